@@ -1,0 +1,83 @@
+"""The job pool of the Brain Scaffold Builder, for one process, for MPI, and for simulated ranks.
+
+Only names are here, and the services among them; the pool is in `bsbpool.pool`. Services and all that is
+heavy load when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .caching import pool_cache
+    from .owner import Owner, job_pool
+    from .pool import JobPool, Workflow, WorkflowError
+
+    MPI: Any
+    MPILock: Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "MPI",
+    "JobPool",
+    "MPILock",
+    "Owner",
+    "Workflow",
+    "WorkflowError",
+    "job_pool",
+    "pool_cache",
+    "register_service",
+]
+
+_PLACES = {
+    "JobPool": "pool",
+    "Owner": "owner",
+    "Workflow": "pool",
+    "WorkflowError": "exceptions",
+    "job_pool": "owner",
+    "pool_cache": "caching",
+}
+
+
+def register_service(name: str, provider: Any) -> None:
+    """Add a service, or replace one: from now on it is an attribute of the package.
+
+    :param name: the attribute.
+    :param provider: what the attribute is.
+    :raises ValueError: `name` is not a name, or is that of something of the package that is no service.
+    """
+    if not name.isidentifier():
+        raise ValueError(f"a service is named like an attribute, such as 'MPI', not {name!r}")
+    if name in globals() and name not in _services:
+        raise ValueError(f"{name!r} is a part of bsbpool, not the name of a service")
+    _services[name] = globals()[name] = provider
+
+
+_services: dict[str, Any] = {"MPI": None, "MPILock": None}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        value = getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    if name == "MPI":
+        # Made anew each time: on simulated ranks, each has a COMM_WORLD of its own.
+        from .mpi import MPIService
+
+        return MPIService()
+    if name == "MPILock":
+        from .mpilock import MPILockModule
+
+        register_service(name, MPILockModule("mpilock"))
+        return _services[name]
+    raise AttributeError(
+        f"module 'bsbpool' has no attribute {name!r}; its services are {', '.join(_services)}, "
+        "and register_service adds one"
+    )
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, *_services})

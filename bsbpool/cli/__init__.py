@@ -1,0 +1,87 @@
+"""The `bsbpool` command: finds the command that was asked for, and says in one line what went wrong.
+
+Each command is a module here, named like it, and loads when it is used; what it does belongs there. Exit
+statuses: 0, all is well; 1, a pool failed; 2, what was given can't be used.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+
+from bsbpool import __version__
+
+__all__ = ["PoolFailed", "console", "main"]
+
+#: Commands; each is an attribute, named like it, of the module of that name.
+COMMANDS = ("run",)
+
+
+class PoolFailed(click.ClickException):
+    """A run went as it did, and a pool of it failed: exit status 1."""
+
+    exit_code = 1
+
+
+class Commands(click.Group):
+    """Loads commands when they are asked for, and reports errors in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f".{cmd_name}", __name__), cmd_name)
+        return command
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, prog_name: str | None = None, **extra: Any
+    ) -> Any:
+        if not extra.pop("standalone_mode", True):
+            return super().main(args, prog_name, standalone_mode=False, **extra)
+        try:
+            result = super().main(args, prog_name, standalone_mode=False, **extra)
+            status = result if isinstance(result, int) else 0
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message(), err=True)
+            status = error.exit_code
+        except click.ClickException as error:
+            message = " ".join(error.format_message().split())
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                message += f" (see: {error.ctx.command_path} --help)"
+            click.echo(f"bsbpool: {message}", err=True)
+            status = PoolFailed.exit_code if isinstance(error, PoolFailed) else 2
+        except click.Abort:
+            click.echo("bsbpool: interrupted", err=True)
+            status = 130
+        sys.exit(status)
+
+
+def console() -> Console:
+    """The terminal, or the file, that a command writes to; what its encoding lacks becomes a ``?``."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="replace")
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bsbpool", message="%(prog)s %(version)s")
+def main() -> None:
+    """Look into runs of job pools, real and simulated.
+
+    A run that took minutes on a cluster runs again here in a moment, on any number of simulated ranks, in
+    virtual time.
+
+    \b
+      bsbpool run recording.json                     on as many ranks as it was recorded
+      bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
+
+    Exit status: 0, all is well; 1, a pool failed; 2, what was given can't be used.
+    """

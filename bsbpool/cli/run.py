@@ -1,0 +1,454 @@
+"""`bsbpool run`: runs a recorded run again on simulated ranks, and shows what happens.
+
+Here results are put into words and tables. How files are read belongs in `bsbpool_sim.recorded`, and what a
+trace comes to in `bsbpool.trace`.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from bsbpool.exceptions import WorkflowError
+from bsbpool.trace.summary import Failure, Summary, summarise
+from bsbpool.trace.timeline import Timeline, duration, label
+
+from . import PoolFailed, console
+
+if TYPE_CHECKING:
+    from bsbpool_sim.recorded import Recording
+
+#: Ranks that the simulator is made for, at the most.
+MOST_RANKS = 10_000
+#: Ranks that are told of one by one, and failures.
+MOST_ROWS = 16
+
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def numbers_of_ranks(text: str) -> tuple[int, ...]:
+    """``"4"`` or ``"2,4,16,128"``, as sorted numbers."""
+    numbers: dict[int, None] = {}
+    for part in text.split(","):
+        number = part.strip()
+        if not (
+            number.isascii() and number.isdigit() and len(number) < 10 and 1 <= int(number) <= MOST_RANKS
+        ):
+            raise click.BadParameter(
+                f"{number!r} is no number of ranks: give one from 1 to {MOST_RANKS}, such as 4, or several, "
+                "such as 2,4,16,128"
+            )
+        numbers[int(number)] = None
+    return tuple(sorted(numbers))
+
+
+def time_with_unit(text: str) -> float:
+    """``"50us"``, as seconds."""
+    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzµ")
+    unit = text.strip()[len(number) :]
+    try:
+        seconds = float(number) * (_UNITS[unit] if unit or float(number) else 1.0)
+        good = math.isfinite(seconds) and seconds >= 0
+    except (KeyError, ValueError):
+        good = False
+    if not good:
+        raise click.BadParameter(
+            f"{text!r} is no time: give a number and a unit, ns, us, ms or s, such as 50us"
+        )
+    return seconds
+
+
+@click.command(short_help="Run a recorded run again, on simulated ranks.")
+@click.argument("file", type=click.Path())
+@click.option(
+    "--ranks",
+    type=numbers_of_ranks,
+    metavar="N[,N…]",
+    help="Ranks to run it on; several are compared. Default: as many as were recorded.",
+)
+@click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Let what happens at the same instant happen in an order drawn from N. Default: in the order "
+    "in which it was scheduled.",
+)
+@click.option(
+    "--latency",
+    type=time_with_unit,
+    metavar="TIME",
+    default="0s",
+    help="What each message takes, such as 50us. Default: nothing.",
+)
+@click.option(
+    "--fail-fast/--keep-going",
+    default=None,
+    help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
+)
+def run(
+    file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None
+) -> None:
+    """Run a recorded run again, on simulated ranks, in virtual time.
+
+    FILE is the recording of a reconstruction by BSB, in JSON. Its pools run one after the other, and each
+    job takes the time that it took, and fails if it failed. Shown are strategies, ranks, failures, and the
+    ranks' timeline.
+
+    \b
+    What happened on the cluster, and why did it end?
+      bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks_failing.json
+    How many ranks are worth having?
+      bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 2,4,16,128
+    Would a slow network matter?
+      bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 16 --latency 5ms
+
+    Exit status: 0 if all pools succeeded, 1 if one failed, 2 if FILE or an option can't be used.
+    """
+    from bsbpool_sim.recorded import RecordingError, read_recording
+
+    try:
+        recording = read_recording(file)
+    except RecordingError as error:
+        raise click.UsageError(str(error)) from None
+    stop = recording.fail_fast if fail_fast is None else fail_fast
+    wanted = ranks or (recording.ranks,)
+    results = [simulated(recording, n, seed, latency, stop) for n in wanted]
+    out = console()
+    show_recording(out, recording)
+    show_assumptions(out, recording, stop, latency)
+    if len(results) == 1:
+        show_run(out, recording, results[0])
+    else:
+        one_worker = results[0] if wanted[0] <= 2 else simulated(recording, 2, seed, latency, stop)
+        show_comparison(out, results, one_worker)
+    failed = [result for result in results if result.error is not None]
+    if failed:
+        raise PoolFailed(_failure_line(failed, len(results)))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of the run on so many ranks; error: what the pool that failed raised."""
+
+    ranks: int
+    summary: Summary
+    error: WorkflowError | None
+
+
+def simulated(recording: Recording, ranks: int, seed: int | None, latency: float, fail_fast: bool) -> Result:
+    """Run it on so many simulated ranks."""
+    from bsbpool_sim import RankErrors, SimulationError, simulate
+
+    error: Any = None
+    try:
+        simulation = simulate(
+            recording.program(fail_fast),
+            ranks,
+            script=recording.script(),
+            seed=seed or 0,
+            policy=None if seed is None else "shuffled",
+            latency=latency,
+        )
+    except RankErrors as raised:
+        simulation, error = raised.simulation, raised.by_rank.get(0)
+        if not isinstance(error, WorkflowError):
+            raise
+    except SimulationError as trouble:
+        raise click.ClickException(f"on {ranks} ranks: {str(trouble).splitlines()[0]}") from None
+    return Result(ranks, summarise(simulation.trace), error)
+
+
+# -- what was recorded, and what is made of it ---------------------------------------------------------
+
+
+def show_recording(out: Console, recording: Recording) -> None:
+    """What the file holds."""
+    counts = {_SAID.get(status, status): count for status, count in recording.outcome.items()}
+    out.print(Text.assemble((recording.path, "bold")))
+    out.print(
+        f"Recorded on {_count(recording.ranks, 'rank')}, {duration(recording.elapsed)}, "
+        f"{_count(len(recording.jobs), 'job')} in {_count(len(recording.pools), 'pool')}: {_counts(counts)}."
+    )
+
+
+_SAID = {
+    "success": "succeeded",
+    "queued": "left queued",
+    "pending": "left pending",
+    "running": "left running",
+}
+_WHOSE = {"strategy": "of their strategy", "pool": "of their pool", "run": "of the run"}
+
+
+def show_assumptions(out: Console, recording: Recording, fail_fast: bool, latency: float) -> None:
+    """What the simulation takes for granted."""
+    took = f"jobs take as long as they took on the {_count(recording.ranks, 'recorded rank')}"
+    said = [f"{took}, on any number of ranks"]
+    estimated = recording.estimated
+    if estimated:
+        whose = " and ".join(
+            f"the median {_WHOSE[key]} ({estimated[key]})" for key in _WHOSE if key in estimated
+        )
+        verb = "takes" if sum(estimated.values()) == 1 else "take"
+        said.append(f"{_count(sum(estimated.values()), 'job')} that never ran {verb} {whose}")
+    if fail_fast:
+        said.append("a pool stops at its first error" + (", as it did" if recording.fail_fast else ""))
+    elif recording.error is not None:
+        said.append("a pool goes on after an error")
+    dropped = len(recording.pools) - len(recording.that_run)
+    if dropped:
+        verb = "does" if dropped == 1 else "do"
+        said.append(f"{_count(dropped, 'pool')} after the one that failed {verb} not run")
+    if latency:
+        said.append(f"a message takes {duration(latency)}")
+    out.print(f"Assumed: {'; '.join(said)}.", style="dim")
+
+
+# -- one run -------------------------------------------------------------------------------------------
+
+
+def show_run(out: Console, recording: Recording, result: Result) -> None:
+    """All about one run."""
+    summary = result.summary
+    timeline = Timeline(summary, lanes=MOST_ROWS)
+    workers = len(summary.workers)
+    out.print()
+    out.print(
+        f"On {_count(result.ranks, 'simulated rank')} ({_count(workers, 'worker')}): "
+        f"{_counts(summary.outcome)}."
+    )
+    out.print()
+    out.print(strategy_table(summary, timeline))
+    out.print()
+    out.print(rank_table(summary) if workers <= MOST_ROWS else workers_text(summary))
+    out.print()
+    out.print(
+        f"Makespan {duration(summary.makespan)}; recorded on {_count(recording.ranks, 'rank')}: "
+        f"{duration(recording.elapsed)}."
+    )
+    share = f", {summary.critical_path / summary.makespan:.0%} of it" if summary.makespan else ""
+    if set(summary.outcome) == {"succeeded"}:
+        meaning = "no number of ranks is faster"
+    else:
+        meaning = "the longest chain of jobs, of those that ran"
+    out.print(f"Critical path {duration(summary.critical_path)}{share}: {meaning}.")
+    out.print()
+    show_failures(out, summary.failures)
+    out.print(timeline)
+
+
+def show_failures(out: Console, failures: Sequence[Failure]) -> None:
+    """Which jobs failed, where and when, and with what."""
+    for failure in failures[:MOST_ROWS]:
+        id, what = failure.context["recorded"], str(failure.context["chunk"])
+        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(failure.error), "bold")))
+        where = f"on rank {failure.rank}, at {duration(failure.at)}"
+        out.print(
+            Padding(
+                Text(f"{label(failure.name)}, job {id}, {where}\n{label(what)}"), (0, 0, 0, 2), expand=False
+            )
+        )
+    if len(failures) > MOST_ROWS:
+        out.print(f"and {_count(len(failures) - MOST_ROWS, 'failure')} more")
+    if failures:
+        out.print()
+
+
+def strategy_table(summary: Summary, timeline: Timeline) -> Table:
+    """A row for each strategy: what became of its jobs, and what they took."""
+    outcomes = [kind for kind in _OUTCOMES if kind in summary.outcome]
+    table = _table(show_footer=len(summary.strategies) > 1)
+    longest = max((strategy.longest for strategy in summary.strategies), default=0.0)
+    table.add_column("", no_wrap=True)
+    table.add_column("strategy", "all")
+    _number(table, "jobs", str(summary.jobs))
+    for kind in outcomes:
+        _number(table, _OUTCOMES[kind], str(summary.outcome[kind]))
+    _number(table, "total", duration(summary.busy))
+    _number(table, "mean", duration(summary.busy / summary.ran if summary.ran else 0.0))
+    _number(table, "max", duration(longest))
+    for strategy in summary.strategies:
+        counts = []
+        for kind in outcomes:
+            count = getattr(strategy, kind)
+            counts.append(_how_many(kind, count))
+        times = [strategy.total, strategy.mean, strategy.longest]
+        table.add_row(
+            timeline.chip(strategy.name),
+            Tail(label(strategy.name)),
+            str(strategy.jobs),
+            *counts,
+            *([duration(time) for time in times] if strategy.ran else ["·"] * 3),
+        )
+    return table
+
+
+class Tail:
+    """A text of which the end is shown where there is no room for all of it: node names differ at the end."""
+
+    def __init__(self, text: str):
+        self._text = text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        return Measurement(min(8, len(self._text)), len(self._text))
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = options.max_width
+        yield Text(self._text if len(self._text) <= room else "…" + self._text[1 - room :])
+
+
+#: How a column is headed that counts jobs with an outcome.
+_OUTCOMES = {
+    "succeeded": "ok",
+    "failed": "fail",
+    "cancelled": "canc",
+    "aborted": "abrt",
+    "unfinished": "open",
+}
+
+
+def rank_table(summary: Summary) -> Table:
+    """A row for each rank: how many jobs it ran, and how much of the time."""
+    table = _table()
+    _number(table, "rank")
+    _number(table, "jobs")
+    _number(table, "busy")
+    _number(table, "utilisation")
+    table.add_column("")
+    workers = summary.workers
+    for rank in summary.by_rank:
+        if rank not in workers and not rank.jobs:
+            table.add_row(str(rank.rank), "·", "·", "·", Text("main: hands out jobs", "dim"))
+            continue
+        filled = round(20 * min(1.0, rank.utilisation))
+        bar = Text.assemble(("━" * filled, "green"), ("─" * (20 - filled), "dim"))
+        table.add_row(str(rank.rank), str(rank.jobs), duration(rank.busy), f"{rank.utilisation:.1%}", bar)
+    return table
+
+
+def workers_text(summary: Summary) -> str:
+    """What a table would say in too many rows."""
+    workers = summary.workers
+    most = max(workers, key=lambda rank: rank.busy)
+    least = min(workers, key=lambda rank: rank.busy)
+    unused = sum(not rank.jobs for rank in workers)
+    text = (
+        f"{len(workers)} workers, busy for {summary.utilisation:.1%} of the makespan: "
+        f"rank {most.rank} most ({most.utilisation:.1%}, {_count(most.jobs, 'job')}), "
+        f"rank {least.rank} least ({least.utilisation:.1%}, {_count(least.jobs, 'job')}), "
+        f"median {statistics.median(rank.utilisation for rank in workers):.1%}"
+    )
+    return f"{text}; {unused} ran none." if unused else f"{text}."
+
+
+# -- several runs --------------------------------------------------------------------------------------
+
+
+def show_comparison(out: Console, results: Sequence[Result], baseline: Result) -> None:
+    """A row for each number of ranks, and what to make of it."""
+    best = best_of(results)
+    same_work = _same_work([*results, baseline])
+    table = _table()
+    table.add_column("", no_wrap=True)
+    for title in ("ranks", "workers", "makespan", "speed-up", "utili-\nsation", "critical\npath"):
+        _number(table, title)
+    outcomes = [kind for kind in _OUTCOMES if any(kind in result.summary.outcome for result in results)]
+    for kind in outcomes:
+        _number(table, _OUTCOMES[kind])
+    for result in results:
+        summary = result.summary
+        span, path = summary.makespan, summary.critical_path
+        table.add_row(
+            Text("▶" if result is best else "", "bold green"),
+            str(result.ranks),
+            str(len(summary.workers)),
+            duration(span),
+            f"{baseline.summary.makespan / span:.2f}x" if same_work and span else "·",
+            f"{summary.utilisation:.1%}",
+            f"{path / span:.0%}" if span else "·",
+            *(_how_many(kind, summary.outcome.get(kind, 0)) for kind in outcomes),
+            style="bold" if result is best else "",
+        )
+    out.print()
+    out.print(table)
+    out.print()
+    out.print(reading(results, best))
+
+
+def best_of(results: Sequence[Result]) -> Result | None:
+    """The fewest ranks that come within 1% of the shortest makespan; None if the runs did other work each."""
+    if not _same_work(results):
+        return None
+    shortest = min(result.summary.makespan for result in results)
+    return next(result for result in results if result.summary.makespan <= 1.01 * shortest)
+
+
+def reading(results: Sequence[Result], best: Result | None) -> str:
+    """What the comparison says, in a sentence or two."""
+    if best is None:
+        return (
+            "The runs stopped early, each with other jobs done, so their makespans don't compare; "
+            "--keep-going lets each run all that it can."
+        )
+    summary, most = best.summary, results[-1].ranks
+    path, span = summary.critical_path, summary.makespan
+    bound = f"the critical path is {duration(path)} of its {duration(span)}"
+    if best.ranks < most:
+        return f"Beyond {_count(best.ranks, 'rank')} nothing is gained: {bound}."
+    if path >= 0.99 * span:
+        return f"{_count(best.ranks, 'rank')} are fastest, and no number is faster: {bound}."
+    return f"{_count(best.ranks, 'rank')} are fastest, and more may be faster still: {bound}."
+
+
+def _same_work(results: Iterable[Result]) -> bool:
+    """Whether all ran the same number of jobs to their end."""
+    return len({_ended(result.summary.outcome) for result in results}) == 1
+
+
+def _ended(outcome: Mapping[str, int]) -> tuple[int, int, int]:
+    return outcome.get("succeeded", 0), outcome.get("failed", 0), outcome.get("aborted", 0)
+
+
+# -- words ---------------------------------------------------------------------------------------------
+
+
+def _failure_line(failed: Sequence[Result], of: int) -> str:
+    failures = failed[0].summary.failures
+    where = f" on {', '.join(str(result.ranks) for result in failed)} ranks" if of > 1 else ""
+    if not failures:
+        return f"a pool failed{where}: {failed[0].error}"
+    first = failures[0]
+    others = f", and {_count(len(failures) - 1, 'other job')}" if len(failures) > 1 else ""
+    return f"a pool failed{where}: {label(first.name)} on rank {first.rank}: {label(first.error)}{others}"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
+
+
+def _how_many(outcome: str, count: int) -> Text:
+    return Text(f"{count:,}" if count else "·", "bold bright_red" if count and outcome == "failed" else "")
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
+
+
+def _table(show_footer: bool = False) -> Table:
+    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_footer=show_footer)
+
+
+def _number(table: Table, title: str, footer: str = "") -> None:
+    table.add_column(title, footer, justify="right", no_wrap=True)

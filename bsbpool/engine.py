@@ -1,0 +1,396 @@
+"""The engine decides which job runs where, and what becomes of it. It does no I/O, reads no clock and
+starts nothing.
+
+House rules:
+
+- Whatever decides about jobs must live here; who asks, and how commands are carried out, must not.
+- Events go in (the methods), commands come out (`Engine.commands`, in order).
+- Each event costs O(1), or O(dependents), or O(cache items of the job); nothing walks all jobs but
+  `begin` and `stop`, once each.
+- Nothing iterates a set, and no decision reads `hash()` or `id()`: same events, same commands.
+
+Theory of operation. A job (`Entry`) counts its open dependencies. When none is left, and the pool
+executes, it is *queued* and joins the line of ready jobs, which leave it in that order. A ready rank that
+has nothing to do is *idle*; the lowest idle rank takes the first ready job, and then the job is *running*.
+A job that ends in success closes a dependency of its dependents; one that ends otherwise cancels them, and
+theirs.
+
+Sending ahead: where jobs are so short that a rank would wait for the next one longer than it runs, a rank is
+sent several. It runs them in order, and tells of each one's end before it starts the next, so that the first
+of those that it has not told of is the one that is running; the others are still queued. They can be called
+back, come back by themselves when the one before them turns out to be long, and go back to the head of the
+line when their rank is lost. A rank that holds cached items gets one job at a time, since each may come with
+an order to free.
+
+Caching: the engine counts, for each cached item, the unfinished jobs that require it, and knows which ranks
+hold it, because ranks say with each outcome what they took in. When nobody requires an item any more it is
+put down as stale for the ranks that hold it, and the next job that such a rank gets comes with the order to
+free it first.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from .exceptions import JobAbortedError, JobCancelledError, JobPoolError
+from .status import JobStatus
+
+PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING
+SUCCESS, FAILED, CANCELLED, ABORTED = JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.ABORTED
+
+#: Commands: (ADDED, job), (ANNOUNCE, job, old status, new status), and (ASSIGN, jobs, rank, cache items to
+#: free first).
+ADDED, ANNOUNCE, ASSIGN = "added", "announce", "assign"
+
+#: Nanoseconds of work that a rank is sent ahead of time, at most, and the number of jobs.
+AHEAD_NS, MOST_AHEAD = 1_000_000, 64
+
+DEPENDENCY_FAILED = "Job killed for dependency failure"
+
+
+class Entry:
+    """What the engine knows of a job."""
+
+    __slots__ = ("_cache_items", "_dependents", "_error", "_id", "_open_dependencies", "_rank", "_status")
+
+    def __init__(self, cache_items: Sequence[int] = ()):
+        self._id = -1
+        self._status = PENDING
+        self._error: BaseException | None = None
+        self._rank: int | None = None
+        self._cache_items = cache_items
+        self._open_dependencies = 0
+        self._dependents: list[Entry] | None = None
+
+
+class Heap:
+    """A line of jobs that leave it in the order in which they were added to the pool."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, Entry]] = []
+
+    def __len__(self) -> int:
+        return len(self._heap)
+
+    def append(self, job: Entry) -> None:
+        heapq.heappush(self._heap, (job._id, job))
+
+    def popleft(self) -> Entry:
+        return heapq.heappop(self._heap)[1]
+
+    appendleft = append
+
+    def clear(self) -> None:
+        self._heap.clear()
+
+
+class Engine:
+    """Decides for one pool; see the top of the file.
+
+    :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they
+        became ready; so it is where one rank runs them all.
+    :param send_ahead: whether ranks may be sent more than one job.
+    """
+
+    def __init__(self, first_in_first_out: bool = False, send_ahead: bool = False) -> None:
+        #: what to carry out, in this order.
+        self.commands: deque[tuple[Any, ...]] = deque()
+        #: all jobs, in the order in which they were added; a job's id is its place here.
+        self.jobs: list[Entry] = []
+        #: how many jobs have not ended.
+        self.unfinished = 0
+        #: cache items that unfinished jobs require, with the number of those jobs.
+        self.required: dict[int, int] = {}
+        self._begun = False
+        self._ready: deque[Entry] | Heap = Heap() if first_in_first_out else deque()
+        self._idle: list[int] = []
+        # By rank: the jobs that it was sent and has not told the end of; the first is running.
+        self._lines: dict[int, deque[Entry]] = {}
+        #: whether to command that jobs were added: somebody listens.
+        self.tells_added = False
+        #: whether ranks may be sent more than one job.
+        self.send_ahead = send_ahead
+        # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
+        self._called_back: dict[int, BaseException] = {}
+        self._typical_ns: float | None = None
+        # By rank: how many jobs it had when it was last sent some; and how many cached items it holds.
+        self._filled: dict[int, int] = {}
+        self._held: dict[int, int] = {}
+        self._holders: dict[int, list[int]] = {}
+        self._stale: dict[int, list[int]] = {}
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks are there to run jobs."""
+        return len(self._lines)
+
+    # -- events ------------------------------------------------------------------------------------
+
+    def add(self, job: Entry, dependencies: Iterable[Entry]) -> None:
+        """A job was queued."""
+        job._id = len(self.jobs)
+        self.jobs.append(job)
+        self.unfinished += 1
+        if self.tells_added:
+            self.commands.append((ADDED, job))
+        for item in job._cache_items:
+            self.required[item] = self.required.get(item, 0) + 1
+        doomed = False
+        for dependency in dependencies:
+            if not dependency._status.ended:
+                if dependency._dependents is None:
+                    dependency._dependents = []
+                dependency._dependents.append(job)
+                job._open_dependencies += 1
+            elif dependency._status is not SUCCESS:
+                doomed = True
+        if doomed:
+            self._end(job, CANCELLED, JobCancelledError(DEPENDENCY_FAILED))
+        elif self._begun and not job._open_dependencies:
+            self._make_ready(job)
+            self._assign()
+
+    def begin(self) -> None:
+        """The pool starts to execute."""
+        self._begun = True
+        for job in self.jobs:
+            if job._status is PENDING and not job._open_dependencies:
+                self._make_ready(job)
+        self._assign()
+
+    def ready(self, rank: int, cached: Iterable[int]) -> None:
+        """A rank is there to run jobs, and holds these cached items."""
+        self._lines[rank] = deque()
+        self._stale[rank] = []
+        self._held[rank] = self._filled[rank] = 0
+        self.cached(rank, cached)
+        heapq.heappush(self._idle, rank)
+        self._assign()
+
+    def cached(self, rank: int, items: Iterable[int]) -> None:
+        """A rank has taken these items into its cache."""
+        for item in items:
+            self._held[rank] += 1
+            if item in self.required:
+                self._holders.setdefault(item, []).append(rank)
+            else:
+                self._stale[rank].append(item)
+
+    def finished(self, job: Entry, error: BaseException | None, ns: int = 0) -> None:
+        """A job came to its end: in success, or with an error. News of a job that has ended are ignored.
+
+        :param ns: nanoseconds that it took.
+        """
+        rank = job._rank
+        if job._status is QUEUED and rank is not None:
+            self.change(job, RUNNING)  # sent ahead, and could not even be packed
+        if job._status is not RUNNING:
+            return
+        if rank is None:  # run by hand
+            self._end(job, SUCCESS if error is None else FAILED, error)
+            return
+        # One long job is enough to send no more ahead; it takes many short ones to do so again.
+        typical = self._typical_ns
+        self._typical_ns = ns if typical is None or ns > typical else 0.9 * typical + 0.1 * ns
+        line = self._lines[rank]
+        line.remove(job)  # the first one, as a rule
+        self._end(job, SUCCESS if error is None else FAILED, error)
+        if line:
+            if line[0]._status is QUEUED:
+                self.change(line[0], RUNNING)
+            if self._ready and 2 * len(line) <= self._filled[rank]:
+                self._send(rank, self._how_many(rank))
+        else:
+            heapq.heappush(self._idle, rank)
+            self._assign()
+
+    def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
+        """A rank gives back jobs that it was sent ahead and has not started."""
+        line = self._lines[rank]
+        for job in reversed([*jobs]):
+            if job._status is RUNNING:
+                raise JobPoolError(f"rank {rank} gave back {job}, which it runs: this is an error in the pool")
+            line.remove(job)
+            job._rank = None
+            if job._id in self._called_back:
+                self._end(job, CANCELLED, self._called_back.pop(job._id))
+            elif job._status is QUEUED:
+                self._ready.appendleft(job)
+        self._assign()
+
+    def is_ahead(self, job: Entry) -> bool:
+        """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
+        return job._status is QUEUED and job._rank is not None
+
+    def run_by_hand(self, job: Entry) -> None:
+        """Somebody runs a job without the pool's ranks.
+
+        :raises JobPoolError: it has open dependencies, runs, or has ended.
+        """
+        if job._open_dependencies and job._status is PENDING:
+            raise JobPoolError(f"{job} can't run yet: {job._open_dependencies} of its dependencies have not ended")
+        if job._status is PENDING:
+            self.change(job, QUEUED)
+        self.change(job, RUNNING)
+
+    def set_status(self, job: Entry, status: JobStatus) -> None:
+        """Somebody sets a job's status by hand.
+
+        :raises JobPoolError: the table of `bsbpool.status` does not have the change.
+        """
+        if status.ended and status in job._status.successors:
+            self._end(job, status, None)
+        else:
+            self.change(job, status)
+
+    def cancel(self, job: Entry, reason: str | None) -> bool:
+        """Somebody wants a job cancelled. Returns whether it was: it had not started.
+
+        One that was sent ahead is not cancelled until its rank returns it: `is_ahead` says so.
+        """
+        error = JobCancelledError(reason if reason is not None else "Job was cancelled")
+        if self.is_ahead(job):
+            self._called_back[job._id] = error
+        elif job._status is PENDING or job._status is QUEUED:
+            self._end(job, CANCELLED, error)
+            return True
+        return False
+
+    def lost(self, rank: int, error: BaseException) -> Entry | None:
+        """A rank is gone. Returns the job that ran there."""
+        if rank not in self._lines:
+            return None
+        line = self._lines[rank]
+        if not line:
+            self._idle.remove(rank)
+            heapq.heapify(self._idle)
+        running = line.popleft() if line else None
+        self.returned(rank, [*line])
+        del self._lines[rank], self._stale[rank], self._held[rank], self._filled[rank]
+        if running is not None:
+            self._end(running, ABORTED, error)
+        return running
+
+    def stop(self, why: str) -> None:
+        """The pool ends early: what had not started is cancelled, what runs is aborted."""
+        for job in self.jobs:
+            if job._status is RUNNING:
+                self._settle(job, ABORTED, JobAbortedError(why))
+            elif not job._status.ended:
+                self._settle(job, CANCELLED, JobCancelledError(why))
+        self._ready.clear()
+
+    # -- consequences ------------------------------------------------------------------------------
+
+    def change(self, job: Entry, status: JobStatus) -> None:
+        """The one way for a job to change its status.
+
+        :raises JobPoolError: the table of `bsbpool.status` does not have the change.
+        """
+        old = job._status
+        if status not in old.successors:
+            raise JobPoolError(f"{job} is {old.value}, it can't become {status.value}: {_allowed(old)}")
+        job._status = status
+        self.commands.append((ANNOUNCE, job, old, status))
+
+    def _make_ready(self, job: Entry) -> None:
+        self.change(job, QUEUED)
+        self._ready.append(job)
+
+    def _assign(self) -> None:
+        """Give ready jobs to idle ranks, as long as there are both."""
+        ready, idle = self._ready, self._idle
+        while idle and ready:
+            rank = heapq.heappop(idle)
+            if not self._send(rank, self._how_many(rank)):
+                heapq.heappush(idle, rank)
+
+    def _how_many(self, rank: int) -> int:
+        """How many jobs the rank should have at the most: the one that it runs, and those ahead of time."""
+        if not self.send_ahead or self._typical_ns is None or self._held[rank]:
+            return 1
+        # Never more than leaves the other ranks as much: the last jobs are to be spread evenly.
+        share = len(self._ready) // (2 * len(self._lines))
+        return max(1, min(MOST_AHEAD, int(AHEAD_NS / (self._typical_ns + 1)), share))
+
+    def _send(self, rank: int, most: int) -> bool:
+        """Fill the line of a rank up to `most` jobs. Returns whether there was any."""
+        ready, line = self._ready, self._lines[rank]
+        jobs: list[Entry] = []
+        while ready and len(line) < most:
+            job = ready.popleft()
+            if job._status is not QUEUED:
+                continue  # cancelled while it stood in line
+            if job._cache_items and line:
+                ready.appendleft(job)
+                break
+            job._rank = rank
+            line.append(job)
+            jobs.append(job)
+            if job._cache_items:
+                break
+        if not jobs:
+            return False
+        self._filled[rank] = len(line)
+        if jobs[0] is line[0]:
+            self.change(jobs[0], RUNNING)
+        self.commands.append((ASSIGN, jobs, rank, self._to_free(rank)))
+        return True
+
+    def _to_free(self, rank: int) -> list[int]:
+        stale = self._stale[rank]
+        if not stale:
+            return stale
+        self._stale[rank] = []
+        free = []
+        for item in stale:
+            if item in self.required:  # somebody queued a job that requires it after all
+                self._holders.setdefault(item, []).append(rank)
+            else:
+                free.append(item)
+        self._held[rank] -= len(free)
+        return free
+
+    def _end(self, job: Entry, status: JobStatus, error: BaseException | None) -> None:
+        """Let a job end, and all that follows from it."""
+        dependents = self._settle(job, status, error)
+        if status is SUCCESS:
+            for dependent in dependents:
+                dependent._open_dependencies -= 1
+                if not dependent._open_dependencies and dependent._status is PENDING and self._begun:
+                    self._make_ready(dependent)
+            return
+        doomed = deque(dependents)  # a line, not a recursion: chains can be long
+        while doomed:
+            dependent = doomed.popleft()
+            if dependent._status is PENDING:
+                doomed.extend(self._settle(dependent, CANCELLED, JobCancelledError(DEPENDENCY_FAILED)))
+
+    def _settle(self, job: Entry, status: JobStatus, error: BaseException | None) -> Sequence[Entry]:
+        """Let this one job end. Returns its dependents."""
+        job._error = error
+        self.change(job, status)
+        self.unfinished -= 1
+        for item in job._cache_items:
+            self._release(item)
+        dependents, job._dependents = job._dependents, None
+        return dependents or ()
+
+    def _release(self, item: int) -> None:
+        count = self.required[item] - 1
+        if count:
+            self.required[item] = count
+            return
+        del self.required[item]
+        for rank in self._holders.pop(item, ()):
+            if rank in self._stale:
+                self._stale[rank].append(item)
+
+
+def _allowed(status: JobStatus) -> str:
+    if status.ended:
+        return "a job that has ended never changes again"
+    return f"from {status.value} a job becomes {' or '.join(s.value for s in status.successors)}"

@@ -1,0 +1,72 @@
+"""The errors of the library. Which situations raise them is said where they are raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "DependencyError",
+    "JobAbortedError",
+    "JobCancelledError",
+    "JobErroredError",
+    "JobPoolContextError",
+    "JobPoolError",
+    "JobSchedulingError",
+    "RankLostError",
+    "RemoteError",
+    "WorkflowError",
+]
+
+
+class JobPoolError(Exception):
+    """Something is wrong with a job pool, or with how it is used."""
+
+
+class JobPoolContextError(JobPoolError):
+    """A pool was used outside its ``with`` block."""
+
+
+class JobCancelledError(JobPoolError):
+    """Why a job was cancelled; the `error` of a cancelled job."""
+
+
+class JobAbortedError(JobPoolError):
+    """Why a job that ran did not get to its end; the `error` of an aborted job."""
+
+
+class RankLostError(JobAbortedError):
+    """A rank is gone: it died, or left the pool."""
+
+
+class JobSchedulingError(JobPoolError):
+    """A node was not scheduled: its scheduler raised, or a node that it depends on was not scheduled."""
+
+
+class RemoteError(JobPoolError):
+    """Stands for an exception of another rank that can't be brought to this one: names its type and message."""
+
+
+class DependencyError(Exception):
+    """An optional dependency is missing; the message says how to install it."""
+
+
+class JobErroredError(Exception):
+    """A job failed.
+
+    :ivar error: the exception that the job raised; its notes hold the traceback of the rank that ran it.
+    """
+
+    def __init__(self, message: str, error: BaseException | None):
+        super().__init__(message, error)
+        self.error = error
+        self.__cause__ = error
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
+class WorkflowError(ExceptionGroup[Exception]):
+    """What went wrong in a pool and was not handled: an exception for each failed job or node."""
+
+    def derive(self, excs: Any) -> WorkflowError:  # type: ignore[override]
+        return WorkflowError(self.message, excs)

@@ -1,0 +1,328 @@
+"""Jobs: what each kind carries to a worker, and what it does there.
+
+What becomes of a job is decided in `engine`, and how it gets to a worker in `pool` and `worker`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .caching import get_node_cache_items
+from .engine import Entry
+from .exceptions import JobPoolError
+from .status import JobStatus
+
+if TYPE_CHECKING:
+    from .pool import JobPool
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+def submitter_name(submitter: Any) -> str:
+    """The node name of whoever submits jobs, or its text."""
+    return str(submitter.get_node_name()) if hasattr(submitter, "get_node_name") else str(submitter)
+
+
+class SubmissionContext:
+    """Who submitted a job, and what about it is worth saying.
+
+    :param submitter: whoever submits; its `get_node_name()`, if it has one, names the job.
+    :param chunks: the chunks that the job is about.
+    """
+
+    __slots__ = ("_chunks", "_context", "_submitter")
+
+    def __init__(self, submitter: Any, chunks: Any = None, **kwargs: Any):
+        self._submitter = submitter
+        self._chunks = chunks
+        self._context = kwargs
+
+    @property
+    def name(self) -> str:
+        """The submitter's node name, or its text."""
+        return submitter_name(self._submitter)
+
+    @property
+    def submitter(self) -> Any:
+        """Who submitted."""
+        return self._submitter
+
+    @property
+    def chunks(self) -> Any:
+        """The chunks that the job is about."""
+        return self._chunks
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """A copy of the context."""
+        return dict(self._context)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SubmissionContext.__slots__ and name in self._context:
+            return self._context[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}, nor has its context")
+
+
+#: Job classes by name, for those who know a class by its name only.
+KINDS: dict[str, type[Job]] = {}
+
+
+class Job(Entry, ABC):
+    """A function call that a pool hands to one of its ranks. Derive from it to make your own kind.
+
+    :param submission_context: who submits it.
+    :param args: positional arguments, handed to `execute` on the worker.
+    :param kwargs: keyword arguments, handed to `execute` on the worker.
+    :param deps: jobs of the same pool that have to succeed first.
+    :param cache_items: ids of the cached items that this job requires.
+    """
+
+    # What a submission context says is kept here, without the object: pools have many jobs.
+    __slots__ = (
+        "_args", "_callbacks", "_chunks", "_context", "_kwargs", "_on_disk", "_payload", "_pool", "_result",
+        "_submitter",
+    )  # fmt: skip
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        KINDS[cls.__name__] = cls
+
+    def __init__(
+        self,
+        pool: JobPool,
+        submission_context: SubmissionContext,
+        args: Any,
+        kwargs: Any,
+        deps: Iterable[Job] | None = None,
+        cache_items: Sequence[int] | None = None,
+    ):
+        super().__init__(list(cache_items) if cache_items else ())
+        self._pool = pool
+        self._submitter = submission_context._submitter
+        self._chunks = submission_context._chunks
+        self._context = submission_context._context
+        self._args = args
+        self._kwargs = kwargs
+        self._payload: Any = None
+        self._result: Any = None
+        self._on_disk = False
+        self._callbacks: list[Callable[[Job], Any]] | None = None
+        pool._put(self, deps)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self._id} {self.description}>"
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> int:
+        """The place of this job among those of its pool, from 0."""
+        return self._id
+
+    @property
+    def pool_id(self) -> Any:
+        """The id of its pool."""
+        return self._pool.id
+
+    @property
+    def name(self) -> str:
+        """The name of who submitted it."""
+        return submitter_name(self._submitter)
+
+    @property
+    def description(self) -> str:
+        """The name, and the context in brackets if there is any."""
+        if not self._context:
+            return self.name
+        return f"{self.name} ({', '.join(f'{k}={v}' for k, v in self._context.items())})"
+
+    @property
+    def submitter(self) -> Any:
+        """Who submitted it."""
+        return self._submitter
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """What was said about it on submission."""
+        return dict(self._context)
+
+    # -- what became of it -------------------------------------------------------------------------
+
+    @property
+    def status(self) -> JobStatus:
+        """Where it is on its way."""
+        return self._status
+
+    @property
+    def error(self) -> BaseException | None:
+        """Why it did not succeed."""
+        return self._error
+
+    @property
+    def result(self) -> Any:
+        """What it returned.
+
+        :raises JobPoolError: it has not succeeded, or its pool was closed.
+        """
+        return self._pool._result_of(self)
+
+    # -- what it does ------------------------------------------------------------------------------
+
+    def serialize(self) -> tuple[str, Any, Any]:
+        """The name of its class, and what `execute` gets on the worker: args and kwargs."""
+        return type(self).__name__, self._args, self._kwargs
+
+    @staticmethod
+    @abstractmethod
+    def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Do the job, on the worker.
+
+        :param job_owner: the owner of the pool on that rank.
+        """
+
+    def run(self, timeout: float | None = None) -> bool:
+        """Execute the job on the current process, in a thread, and return whether the job is still running.
+
+        :param timeout: seconds to wait for its end; None waits until it comes.
+        :raises JobPoolError: it can't start: its dependencies have not succeeded, or it has ended.
+        """
+        return self._pool._run_here(self, timeout)
+
+    def on_completion(self, callback: Callable[[Job], Any]) -> None:
+        """Call `callback(job)` on main when the job has ended; at once if it has."""
+        if self._status.ended:
+            callback(self)
+        elif self._callbacks is None:
+            self._callbacks = [callback]
+        else:
+            self._callbacks.append(callback)
+
+    def set_result(self, value: Any) -> None:
+        """The running job succeeded with this result.
+
+        :raises JobPoolError: it does not run.
+        """
+        self._pool._finish_by_hand(self, value, None)
+
+    def set_exception(self, error: BaseException) -> None:
+        """The running job failed with this exception.
+
+        :raises JobPoolError: it does not run.
+        """
+        self._pool._finish_by_hand(self, None, error)
+
+    def change_status(self, status: JobStatus) -> None:
+        """Set the status.
+
+        :raises JobPoolError: that status can't follow the present one.
+        """
+        self._pool._set_status(self, status)
+
+    def cancel(self, reason: str | None = None) -> None:
+        """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning."""
+        if not self._pool._cancel(self, reason):
+            state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
+            warnings.warn(f"Could not cancel {self}: the job {state}.", stacklevel=2)
+
+
+class FunctionJob(Job):
+    """Calls ``f(owner, *args, **kwargs)``."""
+
+    __slots__ = ("_function",)
+
+    def __init__(
+        self,
+        pool: JobPool,
+        f: Callable[..., Any],
+        args: Sequence[Any] | None,
+        kwargs: Mapping[str, Any] | None,
+        deps: Iterable[Job] | None = None,
+        cache_items: Sequence[int] | None = None,
+        **context: Any,
+    ):
+        if not callable(f):
+            raise TypeError(f"a function is needed to make a job of, not {f!r}")
+        if args is not None and (isinstance(args, str) or not isinstance(args, Iterable)):
+            raise TypeError(f"args is the sequence of arguments for {f!r}, such as ({args!r},), not {args!r}")
+        submission = SubmissionContext(context.pop("submitter", f), **context)
+        self._function = f
+        super().__init__(pool, submission, tuple(args) if args else (), kwargs or _NOTHING, deps, cache_items)
+
+    def serialize(self) -> tuple[str, Any, Any]:
+        return "FunctionJob", (self._function, self._args), self._kwargs
+
+    @staticmethod
+    def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        function, arguments = args
+        return function(job_owner, *arguments, **kwargs)
+
+
+class PlacementJob(Job):
+    """Places the cells of one chunk with a placement strategy of the owner.
+
+    :param strategy: what is under ``strategy.name`` in the owner's `placement`, on every rank.
+    :param chunk: the chunk to place.
+    """
+
+    __slots__ = ()
+
+    def __init__(self, pool: JobPool, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None):
+        submission = SubmissionContext(strategy, [chunk])
+        super().__init__(pool, submission, (strategy.name, chunk), _NOTHING, deps, get_node_cache_items(strategy))
+
+    @staticmethod
+    def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        name, chunk = args
+        placement = job_owner.placement[name]
+        indicators = placement.get_indicators()
+        return placement.place(chunk, indicators, **kwargs)
+
+
+class ConnectivityJob(Job):
+    """Connects two regions of interest with a connectivity strategy of the owner.
+
+    :param strategy: what is under ``strategy.name`` in the owner's `connectivity`, on every rank.
+    :param pre_roi: chunks to connect from; None for all.
+    :param post_roi: chunks to connect to; None for all.
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, pool: JobPool, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None
+    ):
+        submission = SubmissionContext(strategy, [*(pre_roi or ()), *(post_roi or ())])
+        args = (strategy.name, pre_roi, post_roi)
+        super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy))
+
+    @staticmethod
+    def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        name, *regions = args
+        connectivity = job_owner.connectivity[name]
+        collections = connectivity._get_connect_args_from_job(*regions)
+        return connectivity.connect(*collections, **kwargs)
+
+
+def call_to_send(job: Job) -> tuple[Any, Any, Any]:
+    """What a worker needs of a job: its class (the name of one that comes with the library), args and kwargs."""
+    kind, args, kwargs = job.serialize()
+    return (kind if type(job) in (FunctionJob, PlacementJob, ConnectivityJob) else type(job)), args, kwargs
+
+
+def find_kind(kind: Any) -> type[Job]:
+    """The job class for what `call_to_send` or `Job.serialize` gave.
+
+    :raises JobPoolError: there is none of that name.
+    """
+    if isinstance(kind, str):
+        try:
+            return KINDS[kind]
+        except KeyError:
+            raise JobPoolError(
+                f"no job class is named {kind!r}; those that this process knows: {', '.join(KINDS)}"
+            ) from None
+    found: type[Job] = kind
+    return found

@@ -1,0 +1,104 @@
+"""The lock service: many ranks may read at a time, one may write.
+
+Where mpilock is installed it is used. The stand-in here always grants, which is right for one rank only.
+"""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Any
+
+from ._util import MockModule
+from .mpi import MPIService
+
+__all__ = ["MPILockModule"]
+
+
+class MPILockModule(MockModule):
+    """Stands in for `mpilock` where that can't be imported."""
+
+    def sync(self, comm: Any = None, master: int = 0) -> Controller:
+        """A controller for the ranks of `comm`; `master` is the rank that keeps the locks."""
+        return Controller(comm, master)
+
+
+class Controller:
+    """Grants every lock at once.
+
+    :ivar master: the rank that keeps the locks.
+    :ivar rank: this rank.
+    :ivar closed: whether `close` was called.
+    """
+
+    def __init__(self, comm: Any = None, master: int = 0):
+        self.master = master
+        self.rank = MPIService(comm).get_rank()
+        self.closed = False
+
+    def close(self) -> None:
+        """Give the locks up."""
+        self.closed = True
+
+    def read(self) -> Lock:
+        """A context in which nobody writes."""
+        return Lock()
+
+    def write(self) -> Lock:
+        """A context in which nobody else reads or writes."""
+        return Lock()
+
+    def single_write(self, handle: Any = None, rank: int | None = None) -> Fence:
+        """A context that one rank alone goes through.
+
+        :param handle: what `guard` gives that rank.
+        :param rank: that rank; by default the master.
+        """
+        return Fence(self.rank == (self.master if rank is None else rank), handle)
+
+
+class Lock:
+    """A lock that is always granted."""
+
+    def __enter__(self) -> Lock:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+class _Guarded(Exception):
+    """Ends the body of a fence on the ranks that it keeps out."""
+
+
+class Fence:
+    """Lets one rank through.
+
+    :param access: whether this is the rank.
+    :param handle: what `__enter__` gives, if not the fence.
+    """
+
+    def __init__(self, access: bool, handle: Any = None):
+        self._access = access
+        self._handle = handle
+        self._shared: Any = None
+
+    def __enter__(self) -> Any:
+        return self if self._handle is None else self._handle
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> bool:
+        return isinstance(error, _Guarded)
+
+    def guard(self) -> None:
+        """Skip the rest of the body, but on the one rank."""
+        if not self._access:
+            raise _Guarded
+
+    def share(self, obj: Any) -> None:
+        """Called by the one rank: hand an object to all."""
+        self._shared = obj
+
+    def collect(self) -> Any:
+        """The object that was shared."""
+        return self._shared

@@ -1,0 +1,90 @@
+"""An owner of pools for programs that have none of their own. BSB's `Scaffold` is another one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from .mpi import MPIService
+from .pool import JobPool
+from .progress import PoolProgress, Workflow
+
+__all__ = ["Owner", "job_pool"]
+
+
+class Owner:
+    """What a pool needs of the program that it belongs to; each rank makes one.
+
+    :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
+    :param placement: placement strategies by name, for placement jobs.
+    :param connectivity: connectivity strategies by name, for connectivity jobs.
+    """
+
+    def __init__(
+        self,
+        comm: Any = None,
+        placement: Mapping[str, Any] | None = None,
+        connectivity: Mapping[str, Any] | None = None,
+    ):
+        self._comm = comm if hasattr(comm, "get_communicator") else MPIService(comm)
+        self._pool_cache: dict[int, list[Callable[[], Any]]] = {}
+        self._listeners: list[tuple[Callable[[PoolProgress], Any], float | None]] = []
+        self._pools = 0
+        self.placement = dict(placement or {})
+        self.connectivity = dict(connectivity or {})
+
+    def register_pool_cached_item(self, id: int, cleanup: Callable[[], Any]) -> None:
+        """Call `cleanup` when no unfinished job requires the cached item `id` any more."""
+        self._pool_cache.setdefault(id, []).append(cleanup)
+
+    def register_listener(self, listener: Callable[[PoolProgress], Any], max_wait: float | None = None) -> None:
+        """Add `listener` to every pool that is made from now on.
+
+        :param max_wait: seconds after which it wants a ping if nothing happens.
+        """
+        self._listeners.append((listener, max_wait))
+
+    def remove_listener(self, listener: Callable[[PoolProgress], Any]) -> None:
+        """Take `listener` away from pools that are made from now on.
+
+        :raises ValueError: it was not registered.
+        """
+        kept = [each for each in self._listeners if each[0] is not listener]
+        if len(kept) == len(self._listeners):
+            raise ValueError(f"{listener!r} is not registered as a listener of this owner")
+        self._listeners = kept
+
+    def create_job_pool(
+        self, fail_fast: bool | None = None, quiet: bool = False, workflow: Workflow | None = None
+    ) -> JobPool:
+        """A new pool, to be opened on every rank.
+
+        :param fail_fast: stop at the first error that no listener handled.
+        :param quiet: show no progress.
+        """
+        self._pools += 1
+        pool = JobPool(self._pools, self, fail_fast=bool(fail_fast), workflow=workflow)
+        for listener, max_wait in self._listeners:
+            pool.add_listener(listener, max_wait)
+        if not quiet and pool.is_main() and pool._world.watched:
+            from .listeners import progress_listener
+
+            listener, max_wait = progress_listener()
+            pool.add_listener(listener, max_wait)
+        return pool
+
+
+@contextmanager
+def job_pool(
+    comm: Any = None, *, fail_fast: bool = False, workflow: Workflow | None = None, quiet: bool = False
+) -> Iterator[JobPool]:
+    """Open a pool with an owner of its own; every rank does.
+
+    :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
+    :param fail_fast: stop at the first error that no listener handled.
+    :param workflow: the phases of which this pool is a part.
+    :param quiet: show no progress.
+    """
+    with Owner(comm).create_job_pool(fail_fast=fail_fast, quiet=quiet, workflow=workflow) as pool:
+        yield pool

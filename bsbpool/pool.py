@@ -1,0 +1,913 @@
+"""The job pool: carries out what the engine decides, tells listeners, and sees to it that every rank leaves.
+
+Decisions about jobs belong in `engine`, clocks and threads in `worlds`, packing in `protocol`, and what
+happens on a worker in `worker`.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Any
+
+from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
+from .engine import ANNOUNCE, ASSIGN, Engine
+from .exceptions import (
+    JobAbortedError,
+    JobCancelledError,
+    JobErroredError,
+    JobPoolContextError,
+    JobPoolError,
+    JobSchedulingError,
+    RankLostError,
+    WorkflowError,
+)
+from .jobs import (
+    ConnectivityJob,
+    FunctionJob,
+    Job,
+    PlacementJob,
+    SubmissionContext,
+    call_to_send,
+    find_kind,
+    submitter_name,
+)
+from .progress import (
+    PoolJobAddedProgress,
+    PoolJobUpdateProgress,
+    PoolProgress,
+    PoolProgressReason,
+    PoolStatusProgress,
+    Workflow,
+)
+from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STOP, ByReference, Codec
+from .status import JobStatus, PoolStatus
+from .trace import describe
+from .trace.format import describe_error, scrub
+from .worker import Worker
+from .worlds import Channel, Lost, Mailbox, current_world, this_world, world_of
+
+__all__ = [
+    "ConnectivityJob",
+    "FunctionJob",
+    "Job",
+    "JobAbortedError",
+    "JobCancelledError",
+    "JobErroredError",
+    "JobPool",
+    "JobPoolContextError",
+    "JobPoolError",
+    "JobSchedulingError",
+    "JobStatus",
+    "PlacementJob",
+    "PoolJobAddedProgress",
+    "PoolJobUpdateProgress",
+    "PoolProgress",
+    "PoolProgressReason",
+    "PoolStatus",
+    "PoolStatusProgress",
+    "RankLostError",
+    "SubmissionContext",
+    "Workflow",
+    "WorkflowError",
+    "dispatcher",
+    "free_stale_pool_cache",
+    "get_node_cache_items",
+    "pool_cache",
+]
+
+#: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
+MAX_WAIT = 60.0
+
+#: Bytes above which a result waits in the pool's folder, not in memory, until somebody reads it.
+LARGE_RESULT = 1_000_000
+
+#: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
+ASK_AGAIN = 50_000_000
+
+# What main's other tasks put into its channel, with no rank: a wake-up, the end of a scheduler, or what it raised.
+_WAKE_UP = (None, None)
+_SCHEDULER_ENDED = object()
+
+_NO_CONTEXT: Mapping[str, Any] = {}
+
+
+class _StopEarly(Exception):
+    """Inside of `execute`: an unhandled error ends a pool that fails fast."""
+
+
+class JobPool:
+    """Runs jobs on the ranks of a communicator. Opened with ``with``, on every rank.
+
+    :param id: an id that other ranks give the same pool; what `get_owner` goes by.
+    :param scaffold: the owner; it has `_comm`, `_pool_cache` and `register_pool_cached_item`.
+    :param fail_fast: stop at the first error that no listener handled.
+    :param workflow: the phases of which this pool is a part.
+    """
+
+    def __init__(self, id: Any, scaffold: Any, fail_fast: bool = False, workflow: Workflow | None = None):
+        self._id = id
+        self._label = describe(id)
+        self._owner = scaffold
+        self._fail_fast = fail_fast
+        self._workflow = workflow if workflow is not None else Workflow(["main"])
+        comm = scaffold._comm
+        self._world = world_of(comm.get_communicator() if hasattr(comm, "get_communicator") else comm)
+        self._status: PoolStatus | None = None
+        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel)
+        self._lock = self._world.lock()
+        self._codec: type[Codec] = Codec if self.parallel else ByReference
+        self._channel: Channel | None = None
+        self._open = False
+        self._executed = False
+        self._stopping = False
+        self._stack = ExitStack()
+        self._listeners: list[Callable[[PoolProgress], Any]] = []
+        self._max_wait = MAX_WAIT
+        # PoolProgress objects, and (job, old status, new status) for those that nobody has asked for yet.
+        self._notifications: deque[Any] = deque()
+        self._unhandled: list[Exception] = []
+        self._waiting = False
+        self._quiet_since = 0
+        self._gone: dict[int, None] = {}
+        self._local_worker: Mailbox | None = None
+        # The task that executes the pool.
+        self._task: object = None
+        self._by_hand: dict[int, Mailbox] = {}
+        self._schedules: list[tuple[Iterable[Any], Callable[[Any], Any]]] = []
+        self._schedulers = 0
+        self._not_scheduled: dict[int, Any] = {}
+
+    def __repr__(self) -> str:
+        status = self._status.value if self._status else "not opened"
+        return f"<JobPool {self._id}: {status}, {len(self._engine.jobs)} jobs>"
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> Any:
+        """The pool's id."""
+        return self._id
+
+    @property
+    def owner(self) -> Any:
+        """The owner on this rank."""
+        return self._owner
+
+    @property
+    def status(self) -> PoolStatus | None:
+        """What the pool is doing; None before it is opened."""
+        return self._status
+
+    @property
+    def workflow(self) -> Workflow:
+        """The workflow of which this pool is a part."""
+        return self._workflow
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs, in the order in which they were queued."""
+        return list(self._engine.jobs)  # type: ignore[arg-type]
+
+    @property
+    def parallel(self) -> bool:
+        """Whether there is more than one rank."""
+        return self._world.size > 1
+
+    @property
+    def scheduling(self) -> bool:
+        """Whether a scheduler still runs, or has yet to start."""
+        return self._schedulers > 0
+
+    def is_main(self) -> bool:
+        """Whether this is the rank that queues jobs and hears of them: rank 0."""
+        return self._world.rank == 0
+
+    @classmethod
+    def get_owner(cls, id: Any) -> Any:
+        """The owner, on this rank, of the open pool with that id.
+
+        :raises JobPoolError: no such pool is open on this rank.
+        """
+        return _find_pool(id)._owner
+
+    @classmethod
+    def get_tmp_folder(cls, id: Any) -> str:
+        """The folder, on this rank, of the open pool with that id; it goes when the pool closes.
+
+        :raises JobPoolError: no such pool is open on this rank.
+        """
+        return _find_pool(id)._folder()
+
+    # -- opening and closing -----------------------------------------------------------------------
+
+    def __enter__(self) -> JobPool:
+        if self._status is not None:
+            raise JobPoolError(f"Pool {self._id} was opened before: make a new pool for each run.")
+        world = self._world
+        this_world(world)
+        self._channel = world.channel()
+        self._engine.send_ahead &= self._channel.any_task_sends
+        self._stack.callback(self._close)
+        pools = world.state.setdefault("pools", {})
+        pools.setdefault(self._id, []).append(self)
+        self._open = True
+        with self._stack.pop_all() as stack:  # closes what was opened if a listener can't be entered
+            for listener in self._listeners:
+                _enter(stack, listener)
+            self._stack = stack.pop_all()
+        if self.is_main():
+            phases = self._workflow.phases
+            self._emit("pool", self._label, world.size, self._fail_fast, phases)
+        self.change_status(PoolStatus.SCHEDULING)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._executed:
+                pass
+            elif self.is_main():
+                self._stop_unexecuted(error)
+            else:
+                self._leave(error)
+        finally:
+            # Listeners learn of the error as context managers do, but can't make it unseen.
+            self._stack.__exit__(kind, error, traceback)
+
+    def _stop_unexecuted(self, error: BaseException | None) -> None:
+        """Main leaves the pool and has not executed it."""
+        if error is None:
+            why = told = "Main left the pool without calling execute(); every rank calls it."
+        else:
+            why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
+        problems = self._stop_early(why)
+        self._dismiss(told)
+        if problems and error is None:
+            raise problems[0]
+
+    def _close(self) -> None:
+        """Give back what the pool holds; the last thing that happens to it."""
+        self._open = False
+        self._status = PoolStatus.CLOSING
+        pools = self._world.state["pools"]
+        pools[self._id].remove(self)
+        if not pools[self._id]:
+            del pools[self._id]
+        assert self._channel is not None
+        self._channel.close()
+
+    def _folder(self) -> str:
+        folder: str | None = self.__dict__.get("_folder_path")
+        if folder is None:
+            folder = self.__dict__["_folder_path"] = self._world.folder()
+            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        return folder
+
+    # -- listeners ---------------------------------------------------------------------------------
+
+    def add_listener(self, listener: Callable[[PoolProgress], Any], max_wait: float | None = None) -> None:
+        """Tell `listener` of all that happens; it is called on main, with a `PoolProgress`.
+
+        One that is a context manager enters and leaves with the pool. One that returns a true value for a
+        job that failed has handled that error.
+
+        :param max_wait: seconds after which it wants a ping if nothing happens.
+        """
+        if max_wait is not None and not max_wait > 0:
+            raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
+        if self._open:
+            _enter(self._stack, listener)
+        self._listeners.append(listener)
+        self._engine.tells_added = True
+        if max_wait is not None:
+            self._max_wait = min(self._max_wait, max_wait)
+
+    def add_notification(self, notification: PoolProgress) -> None:
+        """Put a notification in line; `notify` delivers it."""
+        self._notifications.append(notification)
+
+    def notify(self) -> None:
+        """Deliver the notifications that stand in line, in order, to all listeners.
+
+        :raises BaseException: what a listener or callback raised, after the others got this notification too.
+        """
+        while self._notifications:
+            self._quiet_since = self._world.now()
+            errors = self._deliver(self._notifications.popleft())
+            if errors:
+                for other in errors[1:]:
+                    errors[0].add_note(f"Another listener raised for the same notification: {other!r}")
+                raise errors[0]
+            if self._unhandled and self._fail_fast and not self._stopping:
+                raise _StopEarly
+
+    def ping(self) -> None:
+        """Tell listeners that the pool is alive, though nothing happened for a while."""
+        self._emit("ping", self._label)
+        self.add_notification(PoolProgress(self, PoolProgressReason.MAX_TIMEOUT_PING))
+
+    def change_status(self, status: PoolStatus) -> None:
+        """Set the pool's status, and tell listeners."""
+        with self._lock:
+            self._carry_out()
+            old, self._status = self._status, status
+        if self.is_main():
+            self._emit("pool_status", self._label, status.value)
+            self.add_notification(PoolStatusProgress(self, old))
+
+    def _deliver(self, notification: Any) -> list[BaseException]:
+        errors: list[BaseException] = []
+        handled = False
+        job: Job | None = None
+        if type(notification) is tuple:
+            job, old, status = notification
+            if self._listeners:
+                notification = PoolJobUpdateProgress(self, job, old, status)
+        for listener in self._listeners[:]:
+            try:
+                handled = bool(listener(notification)) or handled
+            except BaseException as error:
+                errors.append(error)
+        if job is None or not status.ended:
+            return errors
+        callbacks, job._callbacks = job._callbacks, None
+        for callback in callbacks or ():
+            try:
+                callback(job)
+            except BaseException as error:
+                errors.append(error)
+        failed = status is JobStatus.FAILED or (status is JobStatus.ABORTED and isinstance(job.error, RankLostError))
+        if failed and not handled:
+            how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
+            self._unhandled.append(JobErroredError(f"{job} {how}", job.error))
+        return errors
+
+    # -- queueing ----------------------------------------------------------------------------------
+
+    def queue(
+        self,
+        f: Callable[..., Any],
+        args: Sequence[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+        deps: Iterable[Job] | None = None,
+        **context: Any,
+    ) -> FunctionJob:
+        """Queue a call of ``f(owner, *args, **kwargs)``.
+
+        :param deps: jobs of this pool that have to succeed first.
+        :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
+            of the cached items that it requires.
+        :raises JobPoolError: the pool is not open, or this is not main.
+        """
+        cache_items = context.pop("cache_items", None)
+        return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
+
+    def queue_placement(self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None) -> PlacementJob:
+        """Queue the placement of one chunk; see `PlacementJob`."""
+        return PlacementJob(self, strategy, chunk, deps)
+
+    def queue_connectivity(
+        self, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None
+    ) -> ConnectivityJob:
+        """Queue the connection of two regions; see `ConnectivityJob`."""
+        return ConnectivityJob(self, strategy, pre_roi, post_roi, deps)
+
+    def get_submissions_of(self, submitter: Any) -> list[Job]:
+        """The jobs that `submitter` submitted, in order."""
+        return [job for job in self.jobs if job.submitter is submitter]
+
+    def get_required_cache_items(self) -> list[int]:
+        """The ids of the cached items that jobs require which have not ended."""
+        return list(self._engine.required)
+
+    def _put(self, job: Job, deps: Iterable[Job] | None) -> None:
+        """What every new job does."""
+        dependencies = self._check_dependencies(job, deps) if deps is not None else ()
+        world, channel = self._world, self._channel
+        with self._lock:
+            self._check_can_queue("queue jobs")
+            assert channel is not None
+            self._engine.add(job, dependencies)
+            recorder = world.recorder
+            if recorder is not None or channel.scripted:
+                name, context = job.name, job._context
+                if channel.scripted:
+                    channel.introduce(job._id, name, context)
+                if recorder is not None:
+                    if job._chunks is not None:
+                        context = {**context, "chunks": job._chunks}
+                    recorder.record(
+                        ("job", recorder.now(), self._label, job._id, type(job).__name__, scrub(name),
+                         describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]),
+                         job._cache_items)
+                    )  # fmt: skip
+            self._attend()
+
+    def _check_dependencies(self, job: Job, deps: Iterable[Job]) -> list[Job]:
+        dependencies = list(deps)
+        for dependency in dependencies:
+            if not isinstance(dependency, Job):
+                raise JobPoolError(
+                    f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
+                    "queued."
+                )
+            if dependency._pool is not self:
+                raise JobPoolError(
+                    f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
+                    f"are jobs of the same pool, here {self._id}."
+                )
+        return dependencies
+
+    def _check_can_queue(self, what: str) -> None:
+        if not self._open:
+            state = "is closed" if self._status is not None else "is not open"
+            raise JobPoolContextError(
+                f"Can't {what}: pool {self._id} {state}. Use it inside of its `with` block, before that ends."
+            )
+        if self._status is PoolStatus.CLOSING:
+            raise JobPoolError(f"Can't {what}: pool {self._id} is closing, execute() has ended.")
+        if not self.is_main():
+            raise JobPoolError(
+                f"Can't {what} on rank {self._world.rank}: only main (rank 0) does, every rank calls execute(). "
+                "Put it under `if pool.is_main():`."
+            )
+
+    def _attend(self) -> None:
+        """Something about jobs changed, under the lock: see to it that it is carried out."""
+        if self._status is not PoolStatus.EXECUTING:
+            self._carry_out()
+        elif self._waiting:
+            self._waiting = False
+            assert self._channel is not None
+            self._channel.put(_WAKE_UP)
+
+    def _cancel(self, job: Job, reason: str | None) -> bool:
+        """Cancel a job if it has not started. Returns whether it was cancelled."""
+        engine, world, channel = self._engine, self._world, self._channel
+        with self._lock:
+            if not engine.is_ahead(job) or world.task() == self._task:
+                done = engine.cancel(job, reason)
+                if engine.is_ahead(job):
+                    # Its rank says whether it has started: between two jobs, or soon if it is at a long one.
+                    assert channel is not None and job._rank is not None
+                    self._send(job._rank, (CALL_BACK, job._id))
+                    while engine.is_ahead(job):
+                        self._receive(*channel.get())
+                    done = job._status is JobStatus.CANCELLED
+                self._emit("cancel", self._label, job._id, reason, done)
+                self._attend()
+                return done
+        # Only the task that executes the pool receives answers: let it ask.
+        assert channel is not None
+        answer = world.mailbox()
+        channel.put((None, (job, reason, answer)))
+        while (answered := answer.get(world.now() + ASK_AGAIN)) is None:
+            if not engine.is_ahead(job):  # the pool has stopped meanwhile
+                return job._status is JobStatus.CANCELLED
+        return bool(answered[0])
+
+    # -- scheduling --------------------------------------------------------------------------------
+
+    def schedule(self, nodes: Iterable[Any], scheduler: Callable[[Any], Any] | None = None) -> None:
+        """Call ``scheduler(node)`` for each node, in order, while the pool executes.
+
+        :param nodes: topologically sorted; one whose `depends_on` holds a node that was not scheduled is not
+            scheduled.
+        :param scheduler: by default ``node.queue(pool)``.
+        :raises JobPoolError: the pool is not open, or this is not main.
+        """
+        self._check_can_queue("schedule")
+        nodes = list(nodes)
+        call = scheduler if scheduler is not None else (lambda node: node.queue(self))
+        with self._lock:
+            self._schedulers += 1
+            self._schedules.append((nodes, call))
+        if self._status is PoolStatus.EXECUTING:
+            self._start_schedulers()
+
+    def _start_schedulers(self) -> None:
+        with self._lock:
+            schedules, self._schedules = self._schedules, []
+        for nodes, scheduler in schedules:
+            self._world.start("scheduler", self._schedule, nodes, scheduler)
+
+    def _schedule(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
+        """The task that calls a scheduler; main learns what came of it through the channel."""
+        assert self._channel is not None
+        for node in nodes:
+            if self._stopping:
+                break
+            name = submitter_name(node)
+            self._emit("scheduling", self._label, scrub(name))
+            error: BaseException | None = None
+            culprit = next((d for d in getattr(node, "depends_on", None) or () if id(d) in self._not_scheduled), None)
+            if culprit is not None:
+                problem = JobSchedulingError(
+                    f"{name} was not scheduled: it depends on {submitter_name(culprit)}, which was not scheduled"
+                )
+            else:
+                try:
+                    scheduler(node)
+                except BaseException as raised:
+                    error = raised
+                    problem = JobSchedulingError(f"{name} was not scheduled: {type(raised).__name__}: {raised}")
+                    problem.__cause__ = raised
+            self._emit("scheduled", self._label, scrub(name), describe_error(error))
+            if culprit is not None or error is not None:
+                self._not_scheduled[id(node)] = node
+                self._channel.put((None, problem))
+        self._channel.put((None, _SCHEDULER_ENDED))
+
+    # -- executing ---------------------------------------------------------------------------------
+
+    def execute(self, return_results: bool = False) -> dict[Job, Any]:
+        """Run the jobs. Every rank calls it; it ends when all jobs and all schedulers have.
+
+        :returns: on main, with `return_results`, the results of the jobs that succeeded; else an empty dictionary.
+        :raises WorkflowError: on main, all errors that no listener handled; on the other ranks, that there were some.
+        :raises JobPoolContextError: the pool is not open.
+        """
+        if not self._open:
+            raise JobPoolContextError(
+                f"Can't execute: pool {self._id} is not open. Use it inside of its `with` block, before that ends."
+            )
+        if self._executed:
+            raise JobPoolError(
+                f"Can't execute: pool {self._id} was executed before. Queue all jobs before execute(), or make a new "
+                "pool for the others."
+            )
+        self._executed = True
+        if not self.is_main():
+            return self._execute_worker()
+        self._execute_main()
+        if not return_results:
+            return {}
+        return {job: job.result for job in self.jobs if job.status is JobStatus.SUCCESS}
+
+    def _execute_worker(self) -> dict[Job, Any]:
+        channel, codec = self._channel, self._codec
+        assert channel is not None
+        worker = Worker(
+            self._world, self._owner, codec, channel.get, lambda message: channel.send(0, message), channel.perform
+        )
+        self._status = PoolStatus.EXECUTING
+        try:
+            problem = worker.work()
+        except RankLostError as error:
+            raise WorkflowError(_UNHANDLED, [error]) from None
+        except BaseException as error:
+            self._leave(error)
+            raise
+        finally:
+            self._status = PoolStatus.CLOSING
+            free_stale_pool_cache(self._owner, ())
+        if problem is not None:
+            raise WorkflowError(_UNHANDLED, [JobPoolError(problem)])
+        return {}
+
+    def _execute_main(self) -> None:
+        problems: list[BaseException] = []
+        try:
+            self._loop()
+        except _StopEarly:
+            problems = self._stop_early("The pool stopped at the first error, before this job had ended.")
+        except BaseException as error:
+            problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
+        else:
+            problems = self._finish()
+        failed = bool(problems or self._unhandled)
+        self._dismiss(_SEE_MAIN if failed else None)
+        try:
+            freed = free_stale_pool_cache(self._owner, ())
+            if freed:
+                self._emit("freed", self._label, 0, None, freed)
+        except Exception as error:
+            problems.append(error)
+        if problems:
+            first = problems[0]
+            for other in [*problems[1:], *self._unhandled]:
+                first.add_note(f"Besides: {describe_error(other)}")
+            self._emit("end", self._label, describe_error(first))
+            raise first
+        errors = "; ".join(describe_error(error) or "" for error in self._unhandled)
+        self._emit("end", self._label, scrub(f"WorkflowError: {errors}") if errors else None)
+        self.raise_unhandled()
+
+    def raise_unhandled(self) -> None:
+        """Raise the errors that no listener handled, if there are any.
+
+        :raises WorkflowError: with all of them.
+        """
+        if self._unhandled:
+            raise WorkflowError("Your workflow encountered errors.", self._unhandled)
+
+    def _loop(self) -> None:
+        """What main does while the pool executes."""
+        channel, engine, lock, world = self._channel, self._engine, self._lock, self._world
+        assert channel is not None
+        self._task = world.task()
+        self.change_status(PoolStatus.EXECUTING)
+        with lock:
+            engine.begin()
+        if not self.parallel:
+            self._local_worker = world.mailbox()
+            world.start("worker", self._work_here, self._local_worker)
+        self._start_schedulers()
+        notifications = self._notifications
+        while True:
+            with lock:
+                self._carry_out()
+                self._waiting = not notifications
+                if self._waiting and not (engine.unfinished or self._schedulers):
+                    return
+            if notifications:
+                self.notify()
+                continue
+            if engine.unfinished and self.parallel and len(self._gone) == world.size - 1:
+                self._nobody_left()
+            # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
+            until = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
+            item = channel.get(until)
+            with lock:
+                self._waiting = False
+                if item is None:
+                    self.ping()
+                else:
+                    self._receive(*item)
+
+    def _finish(self) -> list[BaseException]:
+        """All is done: tell listeners so. Returns what they raised."""
+        self.change_status(PoolStatus.CLOSING)
+        return self._drain()
+
+    def _stop_early(self, why: str) -> list[BaseException]:
+        """End all jobs that have not ended, and tell listeners. Returns what they raised."""
+        self._stopping = True
+        with self._lock:
+            self._engine.stop(why)
+        return self._finish()
+
+    def _drain(self) -> list[BaseException]:
+        problems: list[BaseException] = []
+        while self._notifications:
+            try:
+                self.notify()
+            except _StopEarly:
+                self._stopping = True
+            except BaseException as error:
+                problems.append(error)
+        return problems
+
+    def _dismiss(self, problem: str | None) -> None:
+        """Let the workers leave."""
+        assert self._channel is not None
+        message = self._codec.encode((STOP, problem))
+        if self._local_worker is not None:
+            self._local_worker.put((0, message))
+        for rank in range(1, self._world.size):
+            if rank not in self._gone:
+                self._channel.send(rank, message)
+
+    def _leave(self, error: BaseException | None) -> None:
+        """Tell main that this worker is off, for a reason of its own."""
+        assert self._channel is not None
+        why = describe_error(error) or "it left the pool without calling execute()"
+        self._channel.send(0, self._codec.encode((LEFT, why)))
+
+    def _carry_out(self) -> None:
+        """Carry out what the engine has decided; called under the lock."""
+        commands = self._engine.commands
+        if not commands:
+            return
+        recorder, label = self._world.recorder, self._label
+        notify, told = self._notifications.append, bool(self._listeners)
+        while commands:
+            command = commands.popleft()
+            kind, job = command[0], command[1]
+            if kind is ANNOUNCE:
+                status = command[3]
+                if recorder is not None:
+                    recorder.record(
+                        ("status", recorder.now(), label, job._id, status._value_,
+                         None if status is JobStatus.QUEUED else job._rank,
+                         describe_error(job._error) if job._error is not None else None)
+                    )  # fmt: skip
+                if told or job._error is not None or (job._callbacks is not None and status.ended):
+                    notify((job, command[2], status))
+            elif kind is ASSIGN:
+                self._assign(job, command[2], command[3])
+            else:
+                notify(PoolJobAddedProgress(self, job))
+
+    def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
+        if free:
+            self._emit("freed", self._label, rank, jobs[0]._id, free)
+        calls, failed = [], []
+        for job in jobs:
+            try:
+                calls.append((job._id, self._codec.pack_call(call_to_send(job))))
+            except Exception as error:
+                failed.append((job, error))
+        if calls:
+            self._send(rank, (RUN, calls, free))
+        for job, why in failed:
+            self._engine.finished(job, why)
+
+    def _send(self, rank: int, message: tuple[Any, ...]) -> None:
+        packed = self._codec.encode(message)
+        if self._local_worker is not None:
+            self._local_worker.put((0, packed))
+        else:
+            assert self._channel is not None
+            self._channel.send(rank, packed)
+
+    def _receive(self, rank: int | None, message: Any) -> None:
+        """Something came; called under the lock."""
+        if rank is None:
+            if isinstance(message, JobSchedulingError):
+                self._unhandled.append(message)
+                if self._fail_fast:
+                    raise _StopEarly
+            elif message is _SCHEDULER_ENDED:
+                self._schedulers -= 1
+            elif message is not None:
+                job, reason, answer = message
+                answer.put((self._cancel(job, reason),))
+            return
+        if type(message) is Lost:
+            self._lost(rank, f"Rank {rank} on {message.why}", False)
+            return
+        news = self._codec.decode(message)
+        kind = news[0]
+        if kind == DONE:
+            self._done(rank, *news[1:])
+        elif kind == READY:
+            self._engine.ready(rank, news[1])
+            if news[1]:
+                self._emit("cached", self._label, rank, None, news[1])
+        elif kind == RETURNED:
+            self._emit("returned", self._label, rank, news[1])
+            self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
+        elif kind == LEFT:
+            self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
+
+    def _done(
+        self, rank: int, id: int, succeeded: bool, payload: Any, started: int, ended: int, cached: list[int]
+    ) -> None:
+        """A rank has run a job; see `protocol` for the fields."""
+        engine, recorder = self._engine, self._world.recorder
+        job: Job = engine.jobs[id]  # type: ignore[assignment]
+        if recorder is not None:
+            recorder.record(("message", recorder.now(), self._label, rank, id, started, ended))
+        if cached:
+            self._emit("cached", self._label, rank, id, cached)
+            engine.cached(rank, cached)
+        if succeeded:
+            self._keep_result(job, payload)
+            engine.finished(job, None, ended - started)
+        else:
+            engine.finished(job, self._codec.unpack_error(payload), ended - started)
+
+    def _lost(self, rank: int, why: str, is_error: bool) -> None:
+        """A rank is gone; called under the lock."""
+        if rank in self._gone or rank == 0 or (not self.is_main()):
+            return
+        self._gone[rank] = None
+        self._emit("lost", self._label, rank, scrub(why))
+        job = self._engine.lost(rank, RankLostError(why))
+        if job is None and is_error:
+            self._unhandled.append(RankLostError(why))
+            if self._fail_fast:
+                raise _StopEarly
+
+    def _nobody_left(self) -> None:
+        left = self._engine.unfinished
+        self._unhandled.append(
+            JobPoolError(
+                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: all of "
+                f"ranks 1 to {self._world.size - 1} are gone."
+            )
+        )
+        raise _StopEarly
+
+    def _work_here(self, mailbox: Mailbox) -> None:
+        """The task that runs jobs beside main, where there is one rank only."""
+        channel = self._channel
+        assert channel is not None
+        Worker(
+            self._world, self._owner, self._codec, mailbox.get, lambda message: channel.put((0, message)),
+            channel.perform,
+        ).work()  # fmt: skip
+
+    # -- results, and jobs that are run by hand ------------------------------------------------------
+
+    def _keep_result(self, job: Job, payload: Any) -> None:
+        if self.parallel and len(payload) > LARGE_RESULT:
+            path = os.path.join(self._folder(), f"{job._id}.pickle")
+            try:
+                with open(path, "wb") as file:
+                    file.write(payload)
+            except OSError as error:
+                warnings.warn(
+                    f"The result of {job} stays in memory, since it can't be written to {path}: {error}", stacklevel=2
+                )
+            else:
+                payload = path
+                job._on_disk = True
+        job._payload = payload
+
+    def _result_of(self, job: Job) -> Any:
+        if job._status is not JobStatus.SUCCESS or not self._open:
+            raise JobPoolError(f"Result of {job} is not available.")
+        if job._payload is not None:
+            payload = job._payload
+            try:
+                if job._on_disk:
+                    with open(payload, "rb") as file:
+                        payload = file.read()
+                job._result = self._codec.unpack_result(payload)
+            except Exception as error:
+                raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {error}") from error
+            job._payload = None
+        return job._result
+
+    def _run_here(self, job: Job, timeout: float | None) -> bool:
+        mailbox = self._by_hand.get(job._id)
+        if mailbox is None:
+            with self._lock:
+                self._engine.run_by_hand(job)
+                self._attend()
+            mailbox = self._by_hand[job._id] = self._world.mailbox()
+            self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
+        until = None if timeout is None else self._world.now() + round(timeout * 1e9)
+        if not job._status.ended:
+            outcome = mailbox.get(until)
+            if outcome is None:
+                return True
+            self._finish_by_hand(job, *outcome)
+        return False
+
+    def _perform_here(self, job: Job, mailbox: Mailbox) -> None:
+        assert self._channel is not None
+        try:
+            kind, args, kwargs = job.serialize()
+            execute = find_kind(kind).execute
+            mailbox.put((self._channel.perform(job._id, lambda: execute(self._owner, args, kwargs)), None))
+        except BaseException as error:
+            mailbox.put((None, error))
+
+    def _finish_by_hand(self, job: Job, value: Any, error: BaseException | None) -> None:
+        with self._lock:
+            if job._status is not JobStatus.RUNNING:
+                self._engine.change(job, JobStatus.SUCCESS if error is None else JobStatus.FAILED)
+            job._result = value
+            self._engine.finished(job, error)
+            self._attend()
+
+    def _set_status(self, job: Job, status: JobStatus) -> None:
+        with self._lock:
+            self._engine.set_status(job, status)
+            self._attend()
+
+    def _emit(self, kind: str, *fields: Any) -> None:
+        recorder = self._world.recorder
+        if recorder is not None:
+            recorder.emit(kind, *fields)
+
+
+_UNHANDLED = "Unhandled exceptions during parallel execution."
+_SEE_MAIN = "See main node logs for details."
+
+
+def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
+    """Run, on this rank, the job that `Job.serialize` gave, for the open pool with that id.
+
+    Before the job, cached items that no unfinished job requires are freed.
+
+    :raises JobPoolError: no such pool is open on this rank, or there is no such kind of job.
+    """
+    pool = _find_pool(pool_id)
+    kind, args, kwargs = job_args
+    free_stale_pool_cache(pool.owner, pool.get_required_cache_items())
+    return find_kind(kind).execute(pool.owner, args, kwargs)
+
+
+def _find_pool(id: Any) -> JobPool:
+    pools: dict[Any, list[JobPool]] = current_world().state.get("pools", {})
+    if id not in pools:
+        known = ", ".join(repr(i) for i in pools) or "none"
+        raise JobPoolError(f"No pool with id {id!r} is open on this rank; open pools: {known}.")
+    return pools[id][-1]
+
+
+def _enter(stack: ExitStack, listener: Any) -> None:
+    if hasattr(type(listener), "__enter__") and hasattr(type(listener), "__exit__"):
+        stack.enter_context(listener)
+

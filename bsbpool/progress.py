@@ -1,0 +1,138 @@
+"""What a pool tells its listeners. When it tells them does not belong here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from .status import JobStatus, PoolStatus
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .pool import JobPool
+
+
+class PoolProgressReason(Enum):
+    """Why listeners are told."""
+
+    POOL_STATUS_CHANGE = 1
+    JOB_ADDED = 2
+    JOB_STATUS_CHANGE = 3
+    MAX_TIMEOUT_PING = 4
+
+
+class PoolProgress:
+    """Something happened in a pool, or (a ping) nothing did for its maximal wait."""
+
+    def __init__(self, pool: JobPool, reason: PoolProgressReason):
+        self._pool = pool
+        self._reason = reason
+
+    @property
+    def reason(self) -> PoolProgressReason:
+        """Why listeners are told."""
+        return self._reason
+
+    @property
+    def workflow(self) -> Any:
+        """The pool's workflow."""
+        return self._pool.workflow
+
+    @property
+    def jobs(self) -> list[Job]:
+        """All jobs of the pool."""
+        return self._pool.jobs
+
+    @property
+    def status(self) -> Any:
+        """The pool's status."""
+        return self._pool.status
+
+
+class PoolStatusProgress(PoolProgress):
+    """The pool's status changed."""
+
+    def __init__(self, pool: JobPool, old_status: PoolStatus | None):
+        super().__init__(pool, PoolProgressReason.POOL_STATUS_CHANGE)
+        self._old_status = old_status
+        self._status = pool.status
+
+    @property
+    def old_status(self) -> PoolStatus | None:
+        """The status that the pool had."""
+        return self._old_status
+
+    @property
+    def status(self) -> PoolStatus | None:
+        """The status that the pool took."""
+        return self._status
+
+
+class PoolJobAddedProgress(PoolProgress):
+    """A job was added."""
+
+    def __init__(self, pool: JobPool, job: Job):
+        super().__init__(pool, PoolProgressReason.JOB_ADDED)
+        self._job = job
+
+    @property
+    def job(self) -> Job:
+        """The job that was added."""
+        return self._job
+
+
+class PoolJobUpdateProgress(PoolProgress):
+    """A job's status changed."""
+
+    def __init__(self, pool: JobPool, job: Job, old_status: JobStatus, status: JobStatus | None = None):
+        super().__init__(pool, PoolProgressReason.JOB_STATUS_CHANGE)
+        self._job = job
+        self._old_status = old_status
+        self._status = status or job.status
+
+    @property
+    def job(self) -> Job:
+        """The job whose status changed."""
+        return self._job
+
+    @property
+    def old_status(self) -> JobStatus:
+        """The status that the job had."""
+        return self._old_status
+
+    @property
+    def status(self) -> JobStatus:
+        """The status that the job took; it may have gone on since."""
+        return self._status
+
+
+class Workflow:
+    """The named phases of a longer run, one after the other.
+
+    :param phases: the names; at least one.
+    """
+
+    def __init__(self, phases: Iterable[str]):
+        self._phases = list(phases)
+        self._phase = 0
+
+    @property
+    def phases(self) -> list[str]:
+        """The names of all phases (a copy)."""
+        return list(self._phases)
+
+    @property
+    def phase(self) -> str:
+        """The name of the current phase; ``"finished"`` after the last."""
+        return "finished" if self.finished else self._phases[self._phase]
+
+    @property
+    def finished(self) -> bool:
+        """Whether the last phase is over."""
+        return self._phase >= len(self._phases)
+
+    def next_phase(self) -> str:
+        """Go on to the next phase, and return its name."""
+        self._phase += 1
+        return self.phase

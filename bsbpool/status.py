@@ -1,0 +1,51 @@
+"""The states of jobs and pools, and which change may follow which.
+
+Every rule about order of states stands here, as data. What makes a job change its state is the engine's.
+"""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class JobStatus(Enum):
+    """Where a job is on its way.
+
+    :ivar successors: the states that may follow this one.
+    :ivar ended: whether none may.
+    """
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    ABORTED = "aborted"
+
+    successors: tuple[JobStatus, ...]
+    ended: bool
+
+
+class PoolStatus(Enum):
+    """What a pool is doing: gathering jobs, running them, or finished."""
+
+    SCHEDULING = "scheduling"
+    EXECUTING = "executing"
+    CLOSING = "closing"
+
+
+#: pending: waits for dependencies, or for execute(). queued: ready to run. running: on a rank.
+TRANSITIONS: dict[JobStatus, tuple[JobStatus, ...]] = {
+    JobStatus.PENDING: (JobStatus.QUEUED, JobStatus.CANCELLED),
+    JobStatus.QUEUED: (JobStatus.RUNNING, JobStatus.CANCELLED),
+    JobStatus.RUNNING: (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.ABORTED),
+    JobStatus.SUCCESS: (),
+    JobStatus.FAILED: (),
+    JobStatus.CANCELLED: (),
+    JobStatus.ABORTED: (),
+}
+
+for _status, _successors in TRANSITIONS.items():
+    _status.successors = _successors
+    _status.ended = not _successors

@@ -1,0 +1,26 @@
+"""Recording: puts what happens into a trace, with its time. Decides nothing, and asks nobody anything."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .format import Trace
+
+
+class Recorder:
+    """Collects events into a `Trace`.
+
+    :param header: what the trace's first line says of the run.
+    :param now: the clock: integer nanoseconds.
+    """
+
+    def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
+        self.trace = Trace(header)
+        self.now = now
+        #: records an event that has its time already: kind, t, fields.
+        self.record = self.trace.append
+
+    def emit(self, kind: str, *fields: Any) -> None:
+        """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
+        self.record((kind, self.now(), *fields))

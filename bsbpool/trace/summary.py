@@ -1,0 +1,326 @@
+"""What a trace comes to: jobs per strategy, work per rank, makespan, critical path, failures.
+
+It goes by the events of `format` only, so that real and simulated runs are summed up alike. Drawing, and what
+a number means for whoever reads it, don't belong here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsbpool.status import JobStatus
+
+__all__ = ["Failure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
+
+_SECOND = 1e9
+_ENDED = {status.value for status in JobStatus if status.ended}
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A job on a rank.
+
+    :ivar pool: the place of its pool among those of the trace, from 0.
+    :ivar job: its id in its pool.
+    :ivar name: its strategy: the name of who submitted it.
+    :ivar started: seconds since the trace's first pool was opened, on main's clock.
+    :ivar ended: likewise; where the trace stops, if it had not ended there.
+    :ivar status: what became of it; ``"running"`` if the trace stops before.
+    """
+
+    pool: int
+    job: int
+    name: str
+    rank: int
+    started: float
+    ended: float
+    status: str
+
+    @property
+    def seconds(self) -> float:
+        """How long it ran."""
+        return self.ended - self.started
+
+
+@dataclass(slots=True)
+class StrategySummary:
+    """The jobs of one name, of all pools.
+
+    :ivar jobs: how many were queued; the five that follow say what became of them.
+    :ivar unfinished: those that had not ended where the trace stops.
+    :ivar ran: how many ran, to whatever end.
+    :ivar total: seconds that they ran, all together.
+    :ivar longest: seconds that the longest ran.
+    """
+
+    name: str
+    jobs: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    aborted: int = 0
+    unfinished: int = 0
+    ran: int = 0
+    total: float = 0.0
+    longest: float = 0.0
+
+    @property
+    def mean(self) -> float:
+        """Seconds that one ran, on average over those that did."""
+        return self.total / self.ran if self.ran else 0.0
+
+
+@dataclass(slots=True)
+class RankSummary:
+    """What one rank did.
+
+    :ivar jobs: how many jobs ran there.
+    :ivar busy: seconds in which it ran jobs.
+    :ivar utilisation: the share of the makespan in which it ran jobs, from 0 to 1.
+    """
+
+    rank: int
+    jobs: int = 0
+    busy: float = 0.0
+    utilisation: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSummary:
+    """One pool.
+
+    :ivar pool: its id.
+    :ivar started: seconds since the trace's first pool was opened.
+    :ivar ended: when `execute` ended on main; None if the trace stops before.
+    :ivar jobs: how many jobs it had.
+    :ivar critical_path: seconds of the longest chain of dependent jobs that ran.
+    :ivar error: what `execute` raised.
+    """
+
+    pool: Any
+    started: float
+    ended: float | None
+    jobs: int
+    critical_path: float
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A job that failed, or was lost with its rank.
+
+    :ivar at: seconds since the trace's first pool was opened.
+    :ivar error: type and message of what it raised.
+    :ivar context: what was said about the job when it was queued.
+    """
+
+    pool: int
+    job: int
+    name: str
+    rank: int
+    at: float
+    error: str
+    context: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a trace comes to.
+
+    :ivar ranks: how many ranks the largest pool had.
+    :ivar makespan: seconds from the opening of the first pool to the trace's last event.
+    :ivar strategies: in the order in which they first queued a job.
+    :ivar by_rank: all ranks, main first.
+    :ivar runs: jobs that ran, in the order in which pools, then jobs, were queued.
+    """
+
+    ranks: int
+    makespan: float
+    pools: tuple[PoolSummary, ...]
+    strategies: tuple[StrategySummary, ...]
+    by_rank: tuple[RankSummary, ...]
+    failures: tuple[Failure, ...]
+    runs: tuple[Run, ...] = field(repr=False)
+
+    @property
+    def critical_path(self) -> float:
+        """Seconds of the critical paths of all pools: however many ranks there are, it takes no less."""
+        return _exactly(sum(pool.critical_path for pool in self.pools))
+
+    @property
+    def workers(self) -> tuple[RankSummary, ...]:
+        """The ranks that are there to run jobs: all but main, or main where it is alone."""
+        return self.by_rank if self.ranks == 1 else self.by_rank[1:]
+
+    @property
+    def jobs(self) -> int:
+        """How many jobs were queued."""
+        return sum(strategy.jobs for strategy in self.strategies)
+
+    @property
+    def ran(self) -> int:
+        """How many jobs ran."""
+        return len(self.runs)
+
+    @property
+    def busy(self) -> float:
+        """Seconds that jobs ran, on all ranks together."""
+        return _exactly(sum(rank.busy for rank in self.by_rank))
+
+    @property
+    def utilisation(self) -> float:
+        """The share of the workers' time in which they ran jobs, from 0 to 1."""
+        there = len(self.workers) * self.makespan
+        return self.busy / there if there else 0.0
+
+    @property
+    def outcome(self) -> dict[str, int]:
+        """How many jobs ended how: succeeded, failed, cancelled, aborted, unfinished; without the zeros."""
+        kinds = ("succeeded", "failed", "cancelled", "aborted", "unfinished")
+        counts = {kind: sum(getattr(strategy, kind) for strategy in self.strategies) for kind in kinds}
+        return {kind: count for kind, count in counts.items() if count}
+
+
+@dataclass(slots=True)
+class _Job:
+    """What the trace says of a job; times in nanoseconds."""
+
+    name: str
+    context: Mapping[str, Any]
+    deps: list[int]
+    status: str = "pending"
+    rank: int = 0
+    queued: int = 0
+    running: int | None = None
+    outcome: tuple[int, int, int] | None = None
+    ended: int = 0
+    error: str | None = None
+
+    def interval(self, last: int) -> tuple[int, int] | None:
+        """From when to when it ran, on main's clock; None if it did not."""
+        if self.running is None:
+            return None
+        if self.outcome is None:
+            return self.running, self.ended if self.status in _ENDED else last
+        started, ended, received = self.outcome
+        if not self.queued <= started <= ended <= received:
+            # The clock of another host: only the length can be believed.
+            started, ended = received - max(0, ended - started), received
+        return started, ended
+
+
+@dataclass(slots=True)
+class _Pool:
+    id: Any
+    opened: int
+    jobs: dict[int, _Job] = field(default_factory=dict)
+    ended: int | None = None
+    error: str | None = None
+
+
+def summarise(trace: Iterable[Mapping[str, Any]]) -> Summary:
+    """Sum up a trace: a `Trace`, or its events as dictionaries.
+
+    A job's time is what its rank measured, if main received that; else it lasts from ``running`` to its end.
+    """
+    pools, ranks, last = _read(trace)
+    first = pools[0].opened if pools else 0
+    makespan = max(0, last - first) / _SECOND
+    strategies: dict[str, StrategySummary] = {}
+    by_rank = [RankSummary(rank) for rank in range(ranks)]
+    worked: dict[str, int] = {}
+    busy = [0] * ranks
+    runs: list[Run] = []
+    failures: list[Failure] = []
+    summaries = []
+    for number, pool in enumerate(pools):
+        chains: dict[int, int] = {}
+        for id, job in pool.jobs.items():
+            strategy = strategies.setdefault(job.name, StrategySummary(job.name))
+            _count(strategy, job.status)
+            interval = job.interval(last)
+            took = 0
+            if interval is not None:
+                started, ended = ((t - first) / _SECOND for t in interval)
+                runs.append(Run(number, id, job.name, job.rank, started, ended, job.status))
+                took = interval[1] - interval[0]
+                strategy.ran += 1
+                strategy.longest = max(strategy.longest, took / _SECOND)
+                by_rank[job.rank].jobs += 1
+                worked[job.name] = worked.get(job.name, 0) + took
+                busy[job.rank] += took
+            chains[id] = took + max((chains.get(dep, 0) for dep in job.deps), default=0)
+            error = job.error or ""
+            if job.status == "failed" or (job.status == "aborted" and error.startswith("RankLostError")):
+                at = (job.ended - first) / _SECOND
+                failures.append(Failure(number, id, job.name, job.rank, at, error, job.context))
+        end = None if pool.ended is None else (pool.ended - first) / _SECOND
+        longest = max(chains.values(), default=0) / _SECOND
+        opened = (pool.opened - first) / _SECOND
+        summaries.append(PoolSummary(pool.id, opened, end, len(pool.jobs), longest, pool.error))
+    for name, ns in worked.items():
+        strategies[name].total = ns / _SECOND
+    for rank, ns in zip(by_rank, busy, strict=True):
+        rank.busy = ns / _SECOND
+        rank.utilisation = rank.busy / makespan if makespan else 0.0
+    failures.sort(key=lambda failure: failure.at)
+    return Summary(
+        ranks=ranks,
+        makespan=makespan,
+        pools=tuple(summaries),
+        strategies=tuple(strategies.values()),
+        by_rank=tuple(by_rank),
+        failures=tuple(failures),
+        runs=tuple(runs),
+    )
+
+
+def _read(trace: Iterable[Mapping[str, Any]]) -> tuple[list[_Pool], int, int]:
+    """The pools, the number of ranks, and the time of the last event."""
+    pools: list[_Pool] = []
+    by_id: dict[str, _Pool] = {}  # the one that was opened last under an id
+    ranks, last = 1, 0
+    for event in trace:
+        kind = event["e"]
+        last = max(last, event["t"])
+        if kind == "pool":
+            ranks = max(ranks, event["ranks"])
+            pools.append(_Pool(event["pool"], event["t"]))
+            by_id[repr(event["pool"])] = pools[-1]
+        elif kind == "job":
+            jobs = by_id[repr(event["pool"])].jobs
+            jobs[event["job"]] = _Job(event["name"], event["context"] or {}, event["deps"])
+        elif kind == "status":
+            job = by_id[repr(event["pool"])].jobs[event["job"]]
+            job.status = event["status"]
+            if job.status == "queued":
+                job.queued = event["t"]
+            elif job.status == "running":
+                job.running = event["t"]
+                job.rank = event["rank"] or 0  # one that is run by hand runs on main
+            elif job.status in _ENDED:
+                job.ended = event["t"]
+                job.error = event["error"]
+        elif kind == "message":
+            job = by_id[repr(event["pool"])].jobs[event["job"]]
+            job.outcome = (event["started"], event["ended"], event["t"])
+        elif kind == "end":
+            pool = by_id[repr(event["pool"])]
+            pool.ended, pool.error = event["t"], event["error"]
+    return pools, ranks, last
+
+
+_COUNTED = {"success": "succeeded", "failed": "failed", "cancelled": "cancelled", "aborted": "aborted"}
+
+
+def _count(strategy: StrategySummary, status: str) -> None:
+    strategy.jobs += 1
+    counted = _COUNTED.get(status, "unfinished")
+    setattr(strategy, counted, getattr(strategy, counted) + 1)
+
+
+def _exactly(seconds: float) -> float:
+    """A sum of whole nanoseconds, without what floating point added to it."""
+    return round(seconds, 9)

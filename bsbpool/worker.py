@@ -1,0 +1,173 @@
+"""What a rank does that runs jobs: one after another, in the order in which they come.
+
+It decides nothing: which job, and what to free before it, is in main's messages. The same loop serves a
+rank of its own and, where there is one rank only, a task beside main.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from .caching import free_items
+from .exceptions import RankLostError
+from .jobs import find_kind
+from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, Codec
+from .worlds import Lost, Mailbox, World
+
+#: Nanoseconds after which jobs that stand behind a running one are given back.
+PATIENCE = 2_000_000
+
+
+class Worker:
+    """Runs the jobs of one pool on one rank.
+
+    :param receive: gives the next ``(rank, message)``, or None if none came until the time that it is given.
+    :param send: takes a message for main.
+    :param perform: runs the user's code of a job: `bsbpool.worlds.Channel.perform`.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        owner: Any,
+        codec: type[Codec],
+        receive: Callable[[int | None], Any],
+        send: Callable[[Any], None],
+        perform: Callable[[int, Callable[[], Any]], Any],
+    ):
+        self._world = world
+        self._owner = owner
+        self._codec = codec
+        self._receive = receive
+        self._send = send
+        self._perform = perform
+        # Cached items that main knows of, so that only news travel.
+        self._told: dict[int, None] = {}
+        # Jobs that main has sent and that have not started: (job, call).
+        self._line: deque[tuple[int, Any]] = deque()
+        # Cached items to free before the next job.
+        self._free: Iterable[int] = ()
+        self._stopped: tuple[str | None] | None = None
+        # What the watch needs: how many jobs have started, and its wake-up calls.
+        self._starts = 0
+        self._lock = world.lock()
+        self._watch_calls: Mailbox | None = None
+
+    def work(self) -> str | None:
+        """Run jobs until main stops the pool.
+
+        :returns: None, or what went wrong there.
+        :raises RankLostError: main is gone.
+        """
+        codec, line, lock, send, receive = self._codec, self._line, self._lock, self._send, self._receive
+        send(codec.encode((READY, self._news())))
+        try:
+            told: Any = None
+            while True:
+                # Between two jobs it only takes what is there already: main may have called one back.
+                while (order := receive(0 if line or told else None)) is not None and self._take(*order):
+                    pass
+                # The next job is taken out of the line before main hears of the last one's end, since from then
+                # on main counts it as running. And main must have heard before of what the watch gave back.
+                with lock:
+                    call = line.popleft() if line and self._stopped is None else None
+                if told is not None:
+                    send(told)
+                    told = None
+                if self._stopped is not None:
+                    return self._stopped[0]
+                if call is not None:
+                    self._starts += 1
+                    told = codec.encode(self._run(*call))
+        finally:
+            if self._watch_calls is not None:
+                self._watch_calls.put(STOP)
+
+    def _take(self, rank: int, message: Any) -> bool:
+        """Do what main says. Returns whether there may be more to do before the next job."""
+        if type(message) is Lost:
+            if rank == 0:
+                raise RankLostError(f"main (rank 0) is gone: {message.why}")
+            return True
+        order = self._codec.decode(message)
+        kind = order[0]
+        if kind == RUN:
+            _, jobs, self._free = order
+            with self._lock:
+                self._line.extend(jobs)
+            if len(self._line) > 1:
+                self._call_watch()
+            return False
+        if kind == STOP:
+            self._stopped = (order[1],)
+            return False
+        with self._lock:
+            found = next((each for each in self._line if each[0] == order[1]), None)
+            if found is not None:
+                self._line.remove(found)
+                self._send(self._codec.encode((RETURNED, [order[1]])))
+            else:
+                self._send(self._codec.encode((STARTED, order[1])))
+        return True
+
+    # -- jobs that stand behind a long one -----------------------------------------------------------
+
+    def _call_watch(self) -> None:
+        if self._watch_calls is None:
+            self._watch_calls = self._world.mailbox()
+            self._world.start("watch", self._watch, self._watch_calls)
+        self._watch_calls.put(RUN)
+
+    def _watch(self, calls: Mailbox) -> None:
+        """The task that gives back the jobs behind one that runs for long, since other ranks may be idle."""
+        while calls.get() != STOP:
+            while self._line:
+                starts = self._starts
+                if calls.get(self._world.now() + PATIENCE) == STOP:
+                    return
+                if starts == self._starts:
+                    self._give_back()
+
+    def _give_back(self) -> None:
+        """Give back all jobs that have not started."""
+        with self._lock:
+            jobs = [job for job, _ in self._line]
+            self._line.clear()
+            if jobs:
+                self._send(self._codec.encode((RETURNED, jobs)))
+
+    # -- one job -------------------------------------------------------------------------------------
+
+    def _run(self, job: int, payload: Any) -> tuple[Any, ...]:
+        """Run one job. Returns the message that says what became of it."""
+        now, codec = self._world.now, self._codec
+        started = now()
+        try:
+            if self._free:
+                free, self._free = self._free, ()
+                for item in free:
+                    self._told.pop(item, None)
+                free_items(self._owner, free)
+            kind, args, kwargs = codec.unpack_call(payload)
+            execute = find_kind(kind).execute
+            result = self._perform(job, lambda: execute(self._owner, args, kwargs))
+            ended = now()
+            return DONE, job, True, codec.pack_result(result), started, ended, self._news()
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            packed = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}")
+            return DONE, job, False, packed, started, now(), self._news()
+
+    def _news(self) -> list[int]:
+        """The cached items that main has not been told of."""
+        cache, told = self._owner._pool_cache, self._told
+        if len(cache) == len(told):
+            return []
+        news = [item for item in cache if item not in told]
+        told.update(dict.fromkeys(news))
+        # From now on each job here may come with an order to free, which those in line did not.
+        self._give_back()
+        return news

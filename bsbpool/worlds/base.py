@@ -1,0 +1,133 @@
+"""What a world has to give. The real worlds and the simulated one implement this, and a pool asks for no more."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..trace import Recorder
+
+
+class Lost:
+    """What arrives in place of a message when a rank is gone.
+
+    :ivar why: how it was lost, as a person reads it.
+    """
+
+    def __init__(self, why: str):
+        self.why = why
+
+
+class Mailbox(ABC):
+    """Where one task waits for what other tasks of the same rank put in."""
+
+    @abstractmethod
+    def put(self, item: Any) -> None:
+        """Put an item in; may be called from any task of this rank."""
+
+    @abstractmethod
+    def get(self, until: int | None = None) -> Any:
+        """The next item, in the order of arrival; waits for it.
+
+        :param until: a time of the world's clock, in nanoseconds; 0 takes what is there already.
+        :returns: None if that time came first.
+        """
+
+
+class Channel(Mailbox):
+    """The mailbox of one pool on one rank: messages from other ranks, and what this rank's tasks put in.
+
+    `get` returns ``(rank, message)``; the message is `bytes` from another rank, or a `Lost` if that rank is
+    gone. Tasks of this rank put in pairs of the same form.
+    """
+
+    #: whether a script wants to hear of jobs.
+    scripted = False
+    #: whether any task of this rank may send, not only the one that executes the pool.
+    any_task_sends = True
+
+    @abstractmethod
+    def send(self, rank: int, message: bytes) -> None:
+        """Send to the same pool's channel on `rank`; never waits for the receiver."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Receive no more; what is still on its way is dropped."""
+
+    def introduce(self, job: int, name: str, context: Mapping[str, Any]) -> None:
+        """Main tells of a job that was queued, where the channel is `scripted`."""
+
+    def perform(self, job: int, function: Callable[[], Any]) -> Any:
+        """Run the user's code of a job. In the simulated world a script may have its say."""
+        return function()
+
+
+class World(ABC):
+    """The ground under one rank."""
+
+    #: this rank, from 0; main is rank 0.
+    rank: int
+    #: number of ranks.
+    size: int
+    #: the name of this rank's host.
+    host: str
+    #: what this rank's code keeps per process; simulated ranks have one each.
+    state: dict[str, Any]
+    #: where events are recorded, if they are.
+    recorder: Recorder | None = None
+    #: whether a person may be watching this rank's output.
+    watched: bool = True
+
+    @abstractmethod
+    def now(self) -> int:
+        """The time, in nanoseconds since some start."""
+
+    @abstractmethod
+    def mailbox(self) -> Mailbox:
+        """A new mailbox."""
+
+    @abstractmethod
+    def channel(self) -> Channel:
+        """The channel of the next pool on this communicator; all ranks open theirs in the same order."""
+
+    @abstractmethod
+    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+        """Start a task of this rank that calls the function; nobody waits for it, and it must not raise."""
+
+    @abstractmethod
+    def task(self) -> object:
+        """What tells the task that runs now from the others of this rank."""
+
+    @abstractmethod
+    def lock(self) -> AbstractContextManager[Any]:
+        """A re-entrant lock between the tasks of this rank."""
+
+    @abstractmethod
+    def folder(self) -> str:
+        """The path of a new, empty folder."""
+
+    @abstractmethod
+    def window(self, buffer: Any) -> Any:
+        """An MPI window over `buffer`, created by all ranks together."""
+
+
+_current: ContextVar[World | None] = ContextVar("bsbpool_world", default=None)
+
+
+def current_world() -> World:
+    """The world of the rank whose code runs now; the local one where nothing else is known."""
+    world = _current.get()
+    if world is None:
+        from .local import LOCAL
+
+        return LOCAL
+    return world
+
+
+def this_world(world: World) -> None:
+    """From now on the code of this task is known to run in `world`."""
+    _current.set(world)

@@ -1,0 +1,65 @@
+"""Finds MPI: whether mpi4py is there, and whether an MPI launcher started this process.
+
+Launchers are known by the variables that they set, never by a name that merely contains "mpi".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from ..exceptions import DependencyError
+
+#: A variable that a launcher sets for each rank, with the launcher's name.
+LAUNCHERS = {
+    "OMPI_COMM_WORLD_SIZE": "Open MPI's mpirun",
+    "PRTE_LAUNCHED": "PRRTE",
+    "PMIX_RANK": "a PMIx launcher",
+    "PMI_RANK": "MPICH's mpiexec (or another with PMI)",
+    "MPI_LOCALNRANKS": "MPICH's mpiexec",
+    "MV2_COMM_WORLD_SIZE": "MVAPICH's mpirun",
+    "I_MPI_HYDRA_INFO": "Intel MPI's mpiexec",
+    "MSMPI_LOCAL_ONLY": "Microsoft MPI's mpiexec",
+    "PALS_RANKID": "HPE's PALS",
+    "ALPS_APP_PE": "Cray's aprun",
+}
+
+#: Set it to run every process on its own, whatever started them.
+IGNORE = "BSB_IGNORE_PARALLEL"
+
+
+def launcher(environ: Mapping[str, str] = os.environ) -> str | None:
+    """The MPI launcher that started this process, with the variable that tells; None if none did."""
+    for variable, name in LAUNCHERS.items():
+        if variable in environ:
+            return f"{name} ({variable} is set)"
+    if "SLURM_STEP_NUM_TASKS" in environ and environ["SLURM_STEP_NUM_TASKS"] != "1" and "SLURM_PROCID" in environ:
+        return "Slurm's srun (SLURM_STEP_NUM_TASKS is set)"
+    return None
+
+
+def find_comm_world(environ: Mapping[str, str] = os.environ) -> Any:
+    """mpi4py's COMM_WORLD, or None where there is no mpi4py and none is needed.
+
+    :raises DependencyError: mpi4py is missing, but an MPI launcher started this process.
+    """
+    try:
+        from mpi4py import MPI
+    except ImportError:
+        return without_mpi4py(environ)
+    return MPI.COMM_WORLD
+
+
+def without_mpi4py(environ: Mapping[str, str] = os.environ) -> None:
+    """None, for COMM_WORLD without mpi4py.
+
+    :raises DependencyError: an MPI launcher started this process.
+    """
+    started_by = launcher(environ)
+    if started_by is not None and IGNORE not in environ:
+        raise DependencyError(
+            f"This process was started by {started_by}, but mpi4py is not installed, so that its ranks can't "
+            "work together. Install MPI support with `pip install bsbpool[mpi]` (for the MPI of this machine) "
+            f"or `pip install bsbpool[mpich]`; or set {IGNORE}=1 to run each process on its own."
+        )

@@ -1,0 +1,71 @@
+"""What a simulation raises. No error of the pool belongs here: those are in `bsbpool.exceptions`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+class SimulationError(Exception):
+    """A simulation could not go on, or could not be believed.
+
+    :ivar simulation: the `Simulation` that it ended, with the trace up to there; None if there is none.
+    """
+
+    simulation: Any = None
+
+
+class DeadlockError(SimulationError):
+    """Nothing can ever run again, and somebody waits.
+
+    The message has a line for each waiting task: what it waits for, since when, and where in the code.
+    """
+
+
+class HorizonError(SimulationError):
+    """The simulation went past its horizon of virtual time or of events."""
+
+
+class CannotSimulateError(SimulationError):
+    """A simulated rank tried to start something real: a thread, a process, a socket."""
+
+
+class MPIError(SimulationError, RuntimeError):
+    """A program used MPI in a way that MPI forbids; programs know it as ``MPI.Exception``."""
+
+
+class TruncationError(MPIError):
+    """A message is larger than the buffer that should receive it."""
+
+
+class CollectiveMismatchError(MPIError):
+    """Two ranks made different collective calls, or named different roots, at the same position."""
+
+
+class ScriptError(SimulationError):
+    """A script that can't be meant: it names a job or a rank that is not there, or contradicts itself."""
+
+
+class AbortError(SimulationError):
+    """A simulated rank called `Abort`.
+
+    :ivar errorcode: what it was called with.
+    """
+
+    def __init__(self, message: str, errorcode: int):
+        super().__init__(message)
+        self.errorcode = errorcode
+
+
+class RankErrors(ExceptionGroup[Exception]):
+    """Some simulated ranks raised; holds each one's exception.
+
+    :ivar by_rank: ``{rank: exception}``.
+    :ivar simulation: the `Simulation`, with the results of the ranks that returned, and the trace.
+    """
+
+    by_rank: Mapping[int, Exception] = {}
+    simulation: Any = None
+
+    def derive(self, excs: Any) -> Any:
+        return RankErrors(self.message, excs)

@@ -1,0 +1,44 @@
+"""Garbage collection while a simulation runs: at points of the simulation, not whenever Python feels like it.
+
+Python's collector starts after so many allocations, which differ between its versions; a finalizer would then
+run at one virtual time here and at another there. It is also what a large simulation spends most of its time
+on, since nearly all that it allocates stays. Nothing else about memory belongs here.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+#: Events of the kernel between two looks, and new objects that make a collection worth its time.
+LOOK_EVERY, WORTH_IT = 1 << 15, 400_000
+
+_lock = Lock()
+_users = 0
+_was_enabled = False
+
+
+@contextmanager
+def deliberate_collection() -> Iterator[None]:
+    """While active, nothing is collected but by `collect`; in any thread, since the collector is the process's."""
+    global _users, _was_enabled
+    with _lock:
+        if _users == 0:
+            _was_enabled = gc.isenabled()
+            gc.disable()
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0 and _was_enabled:
+                gc.enable()
+
+
+def collect() -> None:
+    """Collect, if there is enough that it may be worth it."""
+    if gc.get_count()[0] > WORTH_IT:
+        gc.collect()

@@ -1,0 +1,378 @@
+"""The discrete-event kernel: virtual time, tasks, and who runs next.
+
+What happens is a heap of events keyed by (time, policy's choice, sequence). A task is a greenlet; it
+runs until it parks, and nothing else runs meanwhile, so a simulated rank needs no locks. Virtual time
+is an integer number of nanoseconds and moves only from one event to the next.
+
+Messages, windows, jobs and scripts don't belong here: the kernel knows ranks only as owners of tasks
+that can be slow, paused or dead.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+import traceback
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from bsbpool import trace
+
+from .errors import DeadlockError, HorizonError
+from .garbage import LOOK_EVERY, collect
+from .streams import Random, stream
+
+SECOND = 1_000_000_000
+
+#: What a task waits for: a text, or something that makes one when somebody asks.
+Reason = str | Callable[[], str]
+
+#: Folders of code that is not the user's: the simulator, the pool, and Python.
+_NOT_THEIRS = (
+    "<frozen ",
+    *(os.path.dirname(f) + os.sep for f in (__file__, os.path.dirname(str(trace.__file__)), os.__file__)),
+)
+
+
+def nanoseconds(seconds: float) -> int:
+    """Seconds as the kernel's integer nanoseconds, rounded to the nearest."""
+    return round(seconds * SECOND)
+
+
+def seconds(ns: int) -> str:
+    """A virtual time as a person reads it: ``1.5 s``."""
+    return f"{ns / SECOND:.9f}".rstrip("0").rstrip(".") + " s"
+
+
+class Policy(Protocol):
+    """Which of the events of one instant comes first? The one question that a search strategy answers."""
+
+    def choose(self) -> float:
+        """The rank of the event now being scheduled among those of the same instant: smallest first."""
+        ...  # pragma: no cover
+
+
+class InOrder:
+    """Events of one instant happen in the order in which they were scheduled."""
+
+    def choose(self) -> float:
+        return 0
+
+
+class Shuffled:
+    """Events of one instant happen in an order drawn from the seed."""
+
+    def __init__(self, seed: int):
+        self._random: Random = stream(seed, "order of simultaneous events")
+
+    def choose(self) -> float:
+        return self._random.random()
+
+
+class Rank:
+    """A simulated rank as the kernel sees it: its tasks, its speed, and whether it still lives."""
+
+    def __init__(self, index: int):
+        self.index = index
+        self.slowness = 1.0
+        self.paused_until = 0
+        self.pauses: list[tuple[int, int]] = []
+        self.dead_at: int | None = None
+        self.main: Task | None = None
+        self.tasks: list[Task] = []
+
+    def paused_between(self, start: int, end: int) -> int:
+        """Nanoseconds of [start, end) during which this rank was paused."""
+        return sum(max(0, min(end, b) - max(start, a)) for a, b in self.pauses)
+
+
+class Task(greenlet):
+    """A concurrent activity of one rank: its program, a scheduler, a job."""
+
+    def __init__(
+        self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]
+    ):
+        super().__init__(self._body, kernel.hub)
+        self.kernel = kernel
+        self.rank = rank
+        self.name = name
+        self.function = function
+        self.args = args
+        self.parked = False
+        self.timed_out = False
+        self.waits_for: Reason = "its turn"
+        self.since = kernel.now
+        self.deadline: int | None = None
+        self.timer: int | None = None
+        self.result: Any = None
+        self.error: BaseException | None = None  # type: ignore[assignment]
+        self.ended_at: int | None = None
+
+    def _body(self) -> None:
+        try:
+            self.result = self.function(*self.args)
+        except GreenletExit:
+            return
+        except BaseException as error:
+            self.error = error
+        if not self.kernel._closing:
+            self.kernel._ended(self)
+
+    def where(self) -> str:
+        """The innermost line of the user's code (else of any code) at which this task is parked."""
+        stack = traceback.extract_stack(self.gr_frame) if self.gr_frame else []
+        if not stack:
+            return "not started"
+        own = [f for f in stack if "site-packages" in f.filename or not f.filename.startswith(_NOT_THEIRS)]
+        frame = (own or stack)[-1]
+        return f"{frame.filename}:{frame.lineno} in {frame.name}"
+
+    def report(self) -> str:
+        """Who this is, what it waits for, since when, and where."""
+        why = self.waits_for() if callable(self.waits_for) else self.waits_for
+        who = f"rank {self.rank.index}" + (f" ({self.name})" if self is not self.rank.main else "")
+        return f"{who} waits for {why}, since {seconds(self.since)}, at {self.where()}"
+
+
+class Kernel:
+    """Runs tasks in virtual time until every rank's program has ended.
+
+    :param size: number of ranks.
+    :param policy: which of the events of one instant comes first.
+    :param horizon: virtual nanoseconds after which the simulation is given up.
+    :param max_events: number of events after which it is given up.
+    """
+
+    def __init__(self, size: int, policy: Policy, *, horizon: int, max_events: int):
+        self.now = 0
+        self.ranks = [Rank(i) for i in range(size)]
+        #: the ranks that died, in that order.
+        self.dead: list[Rank] = []
+        self.hub = getcurrent()
+        #: the cluster whose ranks these are; the kernel itself makes no use of it.
+        self.cluster: Any = None
+        #: called with the rank, right after a rank died.
+        self.on_death: list[Callable[[Rank], None]] = []
+        #: called with the rank, right after its program returned or raised.
+        self.on_end: list[Callable[[Rank], None]] = []
+        self._choose = policy.choose if not isinstance(policy, InOrder) else None
+        self._horizon = horizon
+        self._max_events = max_events
+        self._heap: list[tuple[int, float, int, Callable[[Any], None] | None, Any]] = []
+        self._sequence = 0
+        self._programs = 0
+        self._failure: BaseException | None = None
+        self._closing = False
+        self._last_reading: tuple[Task, int] | None = None
+        self._readings = 0
+
+    # -- what happens when -------------------------------------------------------------------------
+
+    def at(self, when: int, call: Callable[[Any], None] | None, argument: Any) -> None:
+        """Call `call(argument)` at virtual time `when`, outside every task."""
+        self._sequence += 1
+        choice = self._choose() if self._choose is not None else 0
+        heapq.heappush(self._heap, (when, choice, self._sequence, call, argument))
+
+    def start(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
+        """Start a task of `rank` at the present time."""
+        task = Task(self, rank, name, function, args)
+        rank.tasks.append(task)
+        self.at(self.now, self._resume, task)
+        return task
+
+    def start_program(self, rank: Rank, function: Callable[..., Any], *args: Any) -> Task:
+        """Start the program of `rank`; the simulation ends when all programs have."""
+        task = rank.main = self.start(rank, "program", function, *args)
+        self._programs += 1
+        return task
+
+    # -- what a task does --------------------------------------------------------------------------
+
+    @property
+    def task(self) -> Task:
+        """The task that runs now."""
+        current = getcurrent()
+        assert isinstance(current, Task)
+        return current
+
+    def park(self, why: Reason, until: int | None = None) -> bool:
+        """Let others run until this task is woken, or until virtual time `until`.
+
+        :returns: whether it was woken (False: the time came).
+        """
+        if self._closing:
+            raise GreenletExit
+        task = self.task
+        task.waits_for = why
+        task.since = self.now
+        task.deadline = until
+        task.parked = True
+        task.timed_out = False
+        if until is not None and (task.timer is None or until < task.timer):
+            task.timer = until
+            self.at(until, None, task)
+        self.hub.switch()
+        return not task.timed_out
+
+    def wake(self, task: Task) -> None:
+        """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""
+        if task.parked:
+            task.parked = False
+            self.at(self.now, self._resume, task)
+
+    def compute(self, ns: int, why: Reason = "the end of its computation") -> None:
+        """Spend `ns` nanoseconds of this rank's work: longer where it is slow, or while it is paused."""
+        task = self.task
+        start, work = self.now, round(ns * task.rank.slowness)
+        while (left := work - (self.now - start - task.rank.paused_between(start, self.now))) > 0:
+            self.park(why, self.now + left)
+
+    def read_clock(self) -> int:
+        """The time, in nanoseconds, for a program that asks.
+
+        Asking is free, but whoever asks a thousand times at one instant waits for time to pass, actively;
+        from then on it passes, by 1 µs for each question.
+        """
+        reading = (self.task, self.now)
+        self._readings = self._readings + 1 if reading == self._last_reading else 0
+        if self._readings >= 1000:
+            self.park("a later time: it reads the clock in a loop", self.now + 1000)
+            # Goes on waiting without a thousand free questions at each new instant.
+            self._last_reading = (reading[0], self.now)
+            self._readings = 1000
+        else:
+            self._last_reading = reading
+        return self.now
+
+    # -- what befalls a rank -----------------------------------------------------------------------
+
+    def pause(self, rank: Rank, ns: int) -> None:
+        """Stop everything on `rank` for `ns` nanoseconds; messages to it go on arriving."""
+        start, end = max(rank.paused_until, self.now), self.now + ns
+        if end > start:  # only what a pause adds to the one before: they are summed up
+            rank.paused_until = end
+            rank.pauses.append((start, end))
+
+    def kill(self, rank: Rank) -> None:
+        """End `rank` as `kill -9` would: nothing of it runs any more, not even a `finally`."""
+        if rank.dead_at is not None:
+            return
+        rank.dead_at = self.now
+        self.dead.append(rank)
+        if rank.main is not None and rank.main.ended_at is None:
+            self._programs -= 1
+        for notice in self.on_death:
+            notice(rank)
+        if isinstance(getcurrent(), Task) and self.task.rank is rank:
+            self.hub.switch()
+
+    def fail(self, error: BaseException) -> None:
+        """Give the simulation up: `run` raises `error`."""
+        self._failure = self._failure or error
+        if isinstance(getcurrent(), Task):
+            self.hub.switch()
+
+    # -- the loop ----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Run until every program has ended.
+
+        :raises DeadlockError: nothing can run any more, and a program has not ended.
+        :raises HorizonError: virtual time or the number of events went past the horizon.
+        """
+        heap, pop, horizon, left = self._heap, heapq.heappop, self._horizon, self._max_events
+        while self._programs:
+            if not heap:
+                raise DeadlockError(
+                    "nothing can run any more, and somebody waits:\n" + self.report()
+                )
+            when, _, _, call, argument = pop(heap)
+            if call is None:
+                # A task's timer. It is stale if the task was woken meanwhile, and early if it then
+                # parked again for longer: a task has at most one timer, however often it waits.
+                task: Task = argument
+                if task.timer != when:
+                    continue
+                task.timer = None
+                if not task.parked or task.deadline is None:
+                    continue
+                if task.deadline > when:
+                    task.timer = task.deadline
+                    self.at(task.deadline, None, task)
+                    continue
+                task.parked = False
+                task.timed_out = True
+                call = self._resume
+            if when > horizon:
+                raise HorizonError(
+                    f"virtual time went past the horizon of {seconds(horizon)}: "
+                    f"give simulate(horizon=…) more, or look for what goes on for ever:\n{self.report()}"
+                )
+            left -= 1
+            if left < 0:
+                raise HorizonError(
+                    f"more than {self._max_events} events by {seconds(self.now)}: "
+                    f"give simulate(max_events=…) more, or look for what goes on for ever:\n{self.report()}"
+                )
+            if left % LOOK_EVERY == 0:
+                collect()
+            self.now = when
+            call(argument)
+            if self._failure is not None:
+                raise self._failure
+
+    def report(self, limit: int = 50) -> str:
+        """A line for each task that waits, the programs first; and what became of the other ranks."""
+        waiting = [t for r in self.ranks if r.dead_at is None for t in r.tasks if t.ended_at is None]
+        waiting.sort(key=lambda t: t is not t.rank.main)
+        lines = ["  " + t.report() for t in waiting[:limit]]
+        if len(waiting) > limit:
+            lines.append(f"  … and {len(waiting) - limit} more")
+        for rank in self.ranks:
+            if rank.dead_at is not None:
+                lines.append(f"  rank {rank.index} died at {seconds(rank.dead_at)}")
+            elif rank.main is not None and rank.main.ended_at is not None and len(self.ranks) <= limit:
+                how = "raised" if rank.main.error else "ended"
+                lines.append(f"  rank {rank.index} {how} at {seconds(rank.main.ended_at)}")
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """End what still waits. Its `finally` blocks run, but can do nothing to the simulation."""
+        self._closing = True
+        for rank in self.ranks:
+            for task in rank.tasks.copy():
+                if not task.dead:
+                    task.throw(GreenletExit)
+            rank.tasks.clear()
+        self._heap.clear()
+
+    def _resume(self, task: Task) -> None:
+        rank = task.rank
+        if rank.dead_at is not None:
+            return
+        if rank.paused_until > self.now:
+            self.at(rank.paused_until, self._resume, task)
+            return
+        task.switch()
+
+    def _ended(self, task: Task) -> None:
+        task.ended_at = self.now
+        rank = task.rank
+        if task is rank.main:
+            self._programs -= 1
+            for notice in self.on_end:
+                notice(rank)
+        else:
+            rank.tasks.remove(task)
+            if task.error is not None:
+                self.fail_in_task(task)
+
+    def fail_in_task(self, task: Task) -> None:
+        """A task that is nobody's to join raised: it would be lost in silence, so it ends the simulation."""
+        assert task.error is not None
+        where = f"in task {task.name!r} of simulated rank {task.rank.index}"
+        task.error.add_note(f"{where} at {seconds(self.now)}")
+        self._failure = self._failure or task.error

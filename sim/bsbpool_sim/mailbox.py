@@ -1,0 +1,100 @@
+"""Messages between two ranks: under way, arrived, and matched with who wants them.
+
+Matching is MPI's: by source and tag within one communicator, in the order of arrival, and messages from
+one rank to another never overtake each other. What a message holds is nobody's business here.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING
+
+from .kernel import Kernel, Rank, Task
+
+if TYPE_CHECKING:
+    from .requests import Receive, Request
+
+
+class Message:
+    """Bytes from a rank (of the communicator), with a tag; `sync` is who learns that it was matched."""
+
+    __slots__ = ("data", "source", "sync", "tag")
+
+    def __init__(self, source: int, tag: int, data: bytes, sync: Request | None = None):
+        self.source = source
+        self.tag = tag
+        self.data = data
+        self.sync = sync
+
+    def matched(self) -> None:
+        """Tell a synchronous sender, if it is one, that the message has its receiver."""
+        if self.sync is not None:
+            self.sync.complete()
+
+
+class Mailbox:
+    """What arrived for one rank of one communicator, and who waits there."""
+
+    __slots__ = ("_arrived", "_by_source", "posted", "watching")
+
+    def __init__(self) -> None:
+        # Ordered, since taking the first key of a plain dict again and again is quadratic.
+        self._arrived: OrderedDict[Message, None] = OrderedDict()
+        self._by_source: dict[int, OrderedDict[Message, None]] = {}
+        #: receives that wait for a message, in the order in which they were posted.
+        self.posted: list[Receive] = []
+        #: tasks to wake when a message arrives that no posted receive takes.
+        self.watching: list[Task] = []
+
+    def find(self, source: int | None, tag: int | None) -> Message | None:
+        """The first message to have arrived from `source` (None: any) with `tag` (None: any)."""
+        for message in self._arrived if source is None else self._by_source.get(source, ()):
+            if tag is None or message.tag == tag:
+                return message
+        return None
+
+    def take(self, source: int | None, tag: int | None) -> Message | None:
+        """As `find`; the message is the caller's then."""
+        message = self.find(source, tag)
+        if message is not None:
+            del self._arrived[message], self._by_source[message.source][message]
+            message.matched()
+        return message
+
+    def put(self, kernel: Kernel, message: Message) -> None:
+        """A message arrives."""
+        for i, receive in enumerate(self.posted):
+            if receive.source in (None, message.source) and receive.tag in (None, message.tag):
+                del self.posted[i]
+                message.matched()
+                receive.match(message)
+                return
+        self._arrived[message] = None
+        self._by_source.setdefault(message.source, OrderedDict())[message] = None
+        if self.watching:
+            watching, self.watching = self.watching, []
+            for task in watching:
+                kernel.wake(task)
+
+
+class Link:
+    """The messages under way from one rank to another."""
+
+    __slots__ = ("_box", "_kernel", "_queue", "_rank")
+
+    def __init__(self, kernel: Kernel, rank: Rank, box: Mailbox):
+        self._kernel = kernel
+        self._rank = rank
+        self._box = box
+        self._queue: deque[Message] = deque()
+
+    def send(self, message: Message, arrival: int) -> None:
+        """Let `message` arrive at virtual time `arrival`, no earlier than the one before."""
+        self._queue.append(message)
+        self._kernel.at(arrival, self._deliver, None)
+
+    def _deliver(self, _: None) -> None:
+        # Always the oldest: a policy may shuffle arrivals of one instant, but not the messages of a link.
+        message = self._queue.popleft()
+        if self._rank.dead_at is None:
+            self._box.put(self._kernel, message)

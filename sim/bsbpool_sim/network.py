@@ -1,0 +1,45 @@
+"""The network: when a message that is sent now arrives. Who sends what, and why, doesn't belong here."""
+
+from __future__ import annotations
+
+from .kernel import SECOND
+
+
+class Network:
+    """Latency, bandwidth and delays of links; messages between two ranks never overtake each other.
+
+    :param latency: seconds between the start of a send and the arrival of its first byte.
+    :param bandwidth: bytes per second of a link; None: unlimited.
+    """
+
+    def __init__(self, latency: float = 0.0, bandwidth: float | None = None):
+        self.set(latency, bandwidth)
+        self._delays: dict[tuple[int, int], int] = {}
+        self._last: dict[tuple[int, int], int] = {}
+
+    def set(self, latency: float, bandwidth: float | None) -> None:
+        """From now on, messages take `latency` seconds, at `bandwidth` bytes per second (None: unlimited)."""
+        self._latency = round(latency * SECOND)
+        self._per_byte = 0.0 if bandwidth is None else SECOND / bandwidth
+
+    def delay(self, source: int, dest: int, ns: int) -> None:
+        """From now on, messages from `source` to `dest` take `ns` nanoseconds more."""
+        self._delays[source, dest] = ns
+
+    def takes(self, size: int) -> int:
+        """Nanoseconds for `size` bytes over an undisturbed link."""
+        return self._latency + round(size * self._per_byte)
+
+    def arrival(self, now: int, source: int, dest: int, size: int) -> int:
+        """When a message of `size` bytes that `source` sends to `dest` at `now` is there."""
+        if not (self._latency or self._per_byte or self._delays or self._last):
+            return now
+        link = (source, dest)
+        arrival = now + self._latency + round(size * self._per_byte)
+        if self._delays:
+            arrival += self._delays.get(link, 0)
+        last = self._last.get(link, 0)
+        if arrival < last:
+            arrival = last
+        self._last[link] = arrival
+        return arrival

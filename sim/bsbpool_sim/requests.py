@@ -1,0 +1,296 @@
+"""Requests: communication that was begun and not yet waited for. Begins none itself."""
+
+from __future__ import annotations
+
+import functools
+import pickle
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, fill
+from .kernel import Kernel
+from .mailbox import Message
+
+if TYPE_CHECKING:
+    from .buffers import Buffer
+    from .comm import Comm
+
+#: Virtual nanoseconds that an unsuccessful test or probe takes, so that a loop of them gets somewhere.
+POLL = 1000
+
+
+def poll(kernel: Kernel) -> None:
+    """Spend the time of a test or probe that found nothing."""
+    kernel.park("its next test or probe", kernel.now + POLL)
+
+
+class Request:
+    """Something that completes: a synchronous send, a collective, or (with no `why`) an eager send, at once.
+
+    :param why: what a task that waits for it waits for.
+    """
+
+    def __init__(self, kernel: Kernel, why: Callable[[], str] | None = None):
+        self._kernel = kernel
+        self._waiters: list[Any] = []
+        self.done = why is None
+        #: whether somebody was told that it is done: it is inactive from then on, as MPI's null request.
+        self.over = False
+        self.waits_for = why or str
+
+    def complete(self, _: object = None) -> None:
+        """Mark this as done, and wake who waits for it."""
+        self.done = True
+        waiters, self._waiters = self._waiters, []
+        for task in waiters:
+            self._kernel.wake(task)
+
+    def _end(self, status: Any) -> Any:
+        """What `wait` returns, the first time; here for a request that holds nothing."""
+        self.over = True
+        fill(status, ANY_SOURCE, ANY_TAG, 0)
+
+    def __bool__(self) -> bool:
+        return not self.over
+
+    def wait(self, status: Any = None) -> Any:
+        """Wait until this is done; gives the received object, or None."""
+        _block(self._kernel, [self], all)
+        return self._end(status)
+
+    def test(self, status: Any = None) -> tuple[bool, Any]:
+        """Whether this is done, and the received object; an unsuccessful test takes 1 µs of virtual time."""
+        if self.done:
+            return True, self._end(status)
+        poll(self._kernel)
+        return False, None
+
+    def Wait(self, status: Any = None) -> bool:
+        """Wait until this is done."""
+        self.wait(status)
+        return True
+
+    def Test(self, status: Any = None) -> bool:
+        """Whether this is done; an unsuccessful test takes 1 µs of virtual time."""
+        return self.test(status)[0]
+
+    def get_status(self, status: Any = None) -> bool:
+        """Whether this is done, without ending it."""
+        return self.done
+
+    Get_status = get_status
+
+    def cancel(self) -> None:
+        """No effect: a send has left already."""
+
+    Cancel = cancel
+
+    def Free(self) -> None:
+        """Nothing to free here."""
+
+    free = Free
+
+    # -- several at once ---------------------------------------------------------------------------
+
+    @classmethod
+    def waitall(cls, requests: Sequence[Request], statuses: Any = None) -> list[Any]:
+        """Wait until all are done; gives what each received."""
+        if requests:
+            _block(requests[0]._kernel, requests, all)
+        return [r._end(s) for r, s in zip(requests, _each(statuses, len(requests)), strict=False)]
+
+    @classmethod
+    def waitany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, Any]:
+        """Wait until one is done; gives its index and what it received (UNDEFINED, None if all are over)."""
+        active = [r for r in requests if not r.over]
+        if not active:
+            return UNDEFINED, None
+        _block(active[0]._kernel, active, any)
+        i = next(i for i, r in enumerate(requests) if r.done and not r.over)
+        return i, requests[i]._end(status)
+
+    @classmethod
+    def waitsome(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[list[int] | None, Any]:
+        """Wait until at least one is done; gives the indices of all that are, and what they received."""
+        active = [r for r in requests if not r.over]
+        if not active:
+            return None, None
+        _block(active[0]._kernel, active, any)
+        return cls._some(requests, statuses)
+
+    @classmethod
+    def testall(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[bool, list[Any] | None]:
+        """Whether all are done, and what each received then."""
+        if all(r.done for r in requests):
+            return True, cls.waitall(requests, statuses)
+        poll(requests[0]._kernel)
+        return False, None
+
+    @classmethod
+    def testany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, bool, Any]:
+        """Index of one that is done, whether there is one, and what it received."""
+        active = [r for r in requests if not r.over]
+        if active and not any(r.done for r in active):
+            poll(active[0]._kernel)
+            return UNDEFINED, False, None
+        i, received = cls.waitany(requests, status)
+        return i, True, received
+
+    @classmethod
+    def testsome(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[list[int] | None, Any]:
+        """Indices of all that are done, and what they received; None and None if all are over."""
+        active = [r for r in requests if not r.over]
+        if not active:
+            return None, None
+        if not any(r.done for r in active):
+            poll(active[0]._kernel)
+            return [], []
+        return cls._some(requests, statuses)
+
+    @classmethod
+    def _some(cls, requests: Sequence[Request], statuses: Any) -> tuple[list[int], list[Any]]:
+        indices = [i for i, r in enumerate(requests) if r.done and not r.over]
+        pairs = zip(indices, _each(statuses, len(indices)), strict=False)
+        return indices, [requests[i]._end(s) for i, s in pairs]
+
+    @classmethod
+    def Waitall(cls, requests: Sequence[Request], statuses: Any = None) -> bool:
+        """`waitall` for buffers."""
+        cls.waitall(requests, statuses)
+        return True
+
+    @classmethod
+    def Waitany(cls, requests: Sequence[Request], status: Any = None) -> int:
+        """`waitany` for buffers."""
+        return cls.waitany(requests, status)[0]
+
+    @classmethod
+    def Waitsome(cls, requests: Sequence[Request], statuses: Any = None) -> list[int] | None:
+        """`waitsome` for buffers."""
+        return cls.waitsome(requests, statuses)[0]
+
+    @classmethod
+    def Testall(cls, requests: Sequence[Request], statuses: Any = None) -> bool:
+        """`testall` for buffers."""
+        return cls.testall(requests, statuses)[0]
+
+    @classmethod
+    def Testany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, bool]:
+        """`testany` for buffers."""
+        return cls.testany(requests, status)[:2]
+
+    @classmethod
+    def Testsome(cls, requests: Sequence[Request], statuses: Any = None) -> list[int] | None:
+        """`testsome` for buffers."""
+        return cls.testsome(requests, statuses)[0]
+
+
+def _each(statuses: Any, count: int) -> Sequence[Any]:
+    return [None] * count if statuses is None else [*statuses, *[None] * (count - len(statuses))]
+
+
+def _block(kernel: Kernel, requests: Sequence[Request], enough: Callable[[Any], bool]) -> None:
+    if enough(r.done for r in requests):
+        return
+    task = kernel.task
+    why = requests[0].waits_for if len(requests) == 1 else functools.partial(_why, requests, enough)
+    while not enough(r.done for r in requests):
+        waiting = [r for r in requests if not r.done]
+        for r in waiting:
+            r._waiters.append(task)
+        kernel.park(why)
+        for r in waiting:
+            if task in r._waiters:
+                r._waiters.remove(task)
+
+
+def _why(requests: Sequence[Request], enough: Callable[[Any], bool]) -> str:
+    texts = [r.waits_for() for r in requests if not r.done]
+    more = [f"{len(texts) - 5} more"] if len(texts) > 5 else []
+    return (" and " if enough is all else " or ").join(texts[:5] + more)
+
+
+class Receive(Request):
+    """A receive: posted, then matched with a message.
+
+    :param source: rank of the communicator; None: any.
+    :param tag: None: any.
+    :param buffer: where the message's bytes go; None: the message is a pickled object.
+    """
+
+    def __init__(
+        self,
+        comm: Comm,
+        source: int | None,
+        tag: int | None,
+        buffer: Buffer | None = None,
+        call: str = "irecv",
+    ):
+        super().__init__(comm.cluster.kernel, self._why)
+        self.comm = comm
+        self.source = source
+        self.tag = tag
+        self.buffer = buffer
+        self.call = call
+        self.message: Message | None = None
+
+    def _why(self) -> str:
+        return self.comm.group.message_text(self.source, self.tag, self.call)
+
+    def match(self, message: Message) -> None:
+        """`message` is this receive's."""
+        self.message = message
+        self.complete()
+
+    def _end(self, status: Any) -> Any:
+        message = self.message
+        if message is None or self.over:
+            cancelled = message is None and not self.over
+            self.over = True
+            return fill(status, ANY_SOURCE, ANY_TAG, 0, cancelled)
+        self.over = True
+        return self.comm.received(message, status, self.buffer)
+
+    def get_status(self, status: Any = None) -> bool:
+        if self.message is not None:
+            fill(status, self.message.source, self.message.tag, len(self.message.data))
+        return self.done
+
+    Get_status = get_status
+
+    def cancel(self) -> None:
+        """Give the receive up, unless a message was matched with it already."""
+        if not self.done:
+            self.comm.mailbox.posted.remove(self)
+            self.complete()
+
+    Cancel = cancel
+
+
+class Matched:
+    """A message that a matched probe took out of the mailbox: nobody else can receive it."""
+
+    def __init__(self, comm: Comm, message: Message):
+        self._comm = comm
+        self._message = message
+
+    def recv(self, status: Any = None) -> Any:
+        """Receive the object."""
+        return self._comm.received(self._message, status, None)
+
+    def Recv(self, buf: Any, status: Any = None) -> None:
+        """Receive into a buffer."""
+        from .buffers import Buffer
+
+        self._comm.received(self._message, status, Buffer(buf))
+
+    def irecv(self) -> Request:
+        """Receive the object with a request, which is complete already."""
+        request = Receive(self._comm, None, None)
+        request.match(self._message)
+        return request
+
+
+def load(data: bytes | memoryview) -> Any:
+    """The object that a message's bytes pickle."""
+    return pickle.loads(data)

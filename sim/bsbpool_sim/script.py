@@ -1,0 +1,291 @@
+"""Scripts: what jobs take and how they end, and what befalls ranks and links, in place of what would just happen.
+
+A script is data until a simulation installs it. It stands between the pool and the user's functions, and
+between ranks and the network; it never touches a part of the pool.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from bsbpool.trace.format import scrub
+
+from .errors import ScriptError
+from .kernel import Rank, nanoseconds, seconds
+from .streams import Random, stream
+
+if TYPE_CHECKING:
+    from .cluster import Cluster
+
+_REAL = object()
+_FUNCTION = re.compile(r"<function (?:.*\.)?([^.]+)>$")
+
+#: Seconds, or a function that draws them from a seeded stream.
+Duration = float | Callable[[Random], float]
+
+
+class JobRule:
+    """What a script says of the jobs that a selection matches; made by `Script.job`."""
+
+    def __init__(
+        self,
+        number: int,
+        name: str | None,
+        id: int | None,
+        pool: int | None,
+        context: Mapping[str, Any],
+        takes: Duration | None,
+        returns: Any,
+        raises: BaseException | type[BaseException] | None,
+        hangs: bool,
+        kills: bool,
+    ):
+        self.number = number
+        self.name = name
+        self.id = id
+        self.pool = pool
+        self.context = context
+        self.takes = takes
+        self.returns = returns
+        self.raises = raises
+        self.hangs = hangs
+        self.kills = kills
+
+    def __str__(self) -> str:
+        said = {"name": self.name, "id": self.id, "pool": self.pool, "context": self.context or None}
+        return f"job({', '.join(f'{k}={v!r}' for k, v in said.items() if v is not None)})"
+
+    def matches(self, pool: int, job: int, names: tuple[str, ...], context: Mapping[str, Any]) -> bool:
+        """Whether the selection is of that job."""
+        return (
+            (self.id is None or self.id == job)
+            and (self.pool is None or self.pool == pool)
+            and (self.name is None or any(fnmatchcase(n, self.name) for n in names))
+            and all(k in context and context[k] == v for k, v in self.context.items())
+        )
+
+
+class Script:
+    """A script for one simulation; its methods return the script, so that they can be chained.
+
+    ::
+
+        Script().job("place *", takes=0.5).job("connect", raises=ValueError("corrupt")).rank(3, dies=2.0)
+
+    :param latency: seconds that each message takes; with either of these, what `simulate` was given is void.
+    :param bandwidth: bytes per second of each link; None: unlimited.
+    """
+
+    def __init__(self, *, latency: float | None = None, bandwidth: float | None = None):
+        self.latency = _not_negative("latency", latency)
+        self.bandwidth = bandwidth
+        if bandwidth is not None and not bandwidth > 0:
+            raise ScriptError(f"bandwidth is a number of bytes per second above 0, not {bandwidth!r}")
+        self._rules: list[JobRule] = []
+        self._ranks: dict[int, tuple[float, tuple[tuple[float, float], ...], float | None]] = {}
+        self._links: dict[tuple[int, int], float] = {}
+
+    # -- what it says ------------------------------------------------------------------------------
+
+    def job(
+        self,
+        name: str | None = None,
+        *,
+        id: int | None = None,
+        pool: int | None = None,
+        context: Mapping[str, Any] | None = None,
+        takes: Duration | None = None,
+        returns: Any = _REAL,
+        raises: BaseException | type[BaseException] | None = None,
+        hangs: bool = False,
+        kills: bool = False,
+    ) -> Script:
+        """Say what jobs take and how they end. The first rule that matches a job is its rule.
+
+        Without `returns`, `raises`, `hangs` or `kills`, the job's function runs for real, when its time is over.
+
+        :param name: the job's name, or the name of its function; a pattern with ``*`` and ``?``.
+        :param id: the job's id: its place among the jobs of its pool, from 0.
+        :param pool: the pool's number on its communicator, from 1.
+        :param context: entries that the job's context has.
+        :param takes: seconds of the rank's time; or a function that draws them from a seeded `random.Random`.
+        :param returns: what it returns in place of running.
+        :param raises: what it raises in place of running.
+        :param hangs: it never ends.
+        :param kills: it ends its rank, as ``kill -9`` would.
+        :raises ScriptError: nothing is selected, or it ends in two ways.
+        """
+        if name is None and id is None and not context:
+            raise ScriptError("say which job: by name (a pattern; '*' for all), id or context")
+        endings = [returns is not _REAL, raises is not None, hangs, kills]
+        if sum(endings) > 1:
+            raise ScriptError("a job ends in one way: give one of returns, raises, hangs and kills")
+        if not callable(takes):
+            _not_negative("takes", takes)
+        number = len(self._rules)
+        self._rules.append(
+            JobRule(number, name, id, pool, dict(context or {}), takes, returns, raises, hangs, kills)
+        )
+        return self
+
+    def rank(
+        self,
+        rank: int,
+        *,
+        slower: float = 1.0,
+        pauses: tuple[tuple[float, float], ...] | list[tuple[float, float]] = (),
+        dies: float | None = None,
+    ) -> Script:
+        """Say what befalls a rank.
+
+        :param slower: the factor by which its jobs, and its `time.sleep`, take longer.
+        :param pauses: ``(at, for)`` pairs, in seconds: nothing on it goes on meanwhile.
+        :param dies: seconds after which it is gone.
+        """
+        if rank in self._ranks:
+            raise ScriptError(f"rank {rank} has a line in this script already: say all of it in one")
+        if not slower > 0:
+            raise ScriptError(f"slower is a factor above 0 (2: half as fast), not {slower!r}")
+        for at, length in pauses:
+            _not_negative("a pause's start", at)
+            _not_negative("a pause's length", length)
+        self._ranks[rank] = (slower, tuple(pauses), _not_negative("dies", dies))
+        return self
+
+    def link(self, source: int, dest: int, *, delay: float) -> Script:
+        """Say that messages from rank `source` to rank `dest` take `delay` seconds more."""
+        _not_negative("delay", delay)
+        self._links[source, dest] = delay
+        return self
+
+    # -- what comes of it --------------------------------------------------------------------------
+
+    def install(self, cluster: Cluster) -> None:
+        """Make it the script of a simulation.
+
+        :raises ScriptError: it names a rank that is not there.
+        """
+        size = len(cluster.kernel.ranks)
+        for rank in [*self._ranks, *(r for link in self._links for r in link)]:
+            if not 0 <= rank < size:
+                raise ScriptError(f"the script names rank {rank}, but there are ranks 0 to {size - 1} only")
+        if self.latency is not None or self.bandwidth is not None:
+            cluster.network.set(self.latency or 0.0, self.bandwidth)
+        cluster.script = Acting(self, cluster)
+
+    def check(self, cluster: Cluster) -> None:
+        """After the run: did all that it names come?
+
+        :raises ScriptError: a rule matched no job.
+        """
+        acting = cluster.script
+        assert acting is not None
+        for rule in self._rules:
+            if not acting.matched[rule.number]:
+                raise ScriptError(
+                    f"the script's {rule} matched no job: {acting.nearest(rule.name)}. "
+                    "Mend the rule, or leave it out."
+                )
+
+
+class Acting:
+    """A script at work in one simulation."""
+
+    def __init__(self, script: Script, cluster: Cluster):
+        self._cluster = cluster
+        self._kernel = cluster.kernel
+        self._by_id: dict[int, list[JobRule]] = {}
+        self._by_name: list[JobRule] = []
+        for rule in script._rules:
+            if rule.id is None:
+                self._by_name.append(rule)
+            else:
+                self._by_id.setdefault(rule.id, []).append(rule)
+        self.matched = [False] * len(script._rules)
+        self._streams = [stream(cluster.seed, f"duration of jobs of rule {r.number}") for r in script._rules]
+        self._parts: dict[tuple[Any, int], tuple[JobRule, int, str]] = {}
+        self._names: dict[str, None] = {}
+        for index, (slower, pauses, dies) in script._ranks.items():
+            rank = self._kernel.ranks[index]
+            if slower != 1.0:
+                rank.slowness = slower
+                cluster.recorder.emit("fault", index, f"slower by a factor of {slower:g}")
+            for at, length in pauses:
+                self._kernel.at(nanoseconds(at), self.pause, (rank, nanoseconds(length)))
+            if dies is not None:
+                self._kernel.at(nanoseconds(dies), self.kill, (rank, "died"))
+        for (source, dest), delay in script._links.items():
+            cluster.network.delay(source, dest, nanoseconds(delay))
+
+    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+        """A job was queued: find the rule for it, and draw its time."""
+        if not self.matched:
+            return
+        plain = scrub(name)
+        if len(self._names) < 1000:
+            self._names[plain] = None
+        function = _FUNCTION.match(plain)
+        names = (plain, function[1]) if function else (plain,)
+        # In the order of the script: the first rule that matches is the job's.
+        rules = self._by_name
+        if job in self._by_id:
+            rules = sorted([*self._by_id[job], *rules], key=lambda rule: rule.number)
+        for rule in rules:
+            if rule.matches(key[1], job, names, context):
+                self.matched[rule.number] = True
+                takes = rule.takes(self._streams[rule.number]) if callable(rule.takes) else rule.takes or 0.0
+                self._parts[key, job] = (rule, nanoseconds(max(0.0, takes)), plain)
+                return
+
+    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """Let a job take its time, and end as it must."""
+        part = self._parts.get((key, job))
+        if part is None:
+            return function()
+        rule, ns, name = part
+        kernel = self._kernel
+        if ns:
+            kernel.compute(ns, lambda: f"job {job} ({name}) to end, which takes {seconds(ns)}")
+        if rule.kills:
+            self.kill((kernel.task.rank, f"killed by job {job}"))
+        if rule.hangs:
+            while True:
+                kernel.park(lambda: f"job {job} ({name}) to end, which hangs")
+        if rule.raises is not None:
+            raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
+        return function() if rule.returns is _REAL else rule.returns
+
+    def pause(self, what: tuple[Rank, int]) -> None:
+        """Pause a rank for some nanoseconds."""
+        rank, ns = what
+        self._cluster.recorder.emit("fault", rank.index, f"paused for {seconds(ns)}")
+        self._kernel.pause(rank, ns)
+
+    def kill(self, what: tuple[Rank, str]) -> None:
+        """End a rank, for that reason."""
+        rank, how = what
+        if rank.dead_at is None:
+            self._cluster.recorder.emit("fault", rank.index, how)
+            self._kernel.kill(rank)
+
+    def nearest(self, name: str | None) -> str:
+        """Which names came, those like `name` first."""
+        if not self._names:
+            return "no job came at all"
+        names = list(self._names)
+        near = difflib.get_close_matches(name or "", names, n=3, cutoff=0.5)
+        if near:
+            return f"the nearest name that came is {near[0]!r}"
+        shown = ", ".join(map(repr, names[:5]))
+        return f"jobs that came are named {shown}" + (" and others" if len(names) > 5 else "")
+
+
+def _not_negative(what: str, value: float | None) -> float | None:
+    if value is not None and not value >= 0:
+        raise ScriptError(f"{what} is a number of seconds from 0 on, not {value!r}")
+    return value

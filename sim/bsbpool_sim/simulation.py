@@ -1,0 +1,212 @@
+"""`simulate`: runs a program on simulated ranks, and says what came of it.
+
+It puts the parts together and tears them down; how ranks talk, wait and fail belongs to the parts.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent
+
+from bsbpool.trace import Trace
+
+from .cluster import HORIZON, MAX_EVENTS, Cluster
+from .comm import Comm
+from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError
+from .garbage import deliberate_collection
+from .group import ranks as ranks_text
+from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds, seconds
+from .network import Network
+from .streams import seeded_global
+from .substitutes import substitutes
+
+
+@dataclass
+class Simulation:
+    """What came of a simulation.
+
+    :ivar results: what the program returned, by rank; None for a rank that died or raised.
+    :ivar elapsed: virtual seconds until the last program ended.
+    :ivar trace: what happened.
+    :ivar died: ``{rank: virtual seconds}`` of the ranks that died.
+    :ivar seed: the seed it ran with.
+    """
+
+    results: list[Any]
+    elapsed: float
+    trace: Trace = field(repr=False)
+    died: dict[int, float]
+    seed: int
+
+
+def simulate(
+    program: Callable[[Comm], Any],
+    ranks: int,
+    *,
+    seed: int = 0,
+    script: Any = None,
+    latency: float = 0.0,
+    bandwidth: float | None = None,
+    policy: Policy | str | None = None,
+    horizon: float = HORIZON / SECOND,
+    max_events: int = MAX_EVENTS,
+) -> Simulation:
+    """Run ``program(comm)`` on each of `ranks` simulated ranks, in virtual time.
+
+    Same program, arguments and script: same results and same trace, to the byte.
+
+    :param program: what each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
+    :param seed: for all chance in it, also that of the `random` module.
+    :param script: what befalls ranks, jobs and links; None: nothing.
+    :param latency: seconds that each message takes.
+    :param bandwidth: bytes per second of each link; None: unlimited.
+    :param policy: which of the events of one instant comes first: None for that scheduled first,
+        ``"shuffled"`` for an order drawn from the seed, or an object with ``choose()``.
+    :param horizon: virtual seconds after which the simulation is given up.
+    :param max_events: events after which it is given up.
+    :raises RankErrors: programs raised; holds each rank's exception.
+    :raises DeadlockError: nothing can run any more, and a rank waits.
+    :raises HorizonError: it went past the horizon of time or events.
+    :raises AbortError: a rank called `Abort`.
+    """
+    here = getcurrent()
+    if isinstance(here, Task):
+        raise SimulationError(
+            f"simulate() was called on simulated rank {here.rank.index}: simulations can't be nested, "
+            "call it outside of the program"
+        )
+    _check("ranks", ranks, ranks >= 1 if _integer(ranks) else False, "an integer, 1 or more")
+    _check("seed", seed, _integer(seed), "an integer")
+    _check("latency", latency, _finite(latency) and latency >= 0, "seconds, 0 or more")
+    _check(
+        "bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None"
+    )
+    _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
+    _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
+    if not callable(program):
+        raise TypeError(f"program must be a function of a communicator, not {program!r}")
+    cluster = Cluster(
+        ranks,
+        seed=seed,
+        network=Network(latency, bandwidth),
+        policy=_policy(policy, seed),
+        horizon=nanoseconds(horizon),
+        max_events=max_events,
+    )
+    if script is not None:
+        script.install(cluster)
+    kernel, stuck = cluster.kernel, None
+    for rank, comm in zip(kernel.ranks, cluster.comms, strict=True):
+        kernel.start_program(rank, _run, program, comm)
+    with substitutes(), seeded_global(seed), deliberate_collection():
+        try:
+            kernel.run()
+        except (DeadlockError, HorizonError) as error:
+            stuck = error
+        except SimulationError as error:
+            error.simulation = _simulation(cluster)
+            raise
+        finally:
+            tasks = [(r.index, r.main) for r in kernel.ranks if r.main is not None]
+            kernel.close()
+    simulation = _simulation(cluster)
+    if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
+        raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster))
+    if stuck is not None:
+        stuck.simulation = simulation
+        raise stuck
+    if script is not None:
+        script.check(cluster)
+    return simulation
+
+
+def _integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _check(name: str, value: Any, good: bool, right: str) -> None:
+    if not good:
+        raise ValueError(f"{name}={value!r}: it must be {right}")
+
+
+def _policy(policy: Policy | str | None, seed: int) -> Policy:
+    if policy is None:
+        return InOrder()
+    if policy == "shuffled":
+        return Shuffled(seed)
+    if isinstance(policy, str) or not hasattr(policy, "choose"):
+        raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with choose()')
+    return policy
+
+
+def _run(program: Callable[[Comm], Any], comm: Comm) -> Any:
+    try:
+        return program(comm)
+    except (Exception, GreenletExit):
+        raise
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            return None
+        raise RuntimeError(f"the program ended itself, with exit status {stop.code!r}") from stop
+    except BaseException as error:
+        # Ctrl-C, or a test framework's way out: meant for whoever called simulate(), and at once.
+        comm.cluster.kernel.fail(error)
+
+
+def _simulation(cluster: Cluster) -> Simulation:
+    ranks = cluster.kernel.ranks
+    mains = [r.main for r in ranks if r.main is not None]
+    return Simulation(
+        results=[m.result for m in mains],
+        elapsed=max((m.ended_at for m in mains if m.ended_at is not None), default=0) / SECOND,
+        trace=cluster.recorder.trace,
+        died={r.index: r.dead_at / SECOND for r in ranks if r.dead_at is not None},
+        seed=cluster.seed,
+    )
+
+
+def _checked(script: Any, cluster: Cluster) -> str | None:
+    """What the script finds wrong with itself after the run."""
+    try:
+        if script is not None:
+            script.check(cluster)
+    except ScriptError as error:
+        return str(error)
+    return None
+
+
+def _errors(
+    raised: list[tuple[Task, int]],
+    simulation: Simulation,
+    stuck: Exception | None,
+    check: Callable[[], str | None],
+) -> RankErrors:
+    by_rank: dict[int, Exception] = {}
+    times: dict[int, int] = {}
+    for task, rank in raised:
+        assert isinstance(task.error, Exception)
+        assert task.ended_at is not None
+        task.error.add_note(f"on simulated rank {rank}, at {seconds(task.ended_at)}")
+        by_rank[rank], times[rank] = task.error, task.ended_at
+    first = min(by_rank, key=lambda r: (times[r], r))
+    what = f"{type(by_rank[first]).__name__}: {by_rank[first]}".removesuffix(": ")
+    if len(by_rank) == 1:
+        message = f"rank {first} raised {what}"
+    else:
+        message = f"{ranks_text(list(by_rank))} raised; rank {first} first: {what}"
+    group = RankErrors(message, list(by_rank.values()))
+    group.by_rank, group.simulation = by_rank, simulation
+    if stuck is not None:
+        group.add_note(f"and then {stuck}")
+    if (wrong := check()) is not None:
+        group.add_note(f"and the script: {wrong}")
+    return group

@@ -1,0 +1,206 @@
+"""The simulated world: the ground that a pool stands on when its ranks are simulated.
+
+It gives what `bsbpool.worlds.World` asks for, out of the kernel and the network. What a script has to say is
+asked for here and decided in `script`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from bsbpool.worlds import Channel, Lost, Mailbox, World, this_world
+
+from .kernel import Kernel, Rank, Task, seconds
+
+if TYPE_CHECKING:
+    from .comm import Comm
+
+_NO_LOCK = contextlib.nullcontext()
+
+
+class SimMailbox(Mailbox):
+    """A line of items, and the task that waits for one."""
+
+    def __init__(self, kernel: Kernel, why: str):
+        self._kernel = kernel
+        self._why = why
+        self._items: deque[Any] = deque()
+        self._waiting: Task | None = None
+
+    def put(self, item: Any) -> None:
+        self._items.append(item)
+        if self._waiting is not None:
+            self._kernel.wake(self._waiting)
+
+    def get(self, until: int | None = None) -> Any:
+        items = self._items
+        if not items:
+            if until == 0:
+                return None
+            kernel = self._kernel
+            self._waiting = kernel.task
+            while not items and kernel.park(self._why, until):
+                pass
+            self._waiting = None
+            if not items:
+                return None
+        return items.popleft()
+
+
+class PoolLines:
+    """The channels of one pool on all ranks of its communicator: where messages arrive, and deaths are told."""
+
+    def __init__(self, comm: Comm, serial: int):
+        self.cluster = comm.cluster
+        self.members = comm.group.members
+        self.key = (comm.group.context, serial)
+        self.why = f"a message for its pool (the {_nth(serial)} on this communicator)"
+        # By rank: its mailbox while its channel is open; before, what came early; after, None.
+        self._boxes: dict[int, SimMailbox | list[Any] | None] = {}
+        # By source and destination: what is under way between them, oldest first, and the destination.
+        self._links: dict[tuple[int, int], tuple[deque[Any], int]] = {}
+        self.cluster.kernel.on_death.append(self._died)
+
+    def open(self, rank: int) -> SimMailbox:
+        """The mailbox of a rank that opens its channel."""
+        early = self._boxes.get(rank) or []
+        mailbox = self._boxes[rank] = SimMailbox(self.cluster.kernel, self.why)
+        assert isinstance(early, list)
+        for item in early:
+            mailbox.put(item)
+        for dead in self.cluster.kernel.dead:
+            if dead.index in self.members:
+                self._tell_lost(self.members.index(dead.index), rank)
+        return mailbox
+
+    def close(self, rank: int) -> None:
+        """A rank closed its channel: what arrives for it from now on is dropped."""
+        self._boxes[rank] = None
+
+    def send(self, source: int, dest: int, item: Any, size: int) -> None:
+        """Put `item`, of `size` bytes, on its way."""
+        kernel, to = self.cluster.kernel, self.members[dest]
+        if kernel.ranks[to].dead_at is not None:
+            return
+        link = self._links.get((source, dest))
+        if link is None:
+            link = self._links[source, dest] = (deque(), dest)
+        link[0].append((source, item))
+        kernel.at(self.cluster.network.arrival(kernel.now, self.members[source], to, size), self._deliver, link)
+
+    def _deliver(self, link: tuple[deque[Any], int]) -> None:
+        # Always the oldest: a policy may shuffle arrivals of one instant, but not the messages of a link.
+        under_way, dest = link
+        item = under_way.popleft()
+        box = self._boxes.get(dest)
+        if isinstance(box, SimMailbox):
+            box.put(item)
+        elif box is not None:
+            box.append(item)
+        elif dest not in self._boxes:
+            self._boxes[dest] = [item]
+
+    def _died(self, dead: Rank) -> None:
+        """Those whose channels are open hear of it after the time that a message takes."""
+        if dead.index in self.members:
+            number = self.members.index(dead.index)
+            for rank, box in list(self._boxes.items()):
+                if isinstance(box, SimMailbox):
+                    self._tell_lost(number, rank)
+
+    def _tell_lost(self, number: int, rank: int) -> None:
+        died = self.cluster.kernel.ranks[self.members[number]].dead_at
+        assert died is not None
+        self.send(number, rank, Lost(f"a simulated host died at {seconds(died)}"), 0)
+
+
+class SimChannel(Channel):
+    """Messages of one pool on one simulated rank."""
+
+    def __init__(self, lines: PoolLines, rank: int):
+        self._lines = lines
+        self._rank = rank
+        self._mailbox = lines.open(rank)
+        self.scripted = lines.cluster.script is not None
+
+    def put(self, item: Any) -> None:
+        self._mailbox.put(item)
+
+    def get(self, until: int | None = None) -> Any:
+        return self._mailbox.get(until)
+
+    def send(self, rank: int, message: bytes) -> None:
+        self._lines.send(self._rank, rank, message, len(message))
+
+    def close(self) -> None:
+        self._lines.close(self._rank)
+
+    def introduce(self, job: int, name: str, context: Mapping[str, Any]) -> None:
+        script = self._lines.cluster.script
+        assert script is not None
+        script.introduce(self._lines.key, job, name, context)
+
+    def perform(self, job: int, function: Callable[[], Any]) -> Any:
+        script = self._lines.cluster.script
+        return function() if script is None else script.perform(self._lines.key, job, function)
+
+
+class SimWorld(World):
+    """The ground under one rank of a simulated communicator."""
+
+    watched = False
+
+    def __init__(self, comm: Comm):
+        self.comm = comm
+        self.rank = comm.rank
+        self.size = comm.size
+        self.host = "a simulated host"
+        self.recorder = comm.cluster.recorder
+        self.state = comm.cluster.states.setdefault(comm.world_rank, {})
+        self._kernel = comm.cluster.kernel
+        self._kernel_rank = self._kernel.ranks[comm.world_rank]
+        self._pools = 0
+
+    def now(self) -> int:
+        return self._kernel.now
+
+    def mailbox(self) -> Mailbox:
+        return SimMailbox(self._kernel, "another task of its rank")
+
+    def channel(self) -> Channel:
+        self._pools += 1
+        pools = self.comm.cluster.pools
+        key = (self.comm.group.context, self._pools)
+        if key not in pools:
+            pools[key] = PoolLines(self.comm, self._pools)
+        return SimChannel(pools[key], self.rank)
+
+    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+        def body() -> None:
+            this_world(self)
+            function(*args)
+
+        self._kernel.start(self._kernel_rank, name, body)
+
+    def task(self) -> object:
+        return self._kernel.task
+
+    def lock(self) -> contextlib.AbstractContextManager[Any]:
+        return _NO_LOCK  # tasks take turns only where they wait
+
+    def folder(self) -> str:
+        return tempfile.mkdtemp(prefix="bsbpool-simulated-")
+
+    def window(self, buffer: Any) -> Any:
+        from .window import Win
+
+        return Win.Create(buffer, comm=self.comm)
+
+
+def _nth(number: int) -> str:
+    ending = "th" if 10 <= number % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
