@@ -50,7 +50,7 @@ def register_service(name: str, provider: Any) -> None:
     """
     if not name.isidentifier():
         raise ValueError(f"a service is named like an attribute, such as 'MPI', not {name!r}")
-    if name in globals() and name not in _services:
+    if (name in globals() or name in _PLACES) and name not in _services:
         raise ValueError(f"{name!r} is a part of bsbpool, not the name of a service")
     _services[name] = globals()[name] = provider
 

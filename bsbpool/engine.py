@@ -115,6 +115,7 @@ class Engine:
         self.send_ahead = send_ahead
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
         self._called_back: dict[int, BaseException] = {}
+        self._holding = False
         self._typical_ns: float | None = None
         # By rank: how many jobs it had when it was last sent some; and how many cached items it holds.
         self._filled: dict[int, int] = {}
@@ -188,6 +189,8 @@ class Engine:
         if job._status is QUEUED and rank is not None:
             self.change(job, RUNNING)  # sent ahead, and could not even be packed
         if job._status is not RUNNING:
+            if rank in self._lines and job in self._lines[rank]:
+                self._vacate(rank, job)  # its status was set by hand while its rank was at it
             return
         if rank is None:  # run by hand
             self._end(job, SUCCESS if error is None else FAILED, error)
@@ -195,13 +198,16 @@ class Engine:
         # One long job is enough to send no more ahead; it takes many short ones to do so again.
         typical = self._typical_ns
         self._typical_ns = ns if typical is None or ns > typical else 0.9 * typical + 0.1 * ns
+        self._end(job, SUCCESS if error is None else FAILED, error)
+        self._vacate(rank, job)
+
+    def _vacate(self, rank: int, job: Entry) -> None:
         line = self._lines[rank]
         line.remove(job)  # the first one, as a rule
-        self._end(job, SUCCESS if error is None else FAILED, error)
         if line:
             if line[0]._status is QUEUED:
                 self.change(line[0], RUNNING)
-            if self._ready and 2 * len(line) <= self._filled[rank]:
+            if self._ready and 2 * len(line) <= self._filled[rank] and not self._holding:
                 self._send(rank, self._how_many(rank))
         else:
             heapq.heappush(self._idle, rank)
@@ -228,10 +234,12 @@ class Engine:
     def run_by_hand(self, job: Entry) -> None:
         """Somebody runs a job without the pool's ranks.
 
-        :raises JobPoolError: it has open dependencies, runs, or has ended.
+        :raises JobPoolError: it has open dependencies, was sent to a rank, runs, or has ended.
         """
         if job._open_dependencies and job._status is PENDING:
             raise JobPoolError(f"{job} can't run yet: {job._open_dependencies} of its dependencies have not ended")
+        if self.is_ahead(job):
+            raise JobPoolError(f"{job} can't be run here: it was sent to rank {job._rank}")
         if job._status is PENDING:
             self.change(job, QUEUED)
         self.change(job, RUNNING)
@@ -259,6 +267,17 @@ class Engine:
             return True
         return False
 
+    def hold(self) -> None:
+        """Give out no more jobs, until it goes on."""
+        self._holding = True
+
+    def go_on(self) -> bool:
+        """Give out jobs again, if that was on hold. Returns whether it was."""
+        held, self._holding = self._holding, False
+        if held:
+            self._assign()
+        return held
+
     def lost(self, rank: int, error: BaseException) -> Entry | None:
         """A rank is gone. Returns the job that ran there."""
         if rank not in self._lines:
@@ -270,8 +289,9 @@ class Engine:
         running = line.popleft() if line else None
         self.returned(rank, [*line])
         del self._lines[rank], self._stale[rank], self._held[rank], self._filled[rank]
-        if running is not None:
-            self._end(running, ABORTED, error)
+        if running is None or running._status is not RUNNING:  # nothing, or its status was set by hand
+            return None
+        self._end(running, ABORTED, error)
         return running
 
     def stop(self, why: str) -> None:
@@ -303,7 +323,7 @@ class Engine:
     def _assign(self) -> None:
         """Give ready jobs to idle ranks, as long as there are both."""
         ready, idle = self._ready, self._idle
-        while idle and ready:
+        while idle and ready and not self._holding:
             rank = heapq.heappop(idle)
             if not self._send(rank, self._how_many(rank)):
                 heapq.heappush(idle, rank)
@@ -343,7 +363,7 @@ class Engine:
     def _to_free(self, rank: int) -> list[int]:
         stale = self._stale[rank]
         if not stale:
-            return stale
+            return []
         self._stale[rank] = []
         free = []
         for item in stale:

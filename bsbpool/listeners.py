@@ -41,6 +41,7 @@ class Counter:
                 self.running -= 1
             if progress.status.ended:
                 self.ended += 1
+                self.total = max(self.total, self.ended)  # jobs may have been queued before anybody listened
                 self.failed += progress.status in (JobStatus.FAILED, JobStatus.ABORTED)
                 return True
         return False

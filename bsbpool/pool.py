@@ -238,7 +238,6 @@ class JobPool:
             else:
                 self._leave(error)
         finally:
-            # Listeners learn of the error as context managers do, but can't make it unseen.
             self._stack.__exit__(kind, error, traceback)
 
     def _stop_unexecuted(self, error: BaseException | None) -> None:
@@ -456,8 +455,12 @@ class JobPool:
                 done = engine.cancel(job, reason)
                 if engine.is_ahead(job):
                     # Its rank says whether it has started: between two jobs, or soon if it is at a long one.
+                    # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
-                    self._send(job._rank, (CALL_BACK, job._id))
+                    rank = job._rank
+                    self._carry_out()
+                    self._send(rank, (CALL_BACK, job._id))
+                    engine.hold()  # who cancels one job may be about to cancel the others
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
                     done = job._status is JobStatus.CANCELLED
@@ -624,6 +627,9 @@ class JobPool:
         while True:
             with lock:
                 self._carry_out()
+                # Jobs are given out again when listeners have heard all that there is to hear.
+                if not notifications and engine.go_on():
+                    self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or self._schedulers):
                     return
@@ -715,7 +721,7 @@ class JobPool:
                 calls.append((job._id, self._codec.pack_call(call_to_send(job))))
             except Exception as error:
                 failed.append((job, error))
-        if calls:
+        if calls or free:
             self._send(rank, (RUN, calls, free))
         for job, why in failed:
             self._engine.finished(job, why)
@@ -773,6 +779,8 @@ class JobPool:
             self._keep_result(job, payload)
             engine.finished(job, None, ended - started)
         else:
+            if self._fail_fast:
+                engine.hold()  # if nobody handles it, nothing is to start any more
             engine.finished(job, self._codec.unpack_error(payload), ended - started)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
@@ -909,5 +917,11 @@ def _find_pool(id: Any) -> JobPool:
 
 def _enter(stack: ExitStack, listener: Any) -> None:
     if hasattr(type(listener), "__enter__") and hasattr(type(listener), "__exit__"):
-        stack.enter_context(listener)
+        listener.__enter__()
+
+        def leave(*exc: Any) -> bool:
+            listener.__exit__(*exc)
+            return False  # none of them makes an error unseen, for the others or for the program
+
+        stack.push(leave)
 

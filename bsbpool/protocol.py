@@ -60,7 +60,11 @@ def pack_error(error: BaseException, where: str) -> bytes:
             return packed
     except Exception:
         pass  # an exception whose class can't be made from its args, for one
-    stand_in = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}: {error}")
+    try:
+        message = str(error)
+    except Exception as why:
+        message = f"(its text raises {type(why).__name__})"
+    stand_in = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}: {message}")
     for note in getattr(error, "__notes__", ()):
         stand_in.add_note(note)
     return dumps(stand_in)

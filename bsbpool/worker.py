@@ -94,7 +94,9 @@ class Worker:
         order = self._codec.decode(message)
         kind = order[0]
         if kind == RUN:
-            _, jobs, self._free = order
+            _, jobs, free = order
+            if free:
+                self._free = [*self._free, *free]
             with self._lock:
                 self._line.extend(jobs)
             if len(self._line) > 1:

@@ -43,9 +43,7 @@ def numbers_of_ranks(text: str) -> tuple[int, ...]:
     numbers: dict[int, None] = {}
     for part in text.split(","):
         number = part.strip()
-        if not (
-            number.isascii() and number.isdigit() and len(number) < 10 and 1 <= int(number) <= MOST_RANKS
-        ):
+        if not (number.isascii() and number.isdigit() and len(number) < 10 and 1 <= int(number) <= MOST_RANKS):
             raise click.BadParameter(
                 f"{number!r} is no number of ranks: give one from 1 to {MOST_RANKS}, such as 4, or several, "
                 "such as 2,4,16,128"
@@ -64,9 +62,7 @@ def time_with_unit(text: str) -> float:
     except (KeyError, ValueError):
         good = False
     if not good:
-        raise click.BadParameter(
-            f"{text!r} is no time: give a number and a unit, ns, us, ms or s, such as 50us"
-        )
+        raise click.BadParameter(f"{text!r} is no time: give a number and a unit, ns, us, ms or s, such as 50us")
     return seconds
 
 
@@ -97,9 +93,7 @@ def time_with_unit(text: str) -> float:
     default=None,
     help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
 )
-def run(
-    file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None
-) -> None:
+def run(file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None) -> None:
     """Run a recorded run again, on simulated ranks, in virtual time.
 
     FILE is the recording of a reconstruction by BSB, in JSON. Its pools run one after the other, and each
@@ -198,9 +192,7 @@ def show_assumptions(out: Console, recording: Recording, fail_fast: bool, latenc
     said = [f"{took}, on any number of ranks"]
     estimated = recording.estimated
     if estimated:
-        whose = " and ".join(
-            f"the median {_WHOSE[key]} ({estimated[key]})" for key in _WHOSE if key in estimated
-        )
+        whose = " and ".join(f"the median {_WHOSE[key]} ({estimated[key]})" for key in _WHOSE if key in estimated)
         verb = "takes" if sum(estimated.values()) == 1 else "take"
         said.append(f"{_count(sum(estimated.values()), 'job')} that never ran {verb} {whose}")
     if fail_fast:
@@ -225,10 +217,7 @@ def show_run(out: Console, recording: Recording, result: Result) -> None:
     timeline = Timeline(summary, lanes=MOST_ROWS)
     workers = len(summary.workers)
     out.print()
-    out.print(
-        f"On {_count(result.ranks, 'simulated rank')} ({_count(workers, 'worker')}): "
-        f"{_counts(summary.outcome)}."
-    )
+    out.print(f"On {_count(result.ranks, 'simulated rank')} ({_count(workers, 'worker')}): {_counts(summary.outcome)}.")
     out.print()
     out.print(strategy_table(summary, timeline))
     out.print()
@@ -255,11 +244,7 @@ def show_failures(out: Console, failures: Sequence[Failure]) -> None:
         id, what = failure.context["recorded"], str(failure.context["chunk"])
         out.print(Text.assemble(("✗ ", "bold bright_red"), (label(failure.error), "bold")))
         where = f"on rank {failure.rank}, at {duration(failure.at)}"
-        out.print(
-            Padding(
-                Text(f"{label(failure.name)}, job {id}, {where}\n{label(what)}"), (0, 0, 0, 2), expand=False
-            )
-        )
+        out.print(Padding(Text(f"{label(failure.name)}, job {id}, {where}\n{label(what)}"), (0, 0, 0, 2), expand=False))
     if len(failures) > MOST_ROWS:
         out.print(f"and {_count(len(failures) - MOST_ROWS, 'failure')} more")
     if failures:
@@ -427,9 +412,7 @@ def _ended(outcome: Mapping[str, int]) -> tuple[int, int, int]:
 def _failure_line(failed: Sequence[Result], of: int) -> str:
     failures = failed[0].summary.failures
     where = f" on {', '.join(str(result.ranks) for result in failed)} ranks" if of > 1 else ""
-    if not failures:
-        return f"a pool failed{where}: {failed[0].error}"
-    first = failures[0]
+    first = failures[0]  # there is one: in a recorded run only jobs fail
     others = f", and {_count(len(failures) - 1, 'other job')}" if len(failures) > 1 else ""
     return f"a pool failed{where}: {label(first.name)} on rank {first.rank}: {label(first.error)}{others}"
 

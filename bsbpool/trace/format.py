@@ -85,7 +85,10 @@ def describe_error(error: BaseException | None) -> str | None:
     """An error as a trace has it: its type and message, on one line."""
     if error is None:
         return None
-    message = " ".join(str(error).split())
+    try:
+        message = " ".join(str(error).split())
+    except Exception as why:
+        message = f"(its text raises {type(why).__name__})"
     return scrub(f"{type(error).__name__}: {message}" if message else type(error).__name__)
 
 

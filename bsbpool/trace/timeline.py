@@ -100,9 +100,7 @@ class Timeline:
         yield from _axis(self._summary.makespan, margin, columns, ascii_only)
         yield from self._legend(options.max_width, ascii_only)
 
-    def _letters_of(
-        self, picture: _Picture, plain: bool, ascii_only: bool, crosses: bool
-    ) -> Iterator[Segment]:
+    def _letters_of(self, picture: _Picture, plain: bool, ascii_only: bool, crosses: bool) -> Iterator[Segment]:
         """A cell for each column: what ran there, by letter and colour."""
         before = None
         for column in range(picture.columns):
@@ -136,17 +134,13 @@ class Timeline:
     def _legend(self, width: int, ascii_only: bool) -> Iterator[Text]:
         ran = [strategy.name for strategy in self._summary.strategies if strategy.ran]
         others = sum(self._letters[name] == _OTHER for name in ran)
-        items = [
-            Text.assemble(self.chip(name), " ", label(name)) for name in ran if self._letters[name] != _OTHER
-        ]
+        items = [Text.assemble(self.chip(name), " ", label(name)) for name in ran if self._letters[name] != _OTHER]
         if others:
             items.append(Text(f"{_OTHER} {others} {'other' if others == 1 else 'others'}"))
         if self._summary.failures:
             items.append(Text.assemble(("X" if ascii_only else "✗", _FAILED), " failed"))
         if self._grouped:
-            items.append(
-                Text(". to #: busy share" if ascii_only else "height: busy share of the ranks", _FRAME)
-            )
+            items.append(Text(". to #: busy share" if ascii_only else "height: busy share of the ranks", _FRAME))
         else:
             items.append(Text("lower case: idle for half or more", _FRAME))
         line = Text()

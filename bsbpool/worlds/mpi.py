@@ -65,6 +65,8 @@ class MPIWorld(ThreadedWorld):
         self.size = comm.Get_size()
         #: messages of pools that this rank has not opened yet, by serial number: source, kind, data.
         self.early: dict[int, list[tuple[int, int, bytearray]]] = {}
+        #: channels of pools that this rank has open, by serial number.
+        self.open: dict[int, MPIChannel] = {}
         #: sends under way, with the buffers that they read.
         self.sends: list[tuple[MPI.Request, Any]] = []
 
@@ -93,6 +95,7 @@ class MPIChannel(Channel):
         self._numbers = 0
         self._receiving: list[tuple[MPI.Request, int, bytearray]] = []
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
+        world.open[self._serial] = self
         for source, kind, data in world.early.pop(self._serial, ()):
             self._take(source, kind, data)
 
@@ -134,6 +137,7 @@ class MPIChannel(Channel):
     def close(self) -> None:
         while self._poll():
             pass
+        del self._world.open[self._serial]
         self._world.sends = [send for send in self._world.sends if not send[0].Test()]
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
@@ -152,13 +156,12 @@ class MPIChannel(Channel):
         serial, kind = divmod(tag, 4)
         data = bytearray(size)
         comm.Recv([data, MPI.BYTE], source, tag)
-        if serial != self._serial:
-            # Another pool's: one that this rank has left, or one that it has yet to open.
-            if (serial - self._serial) % _SERIALS < _SERIALS // 2:
-                self._world.early.setdefault(serial, []).append((source, kind, data))
-        else:
-            self._take(source, kind, data)
-        return True
+        channel = self._world.open.get(serial)
+        if channel is not None:  # this pool's, or that of one around it
+            channel._take(source, kind, data)
+        elif (serial - self._serial) % _SERIALS < _SERIALS // 2:  # one that this rank has yet to open
+            self._world.early.setdefault(serial, []).append((source, kind, data))
+        return True  # else: one that it has left
 
     def _take(self, source: int, kind: int, data: bytearray) -> None:
         if kind == _MESSAGE:

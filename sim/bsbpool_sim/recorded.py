@@ -230,9 +230,7 @@ class _Reader:
             return tuple(self.get(row, key, right, lambda v: isinstance(v, list) and all(map(_integer, v))))
 
         def seconds(key: str) -> float | None:
-            value: float | None = self.get(
-                row, key, "a number of seconds, or null", lambda v: v is None or _number(v)
-            )
+            value: float | None = self.get(row, key, "a number of seconds, or null", lambda v: v is None or _number(v))
             return value
 
         job = RecordedJob(
@@ -279,9 +277,7 @@ class _Reader:
                         )
                 places[job.id], pool_of[job.id] = self.place, number
 
-    def with_times(
-        self, pools: list[list[tuple[RecordedJob, float | None]]]
-    ) -> tuple[tuple[RecordedJob, ...], ...]:
+    def with_times(self, pools: list[list[tuple[RecordedJob, float | None]]]) -> tuple[tuple[RecordedJob, ...], ...]:
         """The jobs with the times that they took; those that never ran with a median."""
         samples: dict[tuple[str, Any], list[float]] = {}
         for number, pool in enumerate(pools):

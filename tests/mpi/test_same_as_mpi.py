@@ -361,7 +361,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.skipif(REAL_SIZE < 2, reason="needs mpirun with 2 ranks or more")
+@pytest.mark.mpi
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_simulated_ranks_get_what_real_ranks_get(program):
     # A communicator of its own: fast ranks are ahead, and no message of their next program may mix in.
@@ -371,13 +371,11 @@ def test_simulated_ranks_get_what_real_ranks_get(program):
     assert real == simulate(program, REAL_SIZE).results[REAL.COMM_WORLD.rank]
 
 
-@pytest.mark.skipif(REAL_SIZE > 1, reason="compares with real ranks instead")
 @pytest.mark.parametrize("program", EXPECTED, ids=lambda p: p.__name__)
 def test_simulated_ranks_get_what_real_ranks_got(program):
     assert simulate(program, 2).results[1] == EXPECTED[program]
 
 
-@pytest.mark.skipif(REAL_SIZE > 1, reason="compares with real ranks instead")
 @pytest.mark.parametrize("policy", [None, "shuffled"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_neither_latency_nor_order_changes_what_ranks_get(program, policy):

@@ -238,7 +238,7 @@ def test_a_folder(tmp_path):
         ),
         (
             b'{"ranks": 1, "elapsed": 1, "error": null, "jobs": []}',
-            "F: 'jobs' is empty; a recorded run has at least one job",
+            "F: 'jobs' is empty: a recorded run has at least one job",
         ),
         (b'{"ranks": "%s"}' % (b"x" * 100), "F: 'ranks' is '" + "x" * 58 + "…; it must be an integer"),
     ],

@@ -1,0 +1,141 @@
+"""How the tests run in their worlds. Under plain pytest: this process, and simulated ranks. Under
+``mpirun -n N pytest``: the real ranks; every one of them runs pytest, and rank 0 reports.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import traceback
+
+import pytest
+
+#: Seconds after which a test on real ranks ends the run, with the stacks of all threads of each rank.
+LIMIT = 60
+
+_STDERR = pytest.StashKey()
+
+MPI_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
+
+
+def comm_world():
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config):
+    # The real one: what a rank says when it gives up must not end in a captured file.
+    config.stash[_STDERR] = os.fdopen(os.dup(2), "w")
+    if MPI_SIZE > 1 and comm_world().Get_rank() > 0:
+        config.pluginmanager.unregister(name="terminalreporter")
+
+
+def pytest_unconfigure(config):
+    config.stash[_STDERR].close()
+
+
+def pytest_collection_modifyitems(items):
+    if MPI_SIZE > 1:
+        # Only what is about ranks: all else would run the same on each of them.
+        items[:] = [i for i in items if i.get_closest_marker("mpi") or _has_world(i)]
+    else:
+        items[:] = [i for i in items if not i.get_closest_marker("mpi")]
+
+
+def _has_world(item):
+    """Whether it is a test in worlds, and one of them has room for it."""
+    return isinstance(getattr(item, "callspec", None) and item.callspec.params.get("worlds"), Case)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    if MPI_SIZE > 1:
+        faulthandler.dump_traceback_later(LIMIT, exit=True, file=item.config.stash[_STDERR])
+    try:
+        return (yield)
+    finally:
+        if MPI_SIZE > 1:
+            faulthandler.cancel_dump_traceback_later()
+
+
+class Local:
+    """This process alone."""
+
+    name = "local"
+    simulated = False
+
+    def fits(self, ranks):
+        return ranks == 1
+
+    def run(self, program, ranks, script=None):
+        return [program(None)]
+
+
+class Simulated:
+    """Simulated ranks in virtual time."""
+
+    name = "simulated"
+    simulated = True
+
+    def fits(self, ranks):
+        return True
+
+    def run(self, program, ranks, **options):
+        from bsbpool_sim import simulate
+
+        self.last = simulate(program, ranks, **options)
+        return self.last.results
+
+
+class Real:
+    """Real MPI ranks: this process is one of them."""
+
+    name = "mpi"
+    simulated = False
+
+    def fits(self, ranks):
+        return 1 < ranks <= MPI_SIZE
+
+    def run(self, program, ranks):
+        world = comm_world()
+        mine = world.Split(0 if world.rank < ranks else 1, world.rank)
+        result, error = None, None
+        if world.rank < ranks:
+            try:
+                result = program(mine)
+            except BaseException:
+                error = traceback.format_exc()
+        results = world.allgather((result, error))
+        mine.Free()
+        errors = [f"rank {rank}:\n{error}" for rank, (_, error) in enumerate(results) if error]
+        assert not errors, "\n".join(errors)
+        return [result for result, _ in results[:ranks]]
+
+
+WORLDS = [Real()] if MPI_SIZE > 1 else [Local(), Simulated()]
+
+
+class Case:
+    """A world and a number of ranks in it: ``worlds(program)`` gives the results by rank."""
+
+    def __init__(self, world, ranks):
+        self.world = world
+        self.ranks = ranks
+        self.parallel = ranks > 1
+        self.simulated = world.simulated
+
+    def __call__(self, program, **options):
+        return self.world.run(program, self.ranks, **options)
+
+
+def pytest_generate_tests(metafunc):
+    """`worlds` makes a test run on 1, 2 and 4 ranks, or those of its ``ranks`` mark, in each world where they fit."""
+    if "worlds" not in metafunc.fixturenames:
+        return
+    marker = metafunc.definition.get_closest_marker("ranks")
+    cases = [
+        Case(world, ranks) for ranks in (marker.args if marker else (1, 2, 4)) for world in WORLDS if world.fits(ranks)
+    ]
+    metafunc.parametrize("worlds", cases, ids=[f"{c.world.name}-{c.ranks}" for c in cases])

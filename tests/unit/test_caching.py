@@ -1,0 +1,245 @@
+"""Cached items: one per node and arguments, under ids that all ranks agree on, and freed one by one."""
+
+import gc
+import itertools
+import weakref
+import zlib
+
+import pytest
+from bsbpool import pool_cache
+from bsbpool.caching import free_items, free_stale_pool_cache, get_node_cache_items
+
+
+class Owner:
+    def __init__(self):
+        self._pool_cache = {}
+
+    def register_pool_cached_item(self, id, cleanup):
+        self._pool_cache.setdefault(id, []).append(cleanup)
+
+
+class Node:
+    def __init__(self, name="node", owner=None):
+        self.name = name
+        self.scaffold = owner or Owner()
+        self.calls = 0
+
+    def get_node_name(self):
+        return self.name
+
+    def count(self):
+        self.calls += 1
+        return self.calls
+
+    @pool_cache
+    def heavy(self, *args, **kwargs):
+        """Doc."""
+        return self.count(), args, kwargs
+
+    @pool_cache
+    def other(self):
+        return self.count()
+
+    @pool_cache
+    def fails(self, error):
+        self.calls += 1
+        raise error
+
+
+class Parent(Node):
+    def __init__(self, *children):
+        super().__init__("parent")
+        self.children = children
+
+    def walk_nodes(self):
+        yield self
+        for child in self.children:
+            yield child
+            yield "no node"
+
+
+def crc(text):
+    return zlib.crc32(text.encode())
+
+
+# -- remembering -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [((), {}), ((1, "a"), {}), ((1,), {"b": (2, 3)})])
+def test_the_same_call_is_made_once(arguments):
+    node = Node()
+    args, kwargs = arguments
+    assert node.heavy(*args, **kwargs) is node.heavy(*args, **kwargs)
+    assert node.calls == 1
+
+
+def test_other_arguments_are_another_call():
+    node = Node()
+    calls = [((), {}), ((1,), {}), ((2,), {}), ((1, 2), {}), ((), {"x": 1}), ((), {"y": 1}), (("x", 1), {})]
+    for args, kwargs in calls:
+        assert node.heavy(*args, **kwargs)[1:] == (args, kwargs)
+    assert node.calls == len(calls)
+
+
+def test_each_node_remembers_its_own():
+    owner = Owner()
+    first, second = Node("same", owner), Node("same", owner)
+    first.heavy()
+    second.heavy()
+    assert (first.calls, second.calls) == (1, 1)
+
+
+def test_methods_remember_apart():
+    node = Node()
+    assert (node.heavy()[0], node.other(), node.heavy()[0], node.other()) == (1, 2, 1, 2)
+
+
+def test_the_method_keeps_its_name_and_text():
+    assert (Node.heavy.__name__, Node.heavy.__doc__) == ("heavy", "Doc.")
+
+
+@pytest.mark.parametrize("arguments", [(([],), {}), ((1, {}), {}), ((), {"x": set()})])
+def test_an_argument_that_is_not_hashable_is_an_error_that_names_the_method(arguments):
+    args, kwargs = arguments
+    with pytest.raises(TypeError, match=r"heavy\(\) is pool-cached, so that its arguments must be hashable"):
+        Node().heavy(*args, **kwargs)
+
+
+def test_another_type_error_of_a_hash_is_left_as_it_is():
+    class Odd:
+        def __hash__(self):
+            raise TypeError("odd")
+
+    with pytest.raises(TypeError, match="^odd$"):
+        Node().heavy(Odd())
+
+
+@pytest.mark.parametrize("error", [ValueError("bad"), TypeError("unhashable type: 'list'"), KeyError("k")])
+def test_what_the_method_raises_is_raised_and_not_remembered(error):
+    node = Node()
+    for _ in range(2):
+        with pytest.raises(type(error)) as caught:
+            node.fails(error)
+        assert caught.value is error
+    assert node.calls == 2
+
+
+def test_there_is_no_limit_on_their_number():
+    node = Node()
+    for _, i in itertools.product(range(2), range(3000)):
+        node.heavy(i)
+    assert node.calls == 3000
+
+
+# -- ids ---------------------------------------------------------------------------------------------
+
+
+def test_what_a_method_keeps_is_registered_under_the_crc_of_both_names():
+    node = Node("layers.granular")
+    node.heavy()
+    assert list(node.scaffold._pool_cache) == [crc("layers.granular.heavy")]
+
+
+def test_it_is_registered_once_for_all_arguments():
+    node = Node()
+    for i in range(5):
+        node.heavy(i)
+    assert [len(cleanups) for cleanups in node.scaffold._pool_cache.values()] == [1]
+
+
+def test_a_node_lists_the_ids_of_its_methods_in_order():
+    assert get_node_cache_items(Node("n")) == [crc("n.fails"), crc("n.heavy"), crc("n.other")]
+
+
+def test_a_node_lists_the_ids_of_its_children_too():
+    children = Node("a"), Node("b")
+    expected = [i for node in (Parent(), *children) for i in get_node_cache_items(node)]
+    assert get_node_cache_items(Parent(*children)) == expected
+
+
+def test_an_id_is_listed_once():
+    assert len(get_node_cache_items(Parent(Node("a"), Node("a")))) == 6
+
+
+@pytest.mark.parametrize("thing", [object(), 3, "text"])
+def test_what_caches_nothing_has_no_ids(thing):
+    assert get_node_cache_items(thing) == []
+
+
+# -- freeing -----------------------------------------------------------------------------------------
+
+
+def test_what_was_freed_is_called_for_again():
+    node = Node()
+    node.heavy()
+    assert free_items(node.scaffold, [crc("node.heavy")]) == [crc("node.heavy")]
+    assert node.heavy()[0] == 2
+    assert list(node.scaffold._pool_cache) == [crc("node.heavy")]
+
+
+@pytest.mark.parametrize("same_owner", [True, False])
+def test_freeing_the_item_of_one_node_leaves_those_of_others(same_owner):
+    owner = Owner()
+    freed, kept = Node("freed", owner), Node("kept", owner if same_owner else Owner())
+    for node in (freed, kept):
+        node.heavy()
+        node.other()
+    free_items(owner, [crc("freed.heavy")])
+    assert (kept.heavy()[0], kept.other(), freed.other()) == (1, 2, 2)
+    assert freed.heavy()[0] == 3
+
+
+def test_only_what_is_not_required_is_stale():
+    owner = Owner()
+    for name in "abc":
+        Node(name, owner).heavy()
+    assert free_stale_pool_cache(owner, [crc("b.heavy"), 5]) == [crc("a.heavy"), crc("c.heavy")]
+    assert list(owner._pool_cache) == [crc("b.heavy")]
+
+
+def test_what_the_owner_has_not_is_not_freed():
+    assert free_items(Owner(), [1, 2]) == []
+
+
+def test_all_of_one_id_is_freed():
+    owner = Owner()
+    nodes = [Node("same", owner) for _ in range(3)]
+    for node in nodes:
+        node.heavy()
+    free_stale_pool_cache(owner, ())
+    assert [node.heavy()[0] for node in nodes] == [2, 2, 2]
+
+
+def test_a_clean_up_that_raises_does_not_stop_the_others():
+    owner, freed = Owner(), []
+
+    def bad():
+        raise ValueError("bad")
+
+    for id, cleanup in [(1, bad), (1, lambda: freed.append(1)), (2, bad), (3, lambda: freed.append(3))]:
+        owner.register_pool_cached_item(id, cleanup)
+    with pytest.raises(ExceptionGroup, match="clean-up of cached items failed") as caught:
+        free_stale_pool_cache(owner, ())
+    assert (freed, owner._pool_cache) == ([1, 3], {})
+    assert [e.__notes__ for e in caught.value.exceptions] == [[f"while cached item {i} was freed"] for i in (1, 2)]
+
+
+def test_a_freed_node_is_kept_by_nobody():
+    node = Node()
+    node.heavy("argument")
+    seen, owner = weakref.ref(node), node.scaffold
+    free_stale_pool_cache(owner, ())
+    del node
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_node_that_is_gone_lends_its_memory_to_no_other():
+    owner = Owner()
+    for i in range(100):
+        node = Node("same", owner)
+        assert node.heavy(i)[0] == 1
+        assert node.heavy(i)[0] == 1
+        del node
+        if i % 10 == 9:
+            free_stale_pool_cache(owner, ())

@@ -1,0 +1,159 @@
+"""Who may import what: the contracts hold, and each of them can be broken."""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CONFIG = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]
+CONTRACTS = {c["name"]: c for c in CONFIG["importlinter"]["contracts"]}
+
+linter = pytest.mark.skipif(importlib.util.find_spec("importlinter") is None, reason="needs import-linter")
+ruff = pytest.mark.skipif(importlib.util.find_spec("ruff") is None, reason="needs ruff")
+
+
+def verdicts(root):
+    """The linter's verdict on each contract for the packages under `root`, and all that it said."""
+    code = "from importlinter.cli import lint_imports_command; lint_imports_command()"
+    run = subprocess.run(
+        [sys.executable, "-c", code, "--config", str(ROOT / "pyproject.toml"), "--no-cache"],
+        cwd=root, env={**os.environ, "PYTHONPATH": f"{root}{os.pathsep}{root / 'sim'}", "COLUMNS": "200"},
+        capture_output=True, text=True,
+    )  # fmt: skip
+    said = run.stdout + run.stderr
+    found = {}
+    for name in CONTRACTS:
+        (line,) = [line for line in said.splitlines() if line.startswith((f"{name} KEPT", f"{name} BROKEN"))]
+        found[name] = line.removeprefix(name).split()[0]
+    assert (run.returncode == 0) == ("BROKEN" not in found.values())
+    return found, said
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of both packages, to spoil."""
+    for package in ("bsbpool", "sim/bsbpool_sim"):
+        shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
+
+
+def add(root, module, *lines):
+    path = root / module
+    path.write_text(path.read_text() + "\n" + "\n".join(lines) + "\n")
+
+
+def imports_of(contract):
+    """An import of each module that a contract forbids."""
+    return [f"import {module}" for module in CONTRACTS[contract]["forbidden_modules"]]
+
+
+@linter
+def test_the_contracts_are_kept():
+    found, said = verdicts(ROOT)
+    assert set(found.values()) == {"KEPT"}, said
+
+
+#: By a word of its name: the file to spoil for a contract.
+SPOILED = {
+    "never imports the simulator": "bsbpool/listeners.py",
+    "the engine imports neither": "bsbpool/engine.py",
+    "worlds know nothing": "bsbpool/worlds/local.py",
+}
+
+
+def test_each_contract_has_a_test_that_breaks_it():
+    assert [[word for word in SPOILED if word in name] for name in CONTRACTS] == [[word] for word in SPOILED]
+
+
+@linter
+@pytest.mark.parametrize(("word", "module"), SPOILED.items())
+def test_a_forbidden_import_breaks_its_contract(copy, word, module):
+    (contract,) = [name for name in CONTRACTS if word in name]
+    add(copy, module, *imports_of(contract))
+    found, said = verdicts(copy)
+    assert found[contract] == "BROKEN"
+    importer = module.removesuffix(".py").replace("/", ".")
+    for forbidden in CONTRACTS[contract]["forbidden_modules"]:
+        assert f"is not allowed to import {forbidden}:" in said
+        assert f"{importer} -> {forbidden}" in said
+
+
+@linter
+def test_a_command_may_import_the_simulator(copy):
+    add(copy, "bsbpool/cli/run.py", "import bsbpool_sim", "import bsbpool_sim.kernel")
+    found, said = verdicts(copy)
+    assert set(found.values()) == {"KEPT"}, said
+
+
+@linter
+def test_an_import_in_a_function_is_an_import_too(copy):
+    add(copy, "bsbpool/engine.py", "def late():", "    from bsbpool.pool import JobPool", "    return JobPool")
+    assert verdicts(copy)[0][next(name for name in CONTRACTS if "engine" in name)] == "BROKEN"
+
+
+# -- what only worlds may touch ----------------------------------------------------------------------
+
+BYPASSES = [
+    "import time",
+    "from time import monotonic",
+    "import threading",
+    "import concurrent.futures",
+    "import queue",
+    "import random",
+    "import secrets",
+    "import uuid",
+    "import mpi4py",
+    "from mpi4py import MPI",
+    "import socket",
+    "import tempfile",
+    "import os\n\nhome = os.environ",
+    "import os\n\nhome = os.getenv('HOME')",
+    "import os\n\nme = os.getpid()",
+    "from os import environ",
+    "def late():\n    import time\n    return time",
+]
+
+
+def banned(path, text):
+    """The lines on which ruff finds something banned, if `text` stood in the file `path`."""
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--output-format", "concise", "--no-cache",
+         "--stdin-filename", str(ROOT / path), "-"],
+        input=text, cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode in (0, 1), run.stderr
+    return [line for line in run.stdout.splitlines() if "TID251" in line]
+
+
+@ruff
+def test_the_library_and_the_simulator_touch_nothing_banned():
+    run = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--select", "TID251", "--no-cache", "bsbpool", "sim"],
+        cwd=ROOT, capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stdout
+
+
+@ruff
+@pytest.mark.parametrize("bypass", BYPASSES)
+def test_what_goes_past_the_world_is_found(bypass):
+    engine = (ROOT / "bsbpool/engine.py").read_text()
+    assert banned("bsbpool/engine.py", f"{engine}\n{bypass}\n")
+
+
+@ruff
+@pytest.mark.parametrize("bypass", BYPASSES)
+def test_worlds_may_touch_the_ground(bypass):
+    assert banned("bsbpool/worlds/new.py", f"{bypass}\n") == []
+
+
+@ruff
+@pytest.mark.parametrize("path", ["bsbpool/pool.py", "bsbpool/cli/new.py", "sim/bsbpool_sim/kernel.py"])
+def test_no_other_file_may(path):
+    assert banned(path, "import time\n")

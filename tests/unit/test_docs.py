@@ -1,0 +1,118 @@
+"""The documentation says what is: its code runs, its output is real, its links and tables hold.
+
+In README.md and docs/*.md, a block that opens with ```python runs, after those above it on the page and in their
+namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
+that opens with ```text output is what the block before it printed; there, a line ``…`` stands for lines left out.
+"""
+
+import contextlib
+import io
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from bsbpool.cli import main
+from bsbpool.status import TRANSITIONS
+from bsbpool.trace import EVENTS, VERSION
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+def blocks(page):
+    """Kind, options and text of each fenced block of a page, with the number of its first line."""
+    text = page.read_text(encoding="utf-8")
+    for fence in FENCE.finditer(text):
+        yield fence[1], fence[2].strip(), fence[3], text.count("\n", 0, fence.start()) + 2
+
+
+def printed(kind, text, namespace):
+    """What a block prints; None if it isn't one that runs."""
+    if kind == "python":
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            exec(compile(text, "program.py", "exec"), namespace)
+        return out.getvalue()
+    if kind == "console" and text.startswith("$ bsbpool"):
+        run = CliRunner().invoke(main, shlex.split(text)[2:], prog_name="bsbpool", env={"COLUMNS": "100"})
+        return run.output
+    return None
+
+
+def lines(text):
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+def same(shown, real):
+    """Whether what is shown is what was printed, with lines left out where it says so."""
+    pattern = "".join(r"(?:.*\n)*" if line == "…" else re.escape(line) + "\n" for line in shown)
+    return re.fullmatch(pattern, "".join(line + "\n" for line in real)) is not None
+
+
+@each_page
+def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, monkeypatch):
+    monkeypatch.chdir(ROOT)
+    namespace, real = {"__name__": "__main__"}, None
+    for kind, options, text, line in blocks(page):
+        if (kind, options) == ("text", "output"):
+            assert real is not None, f"{page.name}:{line}: no block before it printed anything"
+            if not same(lines(text), lines(real)):
+                assert lines(text) == lines(real), f"{page.name}:{line}"  # which shows the difference
+            real = None
+        elif options != "no-run":
+            real = printed(kind, text, namespace)
+
+
+def anchors(page):
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@each_page
+def test_links_resolve(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", page.read_text(encoding="utf-8"))):
+        if "://" in target:
+            continue
+        name, _, anchor = target.partition("#")
+        there = (page.parent / name).resolve() if name else page
+        assert there.exists(), f"{page.name} links to {target}, and there is no {there}"
+        assert not anchor or anchor in anchors(there), f"{page.name} links to {target}, and there is no such heading"
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
+    assert [page.name for page in PAGES[1:] if page.name != "README.md" and f"]({page.name})" not in index] == []
+
+
+def rows(name, *, after):
+    """The cells of the first table on a page of docs/ after a heading."""
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8").split(f"## {after}\n", 1)[1]
+    table = re.search(r"^\|.*(?:\n\|.*)*", text, re.MULTILINE)[0].splitlines()
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in table[2:]]
+
+
+def test_the_page_on_traces_has_every_event_with_its_fields():
+    said = {}
+    for kind, fields, *_ in rows("trace-format.md", after="Events"):
+        said[kind.strip("`")] = tuple(re.findall(r"`(\w+)`", fields))
+    assert said == EVENTS
+    assert f"version {VERSION}" in (ROOT / "docs/trace-format.md").read_text(encoding="utf-8")
+
+
+def test_every_field_of_an_event_is_explained():
+    explained = {name for row in rows("trace-format.md", after="Fields") for name in re.findall(r"`(\w+)`", row[0])}
+    assert explained == {field for fields in EVENTS.values() for field in fields}
+
+
+def test_the_page_on_the_pool_has_the_table_of_statuses():
+    said = {row[0]: tuple(part for part in row[1].split(", ") if part != "–") for row in rows("pool.md", after="Statuses")}
+    assert said == {
+        status.value: tuple(following.value for following in after) for status, after in TRANSITIONS.items()
+    }

@@ -1,0 +1,49 @@
+"""The table of states is that of the reference."""
+
+import itertools
+
+import pytest
+from bsbpool.engine import Engine, Entry
+from bsbpool.exceptions import JobPoolError
+from bsbpool.status import TRANSITIONS, JobStatus
+
+#: pending → queued → running → success or failed. pending or queued → cancelled. running → aborted.
+ALLOWED = {
+    ("pending", "queued"),
+    ("queued", "running"),
+    ("running", "success"),
+    ("running", "failed"),
+    ("pending", "cancelled"),
+    ("queued", "cancelled"),
+    ("running", "aborted"),
+}
+
+
+def test_the_table_has_exactly_the_changes_of_the_reference():
+    table = {(old.value, new.value) for old, successors in TRANSITIONS.items() for new in successors}
+    assert table == ALLOWED
+
+
+def test_every_state_is_in_the_table():
+    assert set(TRANSITIONS) == set(JobStatus)
+
+
+@pytest.mark.parametrize("status", JobStatus)
+def test_a_state_knows_its_line_of_the_table(status):
+    assert status.successors == TRANSITIONS[status]
+    assert status.ended == (status.value in ("success", "failed", "cancelled", "aborted"))
+
+
+@pytest.mark.parametrize(("old", "new"), [*itertools.product(JobStatus, JobStatus)])
+def test_the_engine_holds_to_the_table(old, new):
+    engine, job = Engine(), Entry()
+    job._status = old
+    if (old.value, new.value) in ALLOWED:
+        engine.change(job, new)
+        assert job._status is new
+    else:
+        what = "never changes again" if old.ended else f"from {old.value} a job becomes"
+        with pytest.raises(JobPoolError, match=f"is {old.value}, it can't become {new.value}: .*{what}"):
+            engine.change(job, new)
+        assert job._status is old
+        assert not engine.commands
