@@ -20,7 +20,7 @@ sent several. It runs them in order, and tells of each one's end before it start
 of those that it has not told of is the one that is running; the others are still queued. They can be called
 back, come back by themselves when the one before them turns out to be long, and go back to the head of the
 line when their rank is lost. A rank that holds cached items gets one job at a time, since each may come with
-an order to free.
+an order to free; one that takes an item in while others stand in its line drops those, and main knows.
 
 Caching: the engine counts, for each cached item, the unfinished jobs that require it, and knows which ranks
 hold it, because ranks say with each outcome what they took in. When nobody requires an item any more it is
@@ -117,6 +117,8 @@ class Engine:
         self._called_back: dict[int, BaseException] = {}
         self._holding = False
         self._typical_ns: float | None = None
+        #: by rank: how often it told of items that it took into its cache.
+        self.news: dict[int, int] = {}
         # By rank: how many jobs it had when it was last sent some; and how many cached items it holds.
         self._filled: dict[int, int] = {}
         self._held: dict[int, int] = {}
@@ -166,13 +168,22 @@ class Engine:
         """A rank is there to run jobs, and holds these cached items."""
         self._lines[rank] = deque()
         self._stale[rank] = []
-        self._held[rank] = self._filled[rank] = 0
+        self._held[rank] = self._filled[rank] = self.news[rank] = 0
         self.cached(rank, cached)
         heapq.heappush(self._idle, rank)
         self._assign()
 
     def cached(self, rank: int, items: Iterable[int]) -> None:
-        """A rank has taken these items into its cache."""
+        """A rank has taken these items into its cache.
+
+        Each job that it gets may come with an order to free from now on, which those in its line did not: it
+        drops them, and what it is sent until it learns that this was heard of.
+        """
+        items = [*items]
+        if not items:
+            return
+        self.news[rank] += 1
+        self.returned(rank, [*self._lines[rank]][1:])
         for item in items:
             self._held[rank] += 1
             if item in self.required:

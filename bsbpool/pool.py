@@ -722,7 +722,7 @@ class JobPool:
             except Exception as error:
                 failed.append((job, error))
         if calls or free:
-            self._send(rank, (RUN, calls, free))
+            self._send(rank, (RUN, calls, free, self._engine.news[rank]))
         for job, why in failed:
             self._engine.finished(job, why)
 

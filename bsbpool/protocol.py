@@ -2,7 +2,9 @@
 
 A message is a tuple, its kind first. From main to a worker:
 
-- ``(RUN, [(job, call), …], items)``: run these jobs, by their ids, in order; free these cached items first.
+- ``(RUN, [(job, call), …], items, news)``: run these jobs, by their ids, in order; free these cached items first.
+  News: how many times main had heard from this rank that it took items into its cache. If there were more, the
+  rank drops the jobs: they were sent without the orders to free that they should have come with.
 - ``(CALL_BACK, job)``: give back a job that you have not started.
 - ``(STOP, problem)``, once: leave `execute`; problem: what went wrong on main, or None.
 
@@ -10,7 +12,8 @@ From a worker to main:
 
 - ``(READY, items)``, once: give me jobs; I hold these cached items.
 - ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised; times
-  are nanoseconds of the worker's clock; items: what this rank has taken into its cache since it last told.
+  are nanoseconds of the worker's clock; items: what this rank has taken into its cache since it last told. If
+  there are any, it has dropped the jobs that it had not started.
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
 - ``(LEFT, why)``: I am off, for a reason of my own.

@@ -45,6 +45,7 @@ class Worker:
         self._perform = perform
         # Cached items that main knows of, so that only news travel.
         self._told: dict[int, None] = {}
+        self._news_told = 0
         # Jobs that main has sent and that have not started: (job, call).
         self._line: deque[tuple[int, Any]] = deque()
         # Cached items to free before the next job.
@@ -94,9 +95,11 @@ class Worker:
         order = self._codec.decode(message)
         kind = order[0]
         if kind == RUN:
-            _, jobs, free = order
+            _, jobs, free, news = order
             if free:
                 self._free = [*self._free, *free]
+            if news != self._news_told:
+                return True  # sent before main heard that these jobs may have to free something first
             with self._lock:
                 self._line.extend(jobs)
             if len(self._line) > 1:
@@ -157,9 +160,7 @@ class Worker:
             result = self._perform(job, lambda: execute(self._owner, args, kwargs))
             ended = now()
             return DONE, job, True, codec.pack_result(result), started, ended, self._news()
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
+        except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job
             packed = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}")
             return DONE, job, False, packed, started, now(), self._news()
 
@@ -170,6 +171,8 @@ class Worker:
             return []
         news = [item for item in cache if item not in told]
         told.update(dict.fromkeys(news))
-        # From now on each job here may come with an order to free, which those in line did not.
-        self._give_back()
+        # From now on each job here may come with an order to free, which those in line did not. Main knows.
+        with self._lock:
+            self._line.clear()
+            self._news_told += 1
         return news

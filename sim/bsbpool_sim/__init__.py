@@ -1,7 +1,7 @@
 """Simulated ranks: any program written for mpi4py, in one process, in virtual time, reproducibly.
 
 ``simulate(program, ranks)`` runs ``program(comm)`` on each rank; ``from bsbpool_sim import mpi as MPI`` gives
-the rest of mpi4py's names. Only the front door is here.
+the rest of mpi4py's names. A `Script` says what befalls ranks, jobs and links. Only the front door is here.
 """
 
 from .errors import (
@@ -16,6 +16,7 @@ from .errors import (
     SimulationError,
     TruncationError,
 )
+from .script import Script
 from .simulation import Simulation, simulate
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "HorizonError",
     "MPIError",
     "RankErrors",
+    "Script",
     "ScriptError",
     "Simulation",
     "SimulationError",

@@ -111,13 +111,16 @@ class Task(greenlet):
         self.ended_at: int | None = None
 
     def _body(self) -> None:
+        result, failure = None, None
         try:
-            self.result = self.function(*self.args)
+            result = self.function(*self.args)
         except GreenletExit:
             return
         except BaseException as error:
-            self.error = error
+            failure = error
+        # One that was ended from outside has no result, whatever it made of that.
         if not self.kernel._closing:
+            self.result, self.error = result, failure
             self.kernel._ended(self)
 
     def where(self) -> str:
@@ -203,8 +206,7 @@ class Kernel:
 
         :returns: whether it was woken (False: the time came).
         """
-        if self._closing:
-            raise GreenletExit
+        self.check_open()
         task = self.task
         task.waits_for = why
         task.since = self.now
@@ -216,6 +218,14 @@ class Kernel:
             self.at(until, None, task)
         self.hub.switch()
         return not task.timed_out
+
+    def check_open(self) -> None:
+        """End the task that runs now if the simulation is over.
+
+        :raises GreenletExit: it is.
+        """
+        if self._closing:
+            raise GreenletExit
 
     def wake(self, task: Task) -> None:
         """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""

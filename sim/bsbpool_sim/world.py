@@ -39,9 +39,10 @@ class SimMailbox(Mailbox):
     def get(self, until: int | None = None) -> Any:
         items = self._items
         if not items:
-            if until == 0:
-                return None
             kernel = self._kernel
+            if until == 0:
+                kernel.check_open()
+                return None
             self._waiting = kernel.task
             while not items and kernel.park(self._why, until):
                 pass

@@ -3,7 +3,7 @@
 import warnings
 
 import pytest
-from helpers import FAILED_ELSEWHERE, double, executed, fail, nothing
+from helpers import FAILED_ELSEWHERE, double, executed, fail, nap, nothing
 
 import bsbpool
 from bsbpool.pool import JobPool, JobPoolContextError, JobPoolError, JobStatus, PoolStatus, Workflow
@@ -381,7 +381,7 @@ def test_a_worker_that_leaves_before_it_executes_is_an_error_on_main_and_the_res
                         raise RuntimeError("no licence here")
                     return "left"
                 if pool.is_main():
-                    jobs = [pool.queue(double, (i,)) for i in range(6)]
+                    jobs = [pool.queue(nap, (0.2,)) for _ in range(6)]
                     outcome = lambda: [job.status.value for job in jobs]  # noqa: E731
                 pool.execute()
         except RuntimeError as error:

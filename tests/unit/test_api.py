@@ -6,8 +6,9 @@ import os
 import subprocess
 import sys
 
-import bsbpool
 import pytest
+
+import bsbpool
 from bsbpool import pool
 from bsbpool.exceptions import JobErroredError
 
@@ -106,7 +107,7 @@ PROPERTIES = {
 }
 
 ENUMS = {
-    "JobStatus": {s.upper(): s for s in "pending queued running success failed cancelled aborted".split()},
+    "JobStatus": {s.upper(): s for s in ["pending", "queued", "running", "success", "failed", "cancelled", "aborted"]},
     "PoolStatus": {s.upper(): s for s in ("scheduling", "executing", "closing")},
     "PoolProgressReason": {
         "POOL_STATUS_CHANGE": 1, "JOB_ADDED": 2, "JOB_STATUS_CHANGE": 3, "MAX_TIMEOUT_PING": 4,

@@ -6,6 +6,9 @@ import weakref
 import zlib
 
 import pytest
+from bsbpool_sim import simulate
+
+from bsbpool import Owner as PoolOwner
 from bsbpool import pool_cache
 from bsbpool.caching import free_items, free_stale_pool_cache, get_node_cache_items
 
@@ -110,7 +113,7 @@ def test_another_type_error_of_a_hash_is_left_as_it_is():
         def __hash__(self):
             raise TypeError("odd")
 
-    with pytest.raises(TypeError, match="^odd$"):
+    with pytest.raises(TypeError, match=r"^odd$"):
         Node().heavy(Odd())
 
 
@@ -232,6 +235,22 @@ def test_a_freed_node_is_kept_by_nobody():
     del node
     gc.collect()
     assert seen() is None
+
+
+def test_an_order_to_free_is_not_lost_with_a_job_that_can_not_be_packed():
+    item = crc("node.heavy")
+
+    def program(comm):
+        owner = PoolOwner(comm)
+        with owner.create_job_pool() as pool:
+            if pool.is_main():
+                pool.add_listener(lambda progress: True)
+                pool.queue(lambda owner: Node(owner=owner).heavy() and None, cache_items=[item])
+                pool.queue(lambda owner, never: None, ((i for i in ()),))
+                pool.queue(lambda owner: list(owner._pool_cache))
+            return list(pool.execute(return_results=True).values())
+
+    assert simulate(program, 2).results[0] == [None, []]
 
 
 def test_a_node_that_is_gone_lends_its_memory_to_no_other():

@@ -11,10 +11,11 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from bsbpool import Owner, pool_cache
-from bsbpool.exceptions import WorkflowError
 from bsbpool_sim import simulate
 from bsbpool_sim.script import Script
+
+from bsbpool import Owner, pool_cache
+from bsbpool.exceptions import WorkflowError
 
 PROCESSES = 50
 
@@ -50,7 +51,7 @@ def work(owner, name, part):
     time.sleep(random.expovariate(4))
     node.heavy(part % 3)
     if random.random() < 0.1:
-        raise RuntimeError(f"{node!r} failed at {sorted(node.heavy(0)['of'])}")
+        raise RuntimeError(f"{object()!r} failed at {sorted(node.heavy(0)['of'])}")
     return part
 
 

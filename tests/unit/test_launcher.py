@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import pytest
+
 from bsbpool.exceptions import DependencyError
 from bsbpool.mpi import MPIModule
 from bsbpool.worlds import find_comm_world

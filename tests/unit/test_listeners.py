@@ -1,15 +1,18 @@
 """What shows progress: a bounded number of lines in a log, a bar in a terminal, or nothing."""
 
+import contextlib
 import io
 import logging
 import sys
 
 import pytest
+from bsbpool_sim import simulate
+from rich.console import Console
+
 from bsbpool import job_pool
+from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
 from bsbpool.worlds.launcher import LAUNCHERS
-from bsbpool_sim import RankErrors, simulate
-from rich.console import Console
 
 
 def fine(owner):
@@ -29,12 +32,10 @@ def run(listener, fill, ranks=2, late=False):
                 steps = [lambda: pool.add_listener(listener), lambda: fill(pool)]
                 for step in reversed(steps) if late else steps:
                     step()
-            pool.execute()
+            with contextlib.suppress(WorkflowError):
+                pool.execute()
 
-    try:
-        simulate(program, ranks)
-    except RankErrors as errors:
-        assert "Your workflow encountered errors" in str(errors)
+    simulate(program, ranks)
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_of_many_failures_the_first_are_logged_and_all_counted(lines):
 
 
 def test_cancelled_jobs_ended_and_did_not_fail(lines):
-    run(LogProgress(), lambda pool: [pool.queue(fine).cancel() for _ in range(4)])
+    run(LogProgress(), lambda pool: [job.cancel() for job in [pool.queue(fine) for _ in range(4)]])
     assert lines()[-1] == "4 of 4 jobs ended, 0 failed"
 
 
@@ -125,7 +126,9 @@ def test_the_bar_is_there_while_the_pool_is_open(here):
 # -- which, and whether ------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("variable", "kind", "wait"), [("TTY_COMPATIBLE", TerminalProgress, 1.0), (None, LogProgress, None)])
+@pytest.mark.parametrize(
+    ("variable", "kind", "wait"), [("TTY_COMPATIBLE", TerminalProgress, 1.0), (None, LogProgress, None)]
+)
 def test_progress_is_shown_by_a_bar_in_a_terminal_and_else_in_a_log(here, variable, kind, wait):
     if variable:
         here.setenv(variable, "1")

@@ -8,10 +8,11 @@ import subprocess
 import sys
 
 import pytest
+from bsbpool_sim import RankErrors, simulate
+
 from bsbpool import job_pool
 from bsbpool.exceptions import JobPoolError, RemoteError, WorkflowError
 from bsbpool.protocol import ByReference, Codec, dumps, loads, pack_error, unpack_error
-from bsbpool_sim import RankErrors, simulate
 
 
 class TwoArguments(Exception):
@@ -140,7 +141,8 @@ def test_what_can_not_travel_is_named(pack, thing, message):
 
 
 @pytest.mark.parametrize(
-    "error", [ValueError("bad", 3), KeyError("k"), OSError(2, "gone", "f"), SystemExit(3), ExceptionGroup("g", [KeyError(1)])]
+    "error",
+    [ValueError("bad", 3), KeyError("k"), OSError(2, "gone", "f"), SystemExit(3), ExceptionGroup("g", [KeyError(1)])],
 )
 def test_an_exception_arrives_as_what_it_is(error):
     arrived = unpack_error(pack_error(raised(error), "rank 1 on host"))
@@ -160,7 +162,9 @@ def test_an_exception_keeps_its_attributes():
     assert unpack_error(pack_error(error, "rank 1")).where == "here"
 
 
-@pytest.mark.parametrize("part", ["On rank 1 on host:", "Traceback (most recent call last)", "in raised", "ValueError: bad"])
+@pytest.mark.parametrize(
+    "part", ["On rank 1 on host:", "Traceback (most recent call last)", "in raised", "ValueError: bad"]
+)
 def test_the_traceback_travels_as_a_note(part):
     arrived = unpack_error(pack_error(raised(ValueError("bad")), "rank 1 on host"))
     assert part in arrived.__notes__[-1]
@@ -187,10 +191,9 @@ def test_a_deep_traceback_is_cut():
     def deep(n):
         return deep(n - 1) if n else 1 / 0
 
-    try:
+    with pytest.raises(ZeroDivisionError) as caught:
         deep(500)
-    except ZeroDivisionError as error:
-        assert len(unpack_error(pack_error(error, "rank 1")).__notes__[-1]) < 5000
+    assert len(unpack_error(pack_error(caught.value, "rank 1")).__notes__[-1]) < 5000
 
 
 class Holds(Exception):

@@ -4,14 +4,15 @@ import array
 import sys
 import time
 
-import bsbpool
 import pytest
+from bsbpool_sim import AbortError, RankErrors, simulate
+
+import bsbpool
 from bsbpool._util import ErrorModule, MockModule
 from bsbpool.exceptions import DependencyError, JobPoolError
 from bsbpool.mpi import MPIModule, MPIService
 from bsbpool.mpilock import MPILockModule
 from bsbpool.worlds.launcher import LAUNCHERS
-from bsbpool_sim import AbortError, RankErrors, simulate
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def test_a_module_that_is_missing_is_stood_in_for():
 
 def test_any_attribute_of_an_error_module_raises_its_message():
     module = ErrorModule("install it")
-    with pytest.raises(DependencyError, match="^install it$"):
+    with pytest.raises(DependencyError, match=r"^install it$"):
         module.anything  # noqa: B018
 
 

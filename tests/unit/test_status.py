@@ -3,6 +3,7 @@
 import itertools
 
 import pytest
+
 from bsbpool.engine import Engine, Entry
 from bsbpool.exceptions import JobPoolError
 from bsbpool.status import TRANSITIONS, JobStatus

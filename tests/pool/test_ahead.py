@@ -1,0 +1,172 @@
+"""Short jobs are sent ahead, several at a time; nobody may notice but by the clock."""
+
+import time
+import warnings
+
+import pytest
+from helpers import Ear, double, executed, fail, nap, nothing
+
+from bsbpool.pool import JobStatus
+
+
+def test_short_jobs_keep_their_order_on_each_rank_and_their_statuses(worlds):
+    def program(comm):
+        ear = Ear()
+        outcome = executed(comm, lambda pool: [pool.queue(double, (i,)) for i in range(600)] and None, listeners=[ear])
+        return outcome["returned"], [ear.of(job) for job in (0, 300, 599)], len(ear.heard)
+
+    returned, heard, number = worlds(program)[0]
+    assert returned == {i: 2 * i for i in range(600)}
+    assert heard == [["queued", "running", "success"]] * 3
+    assert number == 3 + 600 * 4
+
+
+@pytest.mark.ranks(2, 4)
+def test_at_no_time_more_jobs_are_running_than_there_are_ranks_for_them(worlds):
+    def program(comm):
+        running, most = set(), [0]
+
+        def listener(progress):
+            if type(progress).__name__ == "PoolJobUpdateProgress":
+                if progress.status is JobStatus.RUNNING:
+                    running.add(progress.job.id)
+                running.difference_update({progress.job.id} if progress.status.ended else ())
+                most[0] = max(most[0], len(running))
+
+        executed(comm, lambda pool: [pool.queue(nothing) for _ in range(500)] and None, listeners=[listener])
+        return most[0]
+
+    assert 1 <= worlds(program)[0] <= worlds.ranks - 1
+
+
+@pytest.mark.ranks(4)
+def test_jobs_behind_one_that_turns_out_to_be_long_go_to_other_ranks(worlds):
+    def program(comm):
+        comm.Barrier()
+        start = time.monotonic()
+        ear = Ear()
+
+        def fill(pool):
+            for i in range(300):
+                pool.queue(nap, (0.5 if i in (150, 151, 152) else 0,))
+
+        outcome = executed(comm, fill, listeners=[ear])
+        return outcome.get("statuses"), time.monotonic() - start
+
+    statuses, took = worlds(program)[0]
+    assert statuses == ["success"] * 300
+    assert took < 0.9  # one after another they would take 1.5 s
+
+
+@pytest.mark.ranks(2, 4)
+def test_a_job_that_was_sent_ahead_and_then_cancelled_does_not_run(worlds):
+    def program(comm):
+        answers = []
+
+        def reply(progress, word):
+            if word == "100 success":
+                for job in progress.jobs[110:400]:
+                    with warnings.catch_warnings(record=True) as caught:
+                        warnings.simplefilter("always")
+                        job.cancel()
+                    answers.append((job.id, job.status.value, bool(caught)))
+
+        ear = Ear(reply)
+        outcome = executed(comm, lambda pool: [pool.queue(mark, (i,)) for i in range(500)] and None, listeners=[ear])
+        marks = comm.gather(MARKS[:])
+        MARKS.clear()
+        return outcome.get("statuses"), answers, marks, ear.heard
+
+    statuses, answers, marks, heard = worlds(program)[0]
+    ran = sorted(i for rank in (marks[:1] if worlds.simulated else marks) for i in rank)
+    assert ran == [i for i, status in enumerate(statuses) if status == "success"]
+    assert len(answers) == 290
+    for job, status, warned in answers:
+        assert warned is (status != "cancelled")
+        assert statuses[job] == ("cancelled" if status == "cancelled" else "success")
+    assert statuses.count("cancelled") > 100
+    assert heard[-1] == "closing"
+
+
+MARKS = []
+
+
+def mark(owner, i):
+    MARKS.append(i)
+
+
+@pytest.mark.ranks(2, 4)
+def test_a_scheduler_may_cancel_jobs_that_were_sent_ahead(worlds):
+    class Node:
+        pass
+
+    def program(comm):
+        def fill(pool):
+            jobs = [pool.queue(nap, (0.0005,)) for _ in range(400)]
+
+            def scheduler(node):
+                time.sleep(0.03)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    for job in jobs:
+                        job.cancel()
+
+            pool.schedule([Node()], scheduler)
+
+        return executed(comm, fill)
+
+    outcome = worlds(program)[0]
+    assert outcome["error"] is None
+    assert set(outcome["statuses"]) == {"success", "cancelled"}
+
+
+@pytest.mark.ranks(2, 4)
+def test_when_a_pool_fails_fast_jobs_that_were_sent_ahead_are_cancelled(worlds):
+    def program(comm):
+        def fill(pool):
+            for i in range(400):
+                pool.queue(fail if i == 200 else nothing)
+
+        return executed(comm, fill, fail_fast=True)
+
+    outcome = worlds(program)[0]
+    assert outcome["statuses"][200] == "failed"
+    assert set(outcome["statuses"][201:]) <= {"success", "cancelled", "aborted"}
+    assert outcome["statuses"][-1] == "cancelled"
+
+
+@pytest.mark.ranks(2, 4)
+def test_an_unpicklable_job_among_short_ones_fails_alone(worlds):
+    def program(comm):
+        def fill(pool):
+            for i in range(400):
+                pool.queue(double, (open if i != 300 else (x for x in "generator"),) if i % 100 == 0 else (i,))
+
+        return executed(comm, fill)
+
+    def ok(i):
+        return "failed" if i % 100 == 0 else "success"
+
+    assert worlds(program)[0]["statuses"] == [ok(i) for i in range(400)]
+
+
+@pytest.mark.ranks(2, 4)
+def test_a_rank_that_caches_something_unforeseen_gives_the_jobs_behind_back(worlds):
+    def program(comm):
+        freed = []
+
+        def register(owner):
+            owner.register_pool_cached_item(5, lambda: freed.append(5))
+
+        def look(owner):
+            return list(owner._pool_cache)
+
+        def fill(pool):
+            for i in range(300):
+                pool.queue(register if i == 100 else look)
+
+        outcome = executed(comm, fill)
+        return outcome["returned"]
+
+    returned = worlds(program)[0]
+    assert [returned[i] for i in range(300) if i != 100] == [[]] * 299
