@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import faulthandler
+import importlib.util
 import os
+import shutil
+import tempfile
 import traceback
 
 import pytest
@@ -15,6 +18,9 @@ LIMIT = 60
 
 _STDERR = pytest.StashKey()
 
+# BSB has an environment of its own: `run.py` makes it.
+collect_ignore = [] if importlib.util.find_spec("bsb") else ["with_bsb"]
+
 MPI_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
 
 
@@ -22,6 +28,22 @@ def comm_world():
     from mpi4py import MPI
 
     return MPI.COMM_WORLD
+
+
+class OwnFolder:
+    """Gives each rank a folder of its own for `tmp_path`: pytest's common one is tidied by all of them at once."""
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config):
+        config.option.basetemp = tempfile.mkdtemp(prefix="bsbpool-tests-")
+
+    def pytest_unconfigure(self, config):
+        shutil.rmtree(config.option.basetemp, ignore_errors=True)
+
+
+def pytest_addoption(pluginmanager):
+    if MPI_SIZE > 1:
+        pluginmanager.register(OwnFolder())
 
 
 @pytest.hookimpl(trylast=True)
@@ -45,8 +67,8 @@ def pytest_collection_modifyitems(items):
 
 
 def _has_world(item):
-    """Whether it is a test in worlds, and one of them has room for it."""
-    return isinstance(getattr(item, "callspec", None) and item.callspec.params.get("worlds"), Case)
+    """Whether it is a test in worlds, and one of them has room for it; those with BSB live in BSB's own."""
+    return item.path.parent.name == "with_bsb" or isinstance(getattr(item, "callspec", None) and item.callspec.params.get("worlds"), Case)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,4 +1,4 @@
-"""What the benchmarks share: the machine, a table, the jobs, and paths for fresh processes."""
+"""What the benchmarks share: the machine, the clock, a table, the job, and the paths of fresh processes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def machine() -> str:
     return f"{platform.system()} {platform.machine()}, {cores} cores, {python}{load}"
 
 
-def timed(call: Callable[[], object]) -> float:
+def timed(call: Callable[..., object], *args: object) -> float:
     """The seconds of processor time that a call takes, with no garbage of others left to collect.
 
     For what runs on one thread and never waits: it takes these seconds on a machine that has nothing else to do,
@@ -40,11 +40,12 @@ def timed(call: Callable[[], object]) -> float:
     """
     gc.collect()
     start = time.process_time()
-    call()
+    call(*args)
     return time.process_time() - start
 
 
 def median(values: Iterable[float]) -> float:
+    """What lies in the middle of them."""
     return statistics.median(values)
 
 

@@ -13,9 +13,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
-import bsbpool
 from bsbpool_sim import simulate
 from measure import HERE, console, environment, median, noop, table, timed
+
+import bsbpool
 
 RANKS = 1_000
 SMALL = 8
@@ -85,9 +86,7 @@ def against_the_model(repetitions: int) -> None:
         ["jobs", "pool, jobs/s", "SimPy, jobs/s", "pool / SimPy", "lowest", "highest"],
     )
     for jobs in JOBS:
-        pairs = []
-        for _ in range(repetitions):
-            pairs.append((timed(lambda: pool(jobs, RANKS)), timed(lambda: model(jobs, RANKS))))  # noqa: B023
+        pairs = [(timed(pool, jobs, RANKS), timed(model, jobs, RANKS)) for _ in range(repetitions)]
         ratios = [theirs / ours for ours, theirs in pairs]
         rows.add_row(
             f"{jobs:,}",
@@ -110,7 +109,7 @@ def growth(repetitions: int) -> None:
             for jobs in JOBS:
                 # As many jobs in all, up to 20 runs: what is short is measured often.
                 runs = min(20, most // jobs)
-                costs[jobs].append(sum(timed(lambda: pool(jobs, ranks)) for _ in range(runs)) / runs / jobs)  # noqa: B023
+                costs[jobs].append(sum(timed(pool, jobs, ranks) for _ in range(runs)) / runs / jobs)
         for jobs in JOBS:
             ratios = [cost / first for cost, first in zip(costs[jobs], costs[fewest], strict=True)]
             spread = [f"{ratio:.2f}" for ratio in (median(ratios), min(ratios), max(ratios))]
@@ -158,4 +157,4 @@ def peak() -> int:
 
 if __name__ == "__main__":
     jobs, ranks = map(int, sys.argv[1:])
-    print(timed(lambda: pool(jobs, ranks)), peak())
+    print(timed(pool, jobs, ranks), peak())

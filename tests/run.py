@@ -1,0 +1,61 @@
+"""Runs all tests in all worlds with this Python, and measures their combined branch coverage.
+
+    python tests/run.py            everything
+    python tests/run.py --quick    this process and simulated ranks only, without coverage
+
+It needs the extra `test`, which brings an MPI with it. What is tested, and how, is in the tests.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MPIRUN = Path(sys.executable).parent / "mpirun"
+BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock"]
+PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+
+
+def run(what: str, *command: str | Path) -> None:
+    """Run a command, and end with its status if it fails."""
+    print(f"\n== {what}", flush=True)
+    start = time.monotonic()
+    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=ENVIRONMENT).returncode
+    print(f"== {what}: {'passed' if status == 0 else f'FAILED with status {status}'}, {time.monotonic() - start:.0f} s")
+    if status:
+        print("again:", " ".join(map(str, command)), flush=True)
+        sys.exit(status)
+
+
+#: BSB's windows stay open until the end, which MPICH's transport would say a hundred times.
+ENVIRONMENT = os.environ | {"COVERAGE_FILE": str(ROOT / ".coverage"), "UCX_LOG_LEVEL": "error"}
+
+
+def main(arguments: list[str]) -> None:
+    if arguments not in ([], ["--quick"]):
+        sys.exit(__doc__)
+    if arguments:
+        run("this process, and simulated ranks", sys.executable, *PYTEST)
+        return
+    if not MPIRUN.exists():
+        sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
+    measured = [sys.executable, "-m", "coverage"]
+    run("forget old measurements", *measured, "erase")
+    run("this process, and simulated ranks", *measured, "run", *PYTEST)
+    for size in ("2", "4"):
+        run(f"{size} real ranks", MPIRUN, "-n", size, *measured, "run", *PYTEST)
+    bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
+    run("an environment with BSB", sys.executable, "-m", "venv", bsb)
+    run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)
+    run("BSB's own Scaffold as owner", bsb / "bin" / "python", *PYTEST, "tests/with_bsb")
+    run("the same on 3 real ranks", bsb / "bin" / "mpirun", "-n", "3", bsb / "bin" / "python", *PYTEST, "tests/with_bsb")
+    run("combine measurements", *measured, "combine", "-q")
+    run("branch coverage over all worlds", *measured, "report")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
