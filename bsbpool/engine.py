@@ -206,9 +206,15 @@ class Engine:
         if rank is None:  # run by hand
             self._end(job, SUCCESS if error is None else FAILED, error)
             return
-        # One long job is enough to send no more ahead; it takes many short ones to do so again.
+        # Two long jobs are enough to send no more ahead, it takes many short ones to do so again; a single one
+        # may just have lost its core for a while.
         typical = self._typical_ns
-        self._typical_ns = ns if typical is None or ns > typical else 0.9 * typical + 0.1 * ns
+        if typical is None:
+            self._typical_ns = ns
+        elif ns > typical:
+            self._typical_ns = min(ns, 16 * typical + 50_000)
+        else:
+            self._typical_ns = 0.9 * typical + 0.1 * ns
         self._end(job, SUCCESS if error is None else FAILED, error)
         self._vacate(rank, job)
 

@@ -743,6 +743,8 @@ class JobPool:
                     raise _StopEarly
             elif message is _SCHEDULER_ENDED:
                 self._schedulers -= 1
+            elif isinstance(message, BaseException):
+                raise message
             elif message is not None:
                 job, reason, answer = message
                 answer.put((self._cancel(job, reason),))
@@ -799,8 +801,8 @@ class JobPool:
         left = self._engine.unfinished
         self._unhandled.append(
             JobPoolError(
-                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: all of "
-                f"ranks 1 to {self._world.size - 1} are gone."
+                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: "
+                f"{'rank 1 is' if len(self._gone) == 1 else f'ranks 1 to {len(self._gone)} are all'} gone."
             )
         )
         raise _StopEarly
@@ -809,10 +811,13 @@ class JobPool:
         """The task that runs jobs beside main, where there is one rank only."""
         channel = self._channel
         assert channel is not None
-        Worker(
-            self._world, self._owner, self._codec, mailbox.get, lambda message: channel.put((0, message)),
-            channel.perform,
-        ).work()  # fmt: skip
+        try:
+            Worker(
+                self._world, self._owner, self._codec, mailbox.get, lambda message: channel.put((0, message)),
+                channel.perform,
+            ).work()  # fmt: skip
+        except BaseException as error:
+            channel.put((None, error))  # an interrupt, for one: main must not wait for a worker that is gone
 
     # -- results, and jobs that are run by hand ------------------------------------------------------
 

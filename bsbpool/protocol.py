@@ -26,11 +26,14 @@ from __future__ import annotations
 
 import pickle
 import traceback
+from types import TracebackType
 from typing import Any
 
 from .exceptions import JobPoolError, RemoteError
 
 PROTOCOL = 5
+
+_OWN = ("bsbpool.", "bsbpool_sim.")
 
 RUN, CALL_BACK, STOP = "run", "call back", "stop"
 READY, DONE, RETURNED, STARTED, LEFT = "ready", "done", "returned", "started", "left"
@@ -55,7 +58,7 @@ loads = pickle.loads
 
 def pack_error(error: BaseException, where: str) -> bytes:
     """Pack an exception, with its traceback as a note. One that would not arrive whole becomes a `RemoteError`."""
-    lines = traceback.format_exception(type(error), error, error.__traceback__, limit=-20)
+    lines = traceback.format_exception(type(error), error, _of_the_job(error.__traceback__), limit=-20)
     error.add_note(f"\nOn {where}:\n\n{''.join(lines).rstrip()}")
     try:
         packed = dumps(error)
@@ -71,6 +74,14 @@ def pack_error(error: BaseException, where: str) -> bytes:
     for note in getattr(error, "__notes__", ()):
         stand_in.add_note(note)
     return dumps(stand_in)
+
+
+def _of_the_job(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this package that it begins with."""
+    inner = trace
+    while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(_OWN):
+        inner = inner.tb_next
+    return inner or trace
 
 
 def unpack_error(packed: bytes) -> BaseException:

@@ -7,12 +7,13 @@ if MPI has THREAD_MULTIPLE, send.
 Small messages are sent eagerly. A large one is announced first, and sent when the receiver has asked for it:
 a rank that has left never leaves another one stuck in a send.
 
-Waiting is adaptive polling: a short spin, for the answer that is just about to come, and then naps of up to a
+Waiting is adaptive polling: a short spin that yields the core, for the answer that is just about to come, then naps of up to a
 millisecond, so that a rank that waits does not burn the core that another one needs.
 """
 
 from __future__ import annotations
 
+import os
 import queue
 import struct
 import time
@@ -28,7 +29,7 @@ from .local import LOCAL, ThreadedWorld
 EAGER = 32 * 1024
 
 #: How long a wait spins before it naps, and the first and longest nap, in nanoseconds.
-SPIN, FIRST_NAP, LONGEST_NAP = 50_000, 20_000, 1_000_000
+SPIN, FIRST_NAP, LONGEST_NAP = 200_000, 20_000, 1_000_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE = range(4)
@@ -127,6 +128,7 @@ class MPIChannel(Channel):
             if not spin_until:
                 spin_until = now + SPIN
             if now < spin_until:
+                os.sched_yield()
                 continue
             wait = nap if until is None else min(nap, until - now)
             try:

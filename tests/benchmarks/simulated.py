@@ -13,6 +13,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import simpy
 from bsbpool_sim import simulate
 from measure import HERE, console, environment, median, noop, table, timed
 
@@ -39,8 +40,6 @@ def pool(jobs: int, ranks: int) -> None:
 
 def model(jobs: int, ranks: int) -> None:
     """The same in SimPy."""
-    import simpy
-
     env = simpy.Environment()
     inbox = simpy.Store(env)
     stores = [simpy.Store(env) for _ in range(ranks - 1)]

@@ -398,7 +398,7 @@ def test_a_worker_that_leaves_before_it_executes_is_an_error_on_main_and_the_res
         assert statuses == ["cancelled"] * 6
         assert (
             errors[1]
-            == "JobPoolError: No rank is left to run jobs, and 6 jobs have not run: all of ranks 1 to 1 are gone."
+            == "JobPoolError: No rank is left to run jobs, and 6 jobs have not run: rank 1 is gone."
         )
     else:
         assert statuses == ["success"] * 6

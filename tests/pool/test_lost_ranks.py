@@ -60,7 +60,7 @@ def test_with_no_rank_left_the_pool_stops_and_says_so():
     (main, *_), simulation, _ = run(3, Script().rank(1, dies=1.5).rank(2, dies=0.5), naps(1, 1, 1, 1))
     assert main["statuses"] == ["success", "aborted", "aborted", "cancelled"]
     assert main["error"][-1] == (
-        "JobPoolError: No rank is left to run jobs, and 1 job has not run: all of ranks 1 to 2 are gone."
+        "JobPoolError: No rank is left to run jobs, and 1 job has not run: ranks 1 to 2 are all gone."
     )
     assert simulation.elapsed == 1.5
 

@@ -81,7 +81,8 @@ def test_what_pickle_can_take_is_left_to_it():
 
 def python(code):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env).stdout
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=60).stdout
 
 
 PACKED = "from bsbpool.protocol import Codec\ndef f(): return 42\n"
@@ -290,6 +291,19 @@ def test_what_can_not_travel_fails_its_job_and_no_other(call, kind, text):
 def test_lambdas_and_closures_run_on_workers():
     factor = 3
     assert outcomes(lambda pool: pool.queue(lambda owner, x: factor * x, (14,))) == [42]
+
+
+def test_an_interrupt_in_a_job_on_one_rank_ends_the_pool():
+    code = (
+        "import sys; sys.modules['mpi4py'] = None\n"
+        "from bsbpool import job_pool\n"
+        "def interrupted(owner): raise KeyboardInterrupt\n"
+        "with job_pool(quiet=True) as pool:\n"
+        "    job = pool.queue(interrupted)\n"
+        "    try: pool.execute()\n"
+        "    except KeyboardInterrupt: print(job.status.value)"
+    )
+    assert python(code) == "aborted\n"
 
 
 def test_on_one_rank_nothing_is_copied():
