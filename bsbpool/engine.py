@@ -320,6 +320,15 @@ class Engine:
                 self._settle(job, CANCELLED, JobCancelledError(why))
         self._ready.clear()
 
+    def holdings(self) -> dict[int, list[int]]:
+        """The cached items that each rank holds, of those that hold any; they free them when the pool ends."""
+        held: dict[int, list[int]] = {rank: [*items] for rank, items in self._stale.items()}
+        for item, ranks in self._holders.items():
+            for rank in ranks:
+                if rank in held:
+                    held[rank].append(item)
+        return {rank: sorted(items) for rank, items in held.items() if items}
+
     # -- consequences ------------------------------------------------------------------------------
 
     def change(self, job: Entry, status: JobStatus) -> None:

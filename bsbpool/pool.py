@@ -589,7 +589,7 @@ class JobPool:
         self._dismiss(_SEE_MAIN if failed else None)
         try:
             freed = free_stale_pool_cache(self._owner, ())
-            if freed:
+            if freed and self.parallel:
                 self._emit("freed", self._label, 0, None, freed)
         except Exception as error:
             problems.append(error)
@@ -675,6 +675,8 @@ class JobPool:
         """Let the workers leave."""
         assert self._channel is not None
         message = self._codec.encode((STOP, problem))
+        for rank, items in self._engine.holdings().items():
+            self._emit("freed", self._label, rank, None, items)
         if self._local_worker is not None:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
@@ -717,6 +719,8 @@ class JobPool:
             self._emit("freed", self._label, rank, jobs[0]._id, free)
         calls, failed = [], []
         for job in jobs:
+            if job._status.ended:
+                continue  # the pool stopped between the decision and now
             try:
                 calls.append((job._id, self._codec.pack_call(call_to_send(job))))
             except Exception as error:
