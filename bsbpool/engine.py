@@ -191,10 +191,10 @@ class Engine:
             else:
                 self._stale[rank].append(item)
 
-    def finished(self, job: Entry, error: BaseException | None, ns: int = 0) -> None:
+    def finished(self, job: Entry, error: BaseException | None, ns: int | None = None) -> None:
         """A job came to its end: in success, or with an error. News of a job that has ended are ignored.
 
-        :param ns: nanoseconds that it took.
+        :param ns: nanoseconds that it took; None if that says nothing of others.
         """
         rank = job._rank
         if job._status is QUEUED and rank is not None:
@@ -209,8 +209,8 @@ class Engine:
         # Two long jobs are enough to send no more ahead, it takes many short ones to do so again; a single one
         # may just have lost its core for a while.
         typical = self._typical_ns
-        if typical is None:
-            self._typical_ns = ns
+        if typical is None or ns is None:
+            self._typical_ns = typical if ns is None else ns
         elif ns > typical:
             self._typical_ns = min(ns, 16 * typical + 50_000)
         else:
@@ -232,6 +232,8 @@ class Engine:
 
     def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
         """A rank gives back jobs that it was sent ahead and has not started."""
+        if rank not in self._lines:
+            return  # it is lost, and they were taken back then
         line = self._lines[rank]
         for job in reversed([*jobs]):
             if job._status is RUNNING:
@@ -266,10 +268,15 @@ class Engine:
 
         :raises JobPoolError: the table of `bsbpool.status` does not have the change.
         """
+        if self.is_ahead(job):
+            raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
         if status.ended and status in job._status.successors:
             self._end(job, status, None)
         else:
             self.change(job, status)
+            if status is QUEUED:
+                self._ready.append(job)
+                self._assign()
 
     def cancel(self, job: Entry, reason: str | None) -> bool:
         """Somebody wants a job cancelled. Returns whether it was: it had not started.

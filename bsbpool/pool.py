@@ -6,6 +6,7 @@ happens on a worker in `worker`.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import warnings
@@ -584,7 +585,7 @@ class JobPool:
         except BaseException as error:
             problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
         else:
-            problems = self._finish()
+            problems = self._drain()
         failed = bool(problems or self._unhandled)
         self._dismiss(_SEE_MAIN if failed else None)
         try:
@@ -632,6 +633,8 @@ class JobPool:
                     self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or self._schedulers):
+                    # Still under the lock: whoever wants to queue a job now is told that it is too late.
+                    self.change_status(PoolStatus.CLOSING)
                     return
             if notifications:
                 self.notify()
@@ -648,19 +651,16 @@ class JobPool:
                 else:
                     self._receive(*item)
 
-    def _finish(self) -> list[BaseException]:
-        """All is done: tell listeners so. Returns what they raised."""
-        self.change_status(PoolStatus.CLOSING)
-        return self._drain()
-
     def _stop_early(self, why: str) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what they raised."""
         self._stopping = True
         with self._lock:
             self._engine.stop(why)
-        return self._finish()
+            self.change_status(PoolStatus.CLOSING)
+        return self._drain()
 
     def _drain(self) -> list[BaseException]:
+        """Tell listeners all that there is to tell. Returns what they raised."""
         problems: list[BaseException] = []
         while self._notifications:
             try:
@@ -864,21 +864,21 @@ class JobPool:
             mailbox = self._by_hand[job._id] = self._world.mailbox()
             self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
         until = None if timeout is None else self._world.now() + round(timeout * 1e9)
-        if not job._status.ended:
-            outcome = mailbox.get(until)
-            if outcome is None:
-                return True
-            self._finish_by_hand(job, *outcome)
-        return False
+        return not job._status.ended and mailbox.get(until) is None
 
     def _perform_here(self, job: Job, mailbox: Mailbox) -> None:
+        """The task that runs a job by hand."""
         assert self._channel is not None
+        value, failure = None, None
         try:
             kind, args, kwargs = job.serialize()
             execute = find_kind(kind).execute
-            mailbox.put((self._channel.perform(job._id, lambda: execute(self._owner, args, kwargs)), None))
+            value = self._channel.perform(job._id, lambda: execute(self._owner, args, kwargs))
         except BaseException as error:
-            mailbox.put((None, error))
+            failure = error
+        with contextlib.suppress(JobPoolError):  # the pool has stopped, and the job was aborted
+            self._finish_by_hand(job, value, failure)
+        mailbox.put(True)
 
     def _finish_by_hand(self, job: Job, value: Any, error: BaseException | None) -> None:
         with self._lock:

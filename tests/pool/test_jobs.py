@@ -325,6 +325,18 @@ def test_a_job_may_be_run_by_hand(worlds):
     assert statuses == ["success", "success", "failed", "success"]
 
 
+def test_what_was_set_in_motion_by_hand_keeps_nobody_waiting(worlds):
+    def program(comm):
+        def fill(pool):
+            slow, queued = pool.queue(nap, (0.1, 3)), pool.queue(double, (2,))
+            slow.run(timeout=0.01)
+            queued.change_status(JobStatus.QUEUED)
+
+        return executed(comm, fill)["returned"]
+
+    assert worlds(program)[0] == {0: 3, 1: 4}
+
+
 def test_status_result_and_exception_may_be_set_by_hand_as_the_table_allows(worlds):
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
