@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from bsbpool_sim import simulate
 from bsbpool_sim.script import Script
@@ -18,6 +19,8 @@ from bsbpool import Owner, pool_cache
 from bsbpool.exceptions import WorkflowError
 
 PROCESSES = 50
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Node:
@@ -95,7 +98,8 @@ def run(seed, policy):
 
 
 def in_a_process(python, seed, policy, hash_seed):
-    paths = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p] or [p for p in sys.path if p]
+    # Only this project: everything else is another Python's own.
+    paths = [str(ROOT), str(ROOT / "sim")]
     done = subprocess.run(
         [python, __file__, str(seed), policy or "in order"],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(hash_seed)},
