@@ -180,7 +180,7 @@ class Engine:
         drops them, and what it is sent until it learns that this was heard of.
         """
         items = [*items]
-        if not items:
+        if not items or rank not in self._lines:
             return
         self.news[rank] += 1
         self.returned(rank, [*self._lines[rank]][1:])

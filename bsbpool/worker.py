@@ -170,7 +170,9 @@ class Worker:
         if len(cache) == len(told):
             return []
         news = [item for item in cache if item not in told]
-        told.update(dict.fromkeys(news))
+        self._told = dict.fromkeys(cache)
+        if not news:
+            return news  # somebody else freed some
         # From now on each job here may come with an order to free, which those in line did not. Main knows.
         with self._lock:
             self._line.clear()

@@ -209,6 +209,26 @@ def test_a_clean_up_that_raises_fails_the_job_before_which_it_was_called(worlds)
     assert outcome["statuses"].count("failed") == 1
 
 
+def test_a_job_that_frees_items_on_its_own_does_not_confuse_main(worlds):
+    def free_by_hand(owner):
+        return free_stale_pool_cache(owner, ())
+
+    def program(comm):
+        owner = make_owner(comm, "golgi")
+
+        def fill(pool):
+            items = get_node_cache_items(owner.placement["golgi"])
+            last = None
+            for _ in range(20):
+                first = pool.queue(load, ("golgi",), deps=last and [last], cache_items=items)
+                last = pool.queue(free_by_hand, deps=[first], cache_items=items)
+            pool.queue(double, (1,), deps=[last])
+
+        return executed(comm, fill, owner=owner)
+
+    assert worlds(program)[0]["statuses"] == ["success"] * 41
+
+
 def test_a_stale_item_can_be_freed_by_hand():
     owner = make_owner(None, "golgi")
     node = owner.placement["golgi"]
