@@ -263,15 +263,15 @@ class Engine:
             self.change(job, QUEUED)
         self.change(job, RUNNING)
 
-    def set_status(self, job: Entry, status: JobStatus) -> None:
-        """Somebody sets a job's status by hand.
+    def set_status(self, job: Entry, status: JobStatus, error: BaseException | None = None) -> None:
+        """Somebody sets a job's status by hand. A rank that runs it stays taken until it has told of its end.
 
         :raises JobPoolError: the table of `bsbpool.status` does not have the change.
         """
         if self.is_ahead(job):
             raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
         if status.ended and status in job._status.successors:
-            self._end(job, status, None)
+            self._end(job, status, error)
         else:
             self.change(job, status)
             if status is QUEUED:
@@ -326,6 +326,20 @@ class Engine:
             elif not job._status.ended:
                 self._settle(job, CANCELLED, JobCancelledError(why))
         self._ready.clear()
+
+    def still_stale(self, rank: int, items: list[int]) -> list[int]:
+        """Which of these items, that a rank was to free, still nobody requires, now that it is told.
+
+        Jobs may have been queued since that was decided. The rank got one job then, and keeps what they require.
+        """
+        free = []
+        for item in items:
+            if item in self.required and rank in self._held:
+                self._held[rank] += 1
+                self._holders.setdefault(item, []).append(rank)
+            else:
+                free.append(item)
+        return free
 
     def holdings(self) -> dict[int, list[int]]:
         """The cached items that each rank holds, of those that hold any; they free them when the pool ends."""

@@ -88,7 +88,9 @@ class Job(Entry, ABC):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        KINDS[cls.__name__] = cls
+        # Those of this module come first, and stay what their names mean.
+        if cls.__module__ == __name__ or getattr(KINDS.get(cls.__name__), "__module__", None) != __name__:
+            KINDS[cls.__name__] = cls
 
     def __init__(
         self,
@@ -291,9 +293,7 @@ class ConnectivityJob(Job):
 
     __slots__ = ()
 
-    def __init__(
-        self, pool: JobPool, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None
-    ):
+    def __init__(self, pool: JobPool, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None):
         submission = SubmissionContext(strategy, [*(pre_roi or ()), *(post_roi or ())])
         args = (strategy.name, pre_roi, post_roi)
         super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy))

@@ -9,6 +9,7 @@ from typing import Any
 from ._util import MockModule
 from .exceptions import JobPoolError
 from .protocol import pack_error, unpack_error
+from .trace.format import describe_error
 from .worlds import find_comm_world, world_of
 from .worlds.launcher import without_mpi4py
 
@@ -85,12 +86,12 @@ class MPIService:
         :param default_exception: what the ranks raise that had no error of their own; by default a
             `JobPoolError` that names the ranks that had one, and the first of these errors.
         """
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             yield
-        except Exception as raised:
+        except BaseException as raised:
             error = raised
-        reports = self.allgather(None if error is None else f"{type(error).__name__}: {error}")
+        reports = self.allgather(describe_error(error))
         if error is not None:
             raise error
         failed = [rank for rank, report in enumerate(reports) if report is not None]
@@ -103,10 +104,10 @@ class MPIService:
     @contextlib.contextmanager
     def try_main(self) -> Iterator[None]:
         """An error on main is that error on all. Every rank enters; errors of other ranks stay there."""
-        error: Exception | None = None
+        error: BaseException | None = None
         try:
             yield
-        except Exception as raised:
+        except BaseException as raised:
             error = raised
         main = self.get_rank() == 0
         packed = self.bcast(pack_error(error, "main") if main and error is not None and self._comm else None)

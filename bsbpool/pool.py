@@ -219,8 +219,12 @@ class JobPool:
         pools.setdefault(self._id, []).append(self)
         self._open = True
         with self._stack.pop_all() as stack:  # closes what was opened if a listener can't be entered
-            for listener in self._listeners:
-                _enter(stack, listener)
+            try:
+                for listener in self._listeners:
+                    _enter(stack, listener)
+            except BaseException as error:
+                self._dismiss(_SEE_MAIN) if self.is_main() else self._leave(error)
+                raise
             self._stack = stack.pop_all()
         if self.is_main():
             phases = self._workflow.phases
@@ -394,10 +398,12 @@ class JobPool:
         with self._lock:
             self._check_can_queue("queue jobs")
             assert channel is not None
-            self._engine.add(job, dependencies)
             recorder = world.recorder
-            if recorder is not None or channel.scripted:
-                name, context = job.name, job._context
+            watched = recorder is not None or channel.scripted
+            name = job.name if watched else ""
+            self._engine.add(job, dependencies)
+            if watched:
+                context = job._context
                 if channel.scripted:
                     channel.introduce(job._id, name, context)
                 if recorder is not None:
@@ -505,29 +511,39 @@ class JobPool:
     def _schedule(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task that calls a scheduler; main learns what came of it through the channel."""
         assert self._channel is not None
-        for node in nodes:
-            if self._stopping:
-                break
-            name = submitter_name(node)
-            self._emit("scheduling", self._label, scrub(name))
-            error: BaseException | None = None
-            culprit = next((d for d in getattr(node, "depends_on", None) or () if id(d) in self._not_scheduled), None)
-            if culprit is not None:
-                problem = JobSchedulingError(
-                    f"{name} was not scheduled: it depends on {submitter_name(culprit)}, which was not scheduled"
-                )
-            else:
-                try:
-                    scheduler(node)
-                except BaseException as raised:
-                    error = raised
-                    problem = JobSchedulingError(f"{name} was not scheduled: {type(raised).__name__}: {raised}")
-                    problem.__cause__ = raised
-            self._emit("scheduled", self._label, scrub(name), describe_error(error))
-            if culprit is not None or error is not None:
-                self._not_scheduled[id(node)] = node
-                self._channel.put((None, problem))
-        self._channel.put((None, _SCHEDULER_ENDED))
+        try:
+            for node in nodes:
+                if self._stopping:
+                    break
+                problem = self._schedule_node(node, scheduler)
+                if problem is not None:
+                    self._not_scheduled[id(node)] = node
+                    self._channel.put((None, problem))
+        finally:
+            self._channel.put((None, _SCHEDULER_ENDED))
+
+    def _schedule_node(self, node: Any, scheduler: Callable[[Any], Any]) -> JobSchedulingError | None:
+        """Call the scheduler for one node. Returns why it was not scheduled."""
+        name = f"a node of type {type(node).__name__}"
+        error: BaseException | None = None
+        try:
+            name = scrub(submitter_name(node))
+            self._emit("scheduling", self._label, name)
+            for dependency in getattr(node, "depends_on", None) or ():
+                if id(dependency) in self._not_scheduled:
+                    other = submitter_name(dependency)
+                    return JobSchedulingError(
+                        f"{name} was not scheduled: it depends on {other}, which was not scheduled"
+                    )
+            scheduler(node)
+            return None
+        except BaseException as raised:
+            error = raised
+            problem = JobSchedulingError(f"{name} was not scheduled: {describe_error(raised)}")
+            problem.__cause__ = raised
+            return problem
+        finally:
+            self._emit("scheduled", self._label, name, describe_error(error))
 
     # -- executing ---------------------------------------------------------------------------------
 
@@ -707,7 +723,7 @@ class JobPool:
                          None if status is JobStatus.QUEUED else job._rank,
                          describe_error(job._error) if job._error is not None else None)
                     )  # fmt: skip
-                if told or job._error is not None or (job._callbacks is not None and status.ended):
+                if told or (status.ended and (job._callbacks or status is not JobStatus.SUCCESS)):
                     notify((job, command[2], status))
             elif kind is ASSIGN:
                 self._assign(job, command[2], command[3])
@@ -715,7 +731,7 @@ class JobPool:
                 notify(PoolJobAddedProgress(self, job))
 
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
-        if free:
+        if free := self._engine.still_stale(rank, free):
             self._emit("freed", self._label, rank, jobs[0]._id, free)
         calls, failed = [], []
         for job in jobs:
@@ -782,7 +798,8 @@ class JobPool:
             self._emit("cached", self._label, rank, id, cached)
             engine.cached(rank, cached)
         if succeeded:
-            self._keep_result(job, payload)
+            if not job._status.ended:
+                self._keep_result(job, payload)
             engine.finished(job, None, ended - started)
         else:
             if self._fail_fast:
@@ -863,7 +880,7 @@ class JobPool:
                 self._attend()
             mailbox = self._by_hand[job._id] = self._world.mailbox()
             self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
-        until = None if timeout is None else self._world.now() + round(timeout * 1e9)
+        until = None if timeout is None else max(1, self._world.now() + round(timeout * 1e9))
         return not job._status.ended and mailbox.get(until) is None
 
     def _perform_here(self, job: Job, mailbox: Mailbox) -> None:
@@ -871,7 +888,7 @@ class JobPool:
         assert self._channel is not None
         value, failure = None, None
         try:
-            kind, args, kwargs = job.serialize()
+            kind, args, kwargs = call_to_send(job)
             execute = find_kind(kind).execute
             value = self._channel.perform(job._id, lambda: execute(self._owner, args, kwargs))
         except BaseException as error:
@@ -882,10 +899,9 @@ class JobPool:
 
     def _finish_by_hand(self, job: Job, value: Any, error: BaseException | None) -> None:
         with self._lock:
-            if job._status is not JobStatus.RUNNING:
-                self._engine.change(job, JobStatus.SUCCESS if error is None else JobStatus.FAILED)
+            status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
+            self._engine.set_status(job, status, error)
             job._result = value
-            self._engine.finished(job, error)
             self._attend()
 
     def _set_status(self, job: Job, status: JobStatus) -> None:
@@ -933,4 +949,3 @@ def _enter(stack: ExitStack, listener: Any) -> None:
             return False  # none of them makes an error unseen, for the others or for the program
 
         stack.push(leave)
-

@@ -51,7 +51,10 @@ class Worker:
         # Cached items to free before the next job.
         self._free: Iterable[int] = ()
         self._stopped: tuple[str | None] | None = None
-        # What the watch needs: how many jobs have started, and its wake-up calls.
+        self._main_lost: RankLostError | None = None
+        # What the watch needs: whether a job runs, how many have started, and its wake-up calls. Under the lock
+        # are the line, and receiving: the watch does that while a job runs, the worker between jobs.
+        self._busy = False
         self._starts = 0
         self._lock = world.lock()
         self._watch_calls: Mailbox | None = None
@@ -68,12 +71,17 @@ class Worker:
             told: Any = None
             while True:
                 # Between two jobs it only takes what is there already: main may have called one back.
-                while (order := receive(0 if line or told else None)) is not None and self._take(*order):
+                while (
+                    self._stopped is None
+                    and (order := receive(0 if line or told else None)) is not None
+                    and self._take(*order)
+                ):
                     pass
                 # The next job is taken out of the line before main hears of the last one's end, since from then
                 # on main counts it as running. And main must have heard before of what the watch gave back.
                 with lock:
                     call = line.popleft() if line and self._stopped is None else None
+                    self._busy = call is not None
                 if told is not None:
                     send(told)
                     told = None
@@ -82,6 +90,10 @@ class Worker:
                 if call is not None:
                     self._starts += 1
                     told = codec.encode(self._run(*call))
+                    with lock:
+                        self._busy = False
+                    if self._main_lost is not None:
+                        raise self._main_lost
         finally:
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
@@ -128,16 +140,26 @@ class Worker:
     def _watch(self, calls: Mailbox) -> None:
         """The task that gives back the jobs behind one that runs for long, since other ranks may be idle."""
         while calls.get() != STOP:
-            while self._line:
-                starts = self._starts
-                if calls.get(self._world.now() + PATIENCE) == STOP:
+            patience, starts = PATIENCE, -1
+            while self._busy or self._line:
+                if starts != self._starts:
+                    patience, starts = PATIENCE, self._starts
+                else:
+                    patience *= 2  # a job that is long already may go on for hours
+                if calls.get(self._world.now() + patience) == STOP:
                     return
                 if starts == self._starts:
                     self._give_back()
 
     def _give_back(self) -> None:
-        """Give back all jobs that have not started."""
+        """Give back all jobs that have not started, those among them that are on their way."""
         with self._lock:
+            try:
+                # What comes while a job runs waits for its end, unless the watch looks.
+                while self._busy and (order := self._receive(0)) is not None:
+                    self._take(*order)
+            except RankLostError as error:
+                self._main_lost = error
             jobs = [job for job, _ in self._line]
             self._line.clear()
             if jobs:
@@ -151,7 +173,8 @@ class Worker:
         started = now()
         try:
             if self._free:
-                free, self._free = self._free, ()
+                with self._lock:
+                    free, self._free = self._free, ()
                 for item in free:
                     self._told.pop(item, None)
                 free_items(self._owner, free)

@@ -82,6 +82,7 @@ def main() -> None:
     \b
       bsbpool run recording.json                     on as many ranks as it was recorded
       bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
+      bsbpool run scenarios                          do all scenarios come out as they expect?
 
     Exit status: 0, all is well; 1, a pool failed; 2, what was given can't be used.
     """

@@ -1,7 +1,7 @@
-"""`bsbpool run`: runs a recorded run again on simulated ranks, and shows what happens.
+"""`bsbpool run`: runs a recorded run, or scenarios, on simulated ranks, and shows what happens.
 
-Here results are put into words and tables. How files are read belongs in `bsbpool_sim.recorded`, and what a
-trace comes to in `bsbpool.trace`.
+Here results are put into words and tables. How files are read belongs in `bsbpool_sim.recorded` and
+`bsbpool_sim.scenario`, and what a trace comes to in `bsbpool.trace`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,8 +67,8 @@ def time_with_unit(text: str) -> float:
     return seconds
 
 
-@click.command(short_help="Run a recorded run again, on simulated ranks.")
-@click.argument("file", type=click.Path())
+@click.command(short_help="Run a recorded run, or scenarios, on simulated ranks.")
+@click.argument("files", metavar="FILE", nargs=-1, required=True, type=click.Path())
 @click.option(
     "--ranks",
     type=numbers_of_ranks,
@@ -79,13 +80,12 @@ def time_with_unit(text: str) -> float:
     type=click.IntRange(min=0),
     metavar="N",
     help="Let what happens at the same instant happen in an order drawn from N. Default: in the order "
-    "in which it was scheduled.",
+    "in which it was scheduled. For scenarios: run them with this seed only.",
 )
 @click.option(
     "--latency",
     type=time_with_unit,
     metavar="TIME",
-    default="0s",
     help="What each message takes, such as 50us. Default: nothing.",
 )
 @click.option(
@@ -93,12 +93,21 @@ def time_with_unit(text: str) -> float:
     default=None,
     help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
 )
-def run(file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None) -> None:
-    """Run a recorded run again, on simulated ranks, in virtual time.
+def run(
+    files: tuple[str, ...],
+    ranks: tuple[int, ...] | None,
+    seed: int | None,
+    latency: float | None,
+    fail_fast: bool | None,
+) -> None:
+    """Run a recorded run, or scenarios, on simulated ranks, in virtual time.
 
     FILE is the recording of a reconstruction by BSB, in JSON. Its pools run one after the other, and each
     job takes the time that it took, and fails if it failed. Shown are strategies, ranks, failures, and the
     ranks' timeline.
+
+    Or it is a scenario, in YAML, or a folder of them; several may be given. Each has a line, and one that
+    does not come out as it expects a report. The other options are for recordings.
 
     \b
     What happened on the cluster, and why did it end?
@@ -108,8 +117,90 @@ def run(file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: flo
     Would a slow network matter?
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 16 --latency 5ms
 
-    Exit status: 0 if all pools succeeded, 1 if one failed, 2 if FILE or an option can't be used.
+    Do all scenarios come out as they expect?
+      bsbpool run scenarios
+
+    Exit status: 0 if all pools succeeded (all scenarios came out as they expect), 1 if one failed, 2 if
+    FILE or an option can't be used.
     """
+    scenarios = scenario_files(files)
+    if scenarios:
+        given = {"--ranks": ranks, "--latency": latency, "--fail-fast": fail_fast}
+        for option, value in given.items():
+            if value is not None:
+                raise click.UsageError(f"{option} is for recorded runs: a scenario says this itself")
+        run_scenarios(scenarios, seed)
+    elif len(files) > 1:
+        raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
+    else:
+        run_recording(files[0], ranks, seed, latency or 0.0, fail_fast)
+
+
+# -- scenarios -----------------------------------------------------------------------------------------
+
+
+def scenario_files(files: Sequence[str]) -> list[str]:
+    """The scenario files among these, and in those that are folders; empty if there is no scenario.
+
+    :raises click.UsageError: some are scenarios and some are not.
+    """
+    found: list[str] = []
+    others: list[str] = []
+    for file in files:
+        if Path(file).is_dir():
+            within = sorted(str(p) for p in Path(file).rglob("*") if p.suffix in (".yaml", ".yml"))
+            if not within:
+                raise click.UsageError(f"{file} has no scenario in it: those are files that end in .yaml")
+            found += within
+        elif Path(file).suffix in (".yaml", ".yml"):
+            found.append(file)
+        else:
+            others.append(file)
+    if found and others:
+        raise click.UsageError(f"{others[0]} is no scenario (.yaml), while others are: run it on its own")
+    return found
+
+
+def run_scenarios(files: Sequence[str], seed: int | None) -> None:
+    """Run scenarios, with a line for each; one that can't be used does not keep others from running."""
+    from bsbpool_sim.scenario import ScenarioError, load
+
+    out = console()
+    failed, unusable = 0, []
+    for file in files:
+        try:
+            scenario = load(file)
+        except ScenarioError as error:
+            unusable.append(error)
+            click.echo(f"bsbpool: {error}", err=True)
+            continue
+        result = scenario.run(seed)
+        said = f" ({len(result.outcomes)} seeds)" if len(result.outcomes) > 1 else ""
+        mark = Text("✓ ", "bold green") if result.ok else Text("✗ ", "bold bright_red")
+        out.print(Text.assemble(mark, label(scenario.title), said, f"  {file}"), soft_wrap=True)
+        if not result.ok:
+            failed += 1
+            out.print()
+            out.print(indented(result.report()), soft_wrap=True)
+            out.print()
+    if unusable:
+        raise click.UsageError(f"{_count(len(unusable), 'scenario')} of {len(files)} can't be used")
+    if failed:
+        raise PoolFailed(f"{_count(failed, 'scenario')} of {len(files)} did not come out as expected")
+
+
+def indented(text: str) -> Text:
+    """The lines of a text a bit to the right, and what a terminal can't show as `label` shows it."""
+    return Text("\n".join(f"  {label(line)}".rstrip() for line in text.splitlines()))
+
+
+# -- recorded runs -------------------------------------------------------------------------------------
+
+
+def run_recording(
+    file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None
+) -> None:
+    """Run a recorded run, on each of these numbers of ranks."""
     from bsbpool_sim.recorded import RecordingError, read_recording
 
     try:

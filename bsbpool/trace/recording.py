@@ -19,8 +19,16 @@ class Recorder:
         self.trace = Trace(header)
         self.now = now
         #: records an event that has its time already: kind, t, fields.
-        self.record = self.trace.append
+        self.record: Callable[[tuple[Any, ...]], None] = self.trace.append
 
     def emit(self, kind: str, *fields: Any) -> None:
         """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
         self.record((kind, self.now(), *fields))
+
+    def stop(self) -> None:
+        """Record nothing from now on: the run is over, and what is left of it is only tidied away."""
+        self.record = _forget
+
+
+def _forget(event: tuple[Any, ...]) -> None:
+    pass

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 import socket
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -18,26 +18,32 @@ PROCESS: dict[str, Any] = {}
 
 
 class LocalChannel(Channel):
-    """A thread-safe mailbox. There is no other rank to send to."""
+    """A thread-safe mailbox. There is no other rank to send to.
+
+    A condition, and no `queue.SimpleQueue`: in Python 3.11 its `get(timeout)` may sleep for ever, if the thread
+    loses its core at the wrong moment.
+    """
 
     def __init__(self) -> None:
-        self._items: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._items: deque[Any] = deque()
+        self._changed = threading.Condition()
 
     def put(self, item: Any) -> None:
-        self._items.put(item)
+        with self._changed:
+            self._items.append(item)
+            self._changed.notify()
 
     def get(self, until: int | None = None) -> Any:
-        if until is None:
-            return self._items.get()
-        while (left := until - time.monotonic_ns()) > 0:
-            try:
-                return self._items.get(timeout=left / 1e9)
-            except queue.Empty:
-                continue
-        try:
-            return self._items.get_nowait()
-        except queue.Empty:
-            return None
+        items = self._items
+        with self._changed:
+            while not items:
+                if until is None:
+                    self._changed.wait()
+                elif (left := until - time.monotonic_ns()) > 0:
+                    self._changed.wait(left / 1e9)
+                else:
+                    return None
+            return items.popleft()
 
     def send(self, rank: int, message: bytes) -> None:
         raise AssertionError("a single rank has nobody to send to")

@@ -5,20 +5,21 @@ the program. Only the task that executes a pool receives; other tasks put what t
 if MPI has THREAD_MULTIPLE, send.
 
 Small messages are sent eagerly. A large one is announced first, and sent when the receiver has asked for it:
-a rank that has left never leaves another one stuck in a send.
+a rank that has left never leaves another one stuck in a send. What comes from the same rank after the
+announcement waits behind it, so that messages between two ranks never overtake each other.
 
-Waiting is adaptive polling: a short spin that yields the core, for the answer that is just about to come, then naps of up to a
+Waiting is adaptive polling: a short spin that yields the core, for the answer that is just about to come, then naps
+of up to a
 millisecond, so that a rank that waits does not burn the core that another one needs.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import struct
 import time
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from mpi4py import MPI
 
@@ -89,19 +90,20 @@ class MPIChannel(Channel):
         self._comm = comm
         self._serial = serial % _SERIALS
         self._tag = self._serial * 4
-        self._own: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._own: deque[Any] = deque()
         self._arrived: deque[tuple[int, Any]] = deque()
         self._status = MPI.Status()
         self._large: dict[int, tuple[int, bytes]] = {}
         self._numbers = 0
-        self._receiving: list[tuple[MPI.Request, int, bytearray]] = []
+        # By source: a large message that is on its way, and what came after it.
+        self._behind: dict[int, deque[Any]] = {}
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
         world.open[self._serial] = self
         for source, kind, data in world.early.pop(self._serial, ()):
             self._take(source, kind, data)
 
     def put(self, item: Any) -> None:
-        self._own.put(item)
+        self._own.append(item)
 
     def send(self, rank: int, message: bytes) -> None:
         if len(message) <= EAGER:
@@ -120,8 +122,8 @@ class MPIChannel(Channel):
                 pass
             if arrived:
                 return arrived.popleft()
-            if not own.empty():
-                return own.get()
+            if own:
+                return own.popleft()
             now = time.monotonic_ns()
             if until is not None and now >= until:
                 return None
@@ -130,16 +132,17 @@ class MPIChannel(Channel):
             if now < spin_until:
                 os.sched_yield()
                 continue
-            wait = nap if until is None else min(nap, until - now)
-            try:
-                return own.get(timeout=wait / 1e9)
-            except queue.Empty:
-                nap = min(2 * nap, LONGEST_NAP)
+            time.sleep((nap if until is None else min(nap, until - now)) / 1e9)
+            nap = min(2 * nap, LONGEST_NAP)
 
     def close(self) -> None:
         while self._poll():
             pass
         del self._world.open[self._serial]
+        # What large messages are still written into has to stay.
+        self._world.sends += [
+            (large.request, large.buffer) for line in self._behind.values() for large in line if type(large) is _Large
+        ]
         self._world.sends = [send for send in self._world.sends if not send[0].Test()]
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
@@ -150,7 +153,7 @@ class MPIChannel(Channel):
     def _poll(self) -> bool:
         """Take in what has come. Returns whether there was anything."""
         comm, status = self._comm, self._status
-        if self._receiving:
+        if self._behind:
             self._finish_receiving()
         if not comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
             return False
@@ -167,12 +170,15 @@ class MPIChannel(Channel):
 
     def _take(self, source: int, kind: int, data: bytearray) -> None:
         if kind == _MESSAGE:
-            self._arrived.append((source, data))
+            if source in self._behind:
+                self._behind[source].append(data)
+            else:
+                self._arrived.append((source, data))
         elif kind == _ANNOUNCED:
             number, size = _NUMBERS.unpack(data)
             buffer = bytearray(size)
             request = self._comm.Irecv([buffer, MPI.BYTE], source, self._tag + _LARGE)
-            self._receiving.append((request, source, buffer))
+            self._behind.setdefault(source, deque()).append(_Large(request, buffer))
             self._isend(_NUMBERS.pack(number, size), source, _WANTED)
         elif kind == _WANTED:
             number, _ = _NUMBERS.unpack(data)
@@ -180,11 +186,21 @@ class MPIChannel(Channel):
             self._isend(message, rank, _LARGE)
 
     def _finish_receiving(self) -> None:
-        still = []
-        for receive in self._receiving:
-            request, source, buffer = receive
-            if request.Test():
-                self._arrived.append((source, buffer))
-            else:
-                still.append(receive)
-        self._receiving = still
+        for source, line in [*self._behind.items()]:
+            while line:
+                first = line[0]
+                if type(first) is _Large:
+                    if not first.request.Test():
+                        break
+                    first = first.buffer
+                self._arrived.append((source, first))
+                line.popleft()
+            if not line:
+                del self._behind[source]
+
+
+class _Large(NamedTuple):
+    """A large message that is on its way."""
+
+    request: MPI.Request
+    buffer: bytearray

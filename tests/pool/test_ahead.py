@@ -170,3 +170,51 @@ def test_a_rank_that_caches_something_unforeseen_gives_the_jobs_behind_back(worl
 
     returned = worlds(program)[0]
     assert [returned[i] for i in range(300) if i != 100] == [[]] * 299
+
+
+@pytest.mark.ranks(3)
+def test_jobs_do_not_wait_behind_a_long_one_that_came_before_them(worlds):
+    def program(comm):
+        start = time.monotonic()
+        ends = {}
+
+        def reply(progress, word):
+            if word.endswith("success"):
+                ends[progress.job.id] = time.monotonic() - start
+
+        def fill(pool):
+            for i in range(200):
+                pool.queue(nap, (1.5 if i == 40 else 0.00001,))
+
+        executed(comm, fill, listeners=[Ear(reply)])
+        return sorted(ends.values())
+
+    *short, long = worlds(program)[0]
+    assert len(short) == 199
+    assert short[-1] < 1.0
+    assert long >= 1.5
+
+
+@pytest.mark.ranks(3)
+def test_large_results_and_arguments_among_short_jobs_keep_their_order(worlds):
+    def program(comm):
+        def fill(pool):
+            for i in range(300):
+                pool.queue(count, (i, b"x" * (200_000 if i % 7 == 0 else 1), 200_000 if i % 5 == 0 else 1, i % 11 == 0))
+
+        outcome = executed(comm, fill)
+        counts = comm.gather(MARKS[:])
+        MARKS.clear()
+        return outcome.get("statuses"), outcome["error"], counts
+
+    statuses, error, counts = worlds(program)[0]
+    assert error is None
+    assert statuses == ["success"] * 300
+    assert sorted(i for rank in (counts[:1] if worlds.simulated else counts) for i in rank) == list(range(300))
+
+
+def count(owner, i, argument, size, caches):
+    MARKS.append(i)
+    if caches:
+        owner.register_pool_cached_item(1000 + i, list)
+    return b"y" * size

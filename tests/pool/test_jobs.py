@@ -494,3 +494,51 @@ def test_a_submission_context_gives_its_entries_as_attributes(worlds):
 
 def test_cancelled_error_is_an_error_of_the_pool():
     assert issubclass(JobCancelledError, JobPoolError)
+
+
+def test_a_result_that_was_set_by_hand_while_a_rank_ran_the_job_stays(worlds):
+    def program(comm):
+        def reply(progress, word):
+            if word == "0 running":
+                progress.job.set_result("by hand")
+
+        def fill(pool):
+            first = pool.queue(nap, (0.05, "by its rank"))
+            pool.queue(nap, (0.01, "next"), deps=[first])
+            return lambda: first.result
+
+        return executed(comm, fill, listeners=[Ear(reply)])
+
+    outcome = worlds(program)[0]
+    assert outcome["seen"] == "by hand"
+    assert outcome["returned"] == {0: "by hand", 1: "next"}
+
+
+def test_a_failure_that_was_set_by_hand_is_an_error(worlds):
+    def program(comm):
+        def fill(pool):
+            job = pool.queue(nothing, submitter="bad")
+            for status in (JobStatus.QUEUED, JobStatus.RUNNING, JobStatus.FAILED):
+                job.change_status(status)
+
+        return executed(comm, fill)
+
+    assert worlds(program)[0]["error"] == ["JobErroredError: <FunctionJob 0 bad> failed"]
+
+
+def test_a_class_of_a_user_does_not_take_the_place_of_one_of_the_library(worlds):
+    def program(comm):
+        from bsbpool import pool as module
+
+        class FunctionJob(module.FunctionJob):
+            @staticmethod
+            def execute(job_owner, args, kwargs):
+                return "shadowed"
+
+        def fill(pool):
+            pool.queue(double, (1,))
+            FunctionJob(pool, double, (1,), {})
+
+        return executed(comm, fill)["returned"]
+
+    assert worlds(program)[0] == {0: 2, 1: "shadowed"}

@@ -396,10 +396,7 @@ def test_a_worker_that_leaves_before_it_executes_is_an_error_on_main_and_the_res
     assert errors[0] == f"RankLostError: Rank 1 left the pool: {why}"
     if worlds.ranks == 2:
         assert statuses == ["cancelled"] * 6
-        assert (
-            errors[1]
-            == "JobPoolError: No rank is left to run jobs, and 6 jobs have not run: rank 1 is gone."
-        )
+        assert errors[1] == "JobPoolError: No rank is left to run jobs, and 6 jobs have not run: rank 1 is gone."
     else:
         assert statuses == ["success"] * 6
         assert len(errors) == 1

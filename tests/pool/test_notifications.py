@@ -255,3 +255,26 @@ def test_a_workflow_goes_through_its_phases():
     assert workflow.next_phase() == "connectivity"
     assert workflow.next_phase() == "finished"
     assert (workflow.phase, workflow.finished) == ("finished", True)
+
+
+def test_a_listener_that_can_not_be_entered_keeps_nobody_waiting(worlds):
+    class Bad(Ear):
+        def __enter__(self):
+            raise OSError("no terminal")
+
+        def __exit__(self, *exc):
+            pass
+
+    def program(comm):
+        pool = bsbpool.Owner(comm).create_job_pool(quiet=True)
+        if pool.is_main():
+            pool.add_listener(Bad())
+        try:
+            with pool:
+                pool.execute()
+        except OSError as error:
+            return str(error)
+        except bsbpool.WorkflowError as error:
+            return str(error.exceptions[0])
+
+    assert worlds(program) == ["no terminal"] + ["See main node logs for details."] * (worlds.ranks - 1)

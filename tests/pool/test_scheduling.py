@@ -203,3 +203,17 @@ def test_an_empty_schedule_ends_at_once(worlds):
         return executed(comm, lambda pool: pool.schedule([]) and None)
 
     assert worlds(program)[0]["error"] is None
+
+
+def test_a_node_that_is_none_is_an_error_and_hangs_nobody(worlds):
+    class Broken:
+        depends_on = 5
+
+        def get_node_name(self):
+            raise OSError("no name")
+
+    def program(comm):
+        return executed(comm, lambda pool: pool.schedule([Broken()], print) and None)
+
+    errors = worlds(program)[0]["error"]
+    assert errors == ["JobSchedulingError: a node of type Broken was not scheduled: OSError: no name"]

@@ -1,0 +1,68 @@
+"""What random cases (tests/property) found, each as small as it could be made."""
+
+import time
+
+import pytest
+from bsbpool_sim import DeadlockError, Script, simulate
+from helpers import double, executed, nap, nothing
+
+import bsbpool
+
+
+def test_a_main_that_died_does_nothing_more_in_the_trace():
+    def program(comm):
+        return executed(comm, lambda pool: pool.queue(nap, (1.0,), submitter="nap") and None)
+
+    trace = simulate(program, 2, script=Script().rank(0, dies=0.5)).trace
+    assert [e["e"] for e in trace if e["t"] >= 500_000_000] == ["fault"]
+
+
+def test_the_trace_of_a_run_that_is_stuck_ends_where_it_got_stuck():
+    def program(comm):
+        return executed(comm, lambda pool: pool.queue(double, (1,), submitter="double") and None)
+
+    with pytest.raises(DeadlockError) as caught:
+        simulate(program, 2, script=Script().job("double", hangs=True))
+    last = [*caught.value.simulation.trace][-1]
+    assert (last["e"], last.get("status")) == ("status", "running")
+
+
+def test_an_item_that_a_job_queued_at_the_same_instant_requires_is_not_freed():
+    made = []
+
+    class Golgi:
+        def __init__(self, owner):
+            self.name, self.scaffold = "golgi", owner
+
+        def get_node_name(self):
+            return self.name
+
+        @bsbpool.pool_cache
+        def tree(self):
+            made.append("tree")
+
+        def get_indicators(self):
+            return {}
+
+        def place(self, chunk, indicators):
+            self.tree()
+
+    def program(comm):
+        owner = bsbpool.Owner(comm)
+        golgi = owner.placement["golgi"] = Golgi(owner)
+
+        def scheduler(node):
+            time.sleep(1)
+            # Rank 1 is idle, and what it holds is stale: the first of these comes to it with an order to free.
+            pool.queue(nothing)
+            pool.queue_placement(golgi, 1)
+
+        with owner.create_job_pool(quiet=True) as pool:
+            if pool.is_main():
+                pool.queue_placement(golgi, 0)
+                pool.schedule(["a node"], scheduler)
+            pool.execute()
+
+    trace = simulate(program, 2).trace
+    assert made == ["tree"]
+    assert [e["job"] for e in trace.of("freed")] == [None]
