@@ -98,8 +98,8 @@ _SCHEDULER_ENDED = object()
 _NO_CONTEXT: Mapping[str, Any] = {}
 
 
-class _StopEarly(Exception):
-    """Inside of `execute`: an unhandled error ends a pool that fails fast."""
+class _StopEarly(BaseException):
+    """Inside of `execute`: an unhandled error ends a pool that fails fast. Nobody else is to catch it."""
 
 
 class JobPool:

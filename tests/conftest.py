@@ -68,7 +68,8 @@ def pytest_collection_modifyitems(items):
 
 def _has_world(item):
     """Whether it is a test in worlds, and one of them has room for it; those with BSB live in BSB's own."""
-    return item.path.parent.name == "with_bsb" or isinstance(getattr(item, "callspec", None) and item.callspec.params.get("worlds"), Case)
+    spec = getattr(item, "callspec", None)
+    return item.path.parent.name == "with_bsb" or (spec is not None and isinstance(spec.params.get("worlds"), Case))
 
 
 @pytest.hookimpl(wrapper=True)

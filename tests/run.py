@@ -51,8 +51,9 @@ def main(arguments: list[str]) -> None:
     bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
     run("an environment with BSB", sys.executable, "-m", "venv", bsb)
     run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)
-    run("BSB's own Scaffold as owner", bsb / "bin" / "python", *PYTEST, "tests/with_bsb")
-    run("the same on 3 real ranks", bsb / "bin" / "mpirun", "-n", "3", bsb / "bin" / "python", *PYTEST, "tests/with_bsb")
+    with_bsb = [bsb / "bin" / "python", *PYTEST, "tests/with_bsb"]
+    run("BSB's own Scaffold as owner", *with_bsb)
+    run("the same on 3 real ranks", bsb / "bin" / "mpirun", "-n", "3", *with_bsb)
     run("combine measurements", *measured, "combine", "-q")
     run("branch coverage over all worlds", *measured, "report")
 

@@ -1,23 +1,30 @@
 """Simulated ranks: any program written for mpi4py, in one process, in virtual time, reproducibly.
 
 ``simulate(program, ranks)`` runs ``program(comm)`` on each rank; ``from bsbpool_sim import mpi as MPI`` gives
-the rest of mpi4py's names. A `Script` says what befalls ranks, jobs and links. Only the front door is here.
+the rest of mpi4py's names. A `Script` says what befalls ranks, jobs and links. Only the front door is here; what
+is behind it loads when it is first used: the plugin for pytest is in every run of whoever has the package.
 """
 
-from .errors import (
-    AbortError,
-    CannotSimulateError,
-    CollectiveMismatchError,
-    DeadlockError,
-    HorizonError,
-    MPIError,
-    RankErrors,
-    ScriptError,
-    SimulationError,
-    TruncationError,
-)
-from .script import Script
-from .simulation import Simulation, simulate
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .errors import (
+        AbortError,
+        CannotSimulateError,
+        CollectiveMismatchError,
+        DeadlockError,
+        HorizonError,
+        MPIError,
+        RankErrors,
+        ScriptError,
+        SimulationError,
+        TruncationError,
+    )
+    from .script import Script
+    from .simulation import Simulation, simulate
 
 __all__ = [
     "AbortError",
@@ -34,3 +41,30 @@ __all__ = [
     "TruncationError",
     "simulate",
 ]
+
+_PLACES = {
+    "AbortError": "errors",
+    "CannotSimulateError": "errors",
+    "CollectiveMismatchError": "errors",
+    "DeadlockError": "errors",
+    "HorizonError": "errors",
+    "MPIError": "errors",
+    "RankErrors": "errors",
+    "Script": "script",
+    "ScriptError": "errors",
+    "Simulation": "simulation",
+    "SimulationError": "errors",
+    "TruncationError": "errors",
+    "simulate": "simulation",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(f".{_PLACES[name]}", __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

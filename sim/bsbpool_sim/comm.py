@@ -230,9 +230,7 @@ class Comm:
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Hand a matched message over to the program."""
         members, data = self.group.members, message.data
-        self.cluster.recorder.emit(
-            "receive", self.world_rank, members[message.source], message.tag, len(data)
-        )
+        self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
         fill(status, message.source, message.tag, len(data))
         if buffer is None:
             return load(data)
@@ -603,9 +601,7 @@ class Comm:
         kernel = self.cluster.kernel
         text = f"rank {self.world_rank} called Abort({errorcode}) at {seconds(kernel.now)}"
         kernel.fail(AbortError(text, errorcode))
-        raise AssertionError(
-            "unreachable: a task that failed the simulation is not resumed"
-        )  # pragma: no cover
+        raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
 
 
 class _FromNobody(Request):

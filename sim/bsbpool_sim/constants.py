@@ -72,9 +72,7 @@ class Op:
     :param ufunc: name of the NumPy function that does the same to arrays.
     """
 
-    def __init__(
-        self, name: str, function: Callable[..., Any], ufunc: str | None = None, commute: bool = True
-    ):
+    def __init__(self, name: str, function: Callable[..., Any], ufunc: str | None = None, commute: bool = True):
         self.name = name
         self.function = function
         self.ufunc = ufunc
@@ -214,9 +212,7 @@ _TYPES = {
 }
 #: Each predefined datatype, by name; the sizes are those of 64-bit Linux, on every machine.
 DATATYPES: dict[str, Datatype] = {
-    name: Datatype(name, int(dtype[1:] or 1), dtype)
-    for dtype, names in _TYPES.items()
-    for name in names.split()
+    name: Datatype(name, int(dtype[1:] or 1), dtype) for dtype, names in _TYPES.items() for name in names.split()
 }
 BYTE = DATATYPES["BYTE"]
 

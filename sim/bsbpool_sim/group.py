@@ -101,9 +101,7 @@ class Group:
     def message_text(self, source: int | None, tag: int | None, call: str) -> str:
         """What a receive waits for."""
         who = "any rank" if source is None else self.someone(source)
-        return (
-            f"a message from {who} with {'any tag' if tag is None else f'tag {tag}'} ({call}){self._where()}"
-        )
+        return f"a message from {who} with {'any tag' if tag is None else f'tag {tag}'} ({call}){self._where()}"
 
     def call_text(self, numbers: Iterable[int], call: Collective) -> str:
         """Who has not made a collective call, and what became of them."""
@@ -130,9 +128,7 @@ class Collective:
     :param first: the rank that came first.
     """
 
-    def __init__(
-        self, group: Group, position: int, name: str, root: int | None, waits: str, detail: str, first: int
-    ):
+    def __init__(self, group: Group, position: int, name: str, root: int | None, waits: str, detail: str, first: int):
         self.position = position
         self.name = name
         self.root = root

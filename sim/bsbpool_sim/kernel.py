@@ -91,9 +91,7 @@ class Rank:
 class Task(greenlet):
     """A concurrent activity of one rank: its program, a scheduler, a job."""
 
-    def __init__(
-        self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]
-    ):
+    def __init__(self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
         super().__init__(self._body, kernel.hub)
         self.kernel = kernel
         self.rank = rank
@@ -106,6 +104,7 @@ class Task(greenlet):
         self.since = kernel.now
         self.deadline: int | None = None
         self.timer: int | None = None
+        self.interruption: BaseException | None = None
         self.result: Any = None
         self.error: BaseException | None = None  # type: ignore[assignment]
         self.ended_at: int | None = None
@@ -217,6 +216,9 @@ class Kernel:
             task.timer = until
             self.at(until, None, task)
         self.hub.switch()
+        if task.interruption is not None:
+            error, task.interruption = task.interruption, None
+            raise error
         return not task.timed_out
 
     def check_open(self) -> None:
@@ -232,6 +234,11 @@ class Kernel:
         if task.parked:
             task.parked = False
             self.at(self.now, self._resume, task)
+
+    def interrupt(self, task: Task, error: BaseException) -> None:
+        """Raise `error` in a task, where it waits, at the present time: what Ctrl-C does to a process."""
+        task.interruption = error
+        self.wake(task)
 
     def compute(self, ns: int, why: Reason = "the end of its computation") -> None:
         """Spend `ns` nanoseconds of this rank's work: longer where it is slow, or while it is paused."""
@@ -296,9 +303,7 @@ class Kernel:
         heap, pop, horizon, left = self._heap, heapq.heappop, self._horizon, self._max_events
         while self._programs:
             if not heap:
-                raise DeadlockError(
-                    "nothing can run any more, and somebody waits:\n" + self.report()
-                )
+                raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
             when, _, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then

@@ -128,9 +128,7 @@ class Script:
         if not callable(takes):
             _not_negative("takes", takes)
         number = len(self._rules)
-        self._rules.append(
-            JobRule(number, name, id, pool, dict(context or {}), takes, returns, raises, hangs, kills)
-        )
+        self._rules.append(JobRule(number, name, id, pool, dict(context or {}), takes, returns, raises, hangs, kills))
         return self
 
     def rank(
@@ -176,7 +174,11 @@ class Script:
                 raise ScriptError(f"the script names rank {rank}, but there are ranks 0 to {size - 1} only")
         if self.latency is not None or self.bandwidth is not None:
             cluster.network.set(self.latency or 0.0, self.bandwidth)
-        cluster.script = Acting(self, cluster)
+        cluster.script = self.acting(cluster)
+
+    def acting(self, cluster: Cluster) -> Acting:
+        """This script at work; one that does more than rules can say has another."""
+        return Acting(self, cluster)
 
     def check(self, cluster: Cluster) -> None:
         """After the run: did all that it names come?
@@ -188,8 +190,7 @@ class Script:
         for rule in self._rules:
             if not acting.matched[rule.number]:
                 raise ScriptError(
-                    f"the script's {rule} matched no job: {acting.nearest(rule.name)}. "
-                    "Mend the rule, or leave it out."
+                    f"the script's {rule} matched no job: {acting.nearest(rule.name)}. Mend the rule, or leave it out."
                 )
 
 

@@ -83,9 +83,7 @@ def simulate(
     _check("ranks", ranks, ranks >= 1 if _integer(ranks) else False, "an integer, 1 or more")
     _check("seed", seed, _integer(seed), "an integer")
     _check("latency", latency, _finite(latency) and latency >= 0, "seconds, 0 or more")
-    _check(
-        "bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None"
-    )
+    _check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None")
     _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
     _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
     if not callable(program):
@@ -113,6 +111,7 @@ def simulate(
             raise
         finally:
             tasks = [(r.index, r.main) for r in kernel.ranks if r.main is not None]
+            cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
             kernel.close()
     simulation = _simulation(cluster)
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:

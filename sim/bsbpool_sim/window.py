@@ -114,9 +114,7 @@ class Win:
         :raises MPIError: this rank holds a lock of it.
         """
         if self._mine:
-            raise MPIError(
-                f"Free of a window while this rank has rank {min(self._mine)} locked: unlock it first"
-            )
+            raise MPIError(f"Free of a window while this rank has rank {min(self._mine)} locked: unlock it first")
         self._comm.Free()
 
     free = Free
@@ -191,9 +189,7 @@ class Win:
         memory = self._shared.memories[to]
         if offset < 0 or offset + size > len(memory):
             end = offset + size
-            raise MPIError(
-                f"{call} of bytes {offset} to {end} of rank {to}'s window, which has {len(memory)}"
-            )
+            raise MPIError(f"{call} of bytes {offset} to {end} of rank {to}'s window, which has {len(memory)}")
         kernel = self._comm.cluster.kernel
         end = kernel.now + self._comm.cluster.network.takes(size)
         while kernel.now < end:
@@ -226,9 +222,7 @@ class Win:
                 raise MPIError(f"{_call}: the window of rank {target_rank} is over read-only memory")
             memory[:] = combine(op, buffer.type, [memory, data])
 
-    def Get_accumulate(
-        self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM
-    ) -> None:
+    def Get_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
         """Read `target_rank`'s memory into `result`, and combine `origin` with it, in one step."""
         buffer = Buffer(origin)
         memory = self._target("Get_accumulate", target_rank, target, len(Buffer(result)))
@@ -237,15 +231,11 @@ class Win:
             if buffer.bytes:
                 memory[:] = combine(operation(op), buffer.type, [memory, buffer.bytes])
 
-    def Fetch_and_op(
-        self, origin: Any, result: Any, target_rank: int, target_disp: int = 0, op: Any = SUM
-    ) -> None:
+    def Fetch_and_op(self, origin: Any, result: Any, target_rank: int, target_disp: int = 0, op: Any = SUM) -> None:
         """`Get_accumulate` of one item."""
         self.Get_accumulate(origin, result, target_rank, target_disp, op)
 
-    def Compare_and_swap(
-        self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0
-    ) -> None:
+    def Compare_and_swap(self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0) -> None:
         """Read one item into `result`; if it equals `compare`, replace it with `origin`, in one step."""
         new = Buffer(origin).bytes
         memory = self._target("Compare_and_swap", target_rank, target_disp, len(new))

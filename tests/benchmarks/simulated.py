@@ -14,10 +14,10 @@ import subprocess
 import sys
 
 import simpy
-from bsbpool_sim import simulate
 from measure import HERE, console, environment, median, noop, table, timed
 
 import bsbpool
+from bsbpool_sim import simulate
 
 RANKS = 1_000
 SMALL = 8

@@ -7,6 +7,7 @@ also runs on the real COMM_WORLD, and every rank compares what it got with what 
 import os
 
 import pytest
+
 from bsbpool_sim import simulate
 
 REAL_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
@@ -257,9 +258,7 @@ def buffers_of_all_sorts(comm):
     got = bytearray(4)
     comm.Sendrecv(b"abcd", right, recvbuf=got, source=left)
     fortran = np.zeros((2, 3), order="F")
-    comm.Sendrecv(
-        np.asfortranarray(np.arange(6.0).reshape(2, 3) + comm.rank), right, recvbuf=fortran, source=left
-    )
+    comm.Sendrecv(np.asfortranarray(np.arange(6.0).reshape(2, 3) + comm.rank), right, recvbuf=fortran, source=left)
     some = np.zeros(4, "i4")
     request = comm.Irecv([some, (2, 1), MPI.INT], source=left)
     comm.Isend([np.arange(4, dtype="i4"), 2, MPI.INT], right).Wait()

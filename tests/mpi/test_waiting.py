@@ -2,8 +2,9 @@
 
 import time
 
-import bsbpool
 import pytest
+
+import bsbpool
 
 pytestmark = pytest.mark.mpi
 

@@ -3,10 +3,10 @@
 import time
 
 import pytest
-from bsbpool_sim import DeadlockError, Script, simulate
 from helpers import double, executed, nap, nothing
 
 import bsbpool
+from bsbpool_sim import DeadlockError, Script, simulate
 
 
 def test_a_main_that_died_does_nothing_more_in_the_trace():

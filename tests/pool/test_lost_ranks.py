@@ -1,10 +1,10 @@
 """Ranks that are slow, paused, or die: what a fault-tolerant MPI lets a pool do, on simulated ranks."""
 
 import pytest
-from bsbpool_sim import DeadlockError, RankErrors, Script, simulate
 from helpers import Ear, double, executed, fail, nap, nothing
 
 import bsbpool
+from bsbpool_sim import DeadlockError, RankErrors, Script, simulate
 
 
 def run(ranks, script, fill, **options):

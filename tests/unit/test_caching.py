@@ -6,11 +6,11 @@ import weakref
 import zlib
 
 import pytest
-from bsbpool_sim import simulate
 
 from bsbpool import Owner as PoolOwner
 from bsbpool import pool_cache
 from bsbpool.caching import free_items, free_stale_pool_cache, get_node_cache_items
+from bsbpool_sim import simulate
 
 
 class Owner:

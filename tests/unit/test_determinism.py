@@ -12,11 +12,10 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from bsbpool_sim import simulate
-from bsbpool_sim.script import Script
-
 from bsbpool import Owner, pool_cache
 from bsbpool.exceptions import WorkflowError
+from bsbpool_sim import simulate
+from bsbpool_sim.script import Script
 
 PROCESSES = 50
 
@@ -41,9 +40,7 @@ class Node:
         time.sleep(random.uniform(0, 0.5))
         item = Node.heavy.get_pool_cache_id(self)
         tags = {"alpha", "beta", "gamma", self.name}
-        parts = [
-            pool.queue(work, (self.name, i), submitter=self, cache_items=[item], tags=tags) for i in range(10)
-        ]
+        parts = [pool.queue(work, (self.name, i), submitter=self, cache_items=[item], tags=tags) for i in range(10)]
         pool.queue(gather, (self.name,), deps=parts[::2], submitter=self)
         if self.name == "node 3":
             raise ValueError(f"no more nodes after {self.name}")

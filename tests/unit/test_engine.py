@@ -304,9 +304,7 @@ def test_however_many_depend_on_each_other_all_run_once(shape):
 # -- ending jobs early -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("reason", "text"), [("not needed", "not needed"), (None, "Job was cancelled"), ("", "")]
-)
+@pytest.mark.parametrize(("reason", "text"), [("not needed", "not needed"), (None, "Job was cancelled"), ("", "")])
 def test_a_cancelled_job_has_the_reason_as_its_error(reason, text):
     driver = Driver()
     job = driver.add()
@@ -431,9 +429,7 @@ def test_nothing_is_sent_ahead_where_that_is_off():
     assert [jobs for jobs, *_ in driver.assigned] == [[0], [1]]
 
 
-@pytest.mark.parametrize(
-    ("ns", "number"), [(AHEAD_NS // 4, 3), (AHEAD_NS // 2 - 1, 2), (AHEAD_NS, 1), (LONG, 1)]
-)
+@pytest.mark.parametrize(("ns", "number"), [(AHEAD_NS // 4, 3), (AHEAD_NS // 2 - 1, 2), (AHEAD_NS, 1), (LONG, 1)])
 def test_no_more_work_is_sent_ahead_than_the_limit(ns, number):
     assert len(ahead(ns=ns).assigned[-1][0]) == number
 

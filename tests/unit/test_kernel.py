@@ -1,6 +1,7 @@
 """Virtual time, tasks, and what befalls ranks."""
 
 import pytest
+
 from bsbpool_sim.errors import DeadlockError, HorizonError
 from bsbpool_sim.kernel import SECOND, InOrder, Kernel, Shuffled, nanoseconds, seconds
 from bsbpool_sim.network import Network
@@ -21,9 +22,7 @@ def run(k, *programs):
     return tasks
 
 
-@pytest.mark.parametrize(
-    ("ns", "text"), [(0, "0 s"), (1_500_000_000, "1.5 s"), (1, "0.000000001 s"), (10**10, "10 s")]
-)
+@pytest.mark.parametrize(("ns", "text"), [(0, "0 s"), (1_500_000_000, "1.5 s"), (1, "0.000000001 s"), (10**10, "10 s")])
 def test_times_read_as_seconds(ns, text):
     assert seconds(ns) == text
     assert nanoseconds(ns / SECOND) == ns

@@ -6,13 +6,13 @@ import logging
 import sys
 
 import pytest
-from bsbpool_sim import simulate
 from rich.console import Console
 
 from bsbpool import job_pool
 from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
 from bsbpool.worlds.launcher import LAUNCHERS
+from bsbpool_sim import simulate
 
 
 def fine(owner):

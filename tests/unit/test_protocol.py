@@ -8,11 +8,11 @@ import subprocess
 import sys
 
 import pytest
-from bsbpool_sim import RankErrors, simulate
 
 from bsbpool import job_pool
 from bsbpool.exceptions import JobPoolError, RemoteError, WorkflowError
 from bsbpool.protocol import ByReference, Codec, dumps, loads, pack_error, unpack_error
+from bsbpool_sim import RankErrors, simulate
 
 
 class TwoArguments(Exception):

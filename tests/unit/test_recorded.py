@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from bsbpool_sim import RankErrors, SimulationError, simulate
-from bsbpool_sim.recorded import RecordingError, _exception, read_recording
 
 from bsbpool.exceptions import RemoteError, WorkflowError
+from bsbpool_sim import RankErrors, SimulationError, simulate
+from bsbpool_sim.recorded import RecordingError, _exception, read_recording
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios" / "recordings"
 SERIAL = RECORDINGS / "bsb_reconstruction_1_rank.json"

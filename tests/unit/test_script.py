@@ -3,11 +3,11 @@
 import contextlib
 
 import pytest
-from bsbpool_sim import DeadlockError, RankErrors, ScriptError, simulate
-from bsbpool_sim.script import Script
 
 from bsbpool import job_pool
 from bsbpool.exceptions import RankLostError, WorkflowError
+from bsbpool_sim import DeadlockError, RankErrors, ScriptError, simulate
+from bsbpool_sim.script import Script
 
 
 def add(owner, *numbers):

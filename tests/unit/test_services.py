@@ -5,7 +5,6 @@ import sys
 import time
 
 import pytest
-from bsbpool_sim import AbortError, RankErrors, simulate
 
 import bsbpool
 from bsbpool._util import ErrorModule, MockModule
@@ -13,6 +12,7 @@ from bsbpool.exceptions import DependencyError, JobPoolError
 from bsbpool.mpi import MPIModule, MPIService
 from bsbpool.mpilock import MPILockModule
 from bsbpool.worlds.launcher import LAUNCHERS
+from bsbpool_sim import AbortError, RankErrors, simulate
 
 
 @pytest.fixture

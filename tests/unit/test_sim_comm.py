@@ -8,6 +8,7 @@ import pickle
 import time
 
 import pytest
+
 from bsbpool_sim import (
     CannotSimulateError,
     CollectiveMismatchError,
@@ -285,9 +286,7 @@ def test_a_wait_for_several_names_some_of_them():
         "waits for a message from any rank with tag 0 (irecv) and a message from any rank with tag 1",
         "tag 4 (irecv) and 3 more, since 0 s",
     )
-    stuck(
-        lambda comm: MPI.Request.waitany([comm.irecv(tag=i) for i in range(2)]), "tag 0 (irecv) or a message"
-    )
+    stuck(lambda comm: MPI.Request.waitany([comm.irecv(tag=i) for i in range(2)]), "tag 0 (irecv) or a message")
 
 
 # -- collectives -----------------------------------------------------------------------------------------
@@ -346,9 +345,7 @@ def test_who_is_missing_is_named():
 
     stuck(
         program,
-        "rank 0 waits for ranks 2, 3 to call barrier() (they have not called it; "
-        "rank 2 died at 0 s; "
-        "rank 3 has ended)",
+        "rank 0 waits for ranks 2, 3 to call barrier() (they have not called it; rank 2 died at 0 s; rank 3 has ended)",
         ranks=4,
     )
     stuck(
@@ -548,9 +545,7 @@ def test_a_broadcast_into_too_small_a_buffer_names_both_sizes():
 
 
 def test_reduced_buffers_must_have_one_size():
-    refused(
-        lambda c: c.Allreduce(bytes(4 - c.rank), bytearray(4)), r"buffers of different sizes: \[3, 4\] bytes"
-    )
+    refused(lambda c: c.Allreduce(bytes(4 - c.rank), bytearray(4)), r"buffers of different sizes: \[3, 4\] bytes")
 
 
 # -- collectives of buffers --------------------------------------------------------------------------------

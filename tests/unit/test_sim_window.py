@@ -3,6 +3,7 @@
 import time
 
 import pytest
+
 from bsbpool_sim import DeadlockError, MPIError, RankErrors, simulate
 from bsbpool_sim import mpi as MPI
 

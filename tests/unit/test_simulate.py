@@ -6,8 +6,9 @@ import subprocess
 import sys
 import time
 
-import bsbpool_sim
 import pytest
+
+import bsbpool_sim
 from bsbpool_sim import (
     AbortError,
     DeadlockError,
@@ -107,9 +108,7 @@ def test_errors_of_ranks_can_be_sorted_by_except_star():
 def test_those_who_wait_for_a_rank_that_raised_are_a_note():
     with pytest.raises(RankErrors, match="rank 1 raised") as caught:
         simulate(raises(1, then=lambda comm: comm.recv(source=1)), 2)
-    assert (
-        "rank 0 waits for a message from rank 1, which has raised, with any tag" in caught.value.__notes__[0]
-    )
+    assert "rank 0 waits for a message from rank 1, which has raised, with any tag" in caught.value.__notes__[0]
 
 
 def test_a_script_that_fits_is_checked_after_the_run():
@@ -276,9 +275,7 @@ def gossip(comm):
 @pytest.mark.parametrize("policy", [None, "shuffled", Shuffled(9)])
 def test_the_same_seed_gives_the_same_trace(policy):
     def digest(seed):
-        return simulate(
-            gossip, 8, seed=seed, latency=1e-3, policy=policy if seed < 2 else None
-        ).trace.digest()
+        return simulate(gossip, 8, seed=seed, latency=1e-3, policy=policy if seed < 2 else None).trace.digest()
 
     if not isinstance(policy, Shuffled):
         assert digest(1) == digest(1)
@@ -286,9 +283,7 @@ def test_the_same_seed_gives_the_same_trace(policy):
 
 
 def test_the_trace_is_the_same_under_every_hash_seed():
-    code = (
-        "import test_simulate as t; print(t.simulate(t.gossip, 8, seed=3, policy='shuffled').trace.digest())"
-    )
+    code = "import test_simulate as t; print(t.simulate(t.gossip, 8, seed=3, policy='shuffled').trace.digest())"
     here = os.path.dirname(__file__)
     paths = [here, *(p for p in sys.path if p)]
     digests = {
@@ -315,6 +310,4 @@ def test_the_package_names_what_it_exports():
 def test_importing_the_simulator_imports_neither_numpy_nor_mpi4py():
     code = "import sys, bsbpool_sim; print([m for m in ('numpy', 'mpi4py') if m in sys.modules])"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
-    assert (
-        subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stdout == "[]\n"
-    )
+    assert subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stdout == "[]\n"

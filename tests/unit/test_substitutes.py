@@ -11,6 +11,7 @@ import threading
 import time
 
 import pytest
+
 from bsbpool_sim import CannotSimulateError, RankErrors, simulate
 from bsbpool_sim import mpi as ours
 from bsbpool_sim.substitutes import EPOCH, substitutes
@@ -94,9 +95,7 @@ def test_simulations_run_in_threads_at_the_same_time():
         return time.monotonic()
 
     results = []
-    threads = [
-        threading.Thread(target=lambda n=n: results.append(simulate(program, n).elapsed)) for n in (2, 3, 4)
-    ]
+    threads = [threading.Thread(target=lambda n=n: results.append(simulate(program, n).elapsed)) for n in (2, 3, 4)]
     real = time.sleep
     for thread in threads:
         thread.start()
@@ -261,6 +260,4 @@ class TestWithRealMpi4py:
         from bsbpool_sim.constants import datatype
 
         names = ["INT", "DOUBLE", "BYTE", "INT64_T", "C_DOUBLE_COMPLEX", "C_BOOL", "UINT64_T"]
-        assert [datatype(getattr(real, n)).Get_size() for n in names] == [
-            getattr(real, n).Get_size() for n in names
-        ]
+        assert [datatype(getattr(real, n)).Get_size() for n in names] == [getattr(real, n).Get_size() for n in names]

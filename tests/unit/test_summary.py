@@ -5,13 +5,13 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
-from bsbpool_sim import RankErrors, simulate
-from bsbpool_sim.recorded import read_recording
-from bsbpool_sim.script import Script
 
 from bsbpool import Owner
 from bsbpool.trace import Trace
 from bsbpool.trace.summary import summarise
+from bsbpool_sim import RankErrors, simulate
+from bsbpool_sim.recorded import read_recording
+from bsbpool_sim.script import Script
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios" / "recordings"
 S = 1_000_000_000

@@ -1,7 +1,6 @@
 """BSB's own Scaffold is an owner as it is. Runs in an environment of its own, with BSB in it (see `tests/run.py`)."""
 
 import pytest
-
 from bsb import Configuration, Scaffold, config
 from bsb.services import MPI
 from bsb.services import pool_cache as bsb_pool_cache

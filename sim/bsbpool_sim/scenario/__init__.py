@@ -1,0 +1,11 @@
+"""Scenario files: in YAML, what a cluster, a pool and its jobs are, what goes wrong when, and what must come of it.
+
+``load(path)`` gives a `Scenario`, ``run(path)`` runs it. The language itself is in `model`.
+"""
+
+from .expecting import Failure, Outcome
+from .loading import ScenarioError
+from .model import schema, schema_text
+from .running import Result, Scenario, load, run
+
+__all__ = ["Failure", "Outcome", "Result", "Scenario", "ScenarioError", "load", "run", "schema", "schema_text"]

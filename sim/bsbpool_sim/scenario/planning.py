@@ -1,0 +1,475 @@
+"""Works out what a scenario means as a whole: all its jobs with their dependencies, and whether its parts fit.
+
+Each part on its own is checked by `model`. Here it is found that a part names another that is not there, or
+that two of them can't both be meant.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from .loading import Document, KeyPath, ScenarioError
+from .model import ACTIONS, MOST_JOBS, Event, Job, Model, Scheduler, shown
+
+#: How main may leave, besides by the exception of a name.
+OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
+
+#: What can't be a key of a job's context: it has a meaning in queue().
+_TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks")
+
+
+@dataclass(eq=False)
+class PlannedJob:
+    """One job: an entry of the scenario with its index filled in."""
+
+    name: str
+    entry: Job
+    path: KeyPath
+    index: int
+    phase: int
+    scheduler: int | None
+    deps: list[str] = field(default_factory=list)
+    #: what it requires and calls, as (strategy, method).
+    caches: tuple[tuple[str, str], ...] = ()
+
+    def fill(self, value: Any) -> Any:
+        """`value` with the index in place of ``{i}``."""
+        return _fill(value, self.index) if self.entry.repeat else value
+
+
+def _fill(value: Any, index: int) -> Any:
+    if isinstance(value, str):
+        return index if value == "{i}" else value.replace("{i}", str(index))
+    if isinstance(value, list):
+        return [_fill(each, index) for each in value]
+    if isinstance(value, dict):
+        return {_fill(key, index): _fill(each, index) for key, each in value.items()}
+    return value
+
+
+def matcher(pattern: str) -> Callable[[str], Any]:
+    """Whether a text matches a pattern, in which ``*`` is any text and ``?`` any character."""
+    if "*" not in pattern and "?" not in pattern:
+        return pattern.__eq__
+    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
+
+
+def nearest(name: str, known: Iterable[str], what: str) -> str:
+    """Which of the known names is meant, perhaps."""
+    names = list(known)
+    if not names:
+        return f"there are no {what}"
+    if near := difflib.get_close_matches(name, names[:5000], n=1, cutoff=0.5):
+        return f"the nearest one is {near[0]!r}"
+    listed = ", ".join(map(repr, names[:5]))
+    return f"there are {listed}" + (" and others" if len(names) > 5 else "")
+
+
+class Plan:
+    """A scenario that fits together.
+
+    :ivar jobs: all jobs by name: those of main in an order in which they can be queued, then those of schedulers.
+    :ivar phases: names of the pools, in order.
+    :raises ScenarioError: it does not fit together.
+    """
+
+    def __init__(self, model: Model, document: Document):
+        self.model = model
+        self.document = document
+        self.phases = list(model.workflow) or ["pool"]
+        self.jobs: dict[str, PlannedJob] = {}
+        self._matches: dict[str, list[str]] = {}
+        self._check_ground()
+        self._check_strategies()
+        self._expand()
+        self._depend()
+        self._check_schedulers()
+        self._check_events()
+        self._check_expectations()
+
+    # -- what others ask -------------------------------------------------------------------------------
+
+    def match(self, pattern: str) -> list[str]:
+        """The names of the jobs that a pattern matches, in order."""
+        found = self._matches.get(pattern)
+        if found is None:
+            if pattern in self.jobs:
+                found = [pattern]
+            else:
+                fits = matcher(pattern)
+                found = [name for name in self.jobs if fits(name)]
+            self._matches[pattern] = found
+        return found
+
+    @property
+    def items(self) -> list[str]:
+        """All cached items: ``golgi.load``."""
+        return [f"{name}.{method}" for name, s in self.model.strategies.items() for method in s.cached]
+
+    def of_main(self, phase: int) -> Iterator[PlannedJob]:
+        """The jobs that main queues in a phase."""
+        return (job for job in self.jobs.values() if job.scheduler is None and job.phase == phase)
+
+    # -- ranks, phases, strategies -----------------------------------------------------------------------
+
+    def _wrong(self, path: KeyPath, message: str, *, key: bool = False) -> ScenarioError:
+        return self.document.wrong(path, message, key=key)
+
+    def _check_rank(self, path: KeyPath, rank: int, *, key: bool = False) -> None:
+        if rank >= self.model.ranks:
+            there = f"ranks 0 to {self.model.ranks - 1}" if self.model.ranks > 1 else "rank 0"
+            raise self._wrong(
+                path, f"rank {rank} is not there: there {'are' if self.model.ranks > 1 else 'is'} {there}", key=key
+            )
+
+    def _check_ground(self) -> None:
+        for rank in self.model.slow:
+            self._check_rank(("slow", rank), rank, key=True)
+        seen: dict[str, None] = {}
+        for number, phase in enumerate(self.model.workflow):
+            if phase in seen:
+                raise self._wrong(("workflow", number), f"phase {phase!r} stands here a second time")
+            seen[phase] = None
+
+    def _check_strategies(self) -> None:
+        for name, strategy in self.model.strategies.items():
+            if not re.fullmatch(r"[^\s.*?]+", name):
+                raise self._wrong(
+                    ("strategies", name),
+                    f"{name!r} is no name for a strategy: leave out blanks, dots, * and ?",
+                    key=True,
+                )
+            for number, method in enumerate(strategy.cached):
+                path = ("strategies", name, "cached", number)
+                if not method.isidentifier() or method.startswith("_") or method in _METHODS:
+                    raise self._wrong(path, f"{shown(method)} is no name for a cached method: take a word such as load")
+                if method in strategy.cached[:number]:
+                    raise self._wrong(path, f"method {method!r} stands here a second time")
+
+    # -- jobs --------------------------------------------------------------------------------------------
+
+    def _expand(self) -> None:
+        for number, entry in enumerate(self.model.jobs):
+            self._expand_entry(entry, ("jobs", number), None, self._phase(entry.phase, ("jobs", number)))
+        for s, scheduler in enumerate(self.model.schedulers):
+            phase = self._phase(scheduler.phase, ("schedulers", s))
+            for number, entry in enumerate(scheduler.jobs):
+                path = ("schedulers", s, "jobs", number)
+                if entry.phase is not None and entry.phase != scheduler.phase:
+                    raise self._wrong(
+                        (*path, "phase"), "the job of a scheduler is in the phase of its scheduler: leave this out"
+                    )
+                self._expand_entry(entry, path, s, phase)
+
+    def _phase(self, name: str | None, path: KeyPath) -> int:
+        if name is None:
+            return 0
+        if name not in self.model.workflow:
+            raise self._wrong(
+                (*path, "phase"),
+                f"phase {name!r} is not there: "
+                f"{nearest(name, self.model.workflow, 'phases: list them under workflow')}",
+            )
+        return self.model.workflow.index(name)
+
+    def _expand_entry(self, entry: Job, path: KeyPath, scheduler: int | None, phase: int) -> None:
+        endings = [
+            key for key in ("returns", "raises", "hangs", "kills", "unpicklable") if key in entry.model_fields_set
+        ]
+        if len(endings) > 1:
+            raise self._wrong(
+                (*path, endings[1]),
+                f"a job ends in one way, and this one has {endings[0]!r} already: leave one out",
+                key=True,
+            )
+        if entry.repeat is None and "{i}" in entry.name:
+            raise self._wrong(
+                (*path, "name"), "the name holds {i}, and there is no repeat: say how many with 'repeat: 10'"
+            )
+        if entry.repeat is not None and "{i}" not in entry.name:
+            raise self._wrong(
+                (*path, "name"), "with repeat, names must differ: put {i} into the name, which is the index"
+            )
+        self._check_kind(entry, path)
+        caches = self._caches(entry, path)
+        if len(self.jobs) + (entry.repeat or 1) > MOST_JOBS:
+            raise self._wrong((*path, "repeat"), f"these are more than {MOST_JOBS} jobs altogether")
+        for index in range(entry.repeat or 1):
+            name = entry.name.replace("{i}", str(index)) if entry.repeat else entry.name
+            if "*" in name or "?" in name:
+                raise self._wrong((*path, "name"), f"{name!r} holds * or ?, which patterns have: take another name")
+            if name in self.jobs:
+                line = self.document.place((*self.jobs[name].path, "name"))[0]
+                raise self._wrong((*path, "name"), f"job {name!r} is there already, on line {line}: names are unique")
+            job = PlannedJob(name, entry, path, index, phase, scheduler, [], caches)
+            self.jobs[name] = job
+
+    def _check_kind(self, entry: Job, path: KeyPath) -> None:
+        if entry.strategy is not None and entry.strategy not in self.model.strategies:
+            raise self._wrong(
+                (*path, "strategy"),
+                f"strategy {entry.strategy!r} is not there: "
+                f"{nearest(entry.strategy, self.model.strategies, 'strategies')}",
+            )
+        if entry.kind == "function":
+            for key in entry.context:
+                if not str(key).isidentifier() or key in _TAKEN:
+                    raise self._wrong(
+                        (*path, "context", key),
+                        f"{key!r} can't be in a context: take a word that has no meaning in queue()",
+                        key=True,
+                    )
+            return
+        if entry.strategy is None:
+            raise self._wrong((*path, "kind"), f"a {entry.kind} job belongs to a strategy: say which with 'strategy'")
+        if entry.context:
+            raise self._wrong(
+                (*path, "context"),
+                f"a {entry.kind} job has no context: leave it out, or make it a function job",
+                key=True,
+            )
+
+    def _caches(self, entry: Job, path: KeyPath) -> tuple[tuple[str, str], ...]:
+        items: dict[tuple[str, str], None] = {}
+        if entry.strategy is not None:
+            items.update({(entry.strategy, m): None for m in self.model.strategies[entry.strategy].cached})
+        if entry.caches and entry.kind != "function":
+            raise self._wrong(
+                (*path, "caches"),
+                f"a {entry.kind} job caches what its strategy caches: leave this out, or make it a function job",
+                key=True,
+            )
+        for number, text in enumerate(entry.caches):
+            where = self._at(path, "caches", number)
+            name, _, method = text.partition(".")
+            if name not in self.model.strategies:
+                raise self._wrong(
+                    where, f"strategy {name!r} is not there: {nearest(name, self.model.strategies, 'strategies')}"
+                )
+            methods = self.model.strategies[name].cached
+            if method and method not in methods:
+                raise self._wrong(
+                    where, f"{name} has no cached method {method!r}: {nearest(method, methods, 'cached methods')}"
+                )
+            items.update({(name, m): None for m in ([method] if method else methods)})
+        return tuple(items)
+
+    def _at(self, path: KeyPath, key: str, number: int) -> KeyPath:
+        """Where the one of several texts stands, or the only one."""
+        return (*path, key, number) if (*path, key, number) in self.document.values else (*path, key)
+
+    def _depend(self) -> None:
+        for job in self.jobs.values():
+            deps: dict[str, None] = {}
+            for number, text in enumerate(job.entry.after):
+                pattern = job.fill(text) if "{i}" in text else text
+                where = self._at(job.path, "after", number)
+                found = self.match(str(pattern))
+                if not found:
+                    raise self._wrong(where, f"no job matches {pattern!r}: {nearest(str(pattern), self.jobs, 'jobs')}")
+                for name in found:
+                    if name != job.name:
+                        self._check_dependency(job, self.jobs[name], where)
+                        deps[name] = None
+                    elif pattern == name:
+                        raise self._wrong(where, f"{name!r} waits for itself: nothing would ever start it")
+            job.deps = list(deps)
+        self._sort()
+
+    def _check_dependency(self, job: PlannedJob, other: PlannedJob, where: KeyPath) -> None:
+        if job.phase != other.phase:
+            raise self._wrong(
+                where,
+                f"{other.name!r} is in another phase: a job waits for jobs of its own phase, and each "
+                "phase for the one before",
+            )
+        if other.scheduler is not None and (job.scheduler is None or job.scheduler < other.scheduler):
+            by = self.model.schedulers[other.scheduler].name
+            raise self._wrong(
+                where,
+                f"{other.name!r} is queued by scheduler {by!r}, after {job.name!r}: a job waits for "
+                "jobs that are queued before it",
+            )
+
+    def _sort(self) -> None:
+        """Put jobs after what they wait for, and else leave them in order."""
+        done: dict[str, PlannedJob] = {}
+        for start in self.jobs:
+            way: dict[str, Iterator[str]] = {start: iter(self.jobs[start].deps)} if start not in done else {}
+            while way:
+                name = next(reversed(way))
+                for dep in way[name]:
+                    if dep in way:
+                        ring = [*list(way)[list(way).index(dep) :], dep]
+                        number = next(
+                            (
+                                n
+                                for n, t in enumerate(self.jobs[name].entry.after)
+                                if dep in self.match(str(self.jobs[name].fill(t)))
+                            ),
+                            0,
+                        )
+                        said = " waits for ".join(map(repr, ring if len(ring) < 8 else [*ring[:3], "…", *ring[-3:]]))
+                        raise self._wrong(
+                            self._at(self.jobs[name].path, "after", number), f"dependencies go in a circle: {said}"
+                        )
+                    if dep not in done:
+                        way[dep] = iter(self.jobs[dep].deps)
+                        break
+                else:
+                    done[name] = self.jobs[name]
+                    del way[name]
+        self.jobs = done
+        self._matches.clear()
+
+    # -- schedulers ----------------------------------------------------------------------------------------
+
+    def _check_schedulers(self) -> None:
+        before: dict[str, Scheduler] = {}
+        for number, scheduler in enumerate(self.model.schedulers):
+            path: KeyPath = ("schedulers", number)
+            if scheduler.name in before or scheduler.name in self.jobs:
+                raise self._wrong((*path, "name"), f"{scheduler.name!r} is there already: names are unique")
+            for n, name in enumerate(scheduler.depends_on):
+                if name not in before:
+                    raise self._wrong(
+                        (*path, "depends_on", n),
+                        f"scheduler {name!r} does not come before this one: "
+                        f"{nearest(name, before, 'schedulers before it')}",
+                    )
+            self._check_patterns(path, "cancels", scheduler.cancels)
+            before[scheduler.name] = scheduler
+
+    def _check_patterns(self, path: KeyPath, key: str, patterns: Iterable[str]) -> None:
+        for number, pattern in enumerate(patterns):
+            if not self.match(pattern):
+                raise self._wrong(self._at(path, key, number), self._no_job(pattern))
+
+    def _no_job(self, pattern: str) -> str:
+        return f"no job matches {pattern!r}: {nearest(pattern, self.jobs, 'jobs')}"
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def _check_events(self) -> None:
+        names: dict[str, None] = {}
+        for number, listener in enumerate(self.model.pool.listeners):
+            path: KeyPath = ("pool", "listeners", number)
+            if listener.max_wait == 0:
+                raise self._wrong((*path, "max_wait"), "max_wait is a time above 0, such as 100ms")
+            if listener.name in names:
+                raise self._wrong((*path, "name"), f"listener {listener.name!r} is there already: give each its name")
+            names[listener.name] = None
+            self._check_patterns(path, "handles", listener.handles)
+            for condition in listener.raises:
+                if not self.match(condition.pattern):
+                    raise self._wrong((*path, "raises", condition.text), self._no_job(condition.pattern), key=True)
+        for number, event in enumerate(self.model.events):
+            self._check_event(event, ("events", number), names)
+
+    def _check_event(self, event: Event, path: KeyPath, listeners: Mapping[str, None]) -> None:
+        if (event.at is None) == (event.when is None):
+            raise self._wrong(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
+        actions = [name for name in ACTIONS if getattr(event, name) is not None]
+        if len(actions) != 1:
+            said = ", ".join("raise" if name == "raises" else name for name in ACTIONS)
+            raise self._wrong(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
+        if event.when is not None and not self.match(event.when.pattern):
+            raise self._wrong((*path, "when"), self._no_job(event.when.pattern))
+        if event.cancel is not None:
+            self._check_patterns(path, "cancel", event.cancel)
+        elif event.reason is not None:
+            raise self._wrong((*path, "reason"), "a reason belongs to cancel", key=True)
+        if event.by is not None and event.cancel is None and event.raises is None:
+            raise self._wrong((*path, "by"), "'by' names the listener that cancels or raises", key=True)
+        if event.by is not None and event.by not in listeners:
+            raise self._wrong(
+                (*path, "by"), f"listener {event.by!r} is not there: {nearest(event.by, listeners, 'listeners')}"
+            )
+        if event.raises is not None and not listeners:
+            raise self._wrong(path, "a listener raises, and there is none: add one under pool, listeners")
+        if event.kill is not None:
+            self._check_rank((*path, "kill"), event.kill)
+        if event.pause is not None:
+            self._check_rank((*path, "pause", "rank"), event.pause.rank)
+        if event.slow is not None:
+            self._check_rank((*path, "slow", "rank"), event.slow.rank)
+        if event.delay is not None:
+            self._check_rank((*path, "delay", "from"), event.delay.source)
+            self._check_rank((*path, "delay", "to"), event.delay.to)
+
+    # -- expectations ------------------------------------------------------------------------------------------
+
+    def _check_expectations(self) -> None:
+        expect = self.model.expect
+        if expect.outcome is not None and expect.outcome not in OUTCOMES and not expect.outcome[:1].isupper():
+            near = difflib.get_close_matches(expect.outcome, OUTCOMES, n=1)
+            raise self._wrong(
+                ("expect", "outcome"),
+                f"{expect.outcome!r} is no outcome: "
+                + (f"did you mean {near[0]}?" if near else f"there are {', '.join(OUTCOMES)}, and names of exceptions"),
+            )
+        if expect.deadlock is not None and expect.outcome not in (None, "deadlock"):
+            raise self._wrong(
+                ("expect", "outcome"), f"a deadlock is expected, so that the outcome can't be {expect.outcome!r}"
+            )
+        schedulers = [s.name for s in self.model.schedulers]
+        for key in expect.errors or ():
+            if key != "pool" and key not in schedulers and not self.match(key):
+                raise self._wrong(
+                    ("expect", "errors", key),
+                    f"no job or scheduler matches {key!r}: {nearest(key, [*self.jobs, *schedulers], 'jobs')}",
+                    key=True,
+                )
+        for part, said in (("statuses", expect.statuses), ("results", expect.results), ("ran_on", expect.ran_on)):
+            for key in said:
+                if not self.match(key):
+                    raise self._wrong(("expect", part, key), self._no_job(key), key=True)
+        for name, ranks in expect.ran_on.items():
+            for rank in ranks:
+                self._check_rank(("expect", "ran_on", name), rank)
+        for number, happens in enumerate(expect.order):
+            path: KeyPath = ("expect", "order", number)
+            if happens.kind == "job" and not self.match(happens.pattern):
+                raise self._wrong(path, self._no_job(happens.pattern))
+            if happens.kind == "lost":
+                self._check_rank(path, int(happens.pattern))
+            if happens.kind == "phase" and happens.pattern not in self.model.workflow:
+                raise self._wrong(
+                    path,
+                    f"phase {happens.pattern!r} is not there: "
+                    f"{nearest(happens.pattern, self.model.workflow, 'phases')}",
+                )
+        for rank, freeings in expect.freed.items():
+            self._check_rank(("expect", "freed", rank), rank, key=True)
+            for number, freeing in enumerate(freeings):
+                path = ("expect", "freed", rank, number)
+                self._check_item(path, freeing.item)
+                if freeing.before is not None and not self.match(freeing.before):
+                    raise self._wrong(path, self._no_job(freeing.before))
+        for item in expect.loaded:
+            self._check_item(("expect", "loaded", item), item, key=True)
+        if expect.others is not None:
+            covered = {name for pattern in expect.statuses for name in self.match(pattern)}
+            left = [name for name in self.jobs if name not in covered]
+            if left:
+                raise self._wrong(
+                    ("expect", "others"),
+                    f"'others: none' goes with the status of each job, and {left[0]!r} has none: add it to statuses",
+                    key=True,
+                )
+
+    def _check_item(self, path: KeyPath, item: str, *, key: bool = False) -> None:
+        if item not in self.items:
+            raise self._wrong(
+                path, f"cached item {item!r} is not there: {nearest(item, self.items, 'cached items')}", key=key
+            )
+
+
+#: What a strategy has of its own.
+_METHODS = ("name", "scaffold", "get_node_name", "get_indicators", "place", "connect")
+
+__all__ = ["OUTCOMES", "Plan", "PlannedJob", "matcher", "nearest"]

@@ -1,0 +1,458 @@
+"""Makes a scenario a program for `simulate`: a pool on every rank, jobs that do as they are told, and a script.
+
+The pool is the real one, and so is all that it does. What the scenario says takes the place of what would stand
+around it: the user's functions, nodes and listeners, and the cluster. What must come of it belongs to `expecting`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from bsbpool import Owner
+from bsbpool.caching import cache_id, pool_cache
+from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
+from bsbpool.trace.format import describe_error
+
+from ..kernel import seconds
+from ..script import Acting, Script
+from ..streams import stream
+from .model import Condition, Event, Listener, Raised, Scheduler
+from .planning import Plan, PlannedJob, matcher
+
+if TYPE_CHECKING:
+    from ..cluster import Cluster
+    from ..comm import Comm
+
+#: What a task of a program may raise and go on; what else there is ends the simulation.
+_ERRORS = (Exception, KeyboardInterrupt, SystemExit)
+
+
+class Stage:
+    """One run of a scenario: what it needs while it goes on, and what is seen of it beside the trace.
+
+    :ivar outcomes: what each rank's program raised, or None, by rank; a rank that never left is not there.
+    :ivar results: what jobs returned, by name.
+    :ivar log: by rank, in order: ("starts", ns, job) and ("frees", ns, item).
+    :ivar loaded: how often cached methods computed, by item.
+    :ivar heard: by listener: (ns, job, status) of all that it was told of jobs; job is None for a ping.
+    :ivar troubles: events that could not be carried out: (event's number, why, ns).
+    """
+
+    def __init__(self, plan: Plan, seed: int):
+        self.plan = plan
+        self.seed = seed
+        self.outcomes: dict[int, BaseException | None] = {}
+        self.errors: list[tuple[str, str]] = []
+        self.results: dict[str, Any] = {}
+        self.statuses: dict[str, str] = {}
+        self.log: dict[int, list[tuple[str, int, str]]] = {}
+        self.loaded: dict[str, int] = {}
+        self.peak = 0
+        self.heard: dict[str, list[tuple[int, str | None, str]]] = {}
+        self.troubles: list[tuple[int, str, int]] = []
+        #: numbers of the events that have happened, and conditions of listeners' own errors that have come.
+        self.happened: dict[int, None] = {}
+        self.raised_by: dict[tuple[str, str], None] = {}
+        self.owners: dict[int, StageOwner] = {}
+        #: jobs as the pools know them, and by pool and id.
+        self.jobs: dict[str, Any] = {}
+        self.by_id: dict[tuple[str, int], PlannedJob] = {}
+        #: exceptions that events raised: what else of their kind comes is real.
+        self.raised: list[BaseException] = []
+        self.coming: PlannedJob | None = None
+        self.pool: JobPool | None = None
+        self.acting: Playing
+        model = plan.model
+        self.items = {
+            cache_id(_Named(name), method): f"{name}.{method}"
+            for name, s in model.strategies.items()
+            for method in s.cached
+        }
+        self.classes = {name: self._strategy_class(name, s.cached) for name, s in model.strategies.items()}
+
+    def now(self) -> int:
+        """Virtual nanoseconds."""
+        return self.acting.kernel.now
+
+    def script(self) -> Script:
+        """The script, for `simulate`."""
+        return _StageScript(self)
+
+    def _strategy_class(self, name: str, methods: list[str]) -> type[Strategy]:
+        def load(item: str, self_: Strategy) -> str:
+            self.loaded[item] = self.loaded.get(item, 0) + 1
+            return item
+
+        def method(item: str, name: str) -> Any:
+            def cached(self: Strategy) -> str:
+                return load(item, self)
+
+            cached.__name__ = name
+            return pool_cache(cached)
+
+        return type("Strategy", (Strategy,), {m: method(f"{name}.{m}", m) for m in methods})
+
+    # -- the program of a rank -------------------------------------------------------------------------------
+
+    def program(self, comm: Comm) -> None:
+        """What each rank runs: the phases, one pool after the other."""
+        rank, error = comm.rank, None
+        owner = self.owners[rank] = StageOwner(comm, self, rank)
+        phases = self.plan.phases
+        workflow = Workflow(phases) if self.plan.model.workflow else None
+        try:
+            for number, phase in enumerate(phases):
+                self._open(owner, number, phase, workflow)
+                if workflow is not None:
+                    workflow.next_phase()
+        except _ERRORS as raised:
+            if isinstance(raised, KeyboardInterrupt) and not any(raised is each for each in self.raised):
+                raise  # that of the person at the keyboard
+            error = raised
+        self.outcomes[rank] = error
+
+    def _open(self, owner: StageOwner, number: int, phase: str, workflow: Workflow | None) -> None:
+        options = self.plan.model.pool
+        pool = JobPool(phase, owner, options.fail_fast, workflow)
+        for listener in options.listeners:
+            max_wait = None if listener.max_wait is None else listener.max_wait / 1e9
+            pool.add_listener(Ear(self, listener), max_wait)
+        with pool:
+            if not pool.is_main():
+                pool.execute()
+                return
+            self.pool = pool
+            self._fill(pool, owner, number)
+            try:
+                pool.execute()
+            except BaseExceptionGroup as group:
+                self.errors += [self._blame(error) for error in group.exceptions]
+                raise
+            finally:
+                self._take_stock(pool)
+
+    def _fill(self, pool: JobPool, owner: StageOwner, phase: int) -> None:
+        for job in self.plan.of_main(phase):
+            self.put(pool, owner, job)
+        schedulers = [
+            s
+            for s in enumerate(self.plan.model.schedulers)
+            if self.plan.phases[phase] == (s[1].phase or self.plan.phases[0])
+        ]
+        nodes: dict[str, Node] = {}
+        for number, scheduler in schedulers:
+            nodes[scheduler.name] = Node(
+                self, owner, number, scheduler, [nodes[name] for name in scheduler.depends_on if name in nodes]
+            )
+        if nodes:
+            pool.schedule(nodes.values())
+        for number, event in enumerate(self.plan.model.events):
+            if event.at == 0 and event.cancel is not None and event.by is None and phase == 0:
+                self.cancel(number, event)
+
+    def put(self, pool: JobPool, owner: StageOwner, job: PlannedJob) -> None:
+        """Queue a job."""
+        missing = next((name for name in job.deps if name not in self.jobs), None)
+        if missing is not None:
+            raise LookupError(f"{job.name} can't be queued: {missing}, which it waits for, never was")
+        deps = [self.jobs[name] for name in job.deps]
+        entry = job.entry
+        self.coming = job
+        if entry.kind == "placement":
+            queued: Any = pool.queue_placement(owner.placement[str(entry.strategy)], job.index, deps)
+        elif entry.kind == "connectivity":
+            queued = pool.queue_connectivity(owner.connectivity[str(entry.strategy)], [job.index], [job.index], deps)
+        else:
+            submitter = job.name if entry.strategy is None else owner.placement[entry.strategy]
+            items = [cache_id(owner.placement[name], method) for name, method in job.caches]
+            context = job.fill(entry.context)
+            queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **context)
+        self.jobs[job.name] = queued
+
+    def _blame(self, error: BaseException) -> tuple[str, str]:
+        """Whose an error of a WorkflowError is, and what it says."""
+        cause = getattr(error, "error", None)
+        if cause is not None:
+            name = next((name for name, job in self.jobs.items() if job.error is cause), "pool")
+            return name, describe_error(cause) or ""
+        text = describe_error(error) or ""
+        said = str(error)
+        name = next(
+            (s.name for s in self.plan.model.schedulers if said.startswith(f"{s.name} was not scheduled")), "pool"
+        )
+        return name, text
+
+    def _take_stock(self, pool: JobPool) -> None:
+        wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
+        for name in wanted:
+            job = self.jobs.get(name)
+            if job is not None and job._pool is pool and job.status is JobStatus.SUCCESS:
+                self.results[name] = job.result
+
+    # -- what events do --------------------------------------------------------------------------------------
+
+    def cancel(self, number: int, event: Event) -> None:
+        """Cancel the jobs that an event names, those that are queued by now."""
+        assert event.cancel is not None
+        self.happened[number] = None
+        names = [name for pattern in event.cancel for name in self.plan.match(pattern) if name in self.jobs]
+        for name in names:
+            self.jobs[name].cancel(event.reason)
+        if not names:
+            self.troubles.append((number, f"no job that matches {event.cancel[0]!r} was queued by then", self.now()))
+
+
+class _Named:
+    def __init__(self, name: str):
+        self.name = name
+
+    def get_node_name(self) -> str:
+        return self.name
+
+
+class Strategy(_Named):
+    """A node that jobs belong to, on one rank."""
+
+    def __init__(self, name: str, owner: StageOwner):
+        super().__init__(name)
+        self.scaffold = owner
+
+    def get_indicators(self) -> dict[str, Any]:
+        return {}
+
+    def place(self, chunk: Any, indicators: Any) -> Any:
+        return self.scaffold.act()
+
+    def _get_connect_args_from_job(self, pre: Any, post: Any) -> tuple[Any, Any]:
+        return pre, post
+
+    def connect(self, pre: Any, post: Any) -> Any:
+        return self.scaffold.act()
+
+
+class StageOwner(Owner):
+    """The owner of the pools on one rank; it notes what is cached and freed."""
+
+    def __init__(self, comm: Comm, stage: Stage, rank: int):
+        nodes = {name: kind(name, self) for name, kind in stage.classes.items()}
+        super().__init__(comm, nodes, nodes)
+        self.stage = stage
+        self.log = stage.log[rank] = []
+        self.current: PlannedJob
+
+    def register_pool_cached_item(self, id: int, cleanup: Callable[[], Any]) -> None:
+        def noted() -> None:
+            self.log.append(("frees", self.stage.now(), self.stage.items[id]))
+            cleanup()
+
+        super().register_pool_cached_item(id, noted)
+        self.stage.peak = max(self.stage.peak, len(self._pool_cache))
+
+    def act(self) -> Any:
+        """Do what the scenario says of the job that runs here."""
+        job, acting = self.current, self.stage.acting
+        for name, method in job.caches:
+            getattr(self.placement[name], method)()
+        return acting.act(job)
+
+
+def work(owner: StageOwner) -> Any:
+    """What function jobs call."""
+    return owner.act()
+
+
+class Node(_Named):
+    """A node that queues jobs while the pool executes."""
+
+    def __init__(self, stage: Stage, owner: StageOwner, number: int, scheduler: Scheduler, depends_on: list[Node]):
+        super().__init__(scheduler.name)
+        self.stage, self.owner, self.number, self.scheduler = stage, owner, number, scheduler
+        self.depends_on = depends_on
+
+    def queue(self, pool: JobPool) -> None:
+        """What the pool calls."""
+        stage, scheduler = self.stage, self.scheduler
+        kernel = stage.acting.kernel
+        while scheduler.at is not None and kernel.now < scheduler.at:
+            kernel.park(f"the time at which {self.name} begins", scheduler.at)
+        kernel.compute(scheduler.takes, f"scheduler {self.name} to queue its jobs")
+        jobs = [job for job in stage.plan.jobs.values() if job.scheduler == self.number]
+        for place, job in enumerate(jobs):
+            if place and scheduler.every:
+                kernel.compute(scheduler.every, f"scheduler {self.name} to queue the next job")
+            stage.put(pool, self.owner, job)
+        for pattern in scheduler.cancels:
+            for name in stage.plan.match(pattern):
+                if name in stage.jobs:
+                    stage.jobs[name].cancel(f"{self.name} said so")
+        if scheduler.raises is not None:
+            raise scheduler.raises.make()
+
+
+class Ear:
+    """A listener; it does what the scenario says of it, and writes down what it is told of jobs."""
+
+    def __init__(self, stage: Stage, listener: Listener):
+        self._stage = stage
+        self._name = listener.name
+        self._heard = stage.heard.setdefault(listener.name, [])
+        self._handles = [matcher(pattern) for pattern in listener.handles]
+        #: (when, at, what to do): once each.
+        self._to_do: list[tuple[Condition | None, int | None, Callable[[], Any]]] = [
+            (when, None, partial(self._raise, error, when.text)) for when, error in listener.raises.items()
+        ]
+        first = stage.plan.model.pool.listeners[0].name
+        for number, event in enumerate(stage.plan.model.events):
+            if event.raises is not None and (event.by or first) == listener.name:
+                self._to_do.append((event.when, event.at, partial(self._raise, event.raises, number)))
+            elif event.cancel is not None and event.by == listener.name:
+                self._to_do.append((event.when, event.at, partial(stage.cancel, number, event)))
+
+    def _raise(self, error: Raised, what: int | str) -> None:
+        raised = error.make()
+        if isinstance(what, int):
+            self._stage.happened[what] = None
+        else:
+            self._stage.raised_by[self._name, what] = None
+        self._stage.raised.append(raised)
+        raise raised
+
+    def __call__(self, progress: PoolProgress) -> bool:
+        now, name, status = self._stage.now(), None, ""
+        if isinstance(progress, PoolJobUpdateProgress):
+            name, status = self._name_of(progress), progress.status.value
+            self._heard.append((now, name, status))
+        elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
+            self._heard.append((now, None, "ping"))
+        for each in self._to_do[:]:
+            when, at, do = each
+            due = now >= at if at is not None else when is not None and name is not None and fits(when, name, status)
+            if due:
+                self._to_do.remove(each)
+                do()
+        return status in ("failed", "aborted") and name is not None and any(fit(name) for fit in self._handles)
+
+    def _name_of(self, progress: PoolJobUpdateProgress) -> str:
+        assert self._stage.pool is not None
+        return self._stage.by_id[str(self._stage.pool.id), progress.job.id].name
+
+
+def fits(when: Condition, name: str, status: str) -> bool:
+    """Whether that a job takes a status is what a condition says."""
+    return status in when.statuses and bool(matcher(when.pattern)(name))
+
+
+class _StageScript(Script):
+    """The script of a run of a scenario."""
+
+    def __init__(self, stage: Stage):
+        super().__init__()
+        self._stage = stage
+        for rank, factor in stage.plan.model.slow.items():
+            self.rank(rank, slower=float(factor))
+
+    def acting(self, cluster: Cluster) -> Acting:
+        return Playing(self, cluster, self._stage)
+
+
+class Playing(Acting):
+    """A scenario at work in one simulation: it lets jobs act, and events happen."""
+
+    def __init__(self, script: Script, cluster: Cluster, stage: Stage):
+        super().__init__(script, cluster)
+        self.kernel = cluster.kernel
+        self.cluster = cluster
+        self._stage = stage
+        stage.acting = self
+        self._waiting: list[tuple[int, Event]] = []
+        for number, event in enumerate(stage.plan.model.events):
+            if event.raises is not None or (event.cancel is not None and (event.by is not None or event.at == 0)):
+                continue  # listeners and main see to these
+            if event.at is not None:
+                self.kernel.at(event.at, self._happen, (number, event))
+            else:
+                self._waiting.append((number, event))
+        self._append = cluster.recorder.trace.append
+        if self._waiting:
+            cluster.recorder.record = self._record
+
+    # -- jobs ------------------------------------------------------------------------------------------------
+
+    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+        stage = self._stage
+        assert stage.coming is not None
+        stage.by_id[stage.plan.phases[key[1] - 1], job] = stage.coming
+
+    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        stage = self._stage
+        planned = stage.by_id[stage.plan.phases[key[1] - 1], job]
+        owner = stage.owners[self.kernel.task.rank.index]
+        owner.log.append(("starts", self.kernel.now, planned.name))
+        owner.current = planned
+        return function()
+
+    def act(self, job: PlannedJob) -> Any:
+        """Take the job's time, and end as it must."""
+        entry, kernel, name = job.entry, self.kernel, job.name
+        ns = entry.takes.draw(lambda: stream(self._stage.seed, f"duration of {name}"))
+        if ns:
+            kernel.compute(ns, f"job {name!r} to end, which takes {seconds(ns)}")
+        if entry.kills:
+            self.kill((kernel.task.rank, f"killed by job {name}"))
+        while entry.hangs:
+            kernel.park(f"job {name!r} to end, which hangs")
+        if entry.raises is not None:
+            error = entry.raises.make()
+            self._stage.raised.append(error)
+            raise error
+        return (each for each in "what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
+
+    # -- events ----------------------------------------------------------------------------------------------
+
+    def _record(self, event: tuple[Any, ...]) -> None:
+        """Note an event of the trace, and let happen what waited for it."""
+        self._append(event)
+        if event[0] != "status" or not self._waiting:
+            return
+        name = self._stage.by_id[event[2], event[3]].name
+        for each in self._waiting[:]:
+            when = each[1].when
+            assert when is not None
+            if fits(when, name, event[4]):
+                self._waiting.remove(each)
+                self.kernel.at(self.kernel.now, self._happen, each)
+
+    def _happen(self, what: tuple[int, Event]) -> None:
+        number, event = what
+        kernel, cluster, stage = self.kernel, self.cluster, self._stage
+        emit = cluster.recorder.emit
+        stage.happened[number] = None
+        if event.cancel is not None:
+            if stage.pool is None:
+                stage.troubles.append((number, "there was no pool yet", kernel.now))
+            else:
+                stage.pool._world.start("event", stage.cancel, number, event)
+        elif event.interrupt is not None:
+            main = kernel.ranks[0].main
+            assert main is not None
+            if main.ended_at is not None or main.rank.dead_at is not None:
+                stage.troubles.append((number, "main was gone by then", kernel.now))
+                return
+            emit("fault", 0, "interrupted")
+            error = KeyboardInterrupt()
+            stage.raised.append(error)
+            kernel.interrupt(main, error)
+        elif event.kill is not None:
+            self.kill((kernel.ranks[event.kill], "killed"))
+        elif event.pause is not None:
+            self.pause((kernel.ranks[event.pause.rank], event.pause.length))
+        elif event.slow is not None:
+            emit("fault", event.slow.rank, f"slower by a factor of {event.slow.by:g}")
+            kernel.ranks[event.slow.rank].slowness = float(event.slow.by)
+        else:
+            delay = event.delay
+            assert delay is not None
+            emit("fault", delay.source, f"its messages to rank {delay.to} take {seconds(delay.by)} longer")
+            cluster.network.delay(delay.source, delay.to, delay.by)

@@ -1,0 +1,179 @@
+"""Runs a scenario with each of its seeds, and reports what is not as expected.
+
+What a scenario means is worked out in `planning`, what it does in `program`, and what must come of it is
+compared in `expecting`.
+"""
+
+from __future__ import annotations
+
+import shlex
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bsbpool.exceptions import WorkflowError
+from bsbpool.trace.format import describe_error
+
+from ..errors import DeadlockError, HorizonError, RankErrors
+from ..kernel import seconds
+from ..simulation import simulate
+from .expecting import MOST_FAILURES, Checker, Failure, Outcome
+from .loading import load_model
+from .model import Model
+from .planning import Plan
+from .program import Stage
+
+#: Events after which a run is given up.
+MOST_EVENTS = 20_000_000
+
+
+@dataclass
+class Scenario:
+    """A scenario that can be run.
+
+    :ivar path: its file, as it was named.
+    :ivar model: what the file says.
+    """
+
+    path: str
+    model: Model
+    plan: Plan
+
+    @property
+    def title(self) -> str:
+        """What it shows, in a sentence."""
+        return self.model.scenario
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds that must all hold."""
+        return self.model.seeds
+
+    def run(self, seed: int | None = None) -> Result:
+        """Run it with that seed, or with each of its own until one fails."""
+        outcomes: list[Outcome] = []
+        for each in self.seeds if seed is None else [seed]:
+            outcomes.append(self.run_seed(each))
+            if not outcomes[-1].ok:
+                break
+        return Result(self, outcomes)
+
+    def run_seed(self, seed: int) -> Outcome:
+        """Run it with one seed, and compare what happened with what it expects."""
+        model, stage = self.model, Stage(self.plan, seed)
+        shuffled = len(model.seeds) > 1 or seed not in model.seeds
+        simulation: Any = None
+        kind, said = "", None
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Could not cancel")
+            try:
+                simulation = simulate(
+                    stage.program,
+                    model.ranks,
+                    seed=seed,
+                    script=stage.script(),
+                    latency=model.latency / 1e9,
+                    bandwidth=model.bandwidth,
+                    policy="shuffled" if shuffled else None,
+                    horizon=model.horizon / 1e9,
+                    max_events=MOST_EVENTS,
+                )
+            except (DeadlockError, HorizonError) as stuck:
+                kind = "deadlock" if isinstance(stuck, DeadlockError) else "horizon"
+                simulation, said = stuck.simulation, str(stuck)
+            except RankErrors as errors:  # a rank could not even note how it left
+                simulation, said, kind = errors.simulation, str(errors), "broken"
+            except Exception as error:
+                kind, said = type(error).__name__, f"a task of the simulation raised {describe_error(error)}"
+        if not kind:
+            kind, said = _how_main_left(stage, simulation.died)
+        trace = stage.acting.cluster.recorder.trace
+        elapsed = (
+            stage.acting.kernel.now
+            if simulation is None or kind in ("deadlock", "horizon")
+            else round(simulation.elapsed * 1e9)
+        )
+        died = {r.index: 0.0 for r in stage.acting.kernel.dead}
+        outcome = Outcome(seed, kind, said, elapsed, trace, stage, died)
+        outcome.failures = Checker(self.plan, outcome).check()
+        return outcome
+
+
+def _how_main_left(stage: Stage, died: Any) -> tuple[str, str | None]:
+    if 0 in died:
+        return "died", None
+    error = stage.outcomes[0]
+    if error is None:
+        return "ok", None
+    if isinstance(error, WorkflowError):
+        return "error", "; ".join(f"{who}: {text}" for who, text in stage.errors)
+    return type(error).__name__, describe_error(error)
+
+
+@dataclass
+class Result:
+    """What came of a scenario: an outcome for each seed that was run, the last of which may have failed."""
+
+    scenario: Scenario
+    outcomes: list[Outcome]
+
+    @property
+    def ok(self) -> bool:
+        """Whether all was as expected, with every seed."""
+        return all(outcome.ok for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> Outcome | None:
+        """The outcome that is not as expected, if there is one."""
+        return next((outcome for outcome in self.outcomes if not outcome.ok), None)
+
+    def report(self) -> str:
+        """What is not as expected: what was expected beside what happened, when, and what happened around it."""
+        outcome = self.failed
+        if outcome is None:
+            return f"{self.scenario.title}: as expected"
+        checker = Checker(self.scenario.plan, outcome)
+        lines = [f"{self.scenario.title}"]
+        shuffled = len(self.scenario.seeds) > 1
+        lines.append(f"with seed {outcome.seed}" + (f", one of {len(self.scenario.seeds)}" if shuffled else ""))
+        for failure in outcome.failures[:MOST_FAILURES]:
+            lines += ["", *self._tell(checker, failure)]
+        left = len(outcome.failures) - MOST_FAILURES
+        if left > 0:
+            lines += ["", f"and {left} more that {'is' if left == 1 else 'are'} not as expected"]
+        lines += ["", f"again: bsbpool run {shlex.quote(self.scenario.path)} --seed {outcome.seed}"]
+        return "\n".join(lines)
+
+    def _tell(self, checker: Checker, failure: Failure) -> list[str]:
+        document = self.scenario.plan.document
+        line = document.place(failure.path, key=True)[0]
+        lines = [f"{document.file}:{line}: {failure.what}"]
+        for word, text in (("expected", failure.expected), ("happened", failure.happened)):
+            first, *more = text.splitlines() or [""]
+            when = f", at {seconds(failure.at)}" if word == "happened" and failure.at is not None else ""
+            if len(more) or len(first) > 300:
+                first, when = f"{when.removeprefix(', ')}{': ' if when else ''}{first}", ""
+            lines.append(f"  {word}  {first}{when}")
+            lines += [f"            {each.strip()}" for each in more]
+        around = checker.around(failure)
+        if around:
+            lines += ["  around it:", *(f"  {each}" for each in around)]
+        return lines
+
+
+def load(path: str | Path) -> Scenario:
+    """The scenario in a file, checked as a whole.
+
+    :raises ScenarioError: it can't be used; says where, why, and what would be right.
+    """
+    model, document = load_model(path)
+    return Scenario(str(path), model, Plan(model, document))
+
+
+def run(path: str | Path, seed: int | None = None) -> Result:
+    """Load a scenario and run it, with that seed or with each of its own.
+
+    :raises ScenarioError: it can't be used.
+    """
+    return load(path).run(seed)

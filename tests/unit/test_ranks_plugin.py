@@ -1,0 +1,296 @@
+"""Tests with `comm` on simulated ranks: how they run, what is reported of them, and what is refused."""
+
+import subprocess
+import sys
+
+import pytest
+
+import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
+
+pytest_plugins = ["pytester"]
+
+
+@pytest.fixture
+def run(pytester, monkeypatch):
+    """Runs a test file, and gives pytest's result."""
+    # These are about plain pytest, and the tests of this project may be started by anything.
+    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr("bsbpool.worlds.launcher.LAUNCHERS", {})
+
+    def run(source, *arguments, ini=""):
+        pytester.makeini(f"[pytest]\n{ini}")
+        pytester.makepyfile(f"import pytest\n{source}")
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", *arguments)
+
+    return run
+
+
+def text(result):
+    return result.stdout.str()
+
+
+def test_a_test_runs_once_for_each_number_of_ranks(run):
+    result = run(
+        """
+@pytest.mark.ranks(1, 2, 8)
+def test_sum(comm):
+    assert comm.allreduce(1) == comm.size
+""",
+        "-v",
+    )
+    result.assert_outcomes(passed=3)
+    result.stdout.fnmatch_lines(["*[[]1-rank] PASSED*", "*[[]2-ranks] PASSED*", "*[[]8-ranks] PASSED*"])
+
+
+def test_without_a_mark_there_are_two_ranks(run):
+    result = run("def test_size(comm):\n    assert comm.size == 2 and 'simulated' in repr(comm)")
+    result.assert_outcomes(passed=1)
+
+
+def test_classes_modules_other_parameters_and_fixtures_go_together_with_ranks(run):
+    result = run(
+        """
+seen = []
+
+@pytest.fixture
+def folder(tmp_path):
+    seen.append(tmp_path)
+    yield tmp_path
+    seen.clear()
+
+@pytest.mark.ranks(3)
+class TestRing:
+    @pytest.mark.parametrize("step", [1, 2])
+    def test_pass_on(self, comm, step, folder):
+        assert comm.sendrecv(comm.rank, (comm.rank + step) % 3, source=(comm.rank - step) % 3) == (comm.rank - step) % 3
+        assert set(comm.allgather(folder)) == set(seen) and len(seen) == 1
+"""
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_each_failing_rank_is_reported_under_its_number_with_its_own_lines_and_output(run):
+    result = run(
+        """
+import sys
+
+def check(number):
+    assert number == 0, "no zero"
+
+@pytest.mark.ranks(3)
+def test_zero(comm):
+    print("hello from", comm.rank)
+    print("careful", file=sys.stderr)
+    check(comm.rank)
+"""
+    )
+    result.assert_outcomes(failed=1)
+    said = text(result)
+    for rank in (1, 2):
+        result.stdout.fnmatch_lines([f"*- rank {rank} of 3 -*", "*check(comm.rank)*", f"E*assert {rank} == 0"])
+        assert f"Captured stdout call, rank {rank}" in said and said.count(f"hello from {rank}") == 1
+        assert f"Captured stderr call, rank {rank}" in said
+    assert "rank 0 of 3" not in said and "hello from 0" not in said
+    assert "simulation.py" not in said and "kernel.py" not in said and "ranks.py" not in said
+    result.stdout.fnmatch_lines(["FAILED *test_zero* - rank 1 (and 1 more): AssertionError: no zero"])
+
+
+def test_output_that_no_rank_wrote_stays_in_the_report(run):
+    result = run(
+        """
+import os
+
+@pytest.mark.ranks(2)
+def test_c_code(comm):
+    os.write(1, b"from C code")
+    assert comm.rank
+"""
+    )
+    assert "from C code" in text(result)
+
+
+def test_output_goes_through_to_capsys_and_to_the_terminal(run):
+    source = """
+def test_print(comm, capsys):
+    print("one line", flush=True)
+    comm.barrier()
+    if comm.rank == 0:
+        assert capsys.readouterr().out == "one line\\n" * 2
+
+def test_shown(comm):
+    import sys
+    print("to see", sys.stdout.encoding and "")
+"""
+    result = run(source, "-s")
+    result.assert_outcomes(passed=2)
+    assert text(result).count("to see") == 2
+
+
+def test_a_deadlock_says_what_each_rank_waits_for(run):
+    result = run("def test_wait(comm):\n    print('before')\n    comm.recv(source=1 - comm.rank, tag=5)")
+    result.assert_outcomes(failed=1)
+    for rank in (0, 1):
+        result.stdout.fnmatch_lines([f"*rank {rank} waits for a message from rank {1 - rank} with tag 5*test_wait"])
+    assert "kernel.py" not in text(result)
+    result.stdout.fnmatch_lines(["*Captured stdout call, rank 1*"])
+
+
+def test_ranks_that_wait_for_one_that_raised_are_named_with_it(run):
+    result = run("def test_wait(comm):\n    if comm.rank:\n        raise ValueError('mine')\n    comm.barrier()")
+    result.stdout.fnmatch_lines(["*rank 1 of 2*", "*ValueError: mine*", "*rank 0 waits for rank 1 to call barrier()*"])
+
+
+def test_pytest_fail_and_sys_exit_on_one_rank_fail_the_test_there(run):
+    result = run(
+        """
+import sys
+
+def test_fail(comm):
+    if comm.rank:
+        pytest.fail("as I say")
+
+def test_exit(comm):
+    if comm.rank:
+        sys.exit("no way")
+"""
+    )
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*rank 1 of 2*", "*as I say*", "*rank 1 of 2*", "*no way*"])
+
+
+def test_skips_and_expected_failures_are_those_of_all_ranks(run):
+    result = run(
+        """
+def test_all_skip(comm):
+    pytest.skip("not here")
+
+def test_one_skips(comm):
+    if comm.rank:
+        pytest.skip("not here")
+
+def test_one_expects(comm):
+    if comm.rank:
+        pytest.xfail("not yet")
+
+@pytest.mark.xfail(raises=ZeroDivisionError)
+def test_expected(comm):
+    1 / comm.rank
+
+@pytest.mark.xfail(raises=KeyError)
+def test_another_than_expected(comm):
+    1 / comm.rank
+
+@pytest.mark.xfail(strict=True)
+def test_passes_all_the_same(comm):
+    pass
+"""
+    )
+    result.assert_outcomes(skipped=1, failed=3, xfailed=2)
+    result.stdout.fnmatch_lines(["*skipped on rank 1 of 2 only: skip a test on all of its ranks, or on none"])
+
+
+def test_pytest_exit_ends_the_run(run):
+    result = run("def test_exit(comm):\n    pytest.exit('enough')\n\ndef test_after():\n    pass")
+    assert "enough" in text(result) and "passed" not in text(result)
+
+
+def test_a_fixture_that_communicates_is_told_why_it_can_not(run):
+    result = run(
+        """
+@pytest.fixture
+def grid(comm):
+    assert comm.size == comm.Get_size() == 2
+    assert not hasattr(comm, "__array__")
+    return comm.Split(0)
+
+def test_grid(comm, grid):
+    pass
+"""
+    )
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines(["*a fixture used comm.Split: fixtures are set up once for all simulated ranks*"])
+
+
+@pytest.mark.parametrize(
+    ("mark", "said"),
+    [
+        ("ranks()", "has ranks(): it takes numbers of ranks, 1 or more"),
+        ("ranks(0)", "has ranks(0): it takes numbers of ranks"),
+        ("ranks(True)", "has ranks(True): it takes numbers"),
+        ("ranks([1, 2])", "has ranks([1, 2]): it takes numbers"),
+        ("ranks('4')", "has ranks('4'): it takes numbers"),
+        ("ranks(2, 2)", "has ranks(2, 2): give each number of ranks once"),
+        ("ranks(2, timeot=3)", "knows timeout=…, not timeot=…"),
+        ("ranks(2, timeout=0)", "timeout is seconds, a number more than 0"),
+        ("ranks(2, timeout='3')", "timeout is seconds, a number more than 0"),
+    ],
+)
+def test_a_wrong_mark_is_one_clear_error_where_it_stands(run, mark, said):
+    result = run(f"@pytest.mark.{mark}\ndef test_it(comm):\n    pass")
+    result.assert_outcomes(errors=1)
+    assert f".py:2: test_it {said.partition('…')[0]}" in text(result) or said in text(result)
+    assert "Traceback" not in text(result)
+
+
+def test_async_tests_are_refused(run):
+    result = run("async def test_it(comm):\n    pass")
+    result.assert_outcomes(errors=1)
+    assert "test_it is async" in text(result)
+
+
+@pytest.mark.parametrize("ini", ["soon", "0", "inf"])
+def test_a_wrong_time_limit_is_an_error(pytester, ini):
+    from bsbpool_sim.pytest_plugin.ranks import limit
+
+    with pytest.raises(pytest.UsageError, match="it must be seconds"):
+        limit(pytester.parseconfig("-o", f"mpi_timeout={ini}"))
+    assert limit(pytester.parseconfig("--mpi-timeout", "2.5")) == 2.5
+    assert limit(pytester.parseconfig()) == 60
+
+
+def test_a_comm_of_somebody_else_is_left_alone(run):
+    result = run(
+        """
+@pytest.fixture
+def comm():
+    return "theirs"
+
+@pytest.mark.ranks("whatever")
+def test_it(comm):
+    assert comm == "theirs"
+
+@pytest.mark.ranks("for something else")
+def test_without():
+    pass
+"""
+    )
+    result.assert_outcomes(passed=2)
+
+
+def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
+    pytest.importorskip("xdist")
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.mark.ranks(1, 2, 3)
+        def test_size(comm):
+            assert comm.size < 3 or comm.rank != 1
+        """
+    )
+    result = pytester.runpytest_subprocess("-n2", "-ra")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["*rank 1 of 3*"])
+
+
+def test_the_plugin_loads_nothing_that_is_heavy():
+    heavy = "{'greenlet', 'numpy', 'mpi4py', 'rich', 'cloudpickle', 'bsbpool_sim.simulation', 'bsbpool_sim.comm'}"
+    code = f"import sys, bsbpool_sim.pytest_plugin.ranks; print({heavy} & set(sys.modules))"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+
+
+def test_the_front_door_has_what_it_says():
+    assert set(bsbpool_sim.__all__) <= set(dir(bsbpool_sim))
+    assert all(getattr(bsbpool_sim, name).__name__ == name for name in bsbpool_sim.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'simulat'"):
+        bsbpool_sim.simulat  # noqa: B018

@@ -1,0 +1,292 @@
+"""Tests with `comm` under mpirun: one report, one outcome, one end, whatever the ranks do."""
+
+import contextlib
+import importlib.util
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bsbpool.worlds.launcher import launcher
+
+ROOT = Path(__file__).parents[2]
+MPIRUN = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
+
+pytestmark = [
+    pytest.mark.skipif(launcher() is not None, reason="this run is under an MPI launcher itself"),
+    pytest.mark.skipif(MPIRUN is None or importlib.util.find_spec("mpi4py") is None, reason="needs mpi4py and mpirun"),
+]
+
+
+def measured():
+    """What comes before the module to run, so that its coverage counts if that of this run does."""
+    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
+        return ["-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}"]
+    return []
+
+
+def run(folder, source, *arguments, ranks=2, limit=60):
+    """Run pytest on a test file under mpirun; whatever is started is ended."""
+    folder.mkdir(exist_ok=True)
+    (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
+    (folder / "pytest.ini").write_text("[pytest]\n")
+    environment = os.environ | {
+        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage")),
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "UCX_LOG_LEVEL": "error",
+        "COLUMNS": "100",
+        "NO_COLOR": "1",
+    }
+    for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
+        environment.pop(name, None)
+    command = [MPIRUN, "-n", str(ranks), sys.executable, *measured(), "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    start = time.monotonic()
+    process = subprocess.Popen(
+        [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
+        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        start_new_session=True,
+    )  # fmt: skip
+    try:
+        said, _ = process.communicate(timeout=limit)
+    finally:
+        if process.poll() is None:
+            process.terminate()  # mpirun ends its ranks
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    return SimpleNamespace(said=said, status=process.returncode, took=time.monotonic() - start)
+
+
+OUTCOMES = """
+@pytest.fixture
+def bad(comm):
+    yield
+    assert comm.rank != 1, "torn down badly"
+
+@pytest.fixture
+def broken(comm):
+    assert comm.rank != 1, "set up badly"
+
+@pytest.fixture(scope="module")
+def shared(request):
+    yield os.getpid()
+
+class Odd(Exception):
+    def __str__(self):
+        return "odd"
+
+@pytest.mark.ranks(1, 2, 3, 8)
+def test_sizes(comm, shared):
+    assert comm.allreduce(1) == comm.size and comm.Get_name()
+
+def test_all(comm, shared):
+    assert comm.size == 3
+    comm.Free()
+
+@pytest.mark.ranks(3)
+def test_fails(comm):
+    print("hello from", comm.rank)
+    assert comm.rank == 0
+
+def test_here_only(tmp_path):
+    assert not list(tmp_path.parent.glob("once"))
+    (tmp_path.parent / "once").touch()
+
+def test_here_only_and_fails(shared):
+    assert 0, "here only"
+
+@pytest.mark.ranks(2)
+def test_folder(comm, tmp_path, tmp_path_factory):
+    assert len(set(comm.allgather(tmp_path))) == 1
+    assert len(set(comm.allgather(tmp_path_factory.mktemp("own")))) == 2
+
+def test_setup(comm, broken):
+    comm.barrier()
+
+def test_teardown(comm, bad):
+    comm.barrier()
+
+def test_all_skip(comm):
+    pytest.skip("not here")
+
+def test_one_skips(comm):
+    if comm.rank == 2:
+        pytest.skip("not there")
+
+def test_one_expects(comm):
+    if comm.rank:
+        pytest.xfail("not yet")
+
+@pytest.mark.xfail(strict=True)
+def test_one_fails_as_expected(comm):
+    assert comm.rank
+
+@pytest.mark.xfail(strict=True)
+def test_none_fails_as_expected(comm):
+    pass
+
+@pytest.mark.xfail
+def test_none_fails_though_it_might(comm):
+    pass
+"""
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("outcomes"), OUTCOMES, "--junitxml=report.xml", "-v", ranks=3)
+
+
+def verdicts(said):
+    """What each test came to, by the last line that names it with an outcome."""
+    return dict(re.findall(r"^test_it\.py::(\S+) (PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", said, re.MULTILINE))
+
+
+def test_there_is_one_report(outcomes):
+    assert outcomes.said.count("test session starts") == 1
+    assert outcomes.status != 0
+    assert "4 failed, 7 passed, 2 skipped, 2 xfailed, 1 xpassed, 2 errors" in outcomes.said
+
+
+def test_every_test_has_the_outcome_of_all_its_ranks(outcomes):
+    assert verdicts(outcomes.said) == {
+        "test_sizes[1-rank]": "PASSED", "test_sizes[2-ranks]": "PASSED", "test_sizes[3-ranks]": "PASSED",
+        "test_sizes[8-ranks]": "SKIPPED", "test_all[all-ranks]": "PASSED", "test_fails[3-ranks]": "FAILED",
+        "test_here_only": "PASSED", "test_here_only_and_fails": "FAILED", "test_folder[2-ranks]": "PASSED",
+        "test_setup[all-ranks]": "ERROR", "test_teardown[all-ranks]": "ERROR", "test_all_skip[all-ranks]": "SKIPPED",
+        "test_one_skips[all-ranks]": "FAILED", "test_one_expects[all-ranks]": "XFAIL",
+        "test_one_fails_as_expected[all-ranks]": "XFAIL", "test_none_fails_as_expected[all-ranks]": "FAILED",
+        "test_none_fails_though_it_might[all-ranks]": "XPASS",
+    }  # fmt: skip
+
+
+def section(said, title):
+    """What the report says of one test."""
+    return re.search(rf"^_+ {re.escape(title)} _+$\n(.*?)^(?:_{{3,}} |={{3,}})", said, re.MULTILINE | re.DOTALL)[1]
+
+
+def test_each_failing_rank_is_under_its_number_with_its_output(outcomes):
+    said = section(outcomes.said, "test_fails[3-ranks]")
+    assert re.findall(r"- rank (\d) of 3 -", said) == ["1", "2"]
+    assert "E       assert 1 == 0" in said and "E       assert 2 == 0" in said
+    assert re.findall(r"Captured stdout call, rank (\d) -*\nhello from (\d)", said) == [("1", "1"), ("2", "2")]
+    assert "hello from 0" not in said
+
+
+def test_a_fixture_that_fails_on_one_rank_is_an_error_on_all(outcomes):
+    for title, text in (
+        ("ERROR at setup of test_setup", "set up badly"),
+        ("ERROR at teardown of test_teardown", "torn"),
+    ):
+        said = section(outcomes.said, f"{title}[all-ranks]")
+        assert re.findall(r"- rank (\d) of 3 -", said) == ["1"] and text in said
+
+
+def test_sizes_that_do_not_fit_are_skipped_with_the_reason(outcomes):
+    assert "needs 8 ranks, and there are 3" in outcomes.said
+    assert "skipped on rank 2 of 3 only: skip a test on all of its ranks, or on none" in outcomes.said
+
+
+def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path):
+    source = """
+@pytest.mark.ranks(2, timeout=3)
+def test_waits(comm):
+    if comm.rank == 1:
+        raise ValueError("only here")
+    comm.barrier()
+"""
+    result = run(tmp_path / "it", source, ranks=3)
+    assert result.status != 0 and result.took < 25
+    assert "[rank 0 of 3] test_it.py::test_waits[2-ranks] took longer than its limit of 3 s" in result.said
+    assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 8, in test_waits$", result.said, re.MULTILINE)
+    assert "[rank 1 of 3] it has ended the test's call (failed), and waits for the other ranks" in result.said
+    assert re.search(r"^\[rank 1 of 3\] E +ValueError: only here$", result.said, re.MULTILINE)
+
+
+@pytest.mark.parametrize("stuck", ["comm.rank == 0", "comm.rank == 1", "True"])
+def test_ranks_in_c_code_that_holds_the_lock_of_python_show_their_stacks_too(tmp_path, stuck):
+    source = f"""
+import ctypes
+
+@pytest.mark.ranks(2)
+def test_stuck(comm):
+    if {stuck}:
+        ctypes.PyDLL(None).sleep(50)
+    comm.recv()
+"""
+    result = run(tmp_path / "it", source, "--mpi-timeout=3")
+    assert result.status != 0 and result.took < 25
+    for rank in (0, 1):
+        assert re.search(rf"^\[rank {rank} of 2\]   File .* in test_stuck$", result.said, re.MULTILINE) or re.search(
+            rf"line \d+ in test_stuck\n(  File .*\n)*?.* in rank {rank} of 2: test_it.py::test_stuck", result.said
+        )
+
+
+def test_maxfail_stops_all_ranks(tmp_path):
+    source = "def test_a(comm):\n    assert comm.rank == 0\n\ndef test_b(comm):\n    pass"
+    result = run(tmp_path / "it", source, "-x")
+    assert result.status == 1 and "stopping after 1 failures" in result.said and "1 failed in" in result.said
+
+
+def test_an_interrupted_rank_ends_all(tmp_path):
+    source = "def test_a(comm):\n    if comm.rank:\n        raise KeyboardInterrupt\n    comm.barrier()"
+    result = run(tmp_path / "it", source)
+    assert result.status != 0 and result.took < 25
+    assert "[rank 1 of 2] KeyboardInterrupt, in test_it.py::test_a[all-ranks]: this ends all ranks" in result.said
+
+
+def test_tests_that_differ_between_ranks_are_an_error(tmp_path):
+    source = "@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_a(comm, pid):\n    pass"
+    result = run(tmp_path / "it", source)
+    assert result.status == 2
+    assert "The ranks collected different tests" in result.said and result.said.count("test_it.py::test_a[") == 2
+    assert result.said.count("test session starts") == 1
+
+
+def test_another_order_on_some_ranks_is_put_right(tmp_path):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it/conftest.py").write_text(
+        "from mpi4py import MPI\n\n"
+        "def pytest_collection_modifyitems(items):\n    if MPI.COMM_WORLD.rank == 1:\n        items.reverse()"
+    )
+    source = "@pytest.mark.parametrize('n', [1, 2])\ndef test_a(comm, n):\n    assert set(comm.allgather(n)) == {n}"
+    assert "2 passed" in run(tmp_path / "it", source).said
+
+
+def test_a_file_that_one_rank_cannot_import_is_an_error_of_all(tmp_path):
+    source = """
+from mpi4py import MPI
+assert MPI.COMM_WORLD.rank == 0, "not on this rank"
+
+def test_a(comm):
+    pass
+"""
+    result = run(tmp_path / "it", source)
+    assert result.status == 2
+    assert "rank 1 of 2" in result.said and "not on this rank" in result.said
+
+
+def test_xdist_is_refused(tmp_path):
+    pytest.importorskip("xdist")
+    result = run(tmp_path / "it", "def test_a():\n    pass", "-n2")
+    assert result.status == 4
+    assert result.said.count("ERROR: pytest-xdist can't share out tests under an MPI launcher") == 1
+
+
+def test_who_does_not_use_comm_gets_what_they_got_before(tmp_path):
+    source = """
+def test_on_every_rank():
+    assert "mpi4py" not in sys.modules
+"""
+    result = run(tmp_path / "it", source)
+    assert result.status == 0
+    assert result.said.count("test session starts") == result.said.count("1 passed") == 2

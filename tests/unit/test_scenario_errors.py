@@ -1,0 +1,588 @@
+"""Bad scenario files: each is one error, with file, line, column and what would be right."""
+
+# ruff: noqa: E501 (messages and files stand here as they are)
+
+import pytest
+
+from bsbpool_sim.scenario import ScenarioError, load
+from bsbpool_sim.scenario.loading import LARGEST
+
+HEAD = "scenario: It is wrong\nranks: 3\n"
+TAIL = "expect: {outcome: ok}\n"
+
+#: What is wrong, by name: the file, with « before the character that is named, and the message.
+CASES = {
+    "an empty file": (
+        "«",
+        "is empty: a scenario has at least the keys scenario, ranks, jobs and expect",
+    ),
+    "only a comment": (
+        "«# nothing\n",
+        "is empty: a scenario has at least the keys scenario, ranks, jobs and expect",
+    ),
+    "a list": (
+        "«- scenario: x\n",
+        "is a list: a scenario is a mapping with the keys scenario, ranks, jobs, expect",
+    ),
+    "a word": (
+        "«scenario\n",
+        "is 'scenario': a scenario is a mapping with the keys scenario, ranks, jobs, expect",
+    ),
+    "an open bracket": (
+        HEAD + "jobs: [{name: a}\n«" + TAIL,
+        "is no YAML: expected ',' or ']', but got '<scalar>'",
+    ),
+    "a tab": (
+        HEAD + "jobs:\n«\t- {name: a}\n" + TAIL,
+        "is no YAML: found character '\\t' that cannot start any token; quote a text that begins so, and indent with blanks",
+    ),
+    "a colon in plain text": (
+        HEAD + "about: see«: this\n" + TAIL,
+        "is no YAML: mapping values are not allowed here; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
+    ),
+    "a colon in plain text in braces": (
+        HEAD + "jobs: [{name: a, raises: ValueError«: no}]\n" + TAIL,
+        "is no YAML: expected ',' or '}', but got ':'; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
+    ),
+    "a star alone": (
+        HEAD + "jobs: [{name: a, after: *« }]\n" + TAIL,
+        "is no YAML: expected alphabetic or numeric character, but found ' '; a pattern that begins with * goes in quotes, such as '*'",
+    ),
+    "an alias": (
+        HEAD + "jobs: [{name: a, after: «*b}]\n" + TAIL,
+        "*b is an alias, which scenarios do without: a pattern that begins with * goes in quotes, '*b'",
+    ),
+    "an anchor": (
+        HEAD + "jobs: «&all [{name: a}]\n" + TAIL,
+        "&all is an anchor, which scenarios do without: write it out, or use repeat for jobs",
+    ),
+    "a tag that builds an object": (
+        HEAD + "jobs: «!!python/object/apply:os.system [ls]\n" + TAIL,
+        "!!python/object/apply:os.system is a tag that builds an object, which a scenario can't do: write plain text, numbers, lists and mappings",
+    ),
+    "a tag of its own": (
+        HEAD + "jobs: «!job {name: a}\n" + TAIL,
+        "!job is a tag that builds an object, which a scenario can't do: write plain text, numbers, lists and mappings",
+    ),
+    "a key twice": (
+        HEAD + "«ranks: 4\n" + TAIL,
+        "'ranks' stands here a second time: it is on line 2 already",
+    ),
+    "a key that is a list": (
+        HEAD + "«[a, b]: 4\n" + TAIL,
+        "a key is a word, not a list or a mapping: quote it if it is meant as text",
+    ),
+    "a key that is null": (
+        HEAD + "«~: 4\n" + TAIL,
+        "nothing is no key: a key is a word",
+    ),
+    "two documents": (
+        HEAD + "expect: {outcome: ok}\n«---\nscenario: It is wrong\nranks: 3\n" + TAIL,
+        "a second document begins here: write one scenario a file",
+    ),
+    "a control character": (
+        HEAD + "about: a«\x07b\n" + TAIL,
+        "holds the character U+0007, which YAML forbids",
+    ),
+    "deep nesting": (
+        HEAD + "about: " + "[" * 19 + "«" + "[" * 100_000,
+        "is nested more than 20 levels deep, which no scenario needs",
+    ),
+    "no title": (
+        "«ranks: 3\n" + TAIL,
+        "'scenario' is missing: what it shows, in a sentence",
+    ),
+    "an unknown key": (
+        HEAD + "«job: [{name: a}]\n" + TAIL,
+        "unknown key 'job': did you mean 'jobs'?",
+    ),
+    "an unknown key like no other": (
+        HEAD + "«zzz: 1\n" + TAIL,
+        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, slow, horizon, pool, workflow, strategies, jobs, schedulers, events, expect",
+    ),
+    "an unknown key of a job": (
+        HEAD + "jobs: [{name: a, «take: 1s}]\n" + TAIL,
+        "unknown key 'take': did you mean 'takes'?",
+    ),
+    "an unknown key of an expectation": (
+        HEAD + "jobs: [{name: a}]\nexpect: {«status: {a: success}}\n",
+        "unknown key 'status': did you mean 'statuses'?",
+    ),
+    "a job without a name": (
+        HEAD + "jobs:\n  - «takes: 1s\n" + TAIL,
+        "'name' is missing: its name; with repeat it holds {i}, which is the index, from 0",
+    ),
+    "ranks that are text": (
+        "scenario: x\nranks: «four\n" + TAIL,
+        "'four' stands where a whole number belongs",
+    ),
+    "no ranks at all": (
+        "scenario: x\nranks: «0\n" + TAIL,
+        "0 is out of range: it must be 1 or more",
+    ),
+    "too many ranks": (
+        "scenario: x\nranks: «10001\n" + TAIL,
+        "10001 is out of range: it must be 10000 or less",
+    ),
+    "a job that is text": (
+        HEAD + "jobs: [«a]\n" + TAIL,
+        "'a' stands where a mapping belongs",
+    ),
+    "jobs that are a mapping": (
+        HEAD + "jobs: «{name: a}\n" + TAIL,
+        "{'name': 'a'} stands where a list belongs",
+    ),
+    "a name that is a number": (
+        HEAD + "jobs: [{name: «1}]\n" + TAIL,
+        "1 stands where text belongs: write '1', in quotes",
+    ),
+    "a name that is empty": (
+        HEAD + "jobs: [{name: «''}]\n" + TAIL,
+        "'': string should have at least 1 character",
+    ),
+    "hangs that is text": (
+        HEAD + "jobs: [{name: a, hangs: «maybe}]\n" + TAIL,
+        "'maybe' stands where true or false belongs",
+    ),
+    "a rank's factor of zero": (
+        HEAD + "slow: {1: «0}\n" + TAIL,
+        "0 is out of range: it must be more than 0",
+    ),
+    "a factor for no rank": (
+        HEAD + "slow: {«first: 2}\n" + TAIL,
+        "'first' stands where a whole number belongs",
+    ),
+    "a status that is none": (
+        HEAD + "jobs: [{name: a}]\nexpect: {statuses: {a: «sucess}}\n",
+        "'sucess' is none of pending, queued, running, success, failed, cancelled, aborted or not queued: did you mean success?",
+    ),
+    "a kind that is none": (
+        HEAD + "jobs: [{name: a, kind: «place}]\n" + TAIL,
+        "'place' is none of function, placement or connectivity: did you mean placement?",
+    ),
+    "no unit": (
+        HEAD + "jobs: [{name: a, takes: «5}]\n" + TAIL,
+        "5 has no unit: write 5s if seconds are meant (units: ns, us, ms, s, min, h)",
+    ),
+    "no unit for a fraction": (
+        HEAD + "latency: «0.5\n" + TAIL,
+        "0.5 has no unit: write 0.5s if seconds are meant (units: ns, us, ms, s, min, h)",
+    ),
+    "no unit in a text": (
+        HEAD + "latency: «'5'\n" + TAIL,
+        "'5' is no duration: write a number with a unit, such as 500ms (units: ns, us, ms, s, min, h)",
+    ),
+    "a wrong unit": (
+        HEAD + "jobs: [{name: a, takes: «5sec}]\n" + TAIL,
+        "'sec' is no unit of time: write 5s (units: ns, us, ms, s, min, h)",
+    ),
+    "a unit that is nothing": (
+        HEAD + "jobs: [{name: a, takes: «5 parsecs}]\n" + TAIL,
+        "'parsecs' is no unit of time: write it with one of these (units: ns, us, ms, s, min, h)",
+    ),
+    "a negative duration": (
+        HEAD + "jobs: [{name: a, takes: «-5s}]\n" + TAIL,
+        "'-5s' is no duration: write a number with a unit, such as 500ms (units: ns, us, ms, s, min, h)",
+    ),
+    "a duration that is a list": (
+        HEAD + "latency: «[1s]\n" + TAIL,
+        "['1s'] is no duration: write a number with a unit, such as 500ms (units: ns, us, ms, s, min, h)",
+    ),
+    "a bandwidth without unit": (
+        HEAD + "bandwidth: «100\n" + TAIL,
+        "100 is no bandwidth: write a number above 0 with a unit, such as 100MB/s (units: B/s, kB/s, MB/s, GB/s)",
+    ),
+    "a distribution that is none": (
+        HEAD + "jobs: [{name: a, takes: «{gamma: 1s}}]\n" + TAIL,
+        "a random duration is one of uniform: [1s, 2s], normal: [1s, 200ms] and exponential: 1s",
+    ),
+    "uniform with one duration": (
+        HEAD + "jobs: [{name: a, takes: «{uniform: 1s}}]\n" + TAIL,
+        "uniform takes two durations, the least and the most, such as [1s, 200ms]",
+    ),
+    "uniform in the wrong order": (
+        HEAD + "jobs: [{name: a, takes: «{uniform: [2s, 1s]}}]\n" + TAIL,
+        "uniform takes the least duration first, then the most, such as [1s, 2s]",
+    ),
+    "a seed that is none": (
+        HEAD + "seeds: «9..0\n" + TAIL,
+        "'9..0' is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9",
+    ),
+    "too many seeds": (
+        HEAD + "seeds: «0..99999\n" + TAIL,
+        "0..99999 are too many seeds: give 10000 at the most",
+    ),
+    "an exception that is none": (
+        HEAD + "jobs: [{name: a, raises: «'ValuError: no'}]\n" + TAIL,
+        "'ValuError' is no exception that Python has built in: the nearest one is ValueError",
+    ),
+    "an exception like no other": (
+        HEAD + "jobs: [{name: a, raises: «Oops}]\n" + TAIL,
+        "'Oops' is no exception that Python has built in: write it such as 'ValueError: corrupt morphology', in quotes, or as a mapping ValueError: corrupt morphology",
+    ),
+    "an exception that takes more": (
+        HEAD + "jobs: [{name: a, raises: «'UnicodeDecodeError: x'}]\n" + TAIL,
+        "UnicodeDecodeError can't be made from a message alone (function takes exactly 5 arguments (1 given)): take another, such as ValueError",
+    ),
+    "an exception that is a number": (
+        HEAD + "jobs: [{name: a, raises: «5}]\n" + TAIL,
+        "5 is no exception: write it such as 'ValueError: corrupt morphology', in quotes, or as a mapping ValueError: corrupt morphology",
+    ),
+    "a condition that is none": (
+        HEAD + "jobs: [{name: a}]\nevents: [{when: «a begins, kill: 1}]\n" + TAIL,
+        "'a begins' is no condition: write a job and what it does, such as 'b starts' (is queued, starts, ends, succeeds, fails, is cancelled, is aborted)",
+    ),
+    "an order of what is no event": (
+        HEAD + "jobs: [{name: a}]\nexpect: {order: [«a begins]}\n",
+        "'a begins' is no event: write a job and what it does, such as 'b starts' (is queued, starts, ends, succeeds, fails, is cancelled, is aborted), or 'ping', 'rank 2 is lost', 'phase b begins'",
+    ),
+    "freeing without when": (
+        HEAD + "expect: {freed: {1: [«golgi.load]}}\n",
+        "'golgi.load' says not what is freed and when: write 'golgi.load before b' or 'golgi.load at the end'",
+    ),
+    "a bound that is none": (
+        HEAD + "expect: {elapsed: «{above: 1s}}\n",
+        "bounds are at_least and at_most, one of them or both",
+    ),
+    "bounds the wrong way": (
+        HEAD + "expect: {elapsed: «{at_least: 2s, at_most: 1s}}\n",
+        "at_least is more than at_most: nothing is between them",
+    ),
+    "pings that are text": (
+        HEAD + "expect: {pings: «many}\n",
+        "'many' is no number of them: write a whole number from 0 on",
+    ),
+    "a rank that is text": (
+        HEAD + "jobs: [{name: a}]\nexpect: {ran_on: {a: «first}}\n",
+        "'first' is no rank: write its number, such as 2, or a list of those that are right",
+    ),
+    "a dependency that is a number": (
+        HEAD + "jobs: [{name: a, after: «[1]}]\n" + TAIL,
+        "[1] is no name: write one, a pattern with * and ?, or a list of them; names that are numbers go in quotes",
+    ),
+    "listeners that raise nothing": (
+        HEAD + "pool: {listeners: [{raises: «no}]}\n" + TAIL,
+        "'no' says not when and what: write such as {b starts: 'ValueError: no'}",
+    ),
+    "a dependency that is not there": (
+        HEAD + "jobs: [{name: golgi}, {name: b, after: «golgy}]\n" + TAIL,
+        "no job matches 'golgy': the nearest one is 'golgi'",
+    ),
+    "a dependency that is not there, of several": (
+        HEAD + "jobs: [{name: a}, {name: b, after: [a, «c]}]\n" + TAIL,
+        "no job matches 'c': there are 'a', 'b'",
+    ),
+    "a circle": (
+        HEAD + "jobs:\n- {name: a, after: c}\n- {name: b, after: «a}\n- {name: c, after: b}\n" + TAIL,
+        "dependencies go in a circle: 'a' waits for 'c' waits for 'b' waits for 'a'",
+    ),
+    "a job that waits for itself": (
+        HEAD + "jobs: [{name: a, after: «a}]\n" + TAIL,
+        "'a' waits for itself: nothing would ever start it",
+    ),
+    "a pattern that matches nothing": (
+        HEAD + "jobs: [{name: place}, {name: b, after: «'golgi *'}]\n" + TAIL,
+        "no job matches 'golgi *': there are 'place', 'b'",
+    ),
+    "a job twice": (
+        HEAD + "jobs:\n- {name: a}\n- {name: «a}\n" + TAIL,
+        "job 'a' is there already, on line 4: names are unique",
+    ),
+    "repeat without an index": (
+        HEAD + "jobs: [{name: «a, repeat: 3}]\n" + TAIL,
+        "with repeat, names must differ: put {i} into the name, which is the index",
+    ),
+    "an index without repeat": (
+        HEAD + "jobs: [{name: «'a {i}'}]\n" + TAIL,
+        "the name holds {i}, and there is no repeat: say how many with 'repeat: 10'",
+    ),
+    "too many jobs": (
+        HEAD + "jobs:\n- {name: 'a {i}', repeat: 150000}\n- {name: 'b {i}', repeat: «150000}\n" + TAIL,
+        "these are more than 200000 jobs altogether",
+    ),
+    "a name that is a pattern": (
+        HEAD + "jobs: [{name: «'a*'}]\n" + TAIL,
+        "'a*' holds * or ?, which patterns have: take another name",
+    ),
+    "two outcomes": (
+        HEAD + "jobs: [{name: a, returns: 1, «hangs: true}]\n" + TAIL,
+        "a job ends in one way, and this one has 'returns' already: leave one out",
+    ),
+    "a placement job of nobody": (
+        HEAD + "jobs: [{name: a, kind: «placement}]\n" + TAIL,
+        "a placement job belongs to a strategy: say which with 'strategy'",
+    ),
+    "a strategy that is not there": (
+        HEAD + "strategies: {golgi: {}}\njobs: [{name: a, strategy: «golgy}]\n" + TAIL,
+        "strategy 'golgy' is not there: the nearest one is 'golgi'",
+    ),
+    "a placement job with context": (
+        HEAD + "strategies: {g: {}}\njobs: [{name: a, kind: placement, strategy: g, «context: {x: 1}}]\n" + TAIL,
+        "a placement job has no context: leave it out, or make it a function job",
+    ),
+    "a placement job with caches": (
+        HEAD
+        + "strategies: {g: {cached: [load]}}\njobs: [{name: a, kind: placement, strategy: g, «caches: g}]\n"
+        + TAIL,
+        "a placement job caches what its strategy caches: leave this out, or make it a function job",
+    ),
+    "a context that queue() would take": (
+        HEAD + "jobs: [{name: a, context: {«deps: 1}}]\n" + TAIL,
+        "'deps' can't be in a context: take a word that has no meaning in queue()",
+    ),
+    "caches of a strategy that is not there": (
+        HEAD + "jobs: [{name: a, caches: «golgi}]\n" + TAIL,
+        "strategy 'golgi' is not there: there are no strategies",
+    ),
+    "a cached method that is not there": (
+        HEAD + "strategies: {golgi: {cached: [load]}}\njobs: [{name: a, caches: [«golgi.lod]}]\n" + TAIL,
+        "golgi has no cached method 'lod': the nearest one is 'load'",
+    ),
+    "a cached method that is no word": (
+        HEAD + "strategies: {golgi: {cached: [«a-b]}}\n" + TAIL,
+        "'a-b' is no name for a cached method: take a word such as load",
+    ),
+    "a cached method twice": (
+        HEAD + "strategies: {golgi: {cached: [a, «a]}}\n" + TAIL,
+        "method 'a' stands here a second time",
+    ),
+    "a strategy with a dot": (
+        HEAD + "strategies: {«a.b: {}}\n" + TAIL,
+        "'a.b' is no name for a strategy: leave out blanks, dots, * and ?",
+    ),
+    "a phase twice": (
+        HEAD + "workflow: [a, «a]\n" + TAIL,
+        "phase 'a' stands here a second time",
+    ),
+    "a phase that is not there": (
+        HEAD + "workflow: [a]\njobs: [{name: x, phase: «b}]\n" + TAIL,
+        "phase 'b' is not there: there are 'a'",
+    ),
+    "a dependency in another phase": (
+        HEAD + "workflow: [a, b]\njobs: [{name: x}, {name: y, phase: b, after: «x}]\n" + TAIL,
+        "'x' is in another phase: a job waits for jobs of its own phase, and each phase for the one before",
+    ),
+    "a scheduler's job in a phase": (
+        HEAD + "workflow: [a, b]\nschedulers: [{name: s, jobs: [{name: x, phase: «b}]}]\n" + TAIL,
+        "the job of a scheduler is in the phase of its scheduler: leave this out",
+    ),
+    "a job that waits for one of a scheduler": (
+        HEAD + "jobs: [{name: a, after: «b}]\nschedulers: [{name: s, jobs: [{name: b}]}]\n" + TAIL,
+        "'b' is queued by scheduler 's', after 'a': a job waits for jobs that are queued before it",
+    ),
+    "a scheduler twice": (
+        HEAD + "schedulers: [{name: s}, {name: «s}]\n" + TAIL,
+        "'s' is there already: names are unique",
+    ),
+    "a scheduler that is not there": (
+        HEAD + "schedulers: [{name: a, depends_on: [«b]}, {name: b}]\n" + TAIL,
+        "scheduler 'b' does not come before this one: there are no schedulers before it",
+    ),
+    "a scheduler that cancels nothing": (
+        HEAD + "schedulers: [{name: a, cancels: «b}]\n" + TAIL,
+        "no job matches 'b': there are no jobs",
+    ),
+    "a listener twice": (
+        HEAD + "pool: {listeners: [{name: a}, {name: «a}]}\n" + TAIL,
+        "listener 'a' is there already: give each its name",
+    ),
+    "a listener in a hurry": (
+        HEAD + "pool: {listeners: [{max_wait: «0s}]}\n" + TAIL,
+        "max_wait is a time above 0, such as 100ms",
+    ),
+    "a listener that handles nothing": (
+        HEAD + "pool: {listeners: [{handles: «a}]}\n" + TAIL,
+        "no job matches 'a': there are no jobs",
+    ),
+    "a listener that raises for nothing": (
+        HEAD + "pool: {listeners: [{raises: {«a starts: KeyError}}]}\n" + TAIL,
+        "no job matches 'a': there are no jobs",
+    ),
+    "an event at no time": (
+        HEAD + "events:\n  - «kill: 1\n" + TAIL,
+        "an event happens at a time or when something happens: give one of 'at' and 'when'",
+    ),
+    "an event that does nothing": (
+        HEAD + "events:\n  - «at: 1s\n" + TAIL,
+        "an event does one thing, and this does 0: give one of cancel, interrupt, raise, kill, pause, slow, delay",
+    ),
+    "an event that does two things": (
+        HEAD + "events:\n  - «at: 1s\n    kill: 1\n    interrupt: main\n" + TAIL,
+        "an event does one thing, and this does 2: give one of cancel, interrupt, raise, kill, pause, slow, delay",
+    ),
+    "an event when nothing": (
+        HEAD + "jobs: [{name: a}]\nevents: [{when: «b starts, kill: 1}]\n" + TAIL,
+        "no job matches 'b': there are 'a'",
+    ),
+    "an event on a rank that is not there": (
+        HEAD + "events: [{at: 1s, kill: «3}]\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "a pause of a rank that is not there": (
+        "scenario: x\nranks: 1\nevents: [{at: 1s, pause: {rank: «1, for: 1s}}]\n" + TAIL,
+        "rank 1 is not there: there is rank 0",
+    ),
+    "a slow rank that is not there": (
+        HEAD + "slow: {«7: 2}\n" + TAIL,
+        "rank 7 is not there: there are ranks 0 to 2",
+    ),
+    "a rank that becomes slow and is not there": (
+        HEAD + "events: [{at: 1s, slow: {rank: «3, by: 2}}]\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "a link from a rank that is not there": (
+        HEAD + "events: [{at: 1s, delay: {from: «3, to: 0, by: 1s}}]\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "a link to a rank that is not there": (
+        HEAD + "events: [{at: 1s, delay: {from: 0, to: «3, by: 1s}}]\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "a cancellation of nothing": (
+        HEAD + "events: [{at: 1s, cancel: «a}]\n" + TAIL,
+        "no job matches 'a': there are no jobs",
+    ),
+    "a reason for nothing": (
+        HEAD + "events: [{at: 1s, kill: 1, «reason: no}]\n" + TAIL,
+        "a reason belongs to cancel",
+    ),
+    "a listener that kills": (
+        HEAD + "pool: {listeners: [{}]}\nevents: [{at: 1s, kill: 1, «by: listener}]\n" + TAIL,
+        "'by' names the listener that cancels or raises",
+    ),
+    "a listener that is not there": (
+        HEAD + "jobs: [{name: a}]\nevents: [{at: 1s, cancel: a, by: «b}]\n" + TAIL,
+        "listener 'b' is not there: there are no listeners",
+    ),
+    "raising where nobody listens": (
+        HEAD + "events:\n  - «at: 1s\n    raise: KeyError\n" + TAIL,
+        "a listener raises, and there is none: add one under pool, listeners",
+    ),
+    "an outcome that is none": (
+        HEAD + "expect: {outcome: «errors}\n",
+        "'errors' is no outcome: did you mean error?",
+    ),
+    "an outcome like no other": (
+        HEAD + "expect: {outcome: «fine}\n",
+        "'fine' is no outcome: there are ok, error, deadlock, horizon, died, and names of exceptions",
+    ),
+    "a deadlock that is ok": (
+        HEAD + "expect: {outcome: «ok, deadlock: job}\n",
+        "a deadlock is expected, so that the outcome can't be 'ok'",
+    ),
+    "an error of nobody": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {«b: 'ValueError: *'}}\n",
+        "no job or scheduler matches 'b': there are 'a'",
+    ),
+    "a status of nobody": (
+        HEAD + "jobs: [{name: golgi}]\nexpect: {statuses: {«golgy: success}}\n",
+        "no job matches 'golgy': the nearest one is 'golgi'",
+    ),
+    "a result of nobody": (
+        HEAD + "expect: {results: {«b: 1}}\n",
+        "no job matches 'b': there are no jobs",
+    ),
+    "nobody ran on a rank": (
+        HEAD + "jobs: [{name: a}]\nexpect: {ran_on: {«b: 1}}\n",
+        "no job matches 'b': there are 'a'",
+    ),
+    "ran on a rank that is not there": (
+        HEAD + "jobs: [{name: a}]\nexpect: {ran_on: {a: «5}}\n",
+        "rank 5 is not there: there are ranks 0 to 2",
+    ),
+    "an order of nobody": (
+        HEAD + "jobs: [{name: a}]\nexpect: {order: [a starts, «b starts]}\n",
+        "no job matches 'b': there are 'a'",
+    ),
+    "a lost rank that is not there": (
+        HEAD + "expect: {order: [«rank 8 is lost]}\n",
+        "rank 8 is not there: there are ranks 0 to 2",
+    ),
+    "the begin of a phase that is not there": (
+        HEAD + "expect: {order: [«phase b begins]}\n",
+        "phase 'b' is not there: there are no phases",
+    ),
+    "freed on a rank that is not there": (
+        HEAD + "expect: {freed: {«5: []}}\n",
+        "rank 5 is not there: there are ranks 0 to 2",
+    ),
+    "freed what is not there": (
+        HEAD + "strategies: {g: {cached: [load]}}\nexpect: {freed: {1: [«g.lod at the end]}}\n",
+        "cached item 'g.lod' is not there: the nearest one is 'g.load'",
+    ),
+    "freed before nobody": (
+        HEAD + "strategies: {g: {cached: [load]}}\nexpect: {freed: {1: [«g.load before a]}}\n",
+        "no job matches 'a': there are no jobs",
+    ),
+    "loaded what is not there": (
+        HEAD + "strategies: {g: {cached: [load]}}\nexpect: {loaded: {«g.lod: 1}}\n",
+        "cached item 'g.lod' is not there: the nearest one is 'g.load'",
+    ),
+    "others with a job left out": (
+        HEAD + "jobs: [{name: a}, {name: b}]\nexpect: {statuses: {a: success}, «others: none}\n",
+        "'others: none' goes with the status of each job, and 'b' has none: add it to statuses",
+    ),
+}
+
+
+@pytest.fixture
+def error(tmp_path, monkeypatch):
+    """Loads a text, and gives the error that it is."""
+    monkeypatch.chdir(tmp_path)
+
+    def error(text):
+        (tmp_path / "bad.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+        with pytest.raises(ScenarioError) as caught:
+            load("bad.yaml")
+        return caught.value
+
+    return error
+
+
+@pytest.mark.parametrize(("text", "message"), CASES.values(), ids=CASES)
+def test_each_bad_input_is_one_error_with_its_place_and_what_would_be_right(error, text, message):
+    before, mark, after = text.partition("«")
+    assert mark
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    assert str(error(before + after)) == f"bad.yaml:{line}:{column}: {message}"
+
+
+@pytest.mark.parametrize("parser", ["fast", "pure"])
+@pytest.mark.parametrize("name", ["an open bracket", "a control character", "deep nesting", "two documents"])
+def test_messages_do_not_depend_on_which_parser_there_is(error, monkeypatch, parser, name):
+    if parser == "pure":
+        from bsbpool_sim.scenario import loading
+
+        monkeypatch.setattr(loading, "_FAST", loading.yaml.SafeLoader)
+    text, message = CASES[name]
+    assert error(text.replace("«", "")).message == message
+
+
+def test_of_several_errors_the_first_is_told(error):
+    assert str(error(HEAD + "jobs: [{name: 1}, {nmae: b}]\nexpect: {outcom: ok}\n")).startswith(
+        "bad.yaml:3:15: 1 stands"
+    )
+
+
+def test_a_huge_file_is_refused_before_it_is_read(error):
+    found = error(HEAD + "about: " + "x" * LARGEST)
+    assert str(found) == ("bad.yaml:1:1: is larger than 256 kB: a scenario is read by people; use repeat for many jobs")
+
+
+def test_what_is_not_text_is_refused(error):
+    assert str(error(b"scenario: x\nranks: \xff\n")) == "bad.yaml:2:1: is not text in UTF-8, as a scenario is"
+
+
+def test_a_file_that_is_not_there(tmp_path):
+    with pytest.raises(ScenarioError, match=r"nowhere.yaml:1:1: can't be read: No such file or directory"):
+        load(tmp_path / "nowhere.yaml")
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbf" + (HEAD + TAIL).encode())
+    assert load(tmp_path / "a.yaml").title == "It is wrong"
+
+
+def test_no_code_of_the_file_runs(error, tmp_path):
+    error(HEAD + f"jobs: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']\n" + TAIL)
+    assert not (tmp_path / "made").exists()

@@ -1,0 +1,110 @@
+"""pytest collects scenario files: which ones, what a failure shows, and that others run beside a bad one."""
+
+import pytest
+
+import bsbpool_sim.scenario  # noqa: F401 (once here: pytester forgets what its runs import)
+
+pytest_plugins = "pytester"
+
+GOOD = "scenario: All is well\nranks: 2\njobs: [{name: a, takes: 1s}]\nexpect: {elapsed: 1s}\n"
+FAILS = """scenario: It takes two seconds
+ranks: 2
+seeds: [3, 4]
+jobs: [{name: a, takes: 1s}]
+expect:
+  statuses: {a: success}
+  elapsed: 2s
+"""
+BAD = "scenario: It is bad\nranks: 2\njobs: [{name: a, after: b}]\nexpect: {}\n"
+
+
+@pytest.fixture
+def folder(pytester):
+    """Writes files below a folder, and gives pytester."""
+
+    # Hypothesis's plugin would be imported anew, and slowly, at the end of each run.
+    pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest -p no:faker\n")
+
+    def folder(under="scenarios", **files):
+        for name, text in files.items():
+            path = pytester.path / under / (name.replace("_", ".", 1) if "_" in name else f"{name}.yaml")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        return pytester
+
+    return folder
+
+
+def test_a_folder_of_scenarios_is_collected(folder):
+    result = folder(one=GOOD, two_yml=GOOD, under="scenarios/theme").runpytest("scenarios", "-v")
+    result.assert_outcomes(passed=2)
+    result.stdout.fnmatch_lines(["*scenarios/theme/one.yaml::All is well PASSED*", "*two.yml::All is well PASSED*"])
+
+
+def test_other_yaml_is_left_alone(folder):
+    pytester = folder(config="ranks: 4\n", list="- a\n", broken="a: [\n", sub="jobs:\n  scenario: x\n", good=GOOD)
+    pytester.runpytest("scenarios").assert_outcomes(passed=1)
+
+
+def test_scenarios_elsewhere_run_when_they_are_named(folder):
+    pytester = folder(one=GOOD, under="elsewhere")
+    assert pytester.runpytest("elsewhere").ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    pytester.runpytest("elsewhere/one.yaml").assert_outcomes(passed=1)
+
+
+def test_a_failure_shows_what_was_expected_and_what_happened(folder):
+    result = folder(wrong=FAILS).runpytest("scenarios")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*It takes two seconds*",
+            "with seed 3, one of 2",
+            "scenarios/wrong.yaml:7: elapsed",
+            "  expected  2 s",
+            "  happened  1 s, at 1 s",
+            "  around it:",
+            "*> 1 s  execute() ends",
+            "again: bsbpool run scenarios/wrong.yaml --seed 3",
+        ]
+    )
+    assert "Traceback" not in result.stdout.str()
+
+
+@pytest.mark.parametrize("text", [BAD, "", "scenario: [\n", "ranks: 2\nexpect: {}\n"])
+def test_a_bad_file_is_a_collection_error_of_its_own(folder, text):
+    pytester = folder(bad=text, good=GOOD)
+    result = pytester.runpytest("scenarios", "--continue-on-collection-errors")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.fnmatch_lines(["scenarios/bad.yaml:*:*: *"])
+    assert "Traceback" not in result.stdout.str()
+
+
+def test_the_error_of_a_bad_file_has_its_place(folder):
+    folder(bad=BAD).runpytest("scenarios").stdout.fnmatch_lines(
+        ["scenarios/bad.yaml:3:25: no job matches 'b': there are 'a'"]
+    )
+
+
+def test_an_error_of_the_machinery_is_shown_as_it_is(folder):
+    pytester = folder(good=GOOD)
+    pytester.makeconftest(
+        "import bsbpool_sim.scenario.running as r\n"
+        "def broken(self, seed=None): raise RuntimeError('a bug')\n"
+        "r.Scenario.run = broken\n"
+    )
+    result = pytester.runpytest_subprocess("scenarios")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*RuntimeError: a bug*"])
+
+
+def test_scenarios_run_under_xdist(folder):
+    pytester = folder(one=GOOD, two=GOOD, three=FAILS)
+    result = pytester.runpytest_subprocess("scenarios", "-n", "2")
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines(["again: bsbpool run scenarios/three.yaml --seed 3"])
+
+
+def test_an_item_can_be_named(folder):
+    pytester = folder(one=GOOD, two=FAILS)
+    pytester.runpytest("scenarios/one.yaml::All is well").assert_outcomes(passed=1)
+    pytester.runpytest("scenarios", "-k", "well").assert_outcomes(passed=1, deselected=1)

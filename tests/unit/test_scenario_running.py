@@ -1,0 +1,486 @@
+"""What running a scenario does: each part of the language has its effect, and each expectation can fail."""
+
+# ruff: noqa: E501 (messages and files stand here as they are)
+
+import contextlib
+
+import pytest
+from click.testing import CliRunner
+
+from bsbpool import WorkflowError
+from bsbpool.cli import main
+from bsbpool_sim.scenario import load
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Runs a scenario that is written so; gives the result."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text, ranks=3, seed=None):
+        (tmp_path / "a.yaml").write_text(f"scenario: It runs\nranks: {ranks}\n{text}\n")
+        return load("a.yaml").run(seed)
+
+    return run
+
+
+@pytest.fixture
+def differs(run):
+    """Runs a scenario; gives for each failure what, expected, happened and when (ms)."""
+
+    def differs(text, **options):
+        outcome = run(text, **options).failed
+        assert outcome is not None
+        return [(f.what, f.expected, f.happened, None if f.at is None else f.at // 10**6) for f in outcome.failures]
+
+    return differs
+
+
+JOBS = """
+jobs:
+  - {name: a, takes: 1s, returns: 5}
+  - {name: b, after: a, takes: 1s, raises: 'ValueError: boom'}
+  - {name: c, after: b}
+"""
+ERRORS = "errors: {b: 'ValueError: boom'}"
+
+
+# -- expectations ------------------------------------------------------------------------------------------
+
+
+def test_all_as_expected(run):
+    result = run(JOBS + f"expect: {{{ERRORS}, statuses: {{a: success, b: failed, c: cancelled}}, others: none}}")
+    assert result.ok, result.report()
+    assert result.report() == "It runs: as expected"
+
+
+SAID = {
+    "outcome: ok": ("outcome", "ok", "error: b: ValueError: boom", 2000),
+    "outcome: KeyError": ("outcome", "KeyError", "error: b: ValueError: boom", 2000),
+    "errors: {b: 'KeyError: *'}": ("errors: b", "KeyError: *", "ValueError: boom", 2000),
+    "errors: {b: '*', a: '*'}": ("errors: a", "*", "no error of a, which is success on rank 1", 1000),
+    "errors: {pool: '*', b: '*'}": ("errors: pool", "*", "no error of pool", None),
+    "outcome: error, errors: {}": ("errors", "no error of b", "ValueError: boom", 2000),
+    f"{ERRORS}, statuses: {{a: failed}}": ("statuses: a", "failed", "success on rank 1", 1000),
+    f"{ERRORS}, results: {{a: 6}}": ("results: a", "6", "5", 1000),
+    f"{ERRORS}, results: {{b: 6}}": ("results: b", "6", "no result: it is failed on rank 1 (ValueError: boom)", 2000),
+    f"{ERRORS}, order: [b starts, a starts]": (
+        "order: a starts", "a starts after b starts", "it never happened after b starts (1 s); it happened before", 0
+    ),
+    f"{ERRORS}, order: [a ends, ping]": ("order: ping", "ping after a ends", "it never happened", None),
+    f"{ERRORS}, pings: 2": ("pings", "2", "0", None),
+    f"{ERRORS}, pings: {{at_least: 1}}": ("pings", "at least 1", "0", None),
+    f"{ERRORS}, pings: [1s]": ("pings", "1 s", "none", None),
+    f"{ERRORS}, elapsed: 3s": ("elapsed", "3 s", "2 s", 2000),
+    f"{ERRORS}, elapsed: {{at_least: 3s, at_most: 4s}}": ("elapsed", "at least 3 s and at most 4 s", "2 s", 2000),
+    f"{ERRORS}, elapsed: {{at_most: 1s}}": ("elapsed", "at most 1 s", "2 s", 2000),
+    f"{ERRORS}, ran_on: {{a: 2}}": ("ran_on: a", "rank 2", "rank 1", 0),
+    f"{ERRORS}, ran_on: {{c: [1, 2]}}": ("ran_on: c", "rank 1 or rank 2", "it never ran", None),
+    f"{ERRORS}, cancels_refused: 1": ("cancels_refused", "1", "0", None),
+    f"{ERRORS}, peak_cached: 1": ("peak_cached", "1", "0", None),
+    "deadlock: hangs": ("outcome", "deadlock", "error: b: ValueError: boom", 2000),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("said", "failure"), SAID.items(), ids=SAID)
+def test_each_expectation_can_fail(differs, said, failure):
+    assert differs(JOBS + f"expect: {{{said}}}") == [failure]
+
+
+CACHED = """
+strategies: {golgi: {cached: [load]}}
+jobs:
+  - {name: a, kind: connectivity, strategy: golgi, takes: 1s}
+  - {name: b, takes: 1s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "failure"),
+    [
+        ("freed: {1: [golgi.load at the end]}",
+         ("freed: rank 1", "golgi.load at the end", "golgi.load before b", 1000)),
+        ("freed: {1: []}", ("freed: rank 1", "nothing", "golgi.load before b", 1000)),
+        ("loaded: {golgi.load: 2}", ("loaded: golgi.load", "2 times", "1 times", None)),
+        ("peak_cached: {at_most: 0}", ("peak_cached", "at most 0", "1", None)),
+    ],
+)  # fmt: skip
+def test_expectations_about_caches_can_fail(differs, said, failure):
+    assert differs(CACHED + f"expect: {{{said}}}", ranks=2) == [failure]
+
+
+def test_what_else_happens_can_fail(differs):
+    text = """
+pool: {listeners: [{max_wait: 800ms}]}
+jobs: [{name: a, takes: 1s}]
+events: [{at: 500ms, cancel: a}, {at: 600ms, kill: 2}]
+expect: {statuses: {a: success}, others: none}
+"""
+    assert differs(text) == [
+        ("others", "nothing else happens", "somebody cancels a: too late", 500),
+        ("others", "nothing else happens", "rank 2 is lost: Rank 2 on a simulated host died at 0.6 s", 600),
+        ("others", "nothing else happens", "ping", 800),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("event", "trouble"),
+    [
+        ("{when: a fails, kill: 1}", "it never did; all was over at 1 s"),
+        ("{at: 5s, kill: 1}", "it never did; all was over at 1 s"),
+        ("{when: b starts, cancel: late}", None),
+        ("{at: 500ms, cancel: late}", "it can't: no job that matches 'late' was queued by then"),
+    ],
+)
+def test_an_event_that_does_not_happen_is_a_failure(run, event, trouble):
+    text = f"""
+workflow: [one, two]
+jobs: [{{name: a, takes: 1s}}, {{name: b, phase: two}}, {{name: late, phase: two, after: b}}]
+events: [{event}]
+expect: {{}}
+"""
+    outcome = run(text).outcomes[0]
+    assert [f.happened for f in outcome.failures] == ([trouble] if trouble else [])
+
+
+def test_a_listener_that_never_raises_is_a_failure(differs):
+    text = "pool: {listeners: [{raises: {a fails: KeyError}}]}\njobs: [{name: a}]\nexpect: {}"
+    assert differs(text) == [("listener listener", "it raises when a fails", "it was never told of that", None)]
+
+
+# -- what can be said ----------------------------------------------------------------------------------------
+
+
+def good(result):
+    assert result.ok, result.report()
+    return result
+
+
+def test_a_listener_raises_at_a_time(run):
+    text = """
+pool: {listeners: [{name: quiet}, {name: loud, max_wait: 1s}]}
+jobs: [{name: a, takes: 5s}]
+events: [{at: 1500ms, raise: 'OSError: disk full', by: loud}]
+expect: {outcome: OSError, statuses: {a: aborted}, pings: [1s, 2s], elapsed: 5s}
+"""
+    good(run(text))
+
+
+def test_ranks_can_become_slow_and_pause(run):
+    text = """
+jobs: [{name: a, takes: 1s}, {name: b, after: a, takes: 1s}]
+events: [{when: a starts, slow: {rank: 1, by: 4}}, {when: b starts, pause: {rank: 1, for: 1s}}]
+expect: {elapsed: 9s, ran_on: {'*': 1}}
+"""
+    good(run(text, ranks=2))
+
+
+def test_context_and_kinds_are_in_the_trace(run):
+    text = """
+strategies: {golgi: {}}
+jobs:
+  - {name: a, context: {chunk: 3}}
+  - {name: b, kind: placement, strategy: golgi}
+  - {name: c, strategy: golgi}
+expect: {}
+"""
+    jobs = good(run(text)).outcomes[0].trace.of("job")
+    assert [(j["kind"], j["name"], j["context"]) for j in jobs] == [
+        ("FunctionJob", "a", {"chunk": 3}), ("PlacementJob", "golgi", {"chunks": [0]}), ("FunctionJob", "golgi", {})
+    ]  # fmt: skip
+
+
+def test_schedulers_take_their_time(run):
+    text = """
+jobs: [{name: unwanted, after: first}, {name: first, takes: 10s}]
+schedulers:
+  - {name: s, at: 1s, takes: 1s, every: 500ms, jobs: [{name: 'j {i}', repeat: 3}], cancels: [unwanted]}
+expect: {order: [j 0 is queued, j 1 is queued, j 2 is queued, unwanted is cancelled]}
+"""
+    trace = good(run(text)).outcomes[0].trace
+    assert [e["t"] / 1e9 for e in trace.of("job")][2:] == [2, 2.5, 3]
+
+
+def test_a_job_that_waits_for_one_that_was_never_queued_fails_its_scheduler(run):
+    text = """
+schedulers:
+  - {name: s, raises: KeyError}
+  - {name: t, depends_on: [s], jobs: [{name: a}]}
+  - {name: u, jobs: [{name: b, after: a}]}
+expect: {errors: {s: '*', t: '*', u: '*b can''t be queued: a, which it waits for, never was'}, statuses: {'*': not queued}}
+"""
+    good(run(text))
+
+
+def test_a_job_may_interrupt_its_worker(run):
+    text = """
+jobs: [{name: a, raises: KeyboardInterrupt}, {name: b, takes: 1s}]
+expect: {errors: {a: 'RankLostError: Rank 1 left *'}, statuses: {a: aborted, b: success}}
+"""
+    good(run(text))
+
+
+def test_a_scenario_that_goes_on_for_ever_ends_at_its_horizon(run):
+    text = """
+horizon: 10s
+pool: {listeners: [{max_wait: 1s}]}
+jobs: [{name: a, hangs: true}]
+expect: {outcome: horizon, pings: 10, statuses: {a: running}}
+"""
+    good(run(text))
+
+
+def test_a_deadlock_says_what_it_is(differs):
+    text = "jobs: [{name: a, hangs: true}]\nexpect: {deadlock: something else}"
+    ((what, expected, happened, _),) = differs(text)
+    assert (what, expected) == ("deadlock", "something else")
+    assert "rank 1 waits for job 'a' to end, which hangs" in happened
+
+
+def test_main_that_has_left_can_not_be_interrupted(differs):
+    text = "jobs: [{name: a, takes: 2s}]\nevents: [{at: 1s, kill: 0}, {at: 1500ms, interrupt: main}]\nexpect: {outcome: died}"
+    assert differs(text) == [("events: number 2", "it happens", "it can't: main was gone by then", 1500)]
+
+
+def test_two_phases_that_fail_leave_the_rest(run):
+    text = """
+workflow: [one, two]
+jobs: [{name: a, raises: KeyError}, {name: b, phase: two}]
+schedulers: [{name: s, phase: two, jobs: [{name: c}]}]
+expect: {errors: {a: KeyError}, order: [phase one begins], statuses: {b: not queued, c: not queued}}
+"""
+    good(run(text))
+
+
+# -- seeds -----------------------------------------------------------------------------------------------------
+
+RANDOM = """
+seeds: 0..4
+jobs: [{name: a, takes: {uniform: [1s, 2s]}}]
+"""
+
+
+def test_all_seeds_are_run(run):
+    result = good(run(RANDOM + "expect: {elapsed: {at_least: 1s, at_most: 2s}}"))
+    assert [outcome.seed for outcome in result.outcomes] == [0, 1, 2, 3, 4]
+    assert len({outcome.elapsed for outcome in result.outcomes}) == 5
+
+
+def test_one_seed_that_fails_is_named_and_comes_again(run):
+    first = run(RANDOM + "expect: {elapsed: {at_most: 1500ms}}")
+    seed = first.failed.seed
+    assert f"\nwith seed {seed}, one of 5\n" in first.report()
+    assert first.report().endswith(f"\nagain: bsbpool run a.yaml --seed {seed}")
+    again = run(RANDOM + "expect: {elapsed: {at_most: 1500ms}}", seed=seed)
+    assert again.report() == first.report()
+    assert again.failed.trace.digest() == first.failed.trace.digest()
+
+
+def test_the_same_seed_is_the_same_trace(run):
+    one, other = (run(JOBS + "expect: {outcome: error}").outcomes[0].trace.digest() for _ in range(2))
+    assert one == other
+
+
+# -- reports -----------------------------------------------------------------------------------------------------
+
+
+def test_a_report_says_it_all(run):
+    assert run(JOBS + f"expect:\n  {ERRORS}\n  statuses:\n    c: success\n").report() == (
+        """It runs
+with seed 0
+
+a.yaml:11: statuses: c
+  expected  success
+  happened  cancelled (JobCancelledError: Job killed for dependency failure), at 2 s
+  around it:
+    1 s  a: success on rank 1
+    1 s  b: queued
+    1 s  b: running on rank 1
+    2 s  b: failed on rank 1 (ValueError: boom)
+  > 2 s  c: cancelled (JobCancelledError: Job killed for dependency failure)
+    2 s  pool is closing
+    2 s  execute() ends: WorkflowError: JobErroredError: <FunctionJob 1 b> failed
+
+again: bsbpool run a.yaml --seed 0"""
+    )
+
+
+def test_a_report_of_many_failures_is_cut(run):
+    text = "jobs: [{name: 'a {i}', repeat: 30}, {name: 'b {i}', repeat: 30}]\nexpect: {statuses: {'a *': failed, 'b *': failed}}"
+    report = run(text).report()
+    assert report.count("expected  failed") == 8
+    assert "and 8 more that are not as expected" in report
+
+
+def test_a_task_of_the_pool_that_raises_is_told(run, monkeypatch):
+    from bsbpool.worker import Worker
+
+    def broken(self):
+        raise RuntimeError("a bug in the pool")
+
+    monkeypatch.setattr(Worker, "_give_back", broken)
+    text = "jobs:\n- {name: 'a {i}', repeat: 40}\n- {name: b, takes: 1s}\n- {name: 'c {i}', repeat: 40}\nexpect: {}"
+    result = run(text, ranks=2)
+    assert result.ok or "a bug in the pool" in result.report()
+
+
+# -- what always holds ---------------------------------------------------------------------------------------------
+
+
+def always(run, text, **options):
+    outcome = run(text, **options).failed
+    assert outcome is not None
+    return [f"{f.expected} | {f.happened}" for f in outcome.failures if f.what == "always"]
+
+
+def test_a_rank_that_leaves_without_mains_error_is_found(run, monkeypatch):
+    from bsbpool.pool import JobPool
+
+    real = JobPool._execute_worker
+
+    def quiet(self):
+        with contextlib.suppress(WorkflowError):
+            return real(self)
+
+    monkeypatch.setattr(JobPool, "_execute_worker", quiet)
+    found = always(run, "jobs: [{name: a, raises: KeyError}]\nexpect: {outcome: error}", ranks=2)
+    assert found == ["rank 1 leaves execute() with an error, as main | it left without an error"]
+
+
+def test_a_worker_that_raises_what_it_should_not_is_found(run, monkeypatch):
+    from bsbpool.pool import JobPool
+
+    real = JobPool._execute_worker
+
+    def broken(self):
+        try:
+            return real(self)
+        except Exception:
+            raise TypeError("no") from None
+
+    monkeypatch.setattr(JobPool, "_execute_worker", broken)
+    found = always(run, "jobs: [{name: a, raises: KeyError}]\nexpect: {outcome: error}")
+    assert "rank 1 raises a WorkflowError | TypeError: no" in found
+
+
+def test_a_dependency_that_is_not_waited_for_is_found(run, monkeypatch):
+    from bsbpool.engine import Engine
+
+    real = Engine.add
+    monkeypatch.setattr(Engine, "add", lambda self, job, deps: real(self, job, ()))
+    text = "jobs: [{name: a, takes: 1s}, {name: b, after: a}, {name: c, takes: 1s, raises: KeyError}, {name: d, after: c}]\n"
+    found = always(run, text + "expect: {outcome: error}")
+    assert any(f.startswith("b starts after a has succeeded |") for f in found)
+    assert any(f.startswith("d starts after c has succeeded |") for f in found)
+
+
+def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
+    from bsbpool.pool import JobPool
+
+    real = JobPool._deliver
+
+    def twice(self, notification):
+        for listener in self._listeners if type(notification) is tuple else ():
+            from bsbpool.pool import PoolJobUpdateProgress
+
+            listener(PoolJobUpdateProgress(self, *notification))
+        return real(self, notification)
+
+    monkeypatch.setattr(JobPool, "_deliver", twice)
+    (found,) = always(run, "pool: {listeners: [{name: log}]}\njobs: [{name: a}]\nexpect: {}")
+    assert found == "listener log is told, as number 2: a running | a queued"
+
+
+def test_what_stays_cached_is_found(run, monkeypatch):
+    import bsbpool.pool
+
+    monkeypatch.setattr(bsbpool.pool, "free_stale_pool_cache", lambda owner, required: [])
+    text = "strategies: {g: {cached: [x]}}\njobs: [{name: a, strategy: g}]\nexpect: {}"
+    assert always(run, text) == ["rank 1 has freed all cached items in the end | it still has g.x"]
+
+
+def test_what_is_freed_too_early_is_found(run, monkeypatch):
+    import bsbpool.worker
+
+    monkeypatch.setattr(
+        bsbpool.worker, "free_items", lambda owner, items: bsbpool.caching.free_items(owner, list(owner._pool_cache))
+    )
+    real = bsbpool.worker.Worker._run
+    monkeypatch.setattr(bsbpool.worker.Worker, "_run", lambda self, *a: setattr(self, "_free", [0]) or real(self, *a))
+    text = "strategies: {g: {cached: [x]}}\njobs: [{name: 'a {i}', repeat: 3, strategy: g, takes: 1s}]\nexpect: {}"
+    assert "rank 1 keeps g.x while a 1 requires it | it frees it" in always(run, text, ranks=2)
+
+
+def test_a_change_that_may_not_be_is_found(run, monkeypatch):
+    from bsbpool.pool import JobPool
+
+    real = JobPool._emit
+
+    def twice(self, kind, *fields):
+        real(self, kind, *fields)
+        if kind == "end":
+            self._world.recorder.record(("status", self._world.now(), self._label, 0, "queued", None, None))
+
+    monkeypatch.setattr(JobPool, "_emit", twice)
+    found = always(run, "jobs: [{name: a}]\nexpect: {}")
+    assert found == ["a does not go from success to queued | queued", "a ends | it is queued when main has left"]
+
+
+# -- the command -----------------------------------------------------------------------------------------------------
+
+
+def bsbpool(*args):
+    return CliRunner().invoke(main, ["run", *args], prog_name="bsbpool")
+
+
+@pytest.fixture
+def files(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "good.yaml").write_text("scenario: All is well\nranks: 2\njobs: [{name: a}]\nexpect: {}\n")
+    (tmp_path / "many.yaml").write_text("scenario: With seeds\nranks: 2\nseeds: 0..3\njobs: [{name: a}]\nexpect: {}\n")
+    (tmp_path / "wrong.yaml").write_text("scenario: It fails\nranks: 2\njobs: [{name: a}]\nexpect: {pings: 1}\n")
+    (tmp_path / "bad.yaml").write_text("scenario: It is bad\nranks: 2\n")
+    (tmp_path / "none").mkdir()
+
+
+def test_scenarios_that_come_out_as_expected(files):
+    result = bsbpool("good.yaml", "many.yaml")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "✓ All is well  good.yaml\n✓ With seeds (4 seeds)  many.yaml\n"
+
+
+def test_a_scenario_that_does_not(files):
+    result = bsbpool("wrong.yaml", "good.yaml")
+    assert result.exit_code == 1
+    assert result.stdout.startswith("✗ It fails  wrong.yaml\n\n  It fails\n  with seed 0\n\n  wrong.yaml:4: pings\n")
+    assert "  again: bsbpool run wrong.yaml --seed 0\n\n✓ All is well  good.yaml\n" in result.stdout
+    assert result.stderr == "bsbpool: 1 scenario of 2 did not come out as expected\n"
+
+
+def test_a_scenario_that_can_not_be_used_does_not_keep_others_from_running(files):
+    result = bsbpool("bad.yaml", "good.yaml")
+    assert (result.exit_code, result.stdout) == (2, "✓ All is well  good.yaml\n")
+    assert result.stderr.startswith("bsbpool: bad.yaml:1:1: 'expect' is missing: what must come of it\n")
+    assert "1 scenario of 2 can't be used" in result.stderr
+
+
+def test_a_folder_and_a_seed(files):
+    result = bsbpool(".", "--seed", "3")
+    assert result.stdout.count("✓") == 2
+    assert "with seed 3" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["good.yaml", "--ranks", "2"], "--ranks is for recorded runs: a scenario says this itself"),
+        (["good.yaml", "--keep-going"], "--fail-fast is for recorded runs: a scenario says this itself"),
+        (["good.yaml", "run.json"], "run.json is no scenario (.yaml), while others are: run it on its own"),
+        (["a.json", "b.json"], "one recorded run at a time, please: only scenarios (.yaml) can be several"),
+        (["none"], "none has no scenario in it: those are files that end in .yaml"),
+    ],
+)
+def test_what_can_not_be_meant(files, args, message):
+    result = bsbpool(*args)
+    assert result.exit_code == 2
+    assert message in result.stderr
