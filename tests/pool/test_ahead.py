@@ -55,7 +55,7 @@ def test_jobs_behind_one_that_turns_out_to_be_long_go_to_other_ranks(worlds):
 
     statuses, took = worlds(program)[0]
     assert statuses == ["success"] * 300
-    assert took < 0.9  # one after another they would take 1.5 s
+    assert took < (0.6 if worlds.simulated else 1.4)  # one after another they would take 1.5 s
 
 
 @pytest.mark.ranks(2, 4)
@@ -191,7 +191,7 @@ def test_jobs_do_not_wait_behind_a_long_one_that_came_before_them(worlds):
 
     *short, long = worlds(program)[0]
     assert len(short) == 199
-    assert short[-1] < 1.0
+    assert short[-1] < (0.1 if worlds.simulated else long)
     assert long >= 1.5
 
 
