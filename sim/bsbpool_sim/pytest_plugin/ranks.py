@@ -217,7 +217,9 @@ class _Router(io.TextIOBase):
         return int(self._stream.write(text) or 0)
 
     def flush(self) -> None:
-        self._stream.flush()
+        # Python flushes it once more when it is collected; pytest has closed its file by then.
+        if not self._stream.closed:
+            self._stream.flush()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
