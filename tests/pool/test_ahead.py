@@ -84,7 +84,8 @@ def test_a_job_that_was_sent_ahead_and_then_cancelled_does_not_run(worlds):
     for job, status, warned in answers:
         assert warned is (status != "cancelled")
         assert statuses[job] == ("cancelled" if status == "cancelled" else "success")
-    assert statuses.count("cancelled") > 100
+    if worlds.simulated:  # a real rank may lose its core for as long as the others need for all the rest
+        assert statuses.count("cancelled") > 100
     assert heard[-1] == "closing"
 
 
@@ -117,7 +118,9 @@ def test_a_scheduler_may_cancel_jobs_that_were_sent_ahead(worlds):
 
     outcome = worlds(program)[0]
     assert outcome["error"] is None
-    assert set(outcome["statuses"]) == {"success", "cancelled"}
+    assert set(outcome["statuses"]) <= {"success", "cancelled"}
+    if worlds.simulated:
+        assert "cancelled" in outcome["statuses"]
 
 
 @pytest.mark.ranks(2, 4)
@@ -132,7 +135,8 @@ def test_when_a_pool_fails_fast_jobs_that_were_sent_ahead_are_cancelled(worlds):
     outcome = worlds(program)[0]
     assert outcome["statuses"][200] == "failed"
     assert set(outcome["statuses"][201:]) <= {"success", "cancelled", "aborted"}
-    assert outcome["statuses"][-1] == "cancelled"
+    if worlds.simulated:  # a real rank may lose its core for as long as the others need for all the rest
+        assert outcome["statuses"][-1] == "cancelled"
 
 
 @pytest.mark.ranks(2, 4)
