@@ -273,7 +273,7 @@ def test_thousands_of_jobs_are_cancelled_in_the_midst_of_the_execution(worlds):
     assert set(statuses) <= {"success", "cancelled"}
     assert ran == {i for i, status in enumerate(statuses) if status == "success"}
     assert statuses[20] == "success"
-    if worlds.simulated:  # a real rank may lose its core for as long as the others need for all the rest
+    if worlds.world.name != "mpi":  # a real rank may lose its core for as long as the others need for the rest
         assert statuses.count("cancelled") > 2000
         assert heard == [["queued", "cancelled"]] * 2
 

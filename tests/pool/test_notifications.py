@@ -63,9 +63,7 @@ def test_a_job_of_a_third_of_a_second_gives_three_pings_at_a_tenth(worlds):
         executed(comm, lambda pool: pool.queue(nap, (0.35,)) and None, listeners=[(ear, 0.1), (Ear(), 5)])
         return ear.heard
 
-    pings = worlds(program)[0].count("ping")
-    # In real time the news of the job's end may come late, if others use the cores; never early.
-    assert pings == 3 if worlds.simulated else pings in (3, 4)
+    assert worlds(program)[0].count("ping") == 3
 
 
 def test_pings_come_only_when_nothing_else_does(worlds):
