@@ -697,13 +697,13 @@ class JobPool:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
             if rank not in self._gone:
-                self._channel.send(rank, message)
+                self._channel.send(rank, message, last=True)
 
     def _leave(self, error: BaseException | None) -> None:
         """Tell main that this worker is off, for a reason of its own."""
         assert self._channel is not None
         why = describe_error(error) or "it left the pool without calling execute()"
-        self._channel.send(0, self._codec.encode((LEFT, why)))
+        self._channel.send(0, self._codec.encode((LEFT, why)), last=True)
 
     def _carry_out(self) -> None:
         """Carry out what the engine has decided; called under the lock."""

@@ -51,8 +51,11 @@ class Channel(Mailbox):
     any_task_sends = True
 
     @abstractmethod
-    def send(self, rank: int, message: bytes) -> None:
-        """Send to the same pool's channel on `rank`; never waits for the receiver."""
+    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+        """Send to the same pool's channel on `rank`; never waits for the receiver.
+
+        :param last: this rank leaves: the message need not wait for large ones before it, which may never arrive.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -33,8 +33,8 @@ EAGER = 32 * 1024
 SPIN, FIRST_NAP, LONGEST_NAP = 200_000, 20_000, 1_000_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
-_MESSAGE, _ANNOUNCED, _WANTED, _LARGE = range(4)
-_SERIALS = 8000
+_MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
+_SERIALS = 6000
 
 _NUMBERS = struct.Struct("<QQ")
 
@@ -89,7 +89,7 @@ class MPIChannel(Channel):
         self._world = world
         self._comm = comm
         self._serial = serial % _SERIALS
-        self._tag = self._serial * 4
+        self._tag = self._serial * 5
         self._own: deque[Any] = deque()
         self._arrived: deque[tuple[int, Any]] = deque()
         self._status = MPI.Status()
@@ -105,7 +105,10 @@ class MPIChannel(Channel):
     def put(self, item: Any) -> None:
         self._own.append(item)
 
-    def send(self, rank: int, message: bytes) -> None:
+    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+        if last:
+            self._isend(message, rank, _LAST)
+            return
         if len(message) <= EAGER:
             self._isend(message, rank, _MESSAGE)
             return
@@ -158,7 +161,7 @@ class MPIChannel(Channel):
         if not comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
             return False
         source, tag, size = status.Get_source(), status.Get_tag(), status.Get_count(MPI.BYTE)
-        serial, kind = divmod(tag, 4)
+        serial, kind = divmod(tag, 5)
         data = bytearray(size)
         comm.Recv([data, MPI.BYTE], source, tag)
         channel = self._world.open.get(serial)
@@ -174,6 +177,8 @@ class MPIChannel(Channel):
                 self._behind[source].append(data)
             else:
                 self._arrived.append((source, data))
+        elif kind == _LAST:
+            self._arrived.append((source, data))
         elif kind == _ANNOUNCED:
             number, size = _NUMBERS.unpack(data)
             buffer = bytearray(size)

@@ -134,7 +134,7 @@ class SimChannel(Channel):
     def get(self, until: int | None = None) -> Any:
         return self._mailbox.get(until)
 
-    def send(self, rank: int, message: bytes) -> None:
+    def send(self, rank: int, message: bytes, last: bool = False) -> None:
         self._lines.send(self._rank, rank, message, len(message))
 
     def close(self) -> None:
