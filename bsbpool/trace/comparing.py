@@ -1,0 +1,159 @@
+"""Compares two traces: where they first part, and which strategies took longer.
+
+It answers with data. How a difference is put into words, and what two runs should have had in common, is for
+whoever asks.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, TypeAlias
+
+from .summary import StrategySummary, Summary
+
+__all__ = ["Difference", "Event", "StrategyChange", "first_difference", "strategy_changes"]
+
+#: An event of a trace, as iterating over a `Trace` gives it.
+Event: TypeAlias = Mapping[str, Any]
+
+#: Fields that hold a time: they differ between any two runs on real ranks.
+TIMES = frozenset({"t", "started", "ended"})
+
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where two traces first part.
+
+    :ivar numbers: the place of `left` and of `right` in its trace, from 1, counting all events: an event stands
+        one line further down in the file, below the header. Past the end where a trace has no more events.
+    :ivar left: the event of the first trace; None if it has ended.
+    :ivar right: that of the second.
+    :ivar fields: names of the fields in which they differ; empty if one of them is missing.
+    :ivar before: the last events before that, of both, as the first trace has them.
+    :ivar after_left: the next events of the first trace.
+    :ivar after_right: those of the second.
+    """
+
+    numbers: tuple[int, int]
+    left: Event | None
+    right: Event | None
+    fields: tuple[str, ...]
+    before: tuple[Event, ...]
+    after_left: tuple[Event, ...]
+    after_right: tuple[Event, ...]
+
+
+def first_difference(
+    a: Iterable[Event],
+    b: Iterable[Event],
+    *,
+    times: bool = False,
+    kinds: Collection[str] | None = None,
+    ignoring: Collection[str] = (),
+    context: int = 3,
+) -> Difference | None:
+    """Find the first event in which two traces differ; None if they have the same events in the same order.
+
+    A pool is known by its place among the pools of its trace, so that ids need not be equal.
+
+    :param times: whether times have to be equal too, to the nanosecond.
+    :param kinds: kinds of events to compare; by default all.
+    :param ignoring: names of fields that may differ.
+    :param context: how many events before and after it are told.
+    """
+    skipped = frozenset(ignoring) if times else TIMES.union(ignoring)
+    left, right = _Side(a, kinds, skipped), _Side(b, kinds, skipped)
+    before: deque[Event] = deque(maxlen=context)
+    while True:
+        one, other = left.next(), right.next()
+        if one is None and other is None:
+            return None
+        if one is None or other is None or one != other:
+            break
+        before.append(left.event)
+    fields = () if one is None or other is None else _differing(one, other)
+    return Difference(
+        numbers=(left.number, right.number),
+        left=None if one is None else left.event,
+        right=None if other is None else right.event,
+        fields=fields,
+        before=tuple(before),
+        after_left=tuple(left.rest(context)),
+        after_right=tuple(right.rest(context)),
+    )
+
+
+class _Side:
+    """One of the two traces, event by event.
+
+    :ivar event: the event that is being compared.
+    :ivar number: its place in the trace, from 1.
+    """
+
+    def __init__(self, events: Iterable[Event], kinds: Collection[str] | None, skipped: Collection[str]):
+        self._events = iter(events)
+        self._wanted: Callable[[Event], bool] = (lambda event: True) if kinds is None else (lambda e: e["e"] in kinds)
+        self._skipped = skipped
+        self._pools: dict[str, int] = {}
+        self.event: Event = {}
+        self.number = 0
+
+    def next(self) -> dict[str, Any] | None:
+        """What is compared of the next event; None at the end."""
+        for event in self._events:
+            self.number += 1
+            if not self._wanted(event):
+                continue
+            self.event = event
+            compared = {key: value for key, value in event.items() if key not in self._skipped}
+            if "pool" in compared:
+                pools = self._pools
+                compared["pool"] = pools.setdefault(repr(compared["pool"]), len(pools))
+            return compared
+        self.number += 1
+        return None
+
+    def rest(self, count: int) -> Iterator[Event]:
+        """So many of the events that follow."""
+        return islice(filter(self._wanted, self._events), count)
+
+
+def _differing(one: Mapping[str, Any], other: Mapping[str, Any]) -> tuple[str, ...]:
+    names = dict.fromkeys([*one, *other])
+    return tuple(name for name in names if one.get(name, _MISSING) != other.get(name, _MISSING))
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyChange:
+    """The jobs of one strategy in two runs; a run that had none of them has an empty summary."""
+
+    name: str
+    left: StrategySummary
+    right: StrategySummary
+
+    @property
+    def seconds(self) -> float:
+        """How much longer all its jobs together ran in the second run; negative if they ran shorter."""
+        return self.right.total - self.left.total
+
+    @property
+    def factor(self) -> float | None:
+        """How many times as long one of its jobs ran on average; None if none ran in one of the runs."""
+        return self.right.mean / self.left.mean if self.left.mean and self.right.ran else None
+
+
+def strategy_changes(left: Summary, right: Summary) -> tuple[StrategyChange, ...]:
+    """All strategies of two runs, that with the largest change of total time first."""
+    a = {strategy.name: strategy for strategy in left.strategies}
+    b = {strategy.name: strategy for strategy in right.strategies}
+    changes = [
+        StrategyChange(name, a.get(name, StrategySummary(name)), b.get(name, StrategySummary(name)))
+        for name in dict.fromkeys([*a, *b])
+    ]
+    changes.sort(key=lambda change: -abs(change.seconds))
+    return tuple(changes)
