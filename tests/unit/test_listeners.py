@@ -1,9 +1,12 @@
-"""What shows progress: a bounded number of lines in a log, a bar in a terminal, or nothing."""
+"""What shows progress: a bounded number of lines in a log, a live view in a terminal, or nothing."""
 
 import contextlib
 import io
 import logging
+import os
+import subprocess
 import sys
+import time
 
 import pytest
 from rich.console import Console
@@ -11,6 +14,9 @@ from rich.console import Console
 from bsbpool import job_pool
 from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
+from bsbpool.listeners.tally import MOST_FAILURES, span
+from bsbpool.listeners.terminal import Terminal
+from bsbpool.progress import Workflow
 from bsbpool.worlds.launcher import LAUNCHERS
 from bsbpool_sim import simulate
 
@@ -57,15 +63,23 @@ def here(monkeypatch):
 
 
 @pytest.mark.parametrize("late", [False, True])
-def test_a_large_pool_logs_ten_lines(lines, late):
+def test_a_large_pool_logs_a_dozen_lines(lines, late):
     run(LogProgress(), lambda pool: [pool.queue(fine) for _ in range(10_000)], late=late)
-    assert len(lines()) <= 10
-    assert late or lines() == [f"{n} of 10000 jobs ended, 0 failed" for n in range(1000, 11_000, 1000)]
+    said = lines()
+    assert said[0] == "Begins on 2 ranks: 10,000 jobs" or late
+    assert [line.split(" jobs")[0] for line in said if " of " in line] == [f"{n},000 of 10,000" for n in range(1, 10)]
+    assert said[-1].startswith("Done in ") and said[-1].endswith(": 10,000 succeeded")
+    assert len(said) == 11 - late
 
 
-def test_a_small_pool_logs_no_more_lines_than_jobs(lines):
-    run(LogProgress(), lambda pool: [pool.queue(fine) for _ in range(3)])
-    assert lines() == [f"{n} of 3 jobs ended, 0 failed" for n in (1, 2, 3)]
+def test_jobs_that_come_one_by_one_make_few_lines_too(lines):
+    def chain(pool, left):
+        pool.queue(fine).on_completion(lambda job: chain(pool, left - 1) if left else None)
+
+    run(LogProgress(), lambda pool: chain(pool, 999))
+    counts = [int(line.split(" of ")[0]) for line in lines() if " of " in line]
+    assert counts == sorted(set(counts)) and counts[-1] > 900
+    assert len(counts) < 70
 
 
 def test_an_empty_pool_logs_nothing(lines):
@@ -73,54 +87,177 @@ def test_an_empty_pool_logs_nothing(lines):
     assert lines() == []
 
 
-def test_a_failure_is_logged_with_its_job_and_its_error(lines):
+def test_a_line_says_how_long_it_took_and_how_long_it_may_still_take(lines):
+    run(LogProgress(), lambda pool: [pool.queue(lambda _: time.sleep(2)) for _ in range(100)], ranks=5)
+    assert lines()[1] == "10 of 100 jobs ended, 6.0 s; about 44 s left"
+    assert lines()[-1] == "Done in 50 s: 100 succeeded"
+
+
+def test_a_failure_is_logged_with_its_job_its_rank_and_its_error(lines):
     run(LogProgress(), lambda pool: pool.queue(bad, submitter="step"))
-    assert lines(logging.ERROR) == ["<FunctionJob 0 step> failed: corrupt"]
-    assert lines() == ["1 of 1 jobs ended, 1 failed"]
+    assert lines(logging.ERROR) == ["<FunctionJob 0 step> failed on rank 1: ValueError: corrupt"]
+    assert lines()[-1].endswith(": 1 failed")
 
 
 def test_of_many_failures_the_first_are_logged_and_all_counted(lines):
     run(LogProgress(), lambda pool: [pool.queue(bad) for _ in range(500)])
-    assert len(lines(logging.ERROR)) == LogProgress.MOST_FAILURES
-    assert lines()[-1] == "500 of 500 jobs ended, 500 failed"
+    assert len(lines(logging.ERROR)) == MOST_FAILURES + 1
+    assert lines(logging.ERROR)[-1] == "Further failures are only counted."
+    assert lines()[-1].endswith(": 500 failed")
 
 
 def test_cancelled_jobs_ended_and_did_not_fail(lines):
     run(LogProgress(), lambda pool: [job.cancel() for job in [pool.queue(fine) for _ in range(4)]])
-    assert lines()[-1] == "4 of 4 jobs ended, 0 failed"
+    assert lines()[-1].endswith(": 4 cancelled")
+
+
+def test_a_quiet_pool_says_what_runs_at_intervals_that_double(lines):
+    run(LogProgress(), lambda pool: pool.queue(lambda _: time.sleep(3600), submitter="mesh", chunk=3))
+    quiet = [line for line in lines() if line.startswith("Nothing new")]
+    assert quiet[0] == "Nothing new for 1 min 00 s: mesh (chunk=3) on rank 1 has been running for 1 min 00 s"
+    assert [line.split(": ")[0].removeprefix("Nothing new for ") for line in quiet] == [
+        f"{n} min 00 s" for n in (1, 2, 4, 8, 16, 32)
+    ]
+
+
+def test_the_phase_is_named_where_there_are_several(lines):
+    def program(comm):
+        with job_pool(comm, quiet=True, workflow=Workflow(["placement", "connectivity"])) as pool:
+            if pool.is_main():
+                pool.add_listener(LogProgress())
+                pool.queue(fine)
+            pool.execute()
+
+    simulate(program, 2)
+    assert lines()[0] == "Begins on 2 ranks: phase placement, 1 job"
+
+
+PROGRAM = """
+import bsbpool
+with bsbpool.job_pool() as pool:
+    pool.queue(lambda owner: None)
+    pool.execute()
+"""
+
+
+@pytest.mark.parametrize("setup", ["", "import logging; logging.basicConfig(level='WARNING')\n"])
+def test_lines_go_to_standard_error_unless_the_program_has_set_up_logging(here, setup):
+    env = {k: v for k, v in os.environ.items() if k not in LAUNCHERS}
+    done = subprocess.run([sys.executable, "-c", setup + PROGRAM], capture_output=True, text=True, env=env, timeout=60)
+    assert done.returncode == 0 and done.stdout == ""
+    said = [line.split(" bsbpool: ")[1] for line in done.stderr.splitlines()]
+    assert [line.split(" in ")[0] for line in said] == ([] if setup else ["Begins on one rank: 1 job", "Done"])
 
 
 # -- in a terminal -----------------------------------------------------------------------------------
 
 
-def terminal():
-    return Console(file=io.StringIO(), force_terminal=True, width=100, legacy_windows=False, _environ={})
+def terminal(height=24):
+    return Console(
+        file=io.StringIO(), force_terminal=True, width=100, height=height, legacy_windows=False, _environ={},
+        color_system=None,
+    )  # fmt: skip
+
+
+def drawn(view, height):
+    """What the view looks like now; on a console of its own, since it is live on another one."""
+    console = terminal(height)
+    console.print(view)
+    return console.file.getvalue()
+
+
+def view_of(fill, ranks=4, at=None, height=24):
+    """What stands in the terminal at a virtual time, or in the end."""
+    view = TerminalProgress(terminal(height))
+    seen = []
+
+    def look(progress):
+        if at is not None and not seen and progress._pool._world.now() >= at * 1e9:
+            seen.append(drawn(view, height))
+
+    def program(comm):
+        with job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.add_listener(view, 1.0)
+                pool.add_listener(look)
+                fill(pool)
+            with contextlib.suppress(WorkflowError):
+                pool.execute()
+
+    simulate(program, ranks)
+    if at is None:
+        seen.append(drawn(view, height))
+    return [line.rstrip() for line in seen[0].splitlines()]
+
+
+def steps(pool):
+    for chunk in range(30):
+        pool.queue(lambda _: time.sleep(2), submitter="placement.golgi", chunk=chunk)
+    pool.queue(bad, submitter="placement.bad", chunk=7)
+    pool.queue(lambda _: time.sleep(60), submitter="connectivity.slow", pre="golgi")
+
+
+def test_the_view_shows_each_strategy_each_rank_and_what_is_left():
+    said = view_of(steps, at=7)
+    assert [line.replace("━", "").replace("╺", "").replace("╸", "").split() for line in said[:3]] == [
+        ["placement.golgi", "9/30", "3", "running"], ["placement.bad", "0/1"], ["connectivity.slow", "0/1"],
+    ]  # fmt: skip
+    assert said[4:7] == [f"rank {n}     placement.golgi (chunk={8 + n})  1.0 s" for n in (1, 2, 3)]
+    assert said[7] == "9 of 32 jobs · 7.0 s · about 14 s left"
+
+
+def test_the_view_tells_of_failures_and_of_silence():
+    said = view_of(steps, at=40)
+    assert "rank 3     connectivity.slow (pre=golgi)  18 s" in said or any("connectivity.slow (pre" in s for s in said)
+    assert any(line.startswith("✗ placement.bad (chunk=7) on rank ") and "ValueError: corrupt" in line for line in said)
+    assert "nothing new for" in said[-1] and "pings)" in said[-1]
+
+
+def test_what_is_left_in_the_end_is_a_summary():
+    said = view_of(steps)
+    assert said[-1].startswith("done in 1 min 2") and said[-1].endswith(": 31 succeeded, 1 failed")
+    assert not any(line.startswith("rank ") for line in said)
+
+
+def test_a_small_terminal_is_enough_for_many_strategies_and_ranks():
+    def fill(pool):
+        for n in range(300):
+            pool.queue(lambda _: time.sleep(5), submitter=f"strategy.{n}")
+
+    said = view_of(fill, ranks=101, at=2, height=20)
+    assert len(said) <= 20
+    assert any("more run" in line for line in said) and any(line.startswith("and ") and "more" in line for line in said)
+    assert said[-1].startswith("0 of 300 jobs")
+
+
+def test_a_view_that_cannot_be_drawn_stops_no_run(here):
+    class Broken(io.StringIO):
+        def write(self, text):
+            raise BrokenPipeError("the terminal is gone")
+
+    view = TerminalProgress(Terminal(file=Broken(), force_terminal=True, width=80, legacy_windows=False, _environ={}))
+    with job_pool(quiet=True) as pool:
+        pool.add_listener(view, 1.0)
+        job = pool.queue(fine)
+        pool.execute()
+    assert job.status.value == "success"
+
+
+def test_the_view_is_there_while_the_pool_is_open(here):
+    view = TerminalProgress(terminal())
+    with job_pool(quiet=True) as pool:
+        pool.add_listener(view)
+        assert view._live.is_started
+        pool.execute()
+    assert not view._live.is_started
 
 
 @pytest.mark.parametrize(
-    ("fill", "parts"),
-    [
-        (lambda pool: [pool.queue(fine) for _ in range(30)], ["jobs", "30/30", "0 running"]),
-        (lambda pool: [pool.queue(f) for f in (fine, bad, fine)], ["3/3", "1 failed"]),
-    ],
+    ("seconds", "text"),
+    [(0.0412, "41 ms"), (0.4, "0.4 s"), (12.3, "12 s"), (185, "3 min 05 s"), (7650, "2 h 07 min")],
 )
-def test_the_bar_shows_how_many_jobs_ended_and_failed(fill, parts):
-    console = terminal()
-    bar = TerminalProgress(console)
-    with bar:
-        run(bar, fill)
-    text = Console(file=io.StringIO(), width=100).render_str(console.file.getvalue()).plain
-    assert [part for part in parts if part not in text] == []
-
-
-def test_the_bar_is_there_while_the_pool_is_open(here):
-    console = terminal()
-    bar = TerminalProgress(console)
-    with job_pool(quiet=True) as pool:
-        pool.add_listener(bar)
-        assert bar._bar.live.is_started
-        pool.execute()
-    assert not bar._bar.live.is_started
+def test_a_time_span_is_as_exact_as_somebody_who_waits_needs_it(seconds, text):
+    assert span(seconds) == text
 
 
 # -- which, and whether ------------------------------------------------------------------------------
@@ -129,7 +266,7 @@ def test_the_bar_is_there_while_the_pool_is_open(here):
 @pytest.mark.parametrize(
     ("variable", "kind", "wait"), [("TTY_COMPATIBLE", TerminalProgress, 1.0), (None, LogProgress, None)]
 )
-def test_progress_is_shown_by_a_bar_in_a_terminal_and_else_in_a_log(here, variable, kind, wait):
+def test_progress_is_shown_live_in_a_terminal_and_else_in_a_log(here, variable, kind, wait):
     if variable:
         here.setenv(variable, "1")
     listener, max_wait = progress_listener()
@@ -143,7 +280,7 @@ def test_a_quiet_pool_shows_nothing(here, capfd, lines, quiet):
         pool.execute()
     out, err = capfd.readouterr()
     assert (out, err) == ("", "")
-    assert lines() == ([] if quiet else ["1 of 1 jobs ended, 0 failed"])
+    assert [line.split(" in ")[0] for line in lines()] == ([] if quiet else ["Begins on one rank: 1 job", "Done"])
 
 
 def test_simulated_ranks_show_nothing(lines):

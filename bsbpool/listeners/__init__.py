@@ -1,0 +1,23 @@
+"""Listeners that show a pool's progress to a person: a live view in a terminal, a few lines in a log.
+
+They decide nothing about jobs, and a pool runs the same without them. What they count is in `tally`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..progress import PoolProgress
+from .log import LogProgress
+from .terminal import Terminal, TerminalProgress
+
+__all__ = ["LogProgress", "TerminalProgress", "progress_listener"]
+
+
+def progress_listener() -> tuple[Callable[[PoolProgress], Any], float | None]:
+    """What shows progress best here, and its maximal wait in seconds: a view in a terminal, else lines in a log."""
+    console = Terminal(stderr=True)
+    if console.is_terminal:
+        return TerminalProgress(console), 1.0
+    return LogProgress(), None

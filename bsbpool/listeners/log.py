@@ -1,0 +1,109 @@
+"""A pool's progress as lines in a log: one for each change of worth, and few of them however large the pool is."""
+
+from __future__ import annotations
+
+import logging
+
+from ..progress import PoolJobUpdateProgress, PoolProgress, PoolProgressReason
+from ..status import JobStatus, PoolStatus
+from .tally import MOST_FAILURES, Tally, span
+
+_log = logging.getLogger("bsbpool")
+
+
+class LogProgress:
+    """Logs, under ``bsbpool``, how far a pool is. Where no logging is set up, the lines go to standard error.
+
+    It logs when the pool begins and ends; whenever another tenth of the jobs known by then has ended; the first 20
+    failures, one by one; and, when nothing happens, what has been running for longest, at intervals that double. A pool
+    of a million jobs that are queued one by one makes some 130 lines; one whose jobs are queued beforehand makes 12.
+    """
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._next = 0
+        self._next_quiet = 0.0
+        self._due = self._ended = False
+
+    def __enter__(self) -> LogProgress:
+        self._handler = None
+        if not _log.hasHandlers():
+            self._handler = logging.StreamHandler()
+            self._handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s", "%H:%M:%S"))
+            self._level = _log.level
+            _log.addHandler(self._handler)
+            _log.setLevel(logging.INFO)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._handler is not None:
+            _log.removeHandler(self._handler)
+            _log.setLevel(self._level)
+
+    def __call__(self, progress: PoolProgress) -> None:
+        tally = self._tally
+        tally.count(progress)
+        if self._due and tally.total.ended < tally.total.jobs:
+            self._how_far(progress._pool._world.now())
+        if isinstance(progress, PoolJobUpdateProgress):
+            if progress.status.ended:
+                self._job_ended(progress)
+        elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
+            self._quiet(progress._pool._world.now())
+        elif progress.reason is PoolProgressReason.POOL_STATUS_CHANGE:
+            self._pool_changed(progress)
+
+    def _job_ended(self, progress: PoolJobUpdateProgress) -> None:
+        tally, total = self._tally, self._tally.total
+        if progress.status in (JobStatus.FAILED, JobStatus.ABORTED) and total.failed <= MOST_FAILURES:
+            where = f" on rank {progress.job._rank}" if progress.job._rank else ""
+            _log.error("%s %s%s: %s", progress.job, progress.status.value, where, tally.failures[-1].error)
+            if total.failed == MOST_FAILURES:
+                _log.error("Further failures are only counted.")
+        self._next_quiet = 0.0
+        tenth = -(-total.jobs // 10)
+        if total.ended < (self._next or tenth):
+            return
+        self._next = total.ended + tenth
+        if total.ended == total.jobs:
+            self._due = True  # if no other job comes, the line that says that the pool is done says it all
+        else:
+            self._how_far(progress._pool._world.now())
+
+    def _how_far(self, now: int) -> None:
+        tally, total = self._tally, self._tally.total
+        self._due = False
+        left = tally.left(now)
+        about = "" if left is None or left < 0.1 else f"; about {span(left)} left"
+        failed = f", {total.failed:,} failed" if total.failed else ""
+        _log.info("%s of %s jobs ended%s, %s%s", f"{total.ended:,}", f"{total.jobs:,}", failed,
+                  span(tally.elapsed(now)), about)  # fmt: skip
+
+    def _quiet(self, now: int) -> None:
+        """Nothing happened for a while: say so, and again when it has lasted twice as long."""
+        tally = self._tally
+        quiet = tally.quiet(now)
+        if quiet < self._next_quiet:
+            return
+        self._next_quiet = 2 * quiet
+        running = next(iter(tally.running.values()), None)
+        if running is None:
+            what = "no job runs"
+        else:
+            job, began = running
+            where = f" on rank {job._rank}" if job._rank else ""
+            others = f", and {len(tally.running) - 1:,} others" if len(tally.running) > 1 else ""
+            what = f"{job.description}{where} has been running for {span((now - began) / 1e9)}{others}"
+        _log.info("Nothing new for %s: %s", span(quiet), what)
+
+    def _pool_changed(self, progress: PoolProgress) -> None:
+        tally, world = self._tally, progress._pool._world
+        if progress.status is PoolStatus.EXECUTING and tally.total.jobs + progress._pool.scheduling:
+            ranks = f"{world.size:,} ranks" if world.size > 1 else "one rank"
+            phases = progress.workflow.phases
+            phase = f"phase {progress.workflow.phase}, " if len(phases) > 1 else ""
+            jobs = "1 job" if tally.total.jobs == 1 else f"{tally.total.jobs:,} jobs"
+            _log.info("Begins on %s: %s%s", ranks, phase, jobs)
+        elif progress.status is PoolStatus.CLOSING and not self._ended and tally.total.jobs:
+            self._ended = True
+            _log.info("Done in %s: %s", span(tally.elapsed(world.now())), tally.words())

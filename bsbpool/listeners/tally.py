@@ -1,0 +1,161 @@
+"""Counts what listeners show: how far each strategy is, what runs where, and what is left. Shows nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..progress import PoolJobAddedProgress, PoolJobUpdateProgress, PoolProgress, PoolProgressReason
+from ..status import JobStatus
+from ..trace.format import describe_error
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+#: How many failures are kept with their errors; all are counted.
+MOST_FAILURES = 20
+
+
+class Strategy:
+    """How far the jobs of one submitter are; what they took is in nanoseconds."""
+
+    __slots__ = ("cancelled", "ended", "failed", "jobs", "name", "ran", "running", "took")
+
+    def __init__(self, name: str):
+        self.name = name
+        self.jobs = self.running = self.ended = self.failed = self.cancelled = self.ran = self.took = 0
+
+
+class Failure:
+    """A job that failed or was aborted, as a person reads it."""
+
+    def __init__(self, job: Job, status: JobStatus):
+        self.what = job.description
+        self.status = status
+        self.rank = job._rank
+        self.error = describe_error(job._error)
+
+
+class Tally:
+    """What a pool's notifications add up to; feed it all of them, in order."""
+
+    def __init__(self) -> None:
+        #: by name, in the order in which they came.
+        self.strategies: dict[str, Strategy] = {}
+        self.total = Strategy("")
+        #: jobs that run, by id, the longest first: the job, and when it began on main's clock.
+        self.running: dict[int, tuple[Job, int]] = {}
+        self.failures: list[Failure] = []
+        #: when the pool began to execute, and when something last happened, on main's clock.
+        self.since: int | None = None
+        self.quiet_since = 0
+        #: how many ranks run jobs.
+        self.workers = 1
+        #: pings since something last happened.
+        self.pings = 0
+        self._known = 0
+
+    def count(self, progress: PoolProgress) -> None:
+        """Take in a notification."""
+        now = progress._pool._world.now()
+        if progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
+            self.pings += 1
+            return
+        if self.since is None:
+            self.since = now
+            self.workers = max(1, progress._pool._world.size - 1)
+        self.quiet_since, self.pings = now, 0
+        if isinstance(progress, PoolJobUpdateProgress):
+            self._know(progress, progress.job)
+            self._update(progress.job, progress.old_status, progress.status, now)
+        elif isinstance(progress, PoolJobAddedProgress):
+            self._know(progress, progress.job)
+
+    def _know(self, progress: PoolProgress, job: Job) -> None:
+        """Count a job that is new, and those before it, which were queued before anybody listened."""
+        if job._id < self._known:
+            return
+        new: Iterable[Job] = (job,) if job._id == self._known else progress.jobs[self._known : job._id + 1]
+        self._known = job._id + 1
+        for each in new:
+            self._strategy(each).jobs += 1
+            self.total.jobs += 1
+
+    def _strategy(self, job: Job) -> Strategy:
+        name = job.name
+        found = self.strategies.get(name)
+        if found is None:
+            found = self.strategies[name] = Strategy(name)
+        return found
+
+    def _update(self, job: Job, old: JobStatus, status: JobStatus, now: int) -> None:
+        rows = self._strategy(job), self.total
+        if status is JobStatus.RUNNING:
+            self.running[job._id] = (job, now)
+            for row in rows:
+                row.running += 1
+            return
+        took = 0
+        if old is JobStatus.RUNNING:
+            _, began = self.running.pop(job._id, (job, now))
+            took = now - began
+            for row in rows:
+                row.running -= 1
+        if not status.ended:
+            return
+        for row in rows:
+            row.ended += 1
+            row.cancelled += status is JobStatus.CANCELLED
+            row.failed += status in (JobStatus.FAILED, JobStatus.ABORTED)
+            if status is JobStatus.SUCCESS:
+                row.ran += 1
+                row.took += took
+        if status in (JobStatus.FAILED, JobStatus.ABORTED) and len(self.failures) < MOST_FAILURES:
+            self.failures.append(Failure(job, status))
+
+    def elapsed(self, now: int) -> float:
+        """Seconds since the pool was opened."""
+        return (now - self.since) / 1e9 if self.since is not None else 0.0
+
+    def quiet(self, now: int) -> float:
+        """Seconds since something last happened."""
+        return (now - self.quiet_since) / 1e9
+
+    def left(self, now: int) -> float | None:
+        """An estimate of the seconds until all jobs have ended that are known by now; None where nothing tells yet.
+
+        Jobs take what those of their strategy took so far on average, and keep all ranks busy. Where none of a
+        strategy has ended, they take what all jobs did, and no less than those of it have been running for.
+        """
+        if not self.total.ran:
+            return None
+        average = self.total.took / self.total.ran
+        means = {s.name: s.took / s.ran if s.ran else average for s in self.strategies.values()}
+        for job, began in self.running.values():
+            if not self.strategies[job.name].ran:
+                means[job.name] = max(means[job.name], now - began)
+        ns = sum((s.jobs - s.ended) * means[s.name] for s in self.strategies.values())
+        ns -= sum(min(now - began, means[job.name]) for job, began in self.running.values())
+        return max(0.0, ns) / self.workers / 1e9
+
+    def words(self) -> str:
+        """How many jobs ended how."""
+        total = self.total
+        counts = (total.ran, "succeeded"), (total.failed, "failed"), (total.cancelled, "cancelled")
+        return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing to do"
+
+
+def span(seconds: float) -> str:
+    """Seconds as somebody reads them who waits: ``40 ms``, ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    if seconds < 0.0995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours:,} h {minutes:02} min"
