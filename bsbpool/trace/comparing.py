@@ -110,7 +110,12 @@ class _Side:
             if not self._wanted(event):
                 continue
             self.event = event
-            compared = {key: value for key, value in event.items() if key not in self._skipped}
+            compared = {
+                # A trace that was read may have tuples where one that was recorded here has lists.
+                key: tuple(value) if type(value) is list else value
+                for key, value in event.items()
+                if key not in self._skipped
+            }
             if "pool" in compared:
                 pools = self._pools
                 compared["pool"] = pools.setdefault(repr(compared["pool"]), len(pools))

@@ -10,12 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bsbpool.status import JobStatus
+from .history import History, PoolHistory
 
 __all__ = ["Failure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
 
 _SECOND = 1e9
-_ENDED = {status.value for status in JobStatus if status.ended}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +96,7 @@ class PoolSummary:
     :ivar jobs: how many jobs it had.
     :ivar critical_path: seconds of the longest chain of dependent jobs that ran.
     :ivar error: what `execute` raised.
+    :ivar path: the ids of the jobs of that chain, first to last.
     """
 
     pool: Any
@@ -105,6 +105,7 @@ class PoolSummary:
     jobs: int
     critical_path: float
     error: str | None
+    path: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,51 +184,14 @@ class Summary:
         return {kind: count for kind, count in counts.items() if count}
 
 
-@dataclass(slots=True)
-class _Job:
-    """What the trace says of a job; times in nanoseconds."""
-
-    name: str
-    context: Mapping[str, Any]
-    deps: list[int]
-    status: str = "pending"
-    rank: int = 0
-    queued: int = 0
-    running: int | None = None
-    outcome: tuple[int, int, int] | None = None
-    ended: int = 0
-    error: str | None = None
-
-    def interval(self, last: int) -> tuple[int, int] | None:
-        """From when to when it ran, on main's clock; None if it did not."""
-        if self.running is None:
-            return None
-        if self.outcome is None:
-            return self.running, self.ended if self.status in _ENDED else last
-        started, ended, received = self.outcome
-        if not self.queued <= started <= ended <= received:
-            # The clock of another host: only the length can be believed.
-            started, ended = received - max(0, ended - started), received
-        return started, ended
-
-
-@dataclass(slots=True)
-class _Pool:
-    id: Any
-    opened: int
-    jobs: dict[int, _Job] = field(default_factory=dict)
-    ended: int | None = None
-    error: str | None = None
-
-
-def summarise(trace: Iterable[Mapping[str, Any]]) -> Summary:
-    """Sum up a trace: a `Trace`, or its events as dictionaries.
+def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
+    """Sum up a trace: a `Trace`, its events as dictionaries, or its history.
 
     A job's time is what its rank measured, if main received that; else it lasts from ``running`` to its end.
     """
-    pools, ranks, last = _read(trace)
-    first = pools[0].opened if pools else 0
-    makespan = max(0, last - first) / _SECOND
+    history = trace if isinstance(trace, History) else History(trace)
+    ranks, first, last = history.ranks, history.first, history.last
+    makespan = (last - first) / _SECOND
     strategies: dict[str, StrategySummary] = {}
     by_rank = [RankSummary(rank) for rank in range(ranks)]
     worked: dict[str, int] = {}
@@ -235,8 +199,9 @@ def summarise(trace: Iterable[Mapping[str, Any]]) -> Summary:
     runs: list[Run] = []
     failures: list[Failure] = []
     summaries = []
-    for number, pool in enumerate(pools):
+    for number, pool in enumerate(history.pools):
         chains: dict[int, int] = {}
+        longest = (0, -1)
         for id, job in pool.jobs.items():
             strategy = strategies.setdefault(job.name, StrategySummary(job.name))
             _count(strategy, job.status)
@@ -252,14 +217,15 @@ def summarise(trace: Iterable[Mapping[str, Any]]) -> Summary:
                 worked[job.name] = worked.get(job.name, 0) + took
                 busy[job.rank] += took
             chains[id] = took + max((chains.get(dep, 0) for dep in job.deps), default=0)
-            error = job.error or ""
-            if job.status == "failed" or (job.status == "aborted" and error.startswith("RankLostError")):
-                at = (job.ended - first) / _SECOND
-                failures.append(Failure(number, id, job.name, job.rank, at, error, job.context))
+            if chains[id] > longest[0]:
+                longest = chains[id], id
+            if job.failed:
+                at = ((last if job.finished is None else job.finished) - first) / _SECOND
+                failures.append(Failure(number, id, job.name, job.rank, at, job.error or "", job.context))
         end = None if pool.ended is None else (pool.ended - first) / _SECOND
-        longest = max(chains.values(), default=0) / _SECOND
         opened = (pool.opened - first) / _SECOND
-        summaries.append(PoolSummary(pool.id, opened, end, len(pool.jobs), longest, pool.error))
+        path = _path(pool, chains, longest[1])
+        summaries.append(PoolSummary(pool.id, opened, end, len(pool.jobs), longest[0] / _SECOND, pool.error, path))
     for name, ns in worked.items():
         strategies[name].total = ns / _SECOND
     for rank, ns in zip(by_rank, busy, strict=True):
@@ -277,39 +243,14 @@ def summarise(trace: Iterable[Mapping[str, Any]]) -> Summary:
     )
 
 
-def _read(trace: Iterable[Mapping[str, Any]]) -> tuple[list[_Pool], int, int]:
-    """The pools, the number of ranks, and the time of the last event."""
-    pools: list[_Pool] = []
-    by_id: dict[str, _Pool] = {}  # the one that was opened last under an id
-    ranks, last = 1, 0
-    for event in trace:
-        kind = event["e"]
-        last = max(last, event["t"])
-        if kind == "pool":
-            ranks = max(ranks, event["ranks"])
-            pools.append(_Pool(event["pool"], event["t"]))
-            by_id[repr(event["pool"])] = pools[-1]
-        elif kind == "job":
-            jobs = by_id[repr(event["pool"])].jobs
-            jobs[event["job"]] = _Job(event["name"], event["context"] or {}, event["deps"])
-        elif kind == "status":
-            job = by_id[repr(event["pool"])].jobs[event["job"]]
-            job.status = event["status"]
-            if job.status == "queued":
-                job.queued = event["t"]
-            elif job.status == "running":
-                job.running = event["t"]
-                job.rank = event["rank"] or 0  # one that is run by hand runs on main
-            elif job.status in _ENDED:
-                job.ended = event["t"]
-                job.error = event["error"]
-        elif kind == "message":
-            job = by_id[repr(event["pool"])].jobs[event["job"]]
-            job.outcome = (event["started"], event["ended"], event["t"])
-        elif kind == "end":
-            pool = by_id[repr(event["pool"])]
-            pool.ended, pool.error = event["t"], event["error"]
-    return pools, ranks, last
+def _path(pool: PoolHistory, chains: Mapping[int, int], last: int) -> tuple[int, ...]:
+    """The jobs of the longest chain that ends with a job; empty if there is none (-1)."""
+    path: list[int] = []
+    while last >= 0:
+        path.append(last)
+        before = max(pool.jobs[last].deps, key=lambda dep: chains.get(dep, 0), default=-1)
+        last = before if chains.get(before, 0) else -1
+    return tuple(reversed(path))
 
 
 _COUNTED = {"success": "succeeded", "failed": "failed", "cancelled": "cancelled", "aborted": "aborted"}

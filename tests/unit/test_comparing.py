@@ -60,6 +60,14 @@ def test_only_the_kinds_asked_for_are_compared_and_numbers_count_all():
     assert first_difference(left, right, kinds={"ping"}) is None
 
 
+def test_lists_and_tuples_of_the_same_numbers_are_equal():
+    left, right = (
+        event("freed", pool=1, rank=1, job=0, items=[1, 2]),
+        event("freed", pool=1, rank=1, job=0, items=(1, 2)),
+    )
+    assert first_difference([left], [right]) is None
+
+
 def test_fields_can_be_left_out():
     left, right = [event("lost", pool=1, rank=1, error="a")], [event("lost", pool=1, rank=1, error="b")]
     assert first_difference(left, right).fields == ("error",)

@@ -1,0 +1,180 @@
+"""What a trace says of each job, pool and cache, gathered in one pass.
+
+Summaries, pictures and pages are made from this; none of them goes through the events again. What it comes to
+(totals, shares, critical paths) belongs to `summary`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsbpool.status import JobStatus
+
+__all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory"]
+
+_ENDED = {status.value for status in JobStatus if status.ended}
+
+
+@dataclass(slots=True)
+class JobHistory:
+    """What the trace says of a job; times in nanoseconds, on main's clock.
+
+    :ivar name: its strategy: the name of who submitted it.
+    :ivar rank: where it ran; 0 if it did not.
+    :ivar created: when it was queued in the pool.
+    :ivar queued: when it became ready to run; its creation if that is not told.
+    :ivar running: when main sent it to its rank; None if it did not run.
+    :ivar outcome: when it started and ended on its rank's clock, and when main received that.
+    :ivar finished: when main learned how it ended; None if the trace stops before.
+    """
+
+    id: int
+    kind: str
+    name: str
+    context: Mapping[str, Any]
+    deps: Sequence[int]
+    cache: Sequence[int]
+    created: int
+    queued: int
+    status: str = "pending"
+    rank: int = 0
+    running: int | None = None
+    outcome: tuple[int, int, int] | None = None
+    finished: int | None = None
+    error: str | None = None
+
+    def interval(self, last: int) -> tuple[int, int] | None:
+        """From when to when it ran, on main's clock; None if it did not.
+
+        :param last: the time up to which a job ran that had not ended where the trace stops.
+        """
+        if self.running is None:
+            return None
+        if self.outcome is None:
+            return self.running, last if self.finished is None else self.finished
+        started, ended, received = self.outcome
+        if not self.queued <= started <= ended <= received:
+            # The clock of another host: only the length can be believed.
+            started, ended = received - max(0, ended - started), received
+        return started, ended
+
+    @property
+    def failed(self) -> bool:
+        """Whether it raised, or was lost with its rank."""
+        return self.status == "failed" or (
+            self.status == "aborted" and self.error is not None and self.error.startswith("RankLostError")
+        )
+
+
+@dataclass(slots=True)
+class PoolHistory:
+    """One pool; times in nanoseconds.
+
+    :ivar place: its place among the pools of the trace, from 0.
+    :ivar ranks: the number of ranks of its communicator.
+    :ivar ended: when `execute` ended on main; None if the trace stops before.
+    :ivar error: what `execute` raised.
+    """
+
+    place: int
+    id: Any
+    opened: int
+    ranks: int
+    jobs: dict[int, JobHistory] = field(default_factory=dict)
+    ended: int | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CacheChange:
+    """Items that a rank took into its cache, or freed.
+
+    :ivar items: ids of cached items; None for all that were left, which goes for every rank, at a pool's end.
+    """
+
+    t: int
+    rank: int
+    taken: bool
+    items: Sequence[int] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that befell a rank: it was lost, or a script did something to it."""
+
+    t: int
+    rank: int
+    what: str
+
+
+class History:
+    """What happened to the jobs, pools, ranks and caches of a run.
+
+    :ivar header: the first line of the trace; empty if these were just events.
+    :ivar ranks: how many ranks the largest pool had.
+    :ivar first: when the first pool was opened, in nanoseconds.
+    :ivar last: the time of the last event.
+    :ivar events: how many events the trace has.
+    """
+
+    def __init__(self, trace: Iterable[Mapping[str, Any]]):
+        self.header: Mapping[str, Any] = getattr(trace, "header", {})
+        self.pools: list[PoolHistory] = []
+        self.caches: list[CacheChange] = []
+        self.marks: list[Mark] = []
+        self.ranks = 1
+        self.last = 0
+        self.events = 0
+        self._read(trace)
+        self.first = self.pools[0].opened if self.pools else 0
+        self.last = max(self.first, self.last)
+
+    def _read(self, trace: Iterable[Mapping[str, Any]]) -> None:
+        by_id: dict[str, PoolHistory] = {}  # the one that was opened last under an id
+        for event in trace:
+            kind, t = event["e"], event["t"]
+            self.events += 1
+            self.last = max(self.last, t)
+            if kind == "pool":
+                self.ranks = max(self.ranks, event["ranks"])
+                pool = PoolHistory(len(self.pools), event["pool"], t, event["ranks"])
+                self.pools.append(pool)
+                by_id[repr(event["pool"])] = pool
+            elif kind == "job":
+                by_id[repr(event["pool"])].jobs[event["job"]] = JobHistory(
+                    event["job"],
+                    event["kind"],
+                    event["name"],
+                    event["context"] or {},
+                    event["deps"],
+                    event["cache"],
+                    t,
+                    t,
+                )
+            elif kind == "status":
+                job = by_id[repr(event["pool"])].jobs[event["job"]]
+                job.status = event["status"]
+                if job.status == "queued":
+                    job.queued = t
+                elif job.status == "running":
+                    job.running = t
+                    job.rank = event["rank"] or 0  # one that is run by hand runs on main
+                    self.ranks = max(self.ranks, job.rank + 1)
+                elif job.status in _ENDED:
+                    job.finished = t
+                    job.error = event["error"]
+            elif kind == "message":
+                job = by_id[repr(event["pool"])].jobs[event["job"]]
+                job.outcome = (event["started"], event["ended"], t)
+            elif kind == "end":
+                pool = by_id[repr(event["pool"])]
+                pool.ended, pool.error = t, event["error"]
+                self.caches.append(CacheChange(t, 0, False, None))
+            elif kind in ("cached", "freed"):
+                self.caches.append(CacheChange(t, event["rank"], kind == "cached", event["items"]))
+            elif kind == "lost":
+                self.marks.append(Mark(t, event["rank"], f"lost: {event['error']}"))
+            elif kind == "fault":
+                self.marks.append(Mark(t, event["rank"], event["what"]))

@@ -1,0 +1,103 @@
+"""What a schedule could come to at best: a bound that none can beat, and one that is near it.
+
+Jobs take what they took, on any rank; messages, main and caches take no time. The schedule that was is not
+looked at: that is `summary`'s.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .history import History, PoolHistory
+
+__all__ = ["Ideal", "ideal_schedule"]
+
+_SECOND = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class Ideal:
+    """What the jobs that ran could have taken on as many workers.
+
+    :ivar bound: seconds that no schedule can beat: the critical path, or all work divided by the workers,
+        whichever is longer, for each pool.
+    :ivar packed: seconds that a schedule takes which always starts the ready job with the longest chain behind
+        it. It is one that exists, and is seldom far from the best; finding the best takes for ever.
+    """
+
+    bound: float
+    packed: float
+
+
+def ideal_schedule(history: History) -> Ideal:
+    """What the jobs that ran could have taken: of pools that followed each other the sum, of others together."""
+    bound = packed = 0
+    for pools in _side_by_side(history):
+        workers = max(1, max(pool.ranks for pool in pools) - 1)
+        jobs = _jobs_of(pools, history.last)
+        behind = _behind(jobs)
+        work = sum(took for took, _ in jobs)
+        bound += max(max(behind, default=0), -(-work // workers))
+        packed += _schedule(jobs, behind, workers)
+    return Ideal(bound / _SECOND, packed / _SECOND)
+
+
+def _side_by_side(history: History) -> list[list[PoolHistory]]:
+    """The pools, in groups of those that were open at the same time."""
+    groups: list[list[PoolHistory]] = []
+    until = -1
+    for pool in history.pools:
+        if not groups or pool.opened >= until:
+            groups.append([])
+        groups[-1].append(pool)
+        until = max(until, history.last if pool.ended is None else pool.ended)
+    return groups
+
+
+def _jobs_of(pools: Sequence[PoolHistory], last: int) -> list[tuple[int, list[int]]]:
+    """What each job that ran took, and the places of those that it waited for, which come before it."""
+    jobs: list[tuple[int, list[int]]] = []
+    for pool in pools:
+        places: dict[int, int] = {}
+        for id, job in pool.jobs.items():
+            interval = job.interval(last)
+            if interval is not None:
+                places[id] = len(jobs)
+                jobs.append((interval[1] - interval[0], [places[dep] for dep in job.deps if dep in places]))
+    return jobs
+
+
+def _behind(jobs: Sequence[tuple[int, list[int]]]) -> list[int]:
+    """For each job what the longest chain takes that begins with it."""
+    behind = [0] * len(jobs)
+    for place in range(len(jobs) - 1, -1, -1):
+        took, deps = jobs[place]
+        behind[place] += took
+        for dep in deps:
+            behind[dep] = max(behind[dep], behind[place])
+    return behind
+
+
+def _schedule(jobs: Sequence[tuple[int, list[int]]], behind: Sequence[int], workers: int) -> int:
+    """When the last job ends, if the ready job with the longest chain behind it always starts first."""
+    open_deps = [len(deps) for _, deps in jobs]
+    dependents: list[list[int]] = [[] for _ in jobs]
+    for place, (_, deps) in enumerate(jobs):
+        for dep in deps:
+            dependents[dep].append(place)
+    ready = [(-behind[place], place) for place, count in enumerate(open_deps) if not count]
+    heapq.heapify(ready)
+    running: list[tuple[int, int]] = []
+    now = 0
+    while ready or running:
+        while ready and len(running) < workers:
+            place = heapq.heappop(ready)[1]
+            heapq.heappush(running, (now + jobs[place][0], place))
+        now, place = heapq.heappop(running)
+        for dependent in dependents[place]:
+            open_deps[dependent] -= 1
+            if not open_deps[dependent]:
+                heapq.heappush(ready, (-behind[dependent], dependent))
+    return now
