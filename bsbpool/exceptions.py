@@ -14,6 +14,7 @@ __all__ = [
     "JobSchedulingError",
     "RankLostError",
     "RemoteError",
+    "TraceError",
     "WorkflowError",
 ]
 
@@ -48,6 +49,23 @@ class RemoteError(JobPoolError):
 
 class DependencyError(Exception):
     """An optional dependency is missing; the message says how to install it."""
+
+
+class TraceError(Exception):
+    """A file can't be read as a trace.
+
+    :ivar path: the file.
+    :ivar line: the number of the line where it goes wrong, from 1; None if that is not about a line.
+    """
+
+    def __init__(self, path: str, line: int | None, problem: str):
+        super().__init__(path, line, problem)
+        self.path = path
+        self.line = line
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.path}{f', line {self.line}' if self.line is not None else ''}: {self.problem}"
 
 
 class JobErroredError(Exception):

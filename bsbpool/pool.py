@@ -227,7 +227,9 @@ class JobPool:
                 raise
             self._stack = stack.pop_all()
         if self.is_main():
-            phases = self._workflow.phases
+            phases = [scrub(str(phase)) for phase in self._workflow.phases]
+            if world.recorder is not None:
+                self._label = world.recorder.label(self._label)
             self._emit("pool", self._label, world.size, self._fail_fast, phases)
         self.change_status(PoolStatus.SCHEDULING)
         return self
@@ -471,7 +473,7 @@ class JobPool:
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
                     done = job._status is JobStatus.CANCELLED
-                self._emit("cancel", self._label, job._id, reason, done)
+                self._emit("cancel", self._label, job._id, None if reason is None else scrub(str(reason)), done)
                 self._attend()
                 return done
         # Only the task that executes the pool receives answers: let it ask.

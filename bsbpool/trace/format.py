@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from ..status import JobStatus, PoolStatus
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
 VERSION = 1
@@ -47,26 +50,71 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "fault": ("rank", "what"),
 }
 
+#: What each field holds: for its name, or for ``kind.name`` where a kind of event differs. Readers hold lines
+#: against it.
+FIELDS: dict[str, str] = {
+    "t": "nanoseconds",
+    "pool": "integer or text",
+    "ranks": "number of ranks",
+    "fail_fast": "true or false",
+    "phases": "list of texts",
+    "pool_status.status": "pool status",
+    "status.status": "job status",
+    "job": "job id",
+    "cached.job": "job id or null",
+    "freed.job": "job id or null",
+    "kind": "text",
+    "name": "text",
+    "context": "object",
+    "deps": "list of job ids",
+    "cache": "list of integers",
+    "rank": "rank",
+    "status.rank": "rank or null",
+    "error": "text or null",
+    "started": "nanoseconds",
+    "ended": "nanoseconds",
+    "jobs": "list of job ids",
+    "reason": "text or null",
+    "done": "true or false",
+    "items": "list of integers",
+    "node": "text",
+    "source": "rank",
+    "tag": "integer",
+    "size": "bytes",
+    "what": "text",
+}
+
+#: The texts that stand for a status.
+STATUSES: dict[str, tuple[str, ...]] = {
+    "pool status": tuple(status.value for status in PoolStatus),
+    "job status": tuple(status.value for status in JobStatus),
+}
+
+#: No text of a trace is longer (characters), no context nested deeper, and no run has more ranks.
+LONGEST, DEEPEST, MOST_RANKS = 200, 50, 1_000_000
+
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-_LONGEST = 200
+# What would move a terminal's cursor, break a line, or turn the direction of writing around.
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
-def describe(value: Any) -> Any:
+def describe(value: Any, depth: int = DEEPEST) -> Any:
     """`value` as JSON that is the same on every machine and in every process.
 
     Numbers, texts, lists and mappings stay what they are; a set becomes a sorted list; anything else its
-    `repr`, without memory addresses and cut at 200 characters.
+    `repr`, without memory addresses and cut at 200 characters. So does what is nested deeper than `depth`.
     """
     if value is None or isinstance(value, bool | int | str):
         return scrub(value) if isinstance(value, str) else value
     if isinstance(value, float):
         return value if value - value == 0 else repr(value)
-    if isinstance(value, list | tuple):
-        return [describe(v) for v in value]
-    if isinstance(value, set | frozenset):
-        return sorted((describe(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
-    if isinstance(value, Mapping):
-        return {scrub(str(k)): describe(v) for k, v in value.items()}
+    if depth > 0:
+        if isinstance(value, list | tuple):
+            return [describe(v, depth - 1) for v in value]
+        if isinstance(value, set | frozenset):
+            return sorted((describe(v, depth - 1) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
+        if isinstance(value, Mapping):
+            return {scrub(str(k)): describe(v, depth - 1) for k, v in value.items()}
     try:
         text = repr(value)
     except Exception as error:
@@ -75,10 +123,25 @@ def describe(value: Any) -> Any:
 
 
 def scrub(text: str) -> str:
-    """`text` without memory addresses, cut at 200 characters."""
+    """`text` without memory addresses, on one line, with no control characters, cut at 200 characters."""
     if " at 0x" in text:
         text = _ADDRESS.sub("", text)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return harmless(text)
+
+
+def harmless(text: str) -> str:
+    """`text` as a trace may hold it: control characters written out (``\\x1b``), and cut at 200 characters."""
+    if len(text) > LONGEST:
+        text = text[: LONGEST - 1] + "…"
+    if not text.isprintable() and _UNSEEN.search(text):
+        text = _UNSEEN.sub(_written_out, text)
+        if len(text) > LONGEST:
+            text = text[: LONGEST - 1] + "…"
+    return text
+
+
+def _written_out(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def describe_error(error: BaseException | None) -> str | None:
@@ -96,10 +159,14 @@ class Trace:
     """What happened: a header, and events in the order in which they happened.
 
     Iterating gives each event as a dictionary with ``t`` (nanoseconds), ``e`` (the kind) and the fields
-    that `EVENTS` lists for it.
+    that `EVENTS` lists for it; lists of numbers may be tuples.
+
+    :ivar header: the first line.
+    :ivar warnings: what is wrong with the file that it was read from, if that could be read all the same.
     """
 
     def __init__(self, header: Mapping[str, Any]):
+        self.warnings: list[str] = []
         self.header: dict[str, Any] = {"trace": "bsbpool", "version": VERSION, **header}
         # (kind, t, *fields): a tuple costs a third of a dictionary, and a large run has a million events.
         self._events: list[tuple[Any, ...]] = []
@@ -122,6 +189,21 @@ class Trace:
         yield dumps(self.header)
         for event in self._events:
             yield dumps(_as_dict(event))
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, compressed if its name ends in ``.gz``; `bsbpool.trace.read_trace` reads it.
+
+        :raises OSError: it can't be written.
+        """
+        with open(path, "wb") as plain:
+            if os.fspath(path).endswith(".gz"):
+                import gzip  # here, and not with `import bsbpool`
+
+                # Neither a name nor a time in it: equal traces, equal files.
+                with gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as packed:
+                    packed.writelines(line.encode() + b"\n" for line in self.lines())
+            else:
+                plain.writelines(line.encode() + b"\n" for line in self.lines())
 
     def digest(self) -> str:
         """The SHA-256 of the lines, in hexadecimal: equal for equal traces only."""

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .format import Trace
+from .format import Trace, harmless
 
 
 class Recorder:
@@ -18,12 +19,21 @@ class Recorder:
     def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
         self.trace = Trace(header)
         self.now = now
+        # By label: how many pools wanted it.
+        self._labels: dict[int | str, int] = {}
         #: records an event that has its time already: kind, t, fields.
         self.record: Callable[[tuple[Any, ...]], None] = self.trace.append
 
     def emit(self, kind: str, *fields: Any) -> None:
         """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
         self.record((kind, self.now(), *fields))
+
+    def label(self, id: Any) -> int | str:
+        """What a pool with this id (as `describe` gives it) is called in the trace: no other one of it is called so."""
+        label = id if isinstance(id, int | str) and not isinstance(id, bool) else json.dumps(id)
+        label = harmless(label) if isinstance(label, str) else label
+        count = self._labels[label] = self._labels.get(label, 0) + 1
+        return label if count == 1 else self.label(f"{label} #{count}")
 
     def stop(self) -> None:
         """Record nothing from now on: the run is over, and what is left of it is only tidied away."""

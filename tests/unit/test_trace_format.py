@@ -11,7 +11,7 @@ from enum import Enum
 import pytest
 
 from bsbpool.trace import EVENTS, VERSION, Recorder, Trace, describe
-from bsbpool.trace.format import describe_error, scrub
+from bsbpool.trace.format import DEEPEST, describe_error, harmless, scrub
 
 
 class Loud:
@@ -92,6 +92,30 @@ def test_a_long_text_is_cut_at_200_characters(wrap, length):
     found = describe(wrap("x" * length))
     (text,) = [found] if isinstance(found, str) else found
     assert text == ("x" * 200 if length == 200 else "x" * 199 + "…")
+
+
+def test_what_is_nested_too_deeply_ends_in_its_repr():
+    value = "x"
+    for _ in range(DEEPEST + 10):
+        value = [value]
+    text = json.dumps(describe(value))
+    assert text == "[" * DEEPEST + '"' + "[" * 10 + "'x'" + "]" * 10 + '"' + "]" * DEEPEST
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a\nb\tc", r"a\nb\tc"),
+        ("\x1b[31mred", r"\x1b[31mred"),
+        ("\x9b2J", r"\x9b2J"),
+        ("a\u202eb\u2028c\u2069", r"a\u202eb\u2028c\u2069"),
+        ("Zürich \u200b \ue000 日本 🧠", "Zürich \u200b \ue000 日本 🧠"),
+        ("\0" * 60, r"\x00" * 49 + r"\x0…"),
+    ],
+)
+def test_control_characters_are_written_out(text, kept):
+    assert harmless(text) == scrub(text) == kept
+    assert harmless(kept) == kept
 
 
 def test_an_address_is_taken_out_before_a_text_is_cut():

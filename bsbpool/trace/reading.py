@@ -1,0 +1,333 @@
+"""Reading traces: turns a file that anybody may have sent into a `Trace`, or says where it is wrong.
+
+Nothing of the file is trusted. What a line has to hold is data in `format`; a line that holds anything else is an
+error, with its number. Only an end that is missing (the run was killed, the file cut) is no error: what is there
+is read, with a warning. No code of the file runs, and what it makes this process allocate is bounded.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Any, BinaryIO
+
+from ..exceptions import TraceError
+from .format import DEEPEST, EVENTS, FIELDS, MOST_RANKS, STATUSES, VERSION, Trace, harmless
+
+__all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
+
+#: No line and no trace has more bytes (unpacked), and no trace more events.
+LONGEST_LINE, MOST_BYTES, MOST_EVENTS = 16 * 2**20, 4 * 2**30, 20_000_000
+
+#: No number of a trace is as large; 2**63 nanoseconds are 292 years.
+_TOO_LARGE = 2**63
+
+_NO_OBJECT: dict[str, Any] = {}
+_MISSING: Any = object()
+
+
+def read_trace(path: str | os.PathLike[str]) -> Trace:
+    """Read a trace, compressed or not; if its end is missing, up to there, with a warning in its `warnings`.
+
+    :raises TraceError: the file can't be read, or is no trace of a version that this one knows.
+    """
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            magic = file.peek(2)[:2]
+            if magic != b"\x1f\x8b":
+                return _Reader(name, file).read()
+            import gzip  # here, and not with `import bsbpool`
+
+            with gzip.GzipFile(fileobj=file) as unpacked:
+                return _Reader(name, unpacked).read()
+    except OSError as error:
+        raise TraceError(name, None, f"it can't be read: {error.strerror or error}") from None
+
+
+class _Wrong(Exception):
+    """A line is not as it should be; the message says what would be right."""
+
+
+class _Reader:
+    """Reads one file."""
+
+    def __init__(self, path: str, file: Any):
+        self._path = path
+        self._file: BinaryIO = file
+        self._warnings: list[str] = []
+        self._line = 0
+        # Each text that occurs again and again is kept once.
+        self._texts: dict[str, str] = {}
+        self._unsafe = 0
+        self._ranks = 0
+        # By pool: how many jobs it has.
+        self._jobs: dict[int | str, int] = {}
+        self._unknown: dict[str, int] = {}
+        self._rules = {
+            kind: [
+                (field, self._rule(kind, field), field == "pool", "job id" in _type(kind, field)) for field in fields
+            ]
+            for kind, fields in EVENTS.items()
+        }
+
+    def read(self) -> Trace:
+        lines = self._lines()
+        first = next(lines, _MISSING)
+        if first is _MISSING:
+            raise TraceError(self._path, None, "the file is empty; a trace begins with a line " + _FIRST)
+        try:
+            trace = Trace(self._header(first))
+            append, parse = trace.append, self._event
+            for line in lines:
+                event = parse(line)
+                if event is not None:
+                    append(event)
+                    if len(trace) > MOST_EVENTS:
+                        raise _Wrong(f"there are more than {MOST_EVENTS:,} events, the most that are read")
+        except _Wrong as wrong:
+            raise TraceError(self._path, self._line, str(wrong)) from None
+        if self._unsafe:
+            texts = "text was" if self._unsafe == 1 else "texts were"
+            self._warn(f"{self._unsafe} {texts} too long, or held control characters: they are cut, or written out")
+        for kind, count in self._unknown.items():
+            self._warn(f"{count} of kind {kind!r} left out: a newer version knows what they mean")
+        trace.warnings = self._warnings
+        return trace
+
+    def _warn(self, what: str) -> None:
+        self._warnings.append(f"{self._path}: {what}")
+
+    # -- lines -------------------------------------------------------------------------------------
+
+    def _lines(self) -> Iterator[Any]:
+        """Each line, parsed. Ends before one that is not whole."""
+        size = 0
+        readline, loads = self._file.readline, _DECODER.decode
+        while True:
+            try:
+                line = readline(LONGEST_LINE + 1)
+            except (EOFError, zlib.error, OSError) as error:
+                if not self._line:
+                    raise TraceError(self._path, None, f"it can't be unpacked: {error}") from None
+                self._warn(f"it can't be unpacked after line {self._line} ({error}): the rest is missing")
+                return
+            if not line:
+                return
+            self._line += 1
+            size += len(line)
+            if len(line) > LONGEST_LINE:
+                raise TraceError(
+                    self._path, self._line, f"the line has more than {LONGEST_LINE:,} bytes, so this is no trace"
+                )
+            if size > MOST_BYTES:
+                raise TraceError(
+                    self._path, self._line, f"there are more than {MOST_BYTES:,} bytes, the most that are read"
+                )
+            try:
+                yield loads(line.decode())
+            except _Wrong as wrong:
+                raise TraceError(self._path, self._line, str(wrong)) from None
+            except RecursionError:
+                raise TraceError(self._path, self._line, f"values are nested deeper than {DEEPEST}") from None
+            except ValueError as error:
+                if self._line > 1 and not line.endswith(b"\n"):
+                    self._warn(
+                        f"it ends in the midst of line {self._line}: the run was killed, or the file was cut; "
+                        "what came before is read"
+                    )
+                    return
+                why = error.msg if isinstance(error, json.JSONDecodeError) else str(error)
+                what = "a trace begins with " + _FIRST if self._line == 1 else "each line is a JSON object"
+                raise TraceError(self._path, self._line, f"this is no JSON ({harmless(why)}); {what}") from None
+
+    # -- the header ----------------------------------------------------------------------------------
+
+    def _header(self, header: Any) -> dict[str, Any]:
+        if not isinstance(header, dict) or header.get("trace") != "bsbpool":
+            raise _Wrong("this is no trace of bsbpool: it begins with " + _FIRST)
+        version = header.get("version")
+        if type(version) is not int or version < 1:
+            raise _Wrong(f"its version is {_shown(version)}; it should be an integer, {VERSION} at the most")
+        if version > VERSION:
+            raise _Wrong(
+                f"it is of version {_shown(version)} of the format, and this bsbpool reads version {VERSION}: "
+                "install a newer one (pip install -U bsbpool)"
+            )
+        ranks = header.get("ranks")
+        if type(ranks) is not int or not 1 <= ranks <= MOST_RANKS:
+            raise _Wrong(f"ranks is {_shown(ranks)}; it should be their number, from 1 to {MOST_RANKS:,}")
+        self._ranks = ranks
+        hosts = header.get("hosts")
+        if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or len(hosts) > ranks:
+            raise _Wrong(f"hosts is {_shown(hosts)}; it should be a list of texts, one for each rank, or one for all")
+        cleaned: dict[str, Any] = self._clean(header)
+        return cleaned
+
+    # -- events ----------------------------------------------------------------------------------------
+
+    def _event(self, event: Any) -> tuple[Any, ...] | None:
+        """An event as a `Trace` keeps it; None for one of a kind that a newer version has."""
+        if type(event) is not dict:
+            raise _Wrong(f"this is {_shown(event)}; it should be an object, with t and e and the fields of an event")
+        kind, t = event.get("e"), event.get("t", _MISSING)
+        if type(t) is not int or not 0 <= t < _TOO_LARGE:
+            raise _should(t, "t", "nanoseconds")
+        if type(kind) is not str:
+            raise _should(event.get("e", _MISSING), "e", f"the kind of event, such as {', '.join([*EVENTS][:3])}")
+        rules = self._rules.get(kind)
+        if rules is None:
+            kind = harmless(kind)
+            if kind not in self._unknown and len(self._unknown) == 20:
+                raise _Wrong(f"there are more than 20 kinds of events that are none: {_shown(kind)}")
+            self._unknown[kind] = self._unknown.get(kind, 0) + 1
+            return None
+        values: list[Any] = [kind, t]
+        jobs = -1
+        for field, rule, is_pool, about_jobs in rules:
+            value = event.get(field, _MISSING)
+            try:
+                value = rule(value)
+            except _Wrong as wrong:
+                if wrong.args:
+                    raise
+                raise _should(value, field, _type(kind, field), kind) from None
+            if is_pool:
+                if kind == "pool":
+                    if value in self._jobs:
+                        raise _Wrong(f"pool {_shown(value)} is opened a second time; each has an id of its own")
+                    self._jobs[value] = 0
+                jobs = self._jobs.get(value, -1)
+                if jobs < 0:
+                    raise _Wrong(f"pool {_shown(value)} was not opened: an event of kind pool comes first")
+            elif about_jobs and value is not None:
+                if field == "job" and kind == "job":
+                    if value != jobs:
+                        raise _Wrong(f"job is {_shown(value)}; it should be {jobs}, since ids count the jobs of a pool")
+                    self._jobs[values[2]] += 1
+                else:
+                    for job in value if type(value) is tuple else (value,):
+                        if job >= jobs:
+                            raise _Wrong(f"{field} names job {_shown(job)}, and only {jobs} were queued by then")
+            values.append(value)
+        return tuple(values)
+
+    def _rule(self, kind: str, field: str) -> Callable[[Any], Any]:
+        """What checks a field: gives the value as it is kept, or raises."""
+        wanted = _type(kind, field)
+        wanted, or_null, _ = wanted.partition(" or null")
+        rule = self._rule_for(wanted)
+        if not or_null:
+            return rule
+        return lambda value: None if value is None else rule(value)
+
+    def _rule_for(self, wanted: str) -> Callable[[Any], Any]:
+        if wanted in STATUSES:
+            kept = {status: status for status in STATUSES[wanted]}
+            return lambda value: kept[value] if type(value) is str and value in kept else _wrong()
+        return {
+            "nanoseconds": _natural,
+            "bytes": _natural,
+            "job id": _natural,
+            "integer": _integer,
+            "rank": self._rank,
+            "number of ranks": lambda value: self._rank(value - 1) + 1 if type(value) is int else _wrong(),
+            "true or false": lambda value: value if type(value) is bool else _wrong(),
+            "text": self._text,
+            "integer or text": lambda value: _integer(value) if type(value) is int else self._text(value),
+            "object": lambda value: self._clean(value) or _NO_OBJECT if type(value) is dict else _wrong(),
+            "list of texts": lambda value: [*map(self._text, value)] if type(value) is list else _wrong(),
+            "list of integers": lambda value: tuple(map(_integer, value)) if type(value) is list else _wrong(),
+            "list of job ids": lambda value: tuple(map(_natural, value)) if type(value) is list else _wrong(),
+        }[wanted]
+
+    def _rank(self, value: Any) -> int:
+        if type(value) is int and 0 <= value < self._ranks:
+            return value
+        raise _Wrong
+
+    def _text(self, value: Any) -> str:
+        if type(value) is not str:
+            raise _Wrong
+        kept = self._texts.get(value)
+        if kept is None:
+            kept = harmless(value)
+            self._unsafe += kept is not value and kept != value
+            if len(self._texts) < 100_000:
+                self._texts[kept] = kept
+        return kept
+
+    def _clean(self, value: Any, depth: int = 0) -> Any:
+        """A value of any kind, with texts made harmless."""
+        kind = type(value)
+        if kind is str:
+            return self._text(value)
+        if kind is int:
+            return value if -_TOO_LARGE < value < _TOO_LARGE else harmless(str(value))
+        if kind is not dict and kind is not list:
+            return value
+        if depth > DEEPEST:
+            raise _Wrong(f"values are nested deeper than {DEEPEST}")
+        if kind is list:
+            return [self._clean(each, depth + 1) for each in value]
+        return {self._text(key): self._clean(each, depth + 1) for key, each in value.items()}
+
+
+_FIRST = f'{{"trace":"bsbpool","version":{VERSION},…}}'
+
+
+def _type(kind: str, field: str) -> str:
+    return FIELDS.get(f"{kind}.{field}") or FIELDS[field]
+
+
+def _wrong() -> Any:
+    raise _Wrong
+
+
+def _natural(value: Any) -> int:
+    if type(value) is int and 0 <= value < _TOO_LARGE:
+        return value
+    raise _Wrong
+
+
+def _integer(value: Any) -> int:
+    if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
+        return value
+    raise _Wrong
+
+
+def _should(value: Any, field: str, what: str, kind: str | None = None) -> _Wrong:
+    where = f"{field} of {kind!r}" if kind else field
+    if value is _MISSING:
+        return _Wrong(f"{where} is missing; it should be there, and hold: {what}")
+    return _Wrong(f"{where} is {_shown(value)}; it should be: {what}")
+
+
+def _shown(value: Any) -> str:
+    """A value in a message: short, and harmless."""
+    if value is None or isinstance(value, bool):
+        return json.dumps(value)
+    if isinstance(value, int) and abs(value) > 10**20:
+        return "a number with too many digits"
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list) and len(value) > 8:
+        return f"a list of {len(value):,}"
+    text = harmless(repr(value))
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _no_constant(name: str) -> Any:
+    raise _Wrong(f"{name} stands there, which is no JSON; a number that is none is written as a text")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if number - number != 0:
+        raise _Wrong(f"{digits[:20]} is too large a number")
+    return number
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
