@@ -52,12 +52,14 @@ class Worker:
         self._free: Iterable[int] = ()
         self._stopped: tuple[str | None] | None = None
         self._main_lost: RankLostError | None = None
-        # What the watch needs: whether a job runs, how many have started, and its wake-up calls. Under the lock
-        # are the line, and receiving: the watch does that while a job runs, the worker between jobs.
+        # What the watch needs: whether a job runs, how many have started, and its wake-up calls. Under the lock is
+        # all that goes on between two jobs; while one runs, the watch may take it.
         self._busy = False
         self._starts = 0
         self._lock = world.lock()
         self._watch_calls: Mailbox | None = None
+        #: whether the watch will look after `PATIENCE` at the latest, so that nobody needs to call it.
+        self._watched = False
 
     def work(self) -> str | None:
         """Run jobs until main stops the pool.
@@ -70,36 +72,36 @@ class Worker:
         try:
             told: Any = None
             while True:
-                # Between two jobs it only takes what is there already: main may have called one back.
-                while (
-                    self._stopped is None
-                    and (order := receive(0 if line or told else None)) is not None
-                    and self._take(*order)
-                ):
-                    pass
-                # The next job is taken out of the line before main hears of the last one's end, since from then
-                # on main counts it as running. And main must have heard before of what the watch gave back.
                 with lock:
-                    call = line.popleft() if line and self._stopped is None else None
-                    self._busy = call is not None
-                if told is not None:
-                    send(told)
-                    told = None
-                if self._stopped is not None:
-                    return self._stopped[0]
-                if call is not None:
-                    self._starts += 1
-                    told = codec.encode(self._run(*call))
-                    with lock:
-                        self._busy = False
+                    self._busy = False
                     if self._main_lost is not None:
                         raise self._main_lost
+                    # Between two jobs it only takes what is there already: main may have called one back.
+                    while (
+                        self._stopped is None
+                        and (order := receive(0 if line or told else None)) is not None
+                        and self._take(*order)
+                    ):
+                        pass
+                    # The next job is taken out of the line before main hears of the last one's end, since from then
+                    # on main counts it as running. And main must have heard before of what the watch gave back.
+                    call = line.popleft() if line and self._stopped is None else None
+                    if told is not None:
+                        send(told)
+                        told = None
+                    if self._stopped is not None:
+                        return self._stopped[0]
+                    if call is None:
+                        continue
+                    self._busy = True
+                    self._starts += 1
+                told = codec.encode(self._run(*call))
         finally:
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
 
     def _take(self, rank: int, message: Any) -> bool:
-        """Do what main says. Returns whether there may be more to do before the next job."""
+        """Do what main says; called under the lock. Returns whether there may be more to do before the next job."""
         if type(message) is Lost:
             if rank == 0:
                 raise RankLostError(f"main (rank 0) is gone: {message.why}")
@@ -112,48 +114,61 @@ class Worker:
                 self._free = [*self._free, *free]
             if news != self._news_told:
                 return True  # sent before main heard that these jobs may have to free something first
-            with self._lock:
-                self._line.extend(jobs)
+            self._line.extend(jobs)
             if len(self._line) > 1:
                 self._call_watch()
             return False
         if kind == STOP:
             self._stopped = (order[1],)
             return False
-        with self._lock:
-            found = next((each for each in self._line if each[0] == order[1]), None)
-            if found is not None:
-                self._line.remove(found)
-                self._send(self._codec.encode((RETURNED, [order[1]])))
-            else:
-                self._send(self._codec.encode((STARTED, order[1])))
+        found = next((each for each in self._line if each[0] == order[1]), None)
+        if found is not None:
+            self._line.remove(found)
+            self._send(self._codec.encode((RETURNED, [order[1]])))
+        else:
+            self._send(self._codec.encode((STARTED, order[1])))
         return True
 
     # -- jobs that stand behind a long one -----------------------------------------------------------
 
     def _call_watch(self) -> None:
+        if self._watched:
+            return
         if self._watch_calls is None:
             self._watch_calls = self._world.mailbox()
             self._world.start("watch", self._watch, self._watch_calls)
+        self._watched = True
         self._watch_calls.put(RUN)
 
     def _watch(self, calls: Mailbox) -> None:
         """The task that gives back the jobs behind one that runs for long, since other ranks may be idle."""
         while calls.get() != STOP:
+            self._watched = False
             patience, starts = PATIENCE, -1
             while self._busy or self._line:
                 if starts != self._starts:
                     patience, starts = PATIENCE, self._starts
                 else:
                     patience *= 2  # a job that is long already may go on for hours
-                if calls.get(self._world.now() + patience) == STOP:
+                self._watched = patience == PATIENCE
+                called = calls.get(self._world.now() + patience)
+                if called == STOP:
                     return
-                if starts == self._starts:
-                    self._give_back()
+                if called == RUN:
+                    starts = -1  # there is a new line, and with it a new job: it was asleep for longer than that
+                elif starts == self._starts:
+                    self._give_back(starts)
+                # Whoever adds to the line from here on calls it; what was added before, it finds by itself.
+                self._watched = False
 
-    def _give_back(self) -> None:
-        """Give back all jobs that have not started, those among them that are on their way."""
+    def _give_back(self, starts: int) -> None:
+        """Give back all jobs that have not started, those among them that are on their way.
+
+        :param starts: how many had started when that was decided; if others did since, there is no need.
+        """
         with self._lock:
+            if starts != self._starts:
+                return
             try:
                 # What comes while a job runs waits for its end, unless the watch looks.
                 while self._busy and (order := self._receive(0)) is not None:

@@ -36,6 +36,8 @@ SPIN, FIRST_NAP, LONGEST_NAP = 200_000, 20_000, 1_000_000
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
 _SERIALS = 6000
 
+_ANY_SOURCE, _ANY_TAG = MPI.ANY_SOURCE, MPI.ANY_TAG
+
 _NUMBERS = struct.Struct("<QQ")
 
 _KEYVAL: int | None = None
@@ -118,6 +120,8 @@ class MPIChannel(Channel):
 
     def get(self, until: int | None = None) -> Any:
         arrived, own, poll = self._arrived, self._own, self._poll
+        if arrived:
+            return arrived.popleft()
         spin_until = 0
         nap = FIRST_NAP
         while True:
@@ -149,7 +153,7 @@ class MPIChannel(Channel):
         self._world.sends = [send for send in self._world.sends if not send[0].Test()]
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
-        request = self._comm.Isend([data, MPI.BYTE], rank, self._tag + kind)
+        request = self._comm.Isend(data, rank, self._tag + kind)
         if not request.Test():
             self._world.sends.append((request, data))
 
@@ -158,12 +162,12 @@ class MPIChannel(Channel):
         comm, status = self._comm, self._status
         if self._behind:
             self._finish_receiving()
-        if not comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG, status):
+        if not comm.Iprobe(_ANY_SOURCE, _ANY_TAG, status):
             return False
-        source, tag, size = status.Get_source(), status.Get_tag(), status.Get_count(MPI.BYTE)
+        source, tag = status.source, status.tag
+        data = bytearray(status.count)
+        comm.Recv(data, source, tag)
         serial, kind = divmod(tag, 5)
-        data = bytearray(size)
-        comm.Recv([data, MPI.BYTE], source, tag)
         channel = self._world.open.get(serial)
         if channel is not None:  # this pool's, or that of one around it
             channel._take(source, kind, data)
