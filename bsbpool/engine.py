@@ -54,7 +54,9 @@ DEPENDENCY_FAILED = "Job killed for dependency failure"
 class Entry:
     """What the engine knows of a job."""
 
-    __slots__ = ("_cache_items", "_dependents", "_error", "_id", "_open_dependencies", "_rank", "_status")
+    __slots__ = (
+        "_cache_items", "_callbacks", "_dependents", "_error", "_id", "_open_dependencies", "_rank", "_status",
+    )  # fmt: skip
 
     def __init__(self, cache_items: Sequence[int] = ()):
         self._id = -1
@@ -64,6 +66,8 @@ class Entry:
         self._cache_items = cache_items
         self._open_dependencies = 0
         self._dependents: list[Entry] | None = None
+        #: whoever wants to be told of its end, besides listeners.
+        self._callbacks: list[Any] | None = None
 
 
 class Heap:
@@ -111,11 +115,15 @@ class Engine:
         self._lines: dict[int, deque[Entry]] = {}
         #: whether to command that jobs were added: somebody listens.
         self.tells_added = False
+        #: whether to announce all changes: somebody listens, or they are recorded. Else only ends that somebody has to
+        #: hear of.
+        self.tells_all = True
         #: whether ranks may be sent more than one job.
         self.send_ahead = send_ahead
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
         self._called_back: dict[int, BaseException] = {}
-        self._holding = False
+        #: whether it gives out no jobs for now.
+        self.holding = False
         self._typical_ns: float | None = None
         #: by rank: how often it told of items that it took into its cache.
         self.news: dict[int, int] = {}
@@ -197,9 +205,10 @@ class Engine:
         :param ns: nanoseconds that it took; None if that says nothing of others.
         """
         rank = job._rank
-        if job._status is QUEUED and rank is not None:
+        status = job._status
+        if status is QUEUED and rank is not None:
             self.change(job, RUNNING)  # sent ahead, and could not even be packed
-        if job._status is not RUNNING:
+        elif status is not RUNNING:
             if rank in self._lines and job in self._lines[rank]:
                 self._vacate(rank, job)  # its status was set by hand while its rank was at it
             return
@@ -220,11 +229,15 @@ class Engine:
 
     def _vacate(self, rank: int, job: Entry) -> None:
         line = self._lines[rank]
-        line.remove(job)  # the first one, as a rule
+        if line[0] is job:
+            line.popleft()
+        else:
+            line.remove(job)
         if line:
-            if line[0]._status is QUEUED:
-                self.change(line[0], RUNNING)
-            if self._ready and 2 * len(line) <= self._filled[rank] and not self._holding:
+            first = line[0]
+            if first._status is QUEUED:
+                self.change(first, RUNNING)
+            if self._ready and 2 * len(line) <= self._filled[rank] and not self.holding:
                 self._send(rank, self._how_many(rank))
         else:
             heapq.heappush(self._idle, rank)
@@ -293,14 +306,12 @@ class Engine:
 
     def hold(self) -> None:
         """Give out no more jobs, until it goes on."""
-        self._holding = True
+        self.holding = True
 
-    def go_on(self) -> bool:
-        """Give out jobs again, if that was on hold. Returns whether it was."""
-        held, self._holding = self._holding, False
-        if held:
-            self._assign()
-        return held
+    def go_on(self) -> None:
+        """Give out jobs again."""
+        self.holding = False
+        self._assign()
 
     def lost(self, rank: int, error: BaseException) -> Entry | None:
         """A rank is gone. Returns the job that ran there."""
@@ -361,7 +372,8 @@ class Engine:
         if status not in old.successors:
             raise JobPoolError(f"{job} is {old.value}, it can't become {status.value}: {_allowed(old)}")
         job._status = status
-        self.commands.append((ANNOUNCE, job, old, status))
+        if self.tells_all or (status.ended and (status is not SUCCESS or job._callbacks)):
+            self.commands.append((ANNOUNCE, job, old, status))
 
     def _make_ready(self, job: Entry) -> None:
         self.change(job, QUEUED)
@@ -370,7 +382,7 @@ class Engine:
     def _assign(self) -> None:
         """Give ready jobs to idle ranks, as long as there are both."""
         ready, idle = self._ready, self._idle
-        while idle and ready and not self._holding:
+        while idle and ready and not self.holding:
             rank = heapq.heappop(idle)
             if not self._send(rank, self._how_many(rank)):
                 heapq.heappush(idle, rank)
@@ -441,10 +453,14 @@ class Engine:
         job._error = error
         self.change(job, status)
         self.unfinished -= 1
-        for item in job._cache_items:
-            self._release(item)
-        dependents, job._dependents = job._dependents, None
-        return dependents or ()
+        if job._cache_items:
+            for item in job._cache_items:
+                self._release(item)
+        dependents = job._dependents
+        if dependents is None:
+            return ()
+        job._dependents = None
+        return dependents
 
     def _release(self, item: int) -> None:
         count = self.required[item] - 1

@@ -82,8 +82,7 @@ class Job(Entry, ABC):
 
     # What a submission context says is kept here, without the object: pools have many jobs.
     __slots__ = (
-        "_args", "_callbacks", "_chunks", "_context", "_kwargs", "_on_disk", "_payload", "_pool", "_result",
-        "_submitter",
+        "_args", "_chunks", "_context", "_kwargs", "_on_disk", "_payload", "_pool", "_result", "_submitter",
     )  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -111,7 +110,6 @@ class Job(Entry, ABC):
         self._payload: Any = None
         self._result: Any = None
         self._on_disk = False
-        self._callbacks: list[Callable[[Job], Any]] | None = None
         pool._put(self, deps)
 
     def __repr__(self) -> str:

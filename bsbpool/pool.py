@@ -212,6 +212,7 @@ class JobPool:
             raise JobPoolError(f"Pool {self._id} was opened before: make a new pool for each run.")
         world = self._world
         this_world(world)
+        self._engine.tells_all = bool(self._listeners) or world.recorder is not None
         self._channel = world.channel()
         self._engine.send_ahead &= self._channel.any_task_sends
         self._stack.callback(self._close)
@@ -291,7 +292,7 @@ class JobPool:
         if self._open:
             _enter(self._stack, listener)
         self._listeners.append(listener)
-        self._engine.tells_added = True
+        self._engine.tells_added = self._engine.tells_all = True
         if max_wait is not None:
             self._max_wait = min(self._max_wait, max_wait)
 
@@ -642,12 +643,13 @@ class JobPool:
             self._local_worker = world.mailbox()
             world.start("worker", self._work_here, self._local_worker)
         self._start_schedulers()
-        notifications = self._notifications
+        notifications, commands, receive, get = self._notifications, engine.commands, self._receive, channel.get
         while True:
             with lock:
                 self._carry_out()
                 # Jobs are given out again when listeners have heard all that there is to hear.
-                if not notifications and engine.go_on():
+                if engine.holding and not notifications:
+                    engine.go_on()
                     self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or self._schedulers):
@@ -661,13 +663,16 @@ class JobPool:
                 self._nobody_left()
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
             until = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
-            item = channel.get(until)
+            item = get(until)
             with lock:
                 self._waiting = False
                 if item is None:
                     self.ping()
-                else:
-                    self._receive(*item)
+                    continue
+                receive(*item)
+                # What else is there already, as long as nothing comes of it.
+                while not commands and not notifications and engine.unfinished and (item := get(0)) is not None:
+                    receive(*item)
 
     def _stop_early(self, why: str) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what they raised."""

@@ -17,7 +17,7 @@ from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, Codec
 from .worlds import Lost, Mailbox, World
 
 #: Nanoseconds after which jobs that stand behind a running one are given back.
-PATIENCE = 2_000_000
+PATIENCE = 5_000_000
 
 
 class Worker:
