@@ -46,7 +46,7 @@ from .progress import (
     PoolStatusProgress,
     Workflow,
 )
-from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STOP, ByReference, Codec
+from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STARTED, STOP, ByReference, Codec
 from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
@@ -232,6 +232,8 @@ class JobPool:
             if world.recorder is not None:
                 self._label = world.recorder.label(self._label)
             self._emit("pool", self._label, world.size, self._fail_fast, phases)
+            if self.parallel and not self._engine.send_ahead:
+                self._emit("one_at_a_time", self._label)
         self.change_status(PoolStatus.SCHEDULING)
         return self
 
@@ -254,6 +256,7 @@ class JobPool:
             why = told = "Main left the pool without calling execute(); every rank calls it."
         else:
             why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
+        self._emit("unexecuted", self._label, describe_error(error))
         problems = self._stop_early(why)
         self._dismiss(told)
         if problems and error is None:
@@ -325,9 +328,9 @@ class JobPool:
         with self._lock:
             self._carry_out()
             old, self._status = self._status, status
-        if self.is_main():
-            self._emit("pool_status", self._label, status.value)
-            self.add_notification(PoolStatusProgress(self, old))
+            if self.is_main():
+                self._emit("pool_status", self._label, status.value)
+                self.add_notification(PoolStatusProgress(self, old))
 
     def _deliver(self, notification: Any) -> list[BaseException]:
         errors: list[BaseException] = []
@@ -353,8 +356,13 @@ class JobPool:
         failed = status is JobStatus.FAILED or (status is JobStatus.ABORTED and isinstance(job.error, RankLostError))
         if failed and not handled:
             how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
-            self._unhandled.append(JobErroredError(f"{job} {how}", job.error))
+            self._add_unhandled(JobErroredError(f"{job} {how}", job.error), job)
         return errors
+
+    def _add_unhandled(self, error: Exception, job: Job | None = None) -> None:
+        """No listener handled this error: `execute` is to raise it."""
+        self._unhandled.append(error)
+        self._emit("unhandled", self._label, None if job is None else job._id, describe_error(error))
 
     # -- queueing ----------------------------------------------------------------------------------
 
@@ -468,6 +476,7 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
+                    self._emit("call_back", self._label, rank, job._id, reason)
                     self._carry_out()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
@@ -502,6 +511,7 @@ class JobPool:
         with self._lock:
             self._schedulers += 1
             self._schedules.append((nodes, call))
+            self._emit("schedule", self._label, len(nodes))
         if self._status is PoolStatus.EXECUTING:
             self._start_schedulers()
 
@@ -602,6 +612,7 @@ class JobPool:
         except _StopEarly:
             problems = self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
+            self._emit("raised", self._label, describe_error(error))
             problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
         else:
             problems = self._drain()
@@ -650,6 +661,7 @@ class JobPool:
                 # Jobs are given out again when listeners have heard all that there is to hear.
                 if engine.holding and not notifications:
                     engine.go_on()
+                    self._emit("resumed", self._label)
                     self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or self._schedulers):
@@ -676,8 +688,8 @@ class JobPool:
 
     def _stop_early(self, why: str) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what they raised."""
-        self._stopping = True
         with self._lock:
+            self._stopping = True
             self._engine.stop(why)
             self.change_status(PoolStatus.CLOSING)
         return self._drain()
@@ -691,6 +703,7 @@ class JobPool:
             except _StopEarly:
                 self._stopping = True
             except BaseException as error:
+                self._emit("raised", self._label, describe_error(error))
                 problems.append(error)
         return problems
 
@@ -765,7 +778,7 @@ class JobPool:
         """Something came; called under the lock."""
         if rank is None:
             if isinstance(message, JobSchedulingError):
-                self._unhandled.append(message)
+                self._add_unhandled(message)
                 if self._fail_fast:
                     raise _StopEarly
             elif message is _SCHEDULER_ENDED:
@@ -784,12 +797,15 @@ class JobPool:
         if kind == DONE:
             self._done(rank, *news[1:])
         elif kind == READY:
+            self._emit("ready", self._label, rank)
             self._engine.ready(rank, news[1])
             if news[1]:
                 self._emit("cached", self._label, rank, None, news[1])
         elif kind == RETURNED:
             self._emit("returned", self._label, rank, news[1])
             self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
+        elif kind == STARTED:
+            self._emit("started", self._label, rank, news[1])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
@@ -821,13 +837,13 @@ class JobPool:
         self._emit("lost", self._label, rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if job is None and is_error:
-            self._unhandled.append(RankLostError(why))
+            self._add_unhandled(RankLostError(why))
             if self._fail_fast:
                 raise _StopEarly
 
     def _nobody_left(self) -> None:
         left = self._engine.unfinished
-        self._unhandled.append(
+        self._add_unhandled(
             JobPoolError(
                 f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: "
                 f"{'rank 1 is' if len(self._gone) == 1 else f'ranks 1 to {len(self._gone)} are all'} gone."
@@ -884,6 +900,7 @@ class JobPool:
         if mailbox is None:
             with self._lock:
                 self._engine.run_by_hand(job)
+                self._emit("by_hand", self._label, job._id, JobStatus.RUNNING.value, None)
                 self._attend()
             mailbox = self._by_hand[job._id] = self._world.mailbox()
             self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
@@ -908,18 +925,21 @@ class JobPool:
         with self._lock:
             status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
             self._engine.set_status(job, status, error)
+            self._emit("by_hand", self._label, job._id, status.value, describe_error(error))
             job._result = value
             self._attend()
 
     def _set_status(self, job: Job, status: JobStatus) -> None:
         with self._lock:
             self._engine.set_status(job, status)
+            self._emit("by_hand", self._label, job._id, status.value, None)
             self._attend()
 
     def _emit(self, kind: str, *fields: Any) -> None:
         recorder = self._world.recorder
         if recorder is not None:
-            recorder.emit(kind, *fields)
+            with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
+                recorder.emit(kind, *fields)
 
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."

@@ -22,6 +22,8 @@ VERSION = 1
 EVENTS: dict[str, tuple[str, ...]] = {
     # a pool was opened on main
     "pool": ("pool", "ranks", "fail_fast", "phases"),
+    # its ranks get no job ahead of time: with this MPI only one thread may send
+    "one_at_a_time": ("pool",),
     "pool_status": ("pool", "status"),
     # a job was queued: its kind (class), name, context, the ids of jobs that it depends on, its cache items
     "job": ("pool", "job", "kind", "name", "context", "deps", "cache"),
@@ -29,19 +31,36 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "status": ("pool", "job", "status", "rank", "error"),
     # main received a job's outcome from a rank; started, ended: nanoseconds of that rank's clock
     "message": ("pool", "rank", "job", "started", "ended"),
+    # main learned that a rank is there to run jobs
+    "ready": ("pool", "rank"),
     # a rank gave back jobs that it was sent ahead and had not started
     "returned": ("pool", "rank", "jobs"),
     # somebody tried to cancel a job; done: whether it was cancelled
     "cancel": ("pool", "job", "reason", "done"),
+    # before that, of a job that was sent ahead: its rank is asked for it; and has started it already
+    "call_back": ("pool", "rank", "job", "reason"),
+    "started": ("pool", "rank", "job"),
+    # jobs are given out again, after listeners have heard of a failure, or of such a cancellation
+    "resumed": ("pool",),
+    # somebody set a job's status by hand, or runs it on main
+    "by_hand": ("pool", "job", "status", "error"),
     "ping": ("pool",),
     # what a rank took into its cache while it ran a job, and what it freed before one (null: at the end)
     "cached": ("pool", "rank", "job", "items"),
     "freed": ("pool", "rank", "job", "items"),
+    # schedule() was called, with so many nodes
+    "schedule": ("pool", "nodes"),
     # a scheduler began with a node, and ended with it
     "scheduling": ("pool", "node"),
     "scheduled": ("pool", "node", "error"),
     # main learned that a rank is gone
     "lost": ("pool", "rank", "error"),
+    # no listener handled an error, of a job or (null) of something else: execute() is to raise it
+    "unhandled": ("pool", "job", "error"),
+    # something that is no job raised while the pool executed: a listener, a callback, Ctrl-C
+    "raised": ("pool", "error"),
+    # main leaves the pool, and has not executed it; error: what the program raised
+    "unexecuted": ("pool", "error"),
     # execute() ended on main; error: what it raised
     "end": ("pool", "error"),
     # a message of the program's own, as its receiver got it (simulated ranks only)
@@ -60,9 +79,11 @@ FIELDS: dict[str, str] = {
     "phases": "list of texts",
     "pool_status.status": "pool status",
     "status.status": "job status",
+    "by_hand.status": "job status",
     "job": "job id",
     "cached.job": "job id or null",
     "freed.job": "job id or null",
+    "unhandled.job": "job id or null",
     "kind": "text",
     "name": "text",
     "context": "object",
@@ -78,6 +99,7 @@ FIELDS: dict[str, str] = {
     "done": "true or false",
     "items": "list of integers",
     "node": "text",
+    "nodes": "integer",
     "source": "rank",
     "tag": "integer",
     "size": "bytes",

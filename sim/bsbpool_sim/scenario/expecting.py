@@ -536,13 +536,23 @@ class Checker:
             return f"rank {event['rank']} {verb} {items}"
         words = {
             "pool": "pool {pool} opens",
+            "one_at_a_time": "ranks get no job ahead of time",
             "pool_status": "pool is {status}",
             "ping": "ping",
             "end": "execute() ends: {error}",
+            "ready": "rank {rank} is ready",
             "returned": "rank {rank} gives back {jobs}",
+            "call_back": "rank {rank} is asked for job {job}",
+            "started": "rank {rank} has started job {job}",
+            "resumed": "jobs are given out again",
+            "by_hand": "job {job} is {status}, by hand: {error}",
+            "schedule": "schedule() is called, nodes: {nodes}",
             "scheduling": "{node} is being scheduled",
             "scheduled": "{node} was scheduled: {error}",
             "lost": "rank {rank} is lost: {error}",
+            "unhandled": "nobody handles it: {error}",
+            "raised": "{error} is raised",
+            "unexecuted": "main leaves without execute(): {error}",
             "fault": "rank {rank}: {what}",
         }
         return words[kind].format(**event).removesuffix(": None")
