@@ -298,6 +298,7 @@ a.yaml:11: statuses: c
     1 s  b: running on rank 1
     2 s  b: failed on rank 1 (ValueError: boom)
   > 2 s  c: cancelled (JobCancelledError: Job killed for dependency failure)
+    2 s  nobody handles it: JobErroredError: <FunctionJob 1 b> failed
     2 s  pool is closing
     2 s  execute() ends: WorkflowError: JobErroredError: <FunctionJob 1 b> failed
 
