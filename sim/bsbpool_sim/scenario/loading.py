@@ -208,10 +208,8 @@ def read(text: str, file: str) -> Document:
 
     :raises ScenarioError: it is no YAML, or YAML that scenarios do without.
     """
-    reader = _Reader(file)
     try:
-        for event in yaml.parse(text, Loader=_FAST):
-            reader.take(event)
+        reader = _parse(text, file, _FAST)
     except yaml.YAMLError as error:
         raise _syntax_error(text, file, error) from None
     if not reader.documents:
@@ -225,11 +223,22 @@ def read(text: str, file: str) -> Document:
     return reader.document
 
 
+def _parse(text: str, file: str, parser: Any) -> _Reader:
+    reader = _Reader(file)
+    for event in yaml.parse(text, Loader=parser):
+        reader.take(event)
+    return reader
+
+
 def _syntax_error(text: str, file: str, error: yaml.YAMLError) -> ScenarioError:
-    """What is wrong, in the words of the pure Python parser, which are the same everywhere."""
+    """What is wrong, in the words of the pure Python parser, which are the same everywhere.
+
+    What that parser makes is looked at too: it takes quadratic time for deep nesting, and the reader stops it.
+    """
     try:
-        for _ in yaml.parse(text, Loader=yaml.SafeLoader):
-            pass
+        _parse(text, file, yaml.SafeLoader)
+    except ScenarioError as wrong:
+        return wrong
     except yaml.YAMLError as same:
         error = same
     if isinstance(error, yaml.reader.ReaderError):
