@@ -1,0 +1,52 @@
+"""One HTML page that shows a trace, with all that it needs in it: no network, no server.
+
+`page.html`, `page.css` and `page.js` are the page; `columns` makes the data that goes into it. Here they are put
+together. Data stays data: it is packed, so that nothing in it can end an element, and the policy in the page lets
+no script run but the one whose hash it names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from importlib.resources import files
+
+from ..history import History
+from .columns import page_data
+
+__all__ = ["page"]
+
+_PLACE = re.compile(r"\{\{(\w+)\}\}")
+
+
+def page(history: History, title: str, warnings: Sequence[str] = ()) -> str:
+    """The page, as text.
+
+    :param title: what the page is called: the name of the file, for one.
+    :param warnings: what is wrong with the trace, for a person to know who looks at the page.
+    """
+    data = json.dumps(page_data(history, title, warnings), separators=(",", ":"))
+    style, script = _read("page.css"), _read("page.js")
+    parts = {
+        "title": html.escape(title),
+        "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
+        "base-uri 'none'; form-action 'none'",
+        "style": style,
+        "script": script,
+        "data": base64.b64encode(zlib.compress(data.encode(), 9)).decode("ascii"),
+    }
+    return _PLACE.sub(lambda place: parts[place[1]], _read("page.html"))
+
+
+def _read(name: str) -> str:
+    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """How a content security policy names a script or a style that may be used."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

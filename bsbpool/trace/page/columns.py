@@ -1,0 +1,147 @@
+"""The data of the page: a trace as columns of small integers, which deflate well and parse fast.
+
+Times are whole nanoseconds since the first pool was opened, each told by its distance from one near it; texts that
+occur again and again are told once. `page.js` undoes all of this in its function `unpack`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from bsbpool.status import JobStatus
+
+from ..history import History
+from ..ideal import ideal_schedule
+from ..summary import summarise
+
+__all__ = ["page_data"]
+
+_STATUSES = [status.value for status in JobStatus]
+#: Characters of a job's context, at the most.
+_LONGEST = 400
+
+
+def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
+    """What the page shows, as JSON."""
+    summary, ideal = summarise(history), ideal_schedule(history)
+    first = history.first
+    return {
+        "title": title,
+        "header": {key: _text(value) for key, value in history.header.items() if key not in ("trace", "version")},
+        "warnings": list(warnings),
+        "events": history.events,
+        "ranks": history.ranks,
+        "makespan": history.last - first,
+        "workers": len(summary.workers),
+        "utilisation": round(summary.utilisation, 6),
+        "critical": summary.critical_path,
+        "bound": ideal.bound,
+        "packed": ideal.packed,
+        "statuses": _STATUSES,
+        "pools": [
+            {
+                "id": _text(pool.id),
+                "ranks": pool.ranks,
+                "opened": pool.opened - first,
+                "ended": None if pool.ended is None else pool.ended - first,
+                "error": pool.error,
+                "jobs": len(pool.jobs),
+                "path": list(told.path),
+                "seconds": told.critical_path,
+            }
+            for pool, told in zip(history.pools, summary.pools, strict=True)
+        ],
+        **_jobs(history),
+        **_caches(history),
+        "marks": [[mark.t - first, mark.rank, mark.what] for mark in history.marks],
+    }
+
+
+class _Table:
+    """Values by number, each told once."""
+
+    def __init__(self) -> None:
+        self._places: dict[Hashable, int] = {}
+
+    def add(self, value: Hashable) -> int:
+        return self._places.setdefault(value, len(self._places))
+
+    @property
+    def values(self) -> list[Any]:
+        return list(self._places)
+
+
+def _jobs(history: History) -> dict[str, Any]:
+    names, kinds, contexts, errors, caches = (_Table() for _ in range(5))
+    errors.add("")
+    columns: dict[str, list[int]] = {
+        key: []
+        for key in (
+            *("name", "kind", "context", "error", "cache", "status", "rank"),
+            # queued: since the job before was; sent: since queued, or -1; started, ended: since sent and started;
+            # received: since ended; deps: how many, then for each how far back it is in its pool.
+            *("queued", "sent", "started", "ended", "received", "deps"),
+        )
+    }
+    statuses = {status: place for place, status in enumerate(_STATUSES)}
+    add = {key: column.append for key, column in columns.items()}
+    before, last = history.first, history.last
+    for pool in history.pools:
+        places = {id: place for place, id in enumerate(pool.jobs)}
+        for place, job in enumerate(pool.jobs.values()):
+            add["name"](names.add(job.name))
+            add["kind"](kinds.add(job.kind))
+            add["context"](contexts.add(_context(job.context)))
+            add["error"](errors.add(job.error or ""))
+            add["cache"](caches.add(tuple(job.cache)))
+            add["status"](statuses[job.status])
+            add["queued"](job.queued - before)
+            before = job.queued
+            finished = last if job.finished is None else job.finished
+            interval = job.interval(last)
+            if job.running is None or interval is None:
+                add["sent"](-1)
+                add["received"](finished - job.queued)
+            else:
+                add["rank"](job.rank)
+                add["sent"](job.running - job.queued)
+                add["started"](interval[0] - job.running)
+                add["ended"](interval[1] - interval[0])
+                add["received"](finished - interval[1])
+            add["deps"](len(job.deps))
+            for dep in job.deps:
+                add["deps"](place - places[dep])
+    return {
+        "names": names.values,
+        "kinds": kinds.values,
+        "contexts": contexts.values,
+        "errors": errors.values,
+        "caches": caches.values,
+        "jobs": columns,
+    }
+
+
+def _caches(history: History) -> dict[str, Any]:
+    """What ranks took into their caches and freed: ``what`` is 1, 0, or -1 for all of all ranks."""
+    sets = _Table()
+    changes: dict[str, list[int]] = {"t": [], "rank": [], "what": [], "items": []}
+    before = history.first
+    for change in history.caches:
+        changes["t"].append(change.t - before)
+        before = change.t
+        changes["rank"].append(change.rank)
+        changes["what"].append(-1 if change.items is None else int(change.taken))
+        changes["items"].append(sets.add(tuple(change.items or ())))
+    return {"changes": changes, "changed": sets.values}
+
+
+def _context(context: Mapping[str, Any]) -> str:
+    """A context as a person reads it: ``chunk=(0, 0, 1), size=3``."""
+    text = ", ".join(f"{key}={_text(value)}" for key, value in context.items())
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
