@@ -245,7 +245,7 @@ const rankName = rank => (rank === 0 && D.ranks > 1 ? "rank 0 (main)" : `rank ${
 
 // -- the picture ------------------------------------------------------------------------------------------
 
-const GUTTER = 74, OVERVIEW = 34, AXIS = 26, TRACK = 40, RIGHT = 12, TALLEST = 72;
+const GUTTER = 74, OVERVIEW = 34, AXIS = 26, TRACK = 40, RIGHT = 12, TALLEST = 56;
 const base = chart.getContext("2d", {alpha: false}), over = overlay.getContext("2d");
 const view = {t0: 0, t1: 1, lane: 20, scroll: 0};
 const S = {width: 0, height: 0, dpr: 1, job: -1, hover: -1, path: false, names: new Set(), found: null, mark: null};
@@ -692,9 +692,10 @@ function paintOverlay() {
     if (job >= 0) {
       c.lineWidth = job === S.job ? 1.75 : 1.25;
       c.strokeStyle = colours.ink;
-      for (let k = D.depStart[job], left = 300; k < D.depStart[job + 1] && left; k++, left--) curve(c, D.deps[k], job, true);
+      const few = D.depStart[job + 1] - D.depStart[job] + D.nextStart[job + 1] - D.nextStart[job] < 13;
+      for (let k = D.depStart[job], left = 300; k < D.depStart[job + 1] && left; k++, left--) curve(c, D.deps[k], job, true, few);
       c.strokeStyle = colours.accent;
-      for (let k = D.nextStart[job], left = 300; k < D.nextStart[job + 1] && left; k++, left--) curve(c, job, D.next[k], true);
+      for (let k = D.nextStart[job], left = 300; k < D.nextStart[job + 1] && left; k++, left--) curve(c, job, D.next[k], true, few);
       if (S.hover >= 0 && S.hover !== S.job) outline(c, S.hover, colours.ink, 1);
       if (S.job >= 0) outline(c, S.job, colours.ink, 2);
     }
@@ -725,13 +726,17 @@ function outline(c, job, colour, width) {
   c.lineWidth = width + 2;
   c.strokeStyle = colours.card;
   c.strokeRect(a - .5, y - .5, w + 1, h + 1);
+  if (h < 9) { // too flat for its inside to be seen
+    c.fillStyle = D.look[job] === 3 ? colours.fail : colours.css[D.name[job]];
+    c.fillRect(a, y, w, h);
+  }
   c.lineWidth = width;
   c.strokeStyle = colour;
   c.strokeRect(a - .5, y - .5, w + 1, h + 1);
 }
 
 // From the end of a job to the start of one that depends on it.
-function curve(c, from, to, arrow) {
+function curve(c, from, to, arrow, halo = true) {
   if (D.rank[from] < 0 || D.rank[to] < 0) return;
   const half = view.lane / 2, xa = x(D.end[from]), ya = laneY(D.rank[from]) + half, xb = x(D.start[to]), yb = laneY(D.rank[to]) + half;
   const bend = Math.min(80, Math.max(14, Math.abs(xb - xa) / 2, Math.abs(yb - ya) / 6)), colour = c.strokeStyle, width = c.lineWidth;
@@ -741,9 +746,11 @@ function curve(c, from, to, arrow) {
     c.bezierCurveTo(xa + bend, ya, xb - bend, yb, xb, yb);
     c.stroke();
   };
-  c.strokeStyle = colours.halo;
-  c.lineWidth = width + 2;
-  way();
+  if (halo) {
+    c.strokeStyle = colours.halo;
+    c.lineWidth = width + 2;
+    way();
+  }
   c.strokeStyle = colour;
   c.lineWidth = width;
   way();
