@@ -19,7 +19,7 @@ from bsbpool import __version__
 __all__ = ["PoolFailed", "console", "main"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("run",)
+COMMANDS = ("run", "show", "diff")
 
 
 class PoolFailed(click.ClickException):
@@ -83,6 +83,9 @@ def main() -> None:
       bsbpool run recording.json                     on as many ranks as it was recorded
       bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
       bsbpool run scenarios                          do all scenarios come out as they expect?
+      bsbpool show run.trace                         what happened, and where did the time go?
+      bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
+      bsbpool diff good.trace bad.trace              where do they first part?
 
     Exit status: 0, all is well; 1, a pool failed; 2, what was given can't be used.
     """

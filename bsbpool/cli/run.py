@@ -7,33 +7,40 @@ Here results are put into words and tables. How files are read belongs in `bsbpo
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.box import SIMPLE_HEAD
-from rich.console import Console, ConsoleOptions, RenderResult
-from rich.measure import Measurement
-from rich.padding import Padding
-from rich.table import Table
+from rich.console import Console
 from rich.text import Text
 
 from bsbpool.exceptions import WorkflowError
+from bsbpool.trace import Trace
 from bsbpool.trace.summary import Failure, Summary, summarise
 from bsbpool.trace.timeline import Timeline, duration, label
 
 from . import PoolFailed, console
+from .tables import (
+    MOST_ROWS,
+    OUTCOMES,
+    how_many,
+    listed,
+    new_table,
+    number_column,
+    number_of,
+    rank_table,
+    show_failures,
+    strategy_table,
+    workers_text,
+)
 
 if TYPE_CHECKING:
     from bsbpool_sim.recorded import Recording
 
 #: Ranks that the simulator is made for, at the most.
 MOST_RANKS = 10_000
-#: Ranks that are told of one by one, and failures.
-MOST_ROWS = 16
 
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -93,12 +100,16 @@ def time_with_unit(text: str) -> float:
     default=None,
     help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
 )
+@click.option(
+    "--trace", metavar="FILE", type=click.Path(), help="Also write the trace of the run, for `bsbpool show` and `diff`."
+)
 def run(
     files: tuple[str, ...],
     ranks: tuple[int, ...] | None,
     seed: int | None,
     latency: float | None,
     fail_fast: bool | None,
+    trace: str | None,
 ) -> None:
     """Run a recorded run, or scenarios, on simulated ranks, in virtual time.
 
@@ -117,6 +128,10 @@ def run(
     Would a slow network matter?
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 16 --latency 5ms
 
+    To look at it in a browser, write the trace, and show that
+      bsbpool run recording.json --trace run.trace
+      bsbpool show run.trace --html run.html
+
     Do all scenarios come out as they expect?
       bsbpool run scenarios
 
@@ -125,7 +140,7 @@ def run(
     """
     scenarios = scenario_files(files)
     if scenarios:
-        given = {"--ranks": ranks, "--latency": latency, "--fail-fast": fail_fast}
+        given = {"--ranks": ranks, "--latency": latency, "--fail-fast": fail_fast, "--trace": trace}
         for option, value in given.items():
             if value is not None:
                 raise click.UsageError(f"{option} is for recorded runs: a scenario says this itself")
@@ -133,7 +148,7 @@ def run(
     elif len(files) > 1:
         raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
     else:
-        run_recording(files[0], ranks, seed, latency or 0.0, fail_fast)
+        run_recording(files[0], ranks, seed, latency or 0.0, fail_fast, trace)
 
 
 # -- scenarios -----------------------------------------------------------------------------------------
@@ -184,9 +199,9 @@ def run_scenarios(files: Sequence[str], seed: int | None) -> None:
             out.print(indented(result.report()), soft_wrap=True)
             out.print()
     if unusable:
-        raise click.UsageError(f"{_count(len(unusable), 'scenario')} of {len(files)} can't be used")
+        raise click.UsageError(f"{number_of(len(unusable), 'scenario')} of {len(files)} can't be used")
     if failed:
-        raise PoolFailed(f"{_count(failed, 'scenario')} of {len(files)} did not come out as expected")
+        raise PoolFailed(f"{number_of(failed, 'scenario')} of {len(files)} did not come out as expected")
 
 
 def indented(text: str) -> Text:
@@ -198,7 +213,12 @@ def indented(text: str) -> Text:
 
 
 def run_recording(
-    file: str, ranks: tuple[int, ...] | None, seed: int | None, latency: float, fail_fast: bool | None
+    file: str,
+    ranks: tuple[int, ...] | None,
+    seed: int | None,
+    latency: float,
+    fail_fast: bool | None,
+    trace: str | None,
 ) -> None:
     """Run a recorded run, on each of these numbers of ranks."""
     from bsbpool_sim.recorded import RecordingError, read_recording
@@ -209,7 +229,14 @@ def run_recording(
         raise click.UsageError(str(error)) from None
     stop = recording.fail_fast if fail_fast is None else fail_fast
     wanted = ranks or (recording.ranks,)
+    if trace is not None and len(wanted) > 1:
+        raise click.UsageError("--trace is for one number of ranks: a trace tells of one run")
     results = [simulated(recording, n, seed, latency, stop) for n in wanted]
+    if trace is not None:
+        try:
+            results[0].trace.write(trace)
+        except OSError as error:
+            raise click.UsageError(f"{trace} can't be written: {error.strerror or error}") from None
     out = console()
     show_recording(out, recording)
     show_assumptions(out, recording, stop, latency)
@@ -228,6 +255,7 @@ class Result:
     """What came of the run on so many ranks; error: what the pool that failed raised."""
 
     ranks: int
+    trace: Trace
     summary: Summary
     error: WorkflowError | None
 
@@ -252,7 +280,7 @@ def simulated(recording: Recording, ranks: int, seed: int | None, latency: float
             raise
     except SimulationError as trouble:
         raise click.ClickException(f"on {ranks} ranks: {str(trouble).splitlines()[0]}") from None
-    return Result(ranks, summarise(simulation.trace), error)
+    return Result(ranks, simulation.trace, summarise(simulation.trace), error)
 
 
 # -- what was recorded, and what is made of it ---------------------------------------------------------
@@ -263,8 +291,8 @@ def show_recording(out: Console, recording: Recording) -> None:
     counts = {_SAID.get(status, status): count for status, count in recording.outcome.items()}
     out.print(Text.assemble((recording.path, "bold")))
     out.print(
-        f"Recorded on {_count(recording.ranks, 'rank')}, {duration(recording.elapsed)}, "
-        f"{_count(len(recording.jobs), 'job')} in {_count(len(recording.pools), 'pool')}: {_counts(counts)}."
+        f"Recorded on {number_of(recording.ranks, 'rank')}, {duration(recording.elapsed)}, "
+        f"{number_of(len(recording.jobs), 'job')} in {number_of(len(recording.pools), 'pool')}: {listed(counts)}."
     )
 
 
@@ -279,13 +307,13 @@ _WHOSE = {"strategy": "of their strategy", "pool": "of their pool", "run": "of t
 
 def show_assumptions(out: Console, recording: Recording, fail_fast: bool, latency: float) -> None:
     """What the simulation takes for granted."""
-    took = f"jobs take as long as they took on the {_count(recording.ranks, 'recorded rank')}"
+    took = f"jobs take as long as they took on the {number_of(recording.ranks, 'recorded rank')}"
     said = [f"{took}, on any number of ranks"]
     estimated = recording.estimated
     if estimated:
         whose = " and ".join(f"the median {_WHOSE[key]} ({estimated[key]})" for key in _WHOSE if key in estimated)
         verb = "takes" if sum(estimated.values()) == 1 else "take"
-        said.append(f"{_count(sum(estimated.values()), 'job')} that never ran {verb} {whose}")
+        said.append(f"{number_of(sum(estimated.values()), 'job')} that never ran {verb} {whose}")
     if fail_fast:
         said.append("a pool stops at its first error" + (", as it did" if recording.fail_fast else ""))
     elif recording.error is not None:
@@ -293,7 +321,7 @@ def show_assumptions(out: Console, recording: Recording, fail_fast: bool, latenc
     dropped = len(recording.pools) - len(recording.that_run)
     if dropped:
         verb = "does" if dropped == 1 else "do"
-        said.append(f"{_count(dropped, 'pool')} after the one that failed {verb} not run")
+        said.append(f"{number_of(dropped, 'pool')} after the one that failed {verb} not run")
     if latency:
         said.append(f"a message takes {duration(latency)}")
     out.print(f"Assumed: {'; '.join(said)}.", style="dim")
@@ -308,14 +336,16 @@ def show_run(out: Console, recording: Recording, result: Result) -> None:
     timeline = Timeline(summary, lanes=MOST_ROWS)
     workers = len(summary.workers)
     out.print()
-    out.print(f"On {_count(result.ranks, 'simulated rank')} ({_count(workers, 'worker')}): {_counts(summary.outcome)}.")
+    out.print(
+        f"On {number_of(result.ranks, 'simulated rank')} ({number_of(workers, 'worker')}): {listed(summary.outcome)}."
+    )
     out.print()
     out.print(strategy_table(summary, timeline))
     out.print()
     out.print(rank_table(summary) if workers <= MOST_ROWS else workers_text(summary))
     out.print()
     out.print(
-        f"Makespan {duration(summary.makespan)}; recorded on {_count(recording.ranks, 'rank')}: "
+        f"Makespan {duration(summary.makespan)}; recorded on {number_of(recording.ranks, 'rank')}: "
         f"{duration(recording.elapsed)}."
     )
     share = f", {summary.critical_path / summary.makespan:.0%} of it" if summary.makespan else ""
@@ -325,108 +355,13 @@ def show_run(out: Console, recording: Recording, result: Result) -> None:
         meaning = "the longest chain of jobs, of those that ran"
     out.print(f"Critical path {duration(summary.critical_path)}{share}: {meaning}.")
     out.print()
-    show_failures(out, summary.failures)
+    show_failures(out, summary.failures, told)
     out.print(timeline)
 
 
-def show_failures(out: Console, failures: Sequence[Failure]) -> None:
-    """Which jobs failed, where and when, and with what."""
-    for failure in failures[:MOST_ROWS]:
-        id, what = failure.context["recorded"], str(failure.context["chunk"])
-        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(failure.error), "bold")))
-        where = f"on rank {failure.rank}, at {duration(failure.at)}"
-        out.print(Padding(Text(f"{label(failure.name)}, job {id}, {where}\n{label(what)}"), (0, 0, 0, 2), expand=False))
-    if len(failures) > MOST_ROWS:
-        out.print(f"and {_count(len(failures) - MOST_ROWS, 'failure')} more")
-    if failures:
-        out.print()
-
-
-def strategy_table(summary: Summary, timeline: Timeline) -> Table:
-    """A row for each strategy: what became of its jobs, and what they took."""
-    outcomes = [kind for kind in _OUTCOMES if kind in summary.outcome]
-    table = _table(show_footer=len(summary.strategies) > 1)
-    longest = max((strategy.longest for strategy in summary.strategies), default=0.0)
-    table.add_column("", no_wrap=True)
-    table.add_column("strategy", "all")
-    _number(table, "jobs", str(summary.jobs))
-    for kind in outcomes:
-        _number(table, _OUTCOMES[kind], str(summary.outcome[kind]))
-    _number(table, "total", duration(summary.busy))
-    _number(table, "mean", duration(summary.busy / summary.ran if summary.ran else 0.0))
-    _number(table, "max", duration(longest))
-    for strategy in summary.strategies:
-        counts = []
-        for kind in outcomes:
-            count = getattr(strategy, kind)
-            counts.append(_how_many(kind, count))
-        times = [strategy.total, strategy.mean, strategy.longest]
-        table.add_row(
-            timeline.chip(strategy.name),
-            Tail(label(strategy.name)),
-            str(strategy.jobs),
-            *counts,
-            *([duration(time) for time in times] if strategy.ran else ["·"] * 3),
-        )
-    return table
-
-
-class Tail:
-    """A text of which the end is shown where there is no room for all of it: node names differ at the end."""
-
-    def __init__(self, text: str):
-        self._text = text
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        return Measurement(min(8, len(self._text)), len(self._text))
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        room = options.max_width
-        yield Text(self._text if len(self._text) <= room else "…" + self._text[1 - room :])
-
-
-#: How a column is headed that counts jobs with an outcome.
-_OUTCOMES = {
-    "succeeded": "ok",
-    "failed": "fail",
-    "cancelled": "canc",
-    "aborted": "abrt",
-    "unfinished": "open",
-}
-
-
-def rank_table(summary: Summary) -> Table:
-    """A row for each rank: how many jobs it ran, and how much of the time."""
-    table = _table()
-    _number(table, "rank")
-    _number(table, "jobs")
-    _number(table, "busy")
-    _number(table, "utilisation")
-    table.add_column("")
-    workers = summary.workers
-    for rank in summary.by_rank:
-        if rank not in workers and not rank.jobs:
-            table.add_row(str(rank.rank), "·", "·", "·", Text("main: hands out jobs", "dim"))
-            continue
-        filled = round(20 * min(1.0, rank.utilisation))
-        bar = Text.assemble(("━" * filled, "green"), ("─" * (20 - filled), "dim"))
-        table.add_row(str(rank.rank), str(rank.jobs), duration(rank.busy), f"{rank.utilisation:.1%}", bar)
-    return table
-
-
-def workers_text(summary: Summary) -> str:
-    """What a table would say in too many rows."""
-    workers = summary.workers
-    most = max(workers, key=lambda rank: rank.busy)
-    least = min(workers, key=lambda rank: rank.busy)
-    unused = sum(not rank.jobs for rank in workers)
-    text = (
-        f"{len(workers)} workers, busy for {summary.utilisation:.1%} of the makespan: "
-        f"rank {most.rank} most ({most.utilisation:.1%}, {_count(most.jobs, 'job')}), "
-        f"rank {least.rank} least ({least.utilisation:.1%}, {_count(least.jobs, 'job')}), "
-        f"median {statistics.median(rank.utilisation for rank in workers):.1%}"
-    )
-    return f"{text}; {unused} ran none." if unused else f"{text}."
+def told(failure: Failure) -> tuple[str, str]:
+    """Which job of the recording failed, and what it was about."""
+    return f"job {failure.context['recorded']}", str(failure.context["chunk"])
 
 
 # -- several runs --------------------------------------------------------------------------------------
@@ -436,13 +371,13 @@ def show_comparison(out: Console, results: Sequence[Result], baseline: Result) -
     """A row for each number of ranks, and what to make of it."""
     best = best_of(results)
     same_work = _same_work([*results, baseline])
-    table = _table()
+    table = new_table()
     table.add_column("", no_wrap=True)
     for title in ("ranks", "workers", "makespan", "speed-up", "utili-\nsation", "critical\npath"):
-        _number(table, title)
-    outcomes = [kind for kind in _OUTCOMES if any(kind in result.summary.outcome for result in results)]
+        number_column(table, title)
+    outcomes = [kind for kind in OUTCOMES if any(kind in result.summary.outcome for result in results)]
     for kind in outcomes:
-        _number(table, _OUTCOMES[kind])
+        number_column(table, OUTCOMES[kind])
     for result in results:
         summary = result.summary
         span, path = summary.makespan, summary.critical_path
@@ -454,7 +389,7 @@ def show_comparison(out: Console, results: Sequence[Result], baseline: Result) -
             f"{baseline.summary.makespan / span:.2f}x" if same_work and span else "·",
             f"{summary.utilisation:.1%}",
             f"{path / span:.0%}" if span else "·",
-            *(_how_many(kind, summary.outcome.get(kind, 0)) for kind in outcomes),
+            *(how_many(kind, summary.outcome.get(kind, 0)) for kind in outcomes),
             style="bold" if result is best else "",
         )
     out.print()
@@ -482,10 +417,10 @@ def reading(results: Sequence[Result], best: Result | None) -> str:
     path, span = summary.critical_path, summary.makespan
     bound = f"the critical path is {duration(path)} of its {duration(span)}"
     if best.ranks < most:
-        return f"Beyond {_count(best.ranks, 'rank')} nothing is gained: {bound}."
+        return f"Beyond {number_of(best.ranks, 'rank')} nothing is gained: {bound}."
     if path >= 0.99 * span:
-        return f"{_count(best.ranks, 'rank')} are fastest, and no number is faster: {bound}."
-    return f"{_count(best.ranks, 'rank')} are fastest, and more may be faster still: {bound}."
+        return f"{number_of(best.ranks, 'rank')} are fastest, and no number is faster: {bound}."
+    return f"{number_of(best.ranks, 'rank')} are fastest, and more may be faster still: {bound}."
 
 
 def _same_work(results: Iterable[Result]) -> bool:
@@ -504,25 +439,5 @@ def _failure_line(failed: Sequence[Result], of: int) -> str:
     failures = failed[0].summary.failures
     where = f" on {', '.join(str(result.ranks) for result in failed)} ranks" if of > 1 else ""
     first = failures[0]  # there is one: in a recorded run only jobs fail
-    others = f", and {_count(len(failures) - 1, 'other job')}" if len(failures) > 1 else ""
+    others = f", and {number_of(len(failures) - 1, 'other job')}" if len(failures) > 1 else ""
     return f"a pool failed{where}: {label(first.name)} on rank {first.rank}: {label(first.error)}{others}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}" if number == 1 else f"{number:,} {what}s"
-
-
-def _how_many(outcome: str, count: int) -> Text:
-    return Text(f"{count:,}" if count else "·", "bold bright_red" if count and outcome == "failed" else "")
-
-
-def _counts(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {what}" for what, count in counts.items())
-
-
-def _table(show_footer: bool = False) -> Table:
-    return Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, show_footer=show_footer)
-
-
-def _number(table: Table, title: str, footer: str = "") -> None:
-    table.add_column(title, footer, justify="right", no_wrap=True)

@@ -17,7 +17,7 @@ from rich.text import Text
 
 from .summary import Run, Summary
 
-__all__ = ["Timeline", "duration", "label"]
+__all__ = ["Timeline", "axis_ticks", "duration", "label"]
 
 #: Backgrounds that black letters can be read on; no red among them, which is for failures.
 _COLOURS = (80, 179, 114, 176, 75, 215, 147, 108, 218, 186, 73, 252)
@@ -200,17 +200,15 @@ def _line(name: str, edge: str, cells: Iterable[Segment]) -> Iterator[Segment]:
 
 def _axis(makespan: float, margin: int, columns: int, ascii_only: bool) -> Iterator[Segment]:
     """The time axis: a line with ticks, and their times below."""
-    step = _round_up(makespan / max(1, columns // _BETWEEN_TICKS))
-    size, unit = next((u for u in _UNITS if makespan >= u[0]), _UNITS[-1])
+    unit, times = axis_ticks(makespan, max(1, columns // _BETWEEN_TICKS))
     if ascii_only and unit == "µs":
         unit = "us"
     corner, dash, tick = "+-+" if ascii_only else "└─┬"
-    times = [number * step for number in range(int(makespan / step + 1e-9) + 1)]
-    ticks = {min(columns - 1, round(time / makespan * columns)): time for time in times}
+    ticks = {min(columns - 1, round(time / makespan * columns)): told for time, told in times}
     line = corner + "".join(tick if column in ticks else dash for column in range(columns))
     texts = {}
-    for column, time in ticks.items():
-        text = f"{time / size:.10g} {unit}"
+    for column, told in ticks.items():
+        text = f"{told} {unit}"
         start = max(0, column - len(text) // 2) if column else 0
         if start + len(text) <= columns:
             texts[start] = text
@@ -223,6 +221,18 @@ def _axis(makespan: float, margin: int, columns: int, ascii_only: bool) -> Itera
     yield Segment.line()
     yield Segment(below.rstrip(), _FRAME)
     yield Segment.line()
+
+
+def axis_ticks(makespan: float, most: int) -> tuple[str, list[tuple[float, str]]]:
+    """The unit of a time axis, and its ticks at round times: each in seconds, and as text in that unit.
+
+    :param makespan: how long the axis is, in seconds; more than 0.
+    :param most: about how many ticks there may be.
+    """
+    step = _round_up(makespan / most)
+    size, unit = next((u for u in _UNITS if makespan >= u[0]), _UNITS[-1])
+    times = [number * step for number in range(int(makespan / step + 1e-9) + 1)]
+    return unit, [(time, f"{time / size:.10g}") for time in times]
 
 
 def _round_up(value: float) -> float:

@@ -38,7 +38,7 @@ def page(history: History, title: str, warnings: Sequence[str] = ()) -> str:
         "base-uri 'none'; form-action 'none'",
         "style": style,
         "script": script,
-        "data": base64.b64encode(zlib.compress(data.encode(), 9)).decode("ascii"),
+        "data": base64.b64encode(zlib.compress(data.encode(), 6)).decode("ascii"),
     }
     return _PLACE.sub(lambda place: parts[place[1]], _read("page.html"))
 

@@ -1,0 +1,253 @@
+"""`bsbpool show`: what a trace says, in the terminal, in a page, for Perfetto, and as a picture for a paper.
+
+Here the numbers of a trace are put into words. What they are is `bsbpool.trace.summary`'s, and the page and the
+files have modules of their own in `bsbpool.trace`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bsbpool.trace.history import History
+from bsbpool.trace.ideal import ideal_schedule
+from bsbpool.trace.summary import Failure, Run, Summary, summarise
+from bsbpool.trace.timeline import Timeline, duration, label
+
+from . import console
+from .tables import (
+    MOST_ROWS,
+    Head,
+    Tail,
+    listed,
+    new_table,
+    number_column,
+    number_of,
+    rank_table,
+    show_failures,
+    strategy_table,
+    workers_text,
+)
+
+if TYPE_CHECKING:
+    from bsbpool.trace import Trace
+
+#: Jobs of the critical path that are told of one by one.
+MOST_STEPS = 8
+
+
+@click.command(short_help="Show a trace: in the terminal, as a page, for Perfetto, as a picture.")
+@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write one page that shows all of it, to zoom and search in. It needs no network: mail it, keep it.",
+)
+@click.option(
+    "--perfetto",
+    metavar="FILE",
+    type=click.Path(),
+    help="Write Chrome's trace-event format, to open in ui.perfetto.dev; compressed if FILE ends in .gz.",
+)
+@click.option("--svg", metavar="FILE", type=click.Path(), help="Write a picture for a paper: lanes, axis, legend.")
+def show(trace: str, html: str | None, perfetto: str | None, svg: str | None) -> None:
+    """Show what happened in a run, real or simulated.
+
+    TRACE is the trace of a run. Shown are its strategies, ranks and pools, the critical path, what an ideal
+    schedule would take, the slowest jobs, failures, and the ranks' timeline. With one of the options a
+    file is written instead, and the terminal says which.
+
+    \b
+    Why did it fail, and where did the time go?
+      bsbpool show run.trace
+    A page for the browser, to look closer and to hand on
+      bsbpool show run.trace --html run.html
+    A picture for a paper; and for ui.perfetto.dev
+      bsbpool show run.trace --svg run.svg
+      bsbpool show run.trace --perfetto run.json.gz
+
+    Nothing of a trace is ever run: no code in Python, none in the page. But names, contexts and messages of
+    errors are in what is written: look at them before you hand it on.
+
+    Exit status: 0, also if the run failed; 2 if TRACE can't be read, or a file can't be written.
+    """
+    read = read_or_complain(trace)
+    history = History(read)
+    title = label(Path(trace).name)
+    written = {}
+    if html is not None:
+        from bsbpool.trace.page import page
+
+        written[html] = page(history, title, read.warnings).encode()
+    if perfetto is not None:
+        from bsbpool.trace.perfetto import perfetto_json
+
+        written[perfetto] = perfetto_json(history, title, compressed=perfetto.endswith(".gz"))
+    if svg is not None:
+        from bsbpool.trace.svg import picture
+
+        written[svg] = picture(history).encode()
+    for file, content in written.items():
+        try:
+            Path(file).write_bytes(content)
+        except OSError as error:
+            raise click.UsageError(f"{file} can't be written: {error.strerror or error}") from None
+        click.echo(f"{file}: {len(content) / 1e6:.2f} MB")
+    if not written:
+        show_history(console(), trace, history)
+
+
+def read_or_complain(path: str) -> Trace:
+    """Read a trace; warnings about it go to the standard error.
+
+    :raises click.UsageError: it can't be read.
+    """
+    from bsbpool.trace import TraceError, read_trace
+
+    try:
+        trace = read_trace(path)
+    except TraceError as error:
+        raise click.UsageError(str(error)) from None
+    for warning in trace.warnings:
+        click.echo(f"bsbpool: warning: {warning}", err=True)
+    return trace
+
+
+def show_history(out: Console, path: str, history: History) -> None:
+    """All that the terminal shows of a trace."""
+    summary = summarise(history)
+    timeline = Timeline(summary, lanes=MOST_ROWS)
+    out.print(Text(label(path), "bold"))
+    out.print(f"{about(history)}, {number_of(summary.jobs, 'job')} in {number_of(len(summary.pools), 'pool')}.")
+    out.print()
+    if not summary.jobs:
+        out.print("No job was queued.")
+        return
+    out.print(f"{listed(summary.outcome)}.".capitalize())
+    out.print()
+    out.print(strategy_table(summary, timeline))
+    out.print()
+    if len(summary.pools) > 1 or any(pool.error or pool.ended is None for pool in summary.pools):
+        out.print(pool_table(summary))
+        out.print()
+    out.print(rank_table(summary) if len(summary.workers) <= MOST_ROWS else workers_text(summary))
+    out.print()
+    show_times(out, history, summary, timeline)
+    if summary.runs:
+        out.print(slowest_table(history, summary, timeline))
+        out.print()
+    pools = len(summary.pools) > 1
+
+    def told(failure: Failure) -> tuple[str, str]:
+        where = f" of pool {summary.pools[failure.pool].pool}" if pools else ""
+        context = ", ".join(f"{key}={value}" for key, value in failure.context.items())
+        return f"job {failure.job}{where}", context
+
+    show_failures(out, summary.failures, told)
+    out.print(timeline)
+
+
+def about(history: History) -> str:
+    """How many events there are, of which ranks, and where those were."""
+    hosts = dict.fromkeys(history.header.get("hosts", ()))
+    if history.header.get("simulated"):
+        where = number_of(history.ranks, "simulated rank")
+    elif len(hosts) > 1:
+        where = f"{number_of(history.ranks, 'rank')} on {number_of(len(hosts), 'host')}"
+    else:
+        where = " on ".join([number_of(history.ranks, "rank"), *map(label, hosts)])
+    return f"{number_of(history.events, 'event')} of {where}"
+
+
+def show_times(out: Console, history: History, summary: Summary, timeline: Timeline) -> None:
+    """The makespan, and how far it is from what could be."""
+    span = summary.makespan
+    workers = "the workers were busy" if history.ranks > 1 else "main was busy"
+    out.print(f"Makespan {duration(span)}; {workers} for {summary.utilisation:.1%} of it.")
+    path = summary.critical_path
+    steps = sum(len(pool.path) for pool in summary.pools)
+    share = f", {path / span:.0%} of the makespan" if span else ""
+    out.print(f"Critical path {duration(path)}{share}: {number_of(steps, 'job')} that waited for each other.")
+    show_path(out, history, summary, timeline)
+    ideal = ideal_schedule(history)
+    what = "all of these jobs" if summary.ran == summary.jobs else "the jobs that ran"
+    told = f"Ideal schedule {duration(ideal.packed)} for {what}, on as many workers"
+    if ideal.packed - ideal.bound > 1e-9 + 0.001 * ideal.bound:
+        told += f" (none can take less than {duration(ideal.bound)})"
+    compared = f": this one took {span / ideal.packed:.2f} times that." if ideal.packed else "."
+    out.print(told + compared)
+    out.print()
+
+
+def show_path(out: Console, history: History, summary: Summary, timeline: Timeline) -> None:
+    """The jobs of the critical path, with what each of them took; of many those that took longest."""
+    steps = [history.pools[place].jobs[id] for place, pool in enumerate(summary.pools) for id in pool.path]
+    times = [(interval[1] - interval[0]) / 1e9 for job in steps if (interval := job.interval(history.last))]
+    longest = sorted(range(len(steps)), key=lambda place: (-times[place], place))[:MOST_STEPS]
+    parts = []
+    for place in sorted(longest):
+        what = f" {label(steps[place].name)}, job {steps[place].id}: {duration(times[place])}"
+        parts.append(Text.assemble("  ", timeline.chip(steps[place].name), what))
+    for part in parts:
+        out.print(part)
+    if len(steps) > len(longest):
+        out.print(f"  and {number_of(len(steps) - len(longest), 'job')} that took less")
+
+
+def pool_table(summary: Summary) -> Table:
+    """A row for each pool: its jobs, when it was, its critical path, and how it ended."""
+    table = new_table()
+    number_column(table, "pool")
+    for title in ("jobs", "from", "took", "critical\npath"):
+        number_column(table, title)
+    table.add_column("ended with")
+    for pool in summary.pools[:MOST_ROWS]:
+        took = (summary.makespan if pool.ended is None else pool.ended) - pool.started
+        if pool.error:
+            ended = Head(label(pool.error), "bright_red")
+        else:
+            ended = Head("not ended where the trace stops" if pool.ended is None else "success", "dim")
+        times = (duration(pool.started), duration(took), duration(pool.critical_path))
+        table.add_row(label(str(pool.pool)), f"{pool.jobs:,}", *times, ended)
+    if len(summary.pools) > MOST_ROWS:
+        table.add_row("", "", "", "", "", f"and {number_of(len(summary.pools) - MOST_ROWS, 'pool')} more")
+    return table
+
+
+def slowest_table(history: History, summary: Summary, timeline: Timeline) -> Table:
+    """For each strategy the job that took longest, and how much longer than the others."""
+    slowest: dict[str, Run] = {}
+    for run in summary.runs:
+        if run.name not in slowest or run.seconds > slowest[run.name].seconds:
+            slowest[run.name] = run
+    pools = len(summary.pools) > 1
+    table = new_table()
+    table.add_column("", no_wrap=True)
+    table.add_column("slowest of")
+    if pools:
+        number_column(table, "pool")
+    for title in ("job", "rank", "from", "took", "x mean"):
+        number_column(table, title)
+    table.add_column("context")
+    means = {strategy.name: strategy.mean for strategy in summary.strategies}
+    order = sorted(slowest.values(), key=lambda run: -run.seconds)
+    for run in order[:MOST_ROWS]:
+        context = history.pools[run.pool].jobs[run.job].context
+        table.add_row(
+            timeline.chip(run.name),
+            Tail(label(run.name)),
+            *([label(str(summary.pools[run.pool].pool))] if pools else []),
+            str(run.job),
+            str(run.rank),
+            duration(run.started),
+            duration(run.seconds),
+            f"{run.seconds / means[run.name]:.1f}" if means[run.name] else "·",
+            Head(label(", ".join(f"{key}={value}" for key, value in context.items())), "dim"),
+        )
+    return table

@@ -1,0 +1,257 @@
+"""`bsbpool show`, as it is typed: what it prints of a trace, and what it writes."""
+
+import gzip
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import bsbpool
+from bsbpool.cli import main
+from bsbpool.trace import Trace
+from bsbpool_sim import RankErrors, Script, simulate
+
+ROOT = Path(__file__).parents[2]
+RECORDINGS = ROOT / "scenarios" / "recordings"
+
+
+def command(*args, columns=100):
+    """What came of it: exit_code, stdout, stderr, output."""
+    return CliRunner().invoke(main, [str(arg) for arg in args], prog_name="bsbpool", env={"COLUMNS": str(columns)})
+
+
+def prose(output):
+    return " ".join(output.split())
+
+
+def seconds(owner, takes, error=None):
+    time.sleep(takes)
+    if error:
+        raise ValueError(error)
+
+
+def write(path, *pools, ranks=3, script=None):
+    """The file of a trace with pools of jobs: keyword arguments of `queue`, with takes, error and deps as places."""
+
+    def program(comm):
+        for jobs in pools:
+            with bsbpool.job_pool(comm) as pool:
+                if pool.is_main():
+                    queued = []
+                    for job in jobs:
+                        about = dict(job)
+                        args = about.pop("takes", 1.0), about.pop("error", None)
+                        deps = [queued[dep] for dep in about.pop("deps", ())]
+                        queued.append(pool.queue(seconds, args, deps=deps, **about))
+                pool.execute()
+
+    try:
+        trace = simulate(program, ranks, script=script or Script()).trace
+    except RankErrors as errors:
+        trace = errors.simulation.trace
+    trace.write(path)
+    return path
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """The trace of the recorded run that failed, written by `bsbpool run`."""
+    path = tmp_path / "failing.trace"
+    run = command("run", RECORDINGS / "bsb_reconstruction_4_ranks_failing.json", "--trace", path)
+    assert run.exit_code == 1
+    return path
+
+
+def test_the_recorded_failure_is_told_with_where_the_time_went(recorded):
+    shown = command("show", recorded)
+    assert (shown.exit_code, shown.stderr) == (0, "")
+    text = prose(shown.stdout)
+    assert "1,543 events of 4 simulated ranks, 396 jobs in 2 pools." in text
+    assert "185 succeeded, 1 failed, 208 cancelled, 2 aborted." in text
+    assert "Critical path 711.9 ms, 15% of the makespan: 3 jobs that waited for each other." in text
+    assert "C placement.purkinje, job 101: 207.2 ms D placement.molecular, job 132: 126.4 ms" in text
+    assert "the workers were busy for 98.6% of it." in text
+    assert "✗ ValueError: corrupt morphology in chunk (1, 1, 0) connectivity.stellate_purkinje, job 7 of pool 2" in text
+    assert "2 216 4.16 s 519.4 ms 378.3 ms WorkflowError: JobErroredError:" in text
+    assert "rank 3 │AAAAAAAAAAAAABBBBBBBBBBBBCCCC" in shown.stdout
+
+
+def test_slowest_jobs_are_told_by_strategy_longest_first(tmp_path):
+    path = write(
+        tmp_path / "run.trace",
+        [{"submitter": "a", "takes": takes, "size": takes} for takes in (1.0, 3.0)]
+        + [{"submitter": "b", "takes": 4.0}],
+    )
+    text = prose(command("show", path).stdout)
+    assert "slowest of job rank from took x mean context" in text
+    b, a = text.index("B b 2"), text.index("A a 1 2 0 s 3.00 s 1.5 size=3.0")
+    assert b < a
+
+
+def test_what_an_ideal_schedule_would_take(tmp_path):
+    # First in, first out starts the chain of 3 s last.
+    path = write(tmp_path / "run.trace", [{"takes": 1.0}] * 5 + [{"takes": 3.0, "deps": [4]}])
+    text = prose(command("show", path).stdout)
+    assert "Makespan 6.00 s" in text
+    assert "Ideal schedule 4.00 s for all of these jobs, on as many workers: this one took 1.50 times that." in text
+
+
+def test_a_bound_below_what_was_found_is_told_too(tmp_path):
+    text = prose(command("show", write(tmp_path / "run.trace", [{"takes": 1.0}] * 3)).stdout)
+    assert "Ideal schedule 2.00 s for all of these jobs, on as many workers (none can take less than 1.50 s)" in text
+
+
+def test_many_ranks_pools_and_steps_are_cut_short(tmp_path):
+    chain = [{"takes": 1.0}] + [{"takes": 1.0, "deps": [i]} for i in range(11)]
+    path = write(tmp_path / "run.trace", chain, *[[{"takes": 0.1}]] * 17, ranks=30)
+    text = prose(command("show", path).stdout)
+    assert "and 2 pools more" in text
+    assert "jobs that took less" in text
+    assert "29 workers, busy for" in text
+
+
+def test_a_rank_alone_runs_its_jobs_itself(tmp_path):
+    text = prose(command("show", write(tmp_path / "run.trace", [{"takes": 1.0}], ranks=1)).stdout)
+    assert "main was busy for 100.0% of it" in text
+
+
+def test_real_ranks_are_told_with_their_hosts(tmp_path):
+    for hosts, told in ((["node7"], "0 events of 1 rank on node7"), (["n1", "n2"], "0 events of 1 rank on 2 hosts")):
+        path = tmp_path / f"{len(hosts)}.trace"
+        Trace({"ranks": 2, "hosts": hosts}).write(path)
+        assert told in command("show", path).stdout
+
+
+def test_an_empty_trace_and_one_in_which_nothing_ran(tmp_path):
+    path = tmp_path / "run.trace"
+    Trace({"ranks": 1, "hosts": ["h"]}).write(path)
+    assert "No job was queued." in command("show", path).stdout
+    trace = Trace({"ranks": 2, "hosts": ["h"]})
+    trace.append(("pool", 0, 1, 2, False, ["main"]))
+    trace.append(("job", 0, 1, 0, "FunctionJob", "a", {}, [], []))
+    trace.write(path)
+    text = prose(command("show", path).stdout)
+    assert "1 unfinished" in text
+    assert "not ended where the trace stops" in text
+    assert "There is no timeline" in text
+
+
+def test_a_trace_that_was_cut_is_shown_with_a_warning(recorded):
+    recorded.write_bytes(recorded.read_bytes()[:-30])
+    shown = command("show", recorded)
+    assert shown.exit_code == 0
+    assert shown.stderr.startswith("bsbpool: warning: ")
+    assert "185 succeeded" in shown.stdout
+
+
+@pytest.mark.parametrize("content", ["", "{}\n", "\x00\x01"])
+def test_what_is_no_trace_is_told_in_one_line(tmp_path, content):
+    path = tmp_path / "run.trace"
+    path.write_text(content)
+    for args in (("show", path), ("diff", path, path)):
+        shown = command(*args)
+        assert shown.exit_code == 2
+        assert shown.stderr.count("\n") == 1
+        assert str(path) in shown.stderr
+
+
+def test_files_are_written_and_named_with_their_size(recorded, tmp_path):
+    files = [tmp_path / name for name in ("run.html", "run.svg", "run.json", "run.json.gz")]
+    html, svg, plain, packed = files
+    shown = command("show", recorded, "--html", html, "--svg", svg, "--perfetto", plain)
+    assert shown.exit_code == 0
+    assert [line.split(":")[0] for line in shown.stdout.splitlines()] == [str(html), str(plain), str(svg)]
+    assert html.read_text().startswith("<!doctype html>")
+    assert svg.read_text().startswith("<svg ")
+    assert command("show", recorded, "--perfetto", packed).exit_code == 0
+    assert json.loads(gzip.decompress(packed.read_bytes())) == json.loads(plain.read_text())
+
+
+def test_a_file_that_cant_be_written_is_told_in_one_line(recorded, tmp_path):
+    missing = tmp_path / "no" / "run.html"
+    shown = command("show", recorded, "--html", missing)
+    assert (shown.exit_code, shown.stderr.count("\n")) == (2, 1)
+    assert "can't be written: No such file or directory" in shown.stderr
+    run = command("run", RECORDINGS / "bsb_reconstruction_1_rank.json", "--trace", missing)
+    assert run.exit_code == 2
+    assert "can't be written" in run.stderr
+
+
+def test_a_trace_of_a_recording_is_of_one_number_of_ranks(tmp_path):
+    run = command("run", RECORDINGS / "bsb_reconstruction_1_rank.json", "--ranks", "1,2", "--trace", tmp_path / "t")
+    assert run.exit_code == 2
+    assert "--trace is for one number of ranks" in run.stderr
+
+
+def test_help_teaches_with_examples():
+    for name, example in (
+        ("show", "bsbpool show run.trace --html run.html"),
+        ("diff", "bsbpool diff good.trace bad.trace"),
+    ):
+        text = command(name, "--help").output
+        assert example in text
+        assert "Exit status: 0" in text
+
+
+# -- diff ------------------------------------------------------------------------------------------------
+
+
+def test_the_same_trace_is_the_same(recorded):
+    compared = command("diff", recorded, recorded, "--times")
+    assert compared.exit_code == 0
+    assert "The same events, in the same order, at the same times." in compared.stdout
+
+
+def test_runs_that_only_took_longer_are_the_same_unless_times_count(tmp_path):
+    one = write(tmp_path / "one.trace", [{"submitter": "a", "takes": 1.0}, {"submitter": "b", "takes": 3.0}])
+    other = write(tmp_path / "other.trace", [{"submitter": "a", "takes": 2.0}, {"submitter": "b", "takes": 3.0}])
+    compared = command("diff", one, other)
+    assert compared.exit_code == 0
+    assert "The same events, in the same order; times don't count here." in compared.stdout
+    text = prose(compared.stdout)
+    assert "Makespan 3.00 s in A, 3.00 s in B (the same)." in text
+    assert "a 1 1 1.00 s 2.00 s 1.00 s 2.00 s 1.00 s longer b 1 1 3.00 s 3.00 s 3.00 s 3.00 s the same" in text
+    exact = command("diff", one, other, "--times")
+    assert exact.exit_code == 1
+    assert "with another t" in exact.stdout
+
+
+def test_the_first_difference_is_told_with_what_is_around_it(tmp_path):
+    one = write(tmp_path / "one.trace", [{"submitter": "a", "takes": 1.0}, {"submitter": "b", "takes": 3.0}])
+    other = write(tmp_path / "other.trace", [{"submitter": "a", "takes": 1.0, "error": "no"}, {"submitter": "c"}])
+    compared = command("diff", one, other, "--context", "1")
+    assert compared.exit_code == 1
+    lines = [line.split() for line in compared.stdout.splitlines()]
+    assert "They part at event 4: job with another name." in compared.stdout
+    numbered = [line[:2] for line in lines if len(line) > 4 and line[-1].startswith("cache=")]
+    assert numbered == [["3", "0"], ["A", "4"], ["B", "4"]]
+    assert [line[:2] for line in lines if line[:1] in (["A"], ["B"]) and line[1] in ("4", "5")] == [
+        ["A", "4"], ["A", "5"], ["B", "4"], ["B", "5"],
+    ]  # fmt: skip
+    assert "c" in prose(compared.stdout)
+
+
+def test_other_numbers_of_ranks_and_ends_are_told(recorded, tmp_path):
+    cut = tmp_path / "cut.trace"
+    cut.write_bytes(b"".join(recorded.read_bytes().splitlines(keepends=True)[:100]))
+    compared = command("diff", recorded, cut)
+    assert "They part at event 100: B ends there." in compared.stdout
+    assert "(the end)" in compared.stdout
+    assert "They part at event 100: A ends there." in command("diff", cut, recorded).stdout
+    one, other = (write(tmp_path / f"{n}.trace", [{}], ranks=n) for n in (2, 3))
+    compared = command("diff", one, other)
+    assert "ranks: 2 in A, 3 in B" in compared.stdout
+    assert "pool with another ranks" in compared.stdout
+
+
+def test_events_of_different_kinds_are_named(tmp_path):
+    one = write(tmp_path / "one.trace", [{}], script=Script().rank(1, slower=2.0))
+    other = write(tmp_path / "other.trace", [{}])
+    assert "They part at event 1: A has fault, B has pool." in command("diff", one, other).stdout
+
+
+def test_many_strategies_are_cut_short(tmp_path):
+    one = write(tmp_path / "one.trace", [{"submitter": f"s{i}"} for i in range(20)])
+    assert "and 4 that changed less" in command("diff", one, one).stdout
