@@ -406,6 +406,7 @@ class Checker:
     def _always(self) -> None:
         self._ranks_left()
         self._changes_are_allowed()
+        self._ran_as_told()
         self._dependencies_held()
         self._listeners_heard()
         self._caches_are_empty()
@@ -452,6 +453,24 @@ class Checker:
                 before = status
             if 0 not in self.outcome.died and not before.ended:
                 self.fail((), "always", f"{name} ends", f"it is {before.value} when main has left")
+
+    def _ran_as_told(self) -> None:
+        """A job runs where main says, and no more often."""
+        ran: dict[str, list[tuple[int, int]]] = {}
+        for rank, log in self.stage.log.items():
+            for kind, t, what in log:
+                if kind == "starts":
+                    ran.setdefault(what, []).append((t, rank))
+        for name, changes in self.history.items():
+            told = [c.rank for c in changes if c.status == "running"]
+            starts = sorted(ran.get(name, ()))
+            ended = bool(changes) and changes[-1].status in ("success", "failed")
+            if len(starts) > len(told) or (ended and not starts) or any(rank not in told for _, rank in starts):
+                if not told and 0 in self.outcome.died:
+                    continue  # main died before it could say so
+                said = " and ".join(f"on rank {rank}" for rank in told) or "nowhere"
+                did = " and ".join(f"on rank {rank}" for _, rank in starts) or "nowhere"
+                self.fail((), "always", f"{name} runs {said}", f"it ran {did}", starts[-1][0] if starts else None)
 
     def _dependencies_held(self) -> None:
         """A job starts after all that it waits for succeeded, and is cancelled if one of them did not."""
