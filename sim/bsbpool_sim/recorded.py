@@ -55,6 +55,11 @@ class RecordedJob:
     takes: float
     estimated: str | None
 
+    @property
+    def raises(self) -> Exception | None:
+        """What it raised, if it failed: a built-in exception made anew, or a `RemoteError` that names any other."""
+        return _exception(self.error) if self.status == "failed" else None
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -132,8 +137,7 @@ class Recording:
         script = Script()
         for number, jobs in enumerate(self.that_run, 1):
             for place, job in enumerate(jobs):
-                raises = _exception(job.error) if job.status == "failed" else None
-                script.job(id=place, pool=number, takes=job.takes, raises=raises)
+                script.job(id=place, pool=number, takes=job.takes, raises=job.raises)
         return script
 
 
@@ -307,7 +311,6 @@ def _samples_for(job: RecordedJob, pool: int) -> list[tuple[str, Any]]:
 
 
 def _exception(text: str | None) -> Exception:
-    """What the job raised: a built-in exception made anew, or a `RemoteError` that names any other."""
     if text is None:
         return RemoteError("the recording does not say what it raised")
     name, _, message = text.partition(": ")

@@ -2,6 +2,8 @@
 
 # ruff: noqa: E501 (messages and files stand here as they are)
 
+import json
+
 import pytest
 
 from bsbpool_sim.scenario import ScenarioError, load
@@ -98,7 +100,7 @@ CASES = {
     ),
     "an unknown key like no other": (
         HEAD + "«zzz: 1\n" + TAIL,
-        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, slow, horizon, pool, workflow, strategies, jobs, schedulers, events, expect",
+        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, expect",
     ),
     "an unknown key of a job": (
         HEAD + "jobs: [{name: a, «take: 1s}]\n" + TAIL,
@@ -230,7 +232,7 @@ CASES = {
     ),
     "a condition that is none": (
         HEAD + "jobs: [{name: a}]\nevents: [{when: «a begins, kill: 1}]\n" + TAIL,
-        "'a begins' is no condition: write a job and what it does, such as 'b starts' (is queued, starts, ends, succeeds, fails, is cancelled, is aborted)",
+        "'a begins' is no event: write a job and what it does, such as 'b starts' (is queued, starts, ends, succeeds, fails, is cancelled, is aborted), or 'ping', 'rank 2 is lost', 'phase b begins'",
     ),
     "an order of what is no event": (
         HEAD + "jobs: [{name: a}]\nexpect: {order: [«a begins]}\n",
@@ -518,6 +520,47 @@ CASES = {
         HEAD + "strategies: {g: {cached: [load]}}\nexpect: {loaded: {«g.lod: 1}}\n",
         "cached item 'g.lod' is not there: the nearest one is 'g.load'",
     ),
+    "an event when a rank is lost that is not there": (
+        HEAD + "jobs: [{name: a}]\nevents: [{when: «rank 3 is lost, kill: 1}]\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "an event when a phase begins that is not there": (
+        HEAD + "workflow: [one]\nevents: [{when: «phase onne begins, kill: 1}]\n" + TAIL,
+        "phase 'onne' is not there: the nearest one is 'one'",
+    ),
+    "a listener that waits for what it is not told of": (
+        HEAD + "pool: {listeners: [{raises: {«rank 2 is lost: KeyError}}]}\n" + TAIL,
+        "a listener is told of jobs and of pings, and not that rank 2 is lost: wait for one of those",
+    ),
+    "a listener that cancels when it is told of nothing": (
+        HEAD + "workflow: [b]\npool: {listeners: [{name: l}]}\njobs: [{name: a}]\n"
+        "events: [{when: «phase b begins, cancel: a, by: l}]\n" + TAIL,
+        "a listener is told of jobs and of pings, and not that phase b begins: wait for one of those",
+    ),
+    "a recording that is not there": (
+        HEAD + "recording: «nowhere.json\n" + TAIL,
+        "no recording can be taken from there: nowhere.json: can't be read: No such file or directory",
+    ),
+    "a recording that is none": (
+        HEAD + "recording: «bad.yaml\n" + TAIL,
+        "no recording can be taken from there: bad.yaml:1:1: is not JSON, so no recorded run: Expecting value",
+    ),
+    "a recording of more pools than there are phases": (
+        HEAD + "workflow: [placement]\nrecording: «two_pools.json\n" + TAIL,
+        "this recording has 2 pools, and each is a phase: name them under workflow, such as [placement, connectivity]",
+    ),
+    "a strategy with the name of that of a recording": (
+        HEAD + "workflow: [a, b]\nrecording: two_pools.json\nstrategies:\n  «recorded: {cached: [load]}\n" + TAIL,
+        "this is the strategy of the recording's own items: take another",
+    ),
+    "a job with the name of one of a recording": (
+        HEAD + "workflow: [a, b]\nrecording: two_pools.json\njobs: [{name: «golgi 0}]\n" + TAIL,
+        "job 'golgi 0' is there already, on line 4: names are unique",
+    ),
+    "a count of what is no status": (
+        HEAD + "expect: {counts: {«done: 1}}\n",
+        "'done' is none of pending, queued, running, success, failed, cancelled, aborted or not queued",
+    ),
     "others with a job left out": (
         HEAD + "jobs: [{name: a}, {name: b}]\nexpect: {statuses: {a: success}, «others: none}\n",
         "'others: none' goes with the status of each job, and 'b' has none: add it to statuses",
@@ -525,10 +568,34 @@ CASES = {
 }
 
 
+def recorded(id, kind):
+    return {
+        "id": id,
+        "kind": kind,
+        "name": "golgi",
+        "args": "",
+        "deps": [],
+        "cache_items": [],
+        "status": "success",
+        "error": None,
+        "started": 0.0,
+        "ended": 1.0,
+    }
+
+
+TWO_POOLS = {
+    "ranks": 2,
+    "elapsed": 2.0,
+    "error": None,
+    "jobs": [recorded(0, "PlacementJob"), recorded(1, "ConnectivityJob")],
+}
+
+
 @pytest.fixture
 def error(tmp_path, monkeypatch):
     """Loads a text, and gives the error that it is."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "two_pools.json").write_text(json.dumps(TWO_POOLS))
 
     def error(text):
         (tmp_path / "bad.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())

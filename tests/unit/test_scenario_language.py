@@ -10,7 +10,7 @@ import pytest
 
 from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.loading import read
-from bsbpool_sim.scenario.model import Bounds, Model, Takes, read_condition, read_duration, schema
+from bsbpool_sim.scenario.model import Bounds, Model, Takes, read_duration, read_occurrence, schema
 from bsbpool_sim.scenario.planning import matcher
 from bsbpool_sim.streams import stream
 
@@ -80,9 +80,12 @@ def test_bounds_hold_their_ends():
     assert Bounds(None, 3).hold(0) and Bounds(2, None).hold(9)
 
 
-def test_a_condition_is_a_job_and_what_it_does():
-    assert read_condition("place 3 is queued")[1:] == ("place 3", ("queued",))
-    assert read_condition("it ends")[2] == ("success", "failed", "cancelled", "aborted")
+def test_an_occurrence_is_a_job_and_what_it_does_or_a_ping_a_loss_a_phase():
+    assert read_occurrence("place 3 is queued")[1:] == ("job", "place 3", ("queued",))
+    assert read_occurrence("it ends")[3] == ("success", "failed", "cancelled", "aborted")
+    assert read_occurrence("ping")[1] == "ping"
+    assert read_occurrence("rank 12 is lost")[1:3] == ("lost", "12")
+    assert read_occurrence("phase b 2 begins")[1:3] == ("phase", "b 2")
 
 
 def test_patterns_have_stars_and_question_marks_and_nothing_else():

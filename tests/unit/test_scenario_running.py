@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (messages and files stand here as they are)
 
 import contextlib
+import json
 
 import pytest
 from click.testing import CliRunner
@@ -148,6 +149,16 @@ def test_a_listener_that_never_raises_is_a_failure(differs):
     assert differs(text) == [("listener listener", "it raises when a fails", "it was never told of that", None)]
 
 
+def test_counts_of_jobs_can_fail(differs):
+    text = "jobs: [{name: 'a {i}', repeat: 3, takes: 1s}, {name: b, raises: KeyError}]\n"
+    assert differs(
+        text + "expect: {errors: {b: KeyError}, counts: {success: 4, failed: 1, cancelled: {at_least: 1}}}"
+    ) == [
+        ("counts: success", "4", "3", 2000),
+        ("counts: cancelled", "at least 1", "0", None),
+    ]
+
+
 # -- what can be said ----------------------------------------------------------------------------------------
 
 
@@ -164,6 +175,99 @@ events: [{at: 1500ms, raise: 'OSError: disk full', by: loud}]
 expect: {outcome: OSError, statuses: {a: aborted}, pings: [1s, 2s], elapsed: 5s}
 """
     good(run(text))
+
+
+def test_an_event_happens_when_a_rank_is_lost_a_ping_comes_or_a_phase_begins(run):
+    text = """
+workflow: [one, two]
+pool: {listeners: [{name: log, max_wait: 1500ms}]}
+jobs: [{name: a, takes: 2s}, {name: b, takes: 4s}, {name: c, takes: 1s, after: b}, {name: d, phase: two, takes: 1s}]
+events:
+  - {at: 1s, kill: 3}
+  - {when: rank 3 is lost, slow: {rank: 1, by: 2}}
+  - {when: ping, cancel: c}
+  - {when: phase two begins, kill: 2}
+expect:
+  outcome: ok
+  order: [rank 3 is lost, ping, c is cancelled, phase two begins, rank 2 is lost]
+  statuses: {a: success, b: success, c: cancelled, d: success}
+  ran_on: {d: 1}
+  elapsed: 6s
+"""
+    good(run(text, ranks=4))
+
+
+def test_a_listener_raises_and_cancels_when_a_ping_comes(run):
+    text = """
+pool: {listeners: [{name: log, max_wait: 1s, raises: {ping: 'OSError: disk full'}}]}
+jobs: [{name: a, takes: 5s}, {name: b, after: a}]
+events: [{when: ping, cancel: b, by: log}]
+expect: {outcome: OSError, order: [ping, b is cancelled]}
+"""
+    outcome = run(text, ranks=2).outcomes[0]
+    assert [f.what for f in outcome.failures] == ["events: number 1"]  # the listener had raised before it came to that
+    good(run(text.replace(", raises: {ping: 'OSError: disk full'}", "").replace("OSError", "ok"), ranks=2))
+
+
+def test_what_is_freed_at_the_end_of_a_phase_is_not_freed_before_a_job_of_the_next(run):
+    text = """
+workflow: [one, two]
+strategies: {golgi: {cached: [load]}}
+jobs: [{name: a, strategy: golgi}, {name: b, phase: two}, {name: c, phase: two, strategy: golgi}]
+expect: {freed: {1: [golgi.load at the end, golgi.load at the end]}, loaded: {golgi.load: 2}}
+"""
+    good(run(text, ranks=2))
+
+
+# -- recordings ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recording(tmp_path):
+    """Writes the recording of two pools, with a job that failed and one that waits for it."""
+    rows = [
+        {"id": 0, "kind": "PlacementJob", "name": "{root}.golgi", "status": "success", "ended": 1.5},
+        {"id": 1, "kind": "PlacementJob", "name": "{root}.golgi", "status": "success", "ended": 1.0, "deps": [0]},
+        {
+            "id": 2,
+            "kind": "ConnectivityJob",
+            "name": "c",
+            "status": "failed",
+            "ended": 1.0,
+            "error": "ReconError: no cell",
+        },
+        {"id": 3, "kind": "ConnectivityJob", "name": "c", "status": "cancelled", "ended": None, "deps": [2]},
+    ]
+    for n, row in enumerate(rows):
+        started = 0.0 if row["ended"] else None
+        rows[n] = {"args": f"({n},)", "cache_items": [71, 72], "deps": [], "error": None, "started": started, **row}
+    (tmp_path / "run.json").write_text(json.dumps({"ranks": 2, "elapsed": 3, "error": "E", "jobs": rows}))
+    return "workflow: [placement, connectivity]\nrecording: run.json\n"
+
+
+def test_a_recording_gives_jobs_with_their_times_dependencies_items_and_errors(run, recording):
+    text = """
+jobs: [{name: mine, after: '*golgi 1', takes: 1s}]
+expect:
+  errors: {c 2: 'RemoteError: ReconError: no cell'}
+  statuses: {'{root}.golgi ?': success, c 2: failed, c 3: cancelled, mine: success}
+  order: ['{root}.golgi 0 succeeds', '*golgi 1 starts', mine starts, phase connectivity begins, c 2 fails]
+  loaded: {recorded.71: 2, recorded.72: 2}
+  freed: {1: [recorded.71 before mine, recorded.72 before mine, recorded.71 at the end, recorded.72 at the end]}
+  elapsed: 4.5s
+  others: none
+"""
+    trace = good(run(recording + text, ranks=2)).outcomes[0].trace
+    assert [(j["name"], j["context"]) for j in trace.of("job")][:2] == [
+        ("{root}.golgi", {"chunk": "(0,)", "recorded": 0}), ("{root}.golgi", {"chunk": "(1,)", "recorded": 1})
+    ]  # fmt: skip
+
+
+def test_a_recording_is_found_beside_the_scenario_wherever_that_is_run(run, recording, tmp_path, monkeypatch):
+    run(recording + "expect: {outcome: error}")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    good(load("../a.yaml").run())
 
 
 def test_ranks_can_become_slow_and_pause(run):

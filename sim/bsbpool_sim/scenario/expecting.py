@@ -126,6 +126,7 @@ class Checker:
         self._events_happened()
         self._errors()
         self._statuses()
+        self._counts()
         self._results()
         self._order()
         self._pings()
@@ -224,6 +225,21 @@ class Checker:
                     f"statuses: {name}",
                     wanted,
                     str(last or self.status(name)),
+                    last.t if last else None,
+                    last.event if last else None,
+                )
+
+    def _counts(self) -> None:
+        for status, bounds in self.expect.counts.items():
+            count = sum(self.status(name) == status for name in self.plan.jobs)
+            if not bounds.hold(count):
+                changes = [c for name in self.plan.jobs for c in self.history[name] if c.status == status]
+                last = max(changes, key=lambda c: c.event, default=None)
+                self.fail(
+                    ("expect", "counts", status),
+                    f"counts: {status}",
+                    _bounds(bounds, str),
+                    str(count),
                     last.t if last else None,
                     last.event if last else None,
                 )
@@ -343,12 +359,14 @@ class Checker:
     # -- caches ------------------------------------------------------------------------------------------------
 
     def frees(self, rank: int) -> list[tuple[str, str | None, int]]:
-        """What a rank freed: item, before which job (None: at the end), and when."""
+        """What a rank freed: item, before which job (None: at the end of the pool), and when."""
         found: list[tuple[str, str | None, int]] = []
         following: str | None = None
         for kind, t, what in reversed(self.stage.log.get(rank, [])):
             if kind == "starts":
                 following = what
+            elif kind == "leaves":
+                following = None
             else:
                 found.append((what, following, t))
         return found[::-1]

@@ -314,7 +314,9 @@ def _explain(document: Document, details: ErrorDetails) -> ScenarioError:
         right = str(context["expected"]).replace("'", "")
         near = difflib.get_close_matches(str(value), [w.strip() for w in right.replace(" or ", ",").split(",")], n=1)
         return document.wrong(
-            path, f"{shown(value)} is none of {right}" + (f": did you mean {near[0]}?" if near else "")
+            path,
+            f"{shown(value)} is none of {right}" + (f": did you mean {near[0]}?" if near else ""),
+            key="[key]" in loc,
         )
     if kind in _TYPES:
         quote = f": write '{value}', in quotes" if kind == "string_type" and isinstance(value, int | float) else ""

@@ -111,16 +111,12 @@ def _read_seeds(value: Any) -> list[int]:
     return seeds
 
 
-class Condition(NamedTuple):
-    """Something that happens to a job, such as ``b starts``: the pattern of its name, and the statuses."""
-
-    text: str
-    pattern: str
-    statuses: tuple[str, ...]
-
-
 class Occurrence(NamedTuple):
-    """Something that has a place in the order of events; kind: job, ping, lost or phase."""
+    """Something that main learns of, such as ``b starts``; kind: job, ping, lost or phase.
+
+    :ivar pattern: of the names of jobs, the number of the rank, or the name of the phase.
+    :ivar statuses: those that the job may then have.
+    """
 
     text: str
     kind: str
@@ -143,17 +139,8 @@ _LOST = re.compile(r"rank (\d{1,5}) is lost$", re.ASCII)
 _PHASE = re.compile(r"phase (.+) begins$")
 
 
-def read_condition(value: Any) -> Condition:
-    """``b starts``, as a `Condition`."""
-    found = _VERB.match(value.strip()) if isinstance(value, str) else None
-    if found is None:
-        raise _wrong(
-            f"{shown(value)} is no condition: write a job and what it does, such as 'b starts' ({', '.join(VERBS)})"
-        )
-    return Condition(value.strip(), found[1], VERBS[found[2]])
-
-
-def _read_occurrence(value: Any) -> Occurrence:
+def read_occurrence(value: Any) -> Occurrence:
+    """``b starts``, as an `Occurrence`."""
     text = value.strip() if isinstance(value, str) else ""
     if text == "ping":
         return Occurrence(text, "ping", "")
@@ -331,10 +318,10 @@ def _read_patterns(value: Any) -> list[str]:
     return names
 
 
-def _read_listeners_error(value: Any) -> dict[Condition, Raised]:
+def _read_listeners_error(value: Any) -> dict[Occurrence, Raised]:
     if not isinstance(value, dict):
         raise _wrong(f"{shown(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
-    return {read_condition(key): _read_raised(each) for key, each in value.items()}
+    return {read_occurrence(key): _read_raised(each) for key, each in value.items()}
 
 
 _TEXT_DURATION = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|min|h)\s*$"}
@@ -371,10 +358,9 @@ Seeds = Annotated[
         {"anyOf": [_WHOLE, {"type": "array", "items": _WHOLE}, {"type": "string", "pattern": r"^[0-9]+\.\.[0-9]+$"}]}
     ),
 ]
-When = Annotated[Condition, PlainValidator(read_condition), WithJsonSchema(_CONDITION)]
 Happens = Annotated[
     Occurrence,
-    PlainValidator(_read_occurrence),
+    PlainValidator(read_occurrence),
     WithJsonSchema(
         {
             "anyOf": [
@@ -393,7 +379,7 @@ Frees = Annotated[
 ]
 Raises = Annotated[Raised, PlainValidator(_read_raised), WithJsonSchema(_RAISED)]
 ListenerRaises = Annotated[
-    dict[Condition, Raised],
+    dict[Occurrence, Raised],
     PlainValidator(_read_listeners_error),
     WithJsonSchema({"type": "object", "additionalProperties": _RAISED}),
 ]
@@ -540,7 +526,11 @@ class Event(Part):
     """Something that goes wrong, or that somebody does. It happens once."""
 
     at: Duration | None = Field(None, description="At this time,")
-    when: When | None = Field(None, description="or when main learns this for the first time: 'b starts'.")
+    when: Happens | None = Field(
+        None,
+        description="or when main learns this for the first time: 'b starts', 'ping', 'rank 2 is lost', "
+        "'phase b begins'. A listener is told of jobs and pings only.",
+    )
     cancel: Patterns | None = Field(None, description="Cancel these jobs.")
     reason: Name | None = Field(None, description="The reason that cancel gives.")
     by: Name | None = Field(
@@ -572,6 +562,7 @@ class Expect(Part):
         "scheduler, or 'pool', a pattern of 'ValueError: text'.",
     )
     statuses: dict[Name, Status] = Field({}, description="What jobs are in the end, by name or pattern.")
+    counts: dict[Status, Count] = Field({}, description="How many jobs are what in the end.")
     results: dict[Name, Any] = Field({}, description="What jobs returned, by name or pattern.")
     order: list[Happens] = Field([], description="Events in the order in which main must learn of them.")
     pings: Pings | None = Field(None, description="How many pings, exactly or within bounds; or when.")
@@ -579,7 +570,8 @@ class Expect(Part):
     ran_on: dict[Name, Where] = Field({}, description="Which rank ran which job; a list: one of these.")
     freed: dict[Rank, list[Frees]] = Field(
         {},
-        description="What a rank frees, and before which job, in order: [golgi.load before b, golgi.tree at the end].",
+        description="What a rank frees, and before which job, in order: [golgi.load before b, golgi.tree at the end]; "
+        "the end is that of a pool.",
     )
     loaded: dict[Name, Count] = Field({}, description="How often a cached method computed, on all ranks together.")
     peak_cached: Count | None = Field(None, description="The most cached items that any one rank held at a time.")
@@ -614,6 +606,12 @@ class Model(Part):
         [], description="Phases. Each has a pool of its own; the first that fails is the last."
     )
     strategies: dict[Name, Strategy] = Field({}, description="The nodes that jobs belong to, by name.")
+    recording: Name | None = Field(
+        None,
+        description="The recording of a real run, by its path from this file: its jobs, named such as "
+        "'{root}.placement.golgi 7', with the times that they took and the errors that they raised. Each of its "
+        "pools is a phase of the workflow.",
+    )
     jobs: list[Job] = Field([], description="The jobs that main queues before it executes the pool.")
     schedulers: list[Scheduler] = Field([], description="Nodes that queue jobs while the pool executes.")
     events: list[Event] = Field([], description="What goes wrong, and what somebody does.")

@@ -10,13 +10,19 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from ..kernel import nanoseconds
+from ..recorded import RecordedJob, RecordingError, read_recording
 from .loading import Document, KeyPath, ScenarioError
-from .model import ACTIONS, MOST_JOBS, Event, Job, Model, Scheduler, shown
+from .model import ACTIONS, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler, Strategy, Takes, shown
 
 #: How main may leave, besides by the exception of a name.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
+
+#: The strategy whose cached methods are the cached items of a recording, each named by its id.
+RECORDED = "recorded"
 
 #: What can't be a key of a job's context: it has a meaning in queue().
 _TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks")
@@ -35,6 +41,8 @@ class PlannedJob:
     deps: list[str] = field(default_factory=list)
     #: what it requires and calls, as (strategy, method).
     caches: tuple[tuple[str, str], ...] = ()
+    #: the job of a recording that it is, if any.
+    recorded: RecordedJob | None = None
 
     def fill(self, value: Any) -> Any:
         """`value` with the index in place of ``{i}``."""
@@ -74,6 +82,7 @@ class Plan:
 
     :ivar jobs: all jobs by name: those of main in an order in which they can be queued, then those of schedulers.
     :ivar phases: names of the pools, in order.
+    :ivar strategies: the nodes that jobs belong to, by name.
     :raises ScenarioError: it does not fit together.
     """
 
@@ -81,10 +90,12 @@ class Plan:
         self.model = model
         self.document = document
         self.phases = list(model.workflow) or ["pool"]
+        self.strategies = dict(model.strategies)
         self.jobs: dict[str, PlannedJob] = {}
         self._matches: dict[str, list[str]] = {}
         self._check_ground()
         self._check_strategies()
+        self._read_recording()
         self._expand()
         self._depend()
         self._check_schedulers()
@@ -108,7 +119,7 @@ class Plan:
     @property
     def items(self) -> list[str]:
         """All cached items: ``golgi.load``."""
-        return [f"{name}.{method}" for name, s in self.model.strategies.items() for method in s.cached]
+        return [f"{name}.{method}" for name, s in self.strategies.items() for method in s.cached]
 
     def of_main(self, phase: int) -> Iterator[PlannedJob]:
         """The jobs that main queues in a phase."""
@@ -151,6 +162,42 @@ class Plan:
                     raise self._wrong(path, f"method {method!r} stands here a second time")
 
     # -- jobs --------------------------------------------------------------------------------------------
+
+    def _read_recording(self) -> None:
+        """Take the jobs of a recording, each with its id in its name, since those of a strategy share one."""
+        if self.model.recording is None:
+            return
+        path: KeyPath = ("recording",)
+        try:
+            recording = read_recording(Path(self.document.file).parent / self.model.recording)
+        except RecordingError as error:
+            raise self._wrong(path, f"no recording can be taken from there: {error}") from None
+        if len(recording.pools) > len(self.phases):
+            raise self._wrong(
+                path,
+                f"this recording has {len(recording.pools)} pools, and each is a phase: name them under workflow, "
+                "such as [placement, connectivity]",
+            )
+        if RECORDED in self.strategies:
+            raise self._wrong(
+                ("strategies", RECORDED), "this is the strategy of the recording's own items: take another", key=True
+            )
+        names = {job.id: f"{job.name} {job.id}" for job in recording.jobs}
+        items: dict[str, None] = {}
+        for phase, pool in enumerate(recording.pools):
+            for job in pool:
+                entry = Job.model_construct(
+                    name=names[job.id],
+                    context={"chunk": job.args, "recorded": job.id},
+                    after=[names[dep] for dep in job.deps],
+                    takes=Takes("fixed", (nanoseconds(job.takes),)),
+                )
+                cached = [str(item) for item in job.cache_items]
+                items.update(dict.fromkeys(cached))
+                self.jobs[entry.name] = PlannedJob(
+                    entry.name, entry, path, 0, phase, None, [], tuple((RECORDED, item) for item in cached), job
+                )
+        self.strategies[RECORDED] = Strategy(cached=list(items))
 
     def _expand(self) -> None:
         for number, entry in enumerate(self.model.jobs):
@@ -209,11 +256,10 @@ class Plan:
             self.jobs[name] = job
 
     def _check_kind(self, entry: Job, path: KeyPath) -> None:
-        if entry.strategy is not None and entry.strategy not in self.model.strategies:
+        if entry.strategy is not None and entry.strategy not in self.strategies:
             raise self._wrong(
                 (*path, "strategy"),
-                f"strategy {entry.strategy!r} is not there: "
-                f"{nearest(entry.strategy, self.model.strategies, 'strategies')}",
+                f"strategy {entry.strategy!r} is not there: {nearest(entry.strategy, self.strategies, 'strategies')}",
             )
         if entry.kind == "function":
             for key in entry.context:
@@ -236,7 +282,7 @@ class Plan:
     def _caches(self, entry: Job, path: KeyPath) -> tuple[tuple[str, str], ...]:
         items: dict[tuple[str, str], None] = {}
         if entry.strategy is not None:
-            items.update({(entry.strategy, m): None for m in self.model.strategies[entry.strategy].cached})
+            items.update({(entry.strategy, m): None for m in self.strategies[entry.strategy].cached})
         if entry.caches and entry.kind != "function":
             raise self._wrong(
                 (*path, "caches"),
@@ -246,11 +292,11 @@ class Plan:
         for number, text in enumerate(entry.caches):
             where = self._at(path, "caches", number)
             name, _, method = text.partition(".")
-            if name not in self.model.strategies:
+            if name not in self.strategies:
                 raise self._wrong(
-                    where, f"strategy {name!r} is not there: {nearest(name, self.model.strategies, 'strategies')}"
+                    where, f"strategy {name!r} is not there: {nearest(name, self.strategies, 'strategies')}"
                 )
-            methods = self.model.strategies[name].cached
+            methods = self.strategies[name].cached
             if method and method not in methods:
                 raise self._wrong(
                     where, f"{name} has no cached method {method!r}: {nearest(method, methods, 'cached methods')}"
@@ -365,8 +411,8 @@ class Plan:
             names[listener.name] = None
             self._check_patterns(path, "handles", listener.handles)
             for condition in listener.raises:
-                if not self.match(condition.pattern):
-                    raise self._wrong((*path, "raises", condition.text), self._no_job(condition.pattern), key=True)
+                self._check_occurrence((*path, "raises", condition.text), condition, key=True)
+                self._check_told((*path, "raises", condition.text), condition, key=True)
         for number, event in enumerate(self.model.events):
             self._check_event(event, ("events", number), names)
 
@@ -377,8 +423,10 @@ class Plan:
         if len(actions) != 1:
             said = ", ".join("raise" if name == "raises" else name for name in ACTIONS)
             raise self._wrong(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
-        if event.when is not None and not self.match(event.when.pattern):
-            raise self._wrong((*path, "when"), self._no_job(event.when.pattern))
+        if event.when is not None:
+            self._check_occurrence((*path, "when"), event.when)
+            if event.by is not None or event.raises is not None:
+                self._check_told((*path, "when"), event.when)
         if event.cancel is not None:
             self._check_patterns(path, "cancel", event.cancel)
         elif event.reason is not None:
@@ -400,6 +448,28 @@ class Plan:
         if event.delay is not None:
             self._check_rank((*path, "delay", "from"), event.delay.source)
             self._check_rank((*path, "delay", "to"), event.delay.to)
+
+    def _check_occurrence(self, path: KeyPath, happens: Occurrence, *, key: bool = False) -> None:
+        """What an occurrence is about is there."""
+        if happens.kind == "job" and not self.match(happens.pattern):
+            raise self._wrong(path, self._no_job(happens.pattern), key=key)
+        if happens.kind == "lost":
+            self._check_rank(path, int(happens.pattern), key=key)
+        if happens.kind == "phase" and happens.pattern not in self.model.workflow:
+            raise self._wrong(
+                path,
+                f"phase {happens.pattern!r} is not there: {nearest(happens.pattern, self.model.workflow, 'phases')}",
+                key=key,
+            )
+
+    def _check_told(self, path: KeyPath, happens: Occurrence, *, key: bool = False) -> None:
+        """A listener is told of an occurrence."""
+        if happens.kind not in ("job", "ping"):
+            raise self._wrong(
+                path,
+                f"a listener is told of jobs and of pings, and not that {happens.text}: wait for one of those",
+                key=key,
+            )
 
     # -- expectations ------------------------------------------------------------------------------------------
 
@@ -432,21 +502,11 @@ class Plan:
             for rank in ranks:
                 self._check_rank(("expect", "ran_on", name), rank)
         for number, happens in enumerate(expect.order):
-            path: KeyPath = ("expect", "order", number)
-            if happens.kind == "job" and not self.match(happens.pattern):
-                raise self._wrong(path, self._no_job(happens.pattern))
-            if happens.kind == "lost":
-                self._check_rank(path, int(happens.pattern))
-            if happens.kind == "phase" and happens.pattern not in self.model.workflow:
-                raise self._wrong(
-                    path,
-                    f"phase {happens.pattern!r} is not there: "
-                    f"{nearest(happens.pattern, self.model.workflow, 'phases')}",
-                )
+            self._check_occurrence(("expect", "order", number), happens)
         for rank, freeings in expect.freed.items():
             self._check_rank(("expect", "freed", rank), rank, key=True)
             for number, freeing in enumerate(freeings):
-                path = ("expect", "freed", rank, number)
+                path: KeyPath = ("expect", "freed", rank, number)
                 self._check_item(path, freeing.item)
                 if freeing.before is not None and not self.match(freeing.before):
                     raise self._wrong(path, self._no_job(freeing.before))

@@ -18,7 +18,7 @@ from bsbpool.trace.format import describe_error
 from ..kernel import seconds
 from ..script import Acting, Script
 from ..streams import stream
-from .model import Condition, Event, Listener, Raised, Scheduler
+from .model import Event, Listener, Occurrence, Raised, Scheduler
 from .planning import Plan, PlannedJob, matcher
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ class Stage:
 
     :ivar outcomes: what each rank's program raised, or None, by rank; a rank that never left is not there.
     :ivar results: what jobs returned, by name.
-    :ivar log: by rank, in order: ("starts", ns, job) and ("frees", ns, item).
+    :ivar log: by rank, in order: ("starts", ns, job), ("frees", ns, item) and, when it leaves a pool,
+        ("leaves", ns, phase).
     :ivar loaded: how often cached methods computed, by item.
     :ivar heard: by listener: (ns, job, status) of all that it was told of jobs; job is None for a ping.
     :ivar troubles: events that could not be carried out: (event's number, why, ns).
@@ -64,13 +65,12 @@ class Stage:
         self.coming: PlannedJob | None = None
         self.pool: JobPool | None = None
         self.acting: Playing
-        model = plan.model
         self.items = {
             cache_id(_Named(name), method): f"{name}.{method}"
-            for name, s in model.strategies.items()
+            for name, s in plan.strategies.items()
             for method in s.cached
         }
-        self.classes = {name: self._strategy_class(name, s.cached) for name, s in model.strategies.items()}
+        self.classes = {name: self._strategy_class(name, s.cached) for name, s in plan.strategies.items()}
 
     def now(self) -> int:
         """Virtual nanoseconds."""
@@ -121,7 +121,10 @@ class Stage:
             pool.add_listener(Ear(self, listener), max_wait)
         with pool:
             if not pool.is_main():
-                pool.execute()
+                try:
+                    pool.execute()
+                finally:
+                    owner.log.append(("leaves", self.now(), phase))
                 return
             self.pool = pool
             self._fill(pool, owner, number)
@@ -131,6 +134,7 @@ class Stage:
                 self.errors += [self._blame(error) for error in group.exceptions]
                 raise
             finally:
+                owner.log.append(("leaves", self.now(), phase))
                 self._take_stock(pool)
 
     def _fill(self, pool: JobPool, owner: StageOwner, phase: int) -> None:
@@ -165,7 +169,9 @@ class Stage:
         elif entry.kind == "connectivity":
             queued = pool.queue_connectivity(owner.connectivity[str(entry.strategy)], [job.index], [job.index], deps)
         else:
-            submitter = job.name if entry.strategy is None else owner.placement[entry.strategy]
+            submitter: Any = job.name if job.recorded is None else _Named(job.recorded.name)
+            if entry.strategy is not None:
+                submitter = owner.placement[entry.strategy]
             items = [cache_id(owner.placement[name], method) for name, method in job.caches]
             context = job.fill(entry.context)
             queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **context)
@@ -300,7 +306,7 @@ class Ear:
         self._heard = stage.heard.setdefault(listener.name, [])
         self._handles = [matcher(pattern) for pattern in listener.handles]
         #: (when, at, what to do): once each.
-        self._to_do: list[tuple[Condition | None, int | None, Callable[[], Any]]] = [
+        self._to_do: list[tuple[Occurrence | None, int | None, Callable[[], Any]]] = [
             (when, None, partial(self._raise, error, when.text)) for when, error in listener.raises.items()
         ]
         first = stage.plan.model.pool.listeners[0].name
@@ -320,27 +326,30 @@ class Ear:
         raise raised
 
     def __call__(self, progress: PoolProgress) -> bool:
-        now, name, status = self._stage.now(), None, ""
+        now, name, status = self._stage.now(), "", ""
         if isinstance(progress, PoolJobUpdateProgress):
             name, status = self._name_of(progress), progress.status.value
             self._heard.append((now, name, status))
         elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
-            self._heard.append((now, None, "ping"))
+            status = "ping"
+            self._heard.append((now, None, status))
         for each in self._to_do[:]:
             when, at, do = each
-            due = now >= at if at is not None else when is not None and name is not None and fits(when, name, status)
+            due = now >= at if at is not None else when is not None and fits(when, name, status)
             if due:
                 self._to_do.remove(each)
                 do()
-        return status in ("failed", "aborted") and name is not None and any(fit(name) for fit in self._handles)
+        return status in ("failed", "aborted") and any(fit(name) for fit in self._handles)
 
     def _name_of(self, progress: PoolJobUpdateProgress) -> str:
         assert self._stage.pool is not None
         return self._stage.by_id[str(self._stage.pool.id), progress.job.id].name
 
 
-def fits(when: Condition, name: str, status: str) -> bool:
-    """Whether that a job takes a status is what a condition says."""
+def fits(when: Occurrence, name: str, status: str) -> bool:
+    """Whether it is what an occurrence says, that a job of this name takes a status; or that a ping comes."""
+    if when.kind == "ping":
+        return status == "ping"
     return status in when.statuses and bool(matcher(when.pattern)(name))
 
 
@@ -403,8 +412,12 @@ class Playing(Acting):
             self.kill((kernel.task.rank, f"killed by job {name}"))
         while entry.hangs:
             kernel.park(f"job {name!r} to end, which hangs")
+        error: BaseException | None = None
         if entry.raises is not None:
             error = entry.raises.make()
+        elif job.recorded is not None:
+            error = job.recorded.raises
+        if error is not None:
             self._stage.raised.append(error)
             raise error
         return (each for each in "what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
@@ -414,15 +427,23 @@ class Playing(Acting):
     def _record(self, event: tuple[Any, ...]) -> None:
         """Note an event of the trace, and let happen what waited for it."""
         self._append(event)
-        if event[0] != "status" or not self._waiting:
+        if event[0] not in ("status", "ping", "lost", "pool"):
             return
-        name = self._stage.by_id[event[2], event[3]].name
         for each in self._waiting[:]:
             when = each[1].when
             assert when is not None
-            if fits(when, name, event[4]):
+            if self._is(when, event):
                 self._waiting.remove(each)
                 self.kernel.at(self.kernel.now, self._happen, each)
+
+    def _is(self, when: Occurrence, event: tuple[Any, ...]) -> bool:
+        """Whether an event of the trace is what an occurrence says."""
+        kind = event[0]
+        if kind == "status":
+            return when.kind == "job" and fits(when, self._stage.by_id[event[2], event[3]].name, event[4])
+        if kind == "lost":
+            return when.kind == "lost" and event[3] == int(when.pattern)
+        return when.kind == kind if kind == "ping" else when.kind == "phase" and event[2] == when.pattern
 
     def _happen(self, what: tuple[int, Event]) -> None:
         number, event = what
