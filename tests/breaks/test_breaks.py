@@ -12,8 +12,9 @@ from bsbpool_sim.scenario import load
 
 ROOT = Path(__file__).parents[2] / "scenarios"
 
-#: Those of a thousand ranks take their time, and hold nothing that smaller ones don't.
-FILES = sorted(path for path in ROOT.rglob("*.yaml") if path.parent.name not in ("large", "recordings"))
+#: Large ones, and recorded reconstructions, take their time, and hold little that smaller ones don't.
+FILES = sorted(path for path in ROOT.rglob("*.yaml") if path.parent.name not in ("large", "recorded"))
+RECORDED = sorted((ROOT / "recorded").glob("*.yaml"))
 NAMES = {path: str(path.relative_to(ROOT).with_suffix("")) for path in FILES}
 
 
@@ -50,6 +51,14 @@ def test_a_scenario_catches(what, caught):
 def test_something_breaks(name, caught):
     by = [what for what, names in caught.items() if name in names]
     assert by, f"{name} fails with none of the breaks: what is it there for?"
+
+
+@pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
+def test_a_recorded_reconstruction_is_not_as_expected_where_dependencies_or_caches_are_broken(path, monkeypatch):
+    for what in ("a job starts when the first of its dependencies has succeeded", "nothing is freed before the end"):
+        with monkeypatch.context() as patch:
+            BREAKS[what](patch)
+            assert not _holds(load(path)), what
 
 
 @pytest.mark.parametrize("name", NAMES.values())
