@@ -3,12 +3,14 @@
     python tests/run.py            everything
     python tests/run.py --quick    this process and simulated ranks only, without coverage
 
-It needs the extra `test`, which brings an MPI with it. What is tested, and how, is in the tests.
+It needs the extra `test`, which brings an MPI with it. Tests of pages need a browser: where Debian's Chromium is missing
+and can be installed, it is, else they are skipped. What is tested, and how, is in the tests.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -31,6 +33,24 @@ def run(what: str, *command: str | Path) -> None:
         sys.exit(status)
 
 
+def browser() -> None:
+    """Install Debian's Chromium, if it is missing and this user may; without it the tests of pages are skipped."""
+    if all(map(shutil.which, ("chromium", "chromedriver"))):
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        print("== no Chromium here: tests of pages are skipped", flush=True)
+        return
+    print("\n== install Chromium", flush=True)
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium", "chromium-driver"]
+    for command in (["apt-get", "update", "-qq"], install):
+        done = subprocess.run(
+            command, env=ENVIRONMENT | {"DEBIAN_FRONTEND": "noninteractive"}, stdout=subprocess.DEVNULL
+        )
+        if done.returncode:
+            print(f"== {' '.join(command)} failed: tests of pages are skipped", flush=True)
+            return
+
+
 #: BSB's windows stay open until the end, which MPICH's transport would say a hundred times.
 ENVIRONMENT = os.environ | {"COVERAGE_FILE": str(ROOT / ".coverage"), "UCX_LOG_LEVEL": "error"}
 
@@ -43,6 +63,7 @@ def main(arguments: list[str]) -> None:
         return
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
+    browser()
     measured = [sys.executable, "-m", "coverage"]
     run("forget old measurements", *measured, "erase")
     run("this process, and simulated ranks", *measured, "run", *PYTEST)
