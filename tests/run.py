@@ -3,8 +3,8 @@
     python tests/run.py            everything
     python tests/run.py --quick    this process and simulated ranks only, without coverage
 
-It needs the extra `test`, which brings an MPI with it. Tests of pages need a browser: where Debian's Chromium is missing
-and can be installed, it is, else they are skipped. What is tested, and how, is in the tests.
+It needs the extra `test`, which brings an MPI with it. Tests of pages need a browser: where Debian's Chromium is
+missing and can be installed, it is, else they are skipped. What is tested, and how, is in the tests.
 """
 
 from __future__ import annotations
