@@ -5,6 +5,7 @@ What becomes of a job is decided in `engine`, and how it gets to a worker in `po
 
 from __future__ import annotations
 
+import functools
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -82,7 +83,7 @@ class Job(Entry, ABC):
 
     # What a submission context says is kept here, without the object: pools have many jobs.
     __slots__ = (
-        "_args", "_chunks", "_context", "_kwargs", "_on_disk", "_payload", "_pool", "_result", "_submitter",
+        "_args", "_chunks", "_context", "_kwargs", "_payload", "_pool", "_result", "_submitter",
     )  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -109,7 +110,6 @@ class Job(Entry, ABC):
         self._kwargs = kwargs
         self._payload: Any = None
         self._result: Any = None
-        self._on_disk = False
         pool._put(self, deps)
 
     def __repr__(self) -> str:
@@ -305,13 +305,29 @@ class ConnectivityJob(Job):
 
 
 def call_to_send(job: Job) -> tuple[Any, Any, Any]:
-    """What a worker needs of a job: its class (the name of one that comes with the library), args and kwargs."""
+    """What a worker needs of a job: what to call, args and kwargs.
+
+    That is the function of a `FunctionJob`, the name of another class that comes with the library, or a class.
+    """
+    if type(job) is FunctionJob:
+        return job._function, job._args, job._kwargs
     kind, args, kwargs = job.serialize()
-    return (kind if type(job) in (FunctionJob, PlacementJob, ConnectivityJob) else type(job)), args, kwargs
+    return (kind if type(job) in (PlacementJob, ConnectivityJob) else type(job)), args, kwargs
+
+
+def bind(call: tuple[Any, Any, Any], owner: Any) -> Callable[[], Any]:
+    """What does the job that `call_to_send` gave.
+
+    :raises JobPoolError: there is no such kind of job.
+    """
+    called, args, kwargs = call
+    if isinstance(called, str) or (isinstance(called, type) and issubclass(called, Job)):
+        return functools.partial(find_kind(called).execute, owner, args, kwargs)
+    return functools.partial(called, owner, *args, **kwargs)
 
 
 def find_kind(kind: Any) -> type[Job]:
-    """The job class for what `call_to_send` or `Job.serialize` gave.
+    """The job class for what `Job.serialize` gave.
 
     :raises JobPoolError: there is none of that name.
     """

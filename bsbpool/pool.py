@@ -7,6 +7,7 @@ happens on a worker in `worker`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import shutil
 import warnings
@@ -14,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
 from .engine import ANNOUNCE, ASSIGN, Engine
@@ -34,6 +35,7 @@ from .jobs import (
     Job,
     PlacementJob,
     SubmissionContext,
+    bind,
     call_to_send,
     find_kind,
     submitter_name,
@@ -51,7 +53,7 @@ from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
 from .worker import Worker
-from .worlds import Channel, Lost, Mailbox, current_world, this_world, world_of
+from .worlds import Channel, Lost, Mailbox, Split, current_world, this_world, world_of
 
 __all__ = [
     "ConnectivityJob",
@@ -85,8 +87,8 @@ __all__ = [
 #: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
 MAX_WAIT = 60.0
 
-#: Bytes above which a result waits in the pool's folder, not in memory, until somebody reads it.
-LARGE_RESULT = 1_000_000
+#: Bytes of large results that main keeps in memory; those that come later wait in the pool's folder.
+RESULTS_IN_MEMORY = 512 * 1024 * 1024
 
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
@@ -96,6 +98,25 @@ _WAKE_UP = (None, None)
 _SCHEDULER_ENDED = object()
 
 _NO_CONTEXT: Mapping[str, Any] = {}
+
+
+class _OnDisk(NamedTuple):
+    """A result in the pool's folder: its parts, one after the other."""
+
+    path: str
+    sizes: list[int]
+
+    def read(self) -> list[Any]:
+        parts = [bytearray(size) for size in self.sizes]
+        with open(self.path, "rb", buffering=0) as file:
+            for part in parts:
+                rest = memoryview(part)
+                while rest:
+                    count = file.readinto(rest)
+                    if not count:
+                        raise EOFError(f"{self.path} is shorter than what was written")
+                    rest = rest[count:]
+        return parts
 
 
 class _StopEarly(BaseException):
@@ -122,7 +143,7 @@ class JobPool:
         self._status: PoolStatus | None = None
         self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel)
         self._lock = self._world.lock()
-        self._codec: type[Codec] = Codec if self.parallel else ByReference
+        self._codec = Codec() if self.parallel else ByReference()
         self._channel: Channel | None = None
         self._open = False
         self._executed = False
@@ -133,6 +154,8 @@ class JobPool:
         # PoolProgress objects, and (job, old status, new status) for those that nobody has asked for yet.
         self._notifications: deque[Any] = deque()
         self._unhandled: list[Exception] = []
+        # Bytes of large results in memory.
+        self._in_memory = 0
         self._waiting = False
         self._quiet_since = 0
         self._gone: dict[int, None] = {}
@@ -588,8 +611,9 @@ class JobPool:
         channel, codec = self._channel, self._codec
         assert channel is not None
         worker = Worker(
-            self._world, self._owner, codec, channel.get, lambda message: channel.send(0, message), channel.perform
-        )
+            self._world, self._owner, codec, channel.get, functools.partial(channel.send, 0), channel.flush,
+            channel.perform,
+        )  # fmt: skip
         self._status = PoolStatus.EXECUTING
         try:
             problem = worker.work()
@@ -792,6 +816,11 @@ class JobPool:
         if type(message) is Lost:
             self._lost(rank, f"Rank {rank} on {message.why}", False)
             return
+        if type(message) is Split:
+            message, parts = message
+            _, job, succeeded, _, *more = self._codec.decode(message)
+            self._done(rank, job, succeeded, parts, *more)
+            return
         news = self._codec.decode(message)
         kind = news[0]
         if kind == DONE:
@@ -857,8 +886,8 @@ class JobPool:
         assert channel is not None
         try:
             Worker(
-                self._world, self._owner, self._codec, mailbox.get, lambda message: channel.put((0, message)),
-                channel.perform,
+                self._world, self._owner, self._codec, mailbox.get, lambda message, parts=(): channel.put((0, message)),
+                channel.flush, channel.perform,
             ).work()  # fmt: skip
         except BaseException as error:
             channel.put((None, error))  # an interrupt, for one: main must not wait for a worker that is gone
@@ -866,33 +895,44 @@ class JobPool:
     # -- results, and jobs that are run by hand ------------------------------------------------------
 
     def _keep_result(self, job: Job, payload: Any) -> None:
-        if self.parallel and len(payload) > LARGE_RESULT:
-            path = os.path.join(self._folder(), f"{job._id}.pickle")
-            try:
-                with open(path, "wb") as file:
-                    file.write(payload)
-            except OSError as error:
-                warnings.warn(
-                    f"The result of {job} stays in memory, since it can't be written to {path}: {error}", stacklevel=2
-                )
+        if type(payload) is list and self.parallel:
+            size = sum(map(len, payload))
+            if self._in_memory + size <= RESULTS_IN_MEMORY:
+                self._in_memory += size
             else:
-                payload = path
-                job._on_disk = True
+                payload = self._write(job, payload)
         job._payload = payload
+
+    def _write(self, job: Job, parts: list[Any]) -> Any:
+        """Write a result to the pool's folder. Returns what stands for it from now on."""
+        path = os.path.join(self._folder(), f"{job._id}.result")
+        try:
+            with open(path, "wb", buffering=0) as file:
+                for part in parts:
+                    rest = memoryview(part)
+                    while rest:
+                        rest = rest[file.write(rest) :]
+        except OSError as error:
+            warnings.warn(
+                f"The result of {job} stays in memory, since it can't be written to {path}: {error}", stacklevel=2
+            )
+            return parts
+        return _OnDisk(path, [*map(len, parts)])
 
     def _result_of(self, job: Job) -> Any:
         if job._status is not JobStatus.SUCCESS or not self._open:
             raise JobPoolError(f"Result of {job} is not available.")
-        if job._payload is not None:
-            payload = job._payload
-            try:
-                if job._on_disk:
-                    with open(payload, "rb") as file:
-                        payload = file.read()
-                job._result = self._codec.unpack_result(payload)
-            except Exception as error:
-                raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {error}") from error
-            job._payload = None
+        payload = job._payload
+        if payload is None:
+            return job._result
+        try:
+            if type(payload) is _OnDisk:
+                # It is not kept: those who read one large result after the other never have all of them in memory.
+                return self._codec.unpack_result(payload.read())
+            job._result = self._codec.unpack_result(payload)
+        except Exception as error:
+            raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {error}") from error
+        job._payload = None
         return job._result
 
     def _run_here(self, job: Job, timeout: float | None) -> bool:
@@ -912,9 +952,7 @@ class JobPool:
         assert self._channel is not None
         value, failure = None, None
         try:
-            kind, args, kwargs = call_to_send(job)
-            execute = find_kind(kind).execute
-            value = self._channel.perform(job._id, lambda: execute(self._owner, args, kwargs))
+            value = self._channel.perform(job._id, bind(call_to_send(job), self._owner))
         except BaseException as error:
             failure = error
         with contextlib.suppress(JobPoolError):  # the pool has stopped, and the job was aborted

@@ -3,6 +3,7 @@
 A message is a tuple, its kind first. From main to a worker:
 
 - ``(RUN, [(job, call), …], items, news)``: run these jobs, by their ids, in order; free these cached items first.
+  A call is ``(function, arguments)``, packed one by one, or both as one; see `Codec.pack_call`.
   News: how many times main had heard from this rank that it took items into its cache. If there were more, the
   rank drops the jobs: they were sent without the orders to free that they should have come with.
 - ``(CALL_BACK, job)``: give back a job that you have not started.
@@ -11,27 +12,35 @@ A message is a tuple, its kind first. From main to a worker:
 From a worker to main:
 
 - ``(READY, items)``, once: give me jobs; I hold these cached items.
-- ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised; times
-  are nanoseconds of the worker's clock; items: what this rank has taken into its cache since it last told. If
-  there are any, it has dropped the jobs that it had not started.
+- ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised; a large
+  result comes in parts beside the message, and the payload is None; times are nanoseconds of the worker's clock;
+  items: what this rank has taken into its cache since it last told. If there are any, it has dropped the jobs
+  that it had not started.
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
 - ``(LEFT, why)``: I am off, for a reason of my own.
 
 Calls, results and exceptions are packed on their own inside of a message, so that one that can't be packed, or
 unpacked, spoils nothing else.
+
+The memory of large arrays, and of whatever else hands out its memory to pickle 5, is not packed but sent from where
+it is. Those are the parts of a result: a pickle, and the buffers that it refers to.
 """
 
 from __future__ import annotations
 
 import pickle
 import traceback
-from types import TracebackType
+from collections.abc import Callable, Sequence
+from types import FunctionType, TracebackType
 from typing import Any
 
 from .exceptions import JobPoolError, RemoteError
 
 PROTOCOL = 5
+
+#: Bytes from which on a buffer, or all of a result, is sent beside the message.
+LARGE_PART = 256 * 1024
 
 _OWN = ("bsbpool.", "bsbpool_sim.")
 
@@ -39,17 +48,30 @@ RUN, CALL_BACK, STOP = "run", "call back", "stop"
 READY, DONE, RETURNED, STARTED, LEFT = "ready", "done", "returned", "started", "left"
 
 
-def dumps(thing: Any) -> bytes:
+def dumps(thing: Any, buffers: list[Any] | None = None) -> bytes:
     """Pack by pickle, and by cloudpickle what pickle can't.
 
+    :param buffers: gets the memory that is not packed but only referred to, from `LARGE_PART` on; None packs all.
     :raises Exception: neither can; whatever cloudpickle says.
     """
+    inside: Callable[[pickle.PickleBuffer], bool] | None = None
+    if buffers is not None:
+
+        def inside(buffer: pickle.PickleBuffer) -> bool:
+            raw = buffer.raw()
+            if raw.nbytes < LARGE_PART:
+                return True
+            buffers.append(raw)
+            return False
+
     try:
-        return pickle.dumps(thing, PROTOCOL)
+        return pickle.dumps(thing, PROTOCOL, buffer_callback=inside)
     except Exception:
         import cloudpickle
 
-        packed: bytes = cloudpickle.dumps(thing, PROTOCOL)
+        if buffers is not None:
+            buffers.clear()
+        packed: bytes = cloudpickle.dumps(thing, PROTOCOL, inside)
         return packed
 
 
@@ -94,27 +116,39 @@ def unpack_error(packed: bytes) -> BaseException:
     return error
 
 
-class Codec:
-    """Packs for other ranks."""
+_NONE = pickle.dumps(None, PROTOCOL)
 
-    @staticmethod
-    def encode(message: tuple[Any, ...]) -> Any:
+
+class Codec:
+    """Packs for other ranks; one for each pool and rank, since it remembers functions."""
+
+    def __init__(self) -> None:
+        # Packed functions: b"" for one that does not travel by its name. And what they were when they arrived.
+        self._packed: dict[FunctionType, bytes] = {}
+        self._functions: dict[bytes, Any] = {}
+
+    def encode(self, message: tuple[Any, ...]) -> Any:
         """A whole message."""
         return pickle.dumps(message, PROTOCOL)
 
-    @staticmethod
-    def decode(message: Any) -> tuple[Any, ...]:
+    def decode(self, message: Any) -> tuple[Any, ...]:
         """The message that was encoded."""
         decoded: tuple[Any, ...] = loads(message)
         return decoded
 
-    @staticmethod
-    def pack_call(call: tuple[Any, Any, Any]) -> Any:
-        """A job's call: class, args, kwargs.
+    def pack_call(self, call: tuple[Any, Any, Any]) -> Any:
+        """A job's call: what to call, args, kwargs.
+
+        A function that travels by its name is packed once for all its calls. Its arguments never share a pickle with
+        those of other jobs: what two jobs were given would arrive as one object, and one could change it under the
+        other.
 
         :raises JobPoolError: it can't be packed.
         """
+        function, args, kwargs = call
         try:
+            if type(function) is FunctionType and (name := self._name(function)):
+                return name, dumps((args, kwargs)) if args or kwargs else b""
             return dumps(call)
         except Exception as error:
             raise JobPoolError(
@@ -122,38 +156,60 @@ class Codec:
                 "to another rank, such as names to look up there"
             ) from error
 
-    @staticmethod
-    def unpack_call(payload: Any) -> tuple[Any, Any, Any]:
+    def _name(self, function: FunctionType) -> bytes:
+        packed = self._packed.get(function)
+        if packed is None:
+            try:
+                packed = pickle.dumps(function, PROTOCOL)
+            except Exception:
+                packed = b""
+            self._packed[function] = packed
+        return packed
+
+    def unpack_call(self, payload: Any) -> tuple[Any, Any, Any]:
         """The call that was packed.
 
         :raises JobPoolError: it can't be unpacked here.
         """
         try:
-            kind, args, kwargs = loads(payload)
-            return kind, args, kwargs
+            if type(payload) is not tuple:
+                function, args, kwargs = loads(payload)
+                return function, args, kwargs
+            name, packed = payload
+            function = self._functions.get(name)
+            if function is None:
+                function = self._functions[name] = loads(name)
+            args, kwargs = loads(packed) if packed else ((), {})
+            return function, args, kwargs
         except Exception as error:
             raise JobPoolError(
                 f"its call can't be unpickled on the worker ({type(error).__name__}: {error}): what it names must "
                 "be importable there"
             ) from error
 
-    @staticmethod
-    def pack_result(result: Any) -> Any:
-        """A job's result.
+    def pack_result(self, result: Any) -> tuple[Any, Sequence[Any]]:
+        """A job's result: packed, and its parts; one of both is empty.
 
         :raises JobPoolError: it can't be packed.
         """
+        if result is None:
+            return _NONE, ()
+        buffers: list[Any] = []
         try:
-            return dumps(result)
+            packed = dumps(result, buffers)
         except Exception as error:
             raise JobPoolError(
                 f"its result of type {type(result).__qualname__} can't be pickled ({type(error).__name__}: {error}): "
                 "return what can travel to main, or None"
             ) from error
+        if buffers or len(packed) >= LARGE_PART:
+            return None, [packed, *buffers]
+        return packed, ()
 
-    @staticmethod
-    def unpack_result(payload: Any) -> Any:
-        """The result that was packed."""
+    def unpack_result(self, payload: Any) -> Any:
+        """The result that was packed, from what was packed or its parts."""
+        if type(payload) is list:
+            return pickle.loads(payload[0], buffers=payload[1:])
         return loads(payload)
 
     pack_error = staticmethod(pack_error)
@@ -163,30 +219,24 @@ class Codec:
 class ByReference(Codec):
     """Packs nothing: for main's own worker, where there is one rank only."""
 
-    @staticmethod
-    def encode(message: tuple[Any, ...]) -> Any:
+    def encode(self, message: tuple[Any, ...]) -> Any:
         return message
 
-    @staticmethod
-    def decode(message: Any) -> tuple[Any, ...]:
+    def decode(self, message: Any) -> tuple[Any, ...]:
         decoded: tuple[Any, ...] = message
         return decoded
 
-    @staticmethod
-    def pack_call(call: tuple[Any, Any, Any]) -> Any:
+    def pack_call(self, call: tuple[Any, Any, Any]) -> Any:
         return call
 
-    @staticmethod
-    def unpack_call(payload: Any) -> tuple[Any, Any, Any]:
-        kind, args, kwargs = payload
-        return kind, args, kwargs
+    def unpack_call(self, payload: Any) -> tuple[Any, Any, Any]:
+        function, args, kwargs = payload
+        return function, args, kwargs
 
-    @staticmethod
-    def pack_result(result: Any) -> Any:
-        return result
+    def pack_result(self, result: Any) -> tuple[Any, Sequence[Any]]:
+        return result, ()
 
-    @staticmethod
-    def unpack_result(payload: Any) -> Any:
+    def unpack_result(self, payload: Any) -> Any:
         return payload
 
     pack_error = unpack_error = staticmethod(lambda error, where="": error)  # type: ignore[assignment]

@@ -7,12 +7,12 @@ rank of its own and, where there is one rank only, a task beside main.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .caching import free_items
 from .exceptions import RankLostError
-from .jobs import find_kind
+from .jobs import bind
 from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, Codec
 from .worlds import Lost, Mailbox, World
 
@@ -24,7 +24,8 @@ class Worker:
     """Runs the jobs of one pool on one rank.
 
     :param receive: gives the next ``(rank, message)``, or None if none came until the time that it is given.
-    :param send: takes a message for main.
+    :param send: takes a message for main, and its parts if it has some.
+    :param flush: waits until parts that were sent may be changed.
     :param perform: runs the user's code of a job: `bsbpool.worlds.Channel.perform`.
     """
 
@@ -32,9 +33,10 @@ class Worker:
         self,
         world: World,
         owner: Any,
-        codec: type[Codec],
+        codec: Codec,
         receive: Callable[[int | None], Any],
-        send: Callable[[Any], None],
+        send: Callable[..., None],
+        flush: Callable[[], None],
         perform: Callable[[int, Callable[[], Any]], Any],
     ):
         self._world = world
@@ -42,6 +44,7 @@ class Worker:
         self._codec = codec
         self._receive = receive
         self._send = send
+        self._flush = flush
         self._perform = perform
         # Cached items that main knows of, so that only news travel.
         self._told: dict[int, None] = {}
@@ -70,7 +73,7 @@ class Worker:
         codec, line, lock, send, receive = self._codec, self._line, self._lock, self._send, self._receive
         send(codec.encode((READY, self._news())))
         try:
-            told: Any = None
+            told: tuple[Any, Sequence[Any]] | None = None
             while True:
                 with lock:
                     self._busy = False
@@ -87,7 +90,10 @@ class Worker:
                     # on main counts it as running. And main must have heard before of what the watch gave back.
                     call = line.popleft() if line and self._stopped is None else None
                     if told is not None:
-                        send(told)
+                        send(*told)
+                        # The next job may change what this one's result refers to.
+                        if told[1]:
+                            self._flush()
                         told = None
                     if self._stopped is not None:
                         return self._stopped[0]
@@ -95,7 +101,7 @@ class Worker:
                         continue
                     self._busy = True
                     self._starts += 1
-                told = codec.encode(self._run(*call))
+                told = self._run(*call)
         finally:
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
@@ -182,8 +188,8 @@ class Worker:
 
     # -- one job -------------------------------------------------------------------------------------
 
-    def _run(self, job: int, payload: Any) -> tuple[Any, ...]:
-        """Run one job. Returns the message that says what became of it."""
+    def _run(self, job: int, payload: Any) -> tuple[Any, Sequence[Any]]:
+        """Run one job. Returns the message that says what became of it, and its parts."""
         now, codec = self._world.now, self._codec
         started = now()
         try:
@@ -193,14 +199,13 @@ class Worker:
                 for item in free:
                     self._told.pop(item, None)
                 free_items(self._owner, free)
-            kind, args, kwargs = codec.unpack_call(payload)
-            execute = find_kind(kind).execute
-            result = self._perform(job, lambda: execute(self._owner, args, kwargs))
+            result = self._perform(job, bind(codec.unpack_call(payload), self._owner))
             ended = now()
-            return DONE, job, True, codec.pack_result(result), started, ended, self._news()
+            packed, parts = codec.pack_result(result)
+            return codec.encode((DONE, job, True, packed, started, ended, self._news())), parts
         except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job
             packed = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}")
-            return DONE, job, False, packed, started, now(), self._news()
+            return codec.encode((DONE, job, False, packed, started, now(), self._news())), ()
 
     def _news(self) -> list[int]:
         """The cached items that main has not been told of."""

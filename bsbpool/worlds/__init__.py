@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import Channel, Lost, Mailbox, World, current_world, this_world
+from .base import Channel, Lost, Mailbox, Split, World, current_world, this_world
 from .launcher import find_comm_world
 
 __all__ = [
     "Channel",
     "Lost",
     "Mailbox",
+    "Split",
     "World",
     "current_world",
     "find_comm_world",

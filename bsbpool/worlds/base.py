@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..trace import Recorder
@@ -20,6 +20,17 @@ class Lost:
 
     def __init__(self, why: str):
         self.why = why
+
+
+class Split(NamedTuple):
+    """A message that came with parts.
+
+    :ivar message: what else was sent.
+    :ivar parts: writable memory, one for each part.
+    """
+
+    message: Any
+    parts: list[Any]
 
 
 class Mailbox(ABC):
@@ -41,8 +52,8 @@ class Mailbox(ABC):
 class Channel(Mailbox):
     """The mailbox of one pool on one rank: messages from other ranks, and what this rank's tasks put in.
 
-    `get` returns ``(rank, message)``; the message is `bytes` from another rank, or a `Lost` if that rank is
-    gone. Tasks of this rank put in pairs of the same form.
+    `get` returns ``(rank, message)``; the message is `bytes` from another rank, a `Split` if it came in parts, or a
+    `Lost` if that rank is gone. Tasks of this rank put in pairs of the same form.
     """
 
     #: whether a script wants to hear of jobs.
@@ -51,15 +62,19 @@ class Channel(Mailbox):
     any_task_sends = True
 
     @abstractmethod
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
         """Send to the same pool's channel on `rank`; never waits for the receiver.
 
+        :param parts: memory to send along with the message; it must not change before `flush` has returned.
         :param last: this rank leaves: the message need not wait for large ones before it, which may never arrive.
         """
 
     @abstractmethod
     def close(self) -> None:
         """Receive no more; what is still on its way is dropped."""
+
+    def flush(self) -> None:
+        """Wait until all parts that were sent may be changed, or nobody wants them any more."""
 
     def introduce(self, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Main tells of a job that was queued, where the channel is `scripted`."""

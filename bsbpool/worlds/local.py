@@ -7,7 +7,7 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -45,7 +45,7 @@ class LocalChannel(Channel):
                     return None
             return items.popleft()
 
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
         raise AssertionError("a single rank has nobody to send to")
 
     def close(self) -> None:

@@ -4,9 +4,10 @@ All of a pool's messages go over a private duplicate of the communicator, so tha
 the program. Only the task that executes a pool receives; other tasks put what they have into its channel, or,
 if MPI has THREAD_MULTIPLE, send.
 
-Small messages are sent eagerly. A large one is announced first, and sent when the receiver has asked for it:
-a rank that has left never leaves another one stuck in a send. What comes from the same rank after the
-announcement waits behind it, so that messages between two ranks never overtake each other.
+Small messages are sent eagerly. A large one, and the parts of one, are announced first, and sent when the receiver
+has asked for them: a rank that has left never leaves another one stuck in a send, and a rank to which many send large
+ones asks for as many as it has room for. What comes from the same rank after the announcement waits behind it, so that
+messages between two ranks never overtake each other. Parts are sent from where they are, and arrive where they stay.
 
 Waiting is adaptive polling: a short spin that yields the core, for the answer that is just about to come, then naps
 of up to a
@@ -16,18 +17,25 @@ millisecond, so that a rank that waits does not burn the core that another one n
 from __future__ import annotations
 
 import os
-import struct
+import pickle
 import time
 from collections import deque
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from mpi4py import MPI
 
-from .base import Channel
+from .base import Channel, Split
 from .local import LOCAL, ThreadedWorld
 
 #: Longest message, in bytes, that is sent without being asked for.
 EAGER = 32 * 1024
+
+#: Bytes of large messages that a rank asks for before they have arrived; one alone may be larger.
+UNDER_WAY = 256 * 1024 * 1024
+
+#: Longest message, in bytes, that is given to MPI as one: many an MPI counts with 31 bits.
+LONGEST = 1 << 30
 
 #: How long a wait spins before it naps, and the first and longest nap, in nanoseconds.
 SPIN, FIRST_NAP, LONGEST_NAP = 200_000, 20_000, 1_000_000
@@ -38,7 +46,6 @@ _SERIALS = 6000
 
 _ANY_SOURCE, _ANY_TAG = MPI.ANY_SOURCE, MPI.ANY_TAG
 
-_NUMBERS = struct.Struct("<QQ")
 
 _KEYVAL: int | None = None
 
@@ -95,10 +102,18 @@ class MPIChannel(Channel):
         self._own: deque[Any] = deque()
         self._arrived: deque[tuple[int, Any]] = deque()
         self._status = MPI.Status()
-        self._large: dict[int, tuple[int, bytes]] = {}
+        # By number: large messages that this rank has announced, as receiver and parts. And sends under way of what
+        # was asked for.
+        self._announced: dict[int, tuple[int, Sequence[Any]]] = {}
+        self._sending: list[tuple[int, MPI.Request, Any]] = []
         self._numbers = 0
-        # By source: a large message that is on its way, and what came after it.
+        # By source: large messages that are on their way, and what came after them.
         self._behind: dict[int, deque[Any]] = {}
+        # Ranks that have said their last: they take nothing more.
+        self._left: dict[int, None] = {}
+        # Large messages that have not been asked for, and the bytes of those that have.
+        self._waiting: deque[_Large] = deque()
+        self._under_way = 0
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
         world.open[self._serial] = self
         for source, kind, data in world.early.pop(self._serial, ()):
@@ -107,16 +122,31 @@ class MPIChannel(Channel):
     def put(self, item: Any) -> None:
         self._own.append(item)
 
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
         if last:
             self._isend(message, rank, _LAST)
             return
-        if len(message) <= EAGER:
+        if not parts and len(message) <= EAGER:
             self._isend(message, rank, _MESSAGE)
             return
         self._numbers += 1
-        self._large[self._numbers] = (rank, message)
-        self._isend(_NUMBERS.pack(self._numbers, len(message)), rank, _ANNOUNCED)
+        if parts:
+            head = message
+        else:
+            head, parts = None, [message]
+        self._announced[self._numbers] = (rank, parts)
+        self._isend(pickle.dumps((self._numbers, head, [*map(len, parts)])), rank, _ANNOUNCED)
+
+    def flush(self) -> None:
+        nap, spin_until = FIRST_NAP, time.monotonic_ns() + SPIN
+        while True:
+            while self._poll():
+                pass
+            left = self._left
+            self._tidy()
+            if all(rank in left for rank, _ in self._announced.values()) and all(s[0] in left for s in self._sending):
+                return
+            nap = self._pause(spin_until, nap)
 
     def get(self, until: int | None = None) -> Any:
         arrived, own, poll = self._arrived, self._own, self._poll
@@ -136,26 +166,41 @@ class MPIChannel(Channel):
                 return None
             if not spin_until:
                 spin_until = now + SPIN
-            if now < spin_until:
-                os.sched_yield()
-                continue
-            time.sleep((nap if until is None else min(nap, until - now)) / 1e9)
-            nap = min(2 * nap, LONGEST_NAP)
+                self._tidy()
+            nap = self._pause(spin_until, nap, until)
+
+    @staticmethod
+    def _pause(spin_until: int, nap: int, until: int | None = None) -> int:
+        """Let others have the core for a while. Returns how long the next nap is to be."""
+        now = time.monotonic_ns()
+        if now < spin_until:
+            os.sched_yield()
+            return nap
+        time.sleep((nap if until is None else max(0, min(nap, until - now))) / 1e9)
+        return min(2 * nap, LONGEST_NAP)
 
     def close(self) -> None:
         while self._poll():
             pass
         del self._world.open[self._serial]
-        # What large messages are still written into has to stay.
+        # What large messages are still written into has to stay, and what they are sent from.
         self._world.sends += [
-            (large.request, large.buffer) for line in self._behind.values() for large in line if type(large) is _Large
-        ]
-        self._world.sends = [send for send in self._world.sends if not send[0].Test()]
+            (request, large.parts)
+            for line in self._behind.values() for large in line if type(large) is _Large for request in large.requests
+        ] + [(request, part) for _, request, part in self._sending]  # fmt: skip
+        self._sending = []
+        self._tidy()
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
         request = self._comm.Isend(data, rank, self._tag + kind)
         if not request.Test():
             self._world.sends.append((request, data))
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Let go of what has been sent."""
+        self._world.sends = [send for send in self._world.sends if not send[0].Test()]
+        self._sending = [send for send in self._sending if not send[1].Test()]
 
     def _poll(self) -> bool:
         """Take in what has come. Returns whether there was anything."""
@@ -182,34 +227,70 @@ class MPIChannel(Channel):
             else:
                 self._arrived.append((source, data))
         elif kind == _LAST:
+            self._left[source] = None
             self._arrived.append((source, data))
         elif kind == _ANNOUNCED:
-            number, size = _NUMBERS.unpack(data)
-            buffer = bytearray(size)
-            request = self._comm.Irecv([buffer, MPI.BYTE], source, self._tag + _LARGE)
-            self._behind.setdefault(source, deque()).append(_Large(request, buffer))
-            self._isend(_NUMBERS.pack(number, size), source, _WANTED)
+            large = _Large(source, *pickle.loads(data))
+            self._behind.setdefault(source, deque()).append(large)
+            self._waiting.append(large)
+            self._ask()
         elif kind == _WANTED:
-            number, _ = _NUMBERS.unpack(data)
-            rank, message = self._large.pop(number)
-            self._isend(message, rank, _LARGE)
+            rank, parts = self._announced.pop(pickle.loads(data))
+            for part in _pieces(parts):
+                self._sending.append((rank, self._comm.Isend(part, rank, self._tag + _LARGE), part))
+
+    def _ask(self) -> None:
+        """Ask for large messages, as long as there is room for them."""
+        waiting = self._waiting
+        while waiting and (not self._under_way or self._under_way + waiting[0].size <= UNDER_WAY):
+            large = waiting.popleft()
+            self._under_way += large.size
+            large.parts = [MPI.buffer.allocate(size) for size in large.sizes]
+            large.requests = [self._comm.Irecv(part, large.source, self._tag + _LARGE) for part in _pieces(large.parts)]
+            self._isend(pickle.dumps(large.number), large.source, _WANTED)
 
     def _finish_receiving(self) -> None:
         for source, line in [*self._behind.items()]:
             while line:
                 first = line[0]
                 if type(first) is _Large:
-                    if not first.request.Test():
+                    if not first.parts or not MPI.Request.Testall(first.requests):
                         break
-                    first = first.buffer
+                    self._under_way -= first.size
+                    first = first.message()
                 self._arrived.append((source, first))
                 line.popleft()
             if not line:
                 del self._behind[source]
+        self._ask()
 
 
-class _Large(NamedTuple):
-    """A large message that is on its way."""
+class _Large:
+    """A large message that was announced.
 
-    request: MPI.Request
-    buffer: bytearray
+    :ivar head: what comes with its parts; None if its one part is the message.
+    """
+
+    def __init__(self, source: int, number: int, head: bytes | None, sizes: list[int]):
+        self.source = source
+        self.number = number
+        self.head = head
+        self.sizes = sizes
+        self.size = sum(sizes)
+        self.parts: list[Any] = []
+        self.requests: list[MPI.Request] = []
+
+    def message(self) -> Any:
+        """The message, when it has arrived."""
+        return self.parts[0] if self.head is None else Split(self.head, self.parts)
+
+
+def _pieces(parts: Sequence[Any]) -> Iterator[Any]:
+    """What MPI gets of the parts of a message, one after the other."""
+    for part in parts:
+        if len(part) <= LONGEST:
+            yield part
+        else:
+            whole = memoryview(part)
+            for start in range(0, len(part), LONGEST):
+                yield whole[start : start + LONGEST]

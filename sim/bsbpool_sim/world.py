@@ -9,10 +9,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bsbpool.worlds import Channel, Lost, Mailbox, World, this_world
+from bsbpool.worlds import Channel, Lost, Mailbox, Split, World, this_world
 
 from .kernel import Kernel, Rank, Task, seconds
 
@@ -134,8 +134,12 @@ class SimChannel(Channel):
     def get(self, until: int | None = None) -> Any:
         return self._mailbox.get(until)
 
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
-        self._lines.send(self._rank, rank, message, len(message))
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
+        if not parts:
+            self._lines.send(self._rank, rank, message, len(message))
+            return
+        copies = [bytearray(part) for part in parts]
+        self._lines.send(self._rank, rank, Split(message, copies), len(message) + sum(map(len, copies)))
 
     def close(self) -> None:
         self._lines.close(self._rank)

@@ -163,22 +163,23 @@ def test_each_rank_has_a_folder_that_goes_with_the_pool(worlds, tmp_path):
     assert worlds(program) == [(True, False)] * worlds.ranks
 
 
-def test_a_large_result_waits_in_the_folder_of_the_pool(worlds):
+@pytest.mark.parametrize("room", [0, 5_000_000])
+def test_large_results_that_exceed_the_memory_for_them_wait_in_the_folder_of_the_pool(worlds, monkeypatch, room):
     import os
 
-    def large(owner):
-        return b"x" * 3_000_000
+    monkeypatch.setattr("bsbpool.pool.RESULTS_IN_MEMORY", room)
+
+    def large(owner, i):
+        return bytes([i]) * 3_000_000
 
     def program(comm):
         with JobPool("large", bsbpool.Owner(comm)) as pool:
-            job = pool.queue(large) if pool.is_main() else None
+            jobs = [pool.queue(large, (i,)) for i in range(3)] if pool.is_main() else []
             pool.execute()
-            if job is None:
-                return None
-            return os.listdir(JobPool.get_tmp_folder("large")), len(job.result), job.result is job.result
+            right = all(job.result == bytes([i]) * 3_000_000 for i, job in enumerate(jobs))
+            return len(os.listdir(JobPool.get_tmp_folder("large"))), right
 
-    files, size, same = worlds(program)[0]
-    assert (files, size, same) == (["0.pickle"] if worlds.parallel else [], 3_000_000, True)
+    assert worlds(program)[0] == ((3 if room == 0 else 2) if worlds.parallel else 0, True)
 
 
 def test_large_arguments_arrive(worlds):

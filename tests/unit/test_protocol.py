@@ -86,36 +86,36 @@ def python(code):
 
 
 PACKED = "from bsbpool.protocol import Codec\ndef f(): return 42\n"
-UNPACK = "from bsbpool.protocol import Codec\nunpack = lambda packed: Codec.unpack_call(bytes.fromhex(packed))[0]()\n"
+UNPACK = "from bsbpool.protocol import Codec\nunpack = lambda packed: Codec().unpack_call(eval(packed))[0]()\n"
 
 
 @pytest.mark.parametrize("function", ["f", "lambda: f()"])
 def test_a_function_of_main_runs_where_main_is_the_same_program(function):
-    packed = python(f"{PACKED}print(Codec.pack_call(({function}, (), {{}})).hex())").strip()
-    assert python(f"{UNPACK}def f(): return 42\nprint(unpack('{packed}'))") == "42\n"
+    packed = python(f"{PACKED}print(Codec().pack_call(({function}, (), {{}})))").strip()
+    assert python(f"{UNPACK}def f(): return 42\nprint(unpack({packed!r}))") == "42\n"
 
 
 def test_a_function_of_main_that_the_worker_has_not_is_named():
-    packed = python(f"{PACKED}print(Codec.pack_call((f, (), {{}})).hex())").strip()
-    said = python(f"{UNPACK}try: unpack('{packed}')\nexcept Exception as error: print(error)")
+    packed = python(f"{PACKED}print(Codec().pack_call((f, (), {{}})))").strip()
+    said = python(f"{UNPACK}try: unpack({packed!r})\nexcept Exception as error: print(error)")
     assert "can't be unpickled on the worker (AttributeError: " in said
     assert "'f'" in said
 
 
-@pytest.mark.parametrize("codec", [Codec, ByReference])
+@pytest.mark.parametrize("codec", [Codec(), ByReference()])
 def test_what_is_packed_arrives(codec):
     message = ("run", [(1, b"call")], [7])
     assert codec.decode(codec.encode(message)) == message
     assert codec.unpack_call(codec.pack_call((add, (1,), {"more": 2}))) == (add, (1,), {"more": 2})
-    assert codec.unpack_result(codec.pack_result([1, {"a": 2}])) == [1, {"a": 2}]
+    assert codec.unpack_result(codec.pack_result([1, {"a": 2}])[0]) == [1, {"a": 2}]
 
 
 def test_by_reference_everything_is_the_same_object():
     things = [object() for _ in range(4)]
-    codec = ByReference
+    codec = ByReference()
     assert codec.decode(codec.encode((things[0],)))[0] is things[0]
     assert codec.unpack_call(codec.pack_call((add, things, {"x": things[1]})))[1] is things
-    assert codec.unpack_result(codec.pack_result(things[2])) is things[2]
+    assert codec.unpack_result(codec.pack_result(things[2])[0]) is things[2]
     error = ValueError()
     assert codec.unpack_error(codec.pack_error(error, "rank 0")) is error
     assert not hasattr(error, "__notes__")
@@ -124,13 +124,13 @@ def test_by_reference_everything_is_the_same_object():
 @pytest.mark.parametrize(
     ("pack", "thing", "message"),
     [
-        (Codec.pack_call, (add, (Unpicklable(),), {}), r"its arguments can't be pickled \(TypeError: I stay here\)"),
-        (Codec.pack_result, Unpicklable(), "its result of type Unpicklable can't be pickled .TypeError: I stay here"),
-        (Codec.pack_result, [Unpicklable()], "its result of type list can't be pickled"),
-        (Codec.pack_result, (i for i in ()), "its result of type generator can't be pickled"),
-        (Codec.unpack_call, dumps(Untouchable()), "its call can't be unpickled on the worker .ZeroDivisionError"),
-        (Codec.unpack_call, b"nonsense", "its call can't be unpickled on the worker"),
-        (Codec.unpack_call, b"cno_such_module\nf\n.", "No module named 'no_such_module'.: .* importable there"),
+        (Codec().pack_call, (add, (Unpicklable(),), {}), r"its arguments can't be pickled \(TypeError: I stay here\)"),
+        (Codec().pack_result, Unpicklable(), "its result of type Unpicklable can't be pickled .TypeError: I stay here"),
+        (Codec().pack_result, [Unpicklable()], "its result of type list can't be pickled"),
+        (Codec().pack_result, (i for i in ()), "its result of type generator can't be pickled"),
+        (Codec().unpack_call, dumps(Untouchable()), "its call can't be unpickled on the worker .ZeroDivisionError"),
+        (Codec().unpack_call, b"nonsense", "its call can't be unpickled on the worker"),
+        (Codec().unpack_call, b"cno_such_module\nf\n.", "No module named 'no_such_module'.: .* importable there"),
     ],
 )
 def test_what_can_not_travel_is_named(pack, thing, message):
