@@ -1,7 +1,7 @@
 """The `bsbpool` command: finds the command that was asked for, and says in one line what went wrong.
 
 Each command is a module here, named like it, and loads when it is used; what it does belongs there. Exit
-statuses: 0, all is well; 1, a pool failed; 2, what was given can't be used.
+statuses: 0, all is well; 1, a pool failed, or the doctor found what must be done; 2, what was given can't be used.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bsbpool import __version__
 __all__ = ["PoolFailed", "console", "main"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("run", "show", "diff")
+COMMANDS = ("run", "show", "diff", "doctor")
 
 
 class PoolFailed(click.ClickException):
@@ -74,7 +74,7 @@ def console() -> Console:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bsbpool", message="%(prog)s %(version)s")
 def main() -> None:
-    """Look into runs of job pools, real and simulated.
+    """Look into runs of job pools, real and simulated, and into what a pool finds here.
 
     A run that took minutes on a cluster runs again here in a moment, on any number of simulated ranks, in
     virtual time.
@@ -86,6 +86,8 @@ def main() -> None:
       bsbpool show run.trace                         what happened, and where did the time go?
       bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
       bsbpool diff good.trace bad.trace              where do they first part?
+      bsbpool doctor                                 can a pool run here, and what would be better?
+      mpirun -n 4 bsbpool doctor                     the same on ranks
 
-    Exit status: 0, all is well; 1, a pool failed; 2, what was given can't be used.
+    Exit status: 0, all is well; 1, a pool failed, or something must be done; 2, what was given can't be used.
     """

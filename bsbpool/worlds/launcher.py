@@ -16,7 +16,7 @@ LAUNCHERS = {
     "OMPI_COMM_WORLD_SIZE": "Open MPI's mpirun",
     "PRTE_LAUNCHED": "PRRTE",
     "PMIX_RANK": "a PMIx launcher",
-    "PMI_RANK": "MPICH's mpiexec (or another with PMI)",
+    "PMI_RANK": "MPICH's mpiexec or another with PMI",
     "MPI_LOCALNRANKS": "MPICH's mpiexec",
     "MV2_COMM_WORLD_SIZE": "MVAPICH's mpirun",
     "I_MPI_HYDRA_INFO": "Intel MPI's mpiexec",

