@@ -10,7 +10,7 @@ import pytest
 
 from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.loading import read
-from bsbpool_sim.scenario.model import Bounds, Model, Takes, read_duration, read_occurrence, schema
+from bsbpool_sim.scenario.model import _UNITS, VERBS, Bounds, Model, Takes, read_duration, read_occurrence, schema
 from bsbpool_sim.scenario.planning import matcher
 from bsbpool_sim.streams import stream
 
@@ -176,19 +176,21 @@ def test_every_scenario_is_what_the_schema_says(path):
 
 
 class Validator:
-    """The part of JSON Schema that the language's schema uses."""
+    """The part of JSON Schema that the language's schema uses; `used` are the keys that were there."""
 
     def __init__(self, root):
         self.root = root
+        self.used = set()
 
-    def value(self, value, node, path):
+    def value(self, value, node, path, part=""):
         if "$ref" in node:
-            return self.value(value, self.root["$defs"][node["$ref"].rsplit("/", 1)[1]], path)
+            part = node["$ref"].rsplit("/", 1)[1]
+            return self.value(value, self.root["$defs"][part], path, part)
         if "anyOf" in node:
             wrong = []
             for each in node["anyOf"]:
                 try:
-                    return self.value(value, each, path)
+                    return self.value(value, each, path, part)
                 except AssertionError as error:
                     wrong.append(str(error))
             raise AssertionError(wrong)
@@ -208,20 +210,63 @@ class Validator:
             assert re.search(node["pattern"], value), (path, value, node["pattern"])
         if isinstance(value, list):
             for number, each in enumerate(value):
-                self.value(each, node.get("items", {}), f"{path}/{number}")
+                self.value(each, node.get("items", {}), f"{path}/{number}", part)
         if isinstance(value, dict):
             known, others = node.get("properties", {}), node.get("additionalProperties", {})
             for key, each in value.items():
                 assert key in known or others is not False, (path, key)
-                self.value(each, known.get(key, others if isinstance(others, dict) else {}), f"{path}/{key}")
+                self.value(each, known.get(key, others if isinstance(others, dict) else {}), f"{path}/{key}", part)
+                self.used.add(f"{part}.{key}")
             assert set(node.get("required", ())) <= set(value), (path, value)
         return None
 
 
-def test_the_docs_explain_every_key():
+def test_a_shipped_scenario_uses_every_key():
+    check = Validator(schema())
+    for path in SCENARIOS:
+        check.value(read(path.read_text(encoding="utf-8"), str(path)).data, check.root, "")
+    assert {key for key, _ in parts(schema())} - check.used == set()
+
+
+@pytest.mark.parametrize(
+    "word",
+    ["us", "ms", "s", "min", "h", "kB/s", "..", "uniform", "normal", "exponential", "placement", "connectivity",
+     "ping", "begins", "is lost", "before", "at the end", "not queued", "horizon", "died", *VERBS],
+)  # fmt: skip
+def test_a_shipped_scenario_uses_every_word(word):
+    number = r"\b[0-9.]+" if word in (*_UNITS, "kB/s", "..") else r"\b"
+    said = re.compile(rf"{number}{re.escape(word)}(?![a-z])")
+    assert any(said.search(path.read_text(encoding="utf-8").split("\n", 1)[1]) for path in SCENARIOS)
+
+
+#: Which section of the reference explains which part of the language.
+SECTIONS = {
+    "": "The language",
+    "Pool": "The language",
+    "Strategy": "The language",
+    "Listener": "Listeners",
+    "Job": "Jobs",
+    "Scheduler": "Schedulers",
+    "Event": "Events",
+    "Pause": "Events",
+    "Slow": "Events",
+    "Delay": "Events",
+    "Expect": "Expectations",
+}
+
+
+def test_the_reference_explains_every_key_where_it_belongs_and_no_other():
     text = (ROOT / "docs/scenarios.md").read_text(encoding="utf-8")
-    missing = [key for key, _ in parts(schema()) if f"`{key.rsplit('.', 1)[1]}`" not in text]
-    assert missing == []
+    keys = {section: set() for section in SECTIONS.values()}
+    for key, _ in parts(schema()):
+        part, name = key.split(".")
+        keys[SECTIONS[part]].add(name)
+    for section, expected in keys.items():
+        said = re.split(r"^##+ ", text.split(f"# {section}\n", 1)[1], maxsplit=1, flags=re.MULTILINE)[0]
+        assert {key for key in expected if f"`{key}`" not in said and f"{key}:" not in said} == set(), section
+        rows = re.findall(r"^\| (`.+?) \|", said, re.MULTILINE)
+        named = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+        assert named - expected == set(), section
 
 
 def test_the_model_says_what_the_language_is():
