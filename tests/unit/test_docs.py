@@ -1,7 +1,7 @@
 """The documentation says what is: its code runs, its output is real, its links and tables hold.
 
-In README.md and docs/*.md, a block that opens with ```python runs, after those above it on the page and in their
-namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
+In README.md and on the pages of docs/, a block that opens with ```python runs, after those above it on the page and in
+their namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
 that opens with ```text output is what the block before it printed; there, a line ``…`` stands for lines left out.
 """
 
@@ -19,10 +19,10 @@ from bsbpool.status import TRANSITIONS
 from bsbpool.trace import EVENTS, VERSION
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
-each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
 def blocks(page):
@@ -87,8 +87,10 @@ def test_links_resolve(page):
 
 
 def test_the_index_names_every_page():
-    index = (ROOT / "docs/README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[1:] if page.name != "README.md" and f"]({page.name})" not in index] == []
+    def named(page):
+        return f"]({page.name})" in (page.parent / "README.md").read_text(encoding="utf-8")
+
+    assert [page.name for page in PAGES[1:] if page.name != "README.md" and not named(page)] == []
 
 
 def rows(name, *, after):
