@@ -163,7 +163,8 @@ class JobPool:
         # The task that executes the pool.
         self._task: object = None
         self._by_hand: dict[int, Mailbox] = {}
-        self._schedules: list[tuple[Iterable[Any], Callable[[Any], Any]]] = []
+        self._schedules: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
+        self._scheduled = 0
         self._schedulers = 0
         self._not_scheduled: dict[int, Any] = {}
 
@@ -533,7 +534,8 @@ class JobPool:
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         with self._lock:
             self._schedulers += 1
-            self._schedules.append((nodes, call))
+            self._schedules.append((self._scheduled, nodes, call))
+            self._scheduled += 1
             self._emit("schedule", self._label, len(nodes))
         if self._status is PoolStatus.EXECUTING:
             self._start_schedulers()
@@ -541,30 +543,30 @@ class JobPool:
     def _start_schedulers(self) -> None:
         with self._lock:
             schedules, self._schedules = self._schedules, []
-        for nodes, scheduler in schedules:
-            self._world.start("scheduler", self._schedule, nodes, scheduler)
+        for number, nodes, scheduler in schedules:
+            self._world.start("scheduler", self._schedule, number, nodes, scheduler)
 
-    def _schedule(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
+    def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task that calls a scheduler; main learns what came of it through the channel."""
         assert self._channel is not None
         try:
             for node in nodes:
                 if self._stopping:
                     break
-                problem = self._schedule_node(node, scheduler)
+                problem = self._schedule_node(number, node, scheduler)
                 if problem is not None:
                     self._not_scheduled[id(node)] = node
                     self._channel.put((None, problem))
         finally:
             self._channel.put((None, _SCHEDULER_ENDED))
 
-    def _schedule_node(self, node: Any, scheduler: Callable[[Any], Any]) -> JobSchedulingError | None:
+    def _schedule_node(self, number: int, node: Any, scheduler: Callable[[Any], Any]) -> JobSchedulingError | None:
         """Call the scheduler for one node. Returns why it was not scheduled."""
         name = f"a node of type {type(node).__name__}"
         error: BaseException | None = None
         try:
             name = scrub(submitter_name(node))
-            self._emit("scheduling", self._label, name)
+            self._emit("scheduling", self._label, name, number)
             for dependency in getattr(node, "depends_on", None) or ():
                 if id(dependency) in self._not_scheduled:
                     other = submitter_name(dependency)
@@ -579,7 +581,7 @@ class JobPool:
             problem.__cause__ = raised
             return problem
         finally:
-            self._emit("scheduled", self._label, name, describe_error(error))
+            self._emit("scheduled", self._label, name, describe_error(error), number)
 
     # -- executing ---------------------------------------------------------------------------------
 
@@ -671,8 +673,8 @@ class JobPool:
         channel, engine, lock, world = self._channel, self._engine, self._lock, self._world
         assert channel is not None
         self._task = world.task()
-        self.change_status(PoolStatus.EXECUTING)
         with lock:
+            self.change_status(PoolStatus.EXECUTING)
             engine.begin()
         if not self.parallel:
             self._local_worker = world.mailbox()
@@ -938,10 +940,7 @@ class JobPool:
     def _run_here(self, job: Job, timeout: float | None) -> bool:
         mailbox = self._by_hand.get(job._id)
         if mailbox is None:
-            with self._lock:
-                self._engine.run_by_hand(job)
-                self._emit("by_hand", self._label, job._id, JobStatus.RUNNING.value, None)
-                self._attend()
+            self._begin_by_hand(job)
             mailbox = self._by_hand[job._id] = self._world.mailbox()
             self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
         until = None if timeout is None else max(1, self._world.now() + round(timeout * 1e9))
@@ -958,6 +957,12 @@ class JobPool:
         with contextlib.suppress(JobPoolError):  # the pool has stopped, and the job was aborted
             self._finish_by_hand(job, value, failure)
         mailbox.put(True)
+
+    def _begin_by_hand(self, job: Job) -> None:
+        with self._lock:
+            self._engine.run_by_hand(job)
+            self._emit("by_hand", self._label, job._id, JobStatus.RUNNING.value, None)
+            self._attend()
 
     def _finish_by_hand(self, job: Job, value: Any, error: BaseException | None) -> None:
         with self._lock:

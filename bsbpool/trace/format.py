@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..status import JobStatus, PoolStatus
@@ -50,9 +50,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "freed": ("pool", "rank", "job", "items"),
     # schedule() was called, with so many nodes
     "schedule": ("pool", "nodes"),
-    # a scheduler began with a node, and ended with it
-    "scheduling": ("pool", "node"),
-    "scheduled": ("pool", "node", "error"),
+    # the scheduler of one of these calls (from 0) began with a node, and ended with it
+    "scheduling": ("pool", "node", "scheduler"),
+    "scheduled": ("pool", "node", "error", "scheduler"),
     # main learned that a rank is gone
     "lost": ("pool", "rank", "error"),
     # no listener handled an error, of a job or (null) of something else: execute() is to raise it
@@ -100,6 +100,7 @@ FIELDS: dict[str, str] = {
     "items": "list of integers",
     "node": "text",
     "nodes": "integer",
+    "scheduler": "integer",
     "source": "rank",
     "tag": "integer",
     "size": "bytes",
@@ -200,6 +201,11 @@ class Trace:
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         return map(_as_dict, self._events)
+
+    @property
+    def tuples(self) -> Sequence[tuple[Any, ...]]:
+        """The events as they are kept: kind, t, and the fields in the order of `EVENTS`."""
+        return self._events
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
         """The events of these kinds, in order."""

@@ -13,7 +13,7 @@ from .network import Network
 
 if TYPE_CHECKING:
     from .script import Acting
-    from .world import PoolLines
+    from .world import PoolLines, SimWorld
 
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
 HORIZON = 30 * 24 * 3600 * SECOND
@@ -50,6 +50,8 @@ class Cluster:
         self.recorder = Recorder(header, lambda: self.kernel.now)
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
         self.script: Acting | None = None
+        #: the class of the worlds in which pools live, if it is not `SimWorld`.
+        self.world_class: type[SimWorld] | None = None
         #: what each rank's code keeps per process, by rank.
         self.states: dict[int, dict[str, Any]] = {}
         #: the channels of pools, by communicator and number.

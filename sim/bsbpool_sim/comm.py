@@ -82,6 +82,8 @@ class Comm:
     @functools.cached_property
     def bsbpool_world(self) -> Any:
         """The world in which a job pool on this communicator lives."""
+        if self.cluster.world_class is not None:
+            return self.cluster.world_class(self)
         from .world import SimWorld
 
         return SimWorld(self)

@@ -681,6 +681,7 @@ def run(case: Case) -> Run:
         )
     found = record.run
     found.died = set(simulation.died)
+    found.trace = simulation.trace
     found.events = list(simulation.trace)
     found.lines = list(simulation.trace.lines())
     for id, (how, value) in found.answers.items():  # of values that can't be compared only their type

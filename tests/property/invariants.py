@@ -26,6 +26,7 @@ BY_STOP = ("The pool stopped", "Main left the pool without calling execute()")
 class Run:
     """What a run left behind. Positions are numbers of events that the trace had by then.
 
+    :ivar trace: the trace.
     :ivar events: the trace, event by event.
     :ivar lines: the lines of its file.
     :ivar heard: by listener: ``("pool", status)``, ``("added", job)``, ``("job", job, old, new)`` and ``("ping",)``.
@@ -49,6 +50,7 @@ class Run:
     """
 
     ranks: int
+    trace: Any = None
     events: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     heard: list[list[tuple[Any, ...]]] = field(default_factory=list)

@@ -217,7 +217,7 @@ def test_descriptions_do_not_depend_on_the_hash_seed():
         "from bsbpool.trace import Trace, describe\n"
         "words = {'alpha', 'beta', ('gamma', 'delta'), frozenset({'x', 'y', 'z'}), 3, None, 2.5}\n"
         "t = Trace({'hosts': describe(words)})\n"
-        "t.append(('scheduling', 0, 1, describe({'set': words, 'object': object(), 'f': lambda: 0})))\n"
+        "t.append(('lost', 0, 1, 0, describe({'set': words, 'object': object(), 'f': lambda: 0})))\n"
         "print(t.digest())"
     )
     digests = {

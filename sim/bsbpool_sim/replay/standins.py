@@ -1,0 +1,144 @@
+"""Stand-ins for what a trace only tells of: jobs, nodes, and errors, of which it has the names and texts.
+
+They look the same in a trace as what they stand for. What they do, and when, does not belong here.
+"""
+
+from __future__ import annotations
+
+import builtins
+import copyreg
+import functools
+import re
+from abc import ABCMeta
+from collections.abc import Sequence
+from typing import Any
+
+from bsbpool.jobs import FunctionJob, Job, SubmissionContext
+from bsbpool.pool import JobPool
+
+_NAME = re.compile(r"([^\W\d]\w*)(?:: (.*))?", re.DOTALL)
+
+
+# -- errors --------------------------------------------------------------------------------------------
+
+
+class RecordedError(BaseException):
+    """An error as a trace tells of it: its class has the name of the recorded one, and its base if that is Python's."""
+
+    def __init__(self, message: str = ""):
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> Any:
+        return recorded_error, (type(self).__name__, self.message), self.__dict__
+
+
+def error_of(text: str, otherwise: type[BaseException] = Exception) -> BaseException:
+    """The error that a trace describes as ``Type: message``.
+
+    :param otherwise: the base of a type that is none of Python's.
+    """
+    found = _NAME.fullmatch(text)
+    if found is None:
+        return recorded_error(otherwise.__name__, text)
+    return recorded_error(found[1], found[2] or "", otherwise)
+
+
+def recorded_error(name: str, message: str, otherwise: type[BaseException] = Exception) -> BaseException:
+    """An error of a class of that name."""
+    return _error_class(name, otherwise)(message)
+
+
+_ERROR_CLASSES: dict[tuple[str, type[BaseException]], type[RecordedError]] = {}
+
+
+def _error_class(name: str, otherwise: type[BaseException]) -> type[RecordedError]:
+    if (name, otherwise) in _ERROR_CLASSES:
+        return _ERROR_CLASSES[name, otherwise]
+    known = getattr(builtins, name, None)
+    base = otherwise
+    if isinstance(known, type) and issubclass(known, BaseException) and not issubclass(known, BaseExceptionGroup):
+        base = known
+    kind = type(name, (RecordedError,) if base is BaseException else (RecordedError, base), {})
+    kind.__module__ = "builtins"  # a traceback shows the name alone
+    _ERROR_CLASSES[name, otherwise] = kind
+    return kind
+
+
+# -- jobs ----------------------------------------------------------------------------------------------
+
+
+class _Kind(ABCMeta):
+    """The class of the classes of recorded jobs: they travel by their name."""
+
+
+class RecordedJob(FunctionJob, metaclass=_Kind):
+    """A job as a trace tells of it.
+
+    :param told: how its pool describes it, if the trace has that.
+    :param unpackable: what was raised when its call was packed.
+    """
+
+    __slots__ = ("_told", "_unpackable")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        pass  # nobody is to find it by the name of what it stands for
+
+    def __init__(
+        self,
+        pool: JobPool,
+        name: str,
+        context: dict[str, Any],
+        deps: Sequence[Job],
+        cache_items: Sequence[int],
+        told: str | None,
+        unpackable: str | None,
+    ):
+        self._function = recorded_job
+        self._told = told
+        self._unpackable = unpackable
+        submission = SubmissionContext(name)
+        submission._context = context
+        Job.__init__(self, pool, submission, (), {}, deps or None, cache_items)
+
+    @property
+    def description(self) -> str:
+        return super().description if self._told is None else self._told
+
+    def serialize(self) -> tuple[str, Any, Any]:
+        if self._unpackable is not None:
+            raise error_of(self._unpackable)
+        return super().serialize()
+
+
+def recorded_job(owner: Any) -> None:
+    """What a recorded job does when its time is over: nothing."""
+
+
+@functools.cache
+def job_class(name: str) -> Any:
+    """The class of recorded jobs whose class has that name."""
+    return _Kind(name, (RecordedJob,), {"__slots__": ()})
+
+
+def _by_name(kind: type) -> tuple[Any, tuple[str]]:
+    return job_class, (kind.__name__,)
+
+
+copyreg.pickle(_Kind, _by_name)
+
+
+# -- nodes ---------------------------------------------------------------------------------------------
+
+
+class Named:
+    """A node of which the name is known."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def get_node_name(self) -> str:
+        """The name."""
+        return self.name

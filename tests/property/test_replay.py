@@ -1,0 +1,44 @@
+"""A replay gives what was recorded, whatever was: random pools with all that can happen to them, each run and replayed.
+
+The cases are those of test_invariants.py. That real runs are replayed is shown in tests/mpi/test_replay.py.
+"""
+
+import pytest
+from graphs import cases, crowds, run
+from hypothesis import given
+from test_invariants import examples
+
+from bsbpool.trace import read_trace
+from bsbpool_sim.replay import ReplayError, replay
+
+
+def is_replayed(case, tmp_path_factory):
+    trace = run(case).trace
+    path = tmp_path_factory.getbasetemp() / "run.trace"
+    trace.write(path)
+    for recorded in (trace, read_trace(path)):
+        if not any(e[0] == "pool" for e in recorded.tuples):
+            with pytest.raises(ReplayError, match="the trace has no pool"):
+                replay(recorded)
+            continue
+        result = replay(recorded)
+        assert result.same, (result.why, result.difference)
+        assert result.events == sum(e[0] not in ("fault", "receive") for e in recorded.tuples)
+
+
+def test_random_cases_are_replayed(tmp_path_factory):
+    @examples(150)
+    @given(cases())
+    def replayed(case):
+        is_replayed(case, tmp_path_factory)
+
+    replayed()
+
+
+def test_jobs_that_are_sent_ahead_are_replayed(tmp_path_factory):
+    @examples(60)
+    @given(crowds())
+    def replayed(case):
+        is_replayed(case, tmp_path_factory)
+
+    replayed()
