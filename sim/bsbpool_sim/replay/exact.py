@@ -34,7 +34,7 @@ from bsbpool.status import JobStatus
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
 from bsbpool.trace.format import EVENTS
-from bsbpool.worlds import Channel, Lost
+from bsbpool.worlds import Channel, Lost, Split
 
 from ..cluster import Cluster
 from ..comm import Comm
@@ -55,6 +55,8 @@ _FROM_OUTSIDE = frozenset({"job", "cancel", "schedule", "by_hand"})
 # What makes main go on when it waits; of that, what listeners do.
 _TO_MAIN = _FROM_RANKS | {"ping", "call_back", "raised"}
 _BY_LISTENERS = frozenset({"call_back", "raised"})
+
+_BY_REFERENCE = ByReference()
 
 _LOST = re.compile(r"Rank \d+ on (.*)", re.DOTALL)
 _LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
@@ -243,6 +245,7 @@ class Director:
         self.pools = recorded_pools(self._events)
         self.ranks = max(pool.ranks for pool in self.pools)
         self._jobs = jobs
+        self._codec = Codec()
         self._place = 0
         self._next: tuple[Any, ...] | None = self._events[0]
         self._start: int = self._events[0][1]
@@ -657,7 +660,7 @@ class Director:
     def _from_rank(self, pool: Recorded, event: tuple[Any, ...]) -> Any:
         kind, _, _, rank, what = event if len(event) == 5 else (*event[:4], None)
         line = self.line(pool, rank)
-        codec = Codec if pool.ranks > 1 else ByReference
+        codec = self._codec if pool.ranks > 1 else _BY_REFERENCE
         if kind == "returned":
             self._until(event)
             if missing := [job for job in what if line.held.pop(job, None) is None]:
@@ -665,7 +668,7 @@ class Director:
                 self._stop()
             if line.outs and line.outs[0] is event:
                 line.outs.popleft()
-            self.hand_out(line, codec)
+            self.hand_out(line)
             return rank, codec.encode((RETURNED, [*what]))
         if kind == "started":
             self._until(event)
@@ -690,26 +693,26 @@ class Director:
     def send(self, pool: Recorded, rank: int, message: Any) -> None:
         """Main sends to a rank."""
         line = self.line(pool, rank)
-        order = Codec.decode(message)
+        order = self._codec.decode(message)
         if order[0] == RUN:
             _, calls, free, news = order
             line.free += free
             if news == line.news:
                 line.held.update(calls)
-                self.hand_out(line, Codec)
+                self.hand_out(line)
         elif order[0] != CALL_BACK:
             line.orders.append(message)
             if line.waiting is not None:
                 self._kernel.wake(line.waiting)
 
-    def hand_out(self, line: Line, codec: type[Codec]) -> None:
+    def hand_out(self, line: Line) -> None:
         """Give a rank that waits the job that it ran next, if main has sent it."""
         if line.waiting is None or line.orders or not line.outs:
             return
         event = line.outs[0]
         if event[0] == "message" and event[4] in line.held:
             call = line.held.pop(event[4])
-            line.orders.append(codec.encode((RUN, [(event[4], call)], line.free, line.news)))
+            line.orders.append(self._codec.encode((RUN, [(event[4], call)], line.free, line.news)))
             line.free = []
             self._kernel.wake(line.waiting)
 
@@ -717,7 +720,7 @@ class Director:
         """The next order that a rank receives, once there is one."""
         line = self.line(pool, rank)
         line.waiting = self._kernel.task
-        self.hand_out(line, Codec)
+        self.hand_out(line)
         while not line.orders:
             if line.leaves is not None:
                 line.waiting, text = None, line.leaves
@@ -726,9 +729,9 @@ class Director:
         line.waiting = None
         return 0, line.orders.popleft()
 
-    def says(self, pool: Recorded, rank: int, message: Any) -> None:
+    def says(self, pool: Recorded, rank: int, message: Any, parts: Sequence[Any]) -> None:
         """A rank sends to main."""
-        self.line(pool, rank).inbox.append(message)
+        self.line(pool, rank).inbox.append(Split(message, [*map(bytearray, parts)]) if parts else message)
         if self._waiting and self._main is not None:
             self._kernel.wake(self._main)
 
@@ -852,7 +855,7 @@ class _Main(Channel):
     def get(self, until: int | None = None) -> Any:
         return self._director.receive(self._recorded, until == 0)
 
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
         self._director.send(self._recorded, rank, message)
 
     def close(self) -> None:
@@ -876,8 +879,8 @@ class _Rank(Channel):
     def get(self, until: int | None = None) -> Any:
         return None if until == 0 else self._director.order(self._recorded, self._rank)
 
-    def send(self, rank: int, message: bytes, last: bool = False) -> None:
-        self._director.says(self._recorded, self._rank, message)
+    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
+        self._director.says(self._recorded, self._rank, message, parts)
 
     def close(self) -> None:
         pass
