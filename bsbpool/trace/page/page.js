@@ -256,7 +256,12 @@ const plotX = () => GUTTER;
 const plotW = () => Math.max(10, S.width - GUTTER - RIGHT);
 const lanesY = () => OVERVIEW + AXIS;
 const shownTracks = () => D.tracks.filter(track => track.top > 0);
-const tracksH = () => (S.height > 300 ? shownTracks().length * TRACK + 4 : 0);
+// Tracks take what few lanes leave free.
+const trackH = () => {
+  const free = (S.height - lanesY() - D.ranks * TALLEST - 16) / Math.max(1, shownTracks().length);
+  return Math.max(TRACK, Math.min(2.6 * TRACK, free));
+};
+const tracksH = () => (S.height > 300 ? shownTracks().length * trackH() + 4 : 0);
 const lanesH = () => Math.max(20, S.height - lanesY() - tracksH() - 4);
 const fitLane = () => lanesH() / D.ranks;
 const x = t => plotX() + (t - view.t0) / (view.t1 - view.t0) * plotW();
@@ -481,7 +486,7 @@ function paintLaneNames(c) {
     if (y > lanesY() + lanesH()) break;
     const main = rank === 0 && D.ranks > 1;
     c.fillStyle = colours.soft;
-    c.fillText(main ? "main" : rank.toLocaleString("en"), GUTTER - 8, Math.max(y, laneY(rank) + 1 + Math.min(6, view.lane / 2)));
+    c.fillText(main ? "main" : rank.toLocaleString("en"), GUTTER - 8, rank === 0 && view.scroll < 1 ? Math.max(y, lanesY() + 6) : y);
   }
   c.restore();
   if (laneY(0) + view.lane > lanesY() && D.ranks > 1 && D.laneStart[1] === 0 && view.lane >= 14) {
@@ -657,7 +662,7 @@ function paintTracks(c) {
   if (!tracksH()) return;
   let y = S.height - tracksH();
   for (const track of shownTracks()) {
-    const h = TRACK - 8;
+    const h = trackH() - 8;
     c.fillStyle = colours.lane;
     c.fillRect(plotX(), y + 4, plotW(), h);
     area(c, track, view.t0, view.t1, y + 4, h, colours[track.colour]);
@@ -667,7 +672,7 @@ function paintTracks(c) {
     c.fillStyle = colours.soft;
     c.fillText(track.label, GUTTER - 8, y + 4 + h / 2 - 6.5);
     c.fillText(`≤ ${track.top.toLocaleString("en")}`, GUTTER - 8, y + 4 + h / 2 + 6.5);
-    y += TRACK;
+    y += trackH();
   }
 }
 
@@ -850,7 +855,7 @@ function jobAt(px, py) {
 
 function trackAt(py) {
   const from = S.height - tracksH();
-  return tracksH() && py >= from ? shownTracks()[Math.floor((py - from) / TRACK)] || null : null;
+  return tracksH() && py >= from ? shownTracks()[Math.floor((py - from) / trackH())] || null : null;
 }
 
 const pointer = {down: null, moved: false};
@@ -1095,7 +1100,7 @@ function tellFacts() {
     ["Ranks", D.ranks.toLocaleString("en"), D.ranks > 1 ? `${many(D.workers, "worker")} and main` : "main runs the jobs"],
     ["Utilisation", percent(D.utilisation), "of the workers' time"],
     ["Critical path", duration(D.critical * 1e9), D.makespan ? `${percent(share)} of the makespan` : ""],
-    ["Ideal schedule", duration(D.packed * 1e9), slower > 1.0005 ? `this took ${slower.toFixed(2)}× that` : "as this one"],
+    ["Ideal schedule", duration(D.packed * 1e9), !D.ran ? "" : slower > 1.0005 ? `this took ${slower.toFixed(2)}× that` : "as this one"],
   ];
   $("facts").replaceChildren(...facts.map(([term, value, more, look]) =>
     element("div", {}, element("dt", {}, term), element("dd", look ? {class: look} : {}, value, element("small", {}, more)))));
