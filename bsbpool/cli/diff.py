@@ -113,6 +113,8 @@ def line(out: Console, sign: str, number: int, event: Event | None, differing: t
         text.append("(the end)", style)
     else:
         text.append(f"{duration(event['t'] / 1e9):>9}  {event['e']:<11}", style)
+        if "t" in differing:
+            text.append(f" t={event['t']}", f"bold underline {style}")
         for key, value in event.items():
             if key not in ("t", "e") and value is not None:
                 shown = label(value) if isinstance(value, str) else label(json.dumps(value, ensure_ascii=False))

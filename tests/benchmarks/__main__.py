@@ -1,4 +1,4 @@
-"""The benchmarks: ``python tests/benchmarks [simulated] [mpi] [import]``. Prints tables; asserts nothing.
+"""The benchmarks: ``python tests/benchmarks [simulated] [mpi] [import] [page]``. Prints tables; asserts nothing.
 
 What is measured, and what will not carry over to another machine, is said in docs/benchmarks.md. Each module
 here is one subject; what they share is in `measure`.
@@ -12,7 +12,7 @@ import click
 from measure import console, machine
 
 #: Subjects, each with the module that measures it, in the order in which they run.
-SUBJECTS = {"import": "importing", "simulated": "simulated", "mpi": "ranks"}
+SUBJECTS = {"import": "importing", "simulated": "simulated", "mpi": "ranks", "page": "page"}
 
 
 @click.command()

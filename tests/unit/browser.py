@@ -1,8 +1,10 @@
-"""A headless Chromium for tests of pages: with no network, in a profile of its own."""
+"""A headless Chromium for tests of pages, in a profile of its own, and a trace that is large enough to be one."""
 
 import shutil
 from contextlib import contextmanager
 from pathlib import Path
+
+from bsbpool.trace import Trace
 
 try:
     from selenium import webdriver
@@ -72,3 +74,43 @@ def frame(driver):
 def logged(driver):
     """What the browser complained of since this was asked last."""
     return [entry["message"] for entry in driver.get_log("browser")]
+
+
+#: Zooms and pans for 60 frames. Gives what drawing each took, and what was between them, in milliseconds.
+PAN_AND_ZOOM = """
+const done = arguments[0], gaps = [];
+let count = 0, before = 0;
+bsbpool.frames.base.length = 0;
+function tick(now) {
+  if (before) gaps.push(now - before);
+  before = now;
+  if (count++ === 60) return done({drawn: bsbpool.frames.base.slice(2), gaps});
+  count < 30 ? bsbpool.zoom(.93) : bsbpool.move(.03);
+  requestAnimationFrame(tick);
+}
+requestAnimationFrame(tick);
+"""
+
+
+def large(jobs, ranks, names=8):
+    """A trace of so many jobs, each with a context and two dependencies, on so many ranks."""
+    trace = Trace({"ranks": ranks, "hosts": ["simulated"], "simulated": True})
+    trace.append(("pool", 0, 1, ranks, False, ["main"]))
+    for job in range(jobs):
+        deps = [job - 2 * ranks, job - 2 * ranks - 7] if job > 2 * ranks + 7 else []
+        name, context = f"connectivity.strategy_{job * names // jobs}", {"chunk": [job % 7, job % 11, job % 13]}
+        trace.append(("job", 0, 1, job, "FunctionJob", name, context, deps, [job % 97]))
+    takes = [1_000_000 + job * 7919 % 3_000_017 for job in range(jobs)]
+    free = [0] * ranks
+    for job in range(jobs):
+        rank = 1 + job % (ranks - 1)
+        begin, end = free[rank] + 20_000, free[rank] + 20_000 + takes[job]
+        status = "failed" if job % 1999 == 1998 else "success"
+        error = "ValueError: bad chunk" if status == "failed" else None
+        trace.append(("status", free[rank], 1, job, "queued", None, None))
+        trace.append(("status", free[rank], 1, job, "running", rank, None))
+        trace.append(("message", end + 5_000, 1, rank, job, begin, end))
+        trace.append(("status", end + 5_000, 1, job, status, rank, error))
+        free[rank] = end + 5_000
+    trace.append(("end", max(free), 1, None))
+    return trace

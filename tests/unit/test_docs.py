@@ -56,8 +56,12 @@ def same(shown, real):
 
 
 @each_page
-def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, monkeypatch):
-    monkeypatch.chdir(ROOT)
+def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, monkeypatch, tmp_path):
+    # In a folder that has what the project has, so that files which are written there go with it.
+    for there in ROOT.iterdir():
+        if not there.name.startswith("."):
+            (tmp_path / there.name).symlink_to(there)
+    monkeypatch.chdir(tmp_path)
     namespace, real = {"__name__": "__main__"}, None
     for kind, options, text, line in blocks(page):
         if (kind, options) == ("text", "output"):

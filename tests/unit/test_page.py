@@ -75,30 +75,6 @@ def example():
     return traced(program, 4, Script().rank(2, dies=8.0))
 
 
-def large(jobs, ranks, names=8):
-    """A trace of so many jobs, each with a context and two dependencies, on so many ranks."""
-    trace = Trace({"ranks": ranks, "hosts": ["simulated"], "simulated": True})
-    trace.append(("pool", 0, 1, ranks, False, ["main"]))
-    for job in range(jobs):
-        deps = [job - 2 * ranks, job - 2 * ranks - 7] if job > 2 * ranks + 7 else []
-        name, context = f"connectivity.strategy_{job * names // jobs}", {"chunk": [job % 7, job % 11, job % 13]}
-        trace.append(("job", 0, 1, job, "FunctionJob", name, context, deps, [job % 97]))
-    takes = [1_000_000 + job * 7919 % 3_000_017 for job in range(jobs)]
-    free = [0] * ranks
-    for job in range(jobs):
-        rank = 1 + job % (ranks - 1)
-        begin, end = free[rank] + 20_000, free[rank] + 20_000 + takes[job]
-        status = "failed" if job % 1999 == 1998 else "success"
-        error = "ValueError: bad chunk" if status == "failed" else None
-        trace.append(("status", free[rank], 1, job, "queued", None, None))
-        trace.append(("status", free[rank], 1, job, "running", rank, None))
-        trace.append(("message", end + 5_000, 1, rank, job, begin, end))
-        trace.append(("status", end + 5_000, 1, job, status, rank, error))
-        free[rank] = end + 5_000
-    trace.append(("end", max(free), 1, None))
-    return trace
-
-
 # -- the data ------------------------------------------------------------------------------------------------
 
 
@@ -116,7 +92,7 @@ def test_a_page_is_one_file_that_names_no_other():
 
 
 def test_a_million_events_stay_far_below_20_megabytes():
-    trace = large(20_000, 100)
+    trace = browsers.large(20_000, 100)
     assert len(trace) > 100_000
     assert len(page(History(trace), "run.trace")) / len(trace) < 10  # bytes an event: 10 MB for a million
 
@@ -568,32 +544,17 @@ def test_a_small_screen_shows_all_without_scrolling_sideways(show, trace):
     assert js(driver, "bsbpool.state.width") > 300
 
 
-PAN_AND_ZOOM = """
-const done = arguments[0], gaps = [];
-let count = 0, before = 0;
-bsbpool.frames.base.length = 0;
-function tick(now) {
-  if (before) gaps.push(now - before);
-  before = now;
-  if (count++ === 60) return done({drawn: bsbpool.frames.base.slice(2), gaps});
-  count < 30 ? bsbpool.zoom(.93) : bsbpool.move(.03);
-  requestAnimationFrame(tick);
-}
-requestAnimationFrame(tick);
-"""
-
-
 @needs_browser
 def test_ten_thousand_jobs_on_500_ranks_pan_and_zoom_without_stutter(show):
-    driver = show(large(10_000, 500))
-    measured = driver.execute_async_script(PAN_AND_ZOOM)
+    driver = show(browsers.large(10_000, 500))
+    measured = driver.execute_async_script(browsers.PAN_AND_ZOOM)
     assert len(measured["drawn"]) > 50
     assert statistics.median(measured["drawn"]) < 16  # milliseconds: 60 frames a second
 
 
 @needs_browser
 def test_where_ranks_are_more_than_rows_none_is_left_out(show):
-    driver = show(large(6_000, 1_000))
+    driver = show(browsers.large(6_000, 1_000))
     assert js(driver, "bsbpool.state.perRow") > 1
     last = js(driver, "bsbpool.data.laneJobs[bsbpool.data.laneStart[999]]")
     x, y = middle(driver, last)
