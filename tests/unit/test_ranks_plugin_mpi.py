@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import pytest
 
@@ -196,20 +197,38 @@ def test_sizes_that_do_not_fit_are_skipped_with_the_reason(outcomes):
     assert "skipped on rank 2 of 3 only: skip a test on all of its ranks, or on none" in outcomes.said
 
 
-def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path):
-    source = """
+WAITS = """
+def test_fails_before(comm):
+    assert comm.rank == 0
+
 @pytest.mark.ranks(2, timeout=3)
 def test_waits(comm):
     if comm.rank == 1:
         raise ValueError("only here")
     comm.barrier()
+
+def test_comes_too_late():
+    pass
 """
-    result = run(tmp_path / "it", source, ranks=3)
+
+
+def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path):
+    result = run(tmp_path / "it", WAITS.replace("test_fails_before", "fails_before"), ranks=3)
     assert result.status != 0 and result.took < 25
     assert "[rank 0 of 3] test_it.py::test_waits[2-ranks] took longer than its limit of 3 s" in result.said
-    assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 8, in test_waits$", result.said, re.MULTILINE)
+    assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 11, in test_waits$", result.said, re.MULTILINE)
     assert "[rank 1 of 3] it has ended the test's call (failed), and waits for the other ranks" in result.said
     assert re.search(r"^\[rank 1 of 3\] E +ValueError: only here$", result.said, re.MULTILINE)
+
+
+def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_path):
+    result = run(tmp_path / "it", WAITS, "--junitxml=report.xml", ranks=3)
+    assert result.status != 0
+    assert re.findall(r"- rank (\d) of 3 -", section(result.said, "test_fails_before[all-ranks]")) == ["1", "2"]
+    assert "took longer than its limit of 3 s: this ended the run" in section(result.said, "test_waits[2-ranks]")
+    assert "2 failed in" in result.said and result.said.count("short test summary info") == 1
+    report = ElementTree.parse(tmp_path / "it/report.xml").getroot().find("testsuite")
+    assert (report.get("tests"), report.get("failures")) == ("2", "2")
 
 
 @pytest.mark.parametrize("stuck", ["comm.rank == 0", "comm.rank == 1", "True"])
@@ -232,9 +251,11 @@ def test_stuck(comm):
 
 
 def test_maxfail_stops_all_ranks(tmp_path):
-    source = "def test_a(comm):\n    assert comm.rank == 0\n\ndef test_b(comm):\n    pass"
-    result = run(tmp_path / "it", source, "-x")
-    assert result.status == 1 and "stopping after 1 failures" in result.said and "1 failed in" in result.said
+    source = (
+        "def test_a(comm):\n    assert comm.rank == 0\n\ndef test_b(comm):\n    pass\n\ntest_c, test_d = test_a, test_b"
+    )
+    result = run(tmp_path / "it", source, "--maxfail=2")
+    assert result.status == 1 and "stopping after 2 failures" in result.said and "2 failed, 1 passed in" in result.said
 
 
 def test_an_interrupted_rank_ends_all(tmp_path):
@@ -242,6 +263,120 @@ def test_an_interrupted_rank_ends_all(tmp_path):
     result = run(tmp_path / "it", source)
     assert result.status != 0 and result.took < 25
     assert "[rank 1 of 2] KeyboardInterrupt, in test_it.py::test_a[all-ranks]: this ends all ranks" in result.said
+
+
+def test_an_interrupt_leaves_the_report_of_the_tests_before(tmp_path):
+    source = """
+def test_a(comm):
+    assert comm.rank == 0, "not here"
+
+def test_b(comm):
+    if comm.rank == 0:
+        raise KeyboardInterrupt
+    comm.barrier()
+"""
+    result = run(tmp_path / "it", source)
+    assert result.status != 0 and result.took < 25
+    assert "AssertionError: not here" in section(result.said, "test_a[all-ranks]")
+    assert "KeyboardInterrupt: this ended the run" in section(result.said, "test_b[all-ranks]")
+
+
+def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it/conftest.py").write_text(
+        "from mpi4py import MPI\n\n"
+        "def pytest_runtest_logfinish(nodeid):\n    assert MPI.COMM_WORLD.rank == 0, 'a plugin of its own'"
+    )
+    result = run(tmp_path / "it", "def test_a(comm):\n    pass")
+    assert result.status != 0 and result.took < 25
+    assert "[rank 1 of 2] AssertionError: a plugin of its own" in result.said and "this ends all ranks" in result.said
+
+
+CLASS = """
+up = []
+
+@pytest.fixture(scope="class")
+def thing(request):
+    up.append(request.cls.__name__)
+    yield up
+    up.append("down")
+
+@pytest.mark.ranks(1, 2, 3)
+@pytest.mark.parametrize("factor", [1, 2])
+class TestThing:
+    @pytest.fixture(autouse=True)
+    def ranks_meet_after_each(self, comm):
+        yield
+        comm.barrier()
+
+    def test_sum(self, comm, thing, factor):
+        assert comm.allreduce(factor) == factor * comm.size
+
+    def test_state(self, comm, thing, factor):
+        assert set(map(tuple, comm.allgather(thing))) == {("TestThing",)}
+
+def test_each_rank_has_torn_down_what_it_set_up(comm):
+    assert comm.allgather(up) == comm.size * [["TestThing", "down"]]
+
+def test_apart(comm):
+    assert 0
+"""
+
+
+def test_classes_their_fixtures_and_other_parameters_go_together_with_ranks(tmp_path):
+    result = run(tmp_path / "it", CLASS, "-k", "Thing or torn", ranks=3)
+    assert result.status == 0 and "13 passed, 1 deselected" in result.said
+
+
+def test_a_fixture_of_a_session_that_fails_on_one_rank_fails_the_tests_that_use_it_there(tmp_path):
+    source = """
+from mpi4py import MPI
+
+@pytest.fixture(scope="session")
+def data():
+    assert MPI.COMM_WORLD.rank != 1, "no data here"
+
+def test_a(comm, data):
+    comm.barrier()
+
+@pytest.mark.ranks(1)
+def test_b(comm, data):
+    pass
+"""
+    result = run(tmp_path / "it", source)
+    assert "1 passed, 1 error" in result.said
+    assert re.findall(r"- rank (\d) of 2 -", section(result.said, "ERROR at setup of test_a[all-ranks]")) == ["1"]
+
+
+def test_a_module_that_one_rank_skips_is_an_error(tmp_path):
+    source = """
+from mpi4py import MPI
+if MPI.COMM_WORLD.rank == 1:
+    pytest.skip("not on this rank", allow_module_level=True)
+
+def test_a(comm):
+    comm.barrier()
+"""
+    result = run(tmp_path / "it", source)
+    assert result.status == 2 and result.took < 25
+    assert "The ranks collected different tests" in result.said
+
+
+def test_a_rank_that_does_not_come_after_collecting_ends_the_run(tmp_path):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import real\n\nreal.COLLECTING = 2.0")
+    source = """
+from mpi4py import MPI
+if MPI.COMM_WORLD.rank == 1:
+    MPI.COMM_SELF.recv()  # for ever
+
+def test_a(comm):
+    pass
+"""
+    result = run(tmp_path / "it", source, "--mpi-timeout=1")
+    assert result.status != 0 and result.took < 25
+    assert "[rank 0 of 2] waiting for all ranks after collecting tests took longer than its limit of 2 s" in result.said
+    assert "[rank 0 of 2] it waits for ranks that have left pytest, or still collect tests" in result.said
 
 
 def test_tests_that_differ_between_ranks_are_an_error(tmp_path):

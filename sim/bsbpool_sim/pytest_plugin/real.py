@@ -11,6 +11,7 @@ Only an MPI launcher makes `ranks` import this file.
 
 from __future__ import annotations
 
+import atexit
 import faulthandler
 import io
 import itertools
@@ -40,6 +41,9 @@ RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK",
 #: Seconds that the ranks give each other to show their stacks before the run ends.
 GRACE = 1.0
 
+#: Most seconds that rank 0 then takes to report what came of the tests until then.
+REPORTING = 10.0
+
 #: Least seconds that ranks wait for each other after collecting: imports may take longer than tests.
 COLLECTING = 60.0
 
@@ -56,7 +60,7 @@ class Watchdog:
     thread shows the stack a little later, where a line names the rank; on rank 0 it ends the run, last of all.
     """
 
-    def __init__(self, rank: int, size: int, fd: int, abort: Callable[[int], None]):
+    def __init__(self, rank: int, size: int, fd: int, abort: Callable[[int, str], None]):
         self.who = f"rank {rank} of {size}"
         self.rank = rank
         self._fd = fd
@@ -86,11 +90,11 @@ class Watchdog:
             if self._timer is None:
                 return
             faulthandler.cancel_dump_traceback_later()
-            first = f"{what} took longer than its limit of {seconds:g} s"
-            self.write([first, *self._stacks(), *self.status().splitlines()])
-            # The lock stays held: there is no way back.
-            sleep(1.5 * GRACE if self.rank == 0 else 3 * GRACE)
-            self._abort(1)
+            late = f"took longer than its limit of {seconds:g} s"
+            self.write([f"{what} {late}", *self._stacks(), *self.status().splitlines()])
+            # The lock stays held: there is no way back. Rank 0 is to end the run, and to report before that.
+            sleep(1.5 * GRACE if self.rank == 0 else 3 * GRACE + REPORTING)
+            self._abort(1, late)
 
     def write(self, lines: list[str]) -> None:
         """Write lines past all capturing, each under this rank's number, at once."""
@@ -141,6 +145,8 @@ class RealRanks:
         self._failures: list[tuple[str, str]] = []
         self._base: Path | None = None
         self._held: tuple[Any, Any] | None = None
+        self._awaited: int | None = None
+        self._session: pytest.Session | None = None
 
     @classmethod
     def register(cls, config: pytest.Config) -> None:
@@ -196,7 +202,8 @@ class RealRanks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        if not self.used and not self._failures:
+        # Whoever has imported MPI comes too, though it has no test on ranks: others may have some, and wait for it.
+        if not self.used and not self._failures and "mpi4py.MPI" not in sys.modules:
             self._give_out()
             return None
         self._meet(session)
@@ -208,6 +215,7 @@ class RealRanks:
             return None
         self._leads = self.rank == 0
         if self._leads:
+            self._session = session
             return None
         try:
             self._follow(session)
@@ -221,8 +229,7 @@ class RealRanks:
 
         faulthandler.cancel_dump_traceback_later()
         self._MPI = MPI
-        self._control = MPI.COMM_WORLD.Dup()
-        self.rank, self.size = self._control.rank, self._control.size
+        self.rank, self.size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
         self._watchdog = Watchdog(self.rank, self.size, self._fd, self._abort)
         self._watchdog.status = self._of_itself
         if self.rank and self._held is None:
@@ -232,6 +239,7 @@ class RealRanks:
         """Find out, all ranks together, whether they run tests together, and whether they have the same."""
         self._start()
         self._watchdog.arm(max(COLLECTING, limit(self.config)), "waiting for all ranks after collecting tests")
+        self._control = self._MPI.COMM_WORLD.Dup()  # waits for all ranks
         mine = [item.nodeid for item in session.items]
         factory = getattr(self.config, "_tmp_path_factory", None)
         base = str(factory.getbasetemp()) if factory is not None and self.rank == 0 else None
@@ -415,9 +423,11 @@ class RealRanks:
 
     def _receive(self, rank: int, tag: int) -> Any:
         nap = 2e-5
+        self._awaited = rank
         while not self._control.iprobe(rank, tag):
             sleep(nap)
             nap = min(2 * nap, 2e-3)
+        self._awaited = None
         return self._control.recv(source=rank, tag=tag)
 
     def _send(self, what: Any, rank: int, tag: int) -> None:
@@ -428,7 +438,9 @@ class RealRanks:
     def _of_itself(self) -> str:
         """What this rank has to say besides its stack: how it ended what the others are still in."""
         if self._outcome is None:
-            return ""
+            if not self.active:
+                return "it waits for ranks that have left pytest, or still collect tests"
+            return f"it waits for rank {self._awaited}" if self._awaited is not None else ""
         when, mine = self._outcome
         text = f"it has ended the test's {when} ({mine.outcome}), and waits for the other ranks"
         return f"{text}:\n{mine.longrepr}" if mine.outcome == "failed" else text
@@ -440,14 +452,41 @@ class RealRanks:
         if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
             lines += "".join(traceback.format_exception(error)).splitlines()
         self._watchdog.write(lines)
-        self._abort(2)
+        self._abort(2, what)
 
-    def _abort(self, status: int) -> None:
-        """End all ranks. MPI is asked first; where it can't answer, the launcher notices that this rank is gone."""
-        late = threading.Timer(GRACE, os._exit, (status,))
+    def _abort(self, status: int, why: str) -> None:
+        """End all ranks, after rank 0 has reported what came of the tests until then.
+
+        MPI is asked to end them; where it can't answer, the launcher notices that this rank is gone.
+        """
+        late = threading.Timer(GRACE + REPORTING, os._exit, (status,))
         late.daemon = True
         late.start()
+        try:
+            self._report_so_far(why)
+            # What else is kept until a process ends, such as measurements and logs.
+            atexit._run_exitfuncs()
+        except BaseException as error:
+            self._watchdog.write(traceback.format_exception(error))
         main = threading.current_thread() is threading.main_thread()
         if main or self._MPI.Query_thread() == self._MPI.THREAD_MULTIPLE:
             self._MPI.COMM_WORLD.Abort(status)
         os._exit(status)
+
+    def _report_so_far(self, why: str) -> None:
+        """Report the test that ends the run as failed, and the tests before it as pytest does at its end."""
+        session, item = self._session, self._item
+        if session is None:
+            return
+        self._leads, self._item = False, None
+        capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
+        if capture is not None:
+            capture.suspend_global_capture(in_=True)
+        if item is not None:
+            text = f"{why}: this ended the run. What its ranks had to say is on stderr, above."
+            report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")
+            item.ihook.pytest_runtest_logreport(report=report)
+        session.shouldstop = f"{item.nodeid if item else 'the run'}: {why}"
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        self.config.hook.pytest_sessionfinish(session=session, exitstatus=session.exitstatus)
+        sys.stdout.flush()
