@@ -3,6 +3,7 @@
 In README.md and on the pages of docs/, a block that opens with ```python runs, after those above it on the page and in
 their namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
 that opens with ```text output is what the block before it printed; there, a line ``…`` stands for lines left out.
+A block that opens with ```yaml and the path of a file is that file.
 """
 
 import contextlib
@@ -71,6 +72,13 @@ def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, monkeypatch, tmp
             real = None
         elif options != "no-run":
             real = printed(kind, text, namespace)
+
+
+@each_page
+def test_files_that_a_page_shows_are_as_they_are(page):
+    for kind, options, text, line in blocks(page):
+        if kind == "yaml" and options:
+            assert text == (ROOT / options).read_text(encoding="utf-8"), f"{page.name}:{line}: {options}"
 
 
 def anchors(page):
