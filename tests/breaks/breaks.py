@@ -149,7 +149,7 @@ def _(patch):
 
 
 def _nothing(self):
-    return self._codec.pack_result(None)
+    return self._codec.pack_result(None)[0]
 
 
 @a_break
@@ -355,13 +355,13 @@ def _(patch):
     """a result that can't be pickled is None"""
 
     def wrap(pack):
-        def packed(result):
+        def packed(self, result):
             try:
-                return pack(result)
+                return pack(self, result)
             except Exception:
-                return pack(None)
+                return pack(self, None)
 
-        return staticmethod(packed)
+        return packed
 
     around(patch, protocol.Codec, "pack_result", wrap)
 
@@ -370,23 +370,19 @@ def _(patch):
 def _(patch):
     """a job that exits ends its rank"""
 
-    def wrap(find):
-        def found(kind):
-            execute = find(kind).execute
+    def wrap(bind):
+        def bound(call, owner):
+            def run():
+                try:
+                    return bind(call, owner)()
+                except SystemExit as error:
+                    raise Gone from error
 
-            class Fatal:
-                @staticmethod
-                def execute(owner, args, kwargs):
-                    try:
-                        return execute(owner, args, kwargs)
-                    except SystemExit as error:
-                        raise Gone from error
+            return run
 
-            return Fatal
+        return bound
 
-        return found
-
-    around(patch, worker, "find_kind", wrap)
+    around(patch, worker, "bind", wrap)
 
 
 @a_break
