@@ -19,7 +19,7 @@ from bsbpool import __version__
 __all__ = ["PoolFailed", "console", "main"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("run", "show", "diff", "doctor")
+COMMANDS = ("run", "replay", "show", "diff", "doctor")
 
 
 class PoolFailed(click.ClickException):
@@ -85,6 +85,7 @@ def main() -> None:
       bsbpool run scenarios                          do all scenarios come out as they expect?
       bsbpool show run.trace                         what happened, and where did the time go?
       bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
+      bsbpool replay run.trace                       does the same happen again?
       bsbpool diff good.trace bad.trace              where do they first part?
       bsbpool doctor                                 can a pool run here, and what would be better?
       mpirun -n 4 bsbpool doctor                     the same on ranks

@@ -4,5 +4,6 @@ Only the front door is here.
 """
 
 from .exact import Replay, ReplayError, replay
+from .whatif import Change, what_if
 
-__all__ = ["Replay", "ReplayError", "replay"]
+__all__ = ["Change", "Replay", "ReplayError", "replay", "what_if"]

@@ -116,7 +116,8 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     except Stopped:
         pass
     except DeadlockError as error:
-        director.differs(None, "it waits for what never comes: " + str(error).splitlines()[1].strip())
+        waits = re.search(r"rank \d+ waits for (.*), since", str(error))
+        director.differs(None, f"it waits for ever: for {waits[1] if waits else error}")
     return director.result()
 
 
@@ -135,6 +136,7 @@ class Recorded:
     :ivar told: descriptions of jobs, as far as errors have them.
     :ivar skipped: ranks that did not execute the pool, with the reason.
     :ivar blocked: nodes that were not scheduled since they depend on another one, and that.
+    :ivar deaths: when main learned that ranks were gone, in nanoseconds since the trace began.
     :ivar ended: whether the trace has its end.
     """
 
@@ -152,6 +154,7 @@ class Recorded:
     told: dict[int, str] = field(default_factory=dict)
     skipped: dict[int, str] = field(default_factory=dict)
     blocked: dict[str, str] = field(default_factory=dict)
+    deaths: dict[int, int] = field(default_factory=dict)
     ended: bool = False
 
 
@@ -192,6 +195,7 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
         elif kind == "ready":
             ready.add((pool.number, event[3]))
         elif kind == "lost":
+            pool.deaths[event[3]] = event[1] - events[0][1]
             left = _LEFT.fullmatch(event[4] or "")
             if left is not None and (pool.number, event[3]) not in ready:
                 pool.skipped[event[3]] = left[1]

@@ -1,0 +1,294 @@
+"""`bsbpool replay`: runs a recorded run again on simulated ranks, exactly or with one thing changed, and keeps it.
+
+Here options are read and what happened is put into words. How runs are replayed belongs to `bsbpool_sim.replay`.
+"""
+
+from __future__ import annotations
+
+import math
+import traceback
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.text import Text
+
+from bsbpool.trace.history import History
+from bsbpool.trace.summary import Failure, Summary, summarise
+from bsbpool.trace.timeline import Timeline, duration, label
+
+from . import PoolFailed, console
+from .diff import show_difference
+from .run import MOST_RANKS, indented, time_with_unit
+from .show import about, read_or_complain
+from .tables import (
+    MOST_ROWS,
+    OUTCOMES,
+    how_many,
+    listed,
+    new_table,
+    number_column,
+    number_of,
+    rank_table,
+    show_failures,
+    strategy_table,
+    workers_text,
+)
+
+if TYPE_CHECKING:
+    from bsbpool.trace import Trace
+    from bsbpool_sim.replay import Replay
+    from bsbpool_sim.replay.whatif import Change
+
+
+def speed_of(text: str) -> tuple[int | None, float]:
+    """``"2"``, or ``"3:0.5"`` for one rank, as rank and factor."""
+    rank, colon, factor = text.rpartition(":")
+    try:
+        number = float(factor)
+        if not (0 < number < math.inf) or (colon and not rank.isdigit()):
+            raise ValueError
+        return (int(rank) if colon else None), number
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is no speed: give a factor above 0, such as 2 (twice as fast), or one for a rank, such as 3:0.5"
+        ) from None
+
+
+def kill_of(text: str) -> tuple[int, float]:
+    """``"3@12s"``, as rank and seconds."""
+    rank, at, when = text.partition("@")
+    if not at or not rank.strip().isdigit():
+        raise click.BadParameter(f"{text!r} says not who dies when: give a rank and a time, such as 3@12s")
+    return int(rank), time_with_unit(when)
+
+
+def job_of(text: str) -> int | str:
+    """A job's id, or a pattern of names."""
+    return int(text) if text.isascii() and text.isdigit() else text
+
+
+@click.command(short_help="Run a recorded run again, exactly, or with one thing changed.")
+@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.option(
+    "--ranks",
+    type=click.IntRange(1, MOST_RANKS),
+    metavar="N",
+    help="What if there were N ranks?",
+)
+@click.option(
+    "--speed",
+    "speeds",
+    type=speed_of,
+    multiple=True,
+    metavar="[RANK:]FACTOR",
+    help="What if all ranks (or one) were so many times faster?",
+)
+@click.option(
+    "--kill", "kills", type=kill_of, multiple=True, metavar="RANK@TIME", help="What if a rank died then, as 3@12s?"
+)
+@click.option(
+    "--fail", "fails", type=job_of, multiple=True, metavar="JOB", help="What if a job (its id, or a pattern) failed?"
+)
+def replay(
+    trace: str,
+    ranks: int | None,
+    speeds: tuple[tuple[int | None, float], ...],
+    kills: tuple[tuple[int, float], ...],
+    fails: tuple[int | str, ...],
+) -> int | None:
+    """Run a recorded run again on simulated ranks.
+
+    TRACE is the trace of a run. Its pools run again, in virtual time, on as many simulated ranks; jobs take the
+    time that they took and end as they ended, and main is told everything in the recorded order. So the same
+    happens: the same decisions, the same failure. Whether it does is checked event by event.
+
+    With --ranks, --speed, --kill or --fail one thing is otherwise, and what would have happened then is shown
+    beside what did.
+
+    \b
+    See the failure of last night again
+      bsbpool replay run.trace
+    Would 256 ranks have been worth it? What if rank 3 had died after 12 s?
+      bsbpool replay run.trace --ranks 256
+      bsbpool replay run.trace --kill 3@12s
+
+    Exit status: 0 if the same happens again, also if the run failed (what-if: if all pools succeed); 1 if it
+    does not; 2 if TRACE or an option can't be used.
+    """
+    recorded = read_or_complain(trace)
+    if ranks is not None or speeds or kills or fails:
+        from bsbpool_sim.replay.whatif import Change
+
+        return what_if(trace, recorded, Change(ranks, dict(speeds), dict(kills), fails))
+    return exactly(trace, recorded)
+
+
+# -- exactly -------------------------------------------------------------------------------------------
+
+
+def exactly(path: str, recorded: Trace, jobs: Any = None) -> int:
+    """Replay it, and say whether the same happened."""
+    from bsbpool_sim.replay import ReplayError
+    from bsbpool_sim.replay import replay as replayed
+
+    history = History(recorded)
+    try:
+        result = replayed(recorded, jobs)
+    except ReplayError as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    out = console()
+    summary = summarise(history)
+    out.print(Text(label(path), "bold"))
+    out.print(
+        f"{about(history)}, {number_of(summary.jobs, 'job')} in {number_of(len(summary.pools), 'pool')}, "
+        f"{duration(summary.makespan)}."
+    )
+    out.print()
+    if not result.same:
+        show_divergence(out, result)
+        return 1
+    mark = Text("✓ ", "bold green")
+    out.print(
+        Text.assemble(
+            mark,
+            ("The same happened again", "bold"),
+            f": {number_of(result.events, 'event')} of main, in the same order.",
+        )  # fmt: skip
+    )
+    if not result.complete:
+        show_cut(out, history)
+    raised = [error for error in result.errors if error is not None]
+    for error in raised:
+        out.print()
+        out.print("The run failed then, and fails now:")
+        out.print()
+        out.print(indented(told(error)), soft_wrap=True)
+    return 0
+
+
+def show_divergence(out: Console, result: Replay) -> None:
+    """Where the replay parts from the record."""
+    assert result.difference is not None
+    out.print(
+        Text.assemble(
+            ("✗ ", "bold bright_red"),
+            ("Not the same", "bold"),
+            f", after {number_of(result.events, 'event')} that were. A is the record, B the replay.",
+        )  # fmt: skip
+    )
+    if result.why is not None:
+        out.print(f"  Here {label(result.why)}.", soft_wrap=True)
+    show_difference(out, result.difference)
+
+
+def show_cut(out: Console, history: History) -> None:
+    """A trace without an end: what was going on there."""
+    out.print()
+    out.print("The trace ends in the midst of the run: it was killed, or the file was cut. Then ran:")
+    running = [(pool, job) for pool in history.pools for job in pool.jobs.values() if job.status == "running"]
+    for _, job in running[:MOST_ROWS]:
+        since = ((job.running or 0) - history.first) / 1e9
+        out.print(f"  job {job.id}, {label(job.name)}, on rank {job.rank}, since {duration(since)}", soft_wrap=True)
+    if len(running) > MOST_ROWS:
+        out.print(f"  and {number_of(len(running) - MOST_ROWS, 'job')} more")
+    if not running:
+        out.print("  no job")
+
+
+def told(error: BaseException) -> str:
+    """What a pool raised, as Python prints it, without the lines of code, which are those of the replay."""
+    seen: set[int] = set()
+
+    def bare(each: BaseException | None) -> None:
+        if each is None or id(each) in seen:
+            return
+        seen.add(id(each))
+        each.__traceback__ = None
+        each.__dict__.pop("__notes__", None)
+        each.__context__ = None
+        bare(each.__cause__)
+        for inner in getattr(each, "exceptions", ()):
+            bare(inner)
+
+    bare(error)
+    return "".join(traceback.format_exception(error)).rstrip()
+
+
+# -- what if -------------------------------------------------------------------------------------------
+
+
+def what_if(path: str, recorded: Trace, change: Change) -> int:
+    """Run it with a change, and show that beside what happened."""
+    from bsbpool_sim import SimulationError
+    from bsbpool_sim.replay.whatif import ASSUMPTIONS
+    from bsbpool_sim.replay.whatif import what_if as changed
+
+    try:
+        outcome = changed(recorded, change)
+    except SimulationError as error:
+        raise click.UsageError(f"{path}: {str(error).splitlines()[0]}") from None
+    if change.fail and not outcome.failing:
+        raise click.UsageError(f"--fail {' '.join(map(str, change.fail))}: no job of the trace has that id or name")
+    out = console()
+    before, after = summarise(History(recorded)), summarise(History(outcome.trace))
+    out.print(Text(label(path), "bold"))
+    out.print(f"What if {', and '.join(words(change, outcome.failing))}?")
+    out.print()
+    out.print(compared(before, after))
+    out.print()
+    timeline = Timeline(after, lanes=MOST_ROWS)
+    out.print(strategy_table(after, timeline))
+    out.print()
+    out.print(rank_table(after) if len(after.workers) <= MOST_ROWS else workers_text(after))
+    out.print()
+
+    def which(failure: Failure) -> tuple[str, str]:
+        return f"job {failure.job}", ", ".join(f"{key}={value}" for key, value in failure.context.items())
+
+    show_failures(out, after.failures, which)
+    out.print(timeline)
+    out.print()
+    out.print(Text("Assumed: " + "; ".join(ASSUMPTIONS) + ".", "dim"))
+    failed = [error for error in outcome.errors if error is not None]
+    if failed:
+        raise PoolFailed(f"a pool would have failed: {listed(after.outcome)}")
+    return 0
+
+
+def words(change: Change, failing: int) -> list[str]:
+    """The change, in words."""
+    said = []
+    if change.ranks is not None:
+        said.append(f"there were {number_of(change.ranks, 'rank')}")
+    for rank, factor in change.speed.items():
+        who = "all ranks were" if rank is None else f"rank {rank} was"
+        said.append(f"{who} {factor:g} times as fast")
+    for rank, at in change.kill.items():
+        said.append(f"rank {rank} died at {duration(at)}")
+    if change.fail:
+        said.append(f"{number_of(failing, 'job')} failed ({', '.join(label(str(each)) for each in change.fail)})")
+    return said
+
+
+def compared(before: Summary, after: Summary) -> Any:
+    """What happened, and what would have."""
+    table = new_table()
+    table.add_column("", no_wrap=True)
+    for title in ("ranks", "makespan", "", "utilisation"):
+        number_column(table, title)
+    kinds = [kind for kind in OUTCOMES if kind in before.outcome or kind in after.outcome]
+    for kind in kinds:
+        number_column(table, OUTCOMES[kind])
+    for name, summary in (("recorded", before), ("what if", after)):
+        share = f"{summary.makespan / before.makespan - 1:+.1%}" if summary is after and before.makespan else ""
+        table.add_row(
+            name,
+            str(summary.ranks),
+            duration(summary.makespan),
+            share,
+            f"{summary.utilisation:.1%}",
+            *(how_many(kind, summary.outcome.get(kind, 0)) for kind in kinds),
+            style="bold" if summary is after else "",
+        )
+    return table

@@ -1,0 +1,320 @@
+"""What would have happened: a recorded run on simulated ranks, with one thing changed.
+
+Here nothing is forced: main queues what was queued, jobs take the time that they took and end as they ended, and
+the pool decides. What is queued while the pool executes comes when it came. What cannot be known is assumed, and
+`ASSUMPTIONS` says so.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsbpool.exceptions import JobPoolError
+from bsbpool.owner import Owner
+from bsbpool.pool import JobPool
+from bsbpool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
+from bsbpool.trace import Trace
+from bsbpool.trace.history import History, JobHistory
+
+from ..cluster import Cluster
+from ..comm import Comm
+from ..kernel import SECOND
+from ..script import Acting, Script
+from ..simulation import simulate
+from .exact import NOT_OF_MAIN, Recorded, ReplayError, recorded_pools
+from .standins import Named, error_of, job_class
+
+#: What is taken for granted, in sentences.
+ASSUMPTIONS = (
+    "jobs take as long as they took; those that never ran, the median of their strategy",
+    "what was queued or cancelled while a pool executed comes at the same time after it began",
+    "main takes as long as it took before each pool and between them",
+)
+
+_LATE = frozenset({"job", "cancel"})
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be otherwise.
+
+    :ivar ranks: how many ranks there are; None: as many as were recorded.
+    :ivar speed: by rank (None: all that are not named): how many times faster its jobs are.
+    :ivar kill: by rank: seconds after which it dies.
+    :ivar fail: jobs that fail: their ids, or patterns of their names.
+    """
+
+    ranks: int | None = None
+    speed: Mapping[int | None, float] = field(default_factory=dict)
+    kill: Mapping[int, float] = field(default_factory=dict)
+    fail: Collection[int | str] = ()
+
+
+@dataclass
+class Outcome:
+    """What would have happened.
+
+    :ivar errors: what each pool raised; None where it raised nothing.
+    :ivar failing: how many jobs were made to fail.
+    """
+
+    trace: Trace
+    errors: list[BaseException | None]
+    failing: int
+
+
+@dataclass
+class Plan:
+    """What a job does: it takes so many nanoseconds, and raises that."""
+
+    ns: int
+    error: str | None
+
+
+@dataclass
+class PoolPlan:
+    """A pool, as it is to run.
+
+    :ivar before: nanoseconds that main takes before it opens the pool, and before it executes it.
+    :ivar early: what is done to it before it executes; late: what is, later, with the nanoseconds since then.
+    :ivar unscheduled: nodes whose schedulers fail, with the error.
+    """
+
+    recorded: Recorded
+    before: tuple[int, int]
+    early: list[tuple[Any, ...]] = field(default_factory=list)
+    late: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
+    unscheduled: list[tuple[str, str]] = field(default_factory=list)
+    jobs: list[Plan] = field(default_factory=list)
+    handled: set[int] = field(default_factory=set)
+    failed: bool = False
+
+
+def what_if(trace: Trace, change: Change) -> Outcome:
+    """Run it with that change.
+
+    :raises ReplayError: the trace has no pool, or pools that were open at the same time.
+    :raises SimulationError: the change can't be simulated.
+    """
+    run = Run(trace, change)
+    simulation = simulate(run.program, run.ranks, script=run, latency=latency_of(trace), horizon=1e10, max_events=2**62)
+    return Outcome(simulation.trace, run.errors, run.failing)
+
+
+def plans_of(trace: Trace) -> list[PoolPlan]:
+    """How the pools of a trace are to run again."""
+    events = [event for event in trace.tuples if event[0] not in NOT_OF_MAIN]
+    plans: list[PoolPlan] = []
+    by_label: dict[int | str, PoolPlan] = {}
+    opened = executing = last = events[0][1] if events else 0
+    pools = iter(recorded_pools(events))
+    executed = False
+    for event in events:
+        kind, t, label = event[:3]
+        if kind == "pool":
+            plan = by_label[label] = PoolPlan(next(pools), (t - last, 0))
+            plans.append(plan)
+            opened, executed = t, False
+        plan = by_label[label]
+        if kind == "pool_status" and event[3] == "executing":
+            executing, executed = t, True
+            plan.before = (plan.before[0], t - opened)
+        elif kind in _LATE and (kind == "job" or event[5]):
+            if executed:
+                plan.late.append((t - executing, event))
+            else:
+                plan.early.append(event)
+        elif kind == "scheduled" and event[4] is not None:
+            plan.unscheduled.append((event[3], event[4]))
+        elif kind == "end":
+            plan.failed = event[3] is not None
+        if plan is plans[-1]:
+            last = t
+    medians = Medians(History(trace))
+    for plan, history in zip(plans, medians.history.pools, strict=True):
+        recorded = plan.recorded
+        plan.jobs = [Plan(medians.takes(job), recorded.failed.get(job.id)) for job in history.jobs.values()]
+        plan.handled = {job for job in recorded.failed if job not in recorded.unhandled}
+    return plans
+
+
+class Medians:
+    """What jobs took, and what those would have taken that never ran."""
+
+    def __init__(self, history: History):
+        self.history = history
+        samples: dict[str | None, list[int]] = {}
+        for pool in history.pools:
+            for job in pool.jobs.values():
+                if job.outcome is not None:
+                    took = max(0, job.outcome[1] - job.outcome[0])
+                    samples.setdefault(job.name, []).append(took)
+                    samples.setdefault(None, []).append(took)
+        self._medians = {name: round(statistics.median(times)) for name, times in samples.items()}
+
+    def takes(self, job: JobHistory) -> int:
+        """Nanoseconds."""
+        if job.outcome is not None:
+            return max(0, job.outcome[1] - job.outcome[0])
+        ran = 0
+        if job.running is not None:
+            ran = (self.history.last if job.finished is None else job.finished) - job.running
+        return max(ran, self._medians.get(job.name, self._medians.get(None, 0)))
+
+
+def latency_of(trace: Trace) -> float:
+    """Seconds between the end of a job and main's hearing of it, as a rule; 0 if clocks can't be compared."""
+    hosts = trace.header.get("hosts")
+    if not isinstance(hosts, list) or len(set(map(str, hosts))) != 1:
+        return 0.0
+    took = [event[1] - event[6] for event in trace.tuples if event[0] == "message"]
+    return max(0.0, statistics.median(took) / SECOND) if took else 0.0
+
+
+class Run(Script):
+    """A recorded run with a change, as a script: it stands where a script stands, and has the program too."""
+
+    def __init__(self, trace: Trace, change: Change):
+        super().__init__()
+        self.plans = plans_of(trace)
+        self.errors: list[BaseException | None] = []
+        most = max(plan.recorded.ranks for plan in self.plans)
+        self._most = most
+        self.ranks = change.ranks or most
+        self.failing = 0
+        self._make_fail(trace, change.fail)
+        self._befall(change)
+
+    def _make_fail(self, trace: Trace, fail: Collection[int | str]) -> None:
+        from fnmatch import fnmatchcase
+
+        patterns = [each for each in fail if isinstance(each, str)]
+        for plan, pool in zip(self.plans, History(trace).pools, strict=True):
+            for job in pool.jobs.values():
+                if job.id in fail or any(fnmatchcase(job.name, pattern) for pattern in patterns):
+                    plan.jobs[job.id].error = "RuntimeError: made to fail"
+                    plan.handled.discard(job.id)
+                    self.failing += 1
+
+    def _befall(self, change: Change) -> None:
+        for rank in [*change.kill, *(each for each in change.speed if each is not None)]:
+            if not 0 <= rank < self.ranks:
+                raise ReplayError(f"there is no rank {rank}: there are ranks 0 to {self.ranks - 1}")
+        dies = dict(change.kill)
+        first = self.plans[0]
+        for rank, at in first.recorded.deaths.items():
+            if 0 < rank < self.ranks:
+                dies.setdefault(rank, at / SECOND)
+        for rank in range(self.ranks):
+            speed = change.speed.get(rank, change.speed.get(None, 1.0))
+            if speed != 1.0 or rank in dies:
+                self.rank(rank, slower=1 / speed, dies=dies.get(rank))
+
+    # -- a script ----------------------------------------------------------------------------------
+
+    def acting(self, cluster: Cluster) -> Acting:
+        self._kernel = cluster.kernel
+        self._acting = _Acting(self, cluster)
+        return self._acting
+
+    # -- a program ---------------------------------------------------------------------------------
+
+    def program(self, comm: Comm) -> None:
+        """What each rank runs."""
+        owner = Owner(comm)
+        alone = Owner(comm.cluster.comm_self(comm.world_rank))
+        for plan in self.plans:
+            mine = alone if plan.recorded.ranks == 1 and self._most > 1 else owner
+            if mine is alone and comm.rank:
+                continue
+            if comm.rank == 0:
+                self._acting.plan = plan
+                self._pause(plan.before[0])
+            recorded = plan.recorded
+            pool = JobPool(recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases))
+            pool.add_listener(_Handles(plan))
+            error: BaseException | None = None
+            try:
+                with pool:
+                    if comm.rank == 0:
+                        self._prepare(pool, plan)
+                    pool.execute()
+            except Exception as raised:
+                error = raised
+            if comm.rank == 0:
+                self.errors.append(error)
+            if error is not None and not plan.failed:
+                return  # the recorded program never met that, and would hardly have gone on
+
+    def _pause(self, ns: int) -> None:
+        """Let so many nanoseconds pass for main, which is no faster on fast ranks."""
+        until = self._kernel.now + ns
+        while self._kernel.now < until:
+            self._kernel.park("what main did meanwhile", until)
+
+    def _prepare(self, pool: JobPool, plan: PoolPlan) -> None:
+        for event in plan.early:
+            _do(pool, plan, event)
+        self._pause(plan.before[1])
+        if plan.late or plan.unscheduled:
+
+            def schedule(node: Named) -> None:
+                if node is first:
+                    began = self._kernel.now
+                    for after, event in plan.late:
+                        self._pause(began + after - self._kernel.now)
+                        _do(pool, plan, event)
+                else:
+                    raise error_of(dict(plan.unscheduled)[node.name])
+
+            first = Named("what came later")
+            pool.schedule([first, *(Named(name) for name, _ in plan.unscheduled)], schedule)
+
+
+def _do(pool: JobPool, plan: PoolPlan, event: tuple[Any, ...]) -> None:
+    jobs: Sequence[Any] = pool._engine.jobs
+    try:
+        if event[0] == "job":
+            _, _, _, id, kind, name, context, deps, cache = event
+            job_class(kind)(
+                pool, name, dict(context), [jobs[dep] for dep in deps], cache,
+                plan.recorded.told.get(id), None,
+            )  # fmt: skip
+        else:
+            pool._cancel(jobs[event[3]], event[4])
+    except JobPoolError:
+        pass  # the pool is closing: it had no more to do, or has failed
+
+
+class _Handles:
+    """The listener that handles what was handled."""
+
+    def __init__(self, plan: PoolPlan):
+        self._plan = plan
+
+    def __call__(self, progress: PoolProgress) -> bool:
+        return isinstance(progress, PoolJobUpdateProgress) and progress.job.id in self._plan.handled
+
+
+class _Acting(Acting):
+    """Lets jobs take their time, and end as they ended."""
+
+    def __init__(self, run: Run, cluster: Cluster):
+        super().__init__(run, cluster)
+        self.plan: PoolPlan | None = None
+        self._by_key: dict[Any, PoolPlan] = {}
+
+    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+        assert self.plan is not None
+        self._by_key[key] = self.plan
+
+    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        plan = self._by_key[key].jobs[job]
+        if plan.ns:
+            self._kernel.compute(plan.ns, f"job {job} to end")
+        if plan.error is not None:
+            raise error_of(plan.error)
+        return function()

@@ -1,0 +1,329 @@
+"""Replays of simulated runs: exact ones, and what would have happened otherwise; the `replay` command.
+
+That whatever happens is replayed is shown in tests/property/test_replay.py, and for real ranks in tests/mpi.
+"""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import bsbpool
+from bsbpool.cli import main
+from bsbpool.exceptions import JobErroredError, WorkflowError
+from bsbpool.trace import Trace, read_trace
+from bsbpool.trace.summary import summarise
+from bsbpool_sim import simulate
+from bsbpool_sim.replay import Change, ReplayError, replay, what_if
+from bsbpool_sim.replay.whatif import latency_of
+
+
+class CorruptMorphology(Exception):
+    pass
+
+
+def place(owner, chunk):
+    time.sleep(1)
+    if chunk == 3:
+        raise CorruptMorphology("of a golgi cell")
+
+
+def program(comm):
+    with bsbpool.job_pool(comm, quiet=True) as pool:
+        if pool.is_main():
+            first = [pool.queue(place, (i,), submitter="place", chunk=(0, i)) for i in range(5)]
+            pool.queue(place, (9,), deps=first[:2], submitter="connect")
+        pool.execute()
+
+
+def recorded(program=program, ranks=3, **options):
+    def quietly(comm):
+        try:
+            program(comm)
+        except WorkflowError:
+            pass
+
+    return simulate(quietly, ranks, **options).trace
+
+
+def edited(trace, edit):
+    """The same trace with other events."""
+    copy = Trace(trace.header)
+    for event in trace.tuples:
+        for each in edit(event):
+            copy.append(each)
+    return copy
+
+
+# -- exactly -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_the_same_happens_again_with_the_same_exception(ranks):
+    trace = recorded(ranks=ranks)
+    result = replay(trace)
+    assert (result.same, result.complete, result.events) == (True, True, len(trace))
+    (error,) = result.errors
+    assert isinstance(error, WorkflowError)
+    (inner,) = error.exceptions
+    assert isinstance(inner, JobErroredError)
+    assert str(inner) == "<FunctionJob 3 place (chunk=(0, 3))> failed"
+    assert (type(inner.error).__name__, str(inner.error)) == ("CorruptMorphology", "of a golgi cell")
+
+
+def test_what_ranks_measured_is_in_the_replay():
+    trace = recorded()
+    assert replay(trace).trace.of("message") == trace.of("message")
+
+
+def test_several_pools_one_of_them_on_main_alone():
+    def phases(comm):
+        owner = bsbpool.Owner(comm)
+        for _ in range(2):
+            with owner.create_job_pool(quiet=True) as pool:
+                if pool.is_main():
+                    pool.queue(place, (0,), submitter="place")
+                pool.execute()
+        if comm.rank == 0:
+            with bsbpool.job_pool(comm.cluster.comm_self(0), quiet=True) as pool:
+                pool.queue(place, (0,), submitter="alone")
+                pool.execute()
+
+    result = replay(recorded(phases))
+    assert (result.same, result.errors) == (True, [None, None, None])
+
+
+def test_jobs_that_are_run_and_ended_by_hand():
+    def by_hand(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for n in range(3):
+                    job = pool.queue(place, (n,), submitter="place")
+                    if n == 2:
+                        job.change_status(bsbpool.pool.JobStatus.CANCELLED)
+                    else:
+                        job.run()
+            pool.execute()
+
+    trace = recorded(by_hand)
+    assert {e["status"] for e in trace.of("by_hand")} == {"running", "success", "cancelled"}
+    result = replay(trace)
+    assert result.same, result.difference
+
+
+def test_a_kind_of_job_that_nobody_here_knows():
+    trace = edited(recorded(), lambda e: [(*e[:4], "Morphing", *e[5:])] if e[0] == "job" else [e])
+    trace = edited(trace, lambda e: [tuple(f.replace("FunctionJob", "Morphing") if type(f) is str else f for f in e)])
+    result = replay(trace)
+    assert result.same, result.difference
+    assert "Morphing" not in bsbpool.jobs.KINDS
+
+
+def test_a_trace_that_was_cut_off_is_replayed_up_to_there():
+    trace = recorded()
+    for length in range(1, len(trace)):
+        cut = Trace(trace.header)
+        for event in trace.tuples[:length]:
+            cut.append(event)
+        result = replay(cut)
+        assert (result.same, result.complete, result.events) == (True, False, length)
+
+
+def test_a_message_too_little_is_found():
+    trace = edited(recorded(), lambda e: [] if e[0] == "message" and e[4] == 2 else [e])
+    result = replay(trace)
+    assert not result.same
+    assert result.difference.left["e"] == "status"
+    assert result.difference.left["job"] == 2
+    assert "it waits for ever" in result.why
+
+
+def test_another_decision_is_found():
+    def swap(event):
+        return [(*event[:5], 3 - event[5], event[6])] if event[:5] == ("status", 0, 1, 0, "running") else [event]
+
+    result = replay(edited(recorded(), swap))
+    assert not result.same
+    assert result.difference.fields == ("rank",)
+    assert (result.difference.left["rank"], result.difference.right["rank"]) == (2, 1)
+
+
+def test_what_the_pool_refuses_is_found():
+    def early(event):
+        return [event, ("by_hand", event[1], event[2], 0, "success", None)] if event[0] == "job" else [event]
+
+    result = replay(edited(recorded(), early))
+    assert not result.same
+    assert "refuses what was done" in result.why
+
+
+def test_traces_that_cannot_be_replayed():
+    empty = Trace({"ranks": 1, "hosts": []})
+    with pytest.raises(ReplayError, match="has no pool"):
+        replay(empty)
+
+    def nested(comm):
+        with bsbpool.job_pool(comm, quiet=True) as outer, bsbpool.job_pool(comm, quiet=True) as inner:
+            inner.execute()
+            outer.execute()
+
+    with pytest.raises(ReplayError, match="open at the same time"):
+        replay(recorded(nested))
+
+
+# -- what if -----------------------------------------------------------------------------------------
+
+
+def test_without_a_change_it_takes_as_long():
+    trace = recorded()
+    outcome = what_if(trace, Change())
+    one, other = summarise(trace), summarise(outcome.trace)
+    assert (one.makespan, one.outcome) == (other.makespan, other.outcome)
+
+
+@pytest.mark.parametrize(
+    ("change", "makespan", "outcome"),
+    [
+        (Change(ranks=7), 2.0, {"succeeded": 5, "failed": 1}),
+        (Change(ranks=2), 6.0, {"succeeded": 5, "failed": 1}),
+        (Change(ranks=1), 6.0, {"succeeded": 5, "failed": 1}),
+        (Change(speed={None: 2.0}), 1.5, {"succeeded": 5, "failed": 1}),
+        (Change(speed={1: 0.5}), 4.0, {"succeeded": 5, "failed": 1}),
+        (Change(kill={1: 0.5}), 4.0, {"succeeded": 3, "failed": 1, "cancelled": 1, "aborted": 1}),
+        (Change(fail=(0,)), 3.0, {"succeeded": 3, "failed": 2, "cancelled": 1}),
+        (Change(fail=("pl*",)), 3.0, {"failed": 5, "cancelled": 1}),
+    ],
+)
+def test_what_would_have_happened(change, makespan, outcome):
+    summary = summarise(what_if(recorded(), change).trace)
+    assert (summary.makespan, summary.outcome) == (makespan, outcome)
+
+
+def test_what_came_while_the_pool_executed_comes_then_too():
+    class Node:
+        def __init__(self, name):
+            self.name = name
+
+        def get_node_name(self):
+            return self.name
+
+        def queue(self, pool):
+            time.sleep(0.5)
+            if self.name == "bad":
+                raise ValueError("no")
+            last = pool.queue(place, (0,), submitter="late")
+            pool.queue(place, (0,), submitter="later", deps=[last]).cancel()
+
+    def scheduling(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.schedule([Node("good"), Node("bad")])
+                pool.add_listener(lambda progress: getattr(progress, "status", None) is bsbpool.pool.JobStatus.FAILED)
+                pool.queue(place, (3,), submitter="handled")
+            pool.execute()
+
+    trace = recorded(scheduling)
+    outcome = what_if(trace, Change())
+    assert summarise(outcome.trace).outcome == summarise(trace).outcome
+    assert summarise(outcome.trace).makespan == summarise(trace).makespan == 1.5
+    assert [str(e) for e in outcome.errors[0].exceptions] == ["bad was not scheduled: ValueError: no"]
+
+
+def test_a_pool_that_fails_where_it_had_not_ends_the_run():
+    def two(comm):
+        owner = bsbpool.Owner(comm)
+        for _ in range(2):
+            with owner.create_job_pool(quiet=True) as pool:
+                if pool.is_main():
+                    pool.queue(place, (0,), submitter="place")
+                pool.execute()
+
+    assert [error is None for error in what_if(recorded(two), Change()).errors] == [True, True]
+    assert [error is None for error in what_if(recorded(two), Change(fail=(0,))).errors] == [False]
+
+
+def test_latency_is_known_where_clocks_can_be_compared():
+    trace = recorded(latency=0.25)
+    assert latency_of(trace) == 0.25
+    assert summarise(what_if(trace, Change()).trace).makespan == summarise(trace).makespan
+    trace.header["hosts"] = ["one", "other", "third"]
+    assert latency_of(trace) == 0.0
+
+
+# -- the command -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded().write("run.trace")
+
+    def replayed(*args):
+        return CliRunner().invoke(main, ["replay", "run.trace", *args])
+
+    return replayed
+
+
+def test_it_says_that_it_is_the_same_and_shows_the_failure(run):
+    result = run()
+    assert result.exit_code == 0
+    assert "✓ The same happened again: 38 events of main" in result.output
+    assert "CorruptMorphology: of a golgi cell" in result.output
+    assert "JobErroredError: <FunctionJob 3 place (chunk=(0, 3))> failed" in result.output
+    assert "standins" not in result.output
+
+
+def test_it_says_where_it_differs(run):
+    edited(read_trace("run.trace"), lambda e: [] if e[0] == "message" and e[4] == 2 else [e]).write("run.trace")
+    result = run()
+    assert result.exit_code == 1
+    assert "✗ Not the same, after 25 events" in result.output
+    assert "B      26  (the end)" in result.output
+
+
+def test_it_says_what_ran_when_the_trace_was_cut(run):
+    path = Path("run.trace")
+    path.write_text("".join(path.read_text().splitlines(True)[:26]))
+    result = run()
+    assert result.exit_code == 0
+    assert "ends in the midst of the run" in result.output
+    assert "job 2, place, on rank 1, since 1.00 s" in result.output
+
+
+def test_it_shows_what_would_have_happened(run):
+    result = run("--ranks", "7", "--fail", "connect", "--kill", "2@1500ms", "--speed", "2", "--speed", "3:0.5")
+    assert result.exit_code == 1
+    what = " ".join(result.output.split())
+    assert "What if there were 7 ranks, and all ranks were 2 times as fast, and rank 3 was 0.5 times as fast" in what
+    assert "and rank 2 died at 1.50 s, and 1 job failed (connect)?" in what
+    assert "recorded 3 3.00 s 100.0%" in what
+    assert "bsbpool: a pool would have failed" in result.output
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["--kill", "3"], "'3' says not who dies when"),
+        (["--kill", "x@3s"], "'x@3s' says not who dies when"),
+        (["--kill", "3@3"], "'3' is no time"),
+        (["--kill", "3@3s"], "there is no rank 3: there are ranks 0 to 2"),
+        (["--speed", "0"], "'0' is no speed"),
+        (["--speed", "a:2"], "'a:2' is no speed"),
+        (["--ranks", "0"], "0 is not in the range"),
+        (["--fail", "77"], "no job of the trace has that id or name"),
+    ],
+)
+def test_bad_options_are_refused_in_a_line(run, args, message):
+    result = run(*args)
+    assert result.exit_code == 2
+    assert message in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_bad_traces_are_refused_in_a_line(run):
+    Path("run.trace").write_text(json.dumps({"trace": "bsbpool", "version": 1, "ranks": 2, "hosts": []}) + "\n")
+    result = run()
+    assert result.exit_code == 2
+    assert result.output.startswith("bsbpool: run.trace: the trace has no pool, so there is nothing to replay (see: ")
