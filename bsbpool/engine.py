@@ -20,7 +20,13 @@ sent several. It runs them in order, and tells of each one's end before it start
 of those that it has not told of is the one that is running; the others are still queued. They can be called
 back, come back by themselves when the one before them turns out to be long, and go back to the head of the
 line when their rank is lost. A rank that holds cached items gets one job at a time, since each may come with
-an order to free; one that takes an item in while others stand in its line drops those, and main knows.
+an order to free; one that takes an item in while others stand in its line drops those, and main knows. A job that has a
+time limit travels alone, too: its rank may never answer, and whether others had started could not be told.
+
+Time limits: a rank interrupts its job at the limit, by its own clock, and tells. If it could not, or does not answer,
+the pool says that the job is stuck: it is aborted, and its rank stays taken until it tells of that job's end after all.
+
+Lost ranks: the job that ran there is aborted, or, as long as it has retries left, queued again, ahead of all others.
 
 Caching: the engine counts, for each cached item, the unfinished jobs that require it, and knows which ranks
 hold it, because ranks say with each outcome what they took in. When nobody requires an item any more it is
@@ -55,7 +61,8 @@ class Entry:
     """What the engine knows of a job."""
 
     __slots__ = (
-        "_cache_items", "_callbacks", "_dependents", "_error", "_id", "_open_dependencies", "_rank", "_status",
+        "_cache_items", "_callbacks", "_dependents", "_error", "_id", "_limit", "_open_dependencies", "_rank",
+        "_status",
     )  # fmt: skip
 
     def __init__(self, cache_items: Sequence[int] = ()):
@@ -64,6 +71,8 @@ class Entry:
         self._error: BaseException | None = None
         self._rank: int | None = None
         self._cache_items = cache_items
+        #: nanoseconds that it may run for; None: any time.
+        self._limit: int | None = None
         self._open_dependencies = 0
         self._dependents: list[Entry] | None = None
         #: whoever wants to be told of its end, besides listeners.
@@ -97,9 +106,10 @@ class Engine:
     :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they
         became ready; so it is where one rank runs them all.
     :param send_ahead: whether ranks may be sent more than one job.
+    :param retries: how many times a job that was lost with its rank runs again.
     """
 
-    def __init__(self, first_in_first_out: bool = False, send_ahead: bool = False) -> None:
+    def __init__(self, first_in_first_out: bool = False, send_ahead: bool = False, retries: int = 0) -> None:
         #: what to carry out, in this order.
         self.commands: deque[tuple[Any, ...]] = deque()
         #: all jobs, in the order in which they were added; a job's id is its place here.
@@ -125,6 +135,11 @@ class Engine:
         #: whether it gives out no jobs for now.
         self.holding = False
         self._typical_ns: float | None = None
+        self.retries = retries
+        # By id: how many times a job was lost with its rank.
+        self._losses: dict[int, int] = {}
+        #: ranks that are at a job which was to end long ago, and may never come back.
+        self.stuck: dict[int, None] = {}
         #: by rank: how often it told of items that it took into its cache.
         self.news: dict[int, int] = {}
         # By rank: how many jobs it had when it was last sent some; and how many cached items it holds.
@@ -199,10 +214,13 @@ class Engine:
             else:
                 self._stale[rank].append(item)
 
-    def finished(self, job: Entry, error: BaseException | None, ns: int | None = None) -> None:
+    def finished(
+        self, job: Entry, error: BaseException | None, ns: int | None = None, interrupted: bool = False
+    ) -> None:
         """A job came to its end: in success, or with an error. News of a job that has ended are ignored.
 
         :param ns: nanoseconds that it took; None if that says nothing of others.
+        :param interrupted: it was interrupted at its limit.
         """
         rank = job._rank
         status = job._status
@@ -210,7 +228,8 @@ class Engine:
             self.change(job, RUNNING)  # sent ahead, and could not even be packed
         elif status is not RUNNING:
             if rank in self._lines and job in self._lines[rank]:
-                self._vacate(rank, job)  # its status was set by hand while its rank was at it
+                self.stuck.pop(rank, None)
+                self._vacate(rank, job)  # its status was set by hand while its rank was at it, or it was stuck
             return
         if rank is None:  # run by hand
             self._end(job, SUCCESS if error is None else FAILED, error)
@@ -224,8 +243,16 @@ class Engine:
             self._typical_ns = min(ns, 16 * typical + 50_000)
         else:
             self._typical_ns = 0.9 * typical + 0.1 * ns
-        self._end(job, SUCCESS if error is None else FAILED, error)
+        self._end(job, SUCCESS if error is None else ABORTED if interrupted else FAILED, error)
         self._vacate(rank, job)
+
+    def overdue(self, job: Entry, rank: int, error: BaseException) -> bool:
+        """A job is past its limit, and its rank could not end it. Returns whether it still ran, and is aborted."""
+        if job._status is not RUNNING or job._rank != rank:
+            return False
+        self.stuck[rank] = None
+        self._end(job, ABORTED, error)
+        return True
 
     def _vacate(self, rank: int, job: Entry) -> None:
         line = self._lines[rank]
@@ -247,8 +274,12 @@ class Engine:
         """A rank gives back jobs that it was sent ahead and has not started."""
         if rank not in self._lines:
             return  # it is lost, and they were taken back then
+        self._take_back(rank, [*jobs])
+        self._assign()
+
+    def _take_back(self, rank: int, jobs: list[Entry]) -> None:
         line = self._lines[rank]
-        for job in reversed([*jobs]):
+        for job in reversed(jobs):
             if job._status is RUNNING:
                 raise JobPoolError(f"rank {rank} gave back {job}, which it runs: this is an error in the pool")
             line.remove(job)
@@ -257,7 +288,6 @@ class Engine:
                 self._end(job, CANCELLED, self._called_back.pop(job._id))
             elif job._status is QUEUED:
                 self._ready.appendleft(job)
-        self._assign()
 
     def is_ahead(self, job: Entry) -> bool:
         """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
@@ -285,6 +315,10 @@ class Engine:
             raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
         if status.ended and status in job._status.successors:
             self._end(job, status, error)
+        elif status is QUEUED and job._status is RUNNING:
+            raise JobPoolError(
+                f"{job} is running, it can't be queued again by hand: only a job that was lost with its rank is"
+            )
         else:
             self.change(job, status)
             if status is QUEUED:
@@ -314,7 +348,7 @@ class Engine:
         self._assign()
 
     def lost(self, rank: int, error: BaseException) -> Entry | None:
-        """A rank is gone. Returns the job that ran there."""
+        """A rank is gone. Returns the job that ran there, which is aborted, or queued again."""
         if rank not in self._lines:
             return None
         line = self._lines[rank]
@@ -322,11 +356,22 @@ class Engine:
             self._idle.remove(rank)
             heapq.heapify(self._idle)
         running = line.popleft() if line else None
-        self.returned(rank, [*line])
+        self._take_back(rank, [*line])
+        self.stuck.pop(rank, None)
         del self._lines[rank], self._stale[rank], self._held[rank], self._filled[rank]
-        if running is None or running._status is not RUNNING:  # nothing, or its status was set by hand
-            return None
-        self._end(running, ABORTED, error)
+        if running is not None and running._status is not RUNNING:
+            running = None  # its status was set by hand, or it was stuck
+        if running is not None:
+            losses = self._losses[running._id] = self._losses.get(running._id, 0) + 1
+            if losses <= self.retries:
+                running._rank = None
+                self.change(running, QUEUED)
+                self._ready.appendleft(running)
+            else:
+                if losses > 1:
+                    error = type(error)(f"{error}, and with it this job for the {_nth(losses)} time")
+                self._end(running, ABORTED, error)
+        self._assign()
         return running
 
     def stop(self, why: str) -> None:
@@ -403,13 +448,14 @@ class Engine:
             job = ready.popleft()
             if job._status is not QUEUED:
                 continue  # cancelled while it stood in line
-            if job._cache_items and line:
+            alone = job._cache_items or job._limit is not None
+            if alone and line:
                 ready.appendleft(job)
                 break
             job._rank = rank
             line.append(job)
             jobs.append(job)
-            if job._cache_items:
+            if alone:
                 break
         if not jobs:
             return False
@@ -477,3 +523,7 @@ def _allowed(status: JobStatus) -> str:
     if status.ended:
         return "a job that has ended never changes again"
     return f"from {status.value} a job becomes {' or '.join(s.value for s in status.successors)}"
+
+
+def _nth(number: int) -> str:
+    return {2: "second", 3: "third"}.get(number, f"{number}th")

@@ -9,9 +9,11 @@ __all__ = [
     "JobAbortedError",
     "JobCancelledError",
     "JobErroredError",
+    "JobInterrupted",
     "JobPoolContextError",
     "JobPoolError",
     "JobSchedulingError",
+    "JobTimeoutError",
     "RankLostError",
     "RemoteError",
     "TraceError",
@@ -37,6 +39,18 @@ class JobAbortedError(JobPoolError):
 
 class RankLostError(JobAbortedError):
     """A rank is gone: it died, or left the pool."""
+
+
+class JobTimeoutError(JobAbortedError):
+    """A job ran for longer than its limit; its notes hold the stack that it had then."""
+
+
+class JobInterrupted(BaseException):
+    """Raised inside of a job that has reached its time limit, wherever its code is.
+
+    It is no `Exception`, so that ``except Exception`` lets it pass. Clean up in ``finally``, and let it pass too: a job
+    that goes on regardless costs its pool the rank that it runs on.
+    """
 
 
 class JobSchedulingError(JobPoolError):

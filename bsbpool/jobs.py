@@ -6,6 +6,7 @@ What becomes of a job is decided in `engine`, and how it gets to a worker in `po
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -20,6 +21,21 @@ if TYPE_CHECKING:
     from .pool import JobPool
 
 _NOTHING: Mapping[str, Any] = {}
+
+#: In place of a number of seconds: a job's time limit is the pool's.
+THAT_OF_THE_POOL: Any = object()
+
+
+def limit_ns(what: str, seconds: float | None) -> int | None:
+    """A time limit as nanoseconds.
+
+    :raises ValueError: it is no number above 0.
+    """
+    if seconds is None or seconds == math.inf:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
+        raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {seconds!r}")
+    return max(1, round(seconds * 1e9))
 
 
 def submitter_name(submitter: Any) -> str:
@@ -79,6 +95,7 @@ class Job(Entry, ABC):
     :param kwargs: keyword arguments, handed to `execute` on the worker.
     :param deps: jobs of the same pool that have to succeed first.
     :param cache_items: ids of the cached items that this job requires.
+    :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
     """
 
     # What a submission context says is kept here, without the object: pools have many jobs.
@@ -100,9 +117,11 @@ class Job(Entry, ABC):
         kwargs: Any,
         deps: Iterable[Job] | None = None,
         cache_items: Sequence[int] | None = None,
+        timeout: float | None = THAT_OF_THE_POOL,
     ):
         super().__init__(list(cache_items) if cache_items else ())
         self._pool = pool
+        self._limit = pool._job_limit if timeout is THAT_OF_THE_POOL else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
         self._chunks = submission_context._chunks
         self._context = submission_context._context
@@ -111,6 +130,18 @@ class Job(Entry, ABC):
         self._payload: Any = None
         self._result: Any = None
         pool._put(self, deps)
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds that it may run for on its rank; None: any time. Can be set until it starts.
+
+        Past it the job is interrupted, and becomes aborted, with a `JobTimeoutError`. :meth:`run` does not keep it.
+        """
+        return None if self._limit is None else self._limit / 1e9
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None:
+        self._pool._limit(self, limit_ns("timeout", seconds))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id} {self.description}>"
@@ -229,7 +260,7 @@ class Job(Entry, ABC):
 
 
 class FunctionJob(Job):
-    """Calls ``f(owner, *args, **kwargs)``."""
+    """Calls ``f(owner, *args, **kwargs)``. Of what `context` holds, `submitter` and `timeout` are about the job."""
 
     __slots__ = ("_function",)
 
@@ -247,9 +278,10 @@ class FunctionJob(Job):
             raise TypeError(f"a function is needed to make a job of, not {f!r}")
         if args is not None and (isinstance(args, str) or not isinstance(args, Iterable)):
             raise TypeError(f"args is the sequence of arguments for {f!r}, such as ({args!r},), not {args!r}")
+        timeout = context.pop("timeout", THAT_OF_THE_POOL)
         submission = SubmissionContext(context.pop("submitter", f), **context)
         self._function = f
-        super().__init__(pool, submission, tuple(args) if args else (), kwargs or _NOTHING, deps, cache_items)
+        super().__init__(pool, submission, tuple(args) if args else (), kwargs or _NOTHING, deps, cache_items, timeout)
 
     def serialize(self) -> tuple[str, Any, Any]:
         return "FunctionJob", (self._function, self._args), self._kwargs
@@ -269,9 +301,17 @@ class PlacementJob(Job):
 
     __slots__ = ()
 
-    def __init__(self, pool: JobPool, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None):
+    def __init__(
+        self,
+        pool: JobPool,
+        strategy: Any,
+        chunk: Any,
+        deps: Iterable[Job] | None = None,
+        timeout: float | None = THAT_OF_THE_POOL,
+    ):
         submission = SubmissionContext(strategy, [chunk])
-        super().__init__(pool, submission, (strategy.name, chunk), _NOTHING, deps, get_node_cache_items(strategy))
+        args = (strategy.name, chunk)
+        super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy), timeout)
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
@@ -291,10 +331,18 @@ class ConnectivityJob(Job):
 
     __slots__ = ()
 
-    def __init__(self, pool: JobPool, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None):
+    def __init__(
+        self,
+        pool: JobPool,
+        strategy: Any,
+        pre_roi: Any,
+        post_roi: Any,
+        deps: Iterable[Job] | None = None,
+        timeout: float | None = THAT_OF_THE_POOL,
+    ):
         submission = SubmissionContext(strategy, [*(pre_roi or ()), *(post_roi or ())])
         args = (strategy.name, pre_roi, post_roi)
-        super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy))
+        super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy), timeout)
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:

@@ -56,15 +56,25 @@ class Owner:
         self._listeners = kept
 
     def create_job_pool(
-        self, fail_fast: bool | None = None, quiet: bool = False, workflow: Workflow | None = None
+        self,
+        fail_fast: bool | None = None,
+        quiet: bool = False,
+        workflow: Workflow | None = None,
+        job_timeout: float | None = None,
+        retries: int = 0,
     ) -> JobPool:
         """A new pool, to be opened on every rank.
 
         :param fail_fast: stop at the first error that no listener handled.
         :param quiet: show no progress.
+        :param workflow: the phases of which this pool is a part.
+        :param job_timeout: seconds that each job may run for; see `JobPool`.
+        :param retries: how many times a job that is lost with its rank runs again.
         """
         self._pools += 1
-        pool = JobPool(self._pools, self, fail_fast=bool(fail_fast), workflow=workflow)
+        pool = JobPool(
+            self._pools, self, fail_fast=bool(fail_fast), workflow=workflow, job_timeout=job_timeout, retries=retries
+        )
         for listener, max_wait in self._listeners:
             pool.add_listener(listener, max_wait)
         if not quiet and pool.is_main() and pool._world.watched:
@@ -77,7 +87,13 @@ class Owner:
 
 @contextmanager
 def job_pool(
-    comm: Any = None, *, fail_fast: bool = False, workflow: Workflow | None = None, quiet: bool = False
+    comm: Any = None,
+    *,
+    fail_fast: bool = False,
+    workflow: Workflow | None = None,
+    quiet: bool = False,
+    job_timeout: float | None = None,
+    retries: int = 0,
 ) -> Iterator[JobPool]:
     """Open a pool with an owner of its own; every rank does.
 
@@ -85,6 +101,11 @@ def job_pool(
     :param fail_fast: stop at the first error that no listener handled.
     :param workflow: the phases of which this pool is a part.
     :param quiet: show no progress.
+    :param job_timeout: seconds that each job may run for; see `JobPool`.
+    :param retries: how many times a job that is lost with its rank runs again.
     """
-    with Owner(comm).create_job_pool(fail_fast=fail_fast, quiet=quiet, workflow=workflow) as pool:
+    owner = Owner(comm)
+    with owner.create_job_pool(
+        fail_fast=fail_fast, quiet=quiet, workflow=workflow, job_timeout=job_timeout, retries=retries
+    ) as pool:
         yield pool

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import heapq
 import os
 import shutil
 import warnings
@@ -26,10 +27,12 @@ from .exceptions import (
     JobPoolContextError,
     JobPoolError,
     JobSchedulingError,
+    JobTimeoutError,
     RankLostError,
     WorkflowError,
 )
 from .jobs import (
+    THAT_OF_THE_POOL,
     ConnectivityJob,
     FunctionJob,
     Job,
@@ -38,8 +41,10 @@ from .jobs import (
     bind,
     call_to_send,
     find_kind,
+    limit_ns,
     submitter_name,
 )
+from .limits import MAIN_GRACE
 from .progress import (
     PoolJobAddedProgress,
     PoolJobUpdateProgress,
@@ -48,7 +53,7 @@ from .progress import (
     PoolStatusProgress,
     Workflow,
 )
-from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STARTED, STOP, ByReference, Codec
+from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STARTED, STOP, STUCK, ByReference, Codec
 from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
@@ -67,6 +72,7 @@ __all__ = [
     "JobPoolError",
     "JobSchedulingError",
     "JobStatus",
+    "JobTimeoutError",
     "PlacementJob",
     "PoolJobAddedProgress",
     "PoolJobUpdateProgress",
@@ -130,9 +136,23 @@ class JobPool:
     :param scaffold: the owner; it has `_comm`, `_pool_cache` and `register_pool_cached_item`.
     :param fail_fast: stop at the first error that no listener handled.
     :param workflow: the phases of which this pool is a part.
+    :param job_timeout: seconds that each job may run for, if nothing else was said of it. Past it the job is
+        interrupted and becomes aborted, with a `JobTimeoutError`.
+    :param retries: how many times a job that is lost with its rank runs again, elsewhere.
     """
 
-    def __init__(self, id: Any, scaffold: Any, fail_fast: bool = False, workflow: Workflow | None = None):
+    def __init__(
+        self,
+        id: Any,
+        scaffold: Any,
+        fail_fast: bool = False,
+        workflow: Workflow | None = None,
+        job_timeout: float | None = None,
+        retries: int = 0,
+    ):
+        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
+            raise ValueError(f"retries is how many times a lost job runs again, 0 or more, not {retries!r}")
+        self._job_limit = limit_ns("job_timeout", job_timeout)
         self._id = id
         self._label = describe(id)
         self._owner = scaffold
@@ -141,7 +161,7 @@ class JobPool:
         comm = scaffold._comm
         self._world = world_of(comm.get_communicator() if hasattr(comm, "get_communicator") else comm)
         self._status: PoolStatus | None = None
-        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel)
+        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=retries)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
         self._channel: Channel | None = None
@@ -159,6 +179,10 @@ class JobPool:
         self._waiting = False
         self._quiet_since = 0
         self._gone: dict[int, None] = {}
+        # By rank: its host.
+        self._hosts: dict[int, str] = {}
+        # When main stops waiting for the rank's word on a job with a limit: (time, job's id, rank).
+        self._deadlines: list[tuple[int, int, int]] = []
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
@@ -258,6 +282,8 @@ class JobPool:
             self._emit("pool", self._label, world.size, self._fail_fast, phases)
             if self.parallel and not self._engine.send_ahead:
                 self._emit("one_at_a_time", self._label)
+            if self._engine.retries:
+                self._emit("retries", self._label, self._engine.retries)
         self.change_status(PoolStatus.SCHEDULING)
         return self
 
@@ -377,7 +403,8 @@ class JobPool:
                 callback(job)
             except BaseException as error:
                 errors.append(error)
-        failed = status is JobStatus.FAILED or (status is JobStatus.ABORTED and isinstance(job.error, RankLostError))
+        # Those that the pool itself aborted when it stopped early are no errors of their own.
+        failed = status is JobStatus.FAILED or isinstance(job.error, RankLostError | JobTimeoutError)
         if failed and not handled:
             how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
             self._add_unhandled(JobErroredError(f"{job} {how}", job.error), job)
@@ -402,21 +429,29 @@ class JobPool:
 
         :param deps: jobs of this pool that have to succeed first.
         :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
-            of the cached items that it requires.
+            of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
+            default the pool's `job_timeout`).
         :raises JobPoolError: the pool is not open, or this is not main.
         """
         cache_items = context.pop("cache_items", None)
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
 
-    def queue_placement(self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None) -> PlacementJob:
+    def queue_placement(
+        self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None, timeout: float | None = THAT_OF_THE_POOL
+    ) -> PlacementJob:
         """Queue the placement of one chunk; see `PlacementJob`."""
-        return PlacementJob(self, strategy, chunk, deps)
+        return PlacementJob(self, strategy, chunk, deps, timeout)
 
     def queue_connectivity(
-        self, strategy: Any, pre_roi: Any, post_roi: Any, deps: Iterable[Job] | None = None
+        self,
+        strategy: Any,
+        pre_roi: Any,
+        post_roi: Any,
+        deps: Iterable[Job] | None = None,
+        timeout: float | None = THAT_OF_THE_POOL,
     ) -> ConnectivityJob:
         """Queue the connection of two regions; see `ConnectivityJob`."""
-        return ConnectivityJob(self, strategy, pre_roi, post_roi, deps)
+        return ConnectivityJob(self, strategy, pre_roi, post_roi, deps, timeout)
 
     def get_submissions_of(self, submitter: Any) -> list[Job]:
         """The jobs that `submitter` submitted, in order."""
@@ -449,6 +484,8 @@ class JobPool:
                          describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]),
                          job._cache_items)
                     )  # fmt: skip
+                    if job._limit is not None:
+                        self._emit("limit", self._label, job._id, job._limit)
             self._attend()
 
     def _check_dependencies(self, job: Job, deps: Iterable[Job]) -> list[Job]:
@@ -614,7 +651,7 @@ class JobPool:
         assert channel is not None
         worker = Worker(
             self._world, self._owner, codec, channel.get, functools.partial(channel.send, 0), channel.flush,
-            channel.perform,
+            channel.perform, channel.any_task_sends,
         )  # fmt: skip
         self._status = PoolStatus.EXECUTING
         try:
@@ -697,15 +734,19 @@ class JobPool:
             if notifications:
                 self.notify()
                 continue
-            if engine.unfinished and self.parallel and len(self._gone) == world.size - 1:
+            if engine.unfinished and len(self._gone) + len(engine.stuck) >= max(1, world.size - 1):
                 self._nobody_left()
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
-            until = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
-            item = get(until)
+            ping_at = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
+            limit_at = self._next_deadline()
+            item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
             with lock:
                 self._waiting = False
                 if item is None:
-                    self.ping()
+                    if limit_at is not None and limit_at <= world.now():
+                        self._give_up(*heapq.heappop(self._deadlines)[1:], "", "")
+                    else:
+                        self.ping()
                     continue
                 receive(*item)
                 # What else is there already, as long as nothing comes of it.
@@ -779,14 +820,21 @@ class JobPool:
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         if free := self._engine.still_stale(rank, free):
             self._emit("freed", self._label, rank, jobs[0]._id, free)
-        calls, failed = [], []
+        calls: list[tuple[Any, ...]] = []
+        failed = []
         for job in jobs:
             if job._status.ended:
                 continue  # the pool stopped between the decision and now
             try:
-                calls.append((job._id, self._codec.pack_call(call_to_send(job))))
+                packed, limit = self._codec.pack_call(call_to_send(job)), job._limit
             except Exception as error:
                 failed.append((job, error))
+                continue
+            if limit is None:
+                calls.append((job._id, packed))
+            else:
+                calls.append((job._id, packed, limit))
+                heapq.heappush(self._deadlines, (self._world.now() + limit + MAIN_GRACE, job._id, rank))
         if calls or free:
             self._send(rank, (RUN, calls, free, self._engine.news[rank]))
         for job, why in failed:
@@ -815,8 +863,10 @@ class JobPool:
                 job, reason, answer = message
                 answer.put((self._cancel(job, reason),))
             return
+        if rank in self._gone:
+            return  # what it said before it was lost; its jobs were taken back, or aborted
         if type(message) is Lost:
-            self._lost(rank, f"Rank {rank} on {message.why}", False)
+            self._lost(rank, f"Rank {rank} on {message.host or self._hosts.get(rank, 'its host')} {message.why}", False)
             return
         if type(message) is Split:
             message, parts = message
@@ -829,6 +879,7 @@ class JobPool:
             self._done(rank, *news[1:])
         elif kind == READY:
             self._emit("ready", self._label, rank)
+            self._hosts[rank] = news[2]
             self._engine.ready(rank, news[1])
             if news[1]:
                 self._emit("cached", self._label, rank, None, news[1])
@@ -837,11 +888,13 @@ class JobPool:
             self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
         elif kind == STARTED:
             self._emit("started", self._label, rank, news[1])
+        elif kind == STUCK:
+            self._give_up(news[1], rank, news[2], news[3])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
     def _done(
-        self, rank: int, id: int, succeeded: bool, payload: Any, started: int, ended: int, cached: list[int]
+        self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
     ) -> None:
         """A rank has run a job; see `protocol` for the fields."""
         engine, recorder = self._engine, self._world.recorder
@@ -855,10 +908,60 @@ class JobPool:
             if not job._status.ended:
                 self._keep_result(job, payload)
             engine.finished(job, None, ended - started)
+            return
+        if self._fail_fast:
+            engine.hold()  # if nobody handles it, nothing is to start any more
+        if succeeded is None:
+            place, stack = payload
+            error: BaseException = self._timeout_error(
+                job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack
+            )
         else:
-            if self._fail_fast:
-                engine.hold()  # if nobody handles it, nothing is to start any more
-            engine.finished(job, self._codec.unpack_error(payload), ended - started)
+            error = self._codec.unpack_error(payload)
+        engine.finished(job, error, ended - started, interrupted=succeeded is None)
+
+    # -- time limits ---------------------------------------------------------------------------------
+
+    def _limit(self, job: Job, limit: int | None) -> None:
+        """Set a job's time limit."""
+        with self._lock:
+            if job._status is JobStatus.RUNNING or job._status.ended or self._engine.is_ahead(job):
+                raise JobPoolError(
+                    f"The timeout of {job} can't change any more, it is {job._status.value}: set it before the job "
+                    "starts, or hand it over with queue(…, timeout=seconds)."
+                )
+            job._limit = limit
+            self._emit("limit", self._label, job._id, limit)
+
+    def _next_deadline(self) -> int | None:
+        """When main is to give up on the rank of a job that has not ended; None if never."""
+        deadlines, jobs = self._deadlines, self._engine.jobs
+        while deadlines:
+            at, id, rank = deadlines[0]
+            if jobs[id]._status is JobStatus.RUNNING and jobs[id]._rank == rank:
+                return at
+            heapq.heappop(deadlines)
+        return None
+
+    def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
+        """A job is past its limit, and its rank could not end it, or does not answer."""
+        job: Job = self._engine.jobs[id]  # type: ignore[assignment]
+        if self._fail_fast:
+            self._engine.hold()
+        what = f"was in {place}" if stack else "its rank does not answer"
+        why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
+        if self._engine.overdue(job, rank, self._timeout_error(job, rank, why, stack)):
+            self._emit("stuck", self._label, rank, id)
+
+    def _timeout_error(self, job: Job, rank: int, what: str, stack: str) -> JobTimeoutError:
+        limit = f"{(job._limit or 0) / 1e9:g} s"
+        on = f"rank {rank} on {self._hosts.get(rank, 'its host')}"
+        error = JobTimeoutError(f"It ran for longer than its limit of {limit} on {on}, and {what}")
+        if stack:
+            error.add_note(f"\nAt its limit, on {on}:\n\n{stack}")
+        return error
+
+    # -- lost ranks ----------------------------------------------------------------------------------
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
@@ -867,17 +970,22 @@ class JobPool:
         self._gone[rank] = None
         self._emit("lost", self._label, rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
-        if job is None and is_error:
+        if is_error and (job is None or not job._status.ended):
             self._add_unhandled(RankLostError(why))
             if self._fail_fast:
                 raise _StopEarly
 
     def _nobody_left(self) -> None:
         left = self._engine.unfinished
+        gone, stuck = len(self._gone), [*self._engine.stuck]
+        if stuck:
+            who = f"rank {stuck[0]} is" if len(stuck) == 1 else f"ranks {', '.join(map(str, stuck))} are"
+            why = f"{who} stuck in jobs that can't be interrupted{', the others are gone' if gone else ''}"
+        else:
+            why = f"{'rank 1 is' if gone == 1 else f'ranks 1 to {gone} are all'} gone"
         self._add_unhandled(
             JobPoolError(
-                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: "
-                f"{'rank 1 is' if len(self._gone) == 1 else f'ranks 1 to {len(self._gone)} are all'} gone."
+                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: {why}."
             )
         )
         raise _StopEarly

@@ -4,6 +4,7 @@ A message is a tuple, its kind first. From main to a worker:
 
 - ``(RUN, [(job, call), …], items, news)``: run these jobs, by their ids, in order; free these cached items first.
   A call is ``(function, arguments)``, packed one by one, or both as one; see `Codec.pack_call`.
+  A job that has a time limit is the only one, and a triple: (job, call, nanoseconds).
   News: how many times main had heard from this rank that it took items into its cache. If there were more, the
   rank drops the jobs: they were sent without the orders to free that they should have come with.
 - ``(CALL_BACK, job)``: give back a job that you have not started.
@@ -11,12 +12,14 @@ A message is a tuple, its kind first. From main to a worker:
 
 From a worker to main:
 
-- ``(READY, items)``, once: give me jobs; I hold these cached items.
-- ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised; a large
+- ``(READY, items, host)``, once: give me jobs; I hold these cached items, and this is where I am.
+- ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised, or
+  (succeeded: None) where it was when it was interrupted at its limit: a place and a stack, as texts; a large
   result comes in parts beside the message, and the payload is None; times are nanoseconds of the worker's clock;
   items: what this rank has taken into its cache since it last told. If there are any, it has dropped the jobs
   that it had not started.
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
+- ``(STUCK, job, place, stack)``: my job is past its limit, was interrupted, and still runs.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
 - ``(LEFT, why)``: I am off, for a reason of my own.
 
@@ -45,7 +48,7 @@ LARGE_PART = 256 * 1024
 _OWN = ("bsbpool.", "bsbpool_sim.")
 
 RUN, CALL_BACK, STOP = "run", "call back", "stop"
-READY, DONE, RETURNED, STARTED, LEFT = "ready", "done", "returned", "started", "left"
+READY, DONE, RETURNED, STARTED, STUCK, LEFT = "ready", "done", "returned", "started", "stuck", "left"
 
 
 def dumps(thing: Any, buffers: list[Any] | None = None) -> bytes:

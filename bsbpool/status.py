@@ -35,11 +35,12 @@ class PoolStatus(Enum):
     CLOSING = "closing"
 
 
-#: pending: waits for dependencies, or for execute(). queued: ready to run. running: on a rank.
+#: pending: waits for dependencies, or for execute(). queued: ready to run. running: on a rank. From running back to
+#: queued goes only a job that was lost with its rank and is to be tried again (``JobPool(retries=…)``).
 TRANSITIONS: dict[JobStatus, tuple[JobStatus, ...]] = {
     JobStatus.PENDING: (JobStatus.QUEUED, JobStatus.CANCELLED),
     JobStatus.QUEUED: (JobStatus.RUNNING, JobStatus.CANCELLED),
-    JobStatus.RUNNING: (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.ABORTED),
+    JobStatus.RUNNING: (JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.ABORTED, JobStatus.QUEUED),
     JobStatus.SUCCESS: (),
     JobStatus.FAILED: (),
     JobStatus.CANCELLED: (),

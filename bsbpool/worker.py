@@ -13,7 +13,8 @@ from typing import Any
 from .caching import free_items
 from .exceptions import RankLostError
 from .jobs import bind
-from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, Codec
+from .limits import Limits, Overdue
+from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 from .worlds import Lost, Mailbox, World
 
 #: Nanoseconds after which jobs that stand behind a running one are given back.
@@ -27,6 +28,7 @@ class Worker:
     :param send: takes a message for main, and its parts if it has some.
     :param flush: waits until parts that were sent may be changed.
     :param perform: runs the user's code of a job: `bsbpool.worlds.Channel.perform`.
+    :param any_task_sends: whether tasks besides the one that works may send.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Worker:
         send: Callable[..., None],
         flush: Callable[[], None],
         perform: Callable[[int, Callable[[], Any]], Any],
+        any_task_sends: bool = True,
     ):
         self._world = world
         self._owner = owner
@@ -46,11 +49,13 @@ class Worker:
         self._send = send
         self._flush = flush
         self._perform = perform
+        self._any_task_sends = any_task_sends
+        self._limits = Limits(world, self._tell_stuck)
         # Cached items that main knows of, so that only news travel.
         self._told: dict[int, None] = {}
         self._news_told = 0
-        # Jobs that main has sent and that have not started: (job, call).
-        self._line: deque[tuple[int, Any]] = deque()
+        # Jobs that main has sent and that have not started: (job, call), and a limit if there is one.
+        self._line: deque[tuple[Any, ...]] = deque()
         # Cached items to free before the next job.
         self._free: Iterable[int] = ()
         self._stopped: tuple[str | None] | None = None
@@ -71,7 +76,7 @@ class Worker:
         :raises RankLostError: main is gone.
         """
         codec, line, lock, send, receive = self._codec, self._line, self._lock, self._send, self._receive
-        send(codec.encode((READY, self._news())))
+        send(codec.encode((READY, self._news(), self._world.host)))
         try:
             told: tuple[Any, Sequence[Any]] | None = None
             while True:
@@ -105,12 +110,15 @@ class Worker:
         finally:
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
+            self._limits.close()
 
     def _take(self, rank: int, message: Any) -> bool:
         """Do what main says; called under the lock. Returns whether there may be more to do before the next job."""
         if type(message) is Lost:
             if rank == 0:
-                raise RankLostError(f"main (rank 0) is gone: {message.why}")
+                raise RankLostError(
+                    f"main (rank 0) is gone: {f'{message.host} ' if message.host else 'it '}{message.why}"
+                )
             return True
         order = self._codec.decode(message)
         kind = order[0]
@@ -181,14 +189,14 @@ class Worker:
                     self._take(*order)
             except RankLostError as error:
                 self._main_lost = error
-            jobs = [job for job, _ in self._line]
+            jobs = [each[0] for each in self._line]
             self._line.clear()
             if jobs:
                 self._send(self._codec.encode((RETURNED, jobs)))
 
     # -- one job -------------------------------------------------------------------------------------
 
-    def _run(self, job: int, payload: Any) -> tuple[Any, Sequence[Any]]:
+    def _run(self, job: int, payload: Any, limit: int | None = None) -> tuple[Any, Sequence[Any]]:
         """Run one job. Returns the message that says what became of it, and its parts."""
         now, codec = self._world.now, self._codec
         started = now()
@@ -199,13 +207,28 @@ class Worker:
                 for item in free:
                     self._told.pop(item, None)
                 free_items(self._owner, free)
-            result = self._perform(job, bind(codec.unpack_call(payload), self._owner))
+            call = bind(codec.unpack_call(payload), self._owner)
+            if limit is None:
+                result = self._perform(job, call)
+            else:
+                result = self._limits.run(job, limit, lambda: self._perform(job, call))
             ended = now()
             packed, parts = codec.pack_result(result)
             return codec.encode((DONE, job, True, packed, started, ended, self._news())), parts
+        except Overdue as overdue:
+            where = (overdue.place, overdue.stack)
+            return codec.encode((DONE, job, None, where, started, now(), self._news())), ()
         except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job
             packed = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}")
             return codec.encode((DONE, job, False, packed, started, now(), self._news())), ()
+
+    def _tell_stuck(self, job: int, where: Callable[[], tuple[str, str] | None]) -> None:
+        """The timekeeper's: a job runs on after it was interrupted. Main learns of it before it learns of its end."""
+        if not self._any_task_sends:
+            return  # main has a clock, too
+        with self._lock:
+            if (found := where()) is not None:
+                self._send(self._codec.encode((STUCK, job, *found)))
 
     def _news(self) -> list[int]:
         """The cached items that main has not been told of."""

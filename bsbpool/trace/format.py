@@ -24,9 +24,13 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "pool": ("pool", "ranks", "fail_fast", "phases"),
     # its ranks get no job ahead of time: with this MPI only one thread may send
     "one_at_a_time": ("pool",),
+    # a job that is lost with its rank runs again, so many times
+    "retries": ("pool", "times"),
     "pool_status": ("pool", "status"),
     # a job was queued: its kind (class), name, context, the ids of jobs that it depends on, its cache items
     "job": ("pool", "job", "kind", "name", "context", "deps", "cache"),
+    # a job got a time limit, in nanoseconds, or (null) has none any more
+    "limit": ("pool", "job", "ns"),
     # a job changed its status; rank: where it runs or ran; error: what it ended with
     "status": ("pool", "job", "status", "rank", "error"),
     # main received a job's outcome from a rank; started, ended: nanoseconds of that rank's clock
@@ -40,6 +44,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # before that, of a job that was sent ahead: its rank is asked for it; and has started it already
     "call_back": ("pool", "rank", "job", "reason"),
     "started": ("pool", "rank", "job"),
+    # a job that is past its limit could not be interrupted: its rank gets no more jobs until it has ended
+    "stuck": ("pool", "rank", "job"),
     # jobs are given out again, after listeners have heard of a failure, or of such a cancellation
     "resumed": ("pool",),
     # somebody set a job's status by hand, or runs it on main
@@ -94,6 +100,8 @@ FIELDS: dict[str, str] = {
     "error": "text or null",
     "started": "nanoseconds",
     "ended": "nanoseconds",
+    "ns": "nanoseconds or null",
+    "times": "integer",
     "jobs": "list of job ids",
     "reason": "text or null",
     "done": "true or false",

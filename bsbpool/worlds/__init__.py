@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import Channel, Lost, Mailbox, Split, World, current_world, this_world
+from .base import Channel, Interruptible, Lost, Mailbox, Split, World, current_world, this_world
 from .launcher import find_comm_world
 
 __all__ = [
     "Channel",
+    "Interruptible",
     "Lost",
     "Mailbox",
     "Split",

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
+from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -15,11 +16,13 @@ if TYPE_CHECKING:
 class Lost:
     """What arrives in place of a message when a rank is gone.
 
-    :ivar why: how it was lost, as a person reads it.
+    :ivar why: how it was lost, as a person reads it: what the rank did.
+    :ivar host: where it was; None if only the pool knows.
     """
 
-    def __init__(self, why: str):
+    def __init__(self, why: str, host: str | None = None):
         self.why = why
+        self.host = host
 
 
 class Split(NamedTuple):
@@ -84,6 +87,33 @@ class Channel(Mailbox):
         return function()
 
 
+class Interruptible(ABC):
+    """Code of one task, run once, that another task of the same rank may interrupt."""
+
+    #: the code of `run`: what is further out in the task's stack is not that of the function.
+    code: CodeType
+    #: whether it was interrupted, whatever it made of that.
+    interrupted = False
+
+    @abstractmethod
+    def run(self, function: Callable[[], Any]) -> Any:
+        """Call the function, in the task that made this object.
+
+        :raises JobInterrupted: it was interrupted and let that pass.
+        """
+
+    @abstractmethod
+    def interrupt(self) -> bool:
+        """Raise `JobInterrupted` in the function, as soon as it runs Python code. Returns whether it still runs.
+
+        Called once. Nothing is ever raised in what the task does before or after the function.
+        """
+
+    @abstractmethod
+    def frame(self) -> FrameType | None:
+        """The innermost frame of the task."""
+
+
 class World(ABC):
     """The ground under one rank."""
 
@@ -119,6 +149,10 @@ class World(ABC):
     @abstractmethod
     def task(self) -> object:
         """What tells the task that runs now from the others of this rank."""
+
+    @abstractmethod
+    def interruptible(self) -> Interruptible:
+        """What runs a function in this task so that others can interrupt it."""
 
     @abstractmethod
     def lock(self) -> AbstractContextManager[Any]:

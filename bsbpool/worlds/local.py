@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import ctypes
 import socket
+import sys
 import tempfile
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from types import FrameType
 from typing import Any
 
-from .base import Channel, World, this_world
+from ..exceptions import JobInterrupted
+from .base import Channel, Interruptible, World, this_world
 
 #: State of this process; every real world of it shares this one.
 PROCESS: dict[str, Any] = {}
@@ -75,11 +79,77 @@ class ThreadedWorld(World):
     def task(self) -> object:
         return threading.get_ident()
 
+    def interruptible(self) -> Interruptible:
+        return InterruptibleThread()
+
     def lock(self) -> AbstractContextManager[Any]:
         return threading.RLock()
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-")
+
+
+class InterruptibleThread(Interruptible):
+    """A function in a thread, into which Python raises an exception, between two of its bytecodes.
+
+    The exception comes some time after it was asked for, and it must not come when the function has ended. So there is
+    one *claim*, that the thread takes when the function has ended, or who interrupts takes: `list.pop` is atomic. If
+    the thread comes second, it waits for the exception, and there is none to come after it.
+    """
+
+    def __init__(self) -> None:
+        self._thread = threading.get_ident()
+        self._claim = [True]
+        self._sent = False
+        self.interrupted = False
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        result: Any = None
+        error: BaseException | None = None
+        # The exception may come at any point in here, and at none outside.
+        try:
+            try:
+                result = function()
+            except BaseException as raised:
+                error = raised
+            if not self._take_claim():
+                while not self._sent:
+                    time.sleep(0.0001)
+                _raise_in(self._thread, None)  # it has come and was caught; else it need not come any more
+        except JobInterrupted as raised:
+            error = raised
+        if error is not None:
+            try:
+                raise error
+            finally:
+                error = None  # no cycle with the frame of its traceback
+        return result
+
+    def _take_claim(self) -> bool:
+        try:
+            return self._claim.pop()
+        except IndexError:
+            return False
+
+    def interrupt(self) -> bool:
+        if not self._take_claim():
+            return False
+        self.interrupted = True
+        _raise_in(self._thread, JobInterrupted)
+        self._sent = True
+        return True
+
+    def frame(self) -> FrameType | None:
+        return sys._current_frames().get(self._thread)
+
+    code = run.__code__
+
+
+def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
+    """Let Python raise an exception in a thread; None takes back one that has not come yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread), ctypes.py_object(kind) if kind is not None else None
+    )
 
 
 class LocalWorld(ThreadedWorld):

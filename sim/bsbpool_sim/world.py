@@ -10,9 +10,11 @@ import contextlib
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from bsbpool.worlds import Channel, Lost, Mailbox, Split, World, this_world
+from bsbpool.exceptions import JobInterrupted
+from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Split, World, this_world
 
 from .kernel import Kernel, Rank, Task, seconds
 
@@ -116,7 +118,7 @@ class PoolLines:
     def _tell_lost(self, number: int, rank: int) -> None:
         died = self.cluster.kernel.ranks[self.members[number]].dead_at
         assert died is not None
-        self.send(number, rank, Lost(f"a simulated host died at {seconds(died)}"), 0)
+        self.send(number, rank, Lost(f"died at {seconds(died)}", "a simulated host"), 0)
 
 
 class SimChannel(Channel):
@@ -152,6 +154,34 @@ class SimChannel(Channel):
     def perform(self, job: int, function: Callable[[], Any]) -> Any:
         script = self._lines.cluster.script
         return function() if script is None else script.perform(self._lines.key, job, function)
+
+
+class InterruptibleTask(Interruptible):
+    """A function in a simulated task: it is interrupted where it waits."""
+
+    def __init__(self, kernel: Kernel):
+        self._kernel = kernel
+        self._task = kernel.task
+        self._runs = True
+        self.interrupted = False
+
+    def run(self, function: Callable[[], Any]) -> Any:
+        try:
+            return function()
+        finally:
+            self._runs = False
+
+    def interrupt(self) -> bool:
+        if self._runs:
+            self.interrupted = True
+            self._kernel.interrupt(self._task, JobInterrupted())
+        return self._runs
+
+    def frame(self) -> FrameType | None:
+        frame: FrameType | None = self._task.gr_frame
+        return frame
+
+    code = run.__code__
 
 
 class SimWorld(World):
@@ -193,6 +223,9 @@ class SimWorld(World):
 
     def task(self) -> object:
         return self._kernel.task
+
+    def interruptible(self) -> Interruptible:
+        return InterruptibleTask(self._kernel)
 
     def lock(self) -> contextlib.AbstractContextManager[Any]:
         return _NO_LOCK  # tasks take turns only where they wait

@@ -8,7 +8,8 @@ from bsbpool.engine import Engine, Entry
 from bsbpool.exceptions import JobPoolError
 from bsbpool.status import TRANSITIONS, JobStatus
 
-#: pending → queued → running → success or failed. pending or queued → cancelled. running → aborted.
+#: pending → queued → running → success or failed. pending or queued → cancelled. running → aborted. And one more than
+#: the reference has: running → queued, for a job that was lost with its rank and is tried again.
 ALLOWED = {
     ("pending", "queued"),
     ("queued", "running"),
@@ -17,10 +18,11 @@ ALLOWED = {
     ("pending", "cancelled"),
     ("queued", "cancelled"),
     ("running", "aborted"),
+    ("running", "queued"),
 }
 
 
-def test_the_table_has_exactly_the_changes_of_the_reference():
+def test_the_table_has_exactly_the_changes_of_the_reference_and_that_of_retries():
     table = {(old.value, new.value) for old, successors in TRANSITIONS.items() for new in successors}
     assert table == ALLOWED
 

@@ -1,0 +1,147 @@
+"""Ends jobs that run past their time limit, on the rank that runs them, and says where they were.
+
+How code is interrupted is the world's; what becomes of the job is main's.
+
+A task of its own, the *timekeeper*, sleeps until the limit of the job that runs. It is called only if it sleeps for
+longer than that: short jobs with equal limits wake it once in a limit, not once each.
+"""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Callable
+from types import CodeType, FrameType
+from typing import Any
+
+from .worlds import Interruptible, Mailbox, World
+
+#: Nanoseconds that an interrupted job has to come to its end (its ``finally`` blocks), before it counts as stuck.
+GRACE = 1_000_000_000
+
+#: Nanoseconds past a limit after which main no longer waits for the rank's word.
+MAIN_GRACE = 4_000_000_000
+
+_START, _END = "start", "end"
+
+_OWN = ("bsbpool.", "bsbpool_sim.")
+
+
+class Overdue(BaseException):
+    """A job was interrupted at its limit, and has ended.
+
+    :ivar place: where it was, in a few words.
+    :ivar stack: its stack then.
+    """
+
+    def __init__(self, place: str, stack: str):
+        self.place = place
+        self.stack = stack
+
+
+class _Run:
+    """A job that runs under a limit."""
+
+    def __init__(self, job: int, part: Interruptible, deadline: int):
+        self.job = job
+        self.part = part
+        #: when there is something to do next; None: never again.
+        self.next: int | None = deadline
+        self.was: tuple[str, str] | None = None
+
+
+class Limits:
+    """Keeps the limits of one rank, which runs one job at a time.
+
+    :param tell_stuck: called if a job runs on after it was interrupted, by the timekeeper, with the job and a function
+        that gives its place and stack if it still runs.
+    """
+
+    def __init__(self, world: World, tell_stuck: Callable[[int, Callable[[], tuple[str, str] | None]], None]):
+        self._world = world
+        self._tell_stuck = tell_stuck
+        self._running: _Run | None = None
+        self._calls: Mailbox | None = None
+        # Until when the timekeeper sleeps; None if it has to be called.
+        self._asleep_until: int | None = None
+
+    def run(self, job: int, limit: int, function: Callable[[], Any]) -> Any:
+        """Call the function, and interrupt it after `limit` nanoseconds.
+
+        :raises Overdue: it was interrupted, whatever it made of that.
+        """
+        world = self._world
+        if self._calls is None:
+            self._calls = world.mailbox()
+            world.start("timekeeper", self._keep_time, self._calls)
+        part = world.interruptible()
+        run = self._running = _Run(job, part, world.now() + limit)
+        asleep_until = self._asleep_until
+        assert run.next is not None
+        if asleep_until is None or run.next < asleep_until:
+            self._calls.put(_START)
+        try:
+            result = part.run(function)
+        finally:
+            self._running = None
+            if run.was is not None and part.interrupted:
+                raise Overdue(*run.was) from None
+        return result
+
+    def close(self) -> None:
+        """No more jobs come."""
+        if self._calls is not None:
+            self._calls.put(_END)
+
+    def _keep_time(self, calls: Mailbox) -> None:
+        """The timekeeper."""
+        while True:
+            # In this order: a job that starts meanwhile finds that it has to call, or is found here.
+            self._asleep_until = None
+            run = self._running
+            self._asleep_until = until = run.next if run is not None else None
+            call = calls.get(until)
+            if call is None:
+                call = calls.get(self._world.now())  # a job that ends at its very limit is in time
+            if call == _END:
+                return
+            if run is None or self._running is not run or until is None or self._world.now() < until:
+                continue
+            if run.was is None:
+                run.was = self._where(run)
+                run.next = until + GRACE
+                run.part.interrupt()
+            else:
+                run.next = None
+                self._tell_stuck(run.job, lambda run=run: self._where(run) if self._running is run else None)  # type: ignore[misc]
+
+    @staticmethod
+    def _where(run: _Run) -> tuple[str, str]:
+        return where(run.part.frame(), run.part.code)
+
+
+def where(frame: FrameType | None, beyond: CodeType) -> tuple[str, str]:
+    """The place of a stack's innermost function, in words, and the stack, as Python prints them.
+
+    :param beyond: the code of the function up to which it is not the job's.
+    """
+    frames: list[FrameType] = []
+    while frame is not None and frame.f_code is not beyond:
+        frames.append(frame)
+        frame = frame.f_back
+    if frame is None:
+        frames = []  # it has ended meanwhile
+    while frames and _is_own(frames[-1]):
+        frames.pop()
+    while frames and _is_own(frames[0]):
+        frames.pop(0)
+    if not frames:
+        return "", ""
+    inner = frames[0]
+    place = f"{inner.f_code.co_name}, line {inner.f_lineno} of {os.path.basename(inner.f_code.co_filename)}"
+    summary = traceback.StackSummary.extract(((f, f.f_lineno) for f in reversed(frames)), limit=-20)
+    return place, "".join(summary.format()).rstrip()
+
+
+def _is_own(frame: FrameType) -> bool:
+    return str(frame.f_globals.get("__name__", "")).startswith(_OWN)
