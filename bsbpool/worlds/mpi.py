@@ -16,8 +16,10 @@ millisecond, so that a rank that waits does not burn the core that another one n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
+import threading
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -100,6 +102,9 @@ class MPIChannel(Channel):
         self._serial = serial % _SERIALS
         self._tag = self._serial * 5
         self._own: deque[Any] = deque()
+        # A nap is an attempt to take this, which `put` ends.
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
         self._arrived: deque[tuple[int, Any]] = deque()
         self._status = MPI.Status()
         # By number: large messages that this rank has announced, as receiver and parts. And sends under way of what
@@ -121,6 +126,8 @@ class MPIChannel(Channel):
 
     def put(self, item: Any) -> None:
         self._own.append(item)
+        with contextlib.suppress(RuntimeError):  # it is awake already
+            self._asleep.release()
 
     def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
         if last:
@@ -169,14 +176,13 @@ class MPIChannel(Channel):
                 self._tidy()
             nap = self._pause(spin_until, nap, until)
 
-    @staticmethod
-    def _pause(spin_until: int, nap: int, until: int | None = None) -> int:
+    def _pause(self, spin_until: int, nap: int, until: int | None = None) -> int:
         """Let others have the core for a while. Returns how long the next nap is to be."""
         now = time.monotonic_ns()
         if now < spin_until:
             os.sched_yield()
             return nap
-        time.sleep((nap if until is None else max(0, min(nap, until - now))) / 1e9)
+        self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
         return min(2 * nap, LONGEST_NAP)
 
     def close(self) -> None:

@@ -234,19 +234,16 @@ def stamp(owner):
 
 def idle(comm, repetitions: int):
     """Shares of a core of ranks that wait, and seconds until a job starts on one that had none."""
-    import psutil
 
     import bsbpool
 
-    me = psutil.Process()
-    share = 0.0
     with bsbpool.job_pool(comm, quiet=True) as one:
         if one.is_main():
             one.queue(lambda owner: time.sleep(3))
         comm.Barrier()
-        start, used = time.monotonic(), sum(me.cpu_times()[:2])
+        start, used = time.monotonic(), time.process_time()
         one.execute()
-        share = (sum(me.cpu_times()[:2]) - used) / (time.monotonic() - start)
+        share = (time.process_time() - used) / (time.monotonic() - start)
     delays = []
 
     class Node:
