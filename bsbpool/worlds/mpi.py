@@ -9,9 +9,8 @@ has asked for them: a rank that has left never leaves another one stuck in a sen
 ones asks for as many as it has room for. What comes from the same rank after the announcement waits behind it, so that
 messages between two ranks never overtake each other. Parts are sent from where they are, and arrive where they stay.
 
-Waiting is adaptive polling: a short spin that yields the core, for the answer that is just about to come, then naps
-of up to a
-millisecond, so that a rank that waits does not burn the core that another one needs.
+Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
+core, then naps of up to a millisecond, so that a rank that waits does not burn the core that another one needs.
 """
 
 from __future__ import annotations
@@ -39,8 +38,9 @@ UNDER_WAY = 256 * 1024 * 1024
 #: Longest message, in bytes, that is given to MPI as one: many an MPI counts with 31 bits.
 LONGEST = 1 << 30
 
-#: How long a wait spins before it naps, and the first and longest nap, in nanoseconds.
-SPIN, FIRST_NAP, LONGEST_NAP = 200_000, 20_000, 1_000_000
+#: How long a wait spins before it naps, and for how long it keeps the core meanwhile; the first and the longest nap.
+#: In nanoseconds.
+SPIN, KEEP, FIRST_NAP, LONGEST_NAP = 200_000, 30_000, 20_000, 1_000_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
@@ -180,7 +180,8 @@ class MPIChannel(Channel):
         """Let others have the core for a while. Returns how long the next nap is to be."""
         now = time.monotonic_ns()
         if now < spin_until:
-            os.sched_yield()
+            if now >= spin_until - SPIN + KEEP:
+                os.sched_yield()
             return nap
         self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
         return min(2 * nap, LONGEST_NAP)
