@@ -148,35 +148,25 @@ def exactly(path: str, recorded: Trace, jobs: Any = None) -> int:
     if not result.same:
         show_divergence(out, result)
         return 1
-    mark = Text("✓ ", "bold green")
-    out.print(
-        Text.assemble(
-            mark,
-            ("The same happened again", "bold"),
-            f": {number_of(result.events, 'event')} of main, in the same order.",
-        )  # fmt: skip
-    )
+    how = f": {number_of(result.events, 'event')} of main, in the same order."
+    out.print(Text.assemble(("✓ ", "bold green"), ("The same happened again", "bold"), how))
     if not result.complete:
         show_cut(out, history)
-    raised = [error for error in result.errors if error is not None]
-    for error in raised:
+    for raised in result.errors:
+        if raised is None:
+            continue
         out.print()
         out.print("The run failed then, and fails now:")
         out.print()
-        out.print(indented(told(error)), soft_wrap=True)
+        out.print(indented(told(raised)), soft_wrap=True)
     return 0
 
 
 def show_divergence(out: Console, result: Replay) -> None:
     """Where the replay parts from the record."""
     assert result.difference is not None
-    out.print(
-        Text.assemble(
-            ("✗ ", "bold bright_red"),
-            ("Not the same", "bold"),
-            f", after {number_of(result.events, 'event')} that were. A is the record, B the replay.",
-        )  # fmt: skip
-    )
+    after = f", after {number_of(result.events, 'event')} that were. A is the record, B the replay."
+    out.print(Text.assemble(("✗ ", "bold bright_red"), ("Not the same", "bold"), after))
     if result.why is not None:
         out.print(f"  Here {label(result.why)}.", soft_wrap=True)
     show_difference(out, result.difference)

@@ -3,6 +3,7 @@
 That whatever happens is replayed is shown in tests/property/test_replay.py, and for real ranks in tests/mpi.
 """
 
+import contextlib
 import json
 import time
 from pathlib import Path
@@ -40,10 +41,8 @@ def program(comm):
 
 def recorded(program=program, ranks=3, **options):
     def quietly(comm):
-        try:
+        with contextlib.suppress(WorkflowError):
             program(comm)
-        except WorkflowError:
-            pass
 
     return simulate(quietly, ranks, **options).trace
 
