@@ -11,6 +11,7 @@ import functools
 import heapq
 import os
 import shutil
+import sys
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -168,6 +169,10 @@ class JobPool:
         self._open = False
         self._executed = False
         self._stopping = False
+        # Main: whether all workers were let go. A worker: whether main knows that it leaves, or has let it go.
+        self._dismissed = False
+        self._closed = False
+        self._cleanup_errors: list[Exception] = []
         self._stack = ExitStack()
         self._listeners: list[Callable[[PoolProgress], Any]] = []
         self._max_wait = MAX_WAIT
@@ -258,6 +263,15 @@ class JobPool:
     def __enter__(self) -> JobPool:
         if self._status is not None:
             raise JobPoolError(f"Pool {self._id} was opened before: make a new pool for each run.")
+        try:
+            self._enter()
+            return self
+        except BaseException as error:
+            # What was not entered is not left: Python does not call this then.
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
+
+    def _enter(self) -> None:
         world = self._world
         this_world(world)
         self._engine.tells_all = bool(self._listeners) or world.recorder is not None
@@ -267,14 +281,8 @@ class JobPool:
         pools = world.state.setdefault("pools", {})
         pools.setdefault(self._id, []).append(self)
         self._open = True
-        with self._stack.pop_all() as stack:  # closes what was opened if a listener can't be entered
-            try:
-                for listener in self._listeners:
-                    _enter(stack, listener)
-            except BaseException as error:
-                self._dismiss(_SEE_MAIN) if self.is_main() else self._leave(error)
-                raise
-            self._stack = stack.pop_all()
+        for listener in self._listeners:
+            _enter(self._stack, listener)
         if self.is_main():
             phases = [scrub(str(phase)) for phase in self._workflow.phases]
             if world.recorder is not None:
@@ -285,20 +293,23 @@ class JobPool:
             if self._engine.retries:
                 self._emit("retries", self._label, self._engine.retries)
         self.change_status(PoolStatus.SCHEDULING)
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if self._executed:
+            if self._executed or self._status is None:
                 pass
             elif self.is_main():
                 self._stop_unexecuted(error)
             else:
                 self._leave(error)
         finally:
-            self._stack.__exit__(kind, error, traceback)
+            # Twice, so that an interrupt at any place in the one is made good by the other.
+            try:
+                self._stack.__exit__(kind, error, traceback)
+            finally:
+                self._close()
 
     def _stop_unexecuted(self, error: BaseException | None) -> None:
         """Main leaves the pool and has not executed it."""
@@ -313,15 +324,28 @@ class JobPool:
             raise problems[0]
 
     def _close(self) -> None:
-        """Give back what the pool holds; the last thing that happens to it."""
+        """The last thing that happens to a pool: let everybody leave who was not told to, and give back what it holds.
+
+        It can be done again, if it did not get to its end.
+        """
+        channel, pools = self._channel, self._world.state.get("pools", {})
+        if channel is None or self._closed:
+            return
         self._open = False
         self._status = PoolStatus.CLOSING
-        pools = self._world.state["pools"]
-        pools[self._id].remove(self)
-        if not pools[self._id]:
+        if not self.is_main():
+            self._leave(None)
+        elif not self._dismissed:
+            with self._lock:
+                self._stopping = True
+                self._engine.stop("The pool stopped.")
+            self._dismiss(_SEE_MAIN)
+        if self in pools.get(self._id, ()):
+            pools[self._id].remove(self)
+        if not pools.get(self._id, True):
             del pools[self._id]
-        assert self._channel is not None
-        self._channel.close()
+        channel.close()
+        self._closed = True
 
     def _folder(self) -> str:
         folder: str | None = self.__dict__.get("_folder_path")
@@ -471,7 +495,11 @@ class JobPool:
             recorder = world.recorder
             watched = recorder is not None or channel.scripted
             name = job.name if watched else ""
-            self._engine.add(job, dependencies)
+            try:
+                self._engine.add(job, dependencies)
+            except BaseException as error:
+                channel.put((None, error))  # whoever queues may go on, but the pool can't: it has half a job
+                raise
             if watched:
                 context = job._context
                 if channel.scripted:
@@ -556,6 +584,19 @@ class JobPool:
                 return job._status is JobStatus.CANCELLED
         return bool(answered[0])
 
+    def _start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+        """Start a task of main. What it raises ends the pool: main must not wait for a task that is gone."""
+        assert self._channel is not None
+        tell = self._channel.put
+
+        def body() -> None:
+            try:
+                function(*args)
+            except BaseException as error:
+                tell((None, error))
+
+        self._world.start(name, body)
+
     # -- scheduling --------------------------------------------------------------------------------
 
     def schedule(self, nodes: Iterable[Any], scheduler: Callable[[Any], Any] | None = None) -> None:
@@ -581,7 +622,7 @@ class JobPool:
         with self._lock:
             schedules, self._schedules = self._schedules, []
         for number, nodes, scheduler in schedules:
-            self._world.start("scheduler", self._schedule, number, nodes, scheduler)
+            self._start("scheduler", self._schedule, number, nodes, scheduler)
 
     def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task that calls a scheduler; main learns what came of it through the channel."""
@@ -647,26 +688,50 @@ class JobPool:
         return {job: job.result for job in self.jobs if job.status is JobStatus.SUCCESS}
 
     def _execute_worker(self) -> dict[Job, Any]:
-        channel, codec = self._channel, self._codec
+        channel, problem = self._channel, None
         assert channel is not None
-        worker = Worker(
-            self._world, self._owner, codec, channel.get, functools.partial(channel.send, 0), channel.flush,
-            channel.perform, channel.any_task_sends,
-        )  # fmt: skip
-        self._status = PoolStatus.EXECUTING
         try:
-            problem = worker.work()
+            self._status = PoolStatus.EXECUTING
+            problem = self._worker(channel.get, functools.partial(channel.send, 0), channel.flush).work()
+            self._dismissed = True
         except RankLostError as error:
+            self._dismissed = True
             raise WorkflowError(_UNHANDLED, [error]) from None
         except BaseException as error:
             self._leave(error)
             raise
         finally:
             self._status = PoolStatus.CLOSING
-            free_stale_pool_cache(self._owner, ())
+            cleanup = self._free_all()
+            if cleanup is not None and (raised := sys.exception()) is not None:
+                raised.add_note(f"Besides: {describe_error(cleanup)}")
         if problem is not None:
-            raise WorkflowError(_UNHANDLED, [JobPoolError(problem)])
+            raise WorkflowError(_UNHANDLED, [JobPoolError(problem), *([cleanup] if cleanup is not None else [])])
+        if cleanup is not None:
+            raise cleanup
         return {}
+
+    def _worker(self, receive: Callable[..., Any], send: Callable[..., Any], flush: Callable[[], Any]) -> Worker:
+        channel = self._channel
+        assert channel is not None
+        return Worker(
+            self._world, self._owner, self._codec, receive, send, flush, channel.perform, channel.any_task_sends,
+            self._cleanup_errors.append,
+        )  # fmt: skip
+
+    def _free_all(self, told: bool = False) -> ExceptionGroup[Exception] | None:
+        """Free all cached items of this rank. Returns what clean-up functions raised, now and before.
+
+        :param told: whether the trace is to have what was freed.
+        """
+        try:
+            freed = free_stale_pool_cache(self._owner, ())
+            if freed and told:
+                self._emit("freed", self._label, 0, None, freed)
+        except ExceptionGroup as group:
+            self._cleanup_errors += group.exceptions
+        errors = self._cleanup_errors
+        return ExceptionGroup("clean-up of cached items failed", errors) if errors else None
 
     def _execute_main(self) -> None:
         problems: list[BaseException] = []
@@ -681,12 +746,9 @@ class JobPool:
             problems = self._drain()
         failed = bool(problems or self._unhandled)
         self._dismiss(_SEE_MAIN if failed else None)
-        try:
-            freed = free_stale_pool_cache(self._owner, ())
-            if freed and self.parallel:
-                self._emit("freed", self._label, 0, None, freed)
-        except Exception as error:
-            problems.append(error)
+        cleanup = self._free_all(told=self.parallel)
+        if cleanup is not None:
+            problems.append(cleanup)
         if problems:
             first = problems[0]
             for other in [*problems[1:], *self._unhandled]:
@@ -715,7 +777,7 @@ class JobPool:
             engine.begin()
         if not self.parallel:
             self._local_worker = world.mailbox()
-            world.start("worker", self._work_here, self._local_worker)
+            self._start("worker", self._work_here, self._local_worker)
         self._start_schedulers()
         notifications, commands, receive, get = self._notifications, engine.commands, self._receive, channel.get
         while True:
@@ -778,19 +840,24 @@ class JobPool:
         """Let the workers leave."""
         assert self._channel is not None
         message = self._codec.encode((STOP, problem))
-        for rank, items in self._engine.holdings().items():
-            self._emit("freed", self._label, rank, None, items)
         if self._local_worker is not None:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
             if rank not in self._gone:
                 self._channel.send(rank, message, last=True)
+        self._dismissed = True
+        for rank, items in self._engine.holdings().items():
+            self._emit("freed", self._label, rank, None, items)
 
     def _leave(self, error: BaseException | None) -> None:
-        """Tell main that this worker is off, for a reason of its own."""
+        """Tell main that this worker is off for a reason of its own, unless main knows."""
+        if self._dismissed:
+            return
         assert self._channel is not None
+        self._channel.flush()  # what it has sent arrives before, also what is large
         why = describe_error(error) or "it left the pool without calling execute()"
         self._channel.send(0, self._codec.encode((LEFT, why)), last=True)
+        self._dismissed = True
 
     def _carry_out(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
@@ -994,13 +1061,7 @@ class JobPool:
         """The task that runs jobs beside main, where there is one rank only."""
         channel = self._channel
         assert channel is not None
-        try:
-            Worker(
-                self._world, self._owner, self._codec, mailbox.get, lambda message, parts=(): channel.put((0, message)),
-                channel.flush, channel.perform,
-            ).work()  # fmt: skip
-        except BaseException as error:
-            channel.put((None, error))  # an interrupt, for one: main must not wait for a worker that is gone
+        self._worker(mailbox.get, lambda message, parts=(): channel.put((0, message)), channel.flush).work()
 
     # -- results, and jobs that are run by hand ------------------------------------------------------
 

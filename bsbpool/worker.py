@@ -29,6 +29,7 @@ class Worker:
     :param flush: waits until parts that were sent may be changed.
     :param perform: runs the user's code of a job: `bsbpool.worlds.Channel.perform`.
     :param any_task_sends: whether tasks besides the one that works may send.
+    :param complain: takes what clean-up functions of cached items raised; no job is to blame.
     """
 
     def __init__(
@@ -40,7 +41,8 @@ class Worker:
         send: Callable[..., None],
         flush: Callable[[], None],
         perform: Callable[[int, Callable[[], Any]], Any],
-        any_task_sends: bool = True,
+        any_task_sends: bool,
+        complain: Callable[[Exception], Any],
     ):
         self._world = world
         self._owner = owner
@@ -51,6 +53,7 @@ class Worker:
         self._perform = perform
         self._any_task_sends = any_task_sends
         self._limits = Limits(world, self._tell_stuck)
+        self._complain = complain
         # Cached items that main knows of, so that only news travel.
         self._told: dict[int, None] = {}
         self._news_told = 0
@@ -59,7 +62,8 @@ class Worker:
         # Cached items to free before the next job.
         self._free: Iterable[int] = ()
         self._stopped: tuple[str | None] | None = None
-        self._main_lost: RankLostError | None = None
+        # What the watch met: main is gone, or an error of its own.
+        self._trouble: BaseException | None = None
         # What the watch needs: whether a job runs, how many have started, and its wake-up calls. Under the lock is
         # all that goes on between two jobs; while one runs, the watch may take it.
         self._busy = False
@@ -76,14 +80,14 @@ class Worker:
         :raises RankLostError: main is gone.
         """
         codec, line, lock, send, receive = self._codec, self._line, self._lock, self._send, self._receive
-        send(codec.encode((READY, self._news(), self._world.host)))
         try:
+            send(codec.encode((READY, self._news(), self._world.host)))
             told: tuple[Any, Sequence[Any]] | None = None
             while True:
                 with lock:
                     self._busy = False
-                    if self._main_lost is not None:
-                        raise self._main_lost
+                    if self._trouble is not None:
+                        raise self._trouble
                     # Between two jobs it only takes what is there already: main may have called one back.
                     while (
                         self._stopped is None
@@ -108,6 +112,8 @@ class Worker:
                     self._starts += 1
                 told = self._run(*call)
         finally:
+            self._busy = False
+            line.clear()
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
             self._limits.close()
@@ -156,24 +162,27 @@ class Worker:
 
     def _watch(self, calls: Mailbox) -> None:
         """The task that gives back the jobs behind one that runs for long, since other ranks may be idle."""
-        while calls.get() != STOP:
-            self._watched = False
-            patience, starts = PATIENCE, -1
-            while self._busy or self._line:
-                if starts != self._starts:
-                    patience, starts = PATIENCE, self._starts
-                else:
-                    patience *= 2  # a job that is long already may go on for hours
-                self._watched = patience == PATIENCE
-                called = calls.get(self._world.now() + patience)
-                if called == STOP:
-                    return
-                if called == RUN:
-                    starts = -1  # there is a new line, and with it a new job: it was asleep for longer than that
-                elif starts == self._starts:
-                    self._give_back(starts)
-                # Whoever adds to the line from here on calls it; what was added before, it finds by itself.
+        try:
+            while calls.get() != STOP:
                 self._watched = False
+                patience, starts = PATIENCE, -1
+                while self._busy or self._line:
+                    if starts != self._starts:
+                        patience, starts = PATIENCE, self._starts
+                    else:
+                        patience *= 2  # a job that is long already may go on for hours
+                    self._watched = patience == PATIENCE
+                    called = calls.get(self._world.now() + patience)
+                    if called == STOP:
+                        return
+                    if called == RUN:
+                        starts = -1  # there is a new line, and with it a new job: it was asleep for longer than that
+                    elif starts == self._starts:
+                        self._give_back(starts)
+                    # Whoever adds to the line from here on calls it; what was added before, it finds by itself.
+                    self._watched = False
+        except BaseException as error:
+            self._trouble = error
 
     def _give_back(self, starts: int) -> None:
         """Give back all jobs that have not started, those among them that are on their way.
@@ -183,12 +192,9 @@ class Worker:
         with self._lock:
             if starts != self._starts:
                 return
-            try:
-                # What comes while a job runs waits for its end, unless the watch looks.
-                while self._busy and (order := self._receive(0)) is not None:
-                    self._take(*order)
-            except RankLostError as error:
-                self._main_lost = error
+            # What comes while a job runs waits for its end, unless the watch looks.
+            while self._busy and (order := self._receive(0)) is not None:
+                self._take(*order)
             jobs = [each[0] for each in self._line]
             self._line.clear()
             if jobs:
@@ -206,7 +212,11 @@ class Worker:
                     free, self._free = self._free, ()
                 for item in free:
                     self._told.pop(item, None)
-                free_items(self._owner, free)
+                try:
+                    free_items(self._owner, free)
+                except ExceptionGroup as group:
+                    for error in group.exceptions:
+                        self._complain(error)
             call = bind(codec.unpack_call(payload), self._owner)
             if limit is None:
                 result = self._perform(job, call)
@@ -214,13 +224,16 @@ class Worker:
                 result = self._limits.run(job, limit, lambda: self._perform(job, call))
             ended = now()
             packed, parts = codec.pack_result(result)
-            return codec.encode((DONE, job, True, packed, started, ended, self._news())), parts
+            succeeded = True
         except Overdue as overdue:
-            where = (overdue.place, overdue.stack)
-            return codec.encode((DONE, job, None, where, started, now(), self._news())), ()
+            ended = now()
+            packed, parts, succeeded = (overdue.place, overdue.stack), (), None
         except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job
-            packed = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}")
-            return codec.encode((DONE, job, False, packed, started, now(), self._news())), ()
+            ended = now()
+            packed, parts = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}"), ()
+            succeeded = False
+        # News are told once: what fails from here on ends the rank.
+        return codec.encode((DONE, job, succeeded, packed, started, ended, self._news())), parts
 
     def _tell_stuck(self, job: int, where: Callable[[], tuple[str, str] | None]) -> None:
         """The timekeeper's: a job runs on after it was interrupted. Main learns of it before it learns of its end."""
