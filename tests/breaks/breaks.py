@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool import caching, pool, protocol, worker
+from bsbpool import caching, jobs, limits, pool, protocol, worker
 from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool
@@ -454,7 +454,17 @@ def _(patch):
 @a_break
 def _(patch):
     """jobs that a lost rank was sent ahead are forgotten"""
-    patch.setattr(Engine, "returned", lambda self, rank, jobs: None)
+
+    def wrap(lost):
+        def forgetful(self, rank, error):
+            line = self._lines.get(rank, ())
+            while len(line) > 1:
+                line.pop()
+            return lost(self, rank, error)
+
+        return forgetful
+
+    around(patch, Engine, "lost", wrap)
 
 
 @a_break
@@ -645,3 +655,56 @@ def _(patch):
 def _(patch):
     """main does not learn what ranks have cached"""
     patch.setattr(Worker, "_news", lambda self: [])
+
+
+# -- time limits and retries -----------------------------------------------------------------------------------
+
+
+@a_break
+def _(patch):
+    """time limits are not kept"""
+    patch.setattr(limits.Limits, "run", lambda self, job, limit, function: function())
+
+
+@a_break
+def _(patch):
+    """the limit of a pool is kept, and that of a job is not"""
+    patch.setattr(jobs, "limit_ns", lambda name, seconds: None)
+
+
+@a_break
+def _(patch):
+    """a rank that is stuck is thought to be free"""
+
+    def wrap(overdue):
+        def free(self, job, rank, error):
+            done = overdue(self, job, rank, error)
+            self.ready(rank, ())
+            return done
+
+        return free
+
+    around(patch, Engine, "overdue", wrap)
+
+
+def _retries(patch, times):
+    def wrap(lost):
+        def other(self, *args):
+            self.retries = times(self.retries)
+            return lost(self, *args)
+
+        return other
+
+    around(patch, Engine, "lost", wrap)
+
+
+@a_break
+def _(patch):
+    """a job that was lost does not run again"""
+    _retries(patch, lambda retries: 0)
+
+
+@a_break
+def _(patch):
+    """a job that was lost runs again without end"""
+    _retries(patch, lambda retries: retries and 99)

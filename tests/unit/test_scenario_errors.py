@@ -520,6 +520,14 @@ CASES = {
         HEAD + "strategies: {g: {cached: [load]}}\nexpect: {loaded: {«g.lod: 1}}\n",
         "cached item 'g.lod' is not there: the nearest one is 'g.load'",
     ),
+    "a timeout of nothing": (
+        HEAD + "jobs: [{name: a, timeout: «0s}]\n" + TAIL,
+        "a timeout is a time above 0, such as 10s",
+    ),
+    "a job_timeout of nothing": (
+        HEAD + "pool: {job_timeout: «0s}\n" + TAIL,
+        "job_timeout is a time above 0, such as 10s",
+    ),
     "an event when a rank is lost that is not there": (
         HEAD + "jobs: [{name: a}]\nevents: [{when: «rank 3 is lost, kill: 1}]\n" + TAIL,
         "rank 3 is not there: there are ranks 0 to 2",

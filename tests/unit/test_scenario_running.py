@@ -410,6 +410,34 @@ again: bsbpool run a.yaml --seed 0"""
     )
 
 
+def test_a_report_can_tell_every_event_of_a_trace(run):
+    from bsbpool.trace import EVENTS
+    from bsbpool_sim.scenario.expecting import Checker
+
+    result = run("jobs: [{name: a}]\nexpect: {}")
+    checker = Checker(result.scenario.plan, result.outcomes[0])
+    for kind, fields in EVENTS.items():
+        if kind not in ("message", "receive"):
+            event = dict.fromkeys(fields, 1) | {
+                "e": kind,
+                "pool": "pool",
+                "job": 0,
+                "deps": [],
+                "items": [],
+                "error": "no",
+            }
+            assert checker.told(event), kind
+
+
+def test_a_slow_rank_reaches_its_limit_sooner_and_what_cannot_be_interrupted_takes_its_time(run):
+    text = """
+slow: {1: 2}
+jobs: [{name: a, takes: 4s, timeout: 5s}, {name: b, takes: 4s, timeout: 5s, uninterruptible: true}]
+expect: {errors: {'?': '*limit of 5 s*'}, elapsed: 13s}
+"""
+    good(run(text, ranks=2))
+
+
 def test_a_report_of_many_failures_is_cut(run):
     text = "jobs: [{name: 'a {i}', repeat: 30}, {name: 'b {i}', repeat: 30}]\nexpect: {statuses: {'a *': failed, 'b *': failed}}"
     report = run(text).report()

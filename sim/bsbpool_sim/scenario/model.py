@@ -446,6 +446,10 @@ class Pool(Part):
     """Options of the pool."""
 
     fail_fast: bool = Field(False, description="Stop at the first error that no listener handles.")
+    job_timeout: Duration | None = Field(None, description="How long each job may run, if nothing else is said of it.")
+    retries: int = Field(
+        0, ge=0, le=1000, description="So many times a job that is lost with its rank runs again, elsewhere."
+    )
     listeners: list[Listener] = Field([], description="Who is told of all that happens, on main.")
 
 
@@ -476,12 +480,16 @@ class Job(Part):
         "A job with a strategy has those of the strategy anyway.",
     )
     takes: Time = Field(Takes("fixed", (0,)), description="How long it takes; 0s by default.")
+    timeout: Duration | None = Field(None, description="How long it may run; then it is interrupted.")
     phase: Name | None = Field(
         None, description="The phase of the workflow in which it is queued; the first by default."
     )
     returns: Any = Field(None, description="What it returns; a text may hold {i}.")
     raises: Raises | None = Field(None, description="What it raises when its time is over: 'ValueError: text'.")
     hangs: bool = Field(False, description="It never ends.")
+    uninterruptible: bool = Field(
+        False, description="It runs on when it is interrupted, as code that is not Python may."
+    )
     kills: bool = Field(False, description="It ends its rank when its time is over, as kill -9 would.")
     unpicklable: bool = Field(False, description="It returns what can't be pickled.")
 

@@ -25,7 +25,7 @@ OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
 RECORDED = "recorded"
 
 #: What can't be a key of a job's context: it has a meaning in queue().
-_TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks")
+_TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks", "timeout")
 
 
 @dataclass(eq=False)
@@ -138,6 +138,8 @@ class Plan:
             )
 
     def _check_ground(self) -> None:
+        if self.model.pool.job_timeout == 0:
+            raise self._wrong(("pool", "job_timeout"), "job_timeout is a time above 0, such as 10s")
         for rank in self.model.slow:
             self._check_rank(("slow", rank), rank, key=True)
         seen: dict[str, None] = {}
@@ -241,6 +243,8 @@ class Plan:
             raise self._wrong(
                 (*path, "name"), "with repeat, names must differ: put {i} into the name, which is the index"
             )
+        if entry.timeout == 0:
+            raise self._wrong((*path, "timeout"), "a timeout is a time above 0, such as 10s")
         self._check_kind(entry, path)
         caches = self._caches(entry, path)
         if len(self.jobs) + (entry.repeat or 1) > MOST_JOBS:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from bsbpool import Owner
 from bsbpool.caching import cache_id, pool_cache
+from bsbpool.exceptions import JobInterrupted
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.trace.format import describe_error
 
@@ -115,7 +116,8 @@ class Stage:
 
     def _open(self, owner: StageOwner, number: int, phase: str, workflow: Workflow | None) -> None:
         options = self.plan.model.pool
-        pool = JobPool(phase, owner, options.fail_fast, workflow)
+        job_timeout = None if options.job_timeout is None else options.job_timeout / 1e9
+        pool = JobPool(phase, owner, options.fail_fast, workflow, job_timeout, options.retries)
         for listener in options.listeners:
             max_wait = None if listener.max_wait is None else listener.max_wait / 1e9
             pool.add_listener(Ear(self, listener), max_wait)
@@ -163,18 +165,20 @@ class Stage:
             raise LookupError(f"{job.name} can't be queued: {missing}, which it waits for, never was")
         deps = [self.jobs[name] for name in job.deps]
         entry = job.entry
+        limit: dict[str, Any] = {} if entry.timeout is None else {"timeout": entry.timeout / 1e9}
         self.coming = job
         if entry.kind == "placement":
-            queued: Any = pool.queue_placement(owner.placement[str(entry.strategy)], job.index, deps)
+            queued: Any = pool.queue_placement(owner.placement[str(entry.strategy)], job.index, deps, **limit)
         elif entry.kind == "connectivity":
-            queued = pool.queue_connectivity(owner.connectivity[str(entry.strategy)], [job.index], [job.index], deps)
+            node = owner.connectivity[str(entry.strategy)]
+            queued = pool.queue_connectivity(node, [job.index], [job.index], deps, **limit)
         else:
             submitter: Any = job.name if job.recorded is None else _Named(job.recorded.name)
             if entry.strategy is not None:
                 submitter = owner.placement[entry.strategy]
             items = [cache_id(owner.placement[name], method) for name, method in job.caches]
             context = job.fill(entry.context)
-            queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **context)
+            queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **limit, **context)
         self.jobs[job.name] = queued
 
     def _blame(self, error: BaseException) -> tuple[str, str]:
@@ -406,12 +410,19 @@ class Playing(Acting):
         """Take the job's time, and end as it must."""
         entry, kernel, name = job.entry, self.kernel, job.name
         ns = entry.takes.draw(lambda: stream(self._stage.seed, f"duration of {name}"))
-        if ns:
-            kernel.compute(ns, f"job {name!r} to end, which takes {seconds(ns)}")
+        start, slowness = kernel.now, kernel.task.rank.slowness
+        while True:
+            try:
+                if left := max(0, ns - round((kernel.now - start) / slowness)):
+                    kernel.compute(left, f"job {name!r} to end, which takes {seconds(ns)}")
+                while entry.hangs:
+                    kernel.park(f"job {name!r} to end, which hangs")
+                break
+            except JobInterrupted:
+                if not entry.uninterruptible:
+                    raise
         if entry.kills:
             self.kill((kernel.task.rank, f"killed by job {name}"))
-        while entry.hangs:
-            kernel.park(f"job {name!r} to end, which hangs")
         error: BaseException | None = None
         if entry.raises is not None:
             error = entry.raises.make()
