@@ -47,9 +47,9 @@ from .status import JobStatus
 PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING
 SUCCESS, FAILED, CANCELLED, ABORTED = JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.ABORTED
 
-#: Commands: (ADDED, job), (ANNOUNCE, job, old status, new status), and (ASSIGN, jobs, rank, cache items to
-#: free first).
-ADDED, ANNOUNCE, ASSIGN = "added", "announce", "assign"
+#: Commands: (ADDED, job), (ANNOUNCE, job, old status, new status), (NOTE, job, old status, new status,
+#: rank) where nobody listens, and (ASSIGN, jobs, rank, cache items to free first).
+ADDED, ANNOUNCE, NOTE, ASSIGN = "added", "announce", "note", "assign"
 
 #: Nanoseconds of work that a rank is sent ahead of time, at most, and the number of jobs.
 AHEAD_NS, MOST_AHEAD = 1_000_000, 64
@@ -125,9 +125,10 @@ class Engine:
         self._lines: dict[int, deque[Entry]] = {}
         #: whether to command that jobs were added: somebody listens.
         self.tells_added = False
-        #: whether to announce all changes: somebody listens, or they are recorded. Else only ends that somebody has to
-        #: hear of.
+        #: whether to announce all changes: somebody listens. Else only ends that somebody has to hear of.
         self.tells_all = True
+        #: whether to command that the others be noted: they are recorded.
+        self.notes = False
         #: whether ranks may be sent more than one job.
         self.send_ahead = send_ahead
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
@@ -419,6 +420,8 @@ class Engine:
         job._status = status
         if self.tells_all or (status.ended and (status is not SUCCESS or job._callbacks)):
             self.commands.append((ANNOUNCE, job, old, status))
+        elif self.notes:
+            self.commands.append((NOTE, job, old, status, None if status is QUEUED else job._rank))
 
     def _make_ready(self, job: Entry) -> None:
         self.change(job, QUEUED)

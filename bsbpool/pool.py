@@ -16,11 +16,12 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from functools import partial
 from types import TracebackType
 from typing import Any, NamedTuple
 
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
-from .engine import ANNOUNCE, ASSIGN, Engine
+from .engine import ANNOUNCE, ASSIGN, NOTE, Engine
 from .exceptions import (
     JobAbortedError,
     JobCancelledError,
@@ -54,10 +55,27 @@ from .progress import (
     PoolStatusProgress,
     Workflow,
 )
-from .protocol import CALL_BACK, DONE, LEFT, READY, RETURNED, RUN, STARTED, STOP, STUCK, ByReference, Codec
+from .protocol import (
+    CALL_BACK,
+    DONE,
+    GREW,
+    LEFT,
+    MEASURE,
+    READY,
+    RETURNED,
+    RUN,
+    STARTED,
+    STOP,
+    STUCK,
+    ByReference,
+    Codec,
+    dumps,
+)
 from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
+from .trace.listener import TraceRecorder
+from .trace.recording import Several, Sink
 from .worker import Worker
 from .worlds import Channel, Lost, Mailbox, Split, current_world, this_world, world_of
 
@@ -100,9 +118,15 @@ RESULTS_IN_MEMORY = 512 * 1024 * 1024
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
 
+#: Nanoseconds that main waits for the next message before it writes what was recorded.
+LULL = 50_000
+
 # What main's other tasks put into its channel, with no rank: a wake-up, the end of a scheduler, or what it raised.
 _WAKE_UP = (None, None)
 _SCHEDULER_ENDED = object()
+
+# What the calls of jobs may be kept for.
+_FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
 
 _NO_CONTEXT: Mapping[str, Any] = {}
 
@@ -175,6 +199,9 @@ class JobPool:
         self._cleanup_errors: list[Exception] = []
         self._stack = ExitStack()
         self._listeners: list[Callable[[PoolProgress], Any]] = []
+        # Where events are recorded, on main, if they are; and the listeners that do so.
+        self._recorder: Sink | None = None
+        self._trace_recorders: list[TraceRecorder] = []
         self._max_wait = MAX_WAIT
         # PoolProgress objects, and (job, old status, new status) for those that nobody has asked for yet.
         self._notifications: deque[Any] = deque()
@@ -274,24 +301,23 @@ class JobPool:
     def _enter(self) -> None:
         world = self._world
         this_world(world)
-        self._engine.tells_all = bool(self._listeners) or world.recorder is not None
         self._channel = world.channel()
         self._engine.send_ahead &= self._channel.any_task_sends
         self._stack.callback(self._close)
         pools = world.state.setdefault("pools", {})
         pools.setdefault(self._id, []).append(self)
         self._open = True
-        for listener in self._listeners:
-            _enter(self._stack, listener)
         if self.is_main():
-            phases = [scrub(str(phase)) for phase in self._workflow.phases]
-            if world.recorder is not None:
-                self._label = world.recorder.label(self._label)
-            self._emit("pool", self._label, world.size, self._fail_fast, phases)
+            self._begin_recording()
+            self._emit("pool", self._label, *self._options())
             if self.parallel and not self._engine.send_ahead:
                 self._emit("one_at_a_time", self._label)
             if self._engine.retries:
                 self._emit("retries", self._label, self._engine.retries)
+        for listener in self._listeners:
+            _enter(self._stack, listener)
+        self._engine.tells_all = bool(self._listeners)
+        self._engine.notes = self._recorder is not None
         self.change_status(PoolStatus.SCHEDULING)
 
     def __exit__(
@@ -345,6 +371,8 @@ class JobPool:
         if not pools.get(self._id, True):
             del pools[self._id]
         channel.close()
+        if self._recorder is not None:
+            self._recorder.rest()
         self._closed = True
 
     def _folder(self) -> str:
@@ -366,6 +394,13 @@ class JobPool:
         """
         if max_wait is not None and not max_wait > 0:
             raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
+        if isinstance(listener, TraceRecorder):
+            # It gets all that happens, not only what listeners are told.
+            if self.is_main():
+                self._trace_recorders.append(listener)
+                if self._open:
+                    self._record_from_now_on(listener)
+            return
         if self._open:
             _enter(self._stack, listener)
         self._listeners.append(listener)
@@ -414,6 +449,8 @@ class JobPool:
             job, old, status = notification
             if self._listeners:
                 notification = PoolJobUpdateProgress(self, job, old, status)
+        if self._listeners:
+            self._settle()
         for listener in self._listeners[:]:
             try:
                 handled = bool(listener(notification)) or handled
@@ -438,6 +475,51 @@ class JobPool:
         """No listener handled this error: `execute` is to raise it."""
         self._unhandled.append(error)
         self._emit("unhandled", self._label, None if job is None else job._id, describe_error(error))
+
+    # -- recording ---------------------------------------------------------------------------------
+
+    def _begin_recording(self) -> None:
+        """Find out, on main, where this pool is to be recorded."""
+        wanted = self._world.recording()
+        sinks = [*([] if wanted is None else [wanted]), *(each.open(self._world) for each in self._trace_recorders)]
+        if sinks:
+            labels = [sink.label(self._label) for sink in sinks]
+            self._label = labels[0]
+            self._recorder = sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels)
+
+    def _record_from_now_on(self, listener: TraceRecorder) -> None:
+        """A recorder came when the pool was open."""
+        with self._lock:
+            if self._engine.jobs:
+                raise JobPoolError(
+                    "A TraceRecorder has to come before the first job: a trace has every job, and this pool has "
+                    f"{len(self._engine.jobs)}."
+                )
+            recorder = listener.open(self._world)
+            label = recorder.label(describe(self._id))
+            recorder.emit("pool", label, *self._options())
+            assert self._status is not None
+            recorder.emit("pool_status", label, self._status.value)
+            if self._recorder is None:
+                self._recorder, self._label = recorder, label
+            else:
+                self._recorder = Several([self._recorder, recorder], self._label, [self._label, label])
+            self._engine.notes = True
+
+    def _options(self) -> tuple[int, bool, list[str]]:
+        """What a trace says of the pool."""
+        return self._world.size, self._fail_fast, [scrub(str(phase)) for phase in self._workflow.phases]
+
+    def _settle(self) -> None:
+        """What was recorded so far is to outlive this process."""
+        if self._recorder is not None:
+            self._recorder.settle()
+
+    def _emit(self, kind: str, *fields: Any) -> None:
+        recorder = self._recorder
+        if recorder is not None:
+            with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
+                recorder.emit(kind, *fields)
 
     # -- queueing ----------------------------------------------------------------------------------
 
@@ -488,11 +570,11 @@ class JobPool:
     def _put(self, job: Job, deps: Iterable[Job] | None) -> None:
         """What every new job does."""
         dependencies = self._check_dependencies(job, deps) if deps is not None else ()
-        world, channel = self._world, self._channel
+        channel = self._channel
         with self._lock:
             self._check_can_queue("queue jobs")
             assert channel is not None
-            recorder = world.recorder
+            recorder = self._recorder
             watched = recorder is not None or channel.scripted
             name = job.name if watched else ""
             try:
@@ -514,6 +596,7 @@ class JobPool:
                     )  # fmt: skip
                     if job._limit is not None:
                         self._emit("limit", self._label, job._id, job._limit)
+                    recorder.keep_up()
             self._attend()
 
     def _check_dependencies(self, job: Job, deps: Iterable[Job]) -> list[Job]:
@@ -565,10 +648,11 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
-                    self._emit("call_back", self._label, rank, job._id, reason)
+                    self._emit("call_back", self._label, rank, job._id, None if reason is None else scrub(str(reason)))
                     self._carry_out()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
+                    self._settle()
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
                     done = job._status is JobStatus.CANCELLED
@@ -651,6 +735,7 @@ class JobPool:
                     return JobSchedulingError(
                         f"{name} was not scheduled: it depends on {other}, which was not scheduled"
                     )
+            self._settle()
             scheduler(node)
             return None
         except BaseException as raised:
@@ -801,7 +886,16 @@ class JobPool:
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
             ping_at = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
             limit_at = self._next_deadline()
-            item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
+            item = None
+            recorder = self._recorder
+            if recorder is not None and recorder.writes:
+                # What was recorded is written when there is time: before main waits for long, and when there is much.
+                recorder.keep_up()
+                item = get(world.now() + LULL)
+                if item is None:
+                    recorder.settle()
+            if item is None:
+                item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
             with lock:
                 self._waiting = False
                 if item is None:
@@ -811,8 +905,12 @@ class JobPool:
                         self.ping()
                     continue
                 receive(*item)
-                # What else is there already, as long as nothing comes of it.
-                while not commands and not notifications and engine.unfinished and (item := get(0)) is not None:
+                # What else is there already, as long as nobody has to hear of it.
+                while engine.unfinished:
+                    if commands:
+                        self._carry_out()
+                    if notifications or engine.holding or self._gone or self._deadlines or (item := get(0)) is None:
+                        break
                     receive(*item)
 
     def _stop_early(self, why: str) -> list[BaseException]:
@@ -840,6 +938,7 @@ class JobPool:
         """Let the workers leave."""
         assert self._channel is not None
         message = self._codec.encode((STOP, problem))
+        self._settle()
         if self._local_worker is not None:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
@@ -864,19 +963,26 @@ class JobPool:
         commands = self._engine.commands
         if not commands:
             return
-        recorder, label = self._world.recorder, self._label
+        recorder, label = self._recorder, self._label
         notify, told = self._notifications.append, bool(self._listeners)
+        note = None if recorder is None else recorder.noting(label)
         while commands:
             command = commands.popleft()
             kind, job = command[0], command[1]
-            if kind is ANNOUNCE:
+            if kind is NOTE:
+                assert note is not None
+                note(command)
+            elif kind is ANNOUNCE:
                 status = command[3]
                 if recorder is not None:
+                    error = job._error
                     recorder.record(
                         ("status", recorder.now(), label, job._id, status._value_,
                          None if status is JobStatus.QUEUED else job._rank,
-                         describe_error(job._error) if job._error is not None else None)
+                         None if error is None else describe_error(error))
                     )  # fmt: skip
+                    if recorder.capture is not None and status in _FAILURES:
+                        recorder.capture(label, job._id, job.name, partial(_packed_call, job))
                 if told or (status.ended and (job._callbacks or status is not JobStatus.SUCCESS)):
                     notify((job, command[2], status))
             elif kind is ASSIGN:
@@ -947,6 +1053,8 @@ class JobPool:
         elif kind == READY:
             self._emit("ready", self._label, rank)
             self._hosts[rank] = news[2]
+            if self._recorder is not None and self._recorder.measures:
+                self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
             if news[1]:
                 self._emit("cached", self._label, rank, None, news[1])
@@ -957,6 +1065,8 @@ class JobPool:
             self._emit("started", self._label, rank, news[1])
         elif kind == STUCK:
             self._give_up(news[1], rank, news[2], news[3])
+        elif kind == GREW:
+            self._emit("memory", self._label, rank, news[1], news[2])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
@@ -964,7 +1074,7 @@ class JobPool:
         self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
     ) -> None:
         """A rank has run a job; see `protocol` for the fields."""
-        engine, recorder = self._engine, self._world.recorder
+        engine, recorder = self._engine, self._recorder
         job: Job = engine.jobs[id]  # type: ignore[assignment]
         if recorder is not None:
             recorder.record(("message", recorder.now(), self._label, rank, id, started, ended))
@@ -1147,11 +1257,9 @@ class JobPool:
             self._emit("by_hand", self._label, job._id, status.value, None)
             self._attend()
 
-    def _emit(self, kind: str, *fields: Any) -> None:
-        recorder = self._world.recorder
-        if recorder is not None:
-            with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
-                recorder.emit(kind, *fields)
+
+def _packed_call(job: Job) -> bytes:
+    return dumps(call_to_send(job))
 
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."

@@ -8,6 +8,7 @@ A message is a tuple, its kind first. From main to a worker:
   News: how many times main had heard from this rank that it took items into its cache. If there were more, the
   rank drops the jobs: they were sent without the orders to free that they should have come with.
 - ``(CALL_BACK, job)``: give back a job that you have not started.
+- ``(MEASURE,)``: tell when the memory of your process has grown; somebody records.
 - ``(STOP, problem)``, once: leave `execute`; problem: what went wrong on main, or None.
 
 From a worker to main:
@@ -21,6 +22,7 @@ From a worker to main:
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
 - ``(STUCK, job, place, stack)``: my job is past its limit, was interrupted, and still runs.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
+- ``(GREW, job, peak)``: the most memory that this process has had grew, by the end of this job, to so many bytes.
 - ``(LEFT, why)``: I am off, for a reason of my own.
 
 Calls, results and exceptions are packed on their own inside of a message, so that one that can't be packed, or
@@ -47,8 +49,8 @@ LARGE_PART = 256 * 1024
 
 _OWN = ("bsbpool.", "bsbpool_sim.")
 
-RUN, CALL_BACK, STOP = "run", "call back", "stop"
-READY, DONE, RETURNED, STARTED, STUCK, LEFT = "ready", "done", "returned", "started", "stuck", "left"
+RUN, CALL_BACK, MEASURE, STOP = "run", "call back", "measure", "stop"
+READY, DONE, RETURNED, STARTED, STUCK, GREW, LEFT = "ready", "done", "returned", "started", "stuck", "grew", "left"
 
 
 def dumps(thing: Any, buffers: list[Any] | None = None) -> bytes:

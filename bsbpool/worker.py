@@ -14,11 +14,15 @@ from .caching import free_items
 from .exceptions import RankLostError
 from .jobs import bind
 from .limits import Limits, Overdue
-from .protocol import DONE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
+from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 from .worlds import Lost, Mailbox, World
 
 #: Nanoseconds after which jobs that stand behind a running one are given back.
 PATIENCE = 5_000_000
+
+
+#: How often a rank measures its memory, at the most (nanoseconds), and what growth is worth telling (bytes).
+MEASURE_EVERY, WORTH_TELLING = 1_000_000, 2**20
 
 
 class Worker:
@@ -64,6 +68,9 @@ class Worker:
         self._stopped: tuple[str | None] | None = None
         # What the watch met: main is gone, or an error of its own.
         self._trouble: BaseException | None = None
+        # Once main wants to know: when to measure memory next, and what it was told.
+        self._measure_at: int | None = None
+        self._peak_told = 0
         # What the watch needs: whether a job runs, how many have started, and its wake-up calls. Under the lock is
         # all that goes on between two jobs; while one runs, the watch may take it.
         self._busy = False
@@ -111,6 +118,8 @@ class Worker:
                     self._busy = True
                     self._starts += 1
                 told = self._run(*call)
+                if self._measure_at is not None:
+                    self._measure(call[0])
         finally:
             self._busy = False
             line.clear()
@@ -141,6 +150,9 @@ class Worker:
         if kind == STOP:
             self._stopped = (order[1],)
             return False
+        if kind == MEASURE:
+            self._measure_at = 0
+            return True
         found = next((each for each in self._line if each[0] == order[1]), None)
         if found is not None:
             self._line.remove(found)
@@ -242,6 +254,19 @@ class Worker:
         with self._lock:
             if (found := where()) is not None:
                 self._send(self._codec.encode((STUCK, job, *found)))
+
+    def _measure(self, job: int) -> None:
+        """Tell main if this rank has taken more memory than main knows of."""
+        now = self._world.now()
+        assert self._measure_at is not None
+        if now < self._measure_at:
+            return
+        self._measure_at = now + MEASURE_EVERY
+        peak = self._world.memory()
+        if peak >= self._peak_told + WORTH_TELLING:
+            self._peak_told = peak
+            with self._lock:
+                self._send(self._codec.encode((GREW, job, peak)))
 
     def _news(self) -> list[int]:
         """The cached items that main has not been told of."""

@@ -19,7 +19,7 @@ from bsbpool import __version__
 __all__ = ["PoolFailed", "console", "main"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("run", "replay", "show", "diff", "doctor")
+COMMANDS = ("run", "record", "replay", "show", "diff", "doctor")
 
 
 class PoolFailed(click.ClickException):
@@ -45,8 +45,10 @@ class Commands(click.Group):
     ) -> Any:
         if not extra.pop("standalone_mode", True):
             return super().main(args, prog_name, standalone_mode=False, **extra)
+        then = None
         try:
             result = super().main(args, prog_name, standalone_mode=False, **extra)
+            then = result if callable(result) else None
             status = result if isinstance(result, int) else 0
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message(), err=True)
@@ -60,6 +62,8 @@ class Commands(click.Group):
         except click.Abort:
             click.echo("bsbpool: interrupted", err=True)
             status = 130
+        if then is not None:
+            then()  # a program of the user's, whose errors are its own
         sys.exit(status)
 
 
@@ -83,6 +87,7 @@ def main() -> None:
       bsbpool run recording.json                     on as many ranks as it was recorded
       bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
       bsbpool run scenarios                          do all scenarios come out as they expect?
+      mpirun -n 4 bsbpool record script.py           run a program, and record its pools
       bsbpool show run.trace                         what happened, and where did the time go?
       bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
       bsbpool replay run.trace                       does the same happen again?

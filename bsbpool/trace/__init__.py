@@ -5,9 +5,22 @@ replaying read what is here and add nothing to it. A trace holds no pickle: open
 theirs.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from ..exceptions import TraceError
 from .format import EVENTS, FIELDS, VERSION, Trace, describe
 from .reading import read_trace
 from .recording import Recorder
 
-__all__ = ["EVENTS", "FIELDS", "VERSION", "Recorder", "Trace", "TraceError", "describe", "read_trace"]
+if TYPE_CHECKING:
+    from .listener import TraceRecorder
+
+__all__ = ["EVENTS", "FIELDS", "VERSION", "Recorder", "Trace", "TraceError", "TraceRecorder", "describe", "read_trace"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "TraceRecorder":  # it needs worlds, which need what is here
+        from .listener import TraceRecorder
+
+        return TraceRecorder
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

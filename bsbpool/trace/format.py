@@ -37,6 +37,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "message": ("pool", "rank", "job", "started", "ended"),
     # main learned that a rank is there to run jobs
     "ready": ("pool", "rank"),
+    # the most memory that a rank's process has had grew, by the end of a job that ran there (real ranks only)
+    "memory": ("pool", "rank", "job", "peak"),
     # a rank gave back jobs that it was sent ahead and had not started
     "returned": ("pool", "rank", "jobs"),
     # somebody tried to cancel a job; done: whether it was cancelled
@@ -98,8 +100,9 @@ FIELDS: dict[str, str] = {
     "rank": "rank",
     "status.rank": "rank or null",
     "error": "text or null",
-    "started": "nanoseconds",
-    "ended": "nanoseconds",
+    "started": "nanoseconds on the rank's clock",
+    "ended": "nanoseconds on the rank's clock",
+    "peak": "bytes",
     "ns": "nanoseconds or null",
     "times": "integer",
     "jobs": "list of job ids",

@@ -229,6 +229,7 @@ class _Reader:
             return lambda value: kept[value] if type(value) is str and value in kept else _wrong()
         return {
             "nanoseconds": _natural,
+            "nanoseconds on the rank's clock": _integer,
             "bytes": _natural,
             "job id": _natural,
             "integer": _integer,

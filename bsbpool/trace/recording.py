@@ -1,32 +1,57 @@
-"""Recording: puts what happens into a trace, with its time. Decides nothing, and asks nobody anything."""
+"""Recording: puts what happens into a trace, with its time. Decides nothing, and asks nobody anything.
+
+Where the clock, the lock and the name of the file come from is a matter of worlds.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import os
+import warnings
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from .format import Trace, harmless
+from .format import EVENTS, Trace, describe_error, harmless
+
+#: Events that wait to be written, at most, while main never waits and calls nobody else's code.
+MOST_BEHIND = 256
 
 
-class Recorder:
-    """Collects events into a `Trace`.
+class Sink:
+    """Takes in what happens, in the order in which it does.
 
-    :param header: what the trace's first line says of the run.
     :param now: the clock: integer nanoseconds.
     """
 
-    def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
-        self.trace = Trace(header)
+    #: whether what is recorded has to be written in time.
+    writes = False
+    #: whether ranks should tell how much memory they take.
+    measures = False
+    #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
+    capture: Callable[[int | str, int, str, Callable[[], bytes]], None] | None = None
+
+    def __init__(self, now: Callable[[], int], append: Callable[[tuple[Any, ...]], None]):
         self.now = now
+        #: records an event that has its time already: kind, t, fields.
+        self.record = append
         # By label: how many pools wanted it.
         self._labels: dict[int | str, int] = {}
-        #: records an event that has its time already: kind, t, fields.
-        self.record: Callable[[tuple[Any, ...]], None] = self.trace.append
 
     def emit(self, kind: str, *fields: Any) -> None:
         """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
         self.record((kind, self.now(), *fields))
+
+    def noting(self, label: int | str) -> Callable[[tuple[Any, ...]], None]:
+        """What takes in, at once, the engine's commands to note that jobs of a pool changed their status."""
+        t = self.now()
+
+        def note(command: tuple[Any, ...]) -> None:
+            _, job, _, status, rank = command
+            self.record(("status", t, label, job._id, status._value_, rank, None))
+
+        return note
 
     def label(self, id: Any) -> int | str:
         """What a pool with this id (as `describe` gives it) is called in the trace: no other one of it is called so."""
@@ -35,9 +60,252 @@ class Recorder:
         count = self._labels[label] = self._labels.get(label, 0) + 1
         return label if count == 1 else self.label(f"{label} #{count}")
 
+    def keep_up(self) -> None:
+        """Called again and again while there is much to do."""
+
+    def settle(self) -> None:
+        """From here on this process may end at any moment: what was recorded so far must outlive it."""
+
+    def rest(self) -> None:
+        """A pool has closed, and no other may follow: leave the file as one that is complete."""
+
     def stop(self) -> None:
         """Record nothing from now on: the run is over, and what is left of it is only tidied away."""
         self.record = _forget
+
+
+class Recorder(Sink):
+    """Collects events into a `Trace`.
+
+    :param header: what the trace's first line says of the run.
+    """
+
+    def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
+        self.trace = Trace(header)
+        super().__init__(now, self.trace.append)
+
+
+class Several(Sink):
+    """Hands what happens in one pool on to several others.
+
+    :param label: what the pool is called here, and by each of them.
+    """
+
+    def __init__(self, sinks: Sequence[Sink], label: Any, labels: Sequence[int | str]):
+        self._sinks = [*zip(sinks, labels, strict=True)]
+        self._label = label
+        self.writes = any(sink.writes for sink in sinks)
+        self.measures = any(sink.measures for sink in sinks)
+        super().__init__(sinks[0].now, self._hand_on)
+        if any(sink.capture is not None for sink in sinks):
+            self.capture = self._capture
+
+    def _hand_on(self, event: tuple[Any, ...]) -> None:
+        kind, t, _, *fields = event
+        for sink, label in self._sinks:
+            sink.record((kind, t, label, *fields))
+
+    def _capture(self, label: int | str, *job: Any) -> None:
+        for sink, own in self._sinks:
+            if sink.capture is not None:
+                sink.capture(own, *job)
+
+    def label(self, id: Any) -> Any:
+        return self._label
+
+    def keep_up(self) -> None:
+        for sink, _ in self._sinks:
+            sink.keep_up()
+
+    def settle(self) -> None:
+        for sink, _ in self._sinks:
+            sink.settle()
+
+    def rest(self) -> None:
+        for sink, _ in self._sinks:
+            sink.rest()
+
+
+class FileRecorder(Sink):
+    """Writes events to a file as they happen.
+
+    Events are collected, which costs next to nothing, and written when main is about to wait or to call somebody
+    else's code (`settle`), or when there are many (`keep_up`). What is written stays, however this process ends.
+
+    :param file: a file descriptor to write to; at its end.
+    :param path: its name.
+    :param header: what the trace's first line says of the run.
+    :param now: the clock: integer nanoseconds.
+    :param start: the time of that clock at which the trace begins.
+    :param lock: keeps the tasks of this rank apart.
+    :param calls: a file descriptor to write the calls of failed jobs to.
+    """
+
+    writes = True
+
+    def __init__(
+        self,
+        file: int,
+        path: str,
+        header: Mapping[str, Any],
+        now: Callable[[], int],
+        start: int,
+        lock: AbstractContextManager[Any],
+        calls: int | None = None,
+    ):
+        self._events: list[tuple[Any, ...]] = []
+        super().__init__(now, self._events.append)
+        self.path = path
+        self.measures = not header.get("simulated", False)
+        self._file = file
+        self._lock = lock
+        self._lines = _Lines(start)
+        self._packer: Any = None
+        self._closed = False
+        self._packs = path.endswith(".gz")
+        self._calls = calls
+        if calls is not None:
+            self.capture = self._keep_call
+        first = Trace(header).header
+        self._write((json.dumps(first, separators=(",", ":")) + "\n").encode())
+        if calls is not None:
+            _write_all(calls, (json.dumps(calls_header(first, path), separators=(",", ":")) + "\n").encode())
+
+    def noting(self, label: int | str) -> Callable[[tuple[Any, ...]], None]:
+        # The commands as they are, after the time: to look into them can wait.
+        events = self._events
+        if not events or events[-1][0] != "message":
+            self.record((_AT, self.now()))
+        return self.record
+
+    def keep_up(self) -> None:
+        if len(self._events) >= MOST_BEHIND:
+            self.settle()
+
+    def settle(self) -> None:
+        with self._lock:  # first of all: another task may be about to write what is no longer in the list
+            count = len(self._events)
+            if not count:
+                return
+            events = self._events[:count]
+            del self._events[:count]
+            try:
+                self._write(self._lines(events))
+            except Exception as error:  # a full disk, for one: the run is worth more than its trace
+                self.stop()
+                warnings.warn(
+                    f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}", stacklevel=2
+                )
+
+    def rest(self) -> None:
+        self.settle()
+        with self._lock:
+            if self._packer is not None:
+                packer, self._packer = self._packer, None
+                _write_all(self._file, packer.flush())
+
+    def close(self) -> None:
+        """Write what is left, and close the file."""
+        if self._closed:
+            return
+        self._closed = True
+        self.rest()
+        self.stop()
+        for file in (self._file, self._calls):
+            if file is not None:
+                os.close(file)
+        self._calls = None
+        self.capture = None
+
+    def _write(self, data: bytes) -> None:
+        if self._packs:
+            if self._packer is None:
+                self._packer = zlib.compressobj(3, wbits=31)
+            # Flushed, so that a reader gets all of it whatever happens to the rest.
+            data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
+        _write_all(self._file, data)
+
+    def _keep_call(self, label: int | str, job: int, name: str, pack: Callable[[], bytes]) -> None:
+        if self._calls is None:
+            return
+        try:
+            call = pack()
+            line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
+            _write_all(self._calls, (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n")
+        except Exception as error:
+            warnings.warn(f"The call of job {job} is not kept: {describe_error(error)}", stacklevel=2)
+
+
+def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """The first line of the file with the calls of failed jobs that goes with a trace."""
+    return {"calls": "bsbpool", "version": 1, "trace": os.path.basename(path), "run": header.get("run")}
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
+
+
+_text = json.encoder.encode_basestring_ascii
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+#: The engine's command to note that a job changed its status: (…, job, old status, new status, rank).
+_NOTE = "note"
+
+#: Ahead of such commands: when.
+_AT = "at"
+
+
+class _Lines:
+    """Writes events as lines. Most are of few kinds, and those are written out by hand: it is what recording costs.
+
+    :param start: the time from which those of the lines count.
+    """
+
+    def __init__(self, start: int):
+        self._start = start
+        self._at = start
+
+    def __call__(self, events: list[tuple[Any, ...]]) -> bytes:
+        lines: list[str] = []
+        add, start = lines.append, self._start
+        at = self._at
+        now = f'{{"t":{at - start},"e":"'
+        for event in events:
+            kind = event[0]
+            if kind == _NOTE:
+                _, job, _, status, rank = event
+                pool = job._pool._label
+                add(
+                    f'{now}status","pool":{pool if type(pool) is int else _text(pool)},"job":{job._id},'
+                    f'"status":"{status._value_}","rank":{"null" if rank is None else rank},"error":null}}\n'
+                )
+            elif kind == "message":
+                _, at, pool, rank, job, started, ended = event
+                now = f'{{"t":{at - start},"e":"'
+                add(
+                    f'{now}message","pool":{pool if type(pool) is int else _text(pool)},"rank":{rank},"job":{job},'
+                    f'"started":{started - start},"ended":{ended - start}}}\n'
+                )
+            elif kind == _AT:
+                at = event[1]
+                now = f'{{"t":{at - start},"e":"'
+            elif kind == "job":
+                _, t, pool, job, cls, name, context, deps, cache = event
+                add(
+                    f'{{"t":{t - start},"e":"job","pool":{pool if type(pool) is int else _text(pool)},"job":{job},'
+                    f'"kind":{_text(cls)},"name":{_text(name)},"context":{_encode(dict(context)) if context else "{}"},'
+                    f'"deps":{_encode(deps) if deps else "[]"},"cache":{_encode(cache) if cache else "[]"}}}\n'
+                )
+            else:
+                add(self._line(event))
+        self._at = at
+        return "".join(lines).encode()
+
+    def _line(self, event: tuple[Any, ...]) -> str:
+        kind, t, *fields = event
+        said = ",".join(f'"{name}":{_encode(value)}' for name, value in zip(EVENTS[kind], fields, strict=True))
+        return f'{{"t":{t - self._start},"e":"{kind}",{said}}}\n'
 
 
 def _forget(event: tuple[Any, ...]) -> None:

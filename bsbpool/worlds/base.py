@@ -10,7 +10,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from ..trace import Recorder
+    from ..trace.recording import FileRecorder, Sink
 
 
 class Lost:
@@ -126,7 +126,7 @@ class World(ABC):
     #: what this rank's code keeps per process; simulated ranks have one each.
     state: dict[str, Any]
     #: where events are recorded, if they are.
-    recorder: Recorder | None = None
+    recorder: Sink | None = None
     #: whether a person may be watching this rank's output.
     watched: bool = True
 
@@ -161,6 +161,24 @@ class World(ABC):
     @abstractmethod
     def folder(self) -> str:
         """The path of a new, empty folder."""
+
+    def recording(self) -> Sink | None:
+        """Where a pool is to be recorded that opens now, with this rank as main; None if nobody asked for it."""
+        return self.recorder
+
+    @abstractmethod
+    def file_recorder(self, path: str, capture: bool = False) -> FileRecorder:
+        """Begin a trace in a file, with a header that says what there is to say of this world.
+
+        An existing file is never overwritten: the trace gets a name with a number.
+
+        :param capture: keep the calls of failed jobs in a file beside it.
+        :raises OSError: there can be no such file.
+        """
+
+    def memory(self) -> int:
+        """The most memory, in bytes, that this rank's process has had so far; 0 if that is not known."""
+        return 0
 
     @abstractmethod
     def window(self, buffer: Any) -> Any:

@@ -39,6 +39,15 @@ def launcher(environ: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
+#: Variables that hold this process's rank in what a launcher started.
+RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "SLURM_PROCID")
+
+
+def rank_of_process(environ: Mapping[str, str] = os.environ) -> int:
+    """The rank that a launcher gave this process, as far as can be told before MPI starts; else 0."""
+    return next((int(environ[name]) for name in RANKS if environ.get(name, "").isdecimal()), 0)
+
+
 def find_comm_world(environ: Mapping[str, str] = os.environ) -> Any:
     """mpi4py's COMM_WORLD, or None where there is no mpi4py and none is needed.
 

@@ -12,10 +12,18 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..exceptions import JobInterrupted
 from .base import Channel, Interruptible, World, this_world
+
+if TYPE_CHECKING:
+    from ..trace.recording import FileRecorder, Sink
+
+try:
+    import resource
+except ImportError:  # no Unix
+    resource = None  # type: ignore[assignment]
 
 #: State of this process; every real world of it shares this one.
 PROCESS: dict[str, Any] = {}
@@ -87,6 +95,26 @@ class ThreadedWorld(World):
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-")
+
+    def hosts(self) -> Sequence[str]:
+        """The names of the hosts by rank; one if all ranks are on it; none if that is not known."""
+        return (self.host,)
+
+    def recording(self) -> Sink | None:
+        from .recording import process_recorder
+
+        return process_recorder(self.size, self.hosts())
+
+    def file_recorder(self, path: str, capture: bool = False) -> FileRecorder:
+        from .recording import open_recorder
+
+        return open_recorder(path, capture, self.size, self.hosts())
+
+    def memory(self) -> int:
+        if resource is None:
+            return 0
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        return peak if sys.platform == "darwin" else 1024 * peak
 
 
 class InterruptibleThread(Interruptible):

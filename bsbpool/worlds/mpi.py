@@ -73,6 +73,7 @@ class MPIWorld(ThreadedWorld):
         super().__init__()
         self._comm = comm
         self._private: MPI.Comm | None = None
+        self._hosts: tuple[str, ...] = ()
         self._serial = 0
         self.rank = comm.Get_rank()
         self.size = comm.Get_size()
@@ -86,8 +87,14 @@ class MPIWorld(ThreadedWorld):
     def channel(self) -> Channel:
         if self._private is None:
             self._private = self._comm.Dup()
+            # For who records; all ranks are here anyway.
+            hosts = self._private.allgather(self.host)
+            self._hosts = tuple(hosts[:1] if len(set(hosts)) == 1 else hosts)
         self._serial += 1
         return MPIChannel(self, self._private, self._serial)
+
+    def hosts(self) -> Sequence[str]:
+        return self._hosts
 
     def window(self, buffer: Any) -> MPI.Win:
         return MPI.Win.Create(buffer, comm=self._comm)  # type: ignore[arg-type]

@@ -7,6 +7,7 @@ asked for here and decided in `script`.
 from __future__ import annotations
 
 import contextlib
+import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from bsbpool.exceptions import JobInterrupted
+from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Split, World, this_world
 
 from .kernel import Kernel, Rank, Task, seconds
@@ -232,6 +234,12 @@ class SimWorld(World):
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-simulated-")
+
+    def file_recorder(self, path: str, capture: bool = False) -> FileRecorder:
+        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        calls = os.open(f"{path}.calls", os.O_WRONLY | os.O_CREAT | os.O_EXCL) if capture else None
+        header = self.comm.cluster.recorder.trace.header
+        return FileRecorder(file, path, header, self.now, 0, self.lock(), calls)
 
     def window(self, buffer: Any) -> Any:
         from .window import Win

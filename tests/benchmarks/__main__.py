@@ -13,7 +13,13 @@ from measure import console, machine
 from ranks import MEASURES
 
 #: Subjects, each with the module that measures it, in the order in which they run.
-SUBJECTS = {"import": "importing", "simulated": "simulated", "mpi": "mpi", "page": "page"}
+SUBJECTS = {
+    "import": "importing",
+    "simulated": "simulated",
+    "mpi": "mpi",
+    "recording": "recording",
+    "page": "page",
+}
 
 
 @click.command()

@@ -239,6 +239,7 @@ def test_a_header_that_is_wrong(tmp_path, changed, problem):
 #: For each type of field, what is none of it.
 NONE_OF_IT = {
     "nanoseconds": [None, -1, 1.5, "1", True, 2**63, []],
+    "nanoseconds on the rank's clock": [None, 1.5, "1", True, 2**63, []],
     "bytes": [None, -1, 1.5, "1", False, 2**63],
     "job id": [None, -1, 0.0, "0", True, 10**6],
     "integer": [None, 1.0, "1", True, 2**63, -(2**63)],
@@ -256,7 +257,8 @@ NONE_OF_IT = {
 }
 
 CORRECT = {
-    "nanoseconds": 5, "bytes": 5, "job id": 0, "integer": -5, "rank": 2, "number of ranks": 3, "true or false": True,
+    "nanoseconds": 5, "nanoseconds on the rank's clock": -5,
+    "bytes": 5, "job id": 0, "integer": -5, "rank": 2, "number of ranks": 3, "true or false": True,
     "text": "a", "integer or text": 1, "object": {}, "list of texts": ["a"], "list of integers": [-1],
     "list of job ids": [0], "pool status": "closing", "job status": "running",
 }  # fmt: skip
@@ -278,7 +280,7 @@ def correct(kind):
 
 
 def test_each_field_of_the_table_has_a_type_and_each_type_a_field():
-    fields = {(kind, field) for kind, fields in EVENTS.items() for field in fields}
+    fields = {(kind, field) for kind, fields in EVENTS.items() for field in ("t", *fields)}
     assert {type_of(*each).removesuffix(" or null") for each in fields} == set(CORRECT) == set(NONE_OF_IT)
     used = {f"{k}.{f}" if f"{k}.{f}" in FIELDS else f for k, f in fields} | {"t"}
     assert used == set(FIELDS)

@@ -1,0 +1,104 @@
+"""`bsbpool record`: runs a program as Python would, and records its pools. What is recorded, and how, is not here."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import runpy
+import shlex
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import click
+
+from bsbpool.worlds.launcher import rank_of_process
+from bsbpool.worlds.recording import record_to, recorded
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option(
+    "-o", "--output", default="run.trace", show_default=True, metavar="FILE",
+    help="Where the trace goes; compressed if the name ends in .gz. An existing file stays: the trace gets a number.",
+)  # fmt: skip
+@click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
+@click.option(
+    "--capture", type=click.Choice(["failed"]),
+    help="Keep the pickled calls of failed jobs beside the trace, in FILE.calls. They hold the jobs' arguments.",
+)  # fmt: skip
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
+def record(output: str, module: str | None, capture: str | None, program: tuple[str, ...]) -> Callable[[], None]:
+    """Run a Python program, and record its job pools.
+
+    The program runs as it would without: same arguments, same exit status, same errors. Start it on ranks as ever:
+
+    \b
+      mpirun -n 128 bsbpool record -o run.trace script.py --its-own options
+      mpirun -n 128 bsbpool record -o run.trace -m package.module
+
+    Only main writes, as things happen: whatever is killed, the trace says which job ran on which rank since when.
+    """
+    if module is None:
+        if not program:
+            raise click.UsageError("name a script to run, or a module with -m")
+        script, *arguments = program
+        if not os.path.exists(script):
+            raise click.ClickException(f"there is no script {script}: give the path of a Python program, or -m MODULE")
+    else:
+        script, arguments = module, [*program]
+    folder = os.path.dirname(os.path.abspath(output))
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise click.ClickException(f"no trace can be written to {folder}: give a folder that you may write to")
+    record_to(output, capture is not None)
+    # Not here, but when click has gone: what the program raises, Ctrl-C too, ends the process as it would without.
+    return lambda: run_program(script, arguments, module is not None)
+
+
+def run_program(name: str, arguments: list[str], is_module: bool) -> None:
+    """Run a script or a module as `__main__`."""
+    atexit.register(say_where)
+    sys.argv = [name, *arguments]
+    if not sys.flags.safe_path:
+        sys.path[0] = os.getcwd() if is_module else os.path.dirname(os.path.realpath(name))
+    sys.excepthook = _without_our_frames(sys.excepthook)
+    if is_module:
+        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(os.path.abspath(name), run_name="__main__")
+
+
+def say_where() -> None:
+    """Say where the trace is, and what to do with it; at the very end, on main."""
+    path = recorded()
+    if path is not None:
+        shown = shlex.quote(os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path)
+        print(
+            f"bsbpool: recorded in {shown}\n"
+            f"  bsbpool show {shown}    what happened, and where the time went\n"
+            f"  bsbpool replay {shown}  the same again on simulated ranks, here",
+            file=sys.stderr,
+        )
+    elif rank_of_process() == 0:
+        print("bsbpool: nothing recorded, since the program opened no pool of bsbpool", file=sys.stderr)
+
+
+def _without_our_frames(hook: Callable[..., Any]) -> Callable[..., Any]:
+    """Shows what the program raised with the traceback that it would have had without this command."""
+
+    def shown(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> Any:
+        # In the order of the calls: the console script, click, this file, runpy (several), the program.
+        inner, within = trace, False
+        while inner is not None:
+            ours = inner.tb_frame.f_code.co_filename in _OURS
+            if within and not ours:
+                break
+            within = within or ours
+            inner = inner.tb_next
+        return hook(kind, error.with_traceback(inner), inner)
+
+    return shown
+
+
+#: Files, as frames name them, between the start of this command and the program.
+_OURS = (__file__, "<frozen runpy>", runpy.__file__)

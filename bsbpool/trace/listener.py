@@ -1,0 +1,106 @@
+"""A listener that records: all that happens in a pool of this library; of BSB's own pool, what that announces."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from ..worlds import World, find_comm_world, world_of
+from .format import describe, describe_error, scrub
+from .recording import FileRecorder
+
+__all__ = ["TraceRecorder"]
+
+
+class TraceRecorder:
+    """Writes a trace; give it to `add_listener` of a pool, or to `register_listener` of its owner, on every rank.
+
+    Only main writes. A pool of this library gives it all that happens; BSB's own pool what it announces to listeners.
+    Several pools, one after the other or at once, go into one trace.
+
+    :param path: the file, compressed if its name ends in ``.gz``. An existing one is not overwritten: then the name
+        gets a number.
+    :param capture: keep the pickled calls of failed jobs in a file beside the trace, as ``bsbpool record --capture
+        failed`` does; only in pools of this library.
+
+    :ivar path: the file that is written; what was asked for until a pool opens.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], capture: bool = False):
+        self.path = os.fspath(path)
+        self._capture = capture
+        self._recorder: FileRecorder | None = None
+        # Of BSB's own pools, by id: their label, and the numbers of their jobs by identity (with the jobs, which keeps
+        # identities unique).
+        self._labels: dict[Any, int | str] = {}
+        self._jobs: dict[Any, dict[int, tuple[int, Any]]] = {}
+        # Status changes that it announced before there was a job to tell which pool it is.
+        self._early: list[str] = []
+
+    def open(self, world: World) -> FileRecorder:
+        """Begin with the first pool that is recorded here.
+
+        :raises OSError: the file can't be written.
+        """
+        if self._recorder is None:
+            self._recorder = world.file_recorder(self.path, self._capture)
+            self.path = self._recorder.path
+        return self._recorder
+
+    def close(self) -> None:
+        """Close the file; for who wants that before the program ends."""
+        if self._recorder is not None:
+            self._recorder.close()
+
+    # -- BSB's own pool ------------------------------------------------------------------------------
+
+    def __enter__(self) -> TraceRecorder:
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        if self._recorder is not None:
+            for label in self._labels.values():
+                self._recorder.emit("end", label, describe_error(error))
+            self._labels.clear()
+            self._jobs.clear()
+            self._recorder.rest()
+
+    def __call__(self, progress: Any) -> None:
+        """Take in a notification of BSB's own pool."""
+        world = world_of(find_comm_world())
+        if world.rank:
+            return
+        job = getattr(progress, "job", None)
+        jobs = progress.jobs if job is None else (job,)
+        if not jobs:
+            if hasattr(progress, "old_status"):
+                self._early.append(progress.status.value)
+            return
+        recorder = self.open(world)
+        pool = jobs[0].pool_id
+        label = self._labels.get(pool)
+        if label is None:
+            label = self._labels[pool] = recorder.label(describe(pool))
+            # What that pool is to do at the first error, it does not say.
+            phases = [scrub(str(phase)) for phase in progress.workflow.phases]
+            recorder.emit("pool", label, world.size, False, phases)
+            for status in self._early:
+                recorder.emit("pool_status", label, status)
+            self._early.clear()
+        if job is not None:
+            self._hear_of_job(recorder, label, pool, progress, job)
+        elif hasattr(progress, "old_status"):
+            recorder.emit("pool_status", label, progress.status.value)
+        else:
+            recorder.emit("ping", label)
+        recorder.settle()
+
+    def _hear_of_job(self, recorder: FileRecorder, label: int | str, pool: Any, progress: Any, job: Any) -> None:
+        known = self._jobs.setdefault(pool, {})
+        if id(job) not in known:
+            known[id(job)] = (len(known), job)
+            context = describe(dict(job.context))
+            recorder.emit("job", label, known[id(job)][0], type(job).__name__, scrub(str(job.name)), context, (), ())
+        if hasattr(progress, "old_status"):
+            status = progress.status.value
+            recorder.emit("status", label, known[id(job)][0], status, None, describe_error(job.error))
