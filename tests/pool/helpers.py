@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import bsbpool
@@ -21,6 +22,22 @@ def nothing(owner):
 def nap(owner, seconds, value=None):
     time.sleep(seconds)
     return value
+
+
+def gate(owner, path):
+    """A job that ends when somebody has opened its gate, which is a file: no test need guess how long that takes."""
+    late = time.monotonic() + 30
+    while not os.path.exists(path):
+        if time.monotonic() > late:
+            raise TimeoutError(f"nobody has opened {path}")
+        time.sleep(0.001)
+
+
+def meet(owner, paths, mine):
+    """A job that ends when all the jobs that it is to meet are running, each of which opens a gate."""
+    open(paths[mine], "w").close()
+    for path in paths:
+        gate(owner, path)
 
 
 def fail(owner, text="boom"):
