@@ -43,6 +43,17 @@ def submitter_name(submitter: Any) -> str:
     return str(submitter.get_node_name()) if hasattr(submitter, "get_node_name") else str(submitter)
 
 
+def _check_items(cache_items: Any) -> list[int]:
+    if isinstance(cache_items, Iterable):
+        items = list(cache_items)
+        if all(isinstance(item, int) for item in items):
+            return items
+    raise TypeError(
+        f"cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is not "
+        f"{cache_items!r}"
+    )
+
+
 class SubmissionContext:
     """Who submitted a job, and what about it is worth saying.
 
@@ -119,7 +130,7 @@ class Job(Entry, ABC):
         cache_items: Sequence[int] | None = None,
         timeout: float | None = THAT_OF_THE_POOL,
     ):
-        super().__init__(list(cache_items) if cache_items else ())
+        super().__init__(_check_items(cache_items) if cache_items else ())
         self._pool = pool
         self._limit = pool._job_limit if timeout is THAT_OF_THE_POOL else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
@@ -224,6 +235,8 @@ class Job(Entry, ABC):
 
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
         """Call `callback(job)` on main when the job has ended; at once if it has."""
+        if not callable(callback):
+            raise TypeError(f"on_completion takes a function of a job, not {callback!r}")
         if self._status.ended:
             callback(self)
         elif self._callbacks is None:
@@ -276,8 +289,12 @@ class FunctionJob(Job):
     ):
         if not callable(f):
             raise TypeError(f"a function is needed to make a job of, not {f!r}")
-        if args is not None and (isinstance(args, str) or not isinstance(args, Iterable)):
+        if args is not None and (isinstance(args, str | bytes | Mapping) or not isinstance(args, Iterable)):
             raise TypeError(f"args is the sequence of arguments for {f!r}, such as ({args!r},), not {args!r}")
+        if kwargs and not (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
+            raise TypeError(
+                f"kwargs maps names of arguments of {f!r} to values, such as {{'x': 1}}; it is not {kwargs!r}"
+            )
         timeout = context.pop("timeout", THAT_OF_THE_POOL)
         submission = SubmissionContext(context.pop("submitter", f), **context)
         self._function = f

@@ -392,7 +392,9 @@ class JobPool:
 
         :param max_wait: seconds after which it wants a ping if nothing happens.
         """
-        if max_wait is not None and not max_wait > 0:
+        if not callable(listener):
+            raise TypeError(f"a listener is called with each PoolProgress; {listener!r} can't be called")
+        if max_wait is not None and not (isinstance(max_wait, int | float) and max_wait > 0):
             raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
         if isinstance(listener, TraceRecorder):
             # It gets all that happens, not only what listeners are told.
@@ -600,6 +602,8 @@ class JobPool:
             self._attend()
 
     def _check_dependencies(self, job: Job, deps: Iterable[Job]) -> list[Job]:
+        if isinstance(deps, Job) or not isinstance(deps, Iterable):
+            raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
         dependencies = list(deps)
         for dependency in dependencies:
             if not isinstance(dependency, Job):
@@ -692,6 +696,10 @@ class JobPool:
         :raises JobPoolError: the pool is not open, or this is not main.
         """
         self._check_can_queue("schedule")
+        if not isinstance(nodes, Iterable):
+            raise TypeError(f"nodes lists what is to be scheduled, such as [node]; it is not {nodes!r}")
+        if scheduler is not None and not callable(scheduler):
+            raise TypeError(f"a scheduler is called with each node; {scheduler!r} can't be called")
         nodes = list(nodes)
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         with self._lock:
@@ -1186,17 +1194,22 @@ class JobPool:
 
     def _write(self, job: Job, parts: list[Any]) -> Any:
         """Write a result to the pool's folder. Returns what stands for it from now on."""
-        path = os.path.join(self._folder(), f"{job._id}.result")
+        path = None
         try:
+            path = os.path.join(self._folder(), f"{job._id}.result")
             with open(path, "wb", buffering=0) as file:
                 for part in parts:
                     rest = memoryview(part)
                     while rest:
                         rest = rest[file.write(rest) :]
         except OSError as error:
+            where = f" to {path}" if path is not None else ""
             warnings.warn(
-                f"The result of {job} stays in memory, since it can't be written to {path}: {error}", stacklevel=2
+                f"The result of {job} stays in memory, since it can't be written{where}: {error}", stacklevel=2
             )
+            if path is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)  # half a result takes room from others
             return parts
         return _OnDisk(path, [*map(len, parts)])
 

@@ -250,8 +250,8 @@ def _folder(ranks: Sequence[RankFacts]) -> Finding:
             MUST,
             "folder",
             f"nothing can be written on rank {number} on {rank.host}{more}: {rank.folder_problem}",
-            "Results above 1 MB go to a folder there. Make room, or set TMPDIR to a folder that can be written to, on "
-            "all ranks: `export TMPDIR=…`.",
+            "Results that find no room in memory go to a folder there. Make room, or set TMPDIR to one that can be "
+            "written to, on all ranks: `export TMPDIR=…`.",
         )
     says = f"{main.folder}, {_size(main.room)} free on main{', in memory' if main.in_memory else ''}"
     if main.refused is not None:
@@ -261,15 +261,16 @@ def _folder(ranks: Sequence[RankFacts]) -> Finding:
             COULD,
             "folder",
             says,
-            "Results above 1 MB wait there until they are read; those that find no room stay in memory. Set TMPDIR to "
-            "a folder with more: `export TMPDIR=…`.",
+            "Results wait there until they are read, when 512 MB of others wait in memory. Set TMPDIR to a folder "
+            "with more room: `export TMPDIR=…`.",
         )
     if main.in_memory:
         return Finding(
             COULD,
             "folder",
             says,
-            "Results above 1 MB go there to save memory. Set TMPDIR to a folder on a disk: `export TMPDIR=…`.",
+            "Results go there to save memory, when 512 MB of others wait in it. Set TMPDIR to a folder on a disk: "
+            "`export TMPDIR=…`.",
         )
     return Finding(GOOD, "folder", says)
 

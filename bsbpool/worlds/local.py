@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import socket
 import sys
 import tempfile
@@ -29,7 +30,25 @@ except ImportError:  # no Unix
 PROCESS: dict[str, Any] = {}
 
 
-class LocalChannel(Channel):
+class ProcessChannel(Channel):
+    """What channels of processes have in common."""
+
+    def perform(self, job: int, function: Callable[[], Any]) -> Any:
+        process = os.getpid()
+        try:
+            return function()
+        finally:
+            if os.getpid() != process:
+                # A copy of this rank would answer main a second time, with MPI and locks in a state of no use.
+                complaint = (
+                    f"bsbpool: job {job} forked, and the child came back to the pool: it ends here, the job goes on in "
+                    "its parent. Let the child end itself, by os._exit(), or use subprocess or multiprocessing.\n"
+                )
+                os.write(2, complaint.encode())
+                os._exit(1)
+
+
+class LocalChannel(ProcessChannel):
     """A thread-safe mailbox. There is no other rank to send to.
 
     A condition, and no `queue.SimpleQueue`: in Python 3.11 its `get(timeout)` may sleep for ever, if the thread

@@ -27,7 +27,7 @@ from typing import Any
 from mpi4py import MPI
 
 from .base import Channel, Split
-from .local import LOCAL, ThreadedWorld
+from .local import LOCAL, ProcessChannel, ThreadedWorld
 
 #: Longest message, in bytes, that is sent without being asked for.
 EAGER = 32 * 1024
@@ -100,7 +100,7 @@ class MPIWorld(ThreadedWorld):
         return MPI.Win.Create(buffer, comm=self._comm)  # type: ignore[arg-type]
 
 
-class MPIChannel(Channel):
+class MPIChannel(ProcessChannel):
     """Messages of one pool on one rank."""
 
     def __init__(self, world: MPIWorld, comm: MPI.Comm, serial: int):
