@@ -1,5 +1,7 @@
 """pytest collects scenario files: which ones, what a failure shows, and that others run beside a bad one."""
 
+import re
+
 import pytest
 
 import bsbpool_sim.scenario  # noqa: F401 (once here: pytester forgets what its runs import)
@@ -77,6 +79,44 @@ def test_a_bad_file_is_a_collection_error_of_its_own(folder, text):
     result.assert_outcomes(passed=1, errors=1)
     result.stdout.fnmatch_lines(["scenarios/bad.yaml:*:*: *"])
     assert "Traceback" not in result.stdout.str()
+
+
+HEAD = "scenario: It is wrong\nranks: 3\n"
+JOBS = HEAD + "jobs: [{name: a}, {name: b, takes: 1s}]\n"
+EXPECT = "expect: {outcome: ok}\n"
+BADLY = {
+    "wrong YAML": (HEAD + "jobs: [{name: a}\n" + EXPECT, "is no YAML: expected"),
+    "an unknown key": (HEAD + "job: []\n" + EXPECT, "unknown key 'job': did you mean 'jobs'?"),
+    "a wrong unit": (HEAD + "jobs: [{name: a, takes: 3 days}]\n" + EXPECT, "'days' is no unit of time"),
+    "no such dependency": (HEAD + "jobs: [{name: a, after: c}]\n" + EXPECT, "no job matches 'c'"),
+    "a circle": (HEAD + "jobs: [{name: a, after: b}, {name: b, after: a}]\n" + EXPECT, "circle"),
+    "a pattern of nothing": (HEAD + "jobs: [{name: a, after: 'x*'}]\n" + EXPECT, "'x*'"),
+    "no such rank": (JOBS + "events: [{at: 1s, kill: 7}]\n" + EXPECT, "rank 7"),
+    "no such job expected": (JOBS + "expect: {statuses: {nobody: success}}\n", "nobody"),
+    "an empty file": ("", "is empty"),
+    "a huge file": (JOBS + "# " + 300_000 * "x" + "\n" + EXPECT, "is larger than 256 kB"),
+    "a deeply nested file": (HEAD + "jobs: " + 100_000 * "[" + "\n", "levels deep"),
+    "YAML that builds objects": (HEAD + "jobs: !!python/object/apply:os.system [exit]\n" + EXPECT, "!!python"),
+    "no text": (b"scenario: \xff\xfe\n", "UTF-8"),
+}
+
+
+def test_each_bad_file_is_one_collection_error_with_its_place_and_all_others_run(pytester):
+    scenarios = pytester.path / "scenarios"
+    scenarios.mkdir()
+    for name, (content, _) in BADLY.items():
+        content = content if isinstance(content, bytes) else content.encode()
+        (scenarios / f"{name.replace(' ', '-')}.yaml").write_bytes(content)
+    (scenarios / "first.yaml").write_text(GOOD)
+    (scenarios / "zlast.yaml").write_text(GOOD)
+    result = pytester.runpytest("scenarios", "--continue-on-collection-errors", "-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=2, errors=len(BADLY))
+    said = result.stdout.str()
+    for name, (_, what) in BADLY.items():
+        file = f"scenarios/{name.replace(' ', '-')}.yaml"
+        (line,) = re.findall(rf"^{re.escape(file)}:\d+:\d+: .*$", said, re.MULTILINE)
+        assert what in line, line
+    assert "Traceback" not in said
 
 
 def test_the_error_of_a_bad_file_has_its_place(folder):
