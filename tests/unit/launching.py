@@ -1,0 +1,64 @@
+"""Starts commands in processes of their own, also under an `mpirun`, and ends whatever is left of them."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bsbpool.worlds.launcher import launcher
+
+ROOT = Path(__file__).parents[2]
+MPIRUN = Path(sys.executable).parent / "mpirun"
+OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
+
+needs_mpich = pytest.mark.skipif(
+    launcher() is not None or not MPIRUN.exists() or importlib.util.find_spec("mpi4py") is None,
+    reason="needs mpi4py and the mpirun beside this Python",
+)
+needs_openmpi = pytest.mark.skipif(
+    launcher() is not None or not OPENMPI, reason="needs BSBPOOL_OPENMPI_PYTHON: see tests/run.py"
+)
+
+
+def measured(python):
+    """This run's way of measuring coverage, if it does, for another process."""
+    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
+        return [python, "-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}"]
+    return [python]
+
+
+def run(*launch, program, python=sys.executable, limit=60, **environ):
+    """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
+
+    :param launch: what stands before Python's path.
+    :raises subprocess.TimeoutExpired: it had not ended after `limit` seconds.
+    """
+    environment = os.environ | {
+        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage")),
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "UCX_LOG_LEVEL": "error",
+        "COLUMNS": "400",
+        "TERM": "dumb",
+    }
+    command = [*map(str, launch), *measured(str(python)), *map(str, program)]
+    # Open MPI's mpirun loses what its ranks print if its standard input can't be read, as under pytest.
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        said, complaints = process.communicate(timeout=limit)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return process.returncode, said, complaints
