@@ -124,7 +124,7 @@ def find_mpi(environ: Mapping[str, str] = os.environ) -> MPIFacts:
         library=_vendor(MPI),
         standard=".".join(map(str, MPI.Get_version())),
         threads=THREAD_LEVELS[levels.index(MPI.Query_thread())],
-        survives=_survives(MPI),
+        survives=survives(MPI),
         foreign="told" in started and started["told"][1] != MPI.COMM_WORLD.Get_size(),
         comm=MPI.COMM_WORLD,
         **started,
@@ -146,7 +146,7 @@ def _library() -> str:
     return run.stdout.strip()
 
 
-def _survives(MPI: Any) -> bool | None:
+def survives(MPI: Any) -> bool | None:
     """Whether MPI goes on when ranks are lost: Open MPI says it. None: it was not built for that."""
     name, version = MPI.get_vendor()
     if name != "Open MPI" or version < (5,):

@@ -9,6 +9,10 @@ has asked for them: a rank that has left never leaves another one stuck in a sen
 ones asks for as many as it has room for. What comes from the same rank after the announcement waits behind it, so that
 messages between two ranks never overtake each other. Parts are sent from where they are, and arrive where they stay.
 
+Ranks that die end the run, but for an MPI that goes on without them (ULFM: Open MPI 5 under ``mpirun --with-ft ulfm``).
+Such an MPI raises in whatever has to do with a dead rank, and in all that could: looking for a message from any rank,
+until it is told that the death is known. What a dead rank had sent is received first, then a `Lost` stands in its line.
+
 Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
 core, then naps of up to a millisecond, so that a rank that waits does not burn the core that another one needs.
 """
@@ -26,7 +30,8 @@ from typing import Any
 
 from mpi4py import MPI
 
-from .base import Channel, Split
+from ..exceptions import JobPoolError
+from .base import Channel, Lost, Split
 from .local import LOCAL, ProcessChannel, ThreadedWorld
 
 #: Longest message, in bytes, that is sent without being asked for.
@@ -48,6 +53,8 @@ _SERIALS = 6000
 
 _ANY_SOURCE, _ANY_TAG = MPI.ANY_SOURCE, MPI.ANY_TAG
 
+#: Classes of errors by which MPI tells that a rank is dead.
+_FAULTS = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING)
 
 _KEYVAL: int | None = None
 
@@ -83,18 +90,78 @@ class MPIWorld(ThreadedWorld):
         self.open: dict[int, MPIChannel] = {}
         #: sends under way, with the buffers that they read.
         self.sends: list[tuple[MPI.Request, Any]] = []
+        #: ranks that died.
+        self.dead: dict[int, None] = {}
 
     def channel(self) -> Channel:
         if self._private is None:
-            self._private = self._comm.Dup()
-            # For who records; all ranks are here anyway.
-            hosts = self._private.allgather(self.host)
-            self._hosts = tuple(hosts[:1] if len(set(hosts)) == 1 else hosts)
+            self._private = self._duplicate()
         self._serial += 1
         return MPIChannel(self, self._private, self._serial)
 
     def hosts(self) -> Sequence[str]:
         return self._hosts
+
+    def _duplicate(self) -> MPI.Comm:
+        """The private duplicate.
+
+        :raises JobPoolError: a rank of the communicator is dead.
+        """
+        from .machine import survives
+
+        comm = self._comm
+        if survives(MPI) is not True:
+            private = comm.Dup()
+            self._hosts = self._learn_hosts(private)
+            return private
+        private, done = MPI.COMM_NULL, False
+        try:
+            private = comm.Dup()
+            private.Set_errhandler(MPI.ERRORS_RETURN)
+            self._hosts = self._learn_hosts(private)
+            done = True
+        except MPI.Exception as error:
+            if error.Get_error_class() not in (*_FAULTS, MPI.ERR_REVOKED):
+                raise
+            if private != MPI.COMM_NULL:
+                private.Revoke()  # those that wait in there for this rank
+        # It may have worked for some ranks, and not for others: all or none.
+        try:
+            agreed = bool(comm.Agree(int(done)))
+        except MPI.Exception as error:
+            if error.Get_error_class() not in _FAULTS:
+                raise
+            agreed = False
+        if done and agreed:
+            return private
+        failed = comm.Get_failed()
+        dead = ", ".join(map(str, sorted(MPI.Group.Translate_ranks(failed, None, comm.Get_group()))))
+        raise JobPoolError(
+            f"A pool can't be opened on this communicator, since ranks of it are dead: {dead or 'some'}. Let each rank "
+            "that is left give comm.Shrink() to a new owner, a communicator without them."
+        )
+
+    def _learn_hosts(self, private: MPI.Comm) -> tuple[str, ...]:
+        """Of all ranks, for who records and for messages; one if they share it."""
+        hosts = private.allgather(self.host)
+        return tuple(hosts[:1] if len(set(hosts)) == 1 else hosts)
+
+    def note_deaths(self, error: MPI.Exception) -> bool:
+        """MPI raised: if it is about dead ranks, all channels learn which. Returns whether any died since it last did.
+
+        :raises MPI.Exception: it is about something else.
+        """
+        if error.Get_error_class() not in _FAULTS or self._private is None:
+            raise error
+        failed = self._private.Get_failed()
+        self._private.Ack_failed(failed.size)
+        ranks = MPI.Group.Translate_ranks(failed, None, self._private.Get_group())
+        news = [rank for rank in ranks if rank not in self.dead]
+        for rank in news:
+            self.dead[rank] = None
+            for channel in self.open.values():
+                channel.lost.append(rank)
+        return bool(news)
 
     def window(self, buffer: Any) -> MPI.Win:
         return MPI.Win.Create(buffer, comm=self._comm)  # type: ignore[arg-type]
@@ -126,6 +193,8 @@ class MPIChannel(ProcessChannel):
         # Large messages that have not been asked for, and the bytes of those that have.
         self._waiting: deque[_Large] = deque()
         self._under_way = 0
+        #: ranks that died, of which nobody has been told.
+        self.lost: deque[int] = deque(world.dead)
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
         world.open[self._serial] = self
         for source, kind, data in world.early.pop(self._serial, ()):
@@ -173,6 +242,8 @@ class MPIChannel(ProcessChannel):
                 pass
             if arrived:
                 return arrived.popleft()
+            if self.lost:
+                return self._lose(self.lost.popleft())
             if own:
                 return own.popleft()
             now = time.monotonic_ns()
@@ -196,6 +267,8 @@ class MPIChannel(ProcessChannel):
     def close(self) -> None:
         while self._poll():
             pass
+        while self.lost:
+            self._lose(self.lost.popleft())
         del self._world.open[self._serial]
         # What large messages are still written into has to stay, and what they are sent from.
         self._world.sends += [
@@ -206,26 +279,53 @@ class MPIChannel(ProcessChannel):
         self._tidy()
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
-        request = self._comm.Isend(data, rank, self._tag + kind)
-        if not request.Test():
+        try:
+            request = self._comm.Isend(data, rank, self._tag + kind)
+        except MPI.Exception as error:
+            self._world.note_deaths(error)
+            return
+        if not self._done(request):
             self._world.sends.append((request, data))
             self._tidy()
 
     def _tidy(self) -> None:
         """Let go of what has been sent."""
-        self._world.sends = [send for send in self._world.sends if not send[0].Test()]
-        self._sending = [send for send in self._sending if not send[1].Test()]
+        self._world.sends = [send for send in self._world.sends if not self._done(send[0])]
+        self._sending = [send for send in self._sending if not self._done(send[1])]
+
+    def _done(self, request: MPI.Request) -> bool:
+        """Whether MPI is done with what it sends or receives; so it is if the other rank is dead."""
+        try:
+            return request.Test()
+        except MPI.Exception as error:
+            self._world.note_deaths(error)
+            return True
+
+    def _lose(self, rank: int) -> tuple[int, Lost]:
+        """A rank is dead, and all that it had sent was received: drop what will never arrive."""
+        for large in self._behind.pop(rank, ()):
+            if type(large) is _Large and large.parts:
+                self._under_way -= large.size
+                self._world.sends += [(request, large.parts) for request in large.requests]
+        self._waiting = deque(large for large in self._waiting if large.source != rank)
+        self._left[rank] = None
+        self._tidy()
+        self._ask()
+        return rank, Lost("died")
 
     def _poll(self) -> bool:
         """Take in what has come. Returns whether there was anything."""
         comm, status = self._comm, self._status
         if self._behind:
             self._finish_receiving()
-        if not comm.Iprobe(_ANY_SOURCE, _ANY_TAG, status):
-            return False
-        source, tag = status.source, status.tag
-        data = bytearray(status.count)
-        comm.Recv(data, source, tag)
+        try:
+            if not comm.Iprobe(_ANY_SOURCE, _ANY_TAG, status):
+                return False
+            source, tag = status.source, status.tag
+            data = bytearray(status.count)
+            comm.Recv(data, source, tag)
+        except MPI.Exception as error:
+            return self._world.note_deaths(error)  # there may be messages all the same
         serial, kind = divmod(tag, 5)
         channel = self._world.open.get(serial)
         if channel is not None:  # this pool's, or that of one around it
@@ -250,8 +350,11 @@ class MPIChannel(ProcessChannel):
             self._ask()
         elif kind == _WANTED:
             rank, parts = self._announced.pop(pickle.loads(data))
-            for part in _pieces(parts):
-                self._sending.append((rank, self._comm.Isend(part, rank, self._tag + _LARGE), part))
+            try:
+                for part in _pieces(parts):
+                    self._sending.append((rank, self._comm.Isend(part, rank, self._tag + _LARGE), part))
+            except MPI.Exception as error:
+                self._world.note_deaths(error)
 
     def _ask(self) -> None:
         """Ask for large messages, as long as there is room for them."""
@@ -260,15 +363,28 @@ class MPIChannel(ProcessChannel):
             large = waiting.popleft()
             self._under_way += large.size
             large.parts = [MPI.buffer.allocate(size) for size in large.sizes]
-            large.requests = [self._comm.Irecv(part, large.source, self._tag + _LARGE) for part in _pieces(large.parts)]
+            try:
+                for part in _pieces(large.parts):
+                    large.requests.append(self._comm.Irecv(part, large.source, self._tag + _LARGE))
+            except MPI.Exception as error:
+                self._world.note_deaths(error)
+                continue  # its source is dead
             self._isend(pickle.dumps(large.number), large.source, _WANTED)
+
+    def _all_there(self, large: _Large) -> bool:
+        try:
+            return MPI.Request.Testall(large.requests)
+        except MPI.Exception as error:
+            if error.Get_error_class() != MPI.ERR_IN_STATUS:
+                self._world.note_deaths(error)
+            return False
 
     def _finish_receiving(self) -> None:
         for source, line in [*self._behind.items()]:
             while line:
                 first = line[0]
                 if type(first) is _Large:
-                    if not first.parts or not MPI.Request.Testall(first.requests):
+                    if not first.parts or not self._all_there(first):
                         break
                     self._under_way -= first.size
                     first = first.message()

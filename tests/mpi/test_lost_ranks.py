@@ -1,0 +1,143 @@
+"""Real ranks that are killed, under an MPI that survives that: Open MPI with ULFM."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PYTHON = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
+PROGRAM = Path(__file__).with_name("lost_ranks.py")
+ROOT = Path(__file__).parent.parent.parent
+
+pytestmark = pytest.mark.skipif(
+    PYTHON is None, reason="BSBPOOL_OPENMPI_PYTHON names no Python with Open MPI (tests/run.py makes one)"
+)
+
+#: Seconds that a run may take; it takes a few.
+BOUND = 90
+
+
+def mpirun(ranks, *command, ulfm=True):
+    """Run a command on ranks of Open MPI, and return how it ended. One that hangs fails the test."""
+    launcher = [Path(PYTHON).parent / "mpirun", *(["--with-ft", "ulfm"] if ulfm else []), "--oversubscribe"]
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("OMPI_", "PMI", "PRTE_", "MPI_"))
+    } | {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+    return subprocess.run(
+        [*map(str, launcher), "-n", str(ranks), PYTHON, *map(str, command)],
+        capture_output=True, text=True, timeout=BOUND, env=environment, cwd=ROOT, check=False,
+    )  # fmt: skip
+
+
+def rounds(ranks, seed, kills, retries, number):
+    """What main said of each round."""
+    run = mpirun(ranks, PROGRAM, seed, kills, retries, number)
+    said = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert len(said) == number, run.stdout + run.stderr
+    return said
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_workers_killed_at_random_moments_cost_their_jobs_and_nothing_else(seed):
+    doomed = []  # one may die after its pool has ended, and be lost to the next
+    for said in rounds(5, seed, 1, 0, 3):
+        doomed += said["doomed"]
+        aborted = said["aborted"]
+        # Each killed rank ran one job at the most; that job's dependent is cancelled, and all others succeeded.
+        assert len(aborted) <= len(doomed)
+        assert said["cancelled"] == [job + 60 for job in aborted if job < 60]
+        assert said["success"] == 120 - len(aborted) - len(said["cancelled"])
+        assert said["intact"]
+        assert said["lost"] == [True] * len(aborted)
+        for job, message in zip(aborted, said["messages"], strict=True):
+            half = "first" if job < 60 else "second"
+            ranks, host = "|".join(map(str, doomed)), re.escape(socket.gethostname())
+            said_of = rf"<FunctionJob {job} {half} {job % 60}> was aborted: Rank ({ranks}) on {host} died"
+            assert re.fullmatch(said_of, message)
+        assert said["changes"] == {}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_with_retries_all_jobs_succeed_though_workers_are_killed(seed):
+    for said in rounds(5, seed, 1, 3, 3):
+        assert said["success"] == 120
+        assert said["intact"]
+        assert said["messages"] == []
+        assert said["ends"] == ["success"]
+        for changes in said["changes"].values():
+            again = changes.count("queued") - 1
+            assert changes == ["added", *["queued", "running"] * (1 + again), "success"]
+
+
+def test_several_workers_may_die_in_one_pool():
+    (said,) = rounds(5, 11, 3, 3, 1)
+    assert len(said["doomed"]) == 3
+    assert said["success"] == 120
+    assert said["intact"]
+
+
+FIRST_DEATH = """
+import os, signal, time
+from mpi4py import MPI
+from bsbpool import job_pool
+def abs_of(owner, x):
+    return abs(x)
+world = MPI.COMM_WORLD
+if world.rank == 2:
+    os.kill(os.getpid(), signal.SIGKILL)
+while not world.Get_failed().size:
+    time.sleep(0.01)
+try:
+    with job_pool(world, quiet=True) as pool:
+        pool.execute()
+except Exception as error:
+    if world.rank == 0:
+        print(type(error).__name__, error)
+with job_pool(world.Shrink(), quiet=True) as pool:
+    jobs = [pool.queue(abs_of, (x,)) for x in range(9)] if pool.is_main() else []
+    results = pool.execute(return_results=True)
+    if pool.is_main():
+        print(pool._world.size, [results[job] for job in jobs])
+"""
+
+
+def test_a_pool_on_a_communicator_with_dead_ranks_says_what_to_do(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(FIRST_DEATH)
+    run = mpirun(4, program)
+    assert run.stdout.splitlines() == [
+        "JobPoolError A pool can't be opened on this communicator, since ranks of it are dead: 2. Let each rank that "
+        "is left give comm.Shrink() to a new owner, a communicator without them.",
+        "3 [0, 1, 2, 3, 4, 5, 6, 7, 8]",
+    ], run.stderr
+
+
+MAIN_DIES = """
+import os, signal, sys, threading, time
+from mpi4py import MPI
+from bsbpool import WorkflowError, job_pool
+def nap(owner):
+    time.sleep(0.2)
+with job_pool(quiet=True) as pool:
+    if pool.is_main():
+        for _ in range(50):
+            pool.queue(nap)
+        threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGKILL)).start()
+    try:
+        pool.execute()
+    except WorkflowError as error:
+        sys.stdout.write(f"{type(error.exceptions[0]).__name__} {error.exceptions[0]}\\n")
+"""
+
+
+def test_when_main_is_killed_the_workers_leave(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(MAIN_DIES)
+    run = mpirun(3, program)
+    assert run.stdout.splitlines() == ["RankLostError main (rank 0) is gone: it died"] * 2, run.stderr
