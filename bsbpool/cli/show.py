@@ -180,7 +180,7 @@ def show_times(out: Console, history: History, summary: Summary, timeline: Timel
     told = f"Ideal schedule {duration(ideal.packed)} for {what}, on as many workers"
     if ideal.packed - ideal.bound > 1e-9 + 0.001 * ideal.bound:
         told += f" (none can take less than {duration(ideal.bound)})"
-    compared = f": this one took {span / ideal.packed:.2f} times that." if ideal.packed else "."
+    compared = f": this one took {span / ideal.packed:,.2f} times that." if ideal.packed else "."
     out.print(told + compared)
     out.print()
 

@@ -156,6 +156,11 @@ class Summary:
         return self.by_rank if self.ranks == 1 else self.by_rank[1:]
 
     @property
+    def lanes(self) -> tuple[RankSummary, ...]:
+        """The ranks that there is something to draw of: the workers, and main if jobs ran there."""
+        return self.by_rank if self.ranks == 1 or self.by_rank[0].jobs else self.by_rank[1:]
+
+    @property
     def jobs(self) -> int:
         """How many jobs were queued."""
         return sum(strategy.jobs for strategy in self.strategies)

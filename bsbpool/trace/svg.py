@@ -29,7 +29,7 @@ _NEAR = 0.1
 def picture(history: History) -> str:
     """The picture, as text."""
     summary = summarise(history)
-    ranks = [rank.rank for rank in summary.by_rank if rank.jobs or rank in summary.workers]
+    ranks = [rank.rank for rank in summary.lanes]
     lane = min(_TALLEST, _LANES / len(ranks))
     axis = _TOP + lane * len(ranks)
     legend = list(_legend(summary, axis + 40))
@@ -66,9 +66,13 @@ def _lanes(summary: Summary, ranks: Sequence[int], lane: float) -> Iterator[str]
     gap = 1.5 if lane >= 8 else lane * 0.15
     places = {rank: place for place, rank in enumerate(ranks)}
     colours = {strategy.name: COLOURS[i % len(COLOURS)] for i, strategy in enumerate(summary.strategies)}
-    rows = "".join(
-        f"M{_LEFT:g} {_TOP + lane * place:.2f}h{width:g}v{lane - gap:.2f}h-{width:g}z" for place in places.values()
-    )
+    high = lane * len(ranks)
+    if lane < 0.5:  # one for all: what is between lanes can't be seen
+        rows = f"M{_LEFT:g} {_TOP:g}h{width:g}v{high:.2f}h-{width:g}z"
+    else:
+        rows = "".join(
+            f"M{_LEFT:g} {_TOP + lane * i:.2f}h{width:g}v{lane - gap:.2f}h-{width:g}z" for i in range(len(ranks))
+        )
     yield f'<path d="{rows}" fill="{_LANE}"/>'
     for fill, runs in _by_fill(summary, colours):
         least = 2.0 if fill == "url(#failed)" else 0.15  # a failure has to be seen, however short
@@ -83,7 +87,7 @@ def _lanes(summary: Summary, ranks: Sequence[int], lane: float) -> Iterator[str]
         if rank % step == 0 or rank == ranks[0]:
             y = _TOP + lane * places[rank] + (lane - gap) / 2 + 2.8
             yield f'<text x="{_LEFT - 5:g}" y="{y:.2f}" text-anchor="end" fill="{_INK}">{rank}</text>'
-    middle = _TOP + lane * len(ranks) / 2
+    middle = _TOP + high / 2
     yield f'<text transform="translate(11 {middle:.2f}) rotate(-90)" text-anchor="middle" fill="{_INK}">rank</text>'
 
 

@@ -62,7 +62,7 @@ class Timeline:
 
     def __init__(self, summary: Summary, lanes: int = 16):
         self._summary = summary
-        ranks = [rank.rank for rank in summary.by_rank if rank.jobs or rank in summary.workers]
+        ranks = [rank.rank for rank in summary.lanes]
         size = math.ceil(len(ranks) / max(1, lanes))
         self._lanes = [ranks[i : i + size] for i in range(0, len(ranks), size)]
         self._grouped = size > 1

@@ -255,3 +255,21 @@ def test_events_of_different_kinds_are_named(tmp_path):
 def test_many_strategies_are_cut_short(tmp_path):
     one = write(tmp_path / "one.trace", [{"submitter": f"s{i}"} for i in range(20)])
     assert "and 4 that changed less" in command("diff", one, one).stdout
+
+
+def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path):
+    trace = Trace({"ranks": 1_000_000, "hosts": ["h"]})
+    late = 2**62
+    trace.append(("pool", 0, "p", 1_000_000, False, ["main"]))
+    trace.append(("job", 0, "p", 0, "F", "a", {}, [], []))
+    trace.append(("status", 5, "p", 0, "queued", None, None))
+    trace.append(("status", 5, "p", 0, "running", 999_999, None))
+    trace.append(("message", late, "p", 999_999, 0, late - 10, late))
+    trace.append(("status", late, "p", 0, "success", 999_999, None))
+    path = tmp_path / "run.trace"
+    trace.write(path)
+    shown = command("show", path)
+    assert "Makespan 4,611,686,018 s" in shown.stdout
+    files = [tmp_path / name for name in ("run.html", "run.svg", "run.json")]
+    assert command("show", path, "--html", files[0], "--svg", files[1], "--perfetto", files[2]).exit_code == 0
+    assert all(file.stat().st_size < 200_000 for file in files)
