@@ -173,7 +173,10 @@ def show_times(out: Console, history: History, summary: Summary, timeline: Timel
     path = summary.critical_path
     steps = sum(len(pool.path) for pool in summary.pools)
     share = f", {path / span:.0%} of the makespan" if span else ""
-    out.print(f"Critical path {duration(path)}{share}: {number_of(steps, 'job')} that waited for each other.")
+    chain = (
+        f"{number_of(steps, 'job')} that waited for each other" if steps > 1 else "no job that ran waited for another"
+    )
+    out.print(f"Critical path {duration(path)}{share}: {chain}.")
     show_path(out, history, summary, timeline)
     ideal = ideal_schedule(history)
     what = "all of these jobs" if summary.ran == summary.jobs else "the jobs that ran"

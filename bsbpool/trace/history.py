@@ -14,6 +14,8 @@ from bsbpool.status import JobStatus
 
 __all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory"]
 
+#: What a job is aborted with if that is an error of its own; else its pool was stopped.
+_ERRORS = ("RankLostError", "JobTimeoutError")
 _ENDED = {status.value for status in JobStatus if status.ended}
 
 
@@ -28,6 +30,8 @@ class JobHistory:
     :ivar running: when main sent it to its rank; None if it did not run.
     :ivar outcome: when it started and ended on its rank's clock, and when main received that.
     :ivar finished: when main learned how it ended; None if the trace stops before.
+    :ivar tries: runs that were lost with their rank, so that it was tried again: rank, when main sent it, and when
+        main learned of the loss.
     """
 
     id: int
@@ -44,6 +48,7 @@ class JobHistory:
     outcome: tuple[int, int, int] | None = None
     finished: int | None = None
     error: str | None = None
+    tries: list[tuple[int, int, int]] = field(default_factory=list)
 
     def interval(self, last: int) -> tuple[int, int] | None:
         """From when to when it ran, on main's clock; None if it did not.
@@ -62,10 +67,8 @@ class JobHistory:
 
     @property
     def failed(self) -> bool:
-        """Whether it raised, or was lost with its rank."""
-        return self.status == "failed" or (
-            self.status == "aborted" and self.error is not None and self.error.startswith("RankLostError")
-        )
+        """Whether it raised, was lost with its rank, or ran past its time limit."""
+        return self.status == "failed" or (self.status == "aborted" and (self.error or "").startswith(_ERRORS))
 
 
 @dataclass(slots=True)
@@ -157,6 +160,9 @@ class History:
                 job = by_id[repr(event["pool"])].jobs[event["job"]]
                 job.status = event["status"]
                 if job.status == "queued":
+                    if job.running is not None:
+                        job.tries.append((job.rank, job.running, t))
+                        job.running = None
                     job.queued = t
                 elif job.status == "running":
                     job.running = t

@@ -69,22 +69,22 @@ def _us(history: History, t: int) -> float:
 
 
 def _job(history: History, pool: PoolHistory, job: JobHistory) -> Iterator[dict[str, Any]]:
+    for rank, sent, lost in job.tries:
+        lane = {"pid": pool.place + 1, "tid": rank + 1, "ts": _us(history, sent), "dur": (lost - sent) / 1000}
+        args = {"job": job.id, "status": "lost with its rank, and tried again"}
+        yield {"ph": "X", "cat": "job", "name": job.name, **lane, "cname": "bad", "args": args}
     interval = job.interval(history.last)
     if interval is None:
         return
     started, ended = interval
     where = {"pid": pool.place + 1, "tid": job.rank + 1}
-    args = {
-        "job": job.id,
-        "status": job.status,
-        "kind": job.kind,
-        **{f"context.{k}": v for k, v in job.context.items()},
-    }
+    told: dict[str, Any] = {"job": job.id, "status": job.status, "kind": job.kind}
+    told.update((f"context.{key}", value) for key, value in job.context.items())
     if job.error is not None:
-        args["error"] = job.error
+        told["error"] = job.error
     slice = {"ph": "X", "cat": "job", "name": job.name, "ts": _us(history, started), "dur": (ended - started) / 1000}
     colour = {"cname": _COLOURS[job.status]} if job.status in _COLOURS else {}
-    yield {**slice, **where, **colour, "args": args}
+    yield {**slice, **where, **colour, "args": told}
     if job.failed:
         failure = {"ph": "i", "s": "t", "cat": "failure", "name": f"✗ {job.error}", "ts": _us(history, ended)}
         yield {**failure, **where, "args": {"job": job.id}}

@@ -26,7 +26,8 @@ class Run:
     :ivar name: its strategy: the name of who submitted it.
     :ivar started: seconds since the trace's first pool was opened, on main's clock.
     :ivar ended: likewise; where the trace stops, if it had not ended there.
-    :ivar status: what became of it; ``"running"`` if the trace stops before.
+    :ivar status: what became of it; ``"running"`` if the trace stops before; ``"aborted"`` of a run that was lost with
+        its rank, also if the job was then tried again.
     """
 
     pool: int
@@ -168,7 +169,7 @@ class Summary:
     @property
     def ran(self) -> int:
         """How many jobs ran."""
-        return len(self.runs)
+        return sum(strategy.ran for strategy in self.strategies)
 
     @property
     def busy(self) -> float:
@@ -210,6 +211,10 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
         for id, job in pool.jobs.items():
             strategy = strategies.setdefault(job.name, StrategySummary(job.name))
             _count(strategy, job.status)
+            for where, sent, lost in job.tries:
+                span = (sent - first) / _SECOND, (lost - first) / _SECOND
+                runs.append(Run(number, id, job.name, where, *span, "aborted"))
+                busy[where] += lost - sent
             interval = job.interval(last)
             took = 0
             if interval is not None:

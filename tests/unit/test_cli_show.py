@@ -1,17 +1,27 @@
 """`bsbpool show`, as it is typed: what it prints of a trace, and what it writes."""
 
 import gzip
+import io
 import json
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from rich.console import Console
 
 import bsbpool
 from bsbpool.cli import main
+from bsbpool.cli.show import show_history
 from bsbpool.trace import Trace, read_trace
+from bsbpool.trace.comparing import first_difference
+from bsbpool.trace.history import History
+from bsbpool.trace.page import page
+from bsbpool.trace.perfetto import perfetto_json
+from bsbpool.trace.svg import picture
 from bsbpool_sim import RankErrors, Script, simulate
+from bsbpool_sim.scenario import load
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "scenarios" / "recordings"
@@ -273,3 +283,19 @@ def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path
     files = [tmp_path / name for name in ("run.html", "run.svg", "run.json")]
     assert command("show", path, "--html", files[0], "--svg", files[1], "--perfetto", files[2]).exit_code == 0
     assert all(file.stat().st_size < 200_000 for file in files)
+
+
+def test_every_scenario_can_be_shown_in_every_way():
+    shown = 0
+    for path in sorted((ROOT / "scenarios").rglob("*.yaml")):
+        if path.parent.name in ("large", "recordings"):
+            continue
+        trace = load(path).run(None).outcomes[0].trace
+        history = History(trace)
+        show_history(Console(file=io.StringIO(), width=100), path.name, history)
+        assert page(history, path.name)
+        assert ElementTree.fromstring(picture(history)).tag.endswith("svg")
+        assert json.loads(perfetto_json(history, path.name))["traceEvents"]
+        assert first_difference(trace, trace, times=True) is None
+        shown += 1
+    assert shown > 50

@@ -1,6 +1,7 @@
 """What a trace comes to: numbers worked out by hand, or from the recording, not by the summary."""
 
 import json
+import time
 from collections import defaultdict
 from pathlib import Path
 
@@ -252,3 +253,22 @@ def test_a_strategy_that_never_ran_has_a_mean_of_zero():
     (strategy,) = summary.strategies
     assert (strategy.cancelled, strategy.ran, strategy.mean) == (1, 0, 0.0)
     assert summary.runs == ()
+
+
+def seconds(owner, takes):
+    time.sleep(takes)
+
+
+def test_a_job_that_was_lost_and_tried_again_has_both_runs():
+    summary = pooled(lambda pool: pool.queue(seconds, (4.0,)), 3, Script().rank(1, dies=1.0), retries=1)
+    assert [(run.rank, run.started, run.ended, run.status) for run in summary.runs] == [
+        (1, 0.0, 1.0, "aborted"),
+        (2, 1.0, 5.0, "success"),
+    ]
+    assert [rank.busy for rank in summary.by_rank] == [0.0, 1.0, 4.0]
+    assert (summary.jobs, summary.ran, summary.failures) == (1, 1, ())
+
+
+def test_a_job_past_its_time_limit_is_a_failure():
+    (failure,) = pooled(lambda pool: pool.queue(seconds, (4.0,)), 2, job_timeout=1.0).failures
+    assert failure.error.startswith("JobTimeoutError")

@@ -88,9 +88,16 @@ def _jobs(history: History) -> dict[str, Any]:
     statuses = {status: place for place, status in enumerate(_STATUSES)}
     add = {key: column.append for key, column in columns.items()}
     before, last = history.first, history.last
+    failures: list[int] = []
+    tries: list[tuple[int, int, int, int]] = []
+    number = -1
     for pool in history.pools:
         places = {id: place for place, id in enumerate(pool.jobs)}
         for place, job in enumerate(pool.jobs.values()):
+            number += 1
+            if job.failed:
+                failures.append(number)
+            tries.extend((number, rank, sent - history.first, lost - sent) for rank, sent, lost in job.tries)
             add["name"](names.add(job.name))
             add["kind"](kinds.add(job.kind))
             add["context"](contexts.add(_context(job.context)))
@@ -120,6 +127,9 @@ def _jobs(history: History) -> dict[str, Any]:
         "errors": errors.values,
         "caches": caches.values,
         "jobs": columns,
+        # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
+        "failed": failures,
+        "tries": tries,
     }
 
 

@@ -31,7 +31,7 @@ function unpack(raw) {
   for (const key of ["queued", "sent", "start", "end", "received"]) d[key] = new Float64Array(count);
   for (const key of ["name", "kind", "context", "error", "cache", "status"]) d[key] = Int32Array.from(c[key]);
   d.STATUS = Object.fromEntries(raw.statuses.map((status, place) => [status, place]));
-  const {failed, aborted, running} = d.STATUS;
+  const {aborted, running} = d.STATUS;
   d.depStart = new Int32Array(count + 1);
   d.deps = new Int32Array(Math.max(0, c.deps.length - count));
   d.look = new Uint8Array(count); // 0: as its strategy, 1: aborted, 2: running when the trace stops, 3: failed
@@ -57,12 +57,12 @@ function unpack(raw) {
         d.received[i] = d.end[i] + c.received[i];
         ran++;
       }
-      const status = d.status[i], lost = raw.errors[d.error[i]].startsWith("RankLostError");
-      d.look[i] = status === failed || (status === aborted && lost) ? 3 : status === aborted ? 1 : status === running ? 2 : 0;
+      d.look[i] = d.status[i] === aborted ? 1 : d.status[i] === running ? 2 : 0;
     }
     first += pool.jobs;
   });
   d.ran = ran;
+  for (const job of raw.failed) d.look[job] = 3;
   reverse(d);
   lanes(d);
   d.span = Math.max(1, raw.makespan);
@@ -92,26 +92,37 @@ function reverse(d) {
   for (let i = 0; i < d.count; i++) for (let k = d.depStart[i]; k < d.depStart[i + 1]; k++) next[at[d.deps[k]]++] = i;
 }
 
-// For each rank its jobs, by start, and how far those before each reach.
+// For each rank its bars, by start, how each looks, and how far those before it reach. A job that was lost with its
+// rank and tried again has several.
 function lanes(d) {
+  const bars = [];
+  for (let i = 0; i < d.count; i++) if (d.rank[i] >= 0) bars.push(i);
+  const tries = d.tries, all = bars.length + tries.length;
+  const rankOf = b => (b >= 0 ? d.rank[b] : tries[-1 - b][1]), from = b => (b >= 0 ? d.start[b] : tries[-1 - b][2]);
+  tries.forEach((_, k) => bars.push(-1 - k)); // a try is a negative number
   const start = d.laneStart = new Int32Array(d.ranks + 1);
-  for (let i = 0; i < d.count; i++) if (d.rank[i] >= 0) start[d.rank[i] + 1]++;
+  for (const bar of bars) start[rankOf(bar) + 1]++;
   for (let r = 0; r < d.ranks; r++) start[r + 1] += start[r];
-  const at = start.slice(), jobs = d.laneJobs = new Int32Array(d.ran);
-  for (let i = 0; i < d.count; i++) if (d.rank[i] >= 0) jobs[at[d.rank[i]]++] = i;
-  const [s, e, reach] = [d.laneS, d.laneE, d.reach] = [0, 0, 0].map(() => new Float64Array(d.ran));
+  const at = start.slice(), sorted = new Int32Array(all);
+  for (const bar of bars) sorted[at[rankOf(bar)]++] = bar;
+  const [s, e, reach] = [d.laneS, d.laneE, d.reach] = [0, 0, 0].map(() => new Float64Array(all));
+  d.laneJobs = new Int32Array(all);
+  d.laneLook = new Uint8Array(all);
   d.place = new Int32Array(d.count).fill(-1);
   for (let r = 0; r < d.ranks; r++) {
-    const mine = jobs.subarray(start[r], start[r + 1]);
-    let sorted = true;
-    for (let k = 1; k < mine.length && sorted; k++) sorted = d.start[mine[k]] >= d.start[mine[k - 1]];
-    if (!sorted) mine.sort((a, b) => d.start[a] - d.start[b] || a - b);
+    const mine = sorted.subarray(start[r], start[r + 1]);
+    let inOrder = true;
+    for (let k = 1; k < mine.length && inOrder; k++) inOrder = from(mine[k]) >= from(mine[k - 1]);
+    if (!inOrder) mine.sort((a, b) => from(a) - from(b) || a - b);
     let far = -1;
     for (let k = start[r]; k < start[r + 1]; k++) {
-      s[k] = d.start[jobs[k]];
-      e[k] = d.end[jobs[k]];
+      const bar = sorted[k], job = bar >= 0 ? bar : tries[-1 - bar][0];
+      d.laneJobs[k] = job;
+      d.laneLook[k] = bar >= 0 ? d.look[job] : 1;
+      s[k] = from(bar);
+      e[k] = bar >= 0 ? d.end[job] : s[k] + tries[-1 - bar][3];
       reach[k] = far = Math.max(far, e[k]);
-      d.place[jobs[k]] = k;
+      if (bar >= 0) d.place[job] = k;
     }
   }
 }
@@ -120,6 +131,7 @@ function strategies(d) {
   d.by = d.names.map(name => ({name, short: shorten(name), jobs: 0, ran: 0, total: 0, longest: -1, failed: 0}));
   d.busy = new Float64Array(d.ranks);
   d.outcome = d.statuses.map(() => 0);
+  for (const [, rank, , took] of d.tries) d.busy[rank] += took;
   for (let i = 0; i < d.count; i++) {
     const strategy = d.by[d.name[i]];
     strategy.jobs++;
@@ -141,6 +153,7 @@ function tracks(d) {
     if (d.rank[i] >= 0) run.push(d.start[i], d.end[i]);
     if (d.status[i] !== d.STATUS.pending) ready.push(d.queued[i], d.sent[i] >= 0 ? d.sent[i] : d.received[i]);
   }
+  for (const [, , from, took] of d.tries) run.push(from, from + took);
   const held = cacheSteps(d);
   d.tracks = [
     {label: "busy", unit: "ranks busy", colour: "track", ...steps(run), most: d.workers},
@@ -388,7 +401,7 @@ function paintBars() {
     buffer.line = new Uint32Array(W);
   }
   const {pixels, busy, most, look, line} = buffer, kind = buffer.with;
-  const {laneS, laneE, reach, laneJobs, laneStart, name, ranks} = D, looks = D.look;
+  const {laneS, laneE, reach, laneJobs, laneStart, name, ranks} = D, looks = D.laneLook;
   const scale = W / (view.t1 - view.t0), t0 = view.t0, t1 = view.t1, group = perRow(), dim = D.by.length;
   const isDim = dimmed(), gap = 3 * dpr, least = 2 * Math.ceil(dpr);
   pixels.fill(colours.cardPixel);
@@ -406,7 +419,7 @@ function paintBars() {
     for (let rank = row * group; rank < until; rank++) {
       const end = laneStart[rank + 1];
       for (let k = last(reach, t0, laneStart[rank], end) + 1; k < end && laneS[k] < t1; k++) {
-        const job = laneJobs[k], colour = isDim && isDim(job) ? dim : name[job], how = colour === dim ? 0 : looks[job];
+        const job = laneJobs[k], colour = isDim && isDim(job) ? dim : name[job], how = colour === dim ? 0 : looks[k];
         let a = (laneS[k] - t0) * scale, b = (laneE[k] - t0) * scale;
         if (b - a > gap && high >= 5 * dpr) b -= dpr; // so that neighbours are seen to be two
         if (b - a < .35) b = a + .35; // so that nothing that ran is invisible
@@ -515,7 +528,7 @@ function paintLabels(c) {
         const job = D.laneJobs[k];
         if (isDim && isDim(job)) continue;
         const name = D.by[D.name[job]].short, tail = name.slice(name.lastIndexOf(".") + 1);
-        const mark = D.look[job] === 3 ? "✗ " : "";
+        const mark = D.laneLook[k] === 3 ? "✗ " : "";
         let text = [`${mark}${name}`, `${mark}${tail}`].find(t => t.length * letter <= room);
         if (!text) {
           const n = Math.floor(room / letter) - 1;
@@ -525,11 +538,11 @@ function paintLabels(c) {
           const more = `${text}  ${D.contexts[D.context[job]]}`;
           if (more.length * letter <= room) text = more;
         }
-        if (D.look[job]) { // on hatching, letters need ground
-          c.fillStyle = D.look[job] === 3 ? colours.fail : colours.css[D.name[job]];
+        if (D.laneLook[k]) { // on hatching, letters need ground
+          c.fillStyle = D.laneLook[k] === 3 ? colours.fail : colours.css[D.name[job]];
           c.fillRect(a + 3, y - size * .62, Math.min(room + 4, c.measureText(text).width + 5), size * 1.24);
         }
-        c.fillStyle = D.look[job] === 3 ? colours["fail-ink"] : colours.text[D.name[job]];
+        c.fillStyle = D.laneLook[k] === 3 ? colours["fail-ink"] : colours.text[D.name[job]];
         c.fillText(text, a + 5, y);
         left--;
       }
@@ -846,7 +859,7 @@ function jobAt(px, py) {
     const from = D.laneStart[rank], k = last(D.laneS, t + reachTime, from, D.laneStart[rank + 1]);
     for (let i = k; i >= from && i > k - 40; i--) {
       const away = D.laneS[i] <= t && t <= D.laneE[i] ? 0 : Math.min(Math.abs(D.laneS[i] - t), Math.abs(D.laneE[i] - t));
-      const worth = away - (D.look[D.laneJobs[i]] === 3 ? reachTime / 2 : 0);
+      const worth = away - (D.laneLook[i] === 3 ? reachTime / 2 : 0);
       if (away <= reachTime && worth < near) { near = worth; best = D.laneJobs[i]; }
     }
   }
@@ -1125,7 +1138,7 @@ function tellLegend() {
   }, {"aria-pressed": "false"})));
   items.forEach((item, k) => item.firstChild.append(element("i", {colour: colours.css[k]}), D.by[k].short, element("b", {}, D.by[k].jobs.toLocaleString("en"))));
   const looks = [["failed", "failed", 3], ["aborted", "aborted", 1], ["running", "still running", 2]];
-  for (const [css, text, look] of looks) if (D.look.includes(look)) items.push(element("li", {class: "key"}, element("i", {class: css}), text));
+  for (const [css, text, look] of looks) if (D.laneLook.includes(look)) items.push(element("li", {class: "key"}, element("i", {class: css}), text));
   items.push(element("li", {class: "key"}, element("i", {class: "idle"}), "idle"));
   $("legend").replaceChildren(...items);
 }
@@ -1139,7 +1152,7 @@ function recolour() {
 const swatch = name => element("i", {"data-name": name, colour: colours.css[name]});
 
 function tellPanel() {
-  panel.replaceChildren(...(S.job >= 0 ? [jobSection(S.job)] : S.path ? [pathSection(), strategySection()] : [failureSection(), strategySection(), poolSection(), rankSection()]).filter(Boolean));
+  panel.replaceChildren(...(S.job >= 0 ? [jobSection(S.job)] : S.path ? [pathSection(), strategySection()] : [failureSection(), strategySection(), poolSection(), rankSection(), runSection()]).filter(Boolean));
   panel.scrollTop = 0;
 }
 
@@ -1166,6 +1179,7 @@ function jobSection(job) {
   const deps = [...D.deps.subarray(D.depStart[job], D.depStart[job + 1])], next = [...D.next.subarray(D.nextStart[job], D.nextStart[job + 1])];
   const mean = strategy.ran ? strategy.total / strategy.ran : 0;
   const rows = [
+    ["Tries", D.tries.some(([other]) => other === job) ? `it was lost with ${D.tries.filter(([other]) => other === job).map(([, rank]) => rankName(rank)).join(", ")}, and tried again` : null],
     ["Status", statusOf(job) + (D.onPath[job] ? ", on the critical path" : "")],
     ["Rank", ran ? rankName(D.rank[job]) : "it did not run"],
     ["Took", ran ? `${duration(took)}${mean && strategy.ran > 1 ? `, ${(took / mean).toFixed(2)} times the mean` : ""}` : null],
@@ -1231,6 +1245,12 @@ function rankSection() {
   const rows = order.map(rank => element("tr", {}, element("td", {}, rankName(rank)), element("td", {}, (D.laneStart[rank + 1] - D.laneStart[rank]).toLocaleString("en")), element("td", {}, duration(D.busy[rank])), element("td", {}, duration(Math.max(0, D.makespan - D.busy[rank]))), element("td", {}, percent(D.busy[rank] / D.makespan))));
   const head = element("tr", {}, ...["Rank", "jobs", "busy", "idle", "busy"].map(text => element("th", {scope: "col"}, text)));
   return section(D.ranks > 17 ? "The 16 ranks that idled most" : "Ranks, that which idled most first", element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)));
+}
+
+// What the header says of the run.
+function runSection() {
+  const rows = Object.entries(D.header).filter(([key]) => !["hosts", "simulated"].includes(key)).slice(0, 40);
+  return rows.length ? section("The run", pairs(rows.map(([key, value]) => [key, value.length > 400 ? `${value.slice(0, 400)}…` : value]))) : null;
 }
 
 function tellCaches(t) {
