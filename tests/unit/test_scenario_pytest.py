@@ -67,6 +67,7 @@ def test_a_failure_shows_what_was_expected_and_what_happened(folder):
             "  around it:",
             "*> 1 s  execute() ends",
             "again: bsbpool run scenarios/wrong.yaml --seed 3",
+            "FAILED scenarios/wrong.yaml::* - elapsed: expected 2 s, ha*",
         ]
     )
     assert "Traceback" not in result.stdout.str()
@@ -142,6 +143,37 @@ def test_scenarios_run_under_xdist(folder):
     result = pytester.runpytest_subprocess("scenarios", "-n", "2")
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["again: bsbpool run scenarios/three.yaml --seed 3"])
+
+
+WRITES_TRACES = """
+import hashlib, pathlib
+import bsbpool_sim.scenario.running as running
+
+run = running.Scenario.run
+
+def run_and_write(self, seed=None):
+    result = run(self, seed)
+    text = "\\n".join(line for outcome in result.outcomes for line in outcome.trace.lines())
+    name = pathlib.Path(self.path).name + ".trace"
+    (pathlib.Path(WHERE) / name).write_text(text)
+    return result
+
+running.Scenario.run = run_and_write
+"""
+
+
+def test_xdist_brings_the_same_outcomes_and_traces(folder):
+    drawn = GOOD.replace("takes: 1s}", "takes: {uniform: [1s, 2s]}, repeat: 9}").replace("name: a", "name: 'a-{i}'")
+    drawn = drawn.replace("expect: {elapsed: 1s}", "seeds: 1..3\nexpect: {outcome: ok}")
+    pytester = folder(one=GOOD, drawn=drawn, fails=FAILS)
+    traces = []
+    for name, workers in (("plain", []), ("xdist", ["-n", "2"])):
+        where = pytester.path / name
+        where.mkdir()
+        pytester.makeconftest(WRITES_TRACES.replace("WHERE", repr(str(where))))
+        pytester.runpytest_subprocess("scenarios", *workers).assert_outcomes(passed=2, failed=1)
+        traces.append({path.name: path.read_text() for path in where.iterdir()})
+    assert traces[0] == traces[1] and len(traces[0]) == 3 and all(traces[0].values())
 
 
 def test_an_item_can_be_named(folder):

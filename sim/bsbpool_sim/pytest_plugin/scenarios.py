@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest._code.code import ReprFileLocation, TerminalRepr
+from _pytest._io import TerminalWriter
 
 if TYPE_CHECKING:
     from bsbpool_sim.scenario import Result, Scenario
@@ -73,6 +75,22 @@ class ScenarioFailed(Exception):
         super().__init__(result.report())
 
 
+class ScenarioRepr(TerminalRepr):
+    """The report of a scenario that failed, as pytest shows it."""
+
+    def __init__(self, path: str, report: str, first: str):
+        self.report = report
+        #: what pytest's summary says in its one line.
+        self.reprcrash = ReprFileLocation(path, 1, first)
+
+    def __str__(self) -> str:
+        return self.report
+
+    def toterminal(self, tw: TerminalWriter) -> None:
+        for line in self.report.splitlines():
+            tw.line(line)
+
+
 class ScenarioItem(pytest.Item):
     """A scenario, with all of its seeds."""
 
@@ -89,7 +107,11 @@ class ScenarioItem(pytest.Item):
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was expected, and what happened."""
         if isinstance(excinfo.value, ScenarioFailed):
-            return str(excinfo.value)
+            result = excinfo.value.result
+            assert result.failed is not None
+            failure = result.failed.failures[0]
+            first = f"{failure.what}: expected {failure.expected}, happened {failure.happened}"
+            return ScenarioRepr(result.scenario.path, result.report(), " ".join(first.split()))
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
