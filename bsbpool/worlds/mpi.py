@@ -14,7 +14,8 @@ Such an MPI raises in whatever has to do with a dead rank, and in all that could
 until it is told that the death is known. What a dead rank had sent is received first, then a `Lost` stands in its line.
 
 Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
-core, then naps of up to a millisecond, so that a rank that waits does not burn the core that another one needs.
+core, then naps of up to a millisecond and a half, so that a rank that waits does not burn the core that another one
+needs.
 """
 
 from __future__ import annotations
@@ -43,9 +44,10 @@ UNDER_WAY = 256 * 1024 * 1024
 #: Longest message, in bytes, that is given to MPI as one: many an MPI counts with 31 bits.
 LONGEST = 1 << 30
 
-#: How long a wait spins before it naps, and for how long it keeps the core meanwhile; the first and the longest nap.
-#: In nanoseconds.
+#: How long a wait spins before it naps, and for how long it keeps the core meanwhile; the first and the longest nap,
+#: and the longest once it has waited for a hundred milliseconds. In nanoseconds.
 SPIN, KEEP, FIRST_NAP, LONGEST_NAP = 200_000, 30_000, 20_000, 1_000_000
+LONG_WAIT, LONGEST_LATER = 100_000_000, 1_500_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
@@ -246,6 +248,8 @@ class MPIChannel(ProcessChannel):
                 return self._lose(self.lost.popleft())
             if own:
                 return own.popleft()
+            if until == 0:
+                return None
             now = time.monotonic_ns()
             if until is not None and now >= until:
                 return None
@@ -262,7 +266,7 @@ class MPIChannel(ProcessChannel):
                 os.sched_yield()
             return nap
         self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
-        return min(2 * nap, LONGEST_NAP)
+        return min(2 * nap, LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER)
 
     def close(self) -> None:
         while self._poll():
