@@ -240,3 +240,55 @@ def test_an_error_that_nobody_is_told_of_would_be_found(monkeypatch):
     monkeypatch.setattr(pool.JobPool, "raise_unhandled", lambda self: None)
     problem = check(2, Fault(1, 1, Injected(MARK), where="PlacementJob.execute"), unharmed)
     assert problem.startswith("the error came out nowhere")
+
+
+#: Where it was found, with this file, that ranks were left waiting, or that an error was lost: all are mended.
+FOUND = {
+    "a worker that fails before its loop tells main": (1, "JobPool._execute_worker", 1),
+    "a worker that fails while it is made tells main": (1, "Worker.__init__", 1),
+    "a worker that fails after it entered tells main": (1, "JobPool.change_status", 1),
+    "main that fails after it opened its channel lets the others leave": (0, "JobPool._emit", 1),
+    "main that fails while it lets the others leave does so all the same": (0, "JobPool._dismiss", 1),
+    "main that fails in between lets the rest of them leave": (0, "JobPool._dismiss", 5),
+    "a worker that can't pack its outcome leaves": (1, "Codec.encode", 2),
+    "main that fails while it closes has let the others leave": (0, "JobPool._close", 1),
+}
+
+
+@pytest.mark.parametrize("kind", [Injected, KeyboardInterrupt])
+@pytest.mark.parametrize("case", FOUND)
+def test_what_was_found_stays_mended(case, kind):
+    rank, where, number = FOUND[case]
+    unharmed = Outcome(3, Fault())
+    fault = Fault(rank, number, error_of(kind), where=where)
+    assert check(3, fault, unharmed) is None
+    assert fault.place.startswith(where)
+
+
+def test_a_job_that_was_added_by_half_ends_the_pool_though_its_scheduler_goes_on():
+    fault = Fault(0, 1, MemoryError(MARK), main_task=False, where="Engine.add")
+
+    def forgiving(comm):
+        p = bsbpool.Owner(comm).create_job_pool(quiet=True)
+        fault.pools[comm.rank], fault.mains[comm.rank] = p, getcurrent()
+
+        def scheduler(node):
+            try:
+                p.queue(tiny, (node,))
+            except MemoryError:
+                p.queue(tiny, (node,))
+
+        with p:
+            if p.is_main():
+                p.schedule([1], scheduler)
+            try:
+                p.execute()
+            except (MemoryError, bsbpool.WorkflowError) as error:
+                return f"{type(error).__name__}: {error}", [job.status.ended for job in p.jobs]
+        return None
+
+    with points_in(MODULES, fault):
+        main, other = simulate(forgiving, 2, horizon=10.0).results
+    assert main[0] == f"MemoryError: {MARK}"
+    assert all(main[1])
+    assert other[0].startswith("WorkflowError")
