@@ -68,7 +68,7 @@ def open_recorder(path: str, capture: bool, ranks: int, hosts: Sequence[str]) ->
         calls = os.open(f"{path}.calls", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     header = about_this_process(max(ranks, _size_of_program()), hosts)
     when, start = datetime.now(UTC).isoformat(timespec="microseconds"), time.monotonic_ns()
-    header = {**header, "run": f"{socket.gethostname()}-{os.getpid()}-{when}", "when": when}
+    header = {**header, "run": f"{socket.gethostname()}-{os.getpid()}-{when}", "when": when, "process": os.getpid()}
     return FileRecorder(file, path, header, time.monotonic_ns, start, threading.RLock(), calls)
 
 

@@ -262,7 +262,7 @@ def test_the_first_line_says_what_ran_where_and_when(tmp_path):
     from datetime import datetime
 
     assert before - 1 <= datetime.fromisoformat(header.pop("when")).timestamp() <= time.time() + 1
-    assert header.pop("run").startswith(header["hosts"][0] + "-")
+    assert header.pop("run").startswith(f"{header['hosts'][0]}-{header.pop('process')}-")
     assert header == {
         "trace": "bsbpool", "version": 1, "ranks": 1, "hosts": header["hosts"], "simulated": False,
         "bsbpool": bsbpool.__version__, "python": header["python"], "system": header["system"], "mpi": header["mpi"],
