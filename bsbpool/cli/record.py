@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import builtins
+import io
 import os
 import runpy
 import shlex
 import sys
+import types
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -17,7 +20,20 @@ from bsbpool.worlds.launcher import rank_of_process
 from bsbpool.worlds.recording import record_to, recorded
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+class OfAProgram(click.Command):
+    """Ends the options of the command where Python ends its own: after the script, or the module."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        place = 0
+        while place < len(args) and args[place].startswith("-") and args[place] != "--":
+            if args[place] == "-m" and place + 1 < len(args):
+                args = [*args[: place + 2], "--", *args[place + 2 :]]
+                break
+            place += 2 if args[place] in ("-o", "--output", "--capture") else 1
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=OfAProgram, context_settings={"allow_interspersed_args": False})
 @click.option(
     "-o", "--output", default="run.trace", show_default=True, metavar="FILE",
     help="Where the trace goes; compressed if the name ends in .gz. An existing file stays: the trace gets a number.",
@@ -43,7 +59,7 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
         if not program:
             raise click.UsageError("name a script to run, or a module with -m")
         script, *arguments = program
-        if not os.path.exists(script):
+        if not os.path.isfile(script):
             raise click.ClickException(f"there is no script {script}: give the path of a Python program, or -m MODULE")
     else:
         script, arguments = module, [*program]
@@ -65,7 +81,12 @@ def run_program(name: str, arguments: list[str], is_module: bool) -> None:
     if is_module:
         runpy.run_module(name, run_name="__main__", alter_sys=True)
     else:
-        runpy.run_path(os.path.abspath(name), run_name="__main__")
+        path = os.path.abspath(name)
+        with io.open_code(path) as file:
+            code = compile(file.read(), path, "exec", dont_inherit=True)
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        main.__dict__.update(__file__=path, __builtins__=builtins)
+        exec(code, main.__dict__)
 
 
 def say_where() -> None:

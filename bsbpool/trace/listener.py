@@ -70,10 +70,10 @@ class TraceRecorder:
         world = world_of(find_comm_world())
         if world.rank:
             return
-        job = getattr(progress, "job", None)
+        job, about_status = getattr(progress, "job", None), progress.reason.name == "POOL_STATUS_CHANGE"
         jobs = progress.jobs if job is None else (job,)
         if not jobs:
-            if hasattr(progress, "old_status"):
+            if about_status:
                 self._early.append(progress.status.value)
             return
         recorder = self.open(world)
@@ -82,14 +82,14 @@ class TraceRecorder:
         if label is None:
             label = self._labels[pool] = recorder.label(describe(pool))
             # What that pool is to do at the first error, it does not say.
-            phases = [scrub(str(phase)) for phase in progress.workflow.phases]
+            phases = [scrub(str(phase)) for phase in getattr(progress.workflow, "phases", ())]
             recorder.emit("pool", label, world.size, False, phases)
             for status in self._early:
                 recorder.emit("pool_status", label, status)
             self._early.clear()
         if job is not None:
             self._hear_of_job(recorder, label, pool, progress, job)
-        elif hasattr(progress, "old_status"):
+        elif about_status:
             recorder.emit("pool_status", label, progress.status.value)
         else:
             recorder.emit("ping", label)
@@ -101,6 +101,6 @@ class TraceRecorder:
             known[id(job)] = (len(known), job)
             context = describe(dict(job.context))
             recorder.emit("job", label, known[id(job)][0], type(job).__name__, scrub(str(job.name)), context, (), ())
-        if hasattr(progress, "old_status"):
+        if progress.reason.name == "JOB_STATUS_CHANGE":
             status = progress.status.value
             recorder.emit("status", label, known[id(job)][0], status, None, describe_error(job.error))

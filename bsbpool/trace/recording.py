@@ -19,6 +19,10 @@ from .format import EVENTS, Trace, describe_error, harmless
 MOST_BEHIND = 256
 
 
+#: Version of the files with calls.
+CALLS_VERSION = 1
+
+
 class Sink:
     """Takes in what happens, in the order in which it does.
 
@@ -238,7 +242,7 @@ class FileRecorder(Sink):
 
 def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:
     """The first line of the file with the calls of failed jobs that goes with a trace."""
-    return {"calls": "bsbpool", "version": 1, "trace": os.path.basename(path), "run": header.get("run")}
+    return {"calls": "bsbpool", "version": CALLS_VERSION, "trace": os.path.basename(path), "run": header.get("run")}
 
 
 def _write_all(file: int, data: bytes) -> None:

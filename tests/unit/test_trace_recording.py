@@ -9,11 +9,14 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import bsbpool
 from bsbpool import engine
+from bsbpool.exceptions import JobCancelledError
+from bsbpool.pool import JobStatus, PoolProgressReason, PoolStatus
 from bsbpool.trace import EVENTS, Recorder, Trace, TraceRecorder, read_trace
 from bsbpool.trace import recording as trace_recording
 from bsbpool.trace.recording import MOST_BEHIND, FileRecorder
@@ -329,3 +332,77 @@ def test_labels_are_unique():
     ids = [1, 1, "1 #2", [1, "a"], [1, "a"], True, None, "\x1b", 1]
     labels = [recorder.label(id) for id in ids]
     assert labels == [1, "1 #2", "1 #2 #2", '[1, "a"]', '[1, "a"] #2', "true", "null", r"\x1b", "1 #3"]
+
+
+# -- the listener, in a pool that is none of this library ------------------------------------------------
+
+
+class Foreign:
+    """What BSB's own pool tells listeners, as far as its documentation goes."""
+
+    def __init__(self, id=3):
+        self.id = id
+        self.jobs = []
+        self.workflow = None
+
+    def progress(self, reason, status=None, **more):
+        return SimpleNamespace(
+            reason=PoolProgressReason[reason], jobs=self.jobs, workflow=self.workflow, status=status, **more
+        )
+
+    def job(self, name, **context):
+        job = SimpleNamespace(pool_id=self.id, name=name, context=context, error=None)
+        self.jobs.append(job)
+        return job
+
+
+def test_another_pool_is_recorded_with_what_it_announces(tmp_path):
+    pool, recorder = Foreign(), TraceRecorder(tmp_path / "run.trace")
+    with contextlib.suppress(ValueError), recorder:
+        recorder(pool.progress("POOL_STATUS_CHANGE", PoolStatus.SCHEDULING))
+        recorder(pool.progress("MAX_TIMEOUT_PING"))
+        assert not os.path.exists(tmp_path / "run.trace")  # whose that is cannot be told yet
+        a, b = pool.job("a", chunk=(0, 1)), pool.job("b\x1b")
+        for job in (a, b):
+            recorder(pool.progress("JOB_ADDED", job=job))
+        recorder(pool.progress("POOL_STATUS_CHANGE", PoolStatus.EXECUTING))
+        recorder(pool.progress("MAX_TIMEOUT_PING"))
+        for status in (JobStatus.RUNNING, JobStatus.FAILED):
+            a.error = ValueError("boom") if status is JobStatus.FAILED else None
+            recorder(pool.progress("JOB_STATUS_CHANGE", status, job=a))
+        b.error = JobCancelledError("no more")
+        recorder(pool.progress("JOB_STATUS_CHANGE", JobStatus.CANCELLED, job=b))
+        assert len(read_trace(recorder.path).of("status")) == 3  # at once
+        raise ValueError("boom")
+    recorder.close()
+    told = [{k: v for k, v in event.items() if k not in ("t", "pool")} for event in read_trace(recorder.path)]
+    assert told == [
+        {"e": "pool", "ranks": 1, "fail_fast": False, "phases": []},
+        {"e": "pool_status", "status": "scheduling"},
+        {"e": "job", "job": 0, "kind": "SimpleNamespace", "name": "a", "context": {"chunk": [0, 1]}, "deps": (),
+         "cache": ()},
+        {"e": "job", "job": 1, "kind": "SimpleNamespace", "name": r"b\x1b", "context": {}, "deps": (), "cache": ()},
+        {"e": "pool_status", "status": "executing"},
+        {"e": "ping"},
+        {"e": "status", "job": 0, "status": "running", "rank": None, "error": None},
+        {"e": "status", "job": 0, "status": "failed", "rank": None, "error": "ValueError: boom"},
+        {"e": "status", "job": 1, "status": "cancelled", "rank": None, "error": "JobCancelledError: no more"},
+        {"e": "end", "error": "ValueError: boom"},
+    ]  # fmt: skip
+
+
+def test_two_other_pools_in_turn_are_two_pools_of_the_trace(tmp_path):
+    recorder = TraceRecorder(tmp_path / "run.trace")
+    for _ in range(2):
+        pool = Foreign()
+        with recorder:
+            recorder(pool.progress("JOB_ADDED", job=pool.job("a")))
+    recorder.close()
+    assert [(e["pool"], e["job"]) for e in read_trace(recorder.path).of("job")] == [(3, 0), ("3 #2", 0)]
+
+
+def test_a_recorder_of_nothing_leaves_no_file(tmp_path):
+    with TraceRecorder(tmp_path / "run.trace") as recorder:
+        pass
+    recorder.close()
+    assert os.listdir(tmp_path) == []

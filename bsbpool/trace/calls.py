@@ -1,0 +1,76 @@
+"""Reading the calls of failed jobs that were kept beside a trace. They are pickles: here they stay bytes.
+
+Whoever unpickles one runs code of whoever wrote the file; that is for the user to allow, and never happens here.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import NamedTuple
+
+from ..exceptions import TraceError
+from .format import Trace, harmless
+from .recording import CALLS_VERSION
+
+__all__ = ["Call", "calls_path", "read_calls"]
+
+#: No line, and no call, has more bytes.
+LONGEST_LINE, LARGEST_CALL = 10_000, 2**31
+
+
+class Call(NamedTuple):
+    """The call of a job: a pickle of what to call, args and kwargs, for `bsbpool.jobs.bind`."""
+
+    name: str
+    packed: bytes
+
+
+def calls_path(trace_path: str | os.PathLike[str]) -> str:
+    """Where the calls are that go with a trace."""
+    return f"{os.fspath(trace_path)}.calls"
+
+
+def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> dict[tuple[int | str, int], Call]:
+    """The calls in a file, by pool and job, packed as they are; if its end is missing, up to there.
+
+    :param trace: the trace that they must belong to.
+    :raises TraceError: the file can't be read, holds no calls, or those of another run.
+    """
+    name = os.fspath(path)
+    found: dict[tuple[int | str, int], Call] = {}
+    try:
+        with open(name, "rb") as file:
+            header = _parsed(file.readline(LONGEST_LINE))
+            if header is None or header.get("calls") != "bsbpool":
+                raise TraceError(
+                    name, 1, "this file holds no calls of jobs: those of a trace are in FILE.calls beside it"
+                )
+            if header.get("version") != CALLS_VERSION:
+                raise TraceError(name, 1, f"its version is {header.get('version')!r:.30}; it should be {CALLS_VERSION}")
+            if trace is not None and header.get("run") != trace.header.get("run"):
+                raise TraceError(name, 1, "these calls are of another run than the trace")
+            while line := file.readline(LONGEST_LINE):
+                about = _parsed(line)
+                if about is None:
+                    return found  # the run was killed, or the file cut
+                pool, job, label, size = (about.get(field) for field in ("pool", "job", "name", "bytes"))
+                if not isinstance(pool, int | str) or not isinstance(job, int) or not isinstance(label, str):
+                    raise TraceError(name, None, "what is said of a call is not its pool, job and name")
+                if not isinstance(size, int) or not 0 <= size <= LARGEST_CALL:
+                    raise TraceError(name, None, f"bytes of a call is {size!r:.30}; it should be their number")
+                if file.tell() + size + 1 > os.fstat(file.fileno()).st_size:
+                    return found
+                found[pool, job] = Call(harmless(label), file.read(size))
+                file.read(1)
+    except OSError as error:
+        raise TraceError(name, None, f"it can't be read: {error.strerror or error}") from None
+    return found
+
+
+def _parsed(line: bytes) -> dict[str, object] | None:
+    try:
+        parsed = json.loads(line)
+    except (ValueError, RecursionError):
+        return None
+    return parsed if isinstance(parsed, dict) else None
