@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -90,12 +91,24 @@ def job_of(text: str) -> int | str:
 @click.option(
     "--fail", "fails", type=job_of, multiple=True, metavar="JOB", help="What if a job (its id, or a pattern) failed?"
 )
+@click.option(
+    "--to-scenario",
+    "scenario",
+    type=click.Path(dir_okay=False),
+    metavar="FILE",
+    help="Write a scenario file of it, which pytest runs.",
+)
+@click.option("--round", "rounding", type=time_with_unit, metavar="TIME", help="Round its times, to 10ms, say.")
+@click.option("--minimal", is_flag=True, help="Keep in the scenario only what the same failure takes.")
 def replay(
     trace: str,
     ranks: int | None,
     speeds: tuple[tuple[int | None, float], ...],
     kills: tuple[tuple[int, float], ...],
     fails: tuple[int | str, ...],
+    scenario: str | None,
+    rounding: float | None,
+    minimal: bool,
 ) -> int | None:
     """Run a recorded run again on simulated ranks.
 
@@ -112,11 +125,17 @@ def replay(
     Would 256 ranks have been worth it? What if rank 3 had died after 12 s?
       bsbpool replay run.trace --ranks 256
       bsbpool replay run.trace --kill 3@12s
+    Keep it as a test, all of it or what the failure takes
+      bsbpool replay run.trace --to-scenario scenarios/that_night.yaml --minimal
 
     Exit status: 0 if the same happens again, also if the run failed (what-if: if all pools succeed); 1 if it
     does not; 2 if TRACE or an option can't be used.
     """
+    if scenario is None and (minimal or rounding is not None):
+        raise click.UsageError("--round and --minimal are about the file that --to-scenario writes")
     recorded = read_or_complain(trace)
+    if scenario is not None:
+        return keep(trace, recorded, scenario, rounding, minimal)
     if ranks is not None or speeds or kills or fails:
         from bsbpool_sim.replay.whatif import Change
 
@@ -203,6 +222,33 @@ def told(error: BaseException) -> str:
 
     bare(error)
     return "".join(traceback.format_exception(error)).rstrip()
+
+
+# -- as a scenario -------------------------------------------------------------------------------------
+
+
+def keep(path: str, recorded: Trace, file: str, rounding: float | None, minimal: bool) -> int:
+    """Write a scenario of it, and say what is in it."""
+    from bsbpool_sim.replay import ReplayError
+    from bsbpool_sim.replay.keeping import to_scenario
+    from bsbpool_sim.scenario import load
+
+    ns = None if rounding is None else max(1, round(rounding * 1e9))
+    try:
+        text = to_scenario(recorded, round_to=ns, minimal=minimal, name=label(Path(path).name))
+    except ReplayError as error:
+        raise click.UsageError(f"{path}: {error}") from None
+    try:
+        Path(file).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"{file} can't be written: {error.strerror or error}") from None
+    made = load(file)
+    result = made.run()
+    if not result.ok:
+        raise PoolFailed(f"{file} does not come out as it expects: see bsbpool run {file}")
+    jobs = number_of(len(made.plan.jobs), "job")
+    click.echo(f"{file}: {jobs} on {number_of(made.model.ranks, 'rank')}, comes out as it expects")
+    return 0
 
 
 # -- what if -------------------------------------------------------------------------------------------

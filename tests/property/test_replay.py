@@ -10,6 +10,8 @@ from test_invariants import examples
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.replay import ReplayError, replay
+from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.scenario import load
 
 
 def is_replayed(case, tmp_path_factory):
@@ -42,3 +44,21 @@ def test_jobs_that_are_sent_ahead_are_replayed(tmp_path_factory):
         is_replayed(case, tmp_path_factory)
 
     replayed()
+
+
+def test_random_cases_become_scenarios_that_pass(tmp_path_factory):
+    path = tmp_path_factory.getbasetemp() / "made.yaml"
+
+    @examples(60)
+    @given(cases())
+    def kept(case):
+        trace = run(case).trace
+        if not trace.of("job"):
+            with pytest.raises(ReplayError):
+                to_scenario(trace)
+            return
+        path.write_text(to_scenario(trace), encoding="utf-8")
+        result = load(path).run()
+        assert result.ok, result.report()
+
+    kept()

@@ -1,0 +1,750 @@
+"""A recorded run as a scenario file, such as a person would have written it; or as little of it as fails the same way.
+
+Jobs that are alike become one entry with a number in its name, what they wait for becomes a pattern, and what they
+take is rounded. What happened becomes what is expected. The scenario is run before it is handed out: what does not
+come out the same when nothing is forced any more (which job was running when a pool stopped, say) is not expected.
+
+What the words of a scenario mean belongs to `bsbpool_sim.scenario`.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+import textwrap
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any
+
+import yaml
+
+from bsbpool.trace import Trace
+from bsbpool.trace.history import History
+
+from ..kernel import SECOND
+from ..scenario import ScenarioError
+from ..scenario.expecting import Checker, Outcome
+from ..scenario.loading import read, validate
+from ..scenario.model import MOST_JOBS, MOST_RANKS, Raised
+from ..scenario.planning import Plan
+from ..scenario.running import Scenario
+from .exact import ReplayError
+from .whatif import PoolPlan, plans_of
+
+#: How long a line is, at the most, where it can be broken.
+WIDTH = 110
+
+#: How many scenarios are run, at the most, to find one that is smaller.
+MOST_RUNS = 2_000
+
+_FUNCTION = re.compile(r"<function (?:.*\.)?([^.>]+)>")
+_AT = re.compile(r" died at .*")
+
+Data = dict[str, Any]
+
+
+def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = False, name: str = "the trace") -> str:
+    """The text of a scenario file that comes out as the recorded run did.
+
+    :param round_to: nanoseconds to a multiple of which times are rounded; None: two digits are left.
+    :param minimal: only what is needed for the first error.
+    :param name: what the run is called in the file.
+    :raises ReplayError: there is nothing to make a scenario of.
+    """
+    written = _Writer(trace, _rounding(round_to), name)
+    data = written.scenario()
+    if minimal:
+        data = _minimal(data, name)
+    _expect(data, written.wanted if not minimal else None)
+    return dump(data)
+
+
+def _rounding(to: int | None) -> Callable[[int], int]:
+    if to is not None:
+        return lambda ns: round(ns / to) * to
+    return lambda ns: int(Decimal(f"{ns:.1e}")) if ns else 0
+
+
+def duration(ns: int) -> str:
+    """``1.5s``, in the largest unit that leaves a short number."""
+    if not ns:
+        return "0s"
+    for unit, size in (("h", 3600 * SECOND), ("min", 60 * SECOND), ("s", SECOND), ("ms", 10**6), ("us", 1000)):
+        number = Decimal(ns) / size
+        if number >= 1 and len(text := f"{number.normalize():f}") <= 6:
+            return text + unit
+    return f"{ns}ns" if ns < 1000 or ns % 1000 else f"{ns // 1000}us"
+
+
+# -- jobs that are alike -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Alike:
+    """Jobs that become one entry.
+
+    :ivar later: whether they were queued after one that stopped the pool.
+    :ivar jobs: their ids.
+    :ivar name: what they are called, without a number.
+    """
+
+    pool: int
+    base: str
+    ends: tuple[str, str] | None
+    cache: tuple[int, ...]
+    scheduler: int | None
+    waits_for: tuple[int, ...]
+    later: bool
+    jobs: list[int] = field(default_factory=list)
+    name: str = ""
+    after: list[str] = field(default_factory=list)
+
+    def job(self, id: int) -> str:
+        """The name of one of them."""
+        return f"{self.name} {self.jobs.index(id)}" if len(self.jobs) > 1 else self.name
+
+    @property
+    def pattern(self) -> str:
+        """What stands for all of them."""
+        return f"{self.name} *" if len(self.jobs) > 1 else self.name
+
+
+class _Writer:
+    """Makes a scenario of a trace."""
+
+    def __init__(self, trace: Trace, rounded: Callable[[int], int], name: str):
+        self.plans = plans_of(trace)
+        self.history = History(trace)
+        self.trace = trace
+        self.rounded = rounded
+        self.called = name
+        self.groups: list[Alike] = []
+        self.of: dict[tuple[int, int], Alike] = {}
+        self.wanted: dict[tuple[str, str], str] = {}
+        jobs = sum(len(pool.jobs) for pool in self.history.pools)
+        if jobs > MOST_JOBS or self.history.ranks > MOST_RANKS:
+            raise ReplayError(f"it has {jobs:,} jobs on {self.history.ranks:,} ranks: too many for a scenario")
+        if not jobs:
+            raise ReplayError("no job was queued, so there is nothing to make a scenario of")
+        self.killed = self._killed()
+        self._gather()
+        self._name()
+
+    # -- groups ------------------------------------------------------------------------------------
+
+    def _killed(self) -> dict[tuple[int, int], int]:
+        """The jobs whose ranks were lost, with these."""
+        return {
+            (pool.place, job.id): job.rank
+            for pool in self.history.pools
+            for job in pool.jobs.values()
+            if job.status == "aborted" and (job.error or "").startswith("RankLostError") and job.rank
+        }
+
+    def _gather(self) -> None:
+        found: dict[Any, Alike] = {}
+        for number, (plan, pool) in enumerate(zip(self.plans, self.history.pools, strict=True)):
+            late = self._schedulers(plan)
+            stops = False
+            for job in pool.jobs.values():
+                ends: tuple[str, str] | None = None
+                if (number, job.id) in self.killed:
+                    ends = ("kills", "")
+                elif (error := plan.jobs[job.id].error) is not None:
+                    ends = ("raises", error)
+                groups = tuple(dict.fromkeys(self.groups.index(self.of[number, dep]) for dep in job.deps))
+                key = (number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
+                if key not in found:
+                    found[key] = Alike(number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
+                    self.groups.append(found[key])
+                found[key].jobs.append(job.id)
+                self.of[number, job.id] = found[key]
+                # Where that stops the pool, what was queued after it stays behind it.
+                stops |= plan.recorded.fail_fast and job.id in plan.recorded.unhandled
+        self._split()
+
+    def _split(self) -> None:
+        """Take groups apart whose jobs do not wait for others in the same way."""
+        apart: list[Alike] = []
+        for group in self.groups:
+            if len(group.jobs) > 1 and not all(self._alike(group, waits) for waits in group.waits_for):
+                for id in group.jobs:
+                    single = replace(group, jobs=[id], after=[])
+                    apart.append(single)
+                    self.of[group.pool, id] = single
+            else:
+                apart.append(group)
+        self.groups = apart
+
+    def _alike(self, group: Alike, waits: int) -> bool:
+        other = self.groups[waits]
+        members = set(other.jobs)
+        jobs = self.history.pools[group.pool].jobs
+        found = [[dep for dep in jobs[id].deps if dep in members] for id in group.jobs]
+        if all(len(deps) == len(members) for deps in found):
+            return True
+        return len(group.jobs) == len(other.jobs) and all(
+            deps == [other.jobs[place]] for place, deps in enumerate(found)
+        )
+
+    def _name(self) -> None:
+        by_name: dict[str, list[Alike]] = {}
+        for group in self.groups:
+            by_name.setdefault(group.base, []).append(group)
+        taken: set[str] = set(by_name)
+        for base, groups in by_name.items():
+            plain = next((group for group in groups if group.ends is None and not group.later), None)
+            for group in groups:
+                what = {"kills": "deadly ", "raises": "failing "}[group.ends[0]] if group.ends else ""
+                what = ("later " if group.later else "") + what
+                name = base if group is plain else what + base
+                count = 2
+                stem = name
+                while group is not plain and name in taken:
+                    name = f"{stem}, {count}"
+                    count += 1
+                taken.add(name)
+                group.name = name
+        for group in self.groups:
+            jobs = self.history.pools[group.pool].jobs
+            deps = list(dict.fromkeys(dep for id in group.jobs for dep in jobs[id].deps))
+            others = list(dict.fromkeys(id_of(self.of[group.pool, dep]) for dep in deps))
+            by_id = {id_of(each): each for each in self.groups}
+            for other in (by_id[each] for each in others):
+                mine = [dep for dep in jobs[group.jobs[0]].deps if self.of[group.pool, dep] is other]
+                if len(mine) == len(other.jobs):
+                    group.after.append(other.pattern)
+                elif len(group.jobs) > 1:
+                    group.after.append(f"{other.name} {{i}}")
+                else:
+                    group.after += [other.job(dep) for dep in mine]
+
+    # -- schedulers --------------------------------------------------------------------------------
+
+    def _schedulers(self, plan: PoolPlan) -> dict[int, int]:
+        """By job that was queued while the pool executed: the number of the node that did so; -1: nobody knows."""
+        self.nodes: dict[int, list[tuple[str, int, str | None]]] = getattr(self, "nodes", {})
+        number = plan.recorded.number
+        nodes: list[tuple[str, int, str | None]] = []
+        active: dict[int, int] = {}
+        found: dict[int, int] = {}
+        label, executing, began = plan.recorded.label, False, 0
+        for event in self.trace.tuples:
+            kind = event[0]
+            if kind in ("receive", "fault") or event[2] != label:
+                continue
+            if kind == "pool_status" and event[3] == "executing":
+                executing, began = True, event[1]
+            elif kind == "scheduling":
+                active[event[4]] = len(nodes)
+                nodes.append((event[3], event[1] - began, None))
+            elif kind == "scheduled" and event[5] in active:
+                place = active.pop(event[5])
+                nodes[place] = (*nodes[place][:2], event[4])
+            elif kind == "job" and executing:
+                found[event[3]] = [*active.values()][-1] if active else -1
+        self.nodes[number] = nodes
+        return found
+
+    # -- the scenario ------------------------------------------------------------------------------
+
+    def scenario(self) -> Data:
+        """All of it but what is expected."""
+        data: Data = {"scenario": self._title(), "about": self._about(), "ranks": self.history.ranks}
+        pool: Data = {}
+        if any(plan.recorded.fail_fast for plan in self.plans):
+            pool["fail_fast"] = True
+        handled = [g.pattern for g in self.groups if g.ends and all(id in self.plans[g.pool].handled for id in g.jobs)]
+        handled += [
+            g.pattern for g in self.groups
+            if g.ends == ("kills", "") and not any(id in self.plans[g.pool].recorded.unhandled for id in g.jobs)
+        ]  # fmt: skip
+        if handled or self._raised():
+            pool["listeners"] = [{"name": "listener", **({"handles": handled} if handled else {})}]
+        if pool:
+            data["pool"] = pool
+        self.phases = self._phases()
+        if len(self.plans) > 1:
+            data["workflow"] = self.phases
+        items = list(dict.fromkeys(item for group in self.groups for item in group.cache))
+        self.items = {item: f"item{number}" for number, item in enumerate(items, 1)}
+        if items:
+            data["strategies"] = {"cache": {"cached": list(self.items.values())}}
+        data["jobs"] = [self._entry(group) for group in self.groups if group.scheduler is None]
+        if not data["jobs"]:
+            del data["jobs"]
+        if schedulers := self._scheduler_entries():
+            data["schedulers"] = schedulers
+        if events := [*self._cancels(), *self._deaths(), *self._raised()]:
+            data["events"] = events
+        self._note_what_came()
+        return data
+
+    def _title(self) -> str:
+        outcome: dict[str, int] = {}
+        for pool in self.history.pools:
+            for job in pool.jobs.values():
+                outcome[job.status] = outcome.get(job.status, 0) + 1
+        failed = next((g for g in self.groups if g.ends), None)
+        jobs = sum(outcome.values())
+        if failed is None:
+            return f"{jobs} job{'s' * (jobs != 1)} on {self.history.ranks} ranks, as recorded"
+        how = "kills its rank" if failed.ends == ("kills", "") else "fails"
+        cancelled = outcome.get("cancelled", 0)
+        rest = f", and {cancelled} {'is' if cancelled == 1 else 'are'} cancelled" if cancelled else ""
+        return f"One of {jobs} jobs, {failed.name[:100]}, {how}{rest}"
+
+    def _about(self) -> str:
+        return f"Made of {self.called}, which was recorded."
+
+    def _phases(self) -> list[str]:
+        declared = [phase for plan in self.plans[:1] for phase in plan.recorded.phases]
+        if len(declared) == len(self.plans) and len(set(declared)) == len(declared):
+            return declared
+        return [f"pool {number}" for number in range(1, len(self.plans) + 1)]
+
+    def _entry(self, group: Alike) -> Data:
+        many = len(group.jobs) > 1
+        entry: Data = {"name": f"{group.name} {{i}}" if many else group.name}
+        if many:
+            entry["repeat"] = len(group.jobs)
+        if len(self.plans) > 1 and group.pool:
+            entry["phase"] = self.phases[group.pool]
+        if group.after:
+            entry["after"] = group.after[0] if len(group.after) == 1 else group.after
+        if group.cache:
+            entry["caches"] = [f"cache.{self.items[item]}" for item in group.cache]
+        if (takes := self._takes(group)) is not None:
+            entry["takes"] = takes
+        if group.ends == ("kills", ""):
+            entry["kills"] = True
+        elif group.ends is not None:
+            entry["raises"] = _raises(group.ends[1])
+        return entry
+
+    def _takes(self, group: Alike) -> Any:
+        times = sorted(self.rounded(self.plans[group.pool].jobs[id].ns) for id in group.jobs)
+        least, most = times[0], times[-1]
+        if not most:
+            return None
+        if most <= 1.25 * least:
+            return duration(times[len(times) // 2])
+        return {"uniform": [duration(least), duration(most)]}
+
+    def _scheduler_entries(self) -> list[Data]:
+        entries = []
+        names: set[str] = {group.name for group in self.groups}
+        for number in range(len(self.plans)):
+            late = [group for group in self.groups if group.pool == number and group.scheduler is not None]
+            nodes = dict(enumerate(self.nodes[number]))
+            if any(group.scheduler == -1 for group in late):
+                first = min(job.created for g in late if g.scheduler == -1 for job in self._jobs(g))
+                nodes[-1] = ("somebody", self.rounded(first - self._began(number)), None)
+            for place in sorted(nodes, key=lambda each: nodes[each][1]):
+                name, at, error = nodes[place]
+                name = _unique(_base(name), names)
+                entry: Data = {"name": name}
+                if len(self.plans) > 1 and number:
+                    entry["phase"] = self.phases[number]
+                if rounded := self.rounded(at):
+                    entry["at"] = duration(rounded)
+                mine = [group for group in late if group.scheduler == place]
+                if mine:
+                    entry["jobs"] = [self._entry(group) for group in mine]
+                if error is not None:
+                    entry["raises"] = _raises(error)
+                entries.append(entry)
+        return entries
+
+    def _jobs(self, group: Alike) -> Iterator[Any]:
+        return (self.history.pools[group.pool].jobs[id] for id in group.jobs)
+
+    def _began(self, number: int) -> int:
+        label = self.plans[number].recorded.label
+        return next(
+            (e[1] for e in self.trace.tuples if e[0] == "pool_status" and e[2] == label and e[3] == "executing"),
+            self.history.pools[number].opened,
+        )
+
+    def _cancels(self) -> Iterator[Data]:
+        for plan in self.plans:
+            number = plan.recorded.number
+            asked: dict[tuple[int, str | None], list[tuple[int, Any]]] = {}
+            for after, event in [*((0, e) for e in plan.early), *plan.late]:
+                if event[0] == "cancel":
+                    asked.setdefault((self.rounded(after), event[4]), []).append((event[3], self.of[number, event[3]]))
+            for (after, reason), jobs in asked.items():
+                names = []
+                for group in {id_of(group): group for _, group in jobs}.values():
+                    mine = [id for id, each in jobs if each is group]
+                    names += [group.pattern] if len(mine) == len(group.jobs) else [group.job(id) for id in mine]
+                entry: Data = {
+                    "at": duration(after),
+                    "cancel": names[0] if len(names) == 1 else names,
+                }
+                yield {**entry, **({"reason": reason[:200]} if reason else {})}
+
+    def _deaths(self) -> Iterator[Data]:
+        """Ranks that were lost while they ran nothing."""
+        running = {(place, rank) for (place, _), rank in self.killed.items()}
+        for plan in self.plans:
+            for rank, at in plan.recorded.deaths.items():
+                if (plan.recorded.number, rank) not in running and 0 < rank < self.history.ranks:
+                    began = self._began(plan.recorded.number) - self.history.first
+                    after = self.rounded(max(0, at - began))
+                    yield {"at": duration(after), "kill": rank}
+
+    def _raised(self) -> list[Data]:
+        """What a listener raised, or Ctrl-C."""
+        found = []
+        last: tuple[int, str] | None = None
+        for event in self.trace.tuples:
+            if event[0] == "status":
+                last = (event[3], event[4])
+            elif event[0] == "raised":
+                number = next(p.recorded.number for p in self.plans if p.recorded.label == event[2])
+                if event[3].startswith("KeyboardInterrupt"):
+                    after = self.rounded(event[1] - self._began(number))
+                    found.append({"at": duration(after), "interrupt": "main"})
+                elif last is not None:
+                    verb = {"queued": "is queued", "running": "starts", "success": "succeeds", "failed": "fails"}
+                    verb |= {"cancelled": "is cancelled", "aborted": "is aborted"}
+                    job = self.of[number, last[0]].job(last[0])
+                    found.append({"when": f"{job} {verb[last[1]]}", "raise": _raises(event[3])})
+                break
+        return found
+
+    def _note_what_came(self) -> None:
+        for group in self.groups:
+            for job in self._jobs(group):
+                self.wanted["status", group.job(job.id)] = job.status
+                if job.id in self.plans[group.pool].recorded.unhandled:
+                    self.wanted["error", group.job(job.id)] = job.error or ""
+
+
+def id_of(group: Alike) -> int:
+    """What tells one group from the others."""
+    return id(group)
+
+
+def _unique(name: str, taken: set[str]) -> str:
+    stem, count = name, 2
+    while name in taken:
+        name = f"{stem}, {count}"
+        count += 1
+    taken.add(name)
+    return name
+
+
+def _base(name: str) -> str:
+    """A name that means nothing else to a scenario."""
+    if found := _FUNCTION.fullmatch(name):
+        name = found[1]
+    name = re.sub(r"[*?]", "_", name.removeprefix("{root}.").replace("{i}", "(i)")).strip()[:150]
+    return re.sub(r" \d+$", "", name) or "job"  # entries have numbers of their own
+
+
+def _raises(text: str) -> str:
+    """An error of the trace as a scenario can raise it: a type that Python has built in, and a message."""
+    kind, _, message = text.partition(": ")
+    try:
+        raised = Raised(kind, message.strip()).make()
+        if isinstance(raised, Exception) and str(raised) == message.strip():
+            return text.strip()
+    except (AttributeError, TypeError):
+        pass
+    return f"RuntimeError: {text.strip()}"
+
+
+# -- what is expected --------------------------------------------------------------------------------------
+
+
+def _run(data: Data, expect: Data | None = None) -> tuple[Checker, Outcome]:
+    """What comes of a scenario that expects that.
+
+    :raises ScenarioError: it can't be used.
+    """
+    document = read(dump({**data, "expect": expect or {}}), "made.yaml")
+    model = validate(document)
+    scenario = Scenario("made.yaml", model, Plan(model, document))
+    outcome = scenario.run_seed(scenario.seeds[0])
+    return Checker(scenario.plan, outcome), outcome
+
+
+def _expect(data: Data, wanted: Mapping[tuple[str, str], str] | None) -> None:
+    """Put in what is expected: what came of the scenario, as far as it is what came of the recorded run too."""
+    checker, outcome = _run(data)
+    _leave_out_what_never_comes(data, outcome)
+    expect: Data = {}
+    came = {who for who, _ in outcome.stage.errors}
+    missing = [name for (what, name) in wanted or () if what == "error" and name not in came]
+    if missing:
+        data["about"] += f" Errors of {len(missing)} do not come when nothing is forced: {', '.join(missing[:3])}."
+    errors = _folded_errors(outcome.stage.errors)
+    if outcome.kind not in ("ok", "error"):
+        expect["outcome"] = outcome.kind
+    elif not errors:
+        expect["outcome"] = "ok"
+    if errors:
+        expect["errors"] = errors
+    statuses = {name: checker.status(name) for name in checker.plan.jobs}
+    names = list(statuses)
+    same = {
+        name: status
+        for name, status in statuses.items()
+        if wanted is None or wanted.get(("status", name), status) == status
+    }
+    if len(set(statuses.values())) == 1 and len(same) == len(statuses):
+        expect["statuses"] = {"*": next(iter(statuses.values()))}
+    else:
+        folded = _folded_statuses(data, names, same)
+        if folded:
+            expect["statuses"] = folded
+    if len(same) < len(statuses):
+        counts = len(statuses) - len(same)
+        data["about"] = (
+            f"{data['about']} When nothing is forced, {counts} of its jobs end{'s' * (counts == 1)} otherwise than "
+            "then, since the run stopped early: nothing is expected of those."
+        )
+    data["expect"] = expect
+
+
+def _leave_out_what_never_comes(data: Data, outcome: Outcome) -> None:
+    """Events for which there is no time, now that nothing is forced: the run was over before."""
+    late = {failure.path[1] for failure in outcome.failures if len(failure.path) == 2 and failure.path[0] == "events"}
+    if not late:
+        return
+    data["events"] = [event for number, event in enumerate(data["events"]) if number not in late]
+    if not data["events"]:
+        del data["events"]
+    data["about"] += f" {len(late)} of its events {'is' if len(late) == 1 else 'are'} left out: all was over before."
+
+
+def _folded_errors(errors: Iterable[tuple[str, str]]) -> Data:
+    by_base: dict[tuple[str, str], list[str]] = {}
+    for who, text in errors:
+        kept = _AT.sub(" died at *", text)
+        base = re.sub(r" \d+$", " *", who)
+        by_base.setdefault((base, kept), []).append(who)
+    folded: Data = {}
+    for (base, text), names in by_base.items():
+        pattern = text if len(text) < 200 else text[:199].rstrip("…") + "*"
+        if len(names) > 1 and sum(b == base for b, _ in by_base) == 1:
+            folded[base] = pattern
+        else:
+            folded.update(dict.fromkeys(names, pattern))
+    return folded
+
+
+def _folded_statuses(data: Data, names: Sequence[str], same: Mapping[str, str]) -> Data:
+    folded: Data = {}
+    entries = [*data.get("jobs", ()), *(job for s in data.get("schedulers", ()) for job in s.get("jobs", ()))]
+    for entry in entries:
+        if "repeat" not in entry:
+            if entry["name"] in same:
+                folded[entry["name"]] = same[entry["name"]]
+            continue
+        mine = [entry["name"].replace("{i}", str(number)) for number in range(entry["repeat"])]
+        found = {same.get(each) for each in mine}
+        pattern = entry["name"].replace("{i}", "*")
+        stem = entry["name"].removesuffix("{i}")
+        alone = sum(name.startswith(stem) for name in names) == len(mine)
+        if len(found) == 1 and alone:
+            if (status := found.pop()) is not None:
+                folded[pattern] = status
+        elif len(mine) <= 50:
+            folded.update({each: same[each] for each in mine if each in same})
+    return folded
+
+
+# -- as little as possible -----------------------------------------------------------------------------
+
+
+def _minimal(data: Data, name: str) -> Data:
+    """As little of the scenario as still has the same first error."""
+    target = _first_error(data)
+    if target is None:
+        raise ReplayError("nothing failed, so that there is no smaller scenario with the same failure")
+    runs = 0
+
+    def still(candidate: Data) -> bool:
+        nonlocal runs
+        runs += 1
+        return runs <= MOST_RUNS and target in _errors_of(candidate)
+
+    changed = True
+    while changed and runs < MOST_RUNS:
+        changed = False
+        for candidate in _smaller(data):
+            if still(candidate):
+                data, changed = candidate, True
+                break
+    data["about"] = f"All that it takes of {name} for the same failure."
+    data["scenario"] = f"{target[0]} ends with {target[1]}"[:200]
+    return data
+
+
+def _errors_of(data: Data) -> set[tuple[str, str]]:
+    try:
+        _, outcome = _run(data)
+    except ScenarioError:
+        return set()
+    found = {(re.sub(r" \d+$", "", who), _AT.sub("", text)) for who, text in outcome.stage.errors}
+    if outcome.kind not in ("ok", "error"):
+        found.add(("execute()", outcome.kind))
+    return found
+
+
+def _first_error(data: Data) -> tuple[str, str] | None:
+    _, outcome = _run(data)
+    if outcome.kind == "ok":
+        return None
+    if outcome.kind != "error":
+        return "execute()", outcome.kind
+    who, text = outcome.stage.errors[0]
+    return re.sub(r" \d+$", "", who), _AT.sub("", text)
+
+
+def _smaller(data: Data) -> Iterator[Data]:
+    """Scenarios with a little less, those with much less first."""
+    for key in ("jobs", "schedulers", "events"):
+        entries = data.get(key, [])
+        size = len(entries)
+        while size >= 1:
+            for start in range(0, len(entries), size):
+                if size < len(entries) or key != "jobs" or data.get("schedulers"):
+                    yield _without(data, key, entries[start : start + size])
+            size //= 2
+    for key in ("pool", "workflow", "strategies"):
+        if key in data:
+            candidate = copy.deepcopy(data)
+            del candidate[key]
+            if key == "workflow":
+                _drop(candidate, "phase")
+            if key == "strategies":
+                _drop(candidate, "caches")
+            yield candidate
+    for ranks in (1, 2, 3):
+        if ranks < data["ranks"]:
+            yield {**copy.deepcopy(data), "ranks": ranks}
+    for key in ("after", "caches", "takes", "phase", "at"):
+        for path in [*_entries(data)]:
+            if key in _at(data, path):
+                candidate = copy.deepcopy(data)
+                del _at(candidate, path)[key]
+                yield candidate
+    for path in [*_entries(data)]:
+        entry = _at(data, path)
+        if entry.get("repeat", 1) > 1:
+            for repeat in (2, entry["repeat"] // 2):
+                if repeat < entry["repeat"]:
+                    candidate = copy.deepcopy(data)
+                    _at(candidate, path)["repeat"] = repeat
+                    yield candidate
+
+
+def _entries(data: Data) -> Iterator[tuple[Any, ...]]:
+    for number, _ in enumerate(data.get("jobs", ())):
+        yield "jobs", number
+    for place, scheduler in enumerate(data.get("schedulers", ())):
+        yield "schedulers", place
+        for number, _ in enumerate(scheduler.get("jobs", ())):
+            yield "schedulers", place, "jobs", number
+
+
+def _at(data: Data, path: Sequence[Any]) -> Data:
+    found: Any = data
+    for key in path:
+        found = found[key]
+    entry: Data = found
+    return entry
+
+
+def _drop(data: Data, key: str) -> None:
+    for path in _entries(data):
+        _at(data, path).pop(key, None)
+
+
+def _without(data: Data, key: str, entries: Sequence[Data]) -> Data:
+    """A scenario without these entries, and without what refers to them."""
+    candidate = copy.deepcopy(data)
+    candidate[key] = [entry for entry in candidate[key] if entry not in entries]
+    if not candidate[key]:
+        del candidate[key]
+    gone = [entry["name"].removesuffix("{i}").strip() for entry in entries if "name" in entry]
+    here = [_at(candidate, path)["name"].removesuffix("{i}").strip() for path in _entries(candidate)]
+    lost = [name for name in gone if name not in here]
+
+    def kept(patterns: Any) -> list[str]:
+        listed = patterns if isinstance(patterns, list) else [patterns]
+        return [p for p in listed if re.sub(r" (\*|\{i\}|\d+)$", "", p) not in lost]
+
+    for path in [*_entries(candidate)]:
+        entry = _at(candidate, path)
+        if "after" in entry:
+            entry["after"] = kept(entry["after"])
+            if not entry["after"]:
+                del entry["after"]
+    for listener in candidate.get("pool", {}).get("listeners", ()):
+        if "handles" in listener:
+            listener["handles"] = kept(listener["handles"])
+            if not listener["handles"]:
+                del listener["handles"]
+    return candidate
+
+
+# -- text ----------------------------------------------------------------------------------------------
+
+
+def dump(data: Data) -> str:
+    """The text of a scenario: an entry a line, as far as it fits."""
+    return "".join(_lines(data, ("jobs", "schedulers", "events", "listeners"), ""))
+
+
+def _lines(data: Data, lists: Sequence[str], margin: str) -> Iterator[str]:
+    for key, value in data.items():
+        if key in lists and isinstance(value, list):
+            yield f"{margin}{key}:\n"
+            for entry in value:
+                line = f"{margin}  - {_flow(entry)}\n"
+                if len(line) <= WIDTH and "jobs" not in entry:
+                    yield line
+                else:
+                    first, *more = _lines(entry, lists, margin + "    ")
+                    yield f"{margin}  - {first[len(margin) + 4 :]}"
+                    yield from more
+        elif isinstance(value, dict) and value and (key in ("pool", "expect") or len(_flow(value)) > WIDTH - 20):
+            yield f"{margin}{_flow(key)}:\n"
+            yield from _lines(value, lists, margin + "  ")
+        elif not margin and isinstance(value, str):
+            text = yaml.safe_dump(value, width=10**9, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+            if key == "about" and len(text) > WIDTH - 10:
+                yield "about: >\n" + textwrap.indent(textwrap.fill(value, WIDTH - 2), "  ") + "\n"
+            else:
+                yield f"{key}: {text}\n"
+        elif isinstance(value, list) and len(_flow(value)) > WIDTH - 20:
+            yield f"{margin}{_flow(key)}:\n"
+            yield from (f"{margin}  - {_flow(each)}\n" for each in value)
+        else:
+            yield f"{margin}{_flow(key)}: {_flow(value)}\n"
+
+
+def _flow(value: Any) -> str:
+    """A value on one line."""
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
+    )
+    return text.removesuffix("\n").removesuffix("\n...")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts that need quotes in double ones."""
+
+
+def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
+    needs = yaml.safe_dump([value], default_flow_style=True, width=10**9, allow_unicode=True)[1] in "'\""
+    return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if needs else None)
+
+
+_Dumper.add_representer(str, _text)

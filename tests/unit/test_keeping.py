@@ -1,0 +1,212 @@
+"""Scenario files made of traces: what they hold, and that they are as small as asked.
+
+That those of any run come out as they expect is shown in tests/property/test_replay.py.
+"""
+
+import time
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import bsbpool
+from bsbpool.cli import main
+from bsbpool.trace import Trace
+from bsbpool_sim import RankErrors, Script, simulate
+from bsbpool_sim.recorded import read_recording
+from bsbpool_sim.replay import ReplayError
+from bsbpool_sim.replay.keeping import duration, to_scenario
+from bsbpool_sim.scenario import load
+
+RECORDINGS = Path(__file__).parents[2] / "scenarios/recordings"
+
+
+class CorruptMorphology(Exception):
+    pass
+
+
+def job(owner, seconds, error=None):
+    time.sleep(seconds)
+    if error is not None:
+        raise error
+
+
+def recorded(program, ranks=2, **options):
+    try:
+        return simulate(program, ranks, **options).trace
+    except RankErrors as error:
+        return error.simulation.trace
+
+
+def failing(comm):
+    with bsbpool.job_pool(comm, quiet=True) as pool:
+        if pool.is_main():
+            cells = [pool.queue(job, (1.0004 + i / 1e5,), submitter="{root}.placement.golgi") for i in range(4)]
+            bad = pool.queue(job, (0.5, CorruptMorphology("of a cell")), submitter="{root}.placement.golgi", deps=cells)
+            pool.queue(job, (2,), submitter="connect", deps=[bad])
+            odd = [pool.queue(job, (0.003 * i,), submitter=f"chunk {i}", deps=[cells[i]]) for i in range(4)]
+            pool.queue(job, (1,), submitter="last", deps=odd[1:3])
+        pool.execute()
+
+
+def test_a_failing_run_as_a_person_would_write_it():
+    assert to_scenario(recorded(failing, 3), round_to=10_000_000, name="run.trace") == (
+        """\
+scenario: One of 11 jobs, failing placement.golgi, fails, and 1 is cancelled
+about: Made of run.trace, which was recorded.
+ranks: 3
+jobs:
+  - {name: "placement.golgi {i}", repeat: 4, takes: 1s}
+  - name: failing placement.golgi
+    after: placement.golgi *
+    takes: 500ms
+    raises: "RuntimeError: CorruptMorphology: of a cell"
+  - {name: connect, after: failing placement.golgi, takes: 2s}
+  - {name: "chunk {i}", repeat: 4, after: "placement.golgi {i}", takes: {uniform: [0s, 10ms]}}
+  - {name: last, after: [chunk 1, chunk 2], takes: 1s}
+expect:
+  errors: {failing placement.golgi: "RuntimeError: CorruptMorphology: of a cell"}
+  statuses:
+    placement.golgi *: success
+    failing placement.golgi: failed
+    connect: cancelled
+    chunk *: success
+    last: success
+"""
+    )
+
+
+def test_as_little_as_fails_the_same_way():
+    assert to_scenario(recorded(failing, 3), minimal=True, name="run.trace") == (
+        """\
+scenario: 'failing placement.golgi ends with RuntimeError: CorruptMorphology: of a cell'
+about: All that it takes of run.trace for the same failure.
+ranks: 1
+jobs:
+  - {name: failing placement.golgi, raises: "RuntimeError: CorruptMorphology: of a cell"}
+expect:
+  errors: {failing placement.golgi: "RuntimeError: CorruptMorphology: of a cell"}
+  statuses: {"*": failed}
+"""
+    )
+
+
+def test_two_digits_are_left_of_times_unless_asked_otherwise():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.queue(job, (1.23456,), submitter="cell")
+            pool.execute()
+
+    assert "{name: cell, takes: 1.2s}" in to_scenario(recorded(program))
+    assert "{name: cell, takes: 1.235s}" in to_scenario(recorded(program), round_to=1_000_000)
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0us"),
+        (17, "17ns"),
+        (1500, "1.5us"),
+        (2_000_000, "2ms"),
+        (90 * 10**9, "1.5min"),
+        (10**9 + 1, "1000000001ns"),
+    ],
+)
+def test_durations(ns, text):
+    assert duration(ns) == text
+
+
+def test_all_that_can_happen(tmp_path):
+    class Node:
+        def __init__(self, name):
+            self.name = name
+
+        def get_node_name(self):
+            return self.name
+
+        def queue(self, pool):
+            time.sleep(1)
+            if self.name == "broken":
+                raise ValueError("no file")
+            for _ in range(3):
+                pool.queue(job, (1,), submitter="late")
+
+    def handles(progress):
+        failed = getattr(progress, "status", None) is bsbpool.pool.JobStatus.FAILED
+        return failed and progress.job.name == "optional"
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.add_listener(handles)
+                pool.schedule([Node("good"), Node("broken")])
+                pool.queue(job, (1, OSError("full")), submitter="optional", cache_items=[7])
+                pool.queue(job, (9,), submitter="deadly")
+                waiting = [pool.queue(job, (5,), submitter="waiting") for _ in range(2)]
+                pool.queue(job, (5,), submitter="gone").cancel("not needed")
+                waiting[0].on_completion(lambda _: waiting[1].cancel())
+            pool.execute()
+
+    trace = recorded(program, 4, script=Script().rank(2, dies=4))
+    path = tmp_path / "made.yaml"
+    path.write_text(to_scenario(trace))
+    text = path.read_text()
+    assert load(path).run().ok
+    for part in (
+        "pool:\n  listeners:\n    - {handles: optional}".replace(
+            "{handles: optional}", "{name: listener, handles: [optional]}"
+        ),
+        "{name: deadly deadly, takes: 4s, kills: true}",
+        "{at: 0s, cancel: gone, reason: not needed}",
+        '      - {name: "late {i}", repeat: 3, takes: 1s}',
+        'raises: "ValueError: no file"',
+        "caches: [cache.item1]",
+        "  statuses:\n    optional: failed\n    deadly deadly: aborted\n",
+    ):
+        assert part in text, text
+
+
+@pytest.mark.parametrize("failing", ["", "_failing"])
+def test_a_real_reconstruction_is_a_page(failing, tmp_path):
+    recording = read_recording(RECORDINGS / f"bsb_reconstruction_4_ranks{failing}.json")
+    text = to_scenario(recorded(recording.program(), 4, script=recording.script()), round_to=10_000_000)
+    assert text.count("\n") < 80
+    path = tmp_path / "made.yaml"
+    path.write_text(text)
+    made = load(path)
+    assert len(made.plan.jobs) == 396
+    assert made.run().ok
+    if failing:
+        assert 'failing connectivity.stellate_purkinje: "ValueError: corrupt morphology in chunk (1, 1, 0)"' in text
+
+
+def test_what_cannot_be_kept():
+    def nothing(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            pool.execute()
+
+    with pytest.raises(ReplayError, match="no job was queued"):
+        to_scenario(recorded(nothing))
+    with pytest.raises(ReplayError, match="has no pool"):
+        to_scenario(Trace({"ranks": 1, "hosts": []}))
+
+
+def test_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorded(failing, 3).write("run.trace")
+
+    def run(*args):
+        return CliRunner().invoke(main, ["replay", "run.trace", *args])
+
+    result = run("--to-scenario", "made.yaml", "--round", "10ms")
+    assert (result.exit_code, result.output) == (0, "made.yaml: 11 jobs on 3 ranks, comes out as it expects\n")
+    result = run("--to-scenario", "made.yaml", "--minimal")
+    assert (result.exit_code, result.output) == (0, "made.yaml: 1 job on 1 rank, comes out as it expects\n")
+    assert "about: All that it takes of run.trace" in Path("made.yaml").read_text()
+    result = run("--minimal")
+    assert result.exit_code == 2
+    assert "--round and --minimal are about the file that --to-scenario writes" in result.output
+    result = run("--to-scenario", "no/such/made.yaml")
+    assert result.exit_code == 2
+    assert "no/such/made.yaml can't be written" in result.output
