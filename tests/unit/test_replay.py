@@ -112,6 +112,25 @@ def test_jobs_that_are_run_and_ended_by_hand():
     assert result.same, result.difference
 
 
+def test_jobs_past_their_limits_and_jobs_that_run_again():
+    def limited(comm):
+        owner = bsbpool.Owner(comm)
+        with owner.create_job_pool(quiet=True, retries=1, job_timeout=5) as pool:
+            if pool.is_main():
+                for n in range(6):
+                    pool.queue(place, (n,), submitter="place", timeout=0.5 if n == 1 else None if n == 2 else 3)
+                pool.queue(place, (7,), submitter="last").timeout = 2
+            pool.execute()
+
+    trace = recorded(limited, 4, script=Script().rank(3, dies=0.7))
+    assert {"retries", "limit", "lost"} <= {e["e"] for e in trace}
+    assert "JobTimeoutError" in trace.of("end")[0]["error"]
+    assert [e["status"] for e in trace.of("status") if e["job"] == 2].count("queued") == 2
+    result = replay(trace)
+    assert result.same, result.difference
+    assert summarise(what_if(trace, Change()).trace).outcome == summarise(trace).outcome
+
+
 def test_a_kind_of_job_that_nobody_here_knows():
     trace = edited(recorded(), lambda e: [(*e[:4], "Morphing", *e[5:])] if e[0] == "job" else [e])
     trace = edited(trace, lambda e: [tuple(f.replace("FunctionJob", "Morphing") if type(f) is str else f for f in e)])

@@ -26,10 +26,11 @@ from greenlet import GreenletExit, getcurrent
 
 from bsbpool.exceptions import JobSchedulingError
 from bsbpool.jobs import Job
+from bsbpool.limits import Overdue
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
 from bsbpool.progress import Workflow
-from bsbpool.protocol import CALL_BACK, RETURNED, RUN, STARTED, ByReference, Codec
+from bsbpool.protocol import CALL_BACK, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
 from bsbpool.status import JobStatus
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
@@ -49,17 +50,22 @@ from .standins import Named, error_of, job_class
 NOT_OF_MAIN = frozenset({"receive", "fault"})
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
-_FROM_RANKS = frozenset({"ready", "message", "returned", "started", "lost"})
+_FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "lost"})
 _OF_SCHEDULERS = frozenset({"scheduling", "scheduled"})
-_FROM_OUTSIDE = frozenset({"job", "cancel", "schedule", "by_hand"})
+_FROM_OUTSIDE = frozenset({"job", "limit", "cancel", "schedule", "by_hand"})
 # What makes main go on when it waits; of that, what listeners do.
 _TO_MAIN = _FROM_RANKS | {"ping", "call_back", "raised"}
 _BY_LISTENERS = frozenset({"call_back", "raised"})
 
 _BY_REFERENCE = ByReference()
 
-_LOST = re.compile(r"Rank \d+ on (.*)", re.DOTALL)
+_LOST = re.compile(r"Rank \d+ on (\S*) (.*)", re.DOTALL)
 _LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
+_OVERDUE = re.compile(
+    r"JobTimeoutError: It ran for longer than its limit of \S+ s on rank \d+ on (.*), and "
+    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|its rank does not answer.*)",
+    re.DOTALL,
+)
 _SKIPPED = "it left the pool without calling execute()"
 _UNSCHEDULED = re.compile(r"JobSchedulingError: (.*) was not scheduled: it depends on (.*), which was not scheduled")
 _ERRORED = re.compile(r"JobErroredError: <\S+ \d+ (.*?)(?:> (?:failed|was aborted.*)|…)", re.DOTALL)
@@ -131,6 +137,8 @@ class Recorded:
     :ivar outs: by rank, what came from it and has to do with its jobs, in order.
     :ivar cached: by rank and job (None: before the first), what it took into its cache.
     :ivar failed: what jobs raised.
+    :ivar overdue: of jobs that were past their limits: where they were.
+    :ivar hosts: by rank: its host, as far as errors have it.
     :ivar unpacked: what was raised when jobs' calls were packed.
     :ivar unhandled: jobs whose errors no listener handled.
     :ivar told: descriptions of jobs, as far as errors have them.
@@ -146,6 +154,9 @@ class Recorded:
     fail_fast: bool
     phases: list[str]
     ahead: bool = True
+    retries: int = 0
+    overdue: dict[int, str] = field(default_factory=dict)
+    hosts: dict[int, str] = field(default_factory=dict)
     outs: dict[int, deque[tuple[Any, ...]]] = field(default_factory=dict)
     cached: dict[tuple[int, int | None], Sequence[int]] = field(default_factory=dict)
     failed: dict[int, str] = field(default_factory=dict)
@@ -188,8 +199,13 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
                 pool.failed[event[3]] = event[6] or "Exception"
                 if event[5] is not None and (pool.number, event[3]) not in came:
                     pool.unpacked[event[3]] = pool.failed[event[3]]
+            elif event[4] == "aborted" and (overdue := _OVERDUE.fullmatch(event[6] or "")):
+                pool.overdue[event[3]] = overdue[2] or overdue[3] or ""
+                pool.hosts[event[5]] = overdue[1]
         elif kind == "by_hand":
             came.add((pool.number, event[3]))
+        elif kind == "retries":
+            pool.retries = event[3]
         elif kind == "cached":
             pool.cached[event[3], event[4]] = event[5]
         elif kind == "ready":
@@ -270,6 +286,8 @@ class Director:
         self._nodes: dict[Task, str] = {}
         # The tasks of schedulers, with their numbers.
         self._schedulers: dict[Task, int] = {}
+        # By pool: how many schedulers have started.
+        self._started: dict[int, int] = {}
         self._main: Task | None = None
 
     # -- where a script stands ---------------------------------------------------------------------
@@ -395,7 +413,7 @@ class Director:
         self._at[comm.rank] = recorded
         owner._comm = comm
         owner._pool_cache = {item: [] for item in recorded.cached.get((comm.rank, None), ())}
-        return JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases))
+        return JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:
         skipped = recorded.skipped.get(comm.rank)
@@ -498,6 +516,8 @@ class Director:
                 pool.schedule([_Node(self) for _ in range(event[3])], self._scheduled)
             elif kind == "cancel":
                 pool._cancel(self._job(pool, event[3]), event[4])
+            elif kind == "limit":
+                pool._limit(self._job(pool, event[3]), event[4])
             else:
                 self._by_hand(pool, *event[3:])
         except (GreenletExit, Stopped):
@@ -511,9 +531,11 @@ class Director:
     def _queue(self, pool: JobPool, recorded: Recorded, event: tuple[Any, ...]) -> None:
         _, _, _, id, kind, name, context, deps, cache = event
         jobs = pool._engine.jobs
+        limit = self._events[self._place + 1] if self._place + 1 < len(self._events) else event
+        ns = limit[4] if limit[0] == "limit" and limit[3] == id and limit[2] == event[2] else None
         job_class(kind)(
             pool, name, dict(context), [jobs[dep] for dep in deps], cache,
-            recorded.told.get(id), recorded.unpacked.get(id),
+            recorded.told.get(id), recorded.unpacked.get(id), ns,
         )  # fmt: skip
 
     def _job(self, pool: JobPool, id: int) -> Job:
@@ -551,6 +573,12 @@ class Director:
             event = self._events[self._place + 1] if self._place + 1 < len(self._events) else None
         if event is not None and event[0] == "raised":
             raise error_of(event[3], BaseException)
+
+    def host(self, rank: int) -> str:
+        """The host of a rank, as it was recorded."""
+        known = self._at[rank].hosts if rank in self._at else {}
+        hosts = self.recorded.header.get("hosts") or ["a recorded host"]
+        return known.get(rank) or str(hosts[rank] if rank < len(hosts) else hosts[0])
 
     # -- schedulers --------------------------------------------------------------------------------
 
@@ -595,7 +623,9 @@ class Director:
     def schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The task of a scheduler."""
         task = self._kernel.task
-        self._schedulers[task] = args[0]
+        pool = self._at[0].number
+        number = self._schedulers[task] = self._started.get(pool, 0)
+        self._started[pool] = number + 1
         try:
             function(*args)
         finally:
@@ -674,14 +704,17 @@ class Director:
                 line.outs.popleft()
             self.hand_out(line)
             return rank, codec.encode((RETURNED, [*what]))
-        if kind == "started":
+        if kind in ("started", "stuck"):
             self._until(event)
-            return rank, codec.encode((STARTED, what))
+            if kind == "started":
+                return rank, codec.encode((STARTED, what))
+            place = pool.overdue.get(what, "")
+            return rank, codec.encode((STUCK, what, place, "as recorded" if place else ""))
         if kind == "lost" and (found := _LOST.fullmatch(what or "")):
             self._until(event)
             if rank and rank < len(self._kernel.ranks):
                 self._kernel.kill(self._kernel.ranks[rank])
-            return rank, Lost(found[1])
+            return rank, Lost(found[2], found[1])
         if kind == "lost":
             left = _LEFT.fullmatch(what or "")
             line.leaves = left[1] if left is not None else what or "Exception"
@@ -702,7 +735,7 @@ class Director:
             _, calls, free, news = order
             line.free += free
             if news == line.news:
-                line.held.update(calls)
+                line.held.update((each[0], each[1]) for each in calls)  # without their limits: those are kept here
                 self.hand_out(line)
         elif order[0] != CALL_BACK:
             line.orders.append(message)
@@ -754,6 +787,8 @@ class Director:
                 result = runs()
             except Exception as raised:
                 error = raised
+        elif job in pool.overdue:
+            error = Overdue(pool.overdue[job], "as recorded")
         elif job in pool.failed:
             error = error_of(pool.failed[job])
         if items := pool.cached.get((rank, job)):
@@ -814,7 +849,16 @@ class _World(SimWorld):
         director = self.director
         if self.rank or self._kernel.task.name == "worker":
             return director.clock(director._at[self.rank], self.rank)
-        return self._kernel.now
+        return 0  # main is told when its time has come; by itself it waits for nothing
+
+    @property
+    def host(self) -> str:
+        """The name of the host as it was recorded."""
+        return self.director.host(self.rank)
+
+    @host.setter
+    def host(self, name: str) -> None:
+        pass
 
     def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
         if name == "scheduler":

@@ -154,7 +154,16 @@ class _Writer:
                 elif (error := plan.jobs[job.id].error) is not None:
                     ends = ("raises", error)
                 groups = tuple(dict.fromkeys(self.groups.index(self.of[number, dep]) for dep in job.deps))
-                key = (number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
+                key = (
+                    number,
+                    _base(job.name),
+                    ends,
+                    tuple(job.cache),
+                    late.get(job.id),
+                    groups,
+                    stops,
+                    plan.limits.get(job.id),
+                )
                 if key not in found:
                     found[key] = Alike(number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
                     self.groups.append(found[key])
@@ -255,6 +264,8 @@ class _Writer:
         pool: Data = {}
         if any(plan.recorded.fail_fast for plan in self.plans):
             pool["fail_fast"] = True
+        if retries := max(plan.recorded.retries for plan in self.plans):
+            pool["retries"] = retries
         handled = [g.pattern for g in self.groups if g.ends and all(id in self.plans[g.pool].handled for id in g.jobs)]
         handled += [
             g.pattern for g in self.groups
@@ -317,6 +328,8 @@ class _Writer:
             entry["caches"] = [f"cache.{self.items[item]}" for item in group.cache]
         if (takes := self._takes(group)) is not None:
             entry["takes"] = takes
+        if (limit := self.plans[group.pool].limits.get(group.jobs[0])) is not None:
+            entry["timeout"] = duration(limit)
         if group.ends == ("kills", ""):
             entry["kills"] = True
         elif group.ends is not None:

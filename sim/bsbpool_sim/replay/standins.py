@@ -79,6 +79,7 @@ class RecordedJob(FunctionJob, metaclass=_Kind):
 
     :param told: how its pool describes it, if the trace has that.
     :param unpackable: what was raised when its call was packed.
+    :param limit: nanoseconds that it may run for.
     """
 
     __slots__ = ("_told", "_unpackable")
@@ -95,13 +96,15 @@ class RecordedJob(FunctionJob, metaclass=_Kind):
         cache_items: Sequence[int],
         told: str | None,
         unpackable: str | None,
+        limit: int | None,
     ):
         self._function = recorded_job
         self._told = told
         self._unpackable = unpackable
         submission = SubmissionContext(name)
         submission._context = context
-        Job.__init__(self, pool, submission, (), {}, deps or None, cache_items)
+        timeout = None if limit is None else limit / 1e9
+        Job.__init__(self, pool, submission, (), {}, deps or None, cache_items, timeout)
 
     @property
     def description(self) -> str:

@@ -80,6 +80,7 @@ class PoolPlan:
 
     :ivar before: nanoseconds that main takes before it opens the pool, and before it executes it.
     :ivar early: what is done to it before it executes; late: what is, later, with the nanoseconds since then.
+    :ivar limits: by job: nanoseconds that it may run for.
     :ivar unscheduled: nodes whose schedulers fail, with the error.
     """
 
@@ -89,6 +90,7 @@ class PoolPlan:
     late: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
     unscheduled: list[tuple[str, str]] = field(default_factory=list)
     jobs: list[Plan] = field(default_factory=list)
+    limits: dict[int, int] = field(default_factory=dict)
     handled: set[int] = field(default_factory=set)
     failed: bool = False
 
@@ -127,6 +129,11 @@ def plans_of(trace: Trace) -> list[PoolPlan]:
                 plan.late.append((t - executing, event))
             else:
                 plan.early.append(event)
+        elif kind == "limit":
+            if event[4] is None:
+                plan.limits.pop(event[3], None)
+            else:
+                plan.limits[event[3]] = event[4]
         elif kind == "scheduled" and event[4] is not None:
             plan.unscheduled.append((event[3], event[4]))
         elif kind == "end":
@@ -137,6 +144,9 @@ def plans_of(trace: Trace) -> list[PoolPlan]:
     for plan, history in zip(plans, medians.history.pools, strict=True):
         recorded = plan.recorded
         plan.jobs = [Plan(medians.takes(job), recorded.failed.get(job.id)) for job in history.jobs.values()]
+        for job, limit in plan.limits.items():
+            if job in recorded.overdue:
+                plan.jobs[job].ns = 10 * limit  # nobody knows what it would have taken
         plan.handled = {job for job in recorded.failed if job not in recorded.unhandled}
     return plans
 
@@ -234,7 +244,9 @@ class Run(Script):
                 self._acting.plan = plan
                 self._pause(plan.before[0])
             recorded = plan.recorded
-            pool = JobPool(recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases))
+            pool = JobPool(
+                recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
+            )
             pool.add_listener(_Handles(plan))
             error: BaseException | None = None
             try:
@@ -281,7 +293,7 @@ def _do(pool: JobPool, plan: PoolPlan, event: tuple[Any, ...]) -> None:
             _, _, _, id, kind, name, context, deps, cache = event
             job_class(kind)(
                 pool, name, dict(context), [jobs[dep] for dep in deps], cache,
-                plan.recorded.told.get(id), None,
+                plan.recorded.told.get(id), None, plan.limits.get(id),
             )  # fmt: skip
         else:
             pool._cancel(jobs[event[3]], event[4])
