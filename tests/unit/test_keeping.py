@@ -61,7 +61,7 @@ jobs:
     after: placement.golgi *
     takes: 500ms
     raises: "RuntimeError: CorruptMorphology: of a cell"
-  - {name: connect, after: failing placement.golgi, takes: 2s}
+  - {name: connect, after: failing placement.golgi, takes: 750ms}
   - {name: "chunk {i}", repeat: 4, after: "placement.golgi {i}", takes: {uniform: [0s, 10ms]}}
   - {name: last, after: [chunk 1, chunk 2], takes: 1s}
 expect:

@@ -30,7 +30,7 @@ from bsbpool.limits import Overdue
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
 from bsbpool.progress import Workflow
-from bsbpool.protocol import CALL_BACK, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
+from bsbpool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
 from bsbpool.status import JobStatus
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
@@ -50,7 +50,7 @@ from .standins import Named, error_of, job_class
 NOT_OF_MAIN = frozenset({"receive", "fault"})
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
-_FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "lost"})
+_FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "memory", "lost"})
 _OF_SCHEDULERS = frozenset({"scheduling", "scheduled"})
 _FROM_OUTSIDE = frozenset({"job", "limit", "cancel", "schedule", "by_hand"})
 # What makes main go on when it waits; of that, what listeners do.
@@ -692,7 +692,8 @@ class Director:
                 self._wait(f"what made it go on to {kind!r}")
 
     def _from_rank(self, pool: Recorded, event: tuple[Any, ...]) -> Any:
-        kind, _, _, rank, what = event if len(event) == 5 else (*event[:4], None)
+        kind, rank = event[0], event[3]
+        what: Any = event[4] if len(event) > 4 else None
         line = self.line(pool, rank)
         codec = self._codec if pool.ranks > 1 else _BY_REFERENCE
         if kind == "returned":
@@ -704,6 +705,9 @@ class Director:
                 line.outs.popleft()
             self.hand_out(line)
             return rank, codec.encode((RETURNED, [*what]))
+        if kind == "memory":
+            self._until(event)
+            return rank, codec.encode((GREW, what, event[5]))
         if kind in ("started", "stuck"):
             self._until(event)
             if kind == "started":

@@ -154,18 +154,10 @@ class _Writer:
                 elif (error := plan.jobs[job.id].error) is not None:
                     ends = ("raises", error)
                 groups = tuple(dict.fromkeys(self.groups.index(self.of[number, dep]) for dep in job.deps))
-                key = (
-                    number,
-                    _base(job.name),
-                    ends,
-                    tuple(job.cache),
-                    late.get(job.id),
-                    groups,
-                    stops,
-                    plan.limits.get(job.id),
-                )
+                alike = (number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
+                key = (*alike, plan.limits.get(job.id))
                 if key not in found:
-                    found[key] = Alike(number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
+                    found[key] = Alike(*alike)
                     self.groups.append(found[key])
                 found[key].jobs.append(job.id)
                 self.of[number, job.id] = found[key]
