@@ -1,6 +1,6 @@
 """Scenario files made of traces: what they hold, and that they are as small as asked.
 
-That those of any run come out as they expect is shown in tests/property/test_replay.py.
+That those of any run come out as they expect is shown in tests/property/test_replays.py.
 """
 
 import time

@@ -1,6 +1,6 @@
 """A replay gives what was recorded, whatever was: random pools with all that can happen to them, each run and replayed.
 
-The cases are those of test_invariants.py. That real runs are replayed is shown in tests/mpi/test_replay.py.
+The cases are those of test_invariants.py. That real runs are replayed is shown in tests/mpi/test_fidelity.py.
 """
 
 import pytest
