@@ -983,7 +983,7 @@ class JobPool:
             elif kind is ANNOUNCE:
                 status = command[3]
                 if recorder is not None:
-                    error = job._error
+                    error = job._error if status.ended else None  # it may have come since
                     recorder.record(
                         ("status", recorder.now(), label, job._id, status._value_,
                          None if status is JobStatus.QUEUED else job._rank,

@@ -1,6 +1,7 @@
 """Replays of simulated runs: exact ones, and what would have happened otherwise; the `replay` command.
 
-That whatever happens is replayed is shown in tests/property/test_replays.py, and for real ranks in tests/mpi/test_fidelity.py.
+That whatever happens is replayed is shown in tests/property/test_replays.py, and for real ranks in
+tests/mpi/test_fidelity.py.
 """
 
 import contextlib

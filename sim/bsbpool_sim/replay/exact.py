@@ -55,7 +55,7 @@ _OF_SCHEDULERS = frozenset({"scheduling", "scheduled"})
 _FROM_OUTSIDE = frozenset({"job", "limit", "cancel", "schedule", "by_hand"})
 # What makes main go on when it waits; of that, what listeners do.
 _TO_MAIN = _FROM_RANKS | {"ping", "call_back", "raised"}
-_BY_LISTENERS = frozenset({"call_back", "raised"})
+_BY_LISTENERS = frozenset({"call_back", "raised", "unhandled"})
 
 _BY_REFERENCE = ByReference()
 
@@ -498,7 +498,9 @@ class Director:
             kind = event[0]
             if kind not in _FROM_OUTSIDE and kind not in _OF_SCHEDULERS:
                 if kind == "unhandled":
-                    return event[3] is None and (event[4] or "").startswith("JobSchedulingError")
+                    if event[3] is not None:  # said when all listeners were told
+                        return kind not in besides
+                    return (event[4] or "").startswith("JobSchedulingError")
                 return kind in _TO_MAIN and kind not in besides
         return False
 
