@@ -286,7 +286,8 @@ class Director:
         self._nodes: dict[Task, str] = {}
         # The tasks of schedulers, with their numbers.
         self._schedulers: dict[Task, int] = {}
-        # By pool: how many schedulers have started.
+        # How many schedulers are about to start; and, by pool, how many have.
+        self._coming = 0
         self._started: dict[int, int] = {}
         self._main: Task | None = None
 
@@ -486,7 +487,7 @@ class Director:
                 if self._waits_for_more(besides):
                     return
                 self._perform(event)
-            elif event[0] in _OF_SCHEDULERS and self._schedulers:
+            elif event[0] in _OF_SCHEDULERS and (self._schedulers or self._coming):
                 self._wait("a scheduler")
             else:
                 return
@@ -625,6 +626,7 @@ class Director:
     def schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
         """The task of a scheduler."""
         task = self._kernel.task
+        self._coming -= 1
         pool = self._at[0].number
         number = self._schedulers[task] = self._started.get(pool, 0)
         self._started[pool] = number + 1
@@ -868,6 +870,7 @@ class _World(SimWorld):
 
     def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
         if name == "scheduler":
+            self.director._coming += 1
             super().start(name, self.director.schedules, function, args)
         else:
             super().start(name, function, *args)

@@ -1,0 +1,77 @@
+"""Recorded runs on real ranks, of every kind, are replayed exactly: each event of main, in the same order.
+
+These tests start mpirun themselves; what runs is in replayed.py.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bsbpool.trace import read_trace
+from bsbpool_sim.replay import replay
+
+PROGRAM = Path(__file__).parent / "replayed.py"
+MPIRUN = Path(sys.executable).parent / "mpirun"
+
+#: Kinds of runs, with what has to be in the trace lest it shows nothing.
+KINDS = {
+    "healthy": {"message"},
+    "failing": {"unhandled"},
+    "fail-fast": {"unhandled"},
+    "cancelled": {"cancel", "call_back"},
+    "scheduling": {"schedule", "scheduling", "scheduled", "unhandled"},
+    "cached": {"cached", "freed"},
+    "interrupted": {"lost"},
+    "handled": {"unhandled"},
+    "raising": {"raised"},
+    "pings": {"ping"},
+    "callbacks": {"job"},
+    "limited": {"limit"},
+    "workflow": {"end"},
+}
+
+pytestmark = pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun in this environment")
+
+
+def recorded(kind, ranks, path):
+    """Run a program under real MPI, recorded. Returns its trace."""
+    command = [] if ranks == 1 else [MPIRUN, "-n", str(ranks)]
+    done = subprocess.run(
+        [*map(str, command), sys.executable, str(PROGRAM), kind],
+        env=os.environ | {"BSBPOOL_TRACE": str(path)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert path.exists(), done.stderr
+    return read_trace(path)
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_real_run_is_replayed(kind, ranks, tmp_path):
+    trace = recorded(kind, ranks, tmp_path / "run.trace")
+    kinds = {event[0] for event in trace.tuples}
+    assert KINDS[kind] - {"call_back"} <= kinds
+    assert not trace.header["simulated"]
+    result = replay(trace)
+    assert result.same, (result.why, result.difference)
+    assert result.events == len(trace)
+    assert result.complete
+
+
+@pytest.mark.parametrize("ranks", [2, 3, 4])
+def test_a_run_that_was_killed_is_replayed_up_to_there(ranks, tmp_path):
+    # A rank kills itself, and mpirun all others: what main had written by then is there.
+    trace = recorded("killed", ranks, tmp_path / "run.trace")
+    result = replay(trace)
+    assert result.same, (result.why, result.difference)
+    assert (result.complete, result.events) == (False, len(trace))
+
+
+def test_a_run_on_one_rank_is_replayed(tmp_path):
+    result = replay(recorded("failing", 1, tmp_path / "run.trace"))
+    assert (result.same, result.complete) == (True, True)
