@@ -50,7 +50,7 @@ class Run:
     """
 
     ranks: int
-    trace: Any = None
+    trace: Any = field(default=None, compare=False)  # `lines` are what it says
     events: list[dict[str, Any]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     heard: list[list[tuple[Any, ...]]] = field(default_factory=list)
