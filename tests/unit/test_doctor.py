@@ -1,6 +1,7 @@
 """`bsbpool doctor`: what it finds with real MPIs, and what it makes of facts that this machine does not have."""
 
 import dataclasses
+import io
 import math
 import os
 import shutil
@@ -9,10 +10,11 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from launching import MPIRUN, OPENMPI, needs_mpich, needs_openmpi, run
+from launching import MPIRUN, OPENMPI, ROOT, needs_mpich, needs_openmpi, run
+from rich.console import Console
 
 from bsbpool.cli import main
-from bsbpool.cli.doctor import COULD, GOOD, MUST, judge
+from bsbpool.cli.doctor import COULD, GOOD, MUST, judge, show
 from bsbpool.worlds.machine import MPIFacts, RankFacts, _in_memory, _quota, examine
 
 
@@ -231,6 +233,19 @@ def test_every_finding_that_is_not_good_says_what_to_do():
     for mpi in (bare, dataclasses.replace(bare, ignored=True), funneled, dataclasses.replace(MPI, survives=False)):
         for found in judge(mpi, worst, "rank 1: no"):
             assert found.grade == GOOD or found.advice, found
+
+
+def test_the_page_on_failures_shows_what_it_says():
+    """The block on the page is that of four ranks on a host with two cores, which is not that of every machine."""
+    four = [rank(host="node7", cores=frozenset({0, 1}), versions={"Python": "3.11.7", "bsbpool": "0.1.0"})] * 4
+    mpi = MPIFacts(
+        mpi4py="4.1.2", library="Open MPI 5.0.11", standard="3.1", threads="MPI_THREAD_MULTIPLE", survives=False,
+        launcher="Open MPI's mpirun (OMPI_COMM_WORLD_SIZE is set)", told=(0, 4), comm=object(),
+    )  # fmt: skip
+    out = Console(width=100, record=True, file=io.StringIO())
+    show(out, four[0], judge(mpi, four))
+    said = "".join(f"{each.rstrip()}\n" for each in out.export_text().splitlines())
+    assert f"```text\n{said}```\n" in (ROOT / "docs/failures.md").read_text(encoding="utf-8"), said
 
 
 def test_the_quota_of_a_container_counts(tmp_path):
