@@ -70,7 +70,7 @@ def oversubscribed(measured) -> None:
     ours, ideal = zip(*measured["pairs"], strict=True)
     rows = table(
         f"{measured['jobs']} jobs that compute for 10 ms, on {measured['cores']} cores",
-        ["pool, s", "as many ranks as cores, no pool, s", "relative", "lowest", "highest", "bound"],
+        ["pool, s", "dealt out beforehand, s", "relative", "lowest", "highest", "bound"],
     )
     rows.add_row(f"{median(ours):.2f}", f"{median(ideal):.2f}", *ratios(ours, ideal), "≤ 1.15")
     console.print(rows)

@@ -273,21 +273,21 @@ def compute(owner, rounds):
 
 
 def oversubscribed(comm, repetitions: int):
-    """Seconds of jobs that compute on more ranks than cores, and of two ranks that compute all of it, with no pool."""
+    """Seconds of jobs that compute on more ranks than cores, and of the same work dealt out beforehand, with no pool."""
     cores = len(os.sched_getaffinity(0))
     start = time.process_time()
     compute(None, 1_000_000)
     rounds = comm.bcast(int(1_000_000 * 0.010 / (time.process_time() - start)))
-    jobs = 200
+    jobs = 30 * (comm.size - 1)
     pairs = []
     for _ in range(repetitions):
         ours = pool(comm, jobs, compute, rounds)
         comm.Barrier()
         start = time.perf_counter()
-        if comm.rank < cores:
-            for _ in range(jobs // cores):
+        if comm.rank:
+            for _ in range(jobs // (comm.size - 1)):
                 compute(None, rounds)
-        # The others must not take cores while they wait.
+        # Who is done must not take a core while it waits.
         waiting = comm.Ibarrier()
         while not waiting.Test():
             time.sleep(0.001)
