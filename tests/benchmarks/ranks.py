@@ -228,6 +228,10 @@ def payload(comm, repetitions: int):
     return {"rates": rates, "results": more * ARRAY / MEGABYTE, "growth": growth / MEGABYTE}
 
 
+def doze(owner):
+    time.sleep(3)
+
+
 def stamp(owner):
     return time.monotonic_ns()
 
@@ -239,7 +243,7 @@ def idle(comm, repetitions: int):
 
     with bsbpool.job_pool(comm, quiet=True) as one:
         if one.is_main():
-            one.queue(lambda owner: time.sleep(3))
+            one.queue(doze)
         comm.Barrier()
         start, used = time.monotonic(), time.process_time()
         one.execute()
@@ -273,7 +277,7 @@ def compute(owner, rounds):
 
 
 def oversubscribed(comm, repetitions: int):
-    """Seconds of jobs that compute on more ranks than cores, and of the same work dealt out beforehand, with no pool."""
+    """Seconds of jobs that compute on more ranks than cores, and of the same work dealt out beforehand."""
     cores = len(os.sched_getaffinity(0))
     start = time.process_time()
     compute(None, 1_000_000)
