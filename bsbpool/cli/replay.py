@@ -39,6 +39,7 @@ from .tables import (
 if TYPE_CHECKING:
     from bsbpool.trace import Trace
     from bsbpool_sim.replay import Replay
+    from bsbpool_sim.replay.calls import Calls
     from bsbpool_sim.replay.whatif import Change
 
 
@@ -98,6 +99,16 @@ def job_of(text: str) -> int | str:
     metavar="FILE",
     help="Write a scenario file of it, which pytest runs.",
 )
+@click.option(
+    "--jobs",
+    "jobs",
+    type=click.Choice(["recorded", "real"]),
+    default="recorded",
+    help="real: run those jobs for real whose calls were kept (bsbpool record --capture failed). Needs --trust.",
+)
+@click.option("--job", "job", metavar="[POOL:]JOB", help="Run this one job again, here, from its call. Needs --trust.")
+@click.option("--pdb", is_flag=True, help="With --job: open the debugger where it fails.")
+@click.option("--trust", is_flag=True, help="You trust who wrote TRACE.calls: it may run any code of theirs.")
 @click.option("--round", "rounding", type=time_with_unit, metavar="TIME", help="Round its times, to 10ms, say.")
 @click.option("--minimal", is_flag=True, help="Keep in the scenario only what the same failure takes.")
 def replay(
@@ -109,6 +120,10 @@ def replay(
     scenario: str | None,
     rounding: float | None,
     minimal: bool,
+    jobs: str,
+    job: str | None,
+    pdb: bool,
+    trust: bool,
 ) -> int | None:
     """Run a recorded run again on simulated ranks.
 
@@ -125,6 +140,8 @@ def replay(
     Would 256 ranks have been worth it? What if rank 3 had died after 12 s?
       bsbpool replay run.trace --ranks 256
       bsbpool replay run.trace --kill 3@12s
+    Run a job that failed again, here, in the debugger
+      bsbpool replay run.trace --job 17 --trust --pdb
     Keep it as a test, all of it or what the failure takes
       bsbpool replay run.trace --to-scenario scenarios/that_night.yaml --minimal
 
@@ -133,27 +150,35 @@ def replay(
     """
     if scenario is None and (minimal or rounding is not None):
         raise click.UsageError("--round and --minimal are about the file that --to-scenario writes")
+    if (jobs == "real" or job is not None) and not trust:
+        raise click.UsageError(
+            f"this runs code from {label(trace)}.calls, whoever wrote it: say --trust if you know who that was"
+        )
+    if pdb and job is None:
+        raise click.UsageError("--pdb is for one job: say which with --job")
     recorded = read_or_complain(trace)
+    if job is not None:
+        return one_job(trace, recorded, job, pdb)
     if scenario is not None:
         return keep(trace, recorded, scenario, rounding, minimal)
     if ranks is not None or speeds or kills or fails:
         from bsbpool_sim.replay.whatif import Change
 
         return what_if(trace, recorded, Change(ranks, dict(speeds), dict(kills), fails))
-    return exactly(trace, recorded)
+    return exactly(trace, recorded, calls_of(trace, recorded) if jobs == "real" else None)
 
 
 # -- exactly -------------------------------------------------------------------------------------------
 
 
-def exactly(path: str, recorded: Trace, jobs: Any = None) -> int:
+def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
     """Replay it, and say whether the same happened."""
     from bsbpool_sim.replay import ReplayError
     from bsbpool_sim.replay import replay as replayed
 
     history = History(recorded)
     try:
-        result = replayed(recorded, jobs)
+        result = replayed(recorded, None if calls is None else calls.for_replay)
     except ReplayError as error:
         raise click.UsageError(f"{path}: {error}") from None
     out = console()
@@ -163,6 +188,10 @@ def exactly(path: str, recorded: Trace, jobs: Any = None) -> int:
         f"{about(history)}, {number_of(summary.jobs, 'job')} in {number_of(len(summary.pools), 'pool')}, "
         f"{duration(summary.makespan)}."
     )
+    if calls is not None:
+        out.print(f"{number_of(calls.ran, 'job')} of {len(calls)} that failed ran for real.")
+        for (_, job), why in [*calls.missing.items()][:MOST_ROWS]:
+            out.print(f"  not job {job}: {label(why)}", soft_wrap=True)
     out.print()
     if not result.same:
         show_divergence(out, result)
@@ -222,6 +251,60 @@ def told(error: BaseException) -> str:
 
     bare(error)
     return "".join(traceback.format_exception(error)).rstrip()
+
+
+# -- calls that were kept ------------------------------------------------------------------------------
+
+
+def calls_of(path: str, recorded: Trace) -> Calls:
+    """The calls beside a trace.
+
+    :raises click.UsageError: there are none.
+    """
+    from bsbpool.trace import TraceError
+    from bsbpool_sim.replay.calls import Calls
+
+    try:
+        return Calls(path, recorded)
+    except TraceError as error:
+        raise click.UsageError(f"{error} (bsbpool record --capture failed keeps the calls of failed jobs)") from None
+
+
+def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
+    """Run one job again in this process. Returns 0 if it fails as it did."""
+    from bsbpool.owner import Owner
+    from bsbpool.trace.format import describe_error
+
+    calls = calls_of(path, recorded)
+    pool, _, id = which.rpartition(":")
+    found = [(p, j) for p, j in calls.jobs if str(j) == id and (not pool or str(p) == pool)]
+    if len(found) != 1:
+        there = ", ".join(f"{p}:{j}" for p, j in (found or calls.jobs)[:MOST_ROWS])
+        what = "several pools have a job" if found else "there is no call of a job"
+        raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}")
+    ((pool_id, job),) = found
+    was = next(
+        (e[6] for e in recorded.tuples if e[0] == "status" and e[2:4] == (pool_id, job) and e[6] is not None), None
+    )
+    out = console()
+    out.print(f"job {job}, {label(calls.name(pool_id, job))}, of pool {label(str(pool_id))}, in this process")
+    out.print(f"  then: {label(str(was))}", soft_wrap=True)
+    try:
+        value = calls.function(pool_id, job, Owner())()
+    except Exception as error:
+        now = describe_error(error)
+        out.print(f"  now:  {label(str(now))}", soft_wrap=True)
+        out.print()
+        mine = error.__traceback__
+        theirs = mine if mine is None or mine.tb_next is None else mine.tb_next
+        traceback.print_exception(error.with_traceback(theirs))
+        if pdb:
+            import pdb as debugger
+
+            debugger.post_mortem(theirs)
+        return 0 if now == was else 1
+    out.print(f"  now:  it returned {label(repr(value)[:200])}", soft_wrap=True)
+    return 1
 
 
 # -- as a scenario -------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ SUBJECTS = {
     "mpi": "mpi",
     "recording": "recording",
     "page": "page",
+    "prediction": "prediction",
     "scenarios": "scenarios",
 }
 

@@ -49,10 +49,10 @@ def on_main_cancelled(pool):
     first = queue_some(pool)
 
     def cancels(progress):
-        if isinstance(progress, PoolJobUpdateProgress) and progress.status is JobStatus.SUCCESS:
-            if progress.job in first[10:14]:
-                for job in pool.jobs[-30:-1:3]:
-                    job.cancel("not needed")
+        ended = isinstance(progress, PoolJobUpdateProgress) and progress.status is JobStatus.SUCCESS
+        if ended and progress.job in first[10:14]:
+            for job in pool.jobs[-30:-1:3]:
+                job.cancel("not needed")
 
     first[30].cancel("before it began")
     pool.add_listener(cancels)

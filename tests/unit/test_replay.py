@@ -6,7 +6,10 @@ tests/mpi/test_fidelity.py.
 
 import contextlib
 import json
+import subprocess
+import sys
 import time
+import traceback
 from pathlib import Path
 
 import pytest
@@ -346,3 +349,106 @@ def test_bad_traces_are_refused_in_a_line(run):
     result = run()
     assert result.exit_code == 2
     assert result.output.startswith("bsbpool: run.trace: the trace has no pool, so there is nothing to replay (see: ")
+
+
+# -- the calls of failed jobs ------------------------------------------------------------------------
+
+SCRIPT = """
+import sys
+import bsbpool
+
+def divide(owner, number, by):
+    return number / by
+
+def gone(owner):
+    raise LookupError("not there")
+
+def run():
+    with bsbpool.job_pool(quiet=True) as pool:
+        pool.queue(divide, (1, 1), submitter="fine")
+        pool.queue(divide, (1, 0), submitter="bad")
+        pool.queue(gone, submitter="gone")
+        try:
+            pool.execute()
+        except bsbpool.WorkflowError:
+            pass
+
+if __name__ == "__main__":
+    run()
+"""
+
+
+@pytest.fixture
+def captured(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("program.py").write_text(SCRIPT)
+    command = [
+        Path(sys.executable).parent / "bsbpool",
+        "record",
+        "-o",
+        "run.trace",
+        "--capture",
+        "failed",
+        "program.py",
+    ]
+    subprocess.run([*record, "program.py"], check=True, capture_output=True, timeout=60)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def replayed(*args, **options):
+        return CliRunner().invoke(main, ["replay", "run.trace", *args], **options)
+
+    return replayed
+
+
+def test_jobs_that_failed_run_for_real(captured):
+    result = captured("--jobs", "real", "--trust")
+    assert result.exit_code == 0, result.output
+    assert "2 jobs of 2 that failed ran for real.\n" in result.output
+    assert "The same happened again" in result.output
+
+
+def test_a_job_that_does_otherwise_now_makes_a_difference(captured):
+    Path("program.py").write_text(SCRIPT.replace("number / by", "0"))
+    result = captured("--jobs", "real", "--trust")
+    assert result.exit_code == 1
+    assert "Not the same" in result.output
+    assert "A has status" in result.output or "status with another status and error" in result.output
+
+
+def test_a_job_whose_function_is_gone_ends_as_it_was_recorded(captured):
+    Path("program.py").write_text(SCRIPT.replace("def gone", "def other").replace("(gone,", "(other,"))
+    result = captured("--jobs", "real", "--trust")
+    assert result.exit_code == 0
+    assert "1 job of 2 that failed ran for real.\n  not job 2: KeyError: 'gone'\n" in result.output
+
+
+def test_one_job_runs_again_here(captured, monkeypatch):
+    result = captured("--job", "1", "--trust")
+    assert result.exit_code == 0
+    assert "then: ZeroDivisionError: division by zero\n  now:  ZeroDivisionError: division by zero" in result.output
+    seen = []
+    monkeypatch.setattr("pdb.post_mortem", lambda trace: seen.append(traceback.extract_tb(trace)[-1].line))
+    assert captured("--job", "1:1", "--trust", "--pdb").exit_code == 0
+    assert seen == ["return number / by"]
+    Path("program.py").write_text(SCRIPT.replace("number / by", "'mended'"))
+    result = captured("--job", "1", "--trust")
+    assert result.exit_code == 1
+    assert "now:  it returned 'mended'" in result.output
+
+
+def test_nothing_of_a_trace_runs_unless_it_is_trusted(captured):
+    Path("program.py").write_text("raise SystemExit('it ran')")
+    assert captured().exit_code == 0
+    for args in (["--jobs", "real"], ["--job", "1"], ["--job", "1", "--pdb"]):
+        result = captured(*args)
+        assert result.exit_code == 2
+        assert "this runs code from run.trace.calls, whoever wrote it: say --trust" in result.output
+
+
+def test_calls_that_are_not_there(captured):
+    result = captured("--job", "0", "--trust")
+    assert result.exit_code == 2
+    assert "there is no call of a job '0' in run.trace.calls; those that are there: 1:1, 1:2" in result.output
+    assert "--pdb is for one job" in captured("--pdb").output
+    Path("run.trace.calls").unlink()
+    assert "bsbpool record --capture failed keeps the calls" in captured("--job", "1", "--trust").output

@@ -1,0 +1,103 @@
+"""The calls of failed jobs that were kept beside a trace, run for real. Whoever does so trusts who wrote them.
+
+Reading them, without running anything, is `bsbpool.trace.calls`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import runpy
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bsbpool.jobs import bind
+from bsbpool.trace import Trace
+from bsbpool.trace.calls import Call, calls_path, read_calls
+
+
+class Calls:
+    """The calls that go with a trace; making one of them a function runs code of theirs.
+
+    :ivar ran: how many were run.
+    :ivar missing: why others could not be, by pool and job.
+    :raises TraceError: there are none.
+    """
+
+    def __init__(self, path: str, trace: Trace):
+        self._calls = read_calls(calls_path(path), trace)
+        self._labels = [event[2] for event in trace.tuples if event[0] == "pool"]
+        self._header = trace.header
+        self._program: Mapping[str, Any] | None = None
+        self.ran = 0
+        self.missing: dict[tuple[int | str, int], str] = {}
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    @property
+    def jobs(self) -> Sequence[tuple[int | str, int]]:
+        """Pool and id of each job whose call is there."""
+        return list(self._calls)
+
+    def name(self, pool: int | str, job: int) -> str:
+        """The name of a job."""
+        return self._calls[pool, job].name
+
+    def function(self, pool: int | str, job: int, owner: Any) -> Callable[[], Any]:
+        """What does that job, on this owner.
+
+        :raises Exception: it can't be unpickled here.
+        """
+        return bind(self._unpickled(self._calls[pool, job]), owner)
+
+    def for_replay(self, number: int, job: int, owner: Any) -> Callable[[], Any] | None:
+        """What does a job of a pool (its number in the trace) in a replay; None if its call is not there."""
+        label = self._labels[number]
+        if (label, job) not in self._calls:
+            return None
+        try:
+            function = self.function(label, job, owner)
+        except Exception as error:
+            self.missing[label, job] = f"{type(error).__name__}: {error}"
+            return None
+        self.ran += 1
+        return function
+
+    def _unpickled(self, call: Call) -> tuple[Any, Any, Any]:
+        self._find_modules()
+        called, args, kwargs = _Unpickler(io.BytesIO(call.packed), self._main).load()
+        return called, args, kwargs
+
+    def _find_modules(self) -> None:
+        """The program's own modules are to be found, as they were when it ran."""
+        program, folder = self._header.get("program"), self._header.get("folder")
+        for place in (Path(str(program)).parent if program else None, folder):
+            if place and str(place) not in sys.path:
+                sys.path.insert(0, str(place))
+
+    def _main(self, name: str) -> Any:
+        """What the program itself defined under that name. Like multiprocessing, it must guard what it runs."""
+        if self._program is None:
+            module, program = self._header.get("module"), self._header.get("program")
+            if module:
+                self._program = vars(importlib.import_module(str(module)))
+            else:
+                path = Path(str(self._header.get("folder") or "."), str(program))
+                self._program = runpy.run_path(str(path), run_name="__mp_main__")
+        found: Any = self._program[name.split(".")[0]]
+        for part in name.split(".")[1:]:
+            found = getattr(found, part)
+        return found
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file: io.BytesIO, main: Callable[[str], Any]):
+        super().__init__(file)
+        self._main = main
+
+    def find_class(self, module: str, name: str) -> Any:
+        return self._main(name) if module == "__main__" else super().find_class(module, name)
