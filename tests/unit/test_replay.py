@@ -382,15 +382,7 @@ if __name__ == "__main__":
 def captured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("program.py").write_text(SCRIPT)
-    command = [
-        Path(sys.executable).parent / "bsbpool",
-        "record",
-        "-o",
-        "run.trace",
-        "--capture",
-        "failed",
-        "program.py",
-    ]
+    record = [str(Path(sys.executable).parent / "bsbpool"), "record", "-o", "run.trace", "--capture", "failed"]
     subprocess.run([*record, "program.py"], check=True, capture_output=True, timeout=60)
     monkeypatch.setattr(sys, "path", [*sys.path])
 
