@@ -1,4 +1,4 @@
-"""A program for `test_lost_ranks`: pools whose workers end as by `kill -9`, at moments that are drawn from a seed.
+"""A program for `test_killed_ranks`: pools whose workers end as by `kill -9`, at moments that are drawn from a seed.
 
 Run as ``mpirun --with-ft ulfm -n 4 python lost_ranks.py SEED KILLS RETRIES ROUNDS``. Main prints a line of JSON for
 each round. Rank 1 survives; of the others, KILLS die in each round or right after it, until none is left.

@@ -157,3 +157,9 @@ def test_worlds_may_touch_the_ground(bypass):
 @pytest.mark.parametrize("path", ["bsbpool/pool.py", "bsbpool/cli/new.py", "sim/bsbpool_sim/kernel.py"])
 def test_no_other_file_may(path):
     assert banned(path, "import time\n")
+
+
+def test_modules_of_the_tests_have_names_of_their_own():
+    """Pytest imports them by name only: of two with one name it refuses the second, and with it the whole run."""
+    names = [path.name for path in (ROOT / "tests").glob("*/*.py") if path.stem not in ("conftest", "__main__")]
+    assert sorted(names) == sorted(set(names))
