@@ -110,6 +110,46 @@ def test_what_is_packed_arrives(codec):
     assert codec.unpack_result(codec.pack_result([1, {"a": 2}])[0]) == [1, {"a": 2}]
 
 
+def test_a_function_that_has_a_name_is_packed_once_and_its_arguments_each_time():
+    main, worker = Codec(), Codec()
+    shared = [1]
+    packed = [main.pack_call((add, (shared,), {})) for _ in range(2)]
+    assert packed[0][0] is packed[1][0]
+    one, other = (worker.unpack_call(call)[1][0] for call in packed)
+    assert one == other == shared
+    assert one is not other  # one job may change what it was given; the other must not see that
+    assert worker.unpack_call(main.pack_call((add, (), {}))) == (add, (), {})
+
+
+def test_a_function_that_has_no_name_is_packed_with_each_of_its_calls():
+    main, worker = Codec(), Codec()
+    memory = []
+
+    def remember(x):
+        memory.append(x)
+        return memory
+
+    first = worker.unpack_call(main.pack_call((remember, (), {})))[0]
+    memory.append("more")
+    second = worker.unpack_call(main.pack_call((remember, (), {})))[0]
+    assert first(1) == [1]
+    assert second(2) == ["more", 2]
+
+
+def test_large_memory_is_referred_to_and_small_memory_packed():
+    codec = Codec()
+    small, large = bytearray(1000), bytearray(1_000_000)
+    buffers = [pickle.PickleBuffer(small), pickle.PickleBuffer(large), local()[0]]  # the class is cloudpickle's to pack
+    nothing, parts = codec.pack_result(buffers)
+    assert nothing is None
+    packed, memory = parts
+    assert len(packed) < 10_000
+    assert memory.obj is large
+    arrived = codec.unpack_result([packed, bytearray(memory)])
+    assert [bytes(each) for each in arrived[:2]] == [bytes(small), bytes(large)]
+    assert codec.pack_result(None) == (pickle.dumps(None, 5), ())
+
+
 def test_by_reference_everything_is_the_same_object():
     things = [object() for _ in range(4)]
     codec = ByReference()
