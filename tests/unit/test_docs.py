@@ -15,9 +15,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import bsbpool
 from bsbpool.cli import main
 from bsbpool.status import TRANSITIONS
-from bsbpool.trace import EVENTS, VERSION
+from bsbpool.trace import EVENTS, FIELDS, VERSION, TraceRecorder, read_trace
+from bsbpool.trace.format import STATUSES
+from bsbpool_sim import simulate
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -107,7 +110,7 @@ def test_the_index_names_every_page():
 
 def rows(name, *, after):
     """The cells of the first table on a page of docs/ after a heading."""
-    text = (ROOT / "docs" / name).read_text(encoding="utf-8").split(f"## {after}\n", 1)[1]
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8").split(f"# {after}\n", 1)[1]
     table = re.search(r"^\|.*(?:\n\|.*)*", text, re.MULTILINE)[0].splitlines()
     return [[cell.strip() for cell in row.strip("|").split("|")] for row in table[2:]]
 
@@ -123,6 +126,42 @@ def test_the_page_on_traces_has_every_event_with_its_fields():
 def test_every_field_of_an_event_is_explained():
     explained = {name for row in rows("trace-format.md", after="Fields") for name in re.findall(r"`(\w+)`", row[0])}
     assert explained == {field for fields in EVENTS.values() for field in fields}
+
+
+def type_of(kind, field):
+    return FIELDS.get(f"{kind}.{field}") or FIELDS[field]
+
+
+def test_every_field_has_its_type_on_the_page():
+    for names, said, _ in rows("trace-format.md", after="Fields"):
+        usual, *others = said.split("; ")
+        other = {}
+        for each in others:
+            kinds, type_there = re.fullmatch(r"in (.*): (.*)", each).groups()
+            other |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), type_there)
+        for name in re.findall(r"`(\w+)`", names):
+            types = {kind: type_of(kind, name) for kind, fields in EVENTS.items() if name in fields}
+            assert {kind: other.get(kind, usual) for kind in types} == types
+
+
+def test_every_type_is_explained():
+    explained = [row[0] for row in rows("trace-format.md", after="Types")]
+    for text in {type.removesuffix(" or null") for type in FIELDS.values()}:
+        assert ("list of …" if text.startswith("list of ") else text) in explained
+    said = {row[0]: re.findall(r"`(\w+)`", row[2]) for row in rows("trace-format.md", after="Types")}
+    for status, values in STATUSES.items():
+        assert tuple(said[status]) == values
+
+
+def test_every_entry_of_a_header_is_explained(tmp_path):
+    recorder = TraceRecorder(tmp_path / "x")
+    with bsbpool.job_pool(quiet=True) as pool:
+        pool.add_listener(recorder)
+        pool.execute()
+    recorder.close()
+    real, simulated = read_trace(recorder.path).header, simulate(lambda comm: None, ranks=1).trace.header
+    explained = [n for row in rows("trace-format.md", after="The header") for n in re.findall(r"`(\w+)`", row[0])]
+    assert {*explained} == {*real, *simulated}
 
 
 def test_the_page_on_the_pool_has_the_table_of_statuses():
