@@ -6,6 +6,7 @@ each round. Rank 1 survives; of the others, KILLS die in each round or right aft
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import random
@@ -54,6 +55,8 @@ def intact(i, result):
 
 
 def main():
+    # A rank that hangs says where, before the test gives up.
+    faulthandler.dump_traceback_later(40, exit=True)
     world = MPI.COMM_WORLD
     owner = Owner(world)
     chance = random.Random(SEED)

@@ -78,6 +78,7 @@ class Queue:
     :ivar uses: nodes whose cached method it calls.
     :ivar places: the node of which it is a placement job.
     :ivar then: what its callback does on completion.
+    :ivar limit: its time limit, in seconds.
     """
 
     back: tuple[int, ...] = ()
@@ -88,6 +89,7 @@ class Queue:
     uses: tuple[int, ...] = ()
     places: int | None = None
     then: tuple[Any, ...] = ()
+    limit: float | None = None
     copies: int = 1
     name: str = NAMES[0]
     context: int = 0
@@ -160,6 +162,7 @@ class Case:
     listeners: tuple[Listener, ...] = (Listener(),)
     fates: tuple[tuple[int, Fate], ...] = ()
     fail_fast: bool = False
+    retries: int = 0
     executes: bool = True
     latency: float = 0.0
     bandwidth: float | None = None
@@ -178,6 +181,7 @@ def rarely(draw, times, odd, usual):
 
 
 numbers = st.integers(0, 60)
+limits = st.sampled_from([None, None, 0.00001, 0.0003, 0.02, 2.0])
 backs = st.integers(1, 12)
 durations = st.sampled_from([0.0, 0.00001, 0.0002, 0.0015, 0.004, 0.05, 1.0, 7.5])
 tiny = st.sampled_from([0.0, 0.000005, 0.00005, 0.0002, 0.0007])
@@ -212,6 +216,7 @@ def queues(draw, back=None, takes=durations, then=None, ends=endings, copies=Non
         uses=uses,
         places=draw(st.sampled_from([None, 0, 1])) if cached else None,
         then=draw(thens if then is None else then) if odd else (),
+        limit=draw(limits) if odd else None,
         copies=1 if copies is None else draw(copies),
         name=draw(st.sampled_from(NAMES)),
         context=draw(st.integers(0, len(CONTEXTS) - 1)) if odd else 0,
@@ -293,6 +298,7 @@ def cases(draw):
         listeners=draw(st.lists(listeners, max_size=3).map(tuple)),
         fates=fated,
         fail_fast=draw(st.integers(0, 3)) == 3,
+        retries=draw(st.sampled_from([0, 0, 1, 3])),
         executes=draw(st.integers(0, 30)) != 30,
         latency=draw(st.sampled_from([0.0, 0.0, 0.000001, 0.00005, 0.004, 0.2])),
         bandwidth=draw(st.sampled_from([None, None, None, 1e6])),
@@ -325,6 +331,7 @@ def crowds(draw):
         listeners=(Listener(draw(st.sampled_from(["none", "all"])), None, draw(acts)),),
         fates=tuple(fated.items()),
         fail_fast=draw(st.integers(0, 3)) == 3,
+        retries=draw(st.sampled_from([0, 1])),
         latency=draw(st.sampled_from([0.0, 0.000001, 0.00002, 0.0003])),
         shuffled=draw(st.booleans()),
         seed=draw(st.integers(0, 50)),
@@ -421,7 +428,7 @@ class Record:
         case, run, rank = self.case, self.run, comm.rank
         fate = dict(case.fates).get(rank, Fate())
         owner = Owner(comm, self)
-        pool = owner.create_job_pool(quiet=True, fail_fast=case.fail_fast)
+        pool = owner.create_job_pool(quiet=True, fail_fast=case.fail_fast, retries=case.retries)
         if rank == 0:
             self.pool, self.trace, self.main_task = pool, comm.cluster.recorder.trace, getcurrent()
             for plan in case.listeners:
@@ -528,13 +535,16 @@ class Record:
         self.plans.append(plan)
         try:
             if plan.places is not None and plan.ends != "kills":
-                job = self.pool.queue_placement(self.pool.owner.placement[NODES[plan.places]], id, deps)
+                job = self.pool.queue_placement(
+                    self.pool.owner.placement[NODES[plan.places]], id, deps, timeout=plan.limit
+                )
             else:
                 args = (id, (x for x in "a generator")) if plan.ends == "untold argument" else (id,)
                 context = {"kills after": plan.takes} if plan.ends == "kills" else CONTEXTS[plan.context]
                 job = self.pool.queue(
-                    work, args, deps=deps, submitter=f"{plan.name} {id}", cache_items=requires, **context
-                )
+                    work, args, deps=deps, submitter=f"{plan.name} {id}", cache_items=requires, timeout=plan.limit,
+                    **context,
+                )  # fmt: skip
         except JobPoolError:
             self.plans.pop()
             assert self.pool.status is bsbpool.pool.PoolStatus.CLOSING, "a job was refused by an open pool"

@@ -14,11 +14,13 @@ from typing import Any
 MAY_FOLLOW = {
     "pending": ("queued", "cancelled"),
     "queued": ("running", "cancelled"),
-    "running": ("success", "failed", "aborted"),
+    "running": ("success", "failed", "aborted", "queued"),
 }
 ENDED = ("success", "failed", "cancelled", "aborted")
 
 BY_DEPENDENCY = "JobCancelledError: Job killed for dependency failure"
+#: What aborts a job and is an error of its own.
+COUNT_AS_ERRORS = ("RankLostError", "JobTimeoutError")
 BY_STOP = ("The pool stopped", "Main left the pool without calling execute()")
 
 
@@ -99,12 +101,25 @@ class Run:
         """By rank that main lost: where in the trace."""
         return {e["rank"]: position for position, e in enumerate(self.events) if e["e"] == "lost"}
 
+    def retries(self) -> int:
+        """How many times a job that was lost with its rank runs again."""
+        return next((e["times"] for e in self.events if e["e"] == "retries"), 0)
+
+    def limits(self) -> dict[int, int]:
+        """By job that has one: its time limit, in nanoseconds."""
+        return {e["job"]: e["ns"] for e in self.events if e["e"] == "limit"}
+
+    def nobody_left(self) -> bool:
+        """Whether there may have been a moment in which no rank could run jobs."""
+        stuck = {e["rank"] for e in self.events if e["e"] == "stuck"}
+        return len({*self.losses(), *stuck}) == max(1, self.ranks - 1)
+
     def unhandled_jobs(self) -> list[int]:
-        """Jobs that failed or lost their rank, and that no listener handled."""
+        """Jobs that failed, lost their rank or were late, and that no listener handled."""
         return [
             job
             for job, (_, end) in self.ends().items()
-            if (end["status"] == "failed" or (end["status"] == "aborted" and "RankLostError" in end["error"]))
+            if (end["status"] == "failed" or (end["status"] == "aborted" and end["error"].startswith(COUNT_AS_ERRORS)))
             and job not in self.handled
         ]
 
@@ -132,15 +147,22 @@ def each_job_ends_once(run: Run) -> None:
         for _, event in changes:
             require(event["status"] in MAY_FOLLOW.get(status, ()), f"job {job} went from {status} to {event['status']}")
             status = event["status"]
+        again = [position for position, event in changes[1:] if event["status"] == "queued"]
+        require(len(again) <= run.retries(), f"job {job} was tried again {len(again)} times")
+        for position in again:
+            on = next(e["rank"] for at, e in reversed(changes) if at < position)
+            require(run.losses().get(on, position) < position, f"job {job} was tried again, rank {on} was not lost")
         if run.main_lived:
             require(status in ENDED, f"job {job} was left {status}")
 
 
 def each_job_runs_once_after_its_dependencies(run: Run) -> None:
-    """2. A job runs at most once, on one rank, after all its dependencies succeeded."""
+    """2. A job runs at most once, on one rank, after all its dependencies succeeded; and again if it lost its rank."""
     jobs, statuses, ends = run.jobs(), run.statuses(), run.ends()
     times = Counter(job for job, _, _ in run.started)
-    require(not times or max(times.values()) == 1, "jobs ran more than once", times.most_common(3))
+    for job, count in times.items():
+        tried = sum(e["status"] == "queued" for _, e in statuses[job])
+        require(count <= max(1, tried), f"job {job} ran {count} times", statuses[job])
     for job, rank, position in run.started:
         require(rank != 0 or run.ranks == 1, f"main ran job {job}, though it has workers")
         for dependency in jobs[job]["deps"]:
@@ -152,7 +174,7 @@ def each_job_runs_once_after_its_dependencies(run: Run) -> None:
             )
         running = [e["rank"] for _, e in statuses[job] if e["status"] == "running"]
         if running:
-            require(running == [rank], f"job {job} ran on rank {rank}, and main thinks on {running}")
+            require(rank in running, f"job {job} ran on rank {rank}, and main thinks on {running}")
         elif run.main_lived:
             # It was sent ahead, and had started when main stopped: main had not heard.
             require(
@@ -193,6 +215,10 @@ def only_what_must_be_is_cancelled(run: Run) -> None:
         elif end["status"] == "aborted":
             if "RankLostError" in end["error"]:
                 require(losses.get(end["rank"], position) < position, f"job {job} was aborted, its rank was not lost")
+            elif "JobTimeoutError" in end["error"]:
+                began = [e["t"] for _, e in run.statuses()[job] if e["status"] == "running"]
+                limit = run.limits().get(job)
+                require(limit and end["t"] - began[-1] >= limit, f"job {job} was aborted before its limit", began, end)
             else:
                 require(_may_stop_early(run) and "The pool stopped" in end["error"], f"job {job} was aborted", end)
     for job in jobs:
@@ -214,7 +240,7 @@ def _may_stop_early(run: Run) -> bool:
         run.thrown
         or not run.executed
         or (pool["fail_fast"] and (run.unhandled_jobs() or run.failed_nodes or run.losses()))
-        or len(run.losses()) == run.ranks - 1
+        or run.nobody_left()
         or (run.ranks == 1 and 0 in run.own_trouble)
     )
 
@@ -362,19 +388,25 @@ def exactly_the_unhandled_failures_are_raised(run: Run) -> None:
         require(main is not None and main[0] == "raised", "an interrupt is gone", main)
         return
     due = Counter(jobs)
-    running: dict[int, int] = {}
-    for event in run.events:
+    running: dict[int, set[int]] = {}
+    for position, event in enumerate(run.events):
         if event["e"] == "status" and event["status"] == "running":
-            running[event["rank"]] = running.get(event["rank"], 0) + 1
+            running.setdefault(event["rank"], set()).add(event["job"])
         elif event["e"] == "status" and event["status"] in ENDED and event["rank"] in running:
-            running[event["rank"]] -= 1
-        elif event["e"] == "lost" and "left the pool" in event["error"] and not running.get(event["rank"]):
-            due["rank", event["rank"]] += 1
+            running[event["rank"]].discard(event["job"])
+        elif event["e"] == "lost" and "left the pool" in event["error"]:
+            # Unless it took a job with it that tells of it.
+            tells = False
+            for job in running.pop(event["rank"], ()):
+                after = (e for e in run.events[position:] if e["e"] == "status" and e["job"] == job)
+                tells = tells or next(after)["status"] == "aborted"
+            if not tells:
+                due["rank", event["rank"]] += 1
     nodes = Counter(("node", node) for node in run.failed_nodes)
     found = Counter(main[1]) if main is not None and main[0] == "WorkflowError" else Counter()
     require(main is None or main[0] == "WorkflowError", "main raised what nobody threw", main)
     if ("nobody",) in found:
-        require(len(run.losses()) == run.ranks - 1, "there were ranks left", run.losses())
+        require(run.nobody_left(), "there were ranks left", run.losses())
         due["nobody",] += 1
     if run.stopped_early():  # what it had not heard of when it stopped
         found_nodes = Counter({k: n for k, n in found.items() if k[0] == "node"})

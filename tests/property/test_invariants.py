@@ -39,7 +39,7 @@ def examples(number):
 BRINGS_ABOUT = (
     "success", "failed", "cancelled", "aborted", "returned", "lost", "ping", "freed", "cached", "fault", "scheduled",
     "too late to cancel", "cancelled by request", "cancelled by dependency", "stopped early", "main died", "handled",
-    "raised on main", "no rank left", "one rank",
+    "raised on main", "no rank left", "one rank", "late", "tried again",
 )  # fmt: skip
 
 
@@ -51,6 +51,10 @@ def what_came_about(left, seen):
         # It was returned alone, by a rank that has it in its line.
         seen["called back"] += done and any(e["e"] == "returned" and e["jobs"] == [job] for e in left.events)
     seen["cancelled by dependency"] += any("dependency" in (e.get("error") or "") for e in left.events)
+    seen["late"] += any("JobTimeoutError" in (e.get("error") or "") for e in left.events if e["e"] == "status")
+    seen["tried again"] += any(
+        "queued" in [e["status"] for _, e in changes[1:]] for changes in left.statuses().values()
+    )
     seen["stopped early"] += left.stopped_early()
     seen["main died"] += 0 in left.died
     seen["handled"] += bool(left.handled)
