@@ -491,6 +491,8 @@ class Record:
                     value = bytes([id % 256]) * 1_000_100
                 case _:
                     value = (id, plan.value, trees)
+        except GreenletExit:
+            raise  # its rank is dead, and is being tidied away: it may have run again since
         except BaseException as error:
             run.answers[id] = ("raised", type(error).__name__)
             raise
