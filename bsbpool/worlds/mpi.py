@@ -227,7 +227,7 @@ class MPIChannel(ProcessChannel):
         while True:
             while self._poll():
                 pass
-            left = self._left
+            left = self._left | self._world.dead
             self._tidy()
             if all(rank in left for rank, _ in self._announced.values()) and all(s[0] in left for s in self._sending):
                 return

@@ -61,8 +61,10 @@ def main():
     owner = Owner(world)
     chance = random.Random(SEED)
     mortal = [*range(2, world.size)]
+    all_doomed = []
     for number in range(ROUNDS):
         doomed = {mortal.pop(chance.randrange(len(mortal))): chance.uniform(0, 0.15) for _ in range(KILLS) if mortal}
+        all_doomed.append(doomed)
         pool = owner.create_job_pool(quiet=True, retries=RETRIES)
         changes = {}
         if pool.is_main():
@@ -95,6 +97,12 @@ def main():
                     "changes": {job: said for job, said in changes.items() if "queued" in said[2:]},
                     "ends": sorted({said[-1] for said in changes.values()}),
                 }), flush=True)  # fmt: skip
+
+    # Who is doomed dies here, if it has not yet, and not while MPI is being finalized, which could hang.
+    if any(world.rank in each for each in all_doomed):
+        time.sleep(60)
+    while world.Get_failed().size < sum(map(len, all_doomed)):
+        time.sleep(0.01)
 
 
 def pool_word(progress):
