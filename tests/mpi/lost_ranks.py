@@ -98,11 +98,14 @@ def main():
                     "ends": sorted({said[-1] for said in changes.values()}),
                 }), flush=True)  # fmt: skip
 
-    # Who is doomed dies here, if it has not yet, and not while MPI is being finalized, which could hang.
+    # Who is doomed dies here, if it has not yet.
     if any(world.rank in each for each in all_doomed):
         time.sleep(60)
     while world.Get_failed().size < sum(map(len, all_doomed)):
         time.sleep(0.01)
+    # Open MPI 5.0's MPI_Finalize hangs now and then after ranks died; all that is to be shown was shown.
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def pool_word(progress):
