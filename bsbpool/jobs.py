@@ -135,7 +135,7 @@ class Job(Entry, ABC):
         self._limit = pool._job_limit if timeout is THAT_OF_THE_POOL else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
         self._chunks = submission_context._chunks
-        self._context = submission_context._context
+        self._context: Mapping[str, Any] = submission_context._context or _NOTHING
         self._args = args
         self._kwargs = kwargs
         self._payload: Any = None
