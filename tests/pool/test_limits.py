@@ -229,6 +229,29 @@ def test_a_limit_can_be_set_until_the_job_starts(worlds):
     assert "can't change any more, it is success" in said[1]
 
 
+def spin(owner, seconds):
+    """Runs Python code, and nothing else, so that an interruption may come at any point of it, or right after it."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        pass
+    return "ended"
+
+
+def test_an_interruption_that_comes_as_the_job_ends_hits_nothing_else():
+    """Limits about as long as the jobs, in real time: whoever comes first, the worker goes on, and each job ends as one
+    of two."""
+
+    def fill(pool):
+        for i in range(400):
+            pool.queue(spin, (0.001,), timeout=0.0009 + (i % 20) * 0.00002)
+
+    outcome = executed(None, fill)
+    assert set(outcome["statuses"]) <= {"success", "aborted"}
+    aborted = outcome["statuses"].count("aborted")
+    assert len(outcome["error"] or ()) == aborted
+    assert all("JobTimeoutError" in text for text in outcome["job errors"] if text)
+
+
 # -- in virtual time -------------------------------------------------------------------------------
 
 
