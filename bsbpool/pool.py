@@ -903,7 +903,11 @@ class JobPool:
                 if item is None:
                     recorder.settle()
             if item is None:
-                item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
+                try:
+                    item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
+                except Exception as error:  # MPI noticed a dead rank, and can't go on without it
+                    error.add_note(self._whereabouts())
+                    raise
             with lock:
                 self._waiting = False
                 if item is None:
@@ -1159,6 +1163,12 @@ class JobPool:
             self._add_unhandled(RankLostError(why))
             if self._fail_fast:
                 raise _StopEarly
+
+    def _whereabouts(self) -> str:
+        """Which job runs where, as a person reads it."""
+        running = [job for job in self.jobs if job._status is JobStatus.RUNNING]
+        lines = [f"{job} on rank {job._rank} on {self._hosts.get(job._rank or 0, 'its host')}" for job in running]
+        return "\n    ".join(["Jobs that were running then:", *(lines or ["none"])])
 
     def _nobody_left(self) -> None:
         left = self._engine.unfinished

@@ -192,3 +192,31 @@ def test_ten_thousand_ranks_run_a_pool():
             return len(pool.execute(return_results=True))
 
     assert simulate(program, 10_000).results[0] == 20_000
+
+
+def test_when_messages_fail_main_says_which_job_was_where(monkeypatch):
+    """What an MPI may do that notices a dead rank and can't go on: it raises, where main waits."""
+    from bsbpool_sim.world import SimChannel
+
+    get = SimChannel.get
+
+    def fails(channel, until=None):
+        if channel._rank == 0 and until != 0 and channel._lines.cluster.kernel.now >= 1_000_000_000:
+            raise OSError("a peer is gone")
+        return get(channel, until)
+
+    monkeypatch.setattr(SimChannel, "get", fails)
+
+    def program(comm):
+        with bsbpool.job_pool(comm) as pool:
+            if pool.is_main():
+                pool.queue(nap, (1,), submitter="short")
+                pool.queue(nap, (9,), submitter="long")
+                with pytest.raises(OSError, match="a peer is gone") as caught:
+                    pool.execute()
+                return caught.value.__notes__
+            with pytest.raises(bsbpool.WorkflowError):
+                pool.execute()
+
+    notes = simulate(program, 3).results[0]
+    assert notes == ["Jobs that were running then:\n    <FunctionJob 1 long> on rank 2 on a simulated host"]
