@@ -290,7 +290,11 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     out.print(f"job {job}, {label(calls.name(pool_id, job))}, of pool {label(str(pool_id))}, in this process")
     out.print(f"  then: {label(str(was))}", soft_wrap=True)
     try:
-        value = calls.function(pool_id, job, Owner())()
+        function = calls.function(pool_id, job, Owner())
+    except Exception as error:
+        raise click.UsageError(f"the call of job {job} can't be unpickled here: {describe_error(error)}") from None
+    try:
+        value = function()
     except Exception as error:
         now = describe_error(error)
         out.print(f"  now:  {label(str(now))}", soft_wrap=True)

@@ -31,6 +31,7 @@ class Calls:
         self._calls = read_calls(calls_path(path), trace)
         self._labels = [event[2] for event in trace.tuples if event[0] == "pool"]
         self._header = trace.header
+        self._beside = Path(path).resolve().parent
         self._program: Mapping[str, Any] | None = None
         self.ran = 0
         self.missing: dict[tuple[int | str, int], str] = {}
@@ -74,10 +75,15 @@ class Calls:
 
     def _find_modules(self) -> None:
         """The program's own modules are to be found, as they were when it ran."""
-        program, folder = self._header.get("program"), self._header.get("folder")
-        for place in (Path(str(program)).parent if program else None, folder):
-            if place and str(place) not in sys.path:
+        for place in reversed(self._places()):
+            if str(place) not in sys.path:
                 sys.path.insert(0, str(place))
+
+    def _places(self) -> list[Path]:
+        """Where the program may be: where it was, beside the trace, or here."""
+        folder = Path(str(self._header.get("folder") or "."))
+        program = folder / str(self._header.get("program") or "")
+        return [program.parent, folder, self._beside, Path.cwd()]
 
     def _main(self, name: str) -> Any:
         """What the program itself defined under that name. Like multiprocessing, it must guard what it runs."""
@@ -86,7 +92,14 @@ class Calls:
             if module:
                 self._program = vars(importlib.import_module(str(module)))
             else:
-                path = Path(str(self._header.get("folder") or "."), str(program))
+                name_of_file = Path(str(program)).name
+                paths = [place / name_of_file for place in self._places()]
+                path = next((path for path in paths if path.is_file()), None)
+                if path is None:
+                    raise FileNotFoundError(
+                        f"{name_of_file}, the program that was recorded, is not in {paths[0].parent}; put it beside "
+                        "the trace, or into this folder"
+                    )
                 self._program = runpy.run_path(str(path), run_name="__mp_main__")
         found: Any = self._program[name.split(".")[0]]
         for part in name.split(".")[1:]:

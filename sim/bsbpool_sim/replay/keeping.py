@@ -54,6 +54,12 @@ def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = Fa
     """
     written = _Writer(trace, _rounding(round_to), name)
     data = written.scenario()
+    try:
+        _run(data)
+    except ScenarioError:
+        # Nodes whose jobs wait for each other's can't be written as nodes that come one after the other.
+        written = _Writer(trace, _rounding(round_to), name, by_node=False)
+        data = written.scenario()
     if minimal:
         data = _minimal(data, name)
     _expect(data, written.wanted if not minimal else None)
@@ -113,7 +119,8 @@ class Alike:
 class _Writer:
     """Makes a scenario of a trace."""
 
-    def __init__(self, trace: Trace, rounded: Callable[[int], int], name: str):
+    def __init__(self, trace: Trace, rounded: Callable[[int], int], name: str, by_node: bool = True):
+        self.by_node = by_node
         self.plans = plans_of(trace)
         self.history = History(trace)
         self.trace = trace
@@ -147,6 +154,7 @@ class _Writer:
         for number, (plan, pool) in enumerate(zip(self.plans, self.history.pools, strict=True)):
             late = self._schedulers(plan)
             stops = False
+            kinds = self._kinds(number)
             for job in pool.jobs.values():
                 ends: tuple[str, str] | None = None
                 if (number, job.id) in self.killed:
@@ -155,7 +163,7 @@ class _Writer:
                     ends = ("raises", error)
                 groups = tuple(dict.fromkeys(self.groups.index(self.of[number, dep]) for dep in job.deps))
                 alike = (number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
-                key = (*alike, plan.limits.get(job.id))
+                key = (*alike, plan.limits.get(job.id), kinds[job.id])
                 if key not in found:
                     found[key] = Alike(*alike)
                     self.groups.append(found[key])
@@ -167,27 +175,53 @@ class _Writer:
 
     def _split(self) -> None:
         """Take groups apart whose jobs do not wait for others in the same way."""
-        apart: list[Alike] = []
-        for group in self.groups:
-            if len(group.jobs) > 1 and not all(self._alike(group, waits) for waits in group.waits_for):
+        while apart := [group for group in self.groups if len(group.jobs) > 1 and not self._alike(group)]:
+            groups: list[Alike] = []
+            for group in self.groups:
+                if group not in apart:
+                    groups.append(group)
+                    continue
                 for id in group.jobs:
-                    single = replace(group, jobs=[id], after=[])
-                    apart.append(single)
-                    self.of[group.pool, id] = single
-            else:
-                apart.append(group)
-        self.groups = apart
+                    single = self.of[group.pool, id] = replace(group, jobs=[id], after=[])
+                    groups.append(single)
+            self.groups = groups
 
-    def _alike(self, group: Alike, waits: int) -> bool:
-        other = self.groups[waits]
-        members = set(other.jobs)
-        jobs = self.history.pools[group.pool].jobs
-        found = [[dep for dep in jobs[id].deps if dep in members] for id in group.jobs]
-        if all(len(deps) == len(members) for deps in found):
-            return True
-        return len(group.jobs) == len(other.jobs) and all(
-            deps == [other.jobs[place]] for place, deps in enumerate(found)
-        )
+    def _alike(self, group: Alike) -> bool:
+        """Whether each of its jobs waits for all of another group, or each for its own one."""
+        deps = [self.history.pools[group.pool].jobs[id].deps for id in group.jobs]
+        for other in {id_of(o): o for waits in deps for o in (self.of[group.pool, dep] for dep in waits)}.values():
+            members = set(other.jobs)
+            found = [[dep for dep in waits if dep in members] for waits in deps]
+            if all(len(mine) == len(members) for mine in found):
+                continue
+            if found != [[each] for each in other.jobs]:
+                return False
+        return True
+
+    def _kinds(self, number: int) -> dict[int, int]:
+        """By job, what tells it from others: how it ends, and how those do that it waits for, and that wait for it."""
+        plan, jobs = self.plans[number], self.history.pools[number].jobs
+        dependents: dict[int, list[int]] = {id: [] for id in jobs}
+        for job in jobs.values():
+            for dep in job.deps:
+                dependents[dep].append(job.id)
+        known: dict[Any, int] = {(None, False): 0}
+        kinds = {id: known.setdefault((plan.jobs[id].error, (number, id) in self.killed), len(known)) for id in jobs}
+        for _ in range(2):
+            none: frozenset[int] = frozenset()
+            known = {(0, none, none): 0}
+            kinds = {
+                id: known.setdefault(
+                    (
+                        kinds[id],
+                        frozenset(kinds[other] for other in job.deps) - {0},
+                        frozenset(kinds[other] for other in dependents[id]) - {0},
+                    ),
+                    len(known),
+                )
+                for id, job in jobs.items()
+            }
+        return kinds
 
     def _name(self) -> None:
         by_name: dict[str, list[Alike]] = {}
@@ -244,7 +278,7 @@ class _Writer:
                 place = active.pop(event[5])
                 nodes[place] = (*nodes[place][:2], event[4])
             elif kind == "job" and executing:
-                found[event[3]] = [*active.values()][-1] if active else -1
+                found[event[3]] = [*active.values()][-1] if active and self.by_node else -1
         self.nodes[number] = nodes
         return found
 
