@@ -379,6 +379,8 @@ class MPIChannel(ProcessChannel):
         try:
             return MPI.Request.Testall(large.requests)
         except MPI.Exception as error:
+            # Asked again, MPI would say that all is done. But its source is dead, as will be noticed.
+            large.broken = True
             if error.Get_error_class() != MPI.ERR_IN_STATUS:
                 self._world.note_deaths(error)
             return False
@@ -388,7 +390,7 @@ class MPIChannel(ProcessChannel):
             while line:
                 first = line[0]
                 if type(first) is _Large:
-                    if not first.parts or not self._all_there(first):
+                    if not first.parts or first.broken or not self._all_there(first):
                         break
                     self._under_way -= first.size
                     first = first.message()
@@ -413,6 +415,7 @@ class _Large:
         self.size = sum(sizes)
         self.parts: list[Any] = []
         self.requests: list[MPI.Request] = []
+        self.broken = False
 
     def message(self) -> Any:
         """The message, when it has arrived."""

@@ -103,7 +103,9 @@ with job_pool(world.Shrink(), quiet=True) as pool:
     jobs = [pool.queue(abs_of, (x,)) for x in range(9)] if pool.is_main() else []
     results = pool.execute(return_results=True)
     if pool.is_main():
-        print(pool._world.size, [results[job] for job in jobs])
+        print(pool._world.size, [results[job] for job in jobs], flush=True)
+world.Shrink().Barrier()
+os._exit(0)  # see lost_ranks.py on MPI_Finalize
 """
 
 
@@ -133,6 +135,8 @@ with job_pool(quiet=True) as pool:
         pool.execute()
     except WorkflowError as error:
         sys.stdout.write(f"{type(error.exceptions[0]).__name__} {error.exceptions[0]}\\n")
+sys.stdout.flush()
+os._exit(0)
 """
 
 
