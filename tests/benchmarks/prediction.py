@@ -57,20 +57,26 @@ def show(repetitions: int) -> None:
     from bsbpool.trace.summary import summarise
     from bsbpool_sim.replay import Change, replay, what_if
 
-    made = table("prediction, for jobs that compute", ["2 ranks, measured", "3 ranks, predicted", "measured", "off by"])
+    made = table(
+        "prediction, for jobs that compute",
+        ["2 ranks, measured", "3 ranks, predicted", "measured", "off by", "jobs slower by"],
+    )
     predictions, measurements = [], []
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.trace"
         for _ in range(repetitions):
             two = measured(2, path)
             assert replay(two).same
-            before = summarise(two).makespan
+            before, busy = summarise(two).makespan, summarise(two).busy
             predicted = summarise(what_if(two, Change(ranks=3)).trace).makespan
-            after = summarise(measured(3, path)).makespan
+            three = summarise(measured(3, path))
+            after = three.makespan
             predictions.append(predicted)
             measurements.append(after)
             off = f"{predicted / after - 1:+.1%}"
-            made.add_row(*(f"{seconds:.3f} s" for seconds in (before, predicted, after)), off)
+            made.add_row(
+                *(f"{seconds:.3f} s" for seconds in (before, predicted, after)), off, f"{three.busy / busy - 1:+.1%}"
+            )
     console.print(made)
     one, other = median(predictions), median(measurements)
     console.print(f"medians: {one:.3f} s predicted, {other:.3f} s measured, off by {one / other - 1:+.1%}")

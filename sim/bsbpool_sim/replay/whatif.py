@@ -7,6 +7,7 @@ the pool decides. What is queued while the pool executes comes when it came. Wha
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ from .standins import Named, error_of, job_class
 ASSUMPTIONS = (
     "jobs take as long as they took; those that never ran, the median of their strategy",
     "what was queued or cancelled while a pool executed comes at the same time after it began",
-    "main takes as long as it took before each pool and between them",
+    "main takes as long as it took before each pool and between them, and ranks are ready as late as they were",
 )
 
 _LATE = frozenset({"job", "cancel"})
@@ -80,6 +81,7 @@ class PoolPlan:
 
     :ivar before: nanoseconds that main takes before it opens the pool, and before it executes it.
     :ivar early: what is done to it before it executes; late: what is, later, with the nanoseconds since then.
+    :ivar late_ranks: for each rank that was ready after main, by how many nanoseconds.
     :ivar limits: by job: nanoseconds that it may run for.
     :ivar unscheduled: nodes whose schedulers fail, with the error.
     """
@@ -90,6 +92,7 @@ class PoolPlan:
     late: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
     unscheduled: list[tuple[str, str]] = field(default_factory=list)
     jobs: list[Plan] = field(default_factory=list)
+    late_ranks: list[int] = field(default_factory=list)
     limits: dict[int, int] = field(default_factory=dict)
     handled: set[int] = field(default_factory=set)
     failed: bool = False
@@ -129,6 +132,8 @@ def plans_of(trace: Trace) -> list[PoolPlan]:
                 plan.late.append((t - executing, event))
             else:
                 plan.early.append(event)
+        elif kind == "ready" and executed:
+            plan.late_ranks.append(t - executing)
         elif kind == "limit":
             if event[4] is None:
                 plan.limits.pop(event[3], None)
@@ -176,12 +181,20 @@ class Medians:
 
 
 def latency_of(trace: Trace) -> float:
-    """Seconds between the end of a job and main's hearing of it, as a rule; 0 if clocks can't be compared."""
-    hosts = trace.header.get("hosts")
-    if not isinstance(hosts, list) or len(set(map(str, hosts))) != 1:
-        return 0.0
-    took = [event[1] - event[6] for event in trace.tuples if event[0] == "message"]
-    return max(0.0, statistics.median(took) / SECOND) if took else 0.0
+    """Seconds that a message takes, as a rule: half of what passes on a rank from one job to the next that is ready."""
+    gaps = []
+    for pool in History(trace).pools:
+        ran: dict[int, list[JobHistory]] = {}
+        for job in pool.jobs.values():
+            if job.outcome is not None:
+                ran.setdefault(job.rank, []).append(job)
+        for jobs in ran.values():
+            jobs.sort(key=lambda job: job.outcome or ())
+            for one, other in itertools.pairwise(jobs):
+                assert one.outcome is not None and other.outcome is not None
+                if other.queued <= one.outcome[2]:
+                    gaps.append(other.outcome[0] - one.outcome[1])
+    return max(0.0, statistics.median(gaps) / 2 / SECOND) if gaps else 0.0
 
 
 class Run(Script):
@@ -191,6 +204,7 @@ class Run(Script):
         super().__init__()
         self.plans = plans_of(trace)
         self.errors: list[BaseException | None] = []
+        self._latency = latency_of(trace) * SECOND
         most = max(plan.recorded.ranks for plan in self.plans)
         self._most = most
         self.ranks = change.ranks or most
@@ -248,6 +262,8 @@ class Run(Script):
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
             pool.add_listener(_Handles(plan))
+            if comm.rank and plan.late_ranks:
+                self._pause(sum(plan.before) + max(0, round(statistics.median(plan.late_ranks) - self._latency)))
             error: BaseException | None = None
             try:
                 with pool:
