@@ -195,18 +195,26 @@ class FileRecorder(Sink):
             del self._events[:count]
             try:
                 self._write(self._lines(events))
-            except Exception as error:  # a full disk, for one: the run is worth more than its trace
-                self.stop()
-                warnings.warn(
-                    f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}", stacklevel=2
-                )
+            except Exception as error:
+                self._give_up(error)
 
     def rest(self) -> None:
         self.settle()
         with self._lock:
             if self._packer is not None:
                 packer, self._packer = self._packer, None
-                _write_all(self._file, packer.flush())
+                try:
+                    _write_all(self._file, packer.flush())
+                except OSError as error:
+                    self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """It can't be written, on a full disk for one: the run is worth more than its trace."""
+        self.stop()
+        self._packer = None
+        warnings.warn(
+            f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}", stacklevel=3
+        )
 
     def close(self) -> None:
         """Write what is left, and close the file."""

@@ -143,6 +143,23 @@ def test_a_full_disk_ends_the_trace_and_not_the_run(tmp_path):
     recorder.close()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.parametrize("filled", ["while it writes", "at the end"])
+def test_a_full_disk_ends_a_compressed_trace_and_not_the_run(tmp_path, filled):
+    recorder = made(tmp_path / "x.gz")
+    recorder.emit("pool", 1, 1, False, [])
+    if filled == "at the end":
+        recorder.settle()
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, recorder._file)
+    os.close(full)
+    with pytest.warns(UserWarning, match=r"The trace .*x.gz ends here, since it can't be written") as warned:
+        recorder.rest()
+    assert len(warned) == 1
+    recorder.emit("ping", 1)
+    recorder.close()
+
+
 def test_everything_is_on_disk_when_somebody_elses_code_runs(tmp_path):
     path = tmp_path / "run.trace"
     seen = {}
