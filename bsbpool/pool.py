@@ -1006,10 +1006,12 @@ class JobPool:
         if free := self._engine.still_stale(rank, free):
             self._emit("freed", self._label, rank, jobs[0]._id, free)
         calls: list[tuple[Any, ...]] = []
-        failed = []
+        failed: list[tuple[Job, Exception | None]] = []
         for job in jobs:
             if job._status.ended:
-                continue  # the pool stopped between the decision and now
+                # The pool stopped between the decision and now, or somebody ended it by hand: no rank runs it.
+                failed.append((job, None))
+                continue
             try:
                 packed, limit = self._codec.pack_call(call_to_send(job)), job._limit
             except Exception as error:

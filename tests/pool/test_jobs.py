@@ -1,5 +1,6 @@
 """What becomes of jobs: their order, their dependencies, cancellation, and the kinds of jobs."""
 
+import time
 import warnings
 
 import pytest
@@ -7,6 +8,7 @@ from helpers import Ear, double, executed, fail, gate, nap, nothing
 
 import bsbpool
 from bsbpool.pool import Job, JobCancelledError, JobPoolError, JobStatus, SubmissionContext, dispatcher
+from bsbpool_sim import simulate
 
 
 def test_one_rank_runs_jobs_first_in_first_out(worlds):
@@ -549,3 +551,18 @@ def test_a_class_of_a_user_does_not_take_the_place_of_one_of_the_library(worlds)
         return executed(comm, fill)["returned"]
 
     assert worlds(program)[0] == {0: 2, 1: "shadowed"}
+
+
+def test_a_rank_goes_on_when_the_job_that_it_was_to_get_was_ended_by_hand_meanwhile():
+    class Node:
+        def queue(self, pool):
+            time.sleep(1)
+            job = pool.queue(nothing)
+            assert job.status is JobStatus.RUNNING  # its rank is chosen, and was not told yet
+            job.set_result("by hand")
+            pool.queue(double, (4,))
+
+    def program(comm):
+        return executed(comm, lambda pool: pool.schedule([Node()]))
+
+    assert simulate(program, 2).results[0]["returned"] == {0: "by hand", 1: 8}
