@@ -118,6 +118,9 @@ RESULTS_IN_MEMORY = 512 * 1024 * 1024
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
 
+#: Nanoseconds of listeners' work after which ranks may have had to wait for main.
+AWAY = MAIN_GRACE // 4
+
 #: Nanoseconds that main waits for the next message before it writes what was recorded.
 LULL = 50_000
 
@@ -215,6 +218,7 @@ class JobPool:
         self._hosts: dict[int, str] = {}
         # When main stops waiting for the rank's word on a job with a limit: (time, job's id, rank).
         self._deadlines: list[tuple[int, int, int]] = []
+        self._no_deadline_before = 0
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
@@ -887,7 +891,11 @@ class JobPool:
                     self.change_status(PoolStatus.CLOSING)
                     return
             if notifications:
+                left_at = world.now()
                 self.notify()
+                if (back_at := world.now()) - left_at >= AWAY:
+                    # What ranks wait for, such as a large call, they get only now, and their time begins then.
+                    self._no_deadline_before = back_at + MAIN_GRACE
                 continue
             if engine.unfinished and len(self._gone) + len(engine.stuck) >= max(1, world.size - 1):
                 self._nobody_left()
@@ -1129,8 +1137,9 @@ class JobPool:
         deadlines, jobs = self._deadlines, self._engine.jobs
         while deadlines:
             at, id, rank = deadlines[0]
-            if jobs[id]._status is JobStatus.RUNNING and jobs[id]._rank == rank:
-                return at
+            job = jobs[id]
+            if job._status is JobStatus.RUNNING and job._rank == rank:
+                return max(at, self._no_deadline_before + (job._limit or 0))
             heapq.heappop(deadlines)
         return None
 

@@ -355,3 +355,22 @@ def test_the_trace_tells_the_limits():
     _, simulation = virtual(fill)
     limits = [(e["job"], e["ns"]) for e in simulation.trace.of("limit")]
     assert limits == [(0, 2_000_000_000), (0, 3_000_000_000), (1, 2_000_000_000), (1, None)]
+
+
+@pytest.mark.ranks(2)
+def test_no_rank_is_given_up_since_main_had_no_time_to_send_a_large_call(worlds, monkeypatch):
+    monkeypatch.setattr("bsbpool.pool.MAIN_GRACE", 500_000_000)
+    monkeypatch.setattr("bsbpool.pool.AWAY", 100_000_000)
+
+    def slow(progress, word):
+        if word == "0 running":
+            time.sleep(1.2)
+
+    def program(comm):
+        def fill(pool):
+            pool.queue(lambda owner, data: len(data), (bytes(100_000),), timeout=0.3)
+
+        return executed(comm, fill, listeners=[Ear(slow)])
+
+    outcome = worlds(program)[0]
+    assert (outcome["error"], outcome["returned"]) == (None, {0: 100_000})
