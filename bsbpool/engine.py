@@ -364,6 +364,7 @@ class Engine:
             running = None  # its status was set by hand, or it was stuck
         if running is not None:
             losses = self._losses[running._id] = self._losses.get(running._id, 0) + 1
+            self._called_back.pop(running._id, None)  # that came too late, and was answered so
             if losses <= self.retries:
                 running._rank = None
                 self.change(running, QUEUED)

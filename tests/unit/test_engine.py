@@ -582,6 +582,18 @@ def test_a_job_that_was_called_back_too_late_goes_on():
     assert driver.statuses()[second] == "success"
 
 
+def test_a_job_that_was_called_back_too_late_and_is_lost_runs_again_and_is_not_cancelled_then():
+    driver = ahead(retries=1)
+    first, second, *_ = driver.assigned[-1][0]
+    driver.do("cancel", driver.jobs[second], None)
+    driver.finish(first, ns=SHORT)
+    driver.do("lost", 1, RankLostError("gone"))
+    driver.do("ready", 3, ())
+    driver.run_all()
+    assert driver.statuses()[second] == "success"
+    assert not driver.engine._called_back
+
+
 def test_a_job_that_was_called_back_from_a_lost_rank_is_cancelled():
     driver = ahead()
     job = driver.jobs[driver.assigned[-1][0][5]]
