@@ -195,6 +195,7 @@ class MPIChannel(ProcessChannel):
         # Large messages that have not been asked for, and the bytes of those that have.
         self._waiting: deque[_Large] = deque()
         self._under_way = 0
+        self._closing = False
         #: ranks that died, of which nobody has been told.
         self.lost: deque[int] = deque(world.dead)
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
@@ -269,6 +270,7 @@ class MPIChannel(ProcessChannel):
         return min(2 * nap, LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER)
 
     def close(self) -> None:
+        self._closing = True
         while self._poll():
             pass
         while self.lost:
@@ -346,7 +348,11 @@ class MPIChannel(ProcessChannel):
                 self._arrived.append((source, data))
         elif kind == _LAST:
             self._left[source] = None
-            self._arrived.append((source, data))
+            if source in self._behind and self._world.rank == 0:
+                # A worker leaves when what it had announced was asked for and sent: all of it arrives.
+                self._behind[source].append(data)
+            else:
+                self._arrived.append((source, data))
         elif kind == _ANNOUNCED:
             large = _Large(source, *pickle.loads(data))
             self._behind.setdefault(source, deque()).append(large)
@@ -362,6 +368,8 @@ class MPIChannel(ProcessChannel):
 
     def _ask(self) -> None:
         """Ask for large messages, as long as there is room for them."""
+        if self._closing:
+            return  # who announced them may have left, and never hear of it
         waiting = self._waiting
         while waiting and (not self._under_way or self._under_way + waiting[0].size <= UNDER_WAY):
             large = waiting.popleft()

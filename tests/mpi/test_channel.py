@@ -1,0 +1,54 @@
+"""The channel of MPI: what large messages leave behind, and that they come before the last word of who sent them."""
+
+import pytest
+
+from bsbpool.worlds import Lost
+
+pytestmark = pytest.mark.mpi
+
+
+@pytest.fixture
+def channel():
+    """A channel between all ranks, in a world of its own."""
+    from mpi4py import MPI
+
+    from bsbpool.worlds.mpi import MPIWorld
+
+    return MPIWorld(MPI.COMM_WORLD).channel()
+
+
+def test_a_rank_that_leaves_asks_for_no_large_message_that_nobody_will_send(channel):
+    world = channel._world
+    if world.rank == 1:
+        channel.send(0, bytes(100_000))
+    world._comm.Barrier()
+    if world.rank == 0:
+        while not channel._comm.Iprobe(1):
+            pass
+        channel.close()
+        assert world.sends == []
+    world._comm.Barrier()
+    if world.rank != 0:
+        channel.close()
+
+
+def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monkeypatch):
+    world = channel._world
+    if world.rank == 1:
+        channel.send(0, bytes(100_000))
+        channel.flush()
+        channel.send(0, b"bye", last=True)
+    elif world.rank == 0:
+        # It has not arrived yet when main looks, and has when main sees the last word.
+        looks = []
+        there = channel._all_there
+        monkeypatch.setattr(
+            channel, "_all_there", lambda large: there(large) and bool(looks.append(1) or len(looks) > 3)
+        )
+        came = [channel.get() for _ in range(2)]
+        assert [(source, type(message) is Lost, len(message)) for source, message in came] == [
+            (1, False, 100_000),
+            (1, False, 3),
+        ]
+    channel.close()
+    world._comm.Barrier()
