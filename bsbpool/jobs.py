@@ -237,12 +237,12 @@ class Job(Entry, ABC):
         """Call `callback(job)` on main when the job has ended; at once if it has."""
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {callback!r}")
-        if self._status.ended:
+        with self._pool._lock:  # it may be about to end
+            ended = self._status.ended
+            if not ended:
+                self._callbacks = [*(self._callbacks or ()), callback]
+        if ended:
             callback(self)
-        elif self._callbacks is None:
-            self._callbacks = [callback]
-        else:
-            self._callbacks.append(callback)
 
     def set_result(self, value: Any) -> None:
         """The running job succeeded with this result.

@@ -707,6 +707,7 @@ class JobPool:
         nodes = list(nodes)
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         with self._lock:
+            self._check_can_queue("schedule")  # it may have closed meanwhile
             self._schedulers += 1
             self._schedules.append((self._scheduled, nodes, call))
             self._scheduled += 1

@@ -1,5 +1,6 @@
 """What becomes of jobs: their order, their dependencies, cancellation, and the kinds of jobs."""
 
+import threading
 import time
 import warnings
 
@@ -7,7 +8,7 @@ import pytest
 from helpers import Ear, double, executed, fail, gate, nap, nothing
 
 import bsbpool
-from bsbpool.pool import Job, JobCancelledError, JobPoolError, JobStatus, SubmissionContext, dispatcher
+from bsbpool.pool import FunctionJob, Job, JobCancelledError, JobPoolError, JobStatus, SubmissionContext, dispatcher
 from bsbpool_sim import simulate
 
 
@@ -566,3 +567,55 @@ def test_a_rank_goes_on_when_the_job_that_it_was_to_get_was_ended_by_hand_meanwh
         return executed(comm, lambda pool: pool.schedule([Node()]))
 
     assert simulate(program, 2).results[0]["returned"] == {0: "by hand", 1: 8}
+
+
+def test_a_callback_that_comes_while_the_job_ends_is_called():
+    may_end = threading.Event()
+
+    class Asked(FunctionJob):
+        """Its function ends when another thread looks for callbacks, which waits for that end."""
+
+        @property
+        def _callbacks(self):
+            if threading.current_thread().name == "registers":
+                may_end.set()
+                late = time.monotonic() + 0.5
+                while not self.status.ended and time.monotonic() < late:
+                    time.sleep(0.001)
+            return FunctionJob._callbacks.__get__(self)
+
+        @_callbacks.setter
+        def _callbacks(self, callbacks):
+            FunctionJob._callbacks.__set__(self, callbacks)
+
+    called = []
+    with bsbpool.job_pool(quiet=True) as pool:
+        job = Asked(pool, lambda owner: may_end.wait(30), None, None)
+        thread = threading.Thread(target=job.on_completion, args=[called.append], name="registers")
+        thread.start()
+        pool.execute()
+        thread.join()
+    assert called == [job]
+
+
+def test_nodes_that_come_when_the_pool_closes_are_refused():
+    asked, closing, refused = threading.Event(), threading.Event(), []
+
+    def nodes():
+        asked.set()
+        closing.wait(30)
+        yield "node"
+
+    def schedule():
+        with pytest.raises(JobPoolError) as caught:
+            pool.schedule(nodes(), print)
+        refused.append(str(caught.value))
+
+    with bsbpool.job_pool(quiet=True) as pool:
+        pool.add_listener(Ear(lambda progress, word: word == "closing" and closing.set()))
+        thread = threading.Thread(target=schedule)
+        thread.start()
+        asked.wait(30)
+        pool.execute()
+        thread.join()
+        assert refused == [f"Can't schedule: pool {pool.id} is closing, execute() has ended."]
