@@ -27,13 +27,6 @@ needs_openmpi = pytest.mark.skipif(
 )
 
 
-def measured(python):
-    """This run's way of measuring coverage, if it does, for another process."""
-    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
-        return [python, "-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}"]
-    return [python]
-
-
 def run(*launch, program, python=sys.executable, limit=60, **environ):
     """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
 
@@ -41,7 +34,6 @@ def run(*launch, program, python=sys.executable, limit=60, **environ):
     :raises subprocess.TimeoutExpired: it had not ended after `limit` seconds.
     """
     environment = os.environ | {
-        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage")),
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
@@ -49,7 +41,7 @@ def run(*launch, program, python=sys.executable, limit=60, **environ):
         "COLUMNS": "400",
         "TERM": "dumb",
     }
-    command = [*map(str, launch), *measured(str(python)), *map(str, program)]
+    command = [*map(str, launch), str(python), *map(str, program)]
     # Open MPI's mpirun loses what its ranks print if its standard input can't be read, as under pytest.
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -15,18 +15,9 @@ from bsbpool.trace.calls import read_calls
 BSBPOOL = Path(__file__).with_name("run_bsbpool.py")
 
 
-def measured():
-    """What comes before the command, so that its coverage counts if that of this run does."""
-    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
-        root = Path(__file__).parents[2]
-        return ["-m", "coverage", "run", f"--rcfile={root / 'pyproject.toml'}"]
-    return []
-
-
 def python(folder, *arguments):
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(Path(__file__).parents[2] / ".coverage")),
         "NO_COLOR": "1",
     }
     return subprocess.run(
@@ -35,7 +26,7 @@ def python(folder, *arguments):
 
 
 def record(folder, *arguments):
-    return python(folder, *measured(), BSBPOOL, "record", *arguments)
+    return python(folder, BSBPOOL, "record", *arguments)
 
 
 @pytest.fixture

@@ -26,20 +26,12 @@ pytestmark = [
 ]
 
 
-def measured():
-    """What comes before the module to run, so that its coverage counts if that of this run does."""
-    if "coverage" in sys.modules and sys.modules["coverage"].Coverage.current() is not None:
-        return ["-m", "coverage", "run", f"--rcfile={ROOT / 'pyproject.toml'}"]
-    return []
-
-
 def run(folder, source, *arguments, ranks=2, limit=60):
     """Run pytest on a test file under mpirun; whatever is started is ended."""
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
     (folder / "pytest.ini").write_text("[pytest]\n")
     environment = os.environ | {
-        "COVERAGE_FILE": os.environ.get("COVERAGE_FILE", str(ROOT / ".coverage")),
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
@@ -49,7 +41,7 @@ def run(folder, source, *arguments, ranks=2, limit=60):
     }
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
-    command = [MPIRUN, "-n", str(ranks), sys.executable, *measured(), "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    command = [MPIRUN, "-n", str(ranks), sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
     start = time.monotonic()
     process = subprocess.Popen(
         [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
