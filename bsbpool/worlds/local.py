@@ -162,7 +162,11 @@ class InterruptibleThread(Interruptible):
             if not self._take_claim():
                 while not self._sent:
                     time.sleep(0.0001)
-                _raise_in(self._thread, None)  # it has come and was caught; else it need not come any more
+                # Whether it has come and was caught, or is still to come: one comes now, and none after it. Taking it
+                # back instead, which Python offers too, leaves 3.11 looking for it for ever, and hanging if traced.
+                _raise_in(self._thread, JobInterrupted)
+                while True:
+                    time.sleep(0)
         except JobInterrupted as raised:
             error = raised
         if error is not None:
@@ -192,11 +196,9 @@ class InterruptibleThread(Interruptible):
     code = run.__code__
 
 
-def _raise_in(thread: int, kind: type[BaseException] | None) -> None:
-    """Let Python raise an exception in a thread; None takes back one that has not come yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(
-        ctypes.c_ulong(thread), ctypes.py_object(kind) if kind is not None else None
-    )
+def _raise_in(thread: int, kind: type[BaseException]) -> None:
+    """Let Python raise an exception in a thread, in place of one that has not come yet."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
 
 
 class LocalWorld(ThreadedWorld):

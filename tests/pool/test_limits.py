@@ -1,6 +1,7 @@
 """Time limits: a job that runs for longer is interrupted, aborted, and says where it was; its rank goes on."""
 
 import contextlib
+import sys
 import time
 
 import pytest
@@ -130,6 +131,11 @@ def test_a_job_that_swallows_the_interruption_and_returns_is_aborted_too(worlds)
     assert main["statuses"] == ["aborted", "success"]
 
 
+@pytest.mark.skipif(
+    sys.version_info < (3, 12) and sys.gettrace() is not None,
+    reason="while it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code: "
+    "run.py runs this without measuring coverage too",
+)
 def test_a_job_that_cannot_be_interrupted_costs_its_rank_and_nothing_else(worlds):
     """time.sleep is C code: on real ranks an interruption reaches it when it is over."""
 

@@ -27,6 +27,11 @@ needs_openmpi = pytest.mark.skipif(
 )
 
 
+def unmeasured():
+    """The environment without what makes a process measure coverage, for one that shows what it loads by itself."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def run(*launch, program, python=sys.executable, limit=60, **environ):
     """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
 

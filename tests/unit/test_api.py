@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from launching import unmeasured
 
 import bsbpool
 from bsbpool import pool
@@ -124,9 +125,9 @@ def find(path):
 
 
 def python(code, *options):
-    paths = os.pathsep.join(p for p in sys.path if p)
     return subprocess.run(
-        [sys.executable, *options, "-c", code], env={**os.environ, "PYTHONPATH": paths},
+        [sys.executable, *options, "-c", code],
+        env={**unmeasured(), "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)},
         capture_output=True, text=True, check=True,
     )  # fmt: skip
 

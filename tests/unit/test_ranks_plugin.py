@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+from launching import unmeasured
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -286,7 +287,7 @@ def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
 def test_the_plugin_loads_nothing_that_is_heavy():
     heavy = "{'greenlet', 'numpy', 'mpi4py', 'rich', 'cloudpickle', 'bsbpool_sim.simulation', 'bsbpool_sim.comm'}"
     code = f"import sys, bsbpool_sim.pytest_plugin.ranks; print({heavy} & set(sys.modules))"
-    assert subprocess.check_output([sys.executable, "-c", code], text=True) == "set()\n"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=unmeasured()) == "set()\n"
 
 
 def test_the_front_door_has_what_it_says():

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from launching import unmeasured
 
 from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.loading import read
@@ -278,7 +279,7 @@ def test_importing_the_simulator_imports_neither_pydantic_nor_yaml_nor_pytest():
         "import sys, bsbpool_sim; bsbpool_sim.simulate; "
         "print([m for m in ('pydantic', 'yaml', 'pytest', 'bsbpool_sim.scenario') if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=unmeasured()) == "[]\n"
 
 
 def test_importing_the_plugin_imports_neither_pydantic_nor_yaml_nor_the_simulator():
@@ -286,4 +287,4 @@ def test_importing_the_plugin_imports_neither_pydantic_nor_yaml_nor_the_simulato
         "import sys, bsbpool_sim.pytest_plugin.scenarios; "
         "print([m for m in ('pydantic', 'yaml', 'greenlet', 'bsbpool_sim.scenario') if m in sys.modules])"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"
+    assert subprocess.check_output([sys.executable, "-c", code], text=True, env=unmeasured()) == "[]\n"

@@ -593,6 +593,7 @@ class Checker:
             "unhandled": "nobody handles it: {error}",
             "raised": "{error} is raised",
             "unexecuted": "main leaves without execute(): {error}",
+            "memory": "rank {rank} has used {peak} bytes at the most",
             "fault": "rank {rank}: {what}",
         }
         return words[kind].format(**event).removesuffix(": None")
