@@ -242,10 +242,18 @@ class FileRecorder(Sink):
             return
         try:
             call = pack()
-            line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
-            _write_all(self._calls, (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n")
         except Exception as error:
             warnings.warn(f"The call of job {job} is not kept: {describe_error(error)}", stacklevel=2)
+            return
+        line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
+        try:
+            _write_all(self._calls, (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n")
+        except OSError as error:
+            self.capture = None  # what came after half a call could not be read
+            warnings.warn(
+                f"No more calls of failed jobs are kept beside {self.path}, since they can't be written: "
+                f"{describe_error(error)}", stacklevel=2,
+            )  # fmt: skip
 
 
 def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -160,6 +160,27 @@ def test_a_full_disk_ends_a_compressed_trace_and_not_the_run(tmp_path, filled):
     recorder.close()
 
 
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+def test_a_full_disk_ends_the_calls_that_are_kept_once_and_not_the_run(tmp_path):
+    with bsbpool.job_pool(quiet=True) as pool:
+        listener = TraceRecorder(tmp_path / "x", capture=True)
+        pool.add_listener(listener)
+        full = os.open("/dev/full", os.O_WRONLY)
+        os.dup2(full, listener._recorder._calls)
+        os.close(full)
+        for _ in range(3):
+            pool.queue(lambda owner: 1 / 0)
+        with (
+            pytest.warns(UserWarning, match=r"No more calls of failed jobs are kept beside .*x, .* No space left") as w,
+            pytest.raises(bsbpool.WorkflowError) as caught,
+        ):
+            pool.execute()
+    assert len(w) == 1
+    assert len(caught.value.exceptions) == 3
+    assert [e["status"] for e in read_trace(tmp_path / "x").of("status")].count("failed") == 3
+    listener.close()
+
+
 def test_everything_is_on_disk_when_somebody_elses_code_runs(tmp_path):
     path = tmp_path / "run.trace"
     seen = {}
