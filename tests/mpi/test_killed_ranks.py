@@ -80,3 +80,31 @@ def test_several_workers_may_die_in_one_pool():
     assert len(said["doomed"]) == 3
     assert said["success"] == 120
     assert said["intact"]
+
+
+LARGE_RESULT_FOR_A_DEAD_MAIN = """
+import os, signal, sys, time
+from mpi4py import MPI
+from bsbpool import WorkflowError, job_pool
+def large(owner):
+    return bytes(3_000_000)
+def die(progress):
+    if getattr(progress, "job", None) is not None and progress.status.value == "running":
+        time.sleep(1)
+        os.kill(os.getpid(), signal.SIGKILL)
+with job_pool(quiet=True) as pool:
+    if pool.is_main():
+        pool.add_listener(die)
+        pool.queue(large)
+    try:
+        pool.execute()
+    except WorkflowError as error:
+        sys.stdout.write(f"{type(error.exceptions[0]).__name__} {error.exceptions[0]}\\n")
+"""
+
+
+def test_when_main_is_killed_a_worker_with_a_large_result_for_it_leaves(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(LARGE_RESULT_FOR_A_DEAD_MAIN)
+    run = mpirun(3, program)
+    assert run.stdout.splitlines() == ["RankLostError main (rank 0) is gone: it died"] * 2, run.stderr
