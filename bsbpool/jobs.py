@@ -40,7 +40,15 @@ def limit_ns(what: str, seconds: float | None) -> int | None:
 
 def submitter_name(submitter: Any) -> str:
     """The node name of whoever submits jobs, or its text."""
-    return str(submitter.get_node_name()) if hasattr(submitter, "get_node_name") else str(submitter)
+    return _text(submitter.get_node_name() if hasattr(submitter, "get_node_name") else submitter)
+
+
+def _text(value: Any) -> str:
+    """The text of something of the user's: what a job is called must not be what stops a pool."""
+    try:
+        return str(value)
+    except Exception as error:
+        return f"<{type(value).__name__} whose text raises {type(error).__name__}>"
 
 
 def _check_items(cache_items: Any) -> list[int]:
@@ -179,7 +187,7 @@ class Job(Entry, ABC):
         """The name, and the context in brackets if there is any."""
         if not self._context:
             return self.name
-        return f"{self.name} ({', '.join(f'{k}={v}' for k, v in self._context.items())})"
+        return f"{self.name} ({', '.join(f'{k}={_text(v)}' for k, v in self._context.items())})"
 
     @property
     def submitter(self) -> Any:

@@ -222,7 +222,8 @@ class JobPool:
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
-        self._by_hand: dict[int, Mailbox] = {}
+        # By job that was run by hand: where those wait who called `run`.
+        self._by_hand: dict[int, list[Mailbox]] = {}
         self._schedules: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
         self._scheduled = 0
         self._schedulers = 0
@@ -1252,15 +1253,18 @@ class JobPool:
         return job._result
 
     def _run_here(self, job: Job, timeout: float | None) -> bool:
-        mailbox = self._by_hand.get(job._id)
-        if mailbox is None:
-            self._begin_by_hand(job)
-            mailbox = self._by_hand[job._id] = self._world.mailbox()
-            self._world.start(f"job {job._id}", self._perform_here, job, mailbox)
+        waiter = self._world.mailbox()
+        with self._lock:
+            first = job._id not in self._by_hand
+            if first:
+                self._begin_by_hand(job)
+            self._by_hand.setdefault(job._id, []).append(waiter)
+        if first:
+            self._world.start(f"job {job._id}", self._perform_here, job)
         until = None if timeout is None else max(1, self._world.now() + round(timeout * 1e9))
-        return not job._status.ended and mailbox.get(until) is None
+        return not job._status.ended and waiter.get(until) is None
 
-    def _perform_here(self, job: Job, mailbox: Mailbox) -> None:
+    def _perform_here(self, job: Job) -> None:
         """The task that runs a job by hand."""
         assert self._channel is not None
         value, failure = None, None
@@ -1270,7 +1274,9 @@ class JobPool:
             failure = error
         with contextlib.suppress(JobPoolError):  # the pool has stopped, and the job was aborted
             self._finish_by_hand(job, value, failure)
-        mailbox.put(True)
+        with self._lock:
+            for waiter in self._by_hand[job._id]:
+                waiter.put(True)
 
     def _begin_by_hand(self, job: Job) -> None:
         with self._lock:

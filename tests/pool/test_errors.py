@@ -337,3 +337,23 @@ def test_besides_what_a_listener_raised_failures_are_noted(worlds):
                 return None
 
     assert worlds(program)[0] == ["Besides: JobErroredError: <FunctionJob 0 bad> failed"]
+
+
+class Nameless:
+    """What a user may submit: it has no text."""
+
+    def __str__(self):
+        raise RuntimeError("no text")
+
+
+def test_a_submitter_or_context_without_a_text_stops_nothing(worlds):
+    def program(comm):
+        def fill(pool):
+            pool.queue(fail, ("bad",), submitter=Nameless(), cell=Nameless())
+
+        return executed(comm, fill)
+
+    assert worlds(program)[0]["error"] == [
+        "JobErroredError: <FunctionJob 0 <Nameless whose text raises RuntimeError> "
+        "(cell=<Nameless whose text raises RuntimeError>)> failed"
+    ]

@@ -619,3 +619,19 @@ def test_nodes_that_come_when_the_pool_closes_are_refused():
         pool.execute()
         thread.join()
         assert refused == [f"Can't schedule: pool {pool.id} is closing, execute() has ended."]
+
+
+def test_two_tasks_that_run_the_same_job_both_learn_of_its_end(worlds):
+    def program(comm):
+        seen = []
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                job = pool.queue(nap, (0.1,), submitter="by hand")
+                told = pool._world.mailbox()
+                for _ in range(2):
+                    pool._world.start("other", lambda: told.put((job.run(),)))
+                seen += [job.run(), *told.get(), *told.get()]
+            pool.execute()
+        return seen
+
+    assert worlds(program)[0] == [False] * 3
