@@ -97,7 +97,7 @@ DOCTORED = {
     ],
     # 2
     "each_job_runs_once_after_its_dependencies": [
-        ("a job runs again", "more than once", "rich", lambda r: r.started.append(r.started[0])),
+        ("a job runs again", "ran 2 times", "rich", lambda r: r.started.append(r.started[0])),
         ("a job runs on main", "main ran job", "rich", lambda r: r.started.__setitem__(0, (r.started[0][0], 0, 9))),
         ("a job runs on another rank", "main thinks on", "fine", lambda r: r.started.__setitem__(0, (0, 7, 8))),
         ("a job starts before its dependency ended", "before job 0 succeeded", "fine", lambda r: move_first(r, 0)),

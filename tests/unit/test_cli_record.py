@@ -21,8 +21,9 @@ def python(folder, *arguments):
         "NO_COLOR": "1",
     }
     return subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, timeout=60
-    )
+        [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, timeout=60,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which a shell's jobs in the background ignore
+    )  # fmt: skip
 
 
 def record(folder, *arguments):
