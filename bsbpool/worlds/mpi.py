@@ -1,8 +1,7 @@
 """The world of MPI: ranks are processes, over mpi4py. Tasks and clocks are those of the local world.
 
-All of a pool's messages go over a private duplicate of the communicator, so that they never meet those of
-the program. Only the task that executes a pool receives; other tasks put what they have into its channel, or,
-if MPI has THREAD_MULTIPLE, send.
+All of a pool's messages go over a private duplicate of the communicator; which one is in `duplicates`. Only the task
+that executes a pool receives; other tasks put what they have into its channel, or, if MPI has THREAD_MULTIPLE, send.
 
 Small messages are sent eagerly. A large one, and the parts of one, are announced first, and sent when the receiver
 has asked for them: a rank that has left never leaves another one stuck in a send, and a rank to which many send large
@@ -31,8 +30,8 @@ from typing import Any
 
 from mpi4py import MPI
 
-from ..exceptions import JobPoolError
 from .base import Channel, Lost, Split
+from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
 
 #: Longest message, in bytes, that is sent without being asked for.
@@ -55,9 +54,6 @@ _SERIALS = 6000
 
 _ANY_SOURCE, _ANY_TAG = MPI.ANY_SOURCE, MPI.ANY_TAG
 
-#: Classes of errors by which MPI tells that a rank is dead.
-_FAULTS = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING)
-
 _KEYVAL: int | None = None
 
 
@@ -67,12 +63,18 @@ def mpi_world(comm: MPI.Comm) -> ThreadedWorld:
     if comm.Get_size() == 1:
         return LOCAL
     if _KEYVAL is None:
-        _KEYVAL = MPI.Comm.Create_keyval()
+        _KEYVAL = MPI.Comm.Create_keyval(delete_fn=_forget)
     world = comm.Get_attr(_KEYVAL)
     if not isinstance(world, MPIWorld):
         world = MPIWorld(comm)
         comm.Set_attr(_KEYVAL, world)
     return world
+
+
+def _forget(comm: MPI.Comm, keyval: int, world: MPIWorld) -> None:
+    """What MPI calls on each rank when a communicator is freed."""
+    if world.duplicate is not None:
+        world.duplicate.put_by()
 
 
 class MPIWorld(ThreadedWorld):
@@ -81,89 +83,19 @@ class MPIWorld(ThreadedWorld):
     def __init__(self, comm: MPI.Comm):
         super().__init__()
         self._comm = comm
-        self._private: MPI.Comm | None = None
-        self._hosts: tuple[str, ...] = ()
-        self._serial = 0
         self.rank = comm.Get_rank()
         self.size = comm.Get_size()
-        #: messages of pools that this rank has not opened yet, by serial number: source, kind, data.
-        self.early: dict[int, list[tuple[int, int, bytearray]]] = {}
-        #: channels of pools that this rank has open, by serial number.
-        self.open: dict[int, MPIChannel] = {}
-        #: sends under way, with the buffers that they read.
-        self.sends: list[tuple[MPI.Request, Any]] = []
-        #: ranks that died.
-        self.dead: dict[int, None] = {}
+        #: where pools send; None before the first one.
+        self.duplicate: Duplicate | None = None
 
     def channel(self) -> Channel:
-        if self._private is None:
-            self._private = self._duplicate()
-        self._serial += 1
-        return MPIChannel(self, self._private, self._serial)
+        if self.duplicate is None:
+            self.duplicate = duplicate_of(self._comm, self.host)
+        self.duplicate.serial += 1
+        return MPIChannel(self.duplicate, self.rank)
 
     def hosts(self) -> Sequence[str]:
-        return self._hosts
-
-    def _duplicate(self) -> MPI.Comm:
-        """The private duplicate.
-
-        :raises JobPoolError: a rank of the communicator is dead.
-        """
-        from .machine import survives
-
-        comm = self._comm
-        if survives(MPI) is not True:
-            private = comm.Dup()
-            self._hosts = self._learn_hosts(private)
-            return private
-        private, done = MPI.COMM_NULL, False
-        try:
-            private = comm.Dup()
-            private.Set_errhandler(MPI.ERRORS_RETURN)
-            self._hosts = self._learn_hosts(private)
-            done = True
-        except MPI.Exception as error:
-            if error.Get_error_class() not in (*_FAULTS, MPI.ERR_REVOKED):
-                raise
-            if private != MPI.COMM_NULL:
-                private.Revoke()  # those that wait in there for this rank
-        # It may have worked for some ranks, and not for others: all or none.
-        try:
-            agreed = bool(comm.Agree(int(done)))
-        except MPI.Exception as error:
-            if error.Get_error_class() not in _FAULTS:
-                raise
-            agreed = False
-        if done and agreed:
-            return private
-        failed = comm.Get_failed()
-        dead = ", ".join(map(str, sorted(MPI.Group.Translate_ranks(failed, None, comm.Get_group()))))
-        raise JobPoolError(
-            f"A pool can't be opened on this communicator, since ranks of it are dead: {dead or 'some'}. Let each rank "
-            "that is left give comm.Shrink() to a new owner, a communicator without them."
-        )
-
-    def _learn_hosts(self, private: MPI.Comm) -> tuple[str, ...]:
-        """Of all ranks, for who records and for messages; one if they share it."""
-        hosts = private.allgather(self.host)
-        return tuple(hosts[:1] if len(set(hosts)) == 1 else hosts)
-
-    def note_deaths(self, error: MPI.Exception) -> bool:
-        """MPI raised: if it is about dead ranks, all channels learn which. Returns whether any died since it last did.
-
-        :raises MPI.Exception: it is about something else.
-        """
-        if error.Get_error_class() not in _FAULTS or self._private is None:
-            raise error
-        failed = self._private.Get_failed()
-        self._private.Ack_failed(failed.size)
-        ranks = MPI.Group.Translate_ranks(failed, None, self._private.Get_group())
-        news = [rank for rank in ranks if rank not in self.dead]
-        for rank in news:
-            self.dead[rank] = None
-            for channel in self.open.values():
-                channel.lost.append(rank)
-        return bool(news)
+        return () if self.duplicate is None else self.duplicate.hosts
 
     def window(self, buffer: Any) -> MPI.Win:
         return MPI.Win.Create(buffer, comm=self._comm)  # type: ignore[arg-type]
@@ -172,10 +104,12 @@ class MPIWorld(ThreadedWorld):
 class MPIChannel(ProcessChannel):
     """Messages of one pool on one rank."""
 
-    def __init__(self, world: MPIWorld, comm: MPI.Comm, serial: int):
-        self._world = world
-        self._comm = comm
-        self._serial = serial % _SERIALS
+    def __init__(self, duplicate: Duplicate, rank: int):
+        self._duplicate = duplicate
+        self._comm = duplicate.comm
+        self._there, self._here = duplicate.there, duplicate.here
+        self._rank = rank
+        self._serial = duplicate.serial % _SERIALS
         self._tag = self._serial * 5
         self._own: deque[Any] = deque()
         # A nap is an attempt to take this, which `put` ends.
@@ -197,10 +131,10 @@ class MPIChannel(ProcessChannel):
         self._under_way = 0
         self._closing = False
         #: ranks that died, of which nobody has been told.
-        self.lost: deque[int] = deque(world.dead)
+        self.lost: deque[int] = deque(duplicate.dead)
         self.any_task_sends = MPI.Query_thread() == MPI.THREAD_MULTIPLE
-        world.open[self._serial] = self
-        for source, kind, data in world.early.pop(self._serial, ()):
+        duplicate.open[self._serial] = self
+        for source, kind, data in duplicate.early.pop(self._serial, ()):
             self._take(source, kind, data)
 
     def put(self, item: Any) -> None:
@@ -228,7 +162,7 @@ class MPIChannel(ProcessChannel):
         while True:
             while self._poll():
                 pass
-            left = self._left | self._world.dead
+            left = self._left | self._duplicate.dead
             self._tidy()
             if all(rank in left for rank, _ in self._announced.values()) and all(s[0] in left for s in self._sending):
                 return
@@ -275,9 +209,9 @@ class MPIChannel(ProcessChannel):
             pass
         while self.lost:
             self._lose(self.lost.popleft())
-        del self._world.open[self._serial]
+        del self._duplicate.open[self._serial]
         # What large messages are still written into has to stay, and what they are sent from.
-        self._world.sends += [
+        self._duplicate.sends += [
             (request, large.parts)
             for line in self._behind.values() for large in line if type(large) is _Large for request in large.requests
         ] + [(request, part) for _, request, part in self._sending]  # fmt: skip
@@ -286,17 +220,17 @@ class MPIChannel(ProcessChannel):
 
     def _isend(self, data: Any, rank: int, kind: int) -> None:
         try:
-            request = self._comm.Isend(data, rank, self._tag + kind)
+            request = self._comm.Isend(data, self._there[rank], self._tag + kind)
         except MPI.Exception as error:
-            self._world.note_deaths(error)
+            self._duplicate.note_deaths(error)
             return
         if not self._done(request):
-            self._world.sends.append((request, data))
+            self._duplicate.sends.append((request, data))
             self._tidy()
 
     def _tidy(self) -> None:
         """Let go of what has been sent."""
-        self._world.sends = [send for send in self._world.sends if not self._done(send[0])]
+        self._duplicate.sends = [send for send in self._duplicate.sends if not self._done(send[0])]
         self._sending = [send for send in self._sending if not self._done(send[1])]
 
     def _done(self, request: MPI.Request) -> bool:
@@ -304,7 +238,7 @@ class MPIChannel(ProcessChannel):
         try:
             return request.Test()
         except MPI.Exception as error:
-            self._world.note_deaths(error)
+            self._duplicate.note_deaths(error)
             return True
 
     def _lose(self, rank: int) -> tuple[int, Lost]:
@@ -312,7 +246,7 @@ class MPIChannel(ProcessChannel):
         for large in self._behind.pop(rank, ()):
             if type(large) is _Large and large.parts:
                 self._under_way -= large.size
-                self._world.sends += [(request, large.parts) for request in large.requests]
+                self._duplicate.sends += [(request, large.parts) for request in large.requests]
         self._waiting = deque(large for large in self._waiting if large.source != rank)
         self._left[rank] = None
         self._tidy()
@@ -327,17 +261,18 @@ class MPIChannel(ProcessChannel):
         try:
             if not comm.Iprobe(_ANY_SOURCE, _ANY_TAG, status):
                 return False
-            source, tag = status.source, status.tag
+            there, tag = status.source, status.tag
             data = bytearray(status.count)
-            comm.Recv(data, source, tag)
+            comm.Recv(data, there, tag)
         except MPI.Exception as error:
-            return self._world.note_deaths(error)  # there may be messages all the same
+            return self._duplicate.note_deaths(error)  # there may be messages all the same
+        source = self._here[there]
         serial, kind = divmod(tag, 5)
-        channel = self._world.open.get(serial)
+        channel = self._duplicate.open.get(serial)
         if channel is not None:  # this pool's, or that of one around it
             channel._take(source, kind, data)
         elif (serial - self._serial) % _SERIALS < _SERIALS // 2:  # one that this rank has yet to open
-            self._world.early.setdefault(serial, []).append((source, kind, data))
+            self._duplicate.early.setdefault(serial, []).append((source, kind, data))
         return True  # else: one that it has left
 
     def _take(self, source: int, kind: int, data: bytearray) -> None:
@@ -348,7 +283,7 @@ class MPIChannel(ProcessChannel):
                 self._arrived.append((source, data))
         elif kind == _LAST:
             self._left[source] = None
-            if source in self._behind and self._world.rank == 0:
+            if source in self._behind and self._rank == 0:
                 # A worker leaves when what it had announced was asked for and sent: all of it arrives.
                 self._behind[source].append(data)
             else:
@@ -362,9 +297,9 @@ class MPIChannel(ProcessChannel):
             rank, parts = self._announced.pop(pickle.loads(data))
             try:
                 for part in _pieces(parts):
-                    self._sending.append((rank, self._comm.Isend(part, rank, self._tag + _LARGE), part))
+                    self._sending.append((rank, self._comm.Isend(part, self._there[rank], self._tag + _LARGE), part))
             except MPI.Exception as error:
-                self._world.note_deaths(error)
+                self._duplicate.note_deaths(error)
 
     def _ask(self) -> None:
         """Ask for large messages, as long as there is room for them."""
@@ -377,9 +312,9 @@ class MPIChannel(ProcessChannel):
             large.parts = [MPI.buffer.allocate(size) for size in large.sizes]
             try:
                 for part in _pieces(large.parts):
-                    large.requests.append(self._comm.Irecv(part, large.source, self._tag + _LARGE))
+                    large.requests.append(self._comm.Irecv(part, self._there[large.source], self._tag + _LARGE))
             except MPI.Exception as error:
-                self._world.note_deaths(error)
+                self._duplicate.note_deaths(error)
                 continue  # its source is dead
             self._isend(pickle.dumps(large.number), large.source, _WANTED)
 
@@ -390,7 +325,7 @@ class MPIChannel(ProcessChannel):
             # Asked again, MPI would say that all is done. But its source is dead, as will be noticed.
             large.broken = True
             if error.Get_error_class() != MPI.ERR_IN_STATUS:
-                self._world.note_deaths(error)
+                self._duplicate.note_deaths(error)
             return False
 
     def _finish_receiving(self) -> None:

@@ -7,33 +7,37 @@ from bsbpool.worlds import Lost
 pytestmark = pytest.mark.mpi
 
 
+def comm_world():
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
 @pytest.fixture
 def channel():
     """A channel between all ranks, in a world of its own."""
-    from mpi4py import MPI
-
     from bsbpool.worlds.mpi import MPIWorld
 
-    return MPIWorld(MPI.COMM_WORLD).channel()
+    return MPIWorld(comm_world()).channel()
 
 
 def test_a_rank_that_leaves_asks_for_no_large_message_that_nobody_will_send(channel):
-    world = channel._world
+    world = comm_world()
     if world.rank == 1:
         channel.send(0, bytes(100_000))
-    world._comm.Barrier()
+    world.Barrier()
     if world.rank == 0:
         while not channel._comm.Iprobe(1):
             pass
         channel.close()
-        assert world.sends == []
-    world._comm.Barrier()
+        assert channel._duplicate.sends == []
+    world.Barrier()
     if world.rank != 0:
         channel.close()
 
 
 def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monkeypatch):
-    world = channel._world
+    world = comm_world()
     if world.rank == 1:
         channel.send(0, bytes(100_000))
         channel.flush()
@@ -51,4 +55,4 @@ def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monke
             (1, False, 3),
         ]
     channel.close()
-    world._comm.Barrier()
+    world.Barrier()

@@ -13,6 +13,7 @@ import pytest
 
 PYTHON = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
 PROGRAM = Path(__file__).with_name("lost_ranks.py")
+SHRINKING = Path(__file__).with_name("shrinking.py")
 ROOT = Path(__file__).parent.parent.parent
 
 pytestmark = pytest.mark.skipif(
@@ -80,6 +81,46 @@ def test_several_workers_may_die_in_one_pool():
     assert len(said["doomed"]) == 3
     assert said["success"] == 120
     assert said["intact"]
+
+
+MAIN_DIED = ["RankLostError: main (rank 0) is gone: it died"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_ranks_that_are_left_go_on_whenever_others_died_also_on_what_shrink_gave(seed):
+    ranks = 6
+    run = mpirun(ranks, SHRINKING, seed)
+    said = [json.loads(line) for line in run.stdout.splitlines()]
+    assert len(said) == 3 * sum(range(1, ranks)), run.stdout + run.stderr
+    before = set(range(ranks))  # those in the communicator; main is the lowest
+    for dead, which, together in by_pool(said):
+        alive = set(range(ranks)) - set(dead)
+        assert {each["rank"] for each in together} == alive
+        if which == "shrunk":
+            before = alive
+        assert {each["size"] for each in together} == {len(before)}
+        main, *_ = sorted(together, key=lambda each: not each["main"])
+        if min(before) not in alive:
+            # It may have died when it had let some of them leave.
+            told = [each["errors"] for each in together]
+            assert all(errors == MAIN_DIED or (not errors and which == "first") for errors in told)
+        elif before != alive and len(alive) == 1:
+            assert main["done"] == [*range(12)] or "No rank is left to run jobs" in main["errors"][0]
+        else:
+            assert main["done"] == [*range(12)]
+            workers = (before if which == "first" else alive) - {min(before)}
+            assert set(main["on"]) <= (workers or alive)
+            assert [each["errors"] for each in together] == [[]] * len(together)
+
+
+def by_pool(said):
+    """What the ranks of each pool said of it, pool by pool."""
+    pools = {}
+    for each in said:
+        pools.setdefault((tuple(each["dead"]), each["which"]), []).append(each)
+    order = ["first", "second", "shrunk"]
+    for dead, which in sorted(pools, key=lambda pool: (len(pool[0]), order.index(pool[1]))):
+        yield dead, which, pools[dead, which]
 
 
 LARGE_RESULT_FOR_A_DEAD_MAIN = """
