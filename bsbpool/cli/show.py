@@ -150,6 +150,7 @@ def show_history(out: Console, path: str, history: History) -> None:
         return f"job {failure.job}{where}", context
 
     show_failures(out, summary.failures, told)
+    show_running(out, history)
     out.print(timeline)
 
 
@@ -201,6 +202,29 @@ def show_path(out: Console, history: History, summary: Summary, timeline: Timeli
         out.print(part)
     if len(steps) > len(longest):
         out.print(f"  and {number_of(len(steps) - len(longest), 'job')} that took less")
+
+
+def show_running(out: Console, history: History) -> None:
+    """Which jobs ran where, if the trace stops in their midst, as it does when main was killed, or all were."""
+    hosts = () if history.header.get("simulated") else history.header.get("hosts", ())
+    running = [
+        (pool, job, job.running)
+        for pool in history.pools
+        if pool.ended is None
+        for job in pool.jobs.values()
+        if job.running is not None and job.outcome is None and job.finished is None
+    ]
+    for pool, job, since in running[:MOST_ROWS]:
+        which = f"{job.name}, job {job.id}{f' of pool {pool.id}' if len(history.pools) > 1 else ''}"
+        host = hosts[min(job.rank, len(hosts) - 1)] if hosts else ""
+        where = f"on rank {job.rank}{f' on {host}' if host else ''}, since {duration((since - history.first) / 1e9)}"
+        out.print(Text.assemble(("… ", "bold"), (label(which), "bold"), f" ran {label(where)}, where the trace stops"))
+        if job.context:
+            out.print(label("  " + ", ".join(f"{key}={value}" for key, value in job.context.items())))
+    if len(running) > MOST_ROWS:
+        out.print(f"and {number_of(len(running) - MOST_ROWS, 'job')} more that ran then")
+    if running:
+        out.print()
 
 
 def pool_table(summary: Summary) -> Table:

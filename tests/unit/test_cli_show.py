@@ -156,6 +156,27 @@ def test_a_trace_that_was_cut_is_shown_with_a_warning(recorded):
     assert "185 succeeded" in shown.stdout
 
 
+def test_jobs_in_whose_midst_the_trace_stops_are_told_with_rank_and_host(tmp_path):
+    trace = Trace({"ranks": 3, "hosts": ["main", "east", "west"]})
+    trace.append(("pool", 0, 1, 3, False, ["main"]))
+    for job in range(40):
+        trace.append(("job", 0, 1, job, "FunctionJob", "place", {"chunk": job}, [], []))
+        trace.append(("status", 1_000_000, 1, job, "queued", None, None))
+    for job, rank in ((0, 1), (1, 2), (2, 1)):
+        trace.append(("status", 2_000_000 * (1 + job), 1, job, "running", rank, None))
+    # That the third has ended is there, but not its status.
+    trace.append(("message", 9_000_000, 1, 1, 2, 7_000_000, 8_000_000))
+    trace.write(tmp_path / "cut.trace")
+    text = prose(command("show", tmp_path / "cut.trace").stdout)
+    assert "… place, job 0 ran on rank 1 on east, since 2.00 ms, where the trace stops chunk=0" in text
+    assert "… place, job 1 ran on rank 2 on west, since 4.00 ms, where the trace stops chunk=1" in text
+    assert text.count("where the trace stops") == 3  # that of the pool, and two jobs
+    for job in range(3, 40):
+        trace.append(("status", 9_000_000, 1, job, "running", 2, None))
+    trace.write(tmp_path / "many.trace")
+    assert "and 23 jobs more that ran then" in command("show", tmp_path / "many.trace").stdout
+
+
 @pytest.mark.parametrize("content", ["", "{}\n", "\x00\x01"])
 def test_what_is_no_trace_is_told_in_one_line(tmp_path, content):
     path = tmp_path / "run.trace"

@@ -11,7 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
+from launching import OPENMPI, needs_openmpi
 
+from bsbpool.cli import main as bsbpool_command
 from bsbpool.trace import TraceError, read_trace
 from bsbpool.worlds.launcher import launcher
 
@@ -55,22 +58,28 @@ with bsbpool.job_pool(quiet=True) as pool:
 
 
 @contextlib.contextmanager
-def started(folder, *command, ranks=3, variable=None, source=PROGRAM):
-    """A program under mpirun; ended, with all that it started, at the end."""
+def started(folder, *command, ranks=3, variable=None, source=PROGRAM, python=sys.executable):
+    """A program under mpirun; ended, with all that it started, at the end.
+
+    :param python: the Python beside whose MPI it runs.
+    """
     (folder / "program.py").write_text(source)
     environment = os.environ | {
         "OMPI_ALLOW_RUN_AS_ROOT": "1",
         "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
         "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
         "UCX_LOG_LEVEL": "error",
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
+    if python == sys.executable:
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     environment.pop("BSBPOOL_TRACE", None)
     if variable is not None:
         environment["BSBPOOL_TRACE"] = variable
+    mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")
     process = subprocess.Popen(
-        [MPIRUN, "-n", str(ranks), sys.executable, *map(str, command)],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        [mpirun, "-n", str(ranks), python, *map(str, command)],
+        cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        start_new_session=True,
     )  # fmt: skip
     try:
         yield process
@@ -106,11 +115,18 @@ def kill(pid):
         os.kill(pid, signal.SIGKILL)
 
 
-@pytest.mark.parametrize("name", ["run.trace", "run.trace.gz"])
+@pytest.mark.parametrize(
+    ("name", "python"),
+    [
+        pytest.param("run.trace", sys.executable, id="run.trace"),
+        pytest.param("run.trace.gz", sys.executable, id="run.trace.gz"),
+        pytest.param("run.trace", OPENMPI, id="Open MPI", marks=needs_openmpi),
+    ],
+)
 @pytest.mark.parametrize("whom", ["a worker", "main", "all"])
-def test_after_kill_9_the_trace_says_which_job_ran_where_since_when(tmp_path, whom, name):
+def test_after_kill_9_the_trace_says_which_job_ran_where_since_when(tmp_path, whom, name, python):
     path = tmp_path / name
-    with started(tmp_path, *RECORD, "-o", name, "program.py", "2") as process:
+    with started(tmp_path, *RECORD, "-o", name, "program.py", "2", python=python) as process:
         awaited("that both jobs run", lambda: len(running(path)) == 2)
         held = {}
         for n in range(2):
@@ -120,11 +136,16 @@ def test_after_kill_9_the_trace_says_which_job_ran_where_since_when(tmp_path, wh
         workers = [pid for _, pid, _ in held.values()]
         for pid in {"a worker": workers[:1], "main": [main], "all": [main, *workers]}[whom]:
             kill(pid)
-        process.wait(PATIENCE)
+        _, complaints = process.communicate(timeout=PATIENCE)
         assert process.returncode != 0
     trace = read_trace(path)
     if whom != "a worker":
         assert running(path) == {job: rank for job, (rank, _, _) in held.items()}
+        shown = CliRunner().invoke(bsbpool_command, ["show", str(path)], env={"COLUMNS": "200"}).stdout
+        for job, (rank, _, _) in held.items():
+            assert f"… hold, job {job} ran on rank {rank} on {trace.header['hosts'][0]}, since " in shown
+    elif python == OPENMPI:  # MPICH's launcher names the process only
+        assert f"process rank {held[300][0]} " in complaints
     since = {(e["job"], e["rank"]): e["t"] for e in trace.of("status") if e["status"] == "running" and e["job"] >= 300}
     assert set(since) == {(job, rank) for job, (rank, _, _) in held.items()}
     # Ranks of one host have one clock: a job began on its rank when main had sent it, and soon.
