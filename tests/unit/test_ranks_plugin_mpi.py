@@ -1,4 +1,7 @@
-"""Tests with `comm` under mpirun: one report, one outcome, one end, whatever the ranks do."""
+"""Tests with `comm` under mpirun: one report, one outcome, one end, whatever the ranks do.
+
+Those that have `python` run with MPICH and with Open MPI, whose `mpirun` and ends differ; the others with MPICH.
+"""
 
 import contextlib
 import importlib.util
@@ -14,6 +17,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
+from launching import OPENMPI, needs_openmpi
 
 from bsbpool.worlds.launcher import launcher
 
@@ -26,7 +30,16 @@ pytestmark = [
 ]
 
 
-def run(folder, source, *arguments, ranks=2, limit=60):
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(sys.executable, id="MPICH"), pytest.param(OPENMPI, id="Open MPI", marks=needs_openmpi)],
+)
+def python(request):
+    """A Python with an MPI."""
+    return request.param
+
+
+def run(folder, source, *arguments, ranks=2, limit=60, python=sys.executable):
     """Run pytest on a test file under mpirun; whatever is started is ended."""
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
@@ -41,11 +54,12 @@ def run(folder, source, *arguments, ranks=2, limit=60):
     }
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
-    command = [MPIRUN, "-n", str(ranks), sys.executable, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")
+    command = [mpirun, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
     start = time.monotonic()
     process = subprocess.Popen(
         [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
-        cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
         start_new_session=True,
     )  # fmt: skip
     try:
@@ -135,8 +149,9 @@ def test_none_fails_though_it_might(comm):
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory):
-    return run(tmp_path_factory.mktemp("outcomes"), OUTCOMES, "--junitxml=report.xml", "-v", ranks=3)
+def outcomes(tmp_path_factory, python):
+    folder = tmp_path_factory.mktemp("outcomes")
+    return run(folder, OUTCOMES, "--junitxml=report.xml", "-v", ranks=3, python=python)
 
 
 def verdicts(said):
@@ -204,8 +219,8 @@ def test_comes_too_late():
 """
 
 
-def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path):
-    result = run(tmp_path / "it", WAITS.replace("test_fails_before", "fails_before"), ranks=3)
+def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path, python):
+    result = run(tmp_path / "it", WAITS.replace("test_fails_before", "fails_before"), ranks=3, python=python)
     assert result.status != 0 and result.took < 25
     assert "[rank 0 of 3] test_it.py::test_waits[2-ranks] took longer than its limit of 3 s" in result.said
     assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 11, in test_waits$", result.said, re.MULTILINE)
@@ -250,9 +265,9 @@ def test_maxfail_stops_all_ranks(tmp_path):
     assert result.status == 1 and "stopping after 2 failures" in result.said and "2 failed, 1 passed in" in result.said
 
 
-def test_an_interrupted_rank_ends_all(tmp_path):
+def test_an_interrupted_rank_ends_all(tmp_path, python):
     source = "def test_a(comm):\n    if comm.rank:\n        raise KeyboardInterrupt\n    comm.barrier()"
-    result = run(tmp_path / "it", source)
+    result = run(tmp_path / "it", source, python=python)
     assert result.status != 0 and result.took < 25
     assert "[rank 1 of 2] KeyboardInterrupt, in test_it.py::test_a[all-ranks]: this ends all ranks" in result.said
 
@@ -371,9 +386,9 @@ def test_a(comm):
     assert "[rank 0 of 2] it waits for ranks that have left pytest, or still collect tests" in result.said
 
 
-def test_tests_that_differ_between_ranks_are_an_error(tmp_path):
+def test_tests_that_differ_between_ranks_are_an_error(tmp_path, python):
     source = "@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_a(comm, pid):\n    pass"
-    result = run(tmp_path / "it", source)
+    result = run(tmp_path / "it", source, python=python)
     assert result.status == 2
     assert "The ranks collected different tests" in result.said and result.said.count("test_it.py::test_a[") == 2
     assert result.said.count("test session starts") == 1
