@@ -41,7 +41,8 @@ class OwnFolder:
         shutil.rmtree(config.option.basetemp, ignore_errors=True)
 
 
-def pytest_addoption(pluginmanager):
+def pytest_addoption(parser, pluginmanager):
+    parser.addoption("--huge", action="store_true", help="Run the tests that take 10 GB of memory, and only these.")
     if MPI_SIZE > 1:
         pluginmanager.register(OwnFolder())
 
@@ -58,7 +59,8 @@ def pytest_unconfigure(config):
     config.stash[_STDERR].close()
 
 
-def pytest_collection_modifyitems(items):
+def pytest_collection_modifyitems(config, items):
+    items[:] = [i for i in items if bool(i.get_closest_marker("huge")) is config.getoption("--huge", False)]
     if MPI_SIZE > 1:
         # Only what is about ranks: all else would run the same on each of them.
         items[:] = [i for i in items if i.get_closest_marker("mpi") or _has_world(i)]
@@ -75,7 +77,8 @@ def _has_world(item):
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
     if MPI_SIZE > 1:
-        faulthandler.dump_traceback_later(LIMIT, exit=True, file=item.config.stash[_STDERR])
+        limit = 10 * LIMIT if item.get_closest_marker("huge") else LIMIT
+        faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_STDERR])
     try:
         return (yield)
     finally:
