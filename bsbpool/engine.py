@@ -52,7 +52,14 @@ SUCCESS, FAILED, CANCELLED, ABORTED = JobStatus.SUCCESS, JobStatus.FAILED, JobSt
 ADDED, ANNOUNCE, NOTE, ASSIGN = "added", "announce", "note", "assign"
 
 #: Nanoseconds of work that a rank is sent ahead of time, at most, and the number of jobs.
-AHEAD_NS, MOST_AHEAD = 1_000_000, 64
+AHEAD_NS, MOST_AHEAD = 10_000_000, 64
+
+#: Ranks that have no more jobs than this are sent another one after each; others many, after each half of them.
+FEW = 8
+
+#: Nanoseconds that jobs take, at most, for one of them to be sent ahead: where they take longer than that, what a rank
+#: waits for the next is a few percent of it.
+SHORT_NS = 20_000_000
 
 DEPENDENCY_FAILED = "Job killed for dependency failure"
 
@@ -265,7 +272,8 @@ class Engine:
             first = line[0]
             if first._status is QUEUED:
                 self.change(first, RUNNING)
-            if self._ready and 2 * len(line) <= self._filled[rank] and not self.holding:
+            filled = self._filled[rank]
+            if self._ready and (filled <= FEW or 2 * len(line) <= filled) and not self.holding:
                 self._send(rank, self._how_many(rank))
         else:
             heapq.heappush(self._idle, rank)
@@ -293,6 +301,14 @@ class Engine:
     def is_ahead(self, job: Entry) -> bool:
         """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
         return job._status is QUEUED and job._rank is not None
+
+    def ranks_ahead(self) -> dict[int, None]:
+        """The ranks that have jobs which were sent ahead, so that which of them run is not known for sure."""
+        return {rank: None for rank in self._lines if self.has_ahead(rank)}
+
+    def has_ahead(self, rank: int) -> bool:
+        """Whether a rank has jobs that were sent ahead."""
+        return len(self._lines.get(rank, ())) > 1
 
     def run_by_hand(self, job: Entry) -> None:
         """Somebody runs a job without the pool's ranks.
@@ -440,9 +456,15 @@ class Engine:
         """How many jobs the rank should have at the most: the one that it runs, and those ahead of time."""
         if not self.send_ahead or self._typical_ns is None or self._held[rank]:
             return 1
-        # Never more than leaves the other ranks as much: the last jobs are to be spread evenly.
-        share = len(self._ready) // (2 * len(self._lines))
-        return max(1, min(MOST_AHEAD, int(AHEAD_NS / (self._typical_ns + 1)), share))
+        if self._typical_ns > SHORT_NS:
+            return 1
+        most = min(MOST_AHEAD, 1 + max(1, int(AHEAD_NS / (self._typical_ns + 1))))
+        ready, ranks = len(self._ready), len(self._lines)
+        if ranks == 1:
+            return most
+        # Never more than leaves the other ranks as much, and never the last for another one: those are to be spread.
+        one_ahead = ready + len(self._lines[rank]) > ranks
+        return max(1, min(most, max(ready // (2 * ranks), 1 + one_ahead)))
 
     def _send(self, rank: int, most: int) -> bool:
         """Fill the line of a rank up to `most` jobs. Returns whether there was any."""

@@ -121,6 +121,9 @@ ASK_AGAIN = 50_000_000
 #: Nanoseconds of listeners' work after which ranks may have had to wait for main.
 AWAY = MAIN_GRACE // 4
 
+#: Nanoseconds that ranks have to say which of the jobs that they were sent ahead they have started, when a pool stops.
+ANSWER = 1_000_000_000
+
 #: Nanoseconds that main waits for the next message before it writes what was recorded.
 LULL = 50_000
 
@@ -664,6 +667,7 @@ class JobPool:
                     self._settle()
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
+                        self._carry_out()
                     done = job._status is JobStatus.CANCELLED
                 self._emit("cancel", self._label, job._id, None if reason is None else scrub(str(reason)), done)
                 self._attend()
@@ -936,12 +940,48 @@ class JobPool:
                     receive(*item)
 
     def _stop_early(self, why: str) -> list[BaseException]:
-        """End all jobs that have not ended, and tell listeners. Returns what they raised."""
+        """End all jobs that have not ended, and tell listeners. Returns what was raised by that."""
+        self._stopping = True
+        problems = self._call_all_back()
         with self._lock:
-            self._stopping = True
             self._engine.stop(why)
             self.change_status(PoolStatus.CLOSING)
-        return self._drain()
+        return [*problems, *self._drain()]
+
+    def _call_all_back(self) -> list[BaseException]:
+        """Learn which of the jobs that were sent ahead have not started, and let none of them start any more.
+
+        :returns: what was raised meanwhile.
+        """
+        engine, channel, problems = self._engine, self._channel, list[BaseException]()
+        assert channel is not None
+        try:
+            with self._lock:
+                engine.hold()
+                self._carry_out()
+                waiting = engine.ranks_ahead()
+                for rank in waiting:
+                    self._send(rank, (CALL_BACK, None))
+            until = self._world.now() + ANSWER
+            while waiting:
+                item = channel.get(until)
+                with self._lock:
+                    if item is None:  # these are at jobs that let nothing else of their process run
+                        for rank in waiting:
+                            self._emit("unanswered", self._label, rank)
+                        break
+                    try:
+                        self._receive(*item)
+                    except _StopEarly:
+                        pass
+                    except BaseException as error:
+                        problems.append(error)
+                    self._carry_out()
+                    if not engine.has_ahead(item[0]):
+                        waiting.pop(item[0], None)
+        except BaseException as error:  # it can't be learned, and the pool stops all the same
+            problems.append(error)
+        return problems
 
     def _drain(self) -> list[BaseException]:
         """Tell listeners all that there is to tell. Returns what they raised."""

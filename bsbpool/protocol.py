@@ -7,7 +7,7 @@ A message is a tuple, its kind first. From main to a worker:
   A job that has a time limit is the only one, and a triple: (job, call, nanoseconds).
   News: how many times main had heard from this rank that it took items into its cache. If there were more, the
   rank drops the jobs: they were sent without the orders to free that they should have come with.
-- ``(CALL_BACK, job)``: give back a job that you have not started.
+- ``(CALL_BACK, job)``: give back a job that you have not started; None: all of them.
 - ``(MEASURE,)``: tell when the memory of your process has grown; somebody records.
 - ``(STOP, problem)``, once: leave `execute`; problem: what went wrong on main, or None.
 

@@ -11,14 +11,16 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from .caching import free_items
+from .engine import SHORT_NS
 from .exceptions import RankLostError
 from .jobs import bind
 from .limits import Limits, Overdue
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 from .worlds import Lost, Mailbox, World
 
-#: Nanoseconds after which jobs that stand behind a running one are given back.
-PATIENCE = 5_000_000
+#: Nanoseconds after which jobs that stand behind a running one are given back: at the least, twice what the last one
+#: took, and at the most.
+PATIENCE, MOST_PATIENCE = 5_000_000, 2 * SHORT_NS
 
 
 #: How often a rank measures its memory, at the most (nanoseconds), and what growth is worth telling (bytes).
@@ -75,9 +77,12 @@ class Worker:
         # all that goes on between two jobs; while one runs, the watch may take it.
         self._busy = False
         self._starts = 0
+        #: nanoseconds that the last job took.
+        self._took = 0
         self._lock = world.lock()
         self._watch_calls: Mailbox | None = None
-        #: whether the watch will look after `PATIENCE` at the latest, so that nobody needs to call it.
+        #: whether the watch will look as soon as what stands in line has waited for too long, so that nobody needs to
+        #: call it.
         self._watched = False
 
     def work(self) -> str | None:
@@ -104,7 +109,10 @@ class Worker:
                         pass
                     # The next job is taken out of the line before main hears of the last one's end, since from then
                     # on main counts it as running. And main must have heard before of what the watch gave back.
-                    call = line.popleft() if line and self._stopped is None else None
+                    call = None
+                    if line and self._stopped is None:
+                        self._busy = True  # first of all: who is neither busy nor has a line is not watched any more
+                        call = line.popleft()
                     if told is not None:
                         send(*told)
                         # The next job may change what this one's result refers to.
@@ -115,7 +123,6 @@ class Worker:
                         return self._stopped[0]
                     if call is None:
                         continue
-                    self._busy = True
                     self._starts += 1
                 told = self._run(*call)
                 if self._measure_at is not None:
@@ -144,7 +151,8 @@ class Worker:
             if news != self._news_told:
                 return True  # sent before main heard that these jobs may have to free something first
             self._line.extend(jobs)
-            if len(self._line) > 1:
+            # Where jobs were sent ahead once, others may be on their way to stand behind this one.
+            if len(self._line) > 1 or self._watch_calls is not None:
                 self._call_watch()
             return False
         if kind == STOP:
@@ -152,6 +160,9 @@ class Worker:
             return False
         if kind == MEASURE:
             self._measure_at = 0
+            return True
+        if order[1] is None:
+            self._return_line()
             return True
         found = next((each for each in self._line if each[0] == order[1]), None)
         if found is not None:
@@ -179,11 +190,11 @@ class Worker:
                 self._watched = False
                 patience, starts = PATIENCE, -1
                 while self._busy or self._line:
-                    if starts != self._starts:
-                        patience, starts = PATIENCE, self._starts
+                    self._watched = starts != self._starts
+                    if self._watched:
+                        patience, starts = min(max(PATIENCE, 2 * self._took), MOST_PATIENCE), self._starts
                     else:
                         patience *= 2  # a job that is long already may go on for hours
-                    self._watched = patience == PATIENCE
                     called = calls.get(self._world.now() + patience)
                     if called == STOP:
                         return
@@ -207,10 +218,13 @@ class Worker:
             # What comes while a job runs waits for its end, unless the watch looks.
             while self._busy and (order := self._receive(0)) is not None:
                 self._take(*order)
-            jobs = [each[0] for each in self._line]
-            self._line.clear()
-            if jobs:
-                self._send(self._codec.encode((RETURNED, jobs)))
+            self._return_line()
+
+    def _return_line(self) -> None:
+        jobs = [each[0] for each in self._line]
+        self._line.clear()
+        if jobs:
+            self._send(self._codec.encode((RETURNED, jobs)))
 
     # -- one job -------------------------------------------------------------------------------------
 
@@ -244,6 +258,7 @@ class Worker:
             ended = now()
             packed, parts = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}"), ()
             succeeded = False
+        self._took = ended - started
         # News are told once: what fails from here on ends the rank.
         return codec.encode((DONE, job, succeeded, packed, started, ended, self._news())), parts
 

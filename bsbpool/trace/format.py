@@ -46,6 +46,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     # before that, of a job that was sent ahead: its rank is asked for it; and has started it already
     "call_back": ("pool", "rank", "job", "reason"),
     "started": ("pool", "rank", "job"),
+    # when the pool stopped early, a rank did not say in time which of the jobs that it was sent ahead it has started
+    "unanswered": ("pool", "rank"),
     # a job that is past its limit could not be interrupted: its rank gets no more jobs until it has ended
     "stuck": ("pool", "rank", "job"),
     # jobs are given out again, after listeners have heard of a failure, or of such a cancellation

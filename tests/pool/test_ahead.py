@@ -1,5 +1,7 @@
 """Short jobs are sent ahead, several at a time; nobody may notice but by the clock."""
 
+import ctypes
+import sys
 import time
 import warnings
 
@@ -143,6 +145,60 @@ def test_when_a_pool_fails_fast_jobs_that_were_sent_ahead_are_cancelled(worlds, 
     assert set(outcome["statuses"][201:]) <= {"cancelled", "aborted"}
     assert outcome["statuses"][201:].count("aborted") <= worlds.ranks - 1
     assert outcome["statuses"][-1] == "cancelled"
+
+
+@pytest.mark.ranks(2, 4)
+@pytest.mark.parametrize("why", ["a job", "a listener"])
+def test_when_a_pool_stops_early_what_it_calls_cancelled_has_not_run(worlds, why):
+    def program(comm):
+        def fill(pool):
+            for i in range(600):
+                pool.queue(*((fail,) if i == 300 and why == "a job" else (mark, (i,))))
+
+        def raises(progress, word):
+            if word == "300 success":
+                raise LookupError("of a listener")
+
+        outcome = executed(comm, fill, listeners=[Ear(raises)], fail_fast=True)
+        marks = comm.gather(MARKS[:])
+        MARKS.clear()
+        return outcome.get("statuses"), outcome["error"], marks
+
+    statuses, error, marks = worlds(program)[0]
+    ran = sorted(i for rank in (marks[:1] if worlds.simulated else marks) for i in rank)
+    assert ran == [i for i, status in enumerate(statuses) if status in ("success", "aborted")]
+    assert statuses[300] == "failed" if why == "a job" else "of a listener" in str(error)
+    assert "cancelled" in statuses
+
+
+def hold_on(owner, seconds):
+    """A job in C that lets no other thread of its process run."""
+    ctypes.PyDLL(None).usleep(round(seconds * 1e6))
+
+
+@pytest.mark.ranks(2)
+def test_a_pool_stops_early_though_a_rank_does_not_say_what_it_has_started(worlds):
+    if worlds.simulated or sys.platform != "linux":
+        pytest.skip("in the simulator no job keeps others from running")
+
+    def program(comm):
+        def fill(pool):
+            for i in range(300):
+                pool.queue(*((hold_on, (1.5,)) if i == 200 else (nothing,)))
+
+        def raises(progress, word):
+            if word == "200 running":
+                raise LookupError("of a listener")
+
+        start = time.monotonic()
+        outcome = executed(comm, fill, listeners=[Ear(raises)])
+        return outcome["error"], outcome.get("statuses"), time.monotonic() - start
+
+    error, statuses, seconds = worlds(program)[0]
+    assert "of a listener" in error
+    assert statuses[200] == "aborted"
+    assert statuses[-1] == "cancelled"
+    assert seconds < 1.4
 
 
 @pytest.mark.ranks(2, 4)

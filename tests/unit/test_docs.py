@@ -4,12 +4,16 @@ In README.md and on the pages of docs/, a block that opens with ```python runs, 
 their namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
 that opens with ```text output is what the block before it printed; there, a line ``…`` stands for lines left out.
 A block that opens with ```yaml and the path of a file is that file.
+
+    python tests/unit/test_docs.py docs/replay.md    puts the real output into a page, where it is shown in whole
 """
 
 import contextlib
 import io
 import re
 import shlex
+import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -59,22 +63,28 @@ def same(shown, real):
     return re.fullmatch(pattern, "".join(line + "\n" for line in real)) is not None
 
 
-@each_page
-def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, monkeypatch, tmp_path):
+def outputs(page, folder):
+    """What blocks with output show, and what was really printed, with the number of the line."""
     # In a folder that has what the project has, so that files which are written there go with it.
     for there in ROOT.iterdir():
         if not there.name.startswith("."):
-            (tmp_path / there.name).symlink_to(there)
-    monkeypatch.chdir(tmp_path)
+            (folder / there.name).symlink_to(there)
     namespace, real = {"__name__": "__main__"}, None
-    for kind, options, text, line in blocks(page):
-        if (kind, options) == ("text", "output"):
-            assert real is not None, f"{page.name}:{line}: no block before it printed anything"
-            if not same(lines(text), lines(real)):
-                assert lines(text) == lines(real), f"{page.name}:{line}"  # which shows the difference
-            real = None
-        elif options != "no-run":
-            real = printed(kind, text, namespace)
+    with contextlib.chdir(folder):
+        for kind, options, text, line in blocks(page):
+            if (kind, options) == ("text", "output"):
+                assert real is not None, f"{page.name}:{line}: no block before it printed anything"
+                yield text, real, line
+                real = None
+            elif options != "no-run":
+                real = printed(kind, text, namespace)
+
+
+@each_page
+def test_the_code_on_a_page_runs_and_prints_what_is_shown(page, tmp_path):
+    for shown, real, line in outputs(page, tmp_path):
+        if not same(lines(shown), lines(real)):
+            assert lines(shown) == lines(real), f"{page.name}:{line}"  # which shows the difference
 
 
 @each_page
@@ -170,3 +180,22 @@ def test_the_page_on_the_pool_has_the_table_of_statuses():
         status.value: ", ".join(following.value for following in after) or "nothing"
         for status, after in TRANSITIONS.items()
     }
+
+
+def refresh(page):
+    """Put what is printed into a page."""
+    text = page.read_text(encoding="utf-8")
+    with tempfile.TemporaryDirectory() as folder:
+        for shown, real, line in outputs(page, Path(folder)):
+            if same(lines(shown), lines(real)):
+                continue
+            if "…" in lines(shown):
+                print(f"{page.name}:{line}: lines are left out there, see to it by hand:\n{real}")
+            else:
+                text = text.replace(f"output\n{shown}```", "output\n" + "\n".join(lines(real)) + "\n```", 1)
+    page.write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    for name in sys.argv[1:]:
+        refresh(Path(name).resolve())

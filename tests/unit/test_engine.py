@@ -4,11 +4,11 @@ import sys
 
 import pytest
 
-from bsbpool.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, MOST_AHEAD, Engine, Entry
+from bsbpool.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine, Entry
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
 from bsbpool.status import JobStatus
 
-SHORT, LONG = 1_000, 10 * AHEAD_NS
+SHORT, LONG = 1_000, 2 * SHORT_NS
 
 
 class Driver:
@@ -429,7 +429,9 @@ def test_nothing_is_sent_ahead_where_that_is_off():
     assert [jobs for jobs, *_ in driver.assigned] == [[0], [1]]
 
 
-@pytest.mark.parametrize(("ns", "number"), [(AHEAD_NS // 4, 3), (AHEAD_NS // 2 - 1, 2), (AHEAD_NS, 1), (LONG, 1)])
+@pytest.mark.parametrize(
+    ("ns", "number"), [(AHEAD_NS // 4, 4), (AHEAD_NS // 2 - 1, 3), (AHEAD_NS, 2), (SHORT_NS, 2), (LONG, 1)]
+)
 def test_no_more_work_is_sent_ahead_than_the_limit(ns, number):
     assert len(ahead(ns=ns).assigned[-1][0]) == number
 
@@ -476,7 +478,7 @@ def test_after_many_short_jobs_several_are_sent_again():
     while len(driver.assigned[-1][0]) == 1 and driver.engine.unfinished:
         driver.finish(driver.assigned[-1][0][0], ns=SHORT)
     assert driver.engine.unfinished > 900
-    assert len(driver.assigned) > 10
+    assert len(driver.assigned) > 5
 
 
 @pytest.mark.parametrize("ranks", [2, 5])
@@ -487,9 +489,26 @@ def test_the_tail_is_spread_over_the_ranks(ranks):
     assert max(shares) <= 20
 
 
-def test_the_last_jobs_go_one_by_one():
-    driver = ahead(jobs=6, ranks=2)
-    assert all(len(jobs) == 1 for jobs, *_ in driver.assigned)
+@pytest.mark.parametrize("ranks", [2, 5])
+def test_of_the_last_jobs_none_is_sent_ahead_of_a_rank_that_has_none(ranks):
+    driver = ahead(jobs=2 * ranks, ranks=ranks)
+    assert [len(line) for line in driver.lines().values()] == [1] * ranks
+    driver = ahead(jobs=3 * ranks, ranks=ranks)
+    lines = [len(line) for line in driver.lines().values()]
+    assert (lines[0], lines[-1]) == (2, 1)
+
+
+def test_a_single_rank_is_sent_all_there_is():
+    driver = ahead(jobs=5)
+    assert driver.lines() == {1: [1, 2, 3, 4]}
+
+
+def test_a_rank_that_was_sent_few_gets_another_after_each():
+    driver = ahead(ns=AHEAD_NS // (FEW - 2))
+    jobs, sent = driver.assigned[-1][0], len(driver.assigned)
+    assert 2 < len(jobs) <= FEW
+    driver.finish(jobs[0], ns=AHEAD_NS // (FEW - 2))
+    assert [len(jobs) for jobs, *_ in driver.assigned[sent:]] == [1]
 
 
 def test_a_rank_that_holds_cached_items_gets_one_job_at_a_time():

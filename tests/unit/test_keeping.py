@@ -49,6 +49,23 @@ def failing(comm):
         pool.execute()
 
 
+def limited(comm):
+    with bsbpool.job_pool(comm, quiet=True) as pool:
+        if pool.is_main():
+            first = pool.queue(job, (1,), submitter="place")
+            pool.queue(job, (1,), submitter="place", timeout=0.25)
+            pool.queue(job, (2,), submitter="place", timeout=0.25, deps=[first])
+            pool.queue(job, (3,), submitter="place", deps=[first])
+        pool.execute()
+
+
+def test_errors_are_folded_only_where_no_other_job_is_called_so(tmp_path):
+    path = tmp_path / "made.yaml"
+    path.write_text(to_scenario(recorded(limited)), encoding="utf-8")
+    result = load(path).run()
+    assert result.ok, result.report()
+
+
 def test_a_failing_run_as_a_person_would_write_it():
     assert to_scenario(recorded(failing, 3), round_to=10_000_000, name="run.trace") == (
         """\

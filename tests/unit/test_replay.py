@@ -135,6 +135,48 @@ def test_jobs_past_their_limits_and_jobs_that_run_again():
     assert summarise(what_if(trace, Change()).trace).outcome == summarise(trace).outcome
 
 
+def test_nodes_with_names_so_long_that_the_trace_cuts_them():
+    class Node:
+        def __init__(self, name, *depends_on):
+            self.name, self.depends_on = name, depends_on
+
+        def get_node_name(self):
+            return self.name
+
+        def queue(self, pool):
+            raise RuntimeError("of a node")
+
+    def long_names(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for length in (60, 75, 90, 140):
+                    first = Node(("first " * (length // 6)).strip())
+                    pool.schedule([first, Node(("second " * (length // 7)).strip(), first)])
+            pool.execute()
+
+    trace = recorded(long_names, 2)
+    assert any((event["error"] or "").endswith("…") for event in trace.of("unhandled"))
+    assert replay(trace).same
+
+
+def test_a_callback_that_raises_beside_a_job_that_failed():
+    def raises(job):
+        raise LookupError("of a callback")
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                failing = pool.queue(place, ((each for each in ()),))  # it can't travel
+                pool.queue(place, (0,), deps=[failing]).on_completion(raises)
+                pool.queue(place, (1,))
+            with contextlib.suppress(LookupError):
+                pool.execute()
+
+    trace = recorded(program)
+    assert [event["error"] for event in trace.of("raised")] == ["LookupError: of a callback"]
+    assert replay(trace).same
+
+
 def test_a_kind_of_job_that_nobody_here_knows():
     trace = edited(recorded(), lambda e: [(*e[:4], "Morphing", *e[5:])] if e[0] == "job" else [e])
     trace = edited(trace, lambda e: [tuple(f.replace("FunctionJob", "Morphing") if type(f) is str else f for f in e)])

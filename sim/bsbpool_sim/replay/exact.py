@@ -29,12 +29,12 @@ from bsbpool.jobs import Job
 from bsbpool.limits import Overdue
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
-from bsbpool.progress import Workflow
+from bsbpool.progress import PoolJobUpdateProgress, Workflow
 from bsbpool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
 from bsbpool.status import JobStatus
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
-from bsbpool.trace.format import EVENTS
+from bsbpool.trace.format import EVENTS, LONGEST
 from bsbpool.worlds import Channel, Lost, Split
 
 from ..cluster import Cluster
@@ -67,7 +67,9 @@ _OVERDUE = re.compile(
     re.DOTALL,
 )
 _SKIPPED = "it left the pool without calling execute()"
-_UNSCHEDULED = re.compile(r"JobSchedulingError: (.*) was not scheduled: it depends on (.*), which was not scheduled")
+_UNSCHEDULED = re.compile(
+    r"JobSchedulingError: (.*) was not scheduled: it depends on (?:(.*), which was not scheduled|(.*)…)"
+)
 _ERRORED = re.compile(r"JobErroredError: <\S+ \d+ (.*?)(?:> (?:failed|was aborted.*)|…)", re.DOTALL)
 
 #: What runs a job for real: takes pool (its number in the trace), job, and the owner on that rank.
@@ -221,7 +223,8 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
                 if found := _ERRORED.fullmatch(event[4] or ""):
                     pool.told[event[3]] = found[1]
             elif found := _UNSCHEDULED.fullmatch(event[4] or ""):
-                pool.blocked[found[1]] = found[2]
+                # Where the text was cut, what is after it does not matter: it is cut again.
+                pool.blocked[found[1]] = found[2] or found[3] + "…" * LONGEST
         elif kind == "one_at_a_time":
             pool.ahead = False
         elif kind in ("end", "unexecuted"):
@@ -572,6 +575,8 @@ class Director:
         """The listener that raises what listeners and callbacks raised."""
         event, job = self._next, getattr(progress, "job", None)
         if event is not None and event[0] == "unhandled" and job is not None and event[3] == job.id:
+            if not isinstance(progress, PoolJobUpdateProgress) or not progress.status.ended:
+                return
             # What somebody raises about a job that failed comes after that nobody handled it.
             event = self._events[self._place + 1] if self._place + 1 < len(self._events) else None
         if event is not None and event[0] == "raised":
@@ -670,7 +675,7 @@ class Director:
                 return None
             if kind in _FROM_OUTSIDE:
                 self._perform(event)
-            elif kind == "ping":
+            elif kind in ("ping", "unanswered"):
                 self._until(event)
                 return None
             elif kind == "call_back":

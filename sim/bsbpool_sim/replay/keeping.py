@@ -520,7 +520,7 @@ def _expect(data: Data, wanted: Mapping[tuple[str, str], str] | None) -> None:
     missing = [name for (what, name) in wanted or () if what == "error" and name not in came]
     if missing:
         data["about"] += f" Errors of {len(missing)} do not come when nothing is forced: {', '.join(missing[:3])}."
-    errors = _folded_errors(outcome.stage.errors)
+    errors = _folded_errors(outcome.stage.errors, checker.plan)
     if outcome.kind not in ("ok", "error"):
         expect["outcome"] = outcome.kind
     elif not errors:
@@ -560,7 +560,8 @@ def _leave_out_what_never_comes(data: Data, outcome: Outcome) -> None:
     data["about"] += f" {len(late)} of its events {'is' if len(late) == 1 else 'are'} left out: all was over before."
 
 
-def _folded_errors(errors: Iterable[tuple[str, str]]) -> Data:
+def _folded_errors(errors: Iterable[tuple[str, str]], plan: Plan) -> Data:
+    """What is expected of these errors: those that are alike in one line, if no other job goes by its pattern."""
     by_base: dict[tuple[str, str], list[str]] = {}
     for who, text in errors:
         kept = _AT.sub(" died at *", text)
@@ -569,7 +570,7 @@ def _folded_errors(errors: Iterable[tuple[str, str]]) -> Data:
     folded: Data = {}
     for (base, text), names in by_base.items():
         pattern = text if len(text) < 200 else text[:199].rstrip("…") + "*"
-        if len(names) > 1 and sum(b == base for b, _ in by_base) == 1:
+        if len(names) > 1 and sorted(plan.match(base)) == sorted(names):
             folded[base] = pattern
         else:
             folded.update(dict.fromkeys(names, pattern))

@@ -581,6 +581,7 @@ class Checker:
             "returned": "rank {rank} gives back {jobs}",
             "call_back": "rank {rank} is asked for job {job}",
             "started": "rank {rank} has started job {job}",
+            "unanswered": "rank {rank} does not say which of its jobs it has started",
             "resumed": "jobs are given out again",
             "by_hand": "job {job} is {status}, by hand: {error}",
             "schedule": "schedule() is called, nodes: {nodes}",
