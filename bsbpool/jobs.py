@@ -239,7 +239,7 @@ class Job(Entry, ABC):
         :param timeout: seconds to wait for its end; None waits until it comes.
         :raises JobPoolError: it can't start: its dependencies have not succeeded, or it has ended.
         """
-        return self._pool._run_here(self, timeout)
+        return self._pool._by_hand.run(self, timeout)
 
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
         """Call `callback(job)` on main when the job has ended; at once if it has."""
@@ -257,21 +257,21 @@ class Job(Entry, ABC):
 
         :raises JobPoolError: it does not run.
         """
-        self._pool._finish_by_hand(self, value, None)
+        self._pool._by_hand.finish(self, value, None)
 
     def set_exception(self, error: BaseException) -> None:
         """The running job failed with this exception.
 
         :raises JobPoolError: it does not run.
         """
-        self._pool._finish_by_hand(self, None, error)
+        self._pool._by_hand.finish(self, None, error)
 
     def change_status(self, status: JobStatus) -> None:
         """Set the status.
 
         :raises JobPoolError: that status can't follow the present one.
         """
-        self._pool._set_status(self, status)
+        self._pool._by_hand.set_status(self, status)
 
     def cancel(self, reason: str | None = None) -> None:
         """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning."""

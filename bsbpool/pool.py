@@ -6,20 +6,18 @@ happens on a worker in `worker`.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import heapq
-import os
 import shutil
 import sys
-import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
+from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
 from .engine import ANNOUNCE, ASSIGN, NOTE, Engine
 from .exceptions import (
@@ -71,6 +69,7 @@ from .protocol import (
     Codec,
     dumps,
 )
+from .results import Results
 from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
@@ -112,9 +111,6 @@ __all__ = [
 #: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
 MAX_WAIT = 60.0
 
-#: Bytes of large results that main keeps in memory; those that come later wait in the pool's folder.
-RESULTS_IN_MEMORY = 512 * 1024 * 1024
-
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
 
@@ -135,25 +131,6 @@ _SCHEDULER_ENDED = object()
 _FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
 
 _NO_CONTEXT: Mapping[str, Any] = {}
-
-
-class _OnDisk(NamedTuple):
-    """A result in the pool's folder: its parts, one after the other."""
-
-    path: str
-    sizes: list[int]
-
-    def read(self) -> list[Any]:
-        parts = [bytearray(size) for size in self.sizes]
-        with open(self.path, "rb", buffering=0) as file:
-            for part in parts:
-                rest = memoryview(part)
-                while rest:
-                    count = file.readinto(rest)
-                    if not count:
-                        raise EOFError(f"{self.path} is shorter than what was written")
-                    rest = rest[count:]
-        return parts
 
 
 class _StopEarly(BaseException):
@@ -195,6 +172,9 @@ class JobPool:
         self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=retries)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
+        self._results = Results(self._codec, self._folder)
+        self._keep_result = self._results.keep
+        self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, self._record, self._attend)
         self._channel: Channel | None = None
         self._open = False
         self._executed = False
@@ -212,8 +192,6 @@ class JobPool:
         # PoolProgress objects, and (job, old status, new status) for those that nobody has asked for yet.
         self._notifications: deque[Any] = deque()
         self._unhandled: list[Exception] = []
-        # Bytes of large results in memory.
-        self._in_memory = 0
         self._waiting = False
         self._quiet_since = 0
         self._gone: dict[int, None] = {}
@@ -225,8 +203,6 @@ class JobPool:
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
-        # By job that was run by hand: where those wait who called `run`.
-        self._by_hand: dict[int, list[Mailbox]] = {}
         self._schedules: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
         self._scheduled = 0
         self._schedulers = 0
@@ -530,6 +506,10 @@ class JobPool:
         if recorder is not None:
             with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
                 recorder.emit(kind, *fields)
+
+    def _record(self, kind: str, *fields: Any) -> None:
+        """Record an event of this pool."""
+        self._emit(kind, self._label, *fields)
 
     # -- queueing ----------------------------------------------------------------------------------
 
@@ -1246,97 +1226,15 @@ class JobPool:
 
     # -- results, and jobs that are run by hand ------------------------------------------------------
 
-    def _keep_result(self, job: Job, payload: Any) -> None:
-        if type(payload) is list and self.parallel:
-            size = sum(map(len, payload))
-            if self._in_memory + size <= RESULTS_IN_MEMORY:
-                self._in_memory += size
-            else:
-                payload = self._write(job, payload)
-        job._payload = payload
-
-    def _write(self, job: Job, parts: list[Any]) -> Any:
-        """Write a result to the pool's folder. Returns what stands for it from now on."""
-        path = None
-        try:
-            path = os.path.join(self._folder(), f"{job._id}.result")
-            with open(path, "wb", buffering=0) as file:
-                for part in parts:
-                    rest = memoryview(part)
-                    while rest:
-                        rest = rest[file.write(rest) :]
-        except OSError as error:
-            where = f" to {path}" if path is not None else ""
-            warnings.warn(
-                f"The result of {job} stays in memory, since it can't be written{where}: {error}", stacklevel=2
-            )
-            if path is not None:
-                with contextlib.suppress(OSError):
-                    os.unlink(path)  # half a result takes room from others
-            return parts
-        return _OnDisk(path, [*map(len, parts)])
-
     def _result_of(self, job: Job) -> Any:
         if job._status is not JobStatus.SUCCESS or not self._open:
             raise JobPoolError(f"Result of {job} is not available.")
-        payload = job._payload
-        if payload is None:
-            return job._result
-        try:
-            if type(payload) is _OnDisk:
-                # It is not kept: those who read one large result after the other never have all of them in memory.
-                return self._codec.unpack_result(payload.read())
-            job._result = self._codec.unpack_result(payload)
-        except Exception as error:
-            raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {error}") from error
-        job._payload = None
-        return job._result
+        return self._results.of(job)
 
-    def _run_here(self, job: Job, timeout: float | None) -> bool:
-        waiter = self._world.mailbox()
-        with self._lock:
-            first = job._id not in self._by_hand
-            if first:
-                self._begin_by_hand(job)
-            self._by_hand.setdefault(job._id, []).append(waiter)
-        if first:
-            self._world.start(f"job {job._id}", self._perform_here, job)
-        until = None if timeout is None else max(1, self._world.now() + round(timeout * 1e9))
-        return not job._status.ended and waiter.get(until) is None
-
-    def _perform_here(self, job: Job) -> None:
-        """The task that runs a job by hand."""
+    def _perform(self, job: Job) -> Any:
+        """Call what a job calls, on main."""
         assert self._channel is not None
-        value, failure = None, None
-        try:
-            value = self._channel.perform(job._id, bind(call_to_send(job), self._owner))
-        except BaseException as error:
-            failure = error
-        with contextlib.suppress(JobPoolError):  # the pool has stopped, and the job was aborted
-            self._finish_by_hand(job, value, failure)
-        with self._lock:
-            for waiter in self._by_hand[job._id]:
-                waiter.put(True)
-
-    def _begin_by_hand(self, job: Job) -> None:
-        with self._lock:
-            self._engine.run_by_hand(job)
-            self._emit("by_hand", self._label, job._id, JobStatus.RUNNING.value, None)
-            self._attend()
-
-    def _finish_by_hand(self, job: Job, value: Any, error: BaseException | None) -> None:
-        with self._lock:
-            status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
-            self._engine.set_status(job, status, error)
-            self._emit("by_hand", self._label, job._id, status.value, describe_error(error))
-            job._result = value
-            self._attend()
-
-    def _set_status(self, job: Job, status: JobStatus) -> None:
-        with self._lock:
-            self._engine.set_status(job, status)
-            self._emit("by_hand", self._label, job._id, status.value, None)
-            self._attend()
+        return self._channel.perform(job._id, bind(call_to_send(job), self._owner))
 
 
 def _packed_call(job: Job) -> bytes:

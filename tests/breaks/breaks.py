@@ -12,6 +12,7 @@ from bsbpool import caching, jobs, limits, pool, protocol, worker
 from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool
+from bsbpool.results import Results
 from bsbpool.status import JobStatus
 from bsbpool.worker import Worker
 
@@ -145,7 +146,7 @@ def _(patch):
 @a_break
 def _(patch):
     """a job's result is lost"""
-    around(patch, JobPool, "_keep_result", lambda keep: lambda self, job, payload: keep(self, job, _nothing(self)))
+    around(patch, Results, "keep", lambda keep: lambda self, job, payload: keep(self, job, _nothing(self)))
 
 
 def _nothing(self):
@@ -164,7 +165,7 @@ def _(patch):
 
         return kept
 
-    around(patch, JobPool, "_keep_result", wrap)
+    around(patch, Results, "keep", wrap)
 
 
 # -- statuses and what listeners hear --------------------------------------------------------------------

@@ -114,7 +114,7 @@ def test_every_rank_leaves_a_pool_that_stops_while_large_results_are_on_their_wa
 
 
 def test_results_in_the_folder_are_read_from_there_and_not_kept(worlds, monkeypatch):
-    monkeypatch.setattr("bsbpool.pool.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
 
     def program(comm):
         with JobPool("arrays", bsbpool.Owner(comm)) as pool:
@@ -143,7 +143,7 @@ def test_results_in_the_folder_are_read_from_there_and_not_kept(worlds, monkeypa
 
 
 def test_a_result_that_the_folder_has_no_room_for_stays_in_memory(worlds, monkeypatch):
-    monkeypatch.setattr("bsbpool.pool.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
 
     def program(comm):
         with JobPool("full", bsbpool.Owner(comm)) as pool:

@@ -552,11 +552,11 @@ class Director:
     def _by_hand(self, pool: JobPool, id: int, status: str, error: str | None) -> None:
         job = self._job(pool, id)
         if status == "running":
-            pool._begin_by_hand(job)
+            pool._by_hand.begin(job)
         elif error is not None:
-            pool._finish_by_hand(job, None, error_of(error, BaseException))
+            pool._by_hand.finish(job, None, error_of(error, BaseException))
         else:
-            pool._set_status(job, JobStatus(status))
+            pool._by_hand.set_status(job, JobStatus(status))
 
     def _listen(self, progress: Any) -> bool:
         """The listener of main's pool: does what listeners and callbacks did, and handles what they handled."""
