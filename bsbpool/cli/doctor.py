@@ -77,10 +77,10 @@ def doctor() -> int:
     ranks, travels = meet(mpi, mine)
     findings = judge(mpi, ranks, travels) if ranks else []
     status = int(any(finding.grade == MUST for finding in findings))
-    alone = mpi.comm is None or mpi.foreign
-    if ranks and not (
-        alone and mpi.told is not None and mpi.told[0] > 0
-    ):  # of processes that are alone the first speaks
+    if (mpi.comm is None or mpi.foreign) and mpi.told is not None and mpi.told[0] > 0:
+        # Of processes that are alone the first speaks. Were others to fail, its launcher might end it in its midst.
+        return 0
+    if ranks:
         show(console(), ranks[0], findings)
     return int(mpi.comm.bcast(status)) if mpi.comm is not None else status
 
@@ -196,6 +196,13 @@ def _threads(mpi: MPIFacts) -> Finding:
 def _survival(mpi: MPIFacts) -> Finding:
     if mpi.survives:
         says = "survived (ULFM is switched on): the job that ran there is aborted, the rest goes on"
+        if mpi.finalizes:
+            return Finding(
+                COULD,
+                "lost ranks",
+                f"{says}; but after a loss {mpi.library} may hang when the program ends, in MPI_Finalize",
+                "Let Python end without it: `mpirun --with-ft ulfm -x MPI4PY_RC_FINALIZE=0 …`.",
+            )
         return Finding(GOOD, "lost ranks", says)
     if mpi.survives is False:
         return Finding(

