@@ -254,10 +254,11 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
 
 
 def _path(pool: PoolHistory, chains: Mapping[int, int], last: int) -> tuple[int, ...]:
-    """The jobs of the longest chain that ends with a job; empty if there is none (-1)."""
+    """The jobs that ran of the longest chain that ends with a job; empty if there is none (-1)."""
     path: list[int] = []
     while last >= 0:
-        path.append(last)
+        if pool.jobs[last].running is not None:  # one whose end was set by hand takes no time
+            path.append(last)
         before = max(pool.jobs[last].deps, key=lambda dep: chains.get(dep, 0), default=-1)
         last = before if chains.get(before, 0) else -1
     return tuple(reversed(path))

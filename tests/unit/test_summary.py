@@ -272,3 +272,16 @@ def test_a_job_that_was_lost_and_tried_again_has_both_runs():
 def test_a_job_past_its_time_limit_is_a_failure():
     (failure,) = pooled(lambda pool: pool.queue(seconds, (4.0,)), 2, job_timeout=1.0).failures
     assert failure.error.startswith("JobTimeoutError")
+
+
+def test_a_job_whose_end_was_set_by_hand_is_no_step_of_the_critical_path():
+    def job(id, *deps):
+        return ("job", 5 * S, 1, id, "FunctionJob", "a", {}, [*deps], [])
+
+    def ran(id, start, end):
+        return status(start, "running", 1, job=id), status(end, "success", 1, job=id)
+
+    by_hand = ("by_hand", 7 * S, 1, 1, "success", None), status(7, "success", job=1)
+    summary = summarise(trace(POOL, job(0), job(1, 0), job(2, 1), *ran(0, 5, 7), *by_hand, *ran(2, 7, 10)))
+    (pool,) = summary.pools
+    assert (pool.path, pool.critical_path) == ((0, 2), 5.0)
