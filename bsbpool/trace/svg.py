@@ -17,6 +17,8 @@ __all__ = ["COLOURS", "picture"]
 
 #: Told apart by people who see few colours, and in grey, since neighbours differ in lightness. Those of the page.
 COLOURS = ("#3c73b8", "#e0952b", "#23907f", "#8d63b8", "#9aa23a", "#63b5dd", "#9a6a48", "#d987b4", "#5b6778", "#cdb24c")
+#: Towards which grey value, and how far.
+_TONES = ((0, 0.0), (255, 0.42), (0, 0.3))
 _FAILED, _INK, _SOFT, _LANE = "#c4162a", "#1d2127", "#565d68", "#eeece6"
 #: Points: the width of a page's text, and what is around the lanes.
 _WIDTH, _LEFT, _RIGHT, _TOP = 510.0, 46.0, 8.0, 6.0
@@ -52,6 +54,14 @@ def picture(history: History) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _colour(place: int) -> str:
+    """The colour of a strategy: from the eleventh on the same hues, lighter, then darker, as in the page; then again."""
+    hue = COLOURS[place % len(COLOURS)]
+    towards, share = _TONES[place // len(COLOURS) % len(_TONES)]
+    parts = [int(hue[at : at + 2], 16) for at in (1, 3, 5)]
+    return "#" + "".join(f"{round(part + (towards - part) * share):02x}" for part in parts)
+
+
 def _title(summary: Summary) -> str:
     return f"{summary.jobs} jobs on {summary.ranks} ranks in {summary.makespan:.6g} s"
 
@@ -65,7 +75,7 @@ def _lanes(summary: Summary, ranks: Sequence[int], lane: float) -> Iterator[str]
     scale = width / summary.makespan if summary.makespan else 0.0
     gap = 1.5 if lane >= 8 else lane * 0.15
     places = {rank: place for place, rank in enumerate(ranks)}
-    colours = {strategy.name: COLOURS[i % len(COLOURS)] for i, strategy in enumerate(summary.strategies)}
+    colours = {strategy.name: _colour(i) for i, strategy in enumerate(summary.strategies)}
     high = lane * len(ranks)
     if lane < 0.5:  # one for all: what is between lanes can't be seen
         rows = f"M{_LEFT:g} {_TOP:g}h{width:g}v{high:.2f}h-{width:g}z"
@@ -141,9 +151,7 @@ def _axis(summary: Summary, y: float) -> Iterator[str]:
 def _legend(summary: Summary, y: float) -> Iterator[tuple[str, float]]:
     """Marks, each with where its line is."""
     items = [
-        (COLOURS[i % len(COLOURS)], label(strategy.name))
-        for i, strategy in enumerate(summary.strategies)
-        if strategy.ran
+        (_colour(i), label(strategy.name)) for i, strategy in enumerate(summary.strategies) if strategy.ran
     ]
     if summary.failures:
         items.append(("url(#failed)", "failed"))
@@ -151,12 +159,17 @@ def _legend(summary: Summary, y: float) -> Iterator[tuple[str, float]]:
     if any(run.status in ("aborted", "running") and (run.pool, run.job) not in lost for run in summary.runs):
         items.append(("stopped", "had not ended"))
     items.append((_LANE, "idle"))
+    if len(summary.strategies) > (told := len(COLOURS) * len(_TONES)):
+        items.append(("none", f"(after {told} strategies colours come again)"))
     x = _LEFT
     for fill, name in items:
         name = name if len(name) <= 80 else name[:79] + "…"
         wide = 14 + 4.4 * len(name) + 12  # letters of 8 points, in the mean
         if x > _LEFT and x + wide > _WIDTH:
             x, y = _LEFT, y + _LINE
+        if fill == "none":
+            yield f'<text x="{x:.1f}" y="{y:.1f}" fill="{_SOFT}">{_text(name)}</text>', y
+            continue
         box = f'<rect x="{x:.1f}" y="{y - 6.5:.1f}" width="8" height="8" stroke="{_SOFT}" stroke-width=".3"'
         mark = f'{box} fill="{_SOFT}"/>{box} fill="url(#stopped)"/>' if fill == "stopped" else f'{box} fill="{fill}"/>'
         yield f'{mark}<text x="{x + 12:.1f}" y="{y:.1f}" fill="{_INK}">{_text(name)}</text>', y

@@ -53,6 +53,19 @@ def traced(program, ranks, script=None):
         return errors.simulation.trace
 
 
+def queueing(*names):
+    """A program with a job of a second for each strategy."""
+
+    def program(comm):
+        with bsbpool.job_pool(comm) as pool:
+            if pool.is_main():
+                for name in names:
+                    pool.queue(work, (1.0,), submitter=name)
+            pool.execute()
+
+    return program
+
+
 def example():
     """Ten jobs on 3 workers, in two pools, with dependencies, caches, a failure, and a rank that is lost."""
 
@@ -395,6 +408,25 @@ def test_strategies_of_the_legend_can_be_chosen(show, trace):
 
 
 @needs_browser
+@pytest.mark.parametrize(("strategies", "said"), [(30, False), (31, True)])
+def test_where_colours_come_again_the_legend_says_so(show, strategies, said):
+    driver = show(traced(queueing(*(f"strategy_{i}" for i in range(strategies))), 3))
+    colours = js(driver, "new Set([...document.querySelectorAll('#legend button i')].map(i => i.style.background)).size")
+    assert colours == 30
+    assert ("colours come again" in text(driver, "legend")) == said
+
+
+@needs_browser
+@pytest.mark.parametrize(("height", "ranks"), [(900, 2), (1600, 2), (900, 1), (900, 12)])
+def test_few_lanes_take_the_height_there_is(show, height, ranks):
+    driver = show(traced(queueing("a", "b", "c"), ranks), height=height)
+    lanes = js(driver, "bsbpool.laneY(bsbpool.data.ranks) - bsbpool.laneY(0)")
+    left = js(driver, "bsbpool.state.height") - js(driver, "bsbpool.laneY(0)") - lanes
+    tracks = js(driver, "bsbpool.data.tracks.filter(track => track.top > 0).length")
+    assert left <= tracks * 104 + 8
+
+
+@needs_browser
 def test_caches_over_time_can_be_looked_into(show, trace):
     driver = show(trace)
     assert js(driver, "bsbpool.data.tracks[2].top") == 1
@@ -535,6 +567,25 @@ def test_on_paper_it_is_light(show, trace):
     assert js(driver, "document.documentElement.dataset.theme") == "dark"
     printed = base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", {"preferCSSPageSize": True})["data"])
     assert printed.startswith(b"%PDF")
+
+
+#: Narrows the stage, and tells the colour of a pixel as it is when that frame is shown.
+NARROW = """
+const [done] = arguments, stage = document.getElementById('stage'), chart = document.getElementById('chart');
+new ResizeObserver(() => {
+  if (!stage.style.maxWidth) return;
+  const copy = new OffscreenCanvas(chart.width, chart.height).getContext('2d');
+  copy.drawImage(chart, 0, 0);
+  done([...copy.getImageData(2, 2, 1, 1).data].slice(0, 3));
+}).observe(stage);
+requestAnimationFrame(() => { stage.style.maxWidth = '500px'; });
+"""
+
+
+@needs_browser
+def test_while_the_window_changes_its_size_no_frame_is_black(show, trace):
+    driver = show(trace, dark=False)
+    assert driver.execute_async_script(NARROW) == [255, 255, 255]
 
 
 @needs_browser

@@ -96,10 +96,18 @@ def test_thousands_of_jobs_stay_small_and_many_ranks_stay_on_the_page():
 
 
 def test_many_strategies_wrap_in_the_legend_and_use_colours_again():
-    svg = draw([(f"strategy_{i}", 1.0) for i in range(25)])
+    svg = draw([(f"strategy_{i}", 1.0) for i in range(31)])
     lines = {text.get("y") for text in svg.iter(f"{SVG}text") if (text.text or "").startswith("strategy_")}
     assert len(lines) > 3
-    assert len(boxes(svg, COLOURS[0])) == 3
+    assert len(boxes(svg, COLOURS[0])) == 2
+    assert "(after 30 strategies colours come again)" in texts(svg)
+
+
+def test_thirty_strategies_have_thirty_colours():
+    svg = draw([(f"strategy_{i}", 1.0) for i in range(30)])
+    fills = [box.get("fill") for box in svg.iter(f"{SVG}rect") if box.get("stroke")]
+    assert len({*fills}) == len(fills) == 31
+    assert not any("again" in text for text in texts(svg))
 
 
 def test_markup_in_names_is_text():

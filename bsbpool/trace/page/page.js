@@ -259,6 +259,7 @@ const rankName = rank => (rank === 0 && D.ranks > 1 ? "rank 0 (main)" : `rank ${
 // -- the picture ------------------------------------------------------------------------------------------
 
 const GUTTER = 74, OVERVIEW = 34, AXIS = 26, TRACK = 40, RIGHT = 12, TALLEST = 56;
+const COLOURS = 30; // so many strategies have one of their own
 const base = chart.getContext("2d", {alpha: false}), over = overlay.getContext("2d");
 const view = {t0: 0, t1: 1, lane: 20, scroll: 0};
 const S = {width: 0, height: 0, dpr: 1, job: -1, hover: -1, path: false, names: new Set(), found: null, mark: null};
@@ -269,7 +270,7 @@ const plotX = () => GUTTER;
 const plotW = () => Math.max(10, S.width - GUTTER - RIGHT);
 const lanesY = () => OVERVIEW + AXIS;
 const shownTracks = () => D.tracks.filter(track => track.top > 0);
-// Tracks take what few lanes leave free.
+// Tracks take what few lanes leave free, up to a height; the rest is for the lanes.
 const trackH = () => {
   const free = (S.height - lanesY() - D.ranks * TALLEST - 16) / Math.max(1, shownTracks().length);
   return Math.max(TRACK, Math.min(2.6 * TRACK, free));
@@ -325,13 +326,12 @@ function resize() {
   buffer = null;
   if (!D) return;
   if (before) fitLanes(); else keep();
-  draw();
+  paint(true); // now, and not in the next frame: in this one the canvas would be seen black
 }
 
 function fitLanes() {
   view.lane = fitLane();
   view.scroll = 0;
-  view.lane = Math.min(view.lane, TALLEST);
 }
 
 // Brings the view back to where there is something.
@@ -340,7 +340,7 @@ function keep() {
   let width = Math.min(span, Math.max(least, view.t1 - view.t0));
   view.t0 = Math.min(Math.max(0, view.t0), span - width);
   view.t1 = view.t0 + width;
-  view.lane = Math.max(Math.min(TALLEST, fitLane()), Math.min(TALLEST, view.lane));
+  view.lane = Math.max(fitLane(), Math.min(TALLEST, view.lane));
   view.scroll = Math.max(0, Math.min(D.ranks * view.lane - lanesH(), view.scroll));
 }
 
@@ -1140,6 +1140,7 @@ function tellLegend() {
   const looks = [["failed", "failed", 3], ["aborted", "aborted", 1], ["running", "still running", 2]];
   for (const [css, text, look] of looks) if (D.laneLook.includes(look)) items.push(element("li", {class: "key"}, element("i", {class: css}), text));
   items.push(element("li", {class: "key"}, element("i", {class: "idle"}), "idle"));
+  if (D.by.length > COLOURS) items.push(element("li", {class: "key"}, `After ${COLOURS} strategies colours come again: choose one to see it alone`));
   $("legend").replaceChildren(...items);
 }
 
