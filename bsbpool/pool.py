@@ -1166,11 +1166,11 @@ class JobPool:
         return None
 
     def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
-        """A job is past its limit, and its rank could not end it, or does not answer."""
+        """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job: Job = self._engine.jobs[id]  # type: ignore[assignment]
         if self._fail_fast:
             self._engine.hold()
-        what = f"was in {place}" if stack else "its rank does not answer"
+        what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
         if self._engine.overdue(job, rank, self._timeout_error(job, rank, why, stack)):
             self._emit("stuck", self._label, rank, id)

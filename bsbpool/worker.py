@@ -268,7 +268,8 @@ class Worker:
             return  # main has a clock, too
         with self._lock:
             if (found := where()) is not None:
-                self._send(self._codec.encode((STUCK, job, *found)))
+                place, stack = found
+                self._send(self._codec.encode((STUCK, job, place or "no Python code of its own", stack)))
 
     def _measure(self, job: int) -> None:
         """Tell main if this rank has taken more memory than main knows of."""

@@ -1,7 +1,9 @@
 """Time limits: a job that runs for longer is interrupted, aborted, and says where it was; its rank goes on."""
 
 import contextlib
+import operator
 import sys
+import threading
 import time
 
 import pytest
@@ -9,6 +11,7 @@ from helpers import Ear, double, executed, nap, nothing
 
 import bsbpool
 from bsbpool.exceptions import JobInterrupted, JobPoolError
+from bsbpool.pool import JobStatus
 from bsbpool_sim import Script, simulate
 
 
@@ -308,6 +311,25 @@ def test_the_error_says_where_the_job_was():
 
 def tidy_nothing(owner):
     time.sleep(10)
+
+
+def test_a_job_that_is_all_c_code_was_in_no_python_code():
+    """Its rank answers, and has no stack to show."""
+    lock = threading.Lock()
+    lock.acquire()
+    owner = bsbpool.Owner()
+    owner.take = lock.acquire
+
+    def let_go(progress):
+        if getattr(progress, "status", None) is JobStatus.ABORTED:
+            lock.release()
+
+    with owner.create_job_pool(quiet=True) as pool:
+        pool.add_listener(let_go)
+        job = pool.queue(operator.methodcaller("take"), submitter="c", timeout=0.05)
+        with pytest.raises(bsbpool.WorkflowError):
+            pool.execute()
+    assert "and was in no Python code of its own, and can't be interrupted: rank 0 gets no more" in str(job.error)
 
 
 def test_main_gives_up_on_a_rank_that_does_not_answer():

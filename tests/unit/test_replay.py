@@ -159,6 +159,28 @@ def test_nodes_with_names_so_long_that_the_trace_cuts_them():
     assert replay(trace).same
 
 
+@pytest.mark.parametrize("length", [10, 50, 58, 66, 74, 160])
+def test_places_with_names_so_long_that_the_trace_cuts_them(length):
+    def deaf(owner):
+        with contextlib.suppress(BaseException):
+            time.sleep(5)
+        time.sleep(5)
+
+    deaf.__code__ = deaf.__code__.replace(co_name="d" * length)
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.queue(deaf, submitter="place", timeout=1)
+            pool.execute()
+
+    trace = recorded(program)
+    (event,) = [event for event in trace.of("status") if event["status"] == "aborted"]
+    assert "and was in ddd" in event["error"] and event["error"].endswith("…")
+    result = replay(trace)
+    assert result.same, result.difference
+
+
 def test_a_callback_that_raises_beside_a_job_that_failed():
     def raises(job):
         raise LookupError("of a callback")

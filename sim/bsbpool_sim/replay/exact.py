@@ -63,7 +63,7 @@ _LOST = re.compile(r"Rank \d+ on (\S*) (.*)", re.DOTALL)
 _LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
 _OVERDUE = re.compile(
     r"JobTimeoutError: It ran for longer than its limit of \S+ s on rank \d+ on (.*), and "
-    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|its rank does not answer.*)",
+    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|was in (.*)…|its rank does not answer.*)",
     re.DOTALL,
 )
 _SKIPPED = "it left the pool without calling execute()"
@@ -202,7 +202,9 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
                 if event[5] is not None and (pool.number, event[3]) not in came:
                     pool.unpacked[event[3]] = pool.failed[event[3]]
             elif event[4] == "aborted" and (overdue := _OVERDUE.fullmatch(event[6] or "")):
-                pool.overdue[event[3]] = overdue[2] or overdue[3] or ""
+                # Where the text was cut, what is after it does not matter: it is cut again.
+                cut = overdue[4] + "…" * LONGEST if overdue[4] else ""
+                pool.overdue[event[3]] = overdue[2] or overdue[3] or cut
                 pool.hosts[event[5]] = overdue[1]
         elif kind == "by_hand":
             came.add((pool.number, event[3]))
@@ -223,7 +225,6 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
                 if found := _ERRORED.fullmatch(event[4] or ""):
                     pool.told[event[3]] = found[1]
             elif found := _UNSCHEDULED.fullmatch(event[4] or ""):
-                # Where the text was cut, what is after it does not matter: it is cut again.
                 pool.blocked[found[1]] = found[2] or found[3] + "…" * LONGEST
         elif kind == "one_at_a_time":
             pool.ahead = False
