@@ -55,7 +55,7 @@ def picture(history: History) -> str:
 
 
 def _colour(place: int) -> str:
-    """The colour of a strategy: from the eleventh on the same hues, lighter, then darker, as in the page; then again."""
+    """The colour of a strategy: from the eleventh on the same hues, lighter, then darker, as in the page."""
     hue = COLOURS[place % len(COLOURS)]
     towards, share = _TONES[place // len(COLOURS) % len(_TONES)]
     parts = [int(hue[at : at + 2], 16) for at in (1, 3, 5)]
@@ -150,9 +150,7 @@ def _axis(summary: Summary, y: float) -> Iterator[str]:
 
 def _legend(summary: Summary, y: float) -> Iterator[tuple[str, float]]:
     """Marks, each with where its line is."""
-    items = [
-        (_colour(i), label(strategy.name)) for i, strategy in enumerate(summary.strategies) if strategy.ran
-    ]
+    items = [(_colour(i), label(strategy.name)) for i, strategy in enumerate(summary.strategies) if strategy.ran]
     if summary.failures:
         items.append(("url(#failed)", "failed"))
     lost = {(failure.pool, failure.job) for failure in summary.failures}

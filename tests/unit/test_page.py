@@ -411,7 +411,8 @@ def test_strategies_of_the_legend_can_be_chosen(show, trace):
 @pytest.mark.parametrize(("strategies", "said"), [(30, False), (31, True)])
 def test_where_colours_come_again_the_legend_says_so(show, strategies, said):
     driver = show(traced(queueing(*(f"strategy_{i}" for i in range(strategies))), 3))
-    colours = js(driver, "new Set([...document.querySelectorAll('#legend button i')].map(i => i.style.background)).size")
+    swatches = "[...document.querySelectorAll('#legend button i')]"
+    colours = js(driver, f"new Set({swatches}.map(i => i.style.background)).size")
     assert colours == 30
     assert ("colours come again" in text(driver, "legend")) == said
 

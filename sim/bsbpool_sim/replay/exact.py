@@ -63,7 +63,8 @@ _LOST = re.compile(r"Rank \d+ on (\S*) (.*)", re.DOTALL)
 _LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
 _OVERDUE = re.compile(
     r"JobTimeoutError: It ran for longer than its limit of \S+ s on rank \d+ on (.*), and "
-    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|was in (.*)…|its rank does not answer.*)",
+    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|was in (.*)…|"
+    r"its rank does not answer.*)",
     re.DOTALL,
 )
 _SKIPPED = "it left the pool without calling execute()"
