@@ -42,7 +42,6 @@ from .jobs import (
     call_to_send,
     find_kind,
     limit_ns,
-    submitter_name,
 )
 from .limits import MAIN_GRACE
 from .progress import (
@@ -70,6 +69,7 @@ from .protocol import (
     dumps,
 )
 from .results import Results
+from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
@@ -123,9 +123,8 @@ ANSWER = 1_000_000_000
 #: Nanoseconds that main waits for the next message before it writes what was recorded.
 LULL = 50_000
 
-# What main's other tasks put into its channel, with no rank: a wake-up, the end of a scheduler, or what it raised.
+# What main's other tasks put into its channel if they have no more to say than that there is something to carry out.
 _WAKE_UP = (None, None)
-_SCHEDULER_ENDED = object()
 
 # What the calls of jobs may be kept for.
 _FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
@@ -175,6 +174,9 @@ class JobPool:
         self._results = Results(self._codec, self._folder)
         self._keep_result = self._results.keep
         self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, self._record, self._attend)
+        self._schedulers = Schedulers(
+            self._lock, self._start, self._tell_main, self._record, self._settle, lambda: self._stopping
+        )
         self._channel: Channel | None = None
         self._open = False
         self._executed = False
@@ -203,10 +205,6 @@ class JobPool:
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
-        self._schedules: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
-        self._scheduled = 0
-        self._schedulers = 0
-        self._not_scheduled: dict[int, Any] = {}
 
     def __repr__(self) -> str:
         status = self._status.value if self._status else "not opened"
@@ -247,7 +245,7 @@ class JobPool:
     @property
     def scheduling(self) -> bool:
         """Whether a scheduler still runs, or has yet to start."""
-        return self._schedulers > 0
+        return self._schedulers.left > 0
 
     def is_main(self) -> bool:
         """Whether this is the rank that queues jobs and hears of them: rank 0."""
@@ -674,6 +672,11 @@ class JobPool:
 
         self._world.start(name, body)
 
+    def _tell_main(self, message: Any) -> None:
+        """What another task of main has for the one that executes: see `_receive`."""
+        assert self._channel is not None
+        self._channel.put((None, message))
+
     # -- scheduling --------------------------------------------------------------------------------
 
     def schedule(self, nodes: Iterable[Any], scheduler: Callable[[Any], Any] | None = None) -> None:
@@ -693,56 +696,9 @@ class JobPool:
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         with self._lock:
             self._check_can_queue("schedule")  # it may have closed meanwhile
-            self._schedulers += 1
-            self._schedules.append((self._scheduled, nodes, call))
-            self._scheduled += 1
-            self._emit("schedule", self._label, len(nodes))
+            self._schedulers.add(nodes, call)
         if self._status is PoolStatus.EXECUTING:
-            self._start_schedulers()
-
-    def _start_schedulers(self) -> None:
-        with self._lock:
-            schedules, self._schedules = self._schedules, []
-        for number, nodes, scheduler in schedules:
-            self._start("scheduler", self._schedule, number, nodes, scheduler)
-
-    def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
-        """The task that calls a scheduler; main learns what came of it through the channel."""
-        assert self._channel is not None
-        try:
-            for node in nodes:
-                if self._stopping:
-                    break
-                problem = self._schedule_node(number, node, scheduler)
-                if problem is not None:
-                    self._not_scheduled[id(node)] = node
-                    self._channel.put((None, problem))
-        finally:
-            self._channel.put((None, _SCHEDULER_ENDED))
-
-    def _schedule_node(self, number: int, node: Any, scheduler: Callable[[Any], Any]) -> JobSchedulingError | None:
-        """Call the scheduler for one node. Returns why it was not scheduled."""
-        name = f"a node of type {type(node).__name__}"
-        error: BaseException | None = None
-        try:
-            name = scrub(submitter_name(node))
-            self._emit("scheduling", self._label, name, number)
-            for dependency in getattr(node, "depends_on", None) or ():
-                if id(dependency) in self._not_scheduled:
-                    other = submitter_name(dependency)
-                    return JobSchedulingError(
-                        f"{name} was not scheduled: it depends on {other}, which was not scheduled"
-                    )
-            self._settle()
-            scheduler(node)
-            return None
-        except BaseException as raised:
-            error = raised
-            problem = JobSchedulingError(f"{name} was not scheduled: {describe_error(raised)}")
-            problem.__cause__ = raised
-            return problem
-        finally:
-            self._emit("scheduled", self._label, name, describe_error(error), number)
+            self._schedulers.start()
 
     # -- executing ---------------------------------------------------------------------------------
 
@@ -861,7 +817,8 @@ class JobPool:
         if not self.parallel:
             self._local_worker = world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
-        self._start_schedulers()
+        schedulers = self._schedulers
+        schedulers.start()
         notifications, commands, receive, get = self._notifications, engine.commands, self._receive, channel.get
         while True:
             with lock:
@@ -872,7 +829,7 @@ class JobPool:
                     self._emit("resumed", self._label)
                     self._carry_out()
                 self._waiting = not notifications
-                if self._waiting and not (engine.unfinished or self._schedulers):
+                if self._waiting and not (engine.unfinished or schedulers.left):
                     # Still under the lock: whoever wants to queue a job now is told that it is too late.
                     self.change_status(PoolStatus.CLOSING)
                     return
@@ -1072,8 +1029,8 @@ class JobPool:
                 self._add_unhandled(message)
                 if self._fail_fast:
                     raise _StopEarly
-            elif message is _SCHEDULER_ENDED:
-                self._schedulers -= 1
+            elif message is ENDED:
+                self._schedulers.left -= 1
             elif isinstance(message, BaseException):
                 raise message
             elif message is not None:

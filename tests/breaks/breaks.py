@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool import caching, jobs, limits, pool, protocol, worker
+from bsbpool import caching, jobs, limits, pool, protocol, scheduling, worker
 from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool
 from bsbpool.results import Results
+from bsbpool.scheduling import Schedulers
 from bsbpool.status import JobStatus
 from bsbpool.worker import Worker
 
@@ -512,7 +513,7 @@ def _(patch):
 
     def wrap(receive):
         def deaf(self, rank, message):
-            if message is not pool._SCHEDULER_ENDED:
+            if message is not scheduling.ENDED:
                 receive(self, rank, message)
 
         return deaf
@@ -527,17 +528,17 @@ def _(patch):
     def wrap(start):
         def hasty(self):
             start(self)
-            self._schedulers = 0
+            self.left = 0
 
         return hasty
 
-    around(patch, JobPool, "_start_schedulers", wrap)
+    around(patch, Schedulers, "start", wrap)
 
 
 @a_break
 def _(patch):
     """that a scheduler failed is not noticed"""
-    around(patch, JobPool, "_schedule_node", lambda schedule: lambda self, *rest: schedule(self, *rest) and None)
+    around(patch, Schedulers, "_schedule_node", lambda schedule: lambda self, *rest: schedule(self, *rest) and None)
 
 
 @a_break
@@ -546,12 +547,12 @@ def _(patch):
 
     def wrap(schedule):
         def blind(self, *rest):
-            self._not_scheduled.clear()
+            self.not_scheduled.clear()
             return schedule(self, *rest)
 
         return blind
 
-    around(patch, JobPool, "_schedule_node", wrap)
+    around(patch, Schedulers, "_schedule_node", wrap)
 
 
 @a_break

@@ -606,7 +606,7 @@ class Director:
         if other is None:
             return []
         node = Named(other)
-        self._open[self._at[0].label]._not_scheduled[id(node)] = node
+        self._open[self._at[0].label]._schedulers.not_scheduled[id(node)] = node
         return [node]
 
     def _scheduled(self, node: Any) -> None:

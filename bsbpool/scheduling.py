@@ -1,0 +1,103 @@
+"""Schedulers: tasks beside main that call a function with each of some nodes, which queues the node's jobs.
+
+What comes of it reaches main through its channel. What becomes of the jobs is decided in `engine`, and that the pool
+waits for its schedulers belongs in `pool`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+from .exceptions import JobSchedulingError
+from .jobs import submitter_name
+from .trace.format import describe_error, scrub
+
+#: What main is told when a scheduler has ended.
+ENDED = object()
+
+
+class Schedulers:
+    """The schedulers of a pool.
+
+    :param lock: the pool's.
+    :param start: starts a task of main.
+    :param tell: hands main a message: a `JobSchedulingError`, or `ENDED`.
+    :param record: records an event of the pool.
+    :param settle: sees to it that what was recorded outlives this process.
+    :param stopping: says whether the pool stops early.
+    :ivar left: how many have not ended; those count that have yet to start.
+    :ivar not_scheduled: nodes that were not scheduled, by their `id()`.
+    """
+
+    def __init__(
+        self,
+        lock: AbstractContextManager[Any],
+        start: Callable[..., None],
+        tell: Callable[[Any], None],
+        record: Callable[..., None],
+        settle: Callable[[], None],
+        stopping: Callable[[], bool],
+    ):
+        self._lock = lock
+        self._start = start
+        self._tell = tell
+        self._record = record
+        self._settle = settle
+        self._stopping = stopping
+        self._waiting: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
+        self._count = 0
+        self.left = 0
+        self.not_scheduled: dict[int, Any] = {}
+
+    def add(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
+        """One more, which `start` starts; called under the lock."""
+        self.left += 1
+        self._waiting.append((self._count, nodes, scheduler))
+        self._count += 1
+        self._record("schedule", len(nodes))
+
+    def start(self) -> None:
+        """Start those that have not started."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, []
+        for number, nodes, scheduler in waiting:
+            self._start("scheduler", self._schedule, number, nodes, scheduler)
+
+    def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
+        """The task of a scheduler."""
+        try:
+            for node in nodes:
+                if self._stopping():
+                    break
+                problem = self._schedule_node(number, node, scheduler)
+                if problem is not None:
+                    self.not_scheduled[id(node)] = node
+                    self._tell(problem)
+        finally:
+            self._tell(ENDED)
+
+    def _schedule_node(self, number: int, node: Any, scheduler: Callable[[Any], Any]) -> JobSchedulingError | None:
+        """Call the scheduler for one node. Returns why it was not scheduled."""
+        name = f"a node of type {type(node).__name__}"
+        error: BaseException | None = None
+        try:
+            name = scrub(submitter_name(node))
+            self._record("scheduling", name, number)
+            for dependency in getattr(node, "depends_on", None) or ():
+                if id(dependency) in self.not_scheduled:
+                    other = submitter_name(dependency)
+                    return JobSchedulingError(
+                        f"{name} was not scheduled: it depends on {other}, which was not scheduled"
+                    )
+            self._settle()
+            scheduler(node)
+            return None
+        except BaseException as raised:
+            error = raised
+            problem = JobSchedulingError(f"{name} was not scheduled: {describe_error(raised)}")
+            problem.__cause__ = raised
+            return problem
+        finally:
+            self._record("scheduled", name, describe_error(error), number)
