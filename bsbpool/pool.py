@@ -7,10 +7,8 @@ happens on a worker in `worker`.
 from __future__ import annotations
 
 import functools
-import heapq
 import shutil
 import sys
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
@@ -19,6 +17,7 @@ from typing import Any
 
 from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
+from .delivery import Delivery, enter
 from .engine import ANNOUNCE, ASSIGN, NOTE, Engine
 from .exceptions import (
     JobAbortedError,
@@ -68,6 +67,7 @@ from .protocol import (
     Codec,
     dumps,
 )
+from .ranks import Ranks
 from .results import Results
 from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
@@ -107,9 +107,6 @@ __all__ = [
     "get_node_cache_items",
     "pool_cache",
 ]
-
-#: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
-MAX_WAIT = 60.0
 
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
@@ -171,6 +168,9 @@ class JobPool:
         self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=retries)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
+        self._delivery = Delivery(self, self._record, self._settle)
+        self._notifications, self._listeners = self._delivery.line, self._delivery.listeners
+        self._ranks = Ranks(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
         self._keep_result = self._results.keep
         self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, self._record, self._attend)
@@ -186,22 +186,10 @@ class JobPool:
         self._closed = False
         self._cleanup_errors: list[Exception] = []
         self._stack = ExitStack()
-        self._listeners: list[Callable[[PoolProgress], Any]] = []
         # Where events are recorded, on main, if they are; and the listeners that do so.
         self._recorder: Sink | None = None
         self._trace_recorders: list[TraceRecorder] = []
-        self._max_wait = MAX_WAIT
-        # PoolProgress objects, and (job, old status, new status) for those that nobody has asked for yet.
-        self._notifications: deque[Any] = deque()
-        self._unhandled: list[Exception] = []
         self._waiting = False
-        self._quiet_since = 0
-        self._gone: dict[int, None] = {}
-        # By rank: its host.
-        self._hosts: dict[int, str] = {}
-        # When main stops waiting for the rank's word on a job with a limit: (time, job's id, rank).
-        self._deadlines: list[tuple[int, int, int]] = []
-        self._no_deadline_before = 0
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
@@ -296,9 +284,9 @@ class JobPool:
                 self._emit("one_at_a_time", self._label)
             if self._engine.retries:
                 self._emit("retries", self._label, self._engine.retries)
-        for listener in self._listeners:
-            _enter(self._stack, listener)
-        self._engine.tells_all = bool(self._listeners)
+        for listener in self._delivery.listeners:
+            enter(listener, self._stack)
+        self._engine.tells_all = bool(self._delivery.listeners)
         self._engine.notes = self._recorder is not None
         self.change_status(PoolStatus.SCHEDULING)
 
@@ -386,29 +374,28 @@ class JobPool:
                     self._record_from_now_on(listener)
             return
         if self._open:
-            _enter(self._stack, listener)
-        self._listeners.append(listener)
+            enter(listener, self._stack)
+        self._delivery.add(listener, max_wait)
         self._engine.tells_added = self._engine.tells_all = True
-        if max_wait is not None:
-            self._max_wait = min(self._max_wait, max_wait)
 
     def add_notification(self, notification: PoolProgress) -> None:
         """Put a notification in line; `notify` delivers it."""
-        self._notifications.append(notification)
+        self._delivery.line.append(notification)
 
     def notify(self) -> None:
         """Deliver the notifications that stand in line, in order, to all listeners.
 
         :raises BaseException: what a listener or callback raised, after the others got this notification too.
         """
-        while self._notifications:
-            self._quiet_since = self._world.now()
-            errors = self._deliver(self._notifications.popleft())
+        delivery = self._delivery
+        while delivery.line:
+            delivery.quiet_since = self._world.now()
+            errors = delivery.deliver(delivery.line.popleft())
             if errors:
                 for other in errors[1:]:
                     errors[0].add_note(f"Another listener raised for the same notification: {other!r}")
                 raise errors[0]
-            if self._unhandled and self._fail_fast and not self._stopping:
+            if delivery.unhandled and self._fail_fast and not self._stopping:
                 raise _StopEarly
 
     def ping(self) -> None:
@@ -424,41 +411,6 @@ class JobPool:
             if self.is_main():
                 self._emit("pool_status", self._label, status.value)
                 self.add_notification(PoolStatusProgress(self, old))
-
-    def _deliver(self, notification: Any) -> list[BaseException]:
-        errors: list[BaseException] = []
-        handled = False
-        job: Job | None = None
-        if type(notification) is tuple:
-            job, old, status = notification
-            if self._listeners:
-                notification = PoolJobUpdateProgress(self, job, old, status)
-        if self._listeners:
-            self._settle()
-        for listener in self._listeners[:]:
-            try:
-                handled = bool(listener(notification)) or handled
-            except BaseException as error:
-                errors.append(error)
-        if job is None or not status.ended:
-            return errors
-        callbacks, job._callbacks = job._callbacks, None
-        for callback in callbacks or ():
-            try:
-                callback(job)
-            except BaseException as error:
-                errors.append(error)
-        # Those that the pool itself aborted when it stopped early are no errors of their own.
-        failed = status is JobStatus.FAILED or isinstance(job.error, RankLostError | JobTimeoutError)
-        if failed and not handled:
-            how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
-            self._add_unhandled(JobErroredError(f"{job} {how}", job.error), job)
-        return errors
-
-    def _add_unhandled(self, error: Exception, job: Job | None = None) -> None:
-        """No listener handled this error: `execute` is to raise it."""
-        self._unhandled.append(error)
-        self._emit("unhandled", self._label, None if job is None else job._id, describe_error(error))
 
     # -- recording ---------------------------------------------------------------------------------
 
@@ -783,18 +735,18 @@ class JobPool:
             problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
         else:
             problems = self._drain()
-        failed = bool(problems or self._unhandled)
+        failed = bool(problems or self._delivery.unhandled)
         self._dismiss(_SEE_MAIN if failed else None)
         cleanup = self._free_all(told=self.parallel)
         if cleanup is not None:
             problems.append(cleanup)
         if problems:
             first = problems[0]
-            for other in [*problems[1:], *self._unhandled]:
+            for other in [*problems[1:], *self._delivery.unhandled]:
                 first.add_note(f"Besides: {describe_error(other)}")
             self._emit("end", self._label, describe_error(first))
             raise first
-        errors = "; ".join(describe_error(error) or "" for error in self._unhandled)
+        errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
         self._emit("end", self._label, scrub(f"WorkflowError: {errors}") if errors else None)
         self.raise_unhandled()
 
@@ -803,8 +755,8 @@ class JobPool:
 
         :raises WorkflowError: with all of them.
         """
-        if self._unhandled:
-            raise WorkflowError("Your workflow encountered errors.", self._unhandled)
+        if self._delivery.unhandled:
+            raise WorkflowError("Your workflow encountered errors.", self._delivery.unhandled)
 
     def _loop(self) -> None:
         """What main does while the pool executes."""
@@ -817,9 +769,9 @@ class JobPool:
         if not self.parallel:
             self._local_worker = world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
-        schedulers = self._schedulers
+        schedulers, ranks, delivery = self._schedulers, self._ranks, self._delivery
         schedulers.start()
-        notifications, commands, receive, get = self._notifications, engine.commands, self._receive, channel.get
+        notifications, commands, receive, get = delivery.line, engine.commands, self._receive, channel.get
         while True:
             with lock:
                 self._carry_out()
@@ -837,14 +789,13 @@ class JobPool:
                 left_at = world.now()
                 self.notify()
                 if (back_at := world.now()) - left_at >= AWAY:
-                    # What ranks wait for, such as a large call, they get only now, and their time begins then.
-                    self._no_deadline_before = back_at + MAIN_GRACE
+                    ranks.main_was_away(back_at)
                 continue
-            if engine.unfinished and len(self._gone) + len(engine.stuck) >= max(1, world.size - 1):
+            if engine.unfinished and len(ranks.gone) + len(engine.stuck) >= max(1, world.size - 1):
                 self._nobody_left()
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
-            ping_at = self._quiet_since + round(self._max_wait * 1e9) if self._listeners else None
-            limit_at = self._next_deadline()
+            ping_at = delivery.quiet_since + round(delivery.max_wait * 1e9) if delivery.listeners else None
+            limit_at = ranks.next_deadline()
             item = None
             recorder = self._recorder
             if recorder is not None and recorder.writes:
@@ -857,13 +808,13 @@ class JobPool:
                 try:
                     item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
                 except Exception as error:  # MPI noticed a dead rank, and can't go on without it
-                    error.add_note(self._whereabouts())
+                    error.add_note(ranks.whereabouts())
                     raise
             with lock:
                 self._waiting = False
                 if item is None:
                     if limit_at is not None and limit_at <= world.now():
-                        self._give_up(*heapq.heappop(self._deadlines)[1:], "", "")
+                        self._give_up(*ranks.pop_deadline(), "", "")
                     else:
                         self.ping()
                     continue
@@ -872,7 +823,7 @@ class JobPool:
                 while engine.unfinished:
                     if commands:
                         self._carry_out()
-                    if notifications or engine.holding or self._gone or self._deadlines or (item := get(0)) is None:
+                    if notifications or engine.holding or ranks.gone or ranks.deadlines or (item := get(0)) is None:
                         break
                     receive(*item)
 
@@ -923,7 +874,7 @@ class JobPool:
     def _drain(self) -> list[BaseException]:
         """Tell listeners all that there is to tell. Returns what they raised."""
         problems: list[BaseException] = []
-        while self._notifications:
+        while self._delivery.line:
             try:
                 self.notify()
             except _StopEarly:
@@ -941,7 +892,7 @@ class JobPool:
         if self._local_worker is not None:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
-            if rank not in self._gone:
+            if rank not in self._ranks.gone:
                 self._channel.send(rank, message, last=True)
         self._dismissed = True
         for rank, items in self._engine.holdings().items():
@@ -1008,7 +959,7 @@ class JobPool:
                 calls.append((job._id, packed))
             else:
                 calls.append((job._id, packed, limit))
-                heapq.heappush(self._deadlines, (self._world.now() + limit + MAIN_GRACE, job._id, rank))
+                self._ranks.expect(rank, job, self._world.now() + limit)
         if calls or free:
             self._send(rank, (RUN, calls, free, self._engine.news[rank]))
         for job, why in failed:
@@ -1026,7 +977,7 @@ class JobPool:
         """Something came; called under the lock."""
         if rank is None:
             if isinstance(message, JobSchedulingError):
-                self._add_unhandled(message)
+                self._delivery.add_unhandled(message)
                 if self._fail_fast:
                     raise _StopEarly
             elif message is ENDED:
@@ -1037,10 +988,10 @@ class JobPool:
                 job, reason, answer = message
                 answer.put((self._cancel(job, reason),))
             return
-        if rank in self._gone:
+        if rank in self._ranks.gone:
             return  # what it said before it was lost; its jobs were taken back, or aborted
         if type(message) is Lost:
-            self._lost(rank, f"Rank {rank} on {message.host or self._hosts.get(rank, 'its host')} {message.why}", False)
+            self._lost(rank, f"Rank {rank} on {message.host or self._ranks.host(rank)} {message.why}", False)
             return
         if type(message) is Split:
             message, parts = message
@@ -1053,7 +1004,7 @@ class JobPool:
             self._done(rank, *news[1:])
         elif kind == READY:
             self._emit("ready", self._label, rank)
-            self._hosts[rank] = news[2]
+            self._ranks.hosts[rank] = news[2]
             if self._recorder is not None and self._recorder.measures:
                 self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
@@ -1091,14 +1042,14 @@ class JobPool:
             engine.hold()  # if nobody handles it, nothing is to start any more
         if succeeded is None:
             place, stack = payload
-            error: BaseException = self._timeout_error(
+            error: BaseException = self._ranks.overran(
                 job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack
             )
         else:
             error = self._codec.unpack_error(payload)
         engine.finished(job, error, ended - started, interrupted=succeeded is None)
 
-    # -- time limits ---------------------------------------------------------------------------------
+    # -- time limits, and lost ranks -----------------------------------------------------------------
 
     def _limit(self, job: Job, limit: int | None) -> None:
         """Set a job's time limit."""
@@ -1111,17 +1062,6 @@ class JobPool:
             job._limit = limit
             self._emit("limit", self._label, job._id, limit)
 
-    def _next_deadline(self) -> int | None:
-        """When main is to give up on the rank of a job that has not ended; None if never."""
-        deadlines, jobs = self._deadlines, self._engine.jobs
-        while deadlines:
-            at, id, rank = deadlines[0]
-            job = jobs[id]
-            if job._status is JobStatus.RUNNING and job._rank == rank:
-                return max(at, self._no_deadline_before + (job._limit or 0))
-            heapq.heappop(deadlines)
-        return None
-
     def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job: Job = self._engine.jobs[id]  # type: ignore[assignment]
@@ -1129,50 +1069,23 @@ class JobPool:
             self._engine.hold()
         what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
-        if self._engine.overdue(job, rank, self._timeout_error(job, rank, why, stack)):
+        if self._engine.overdue(job, rank, self._ranks.overran(job, rank, why, stack)):
             self._emit("stuck", self._label, rank, id)
-
-    def _timeout_error(self, job: Job, rank: int, what: str, stack: str) -> JobTimeoutError:
-        limit = f"{(job._limit or 0) / 1e9:g} s"
-        on = f"rank {rank} on {self._hosts.get(rank, 'its host')}"
-        error = JobTimeoutError(f"It ran for longer than its limit of {limit} on {on}, and {what}")
-        if stack:
-            error.add_note(f"\nAt its limit, on {on}:\n\n{stack}")
-        return error
-
-    # -- lost ranks ----------------------------------------------------------------------------------
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
-        if rank in self._gone or rank == 0 or (not self.is_main()):
+        if rank in self._ranks.gone or rank == 0 or (not self.is_main()):
             return
-        self._gone[rank] = None
+        self._ranks.gone[rank] = None
         self._emit("lost", self._label, rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if is_error and (job is None or not job._status.ended):
-            self._add_unhandled(RankLostError(why))
+            self._delivery.add_unhandled(RankLostError(why))
             if self._fail_fast:
                 raise _StopEarly
 
-    def _whereabouts(self) -> str:
-        """Which job runs where, as a person reads it."""
-        running = [job for job in self.jobs if job._status is JobStatus.RUNNING]
-        lines = [f"{job} on rank {job._rank} on {self._hosts.get(job._rank or 0, 'its host')}" for job in running]
-        return "\n    ".join(["Jobs that were running then:", *(lines or ["none"])])
-
     def _nobody_left(self) -> None:
-        left = self._engine.unfinished
-        gone, stuck = len(self._gone), [*self._engine.stuck]
-        if stuck:
-            who = f"rank {stuck[0]} is" if len(stuck) == 1 else f"ranks {', '.join(map(str, stuck))} are"
-            why = f"{who} stuck in jobs that can't be interrupted{', the others are gone' if gone else ''}"
-        else:
-            why = f"{'rank 1 is' if gone == 1 else f'ranks 1 to {gone} are all'} gone"
-        self._add_unhandled(
-            JobPoolError(
-                f"No rank is left to run jobs, and {left} {'job has' if left == 1 else 'jobs have'} not run: {why}."
-            )
-        )
+        self._delivery.add_unhandled(self._ranks.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
         raise _StopEarly
 
     def _work_here(self, mailbox: Mailbox) -> None:
@@ -1221,14 +1134,3 @@ def _find_pool(id: Any) -> JobPool:
         known = ", ".join(repr(i) for i in pools) or "none"
         raise JobPoolError(f"No pool with id {id!r} is open on this rank; open pools: {known}.")
     return pools[id][-1]
-
-
-def _enter(stack: ExitStack, listener: Any) -> None:
-    if hasattr(type(listener), "__enter__") and hasattr(type(listener), "__exit__"):
-        listener.__enter__()
-
-        def leave(*exc: Any) -> bool:
-            listener.__exit__(*exc)
-            return False  # none of them makes an error unseen, for the others or for the program
-
-        stack.push(leave)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 
 from bsbpool import caching, jobs, limits, pool, protocol, scheduling, worker
+from bsbpool.delivery import Delivery
 from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool
@@ -208,9 +209,10 @@ def _(patch):
 
     def wrap(notify):
         def reversed_(self):
-            changes = [*self._notifications]
-            self._notifications.clear()
-            self._notifications.extend(reversed(changes))
+            line = self._delivery.line
+            changes = [*line]
+            line.clear()
+            line.extend(reversed(changes))
             notify(self)
 
         return reversed_
@@ -224,21 +226,21 @@ def _(patch):
 
     def wrap(deliver):
         def to_one(self, notification):
-            listeners, self._listeners = self._listeners, self._listeners[:1]
+            listeners, self.listeners = self.listeners, self.listeners[:1]
             try:
                 return deliver(self, notification)
             finally:
-                self._listeners = listeners
+                self.listeners = listeners
 
         return to_one
 
-    around(patch, JobPool, "_deliver", wrap)
+    around(patch, Delivery, "deliver", wrap)
 
 
 @a_break
 def _(patch):
     """a listener that raises is not heard"""
-    around(patch, JobPool, "_deliver", lambda deliver: lambda self, n: deliver(self, n) and [])
+    around(patch, Delivery, "deliver", lambda deliver: lambda self, n: deliver(self, n) and [])
 
 
 # -- pings -----------------------------------------------------------------------------------------------
@@ -247,7 +249,7 @@ def _(patch):
 @a_break
 def _(patch):
     """pings are forgotten"""
-    patch.setattr(JobPool, "ping", lambda self: setattr(self, "_quiet_since", self._world.now()))
+    patch.setattr(JobPool, "ping", lambda self: setattr(self._delivery, "quiet_since", self._world.now()))
 
 
 @a_break
@@ -266,10 +268,11 @@ def _(patch):
 
     def wrap(add):
         def most(self, listener, max_wait=None):
-            before, first = self._max_wait, not self._listeners
+            delivery = self._delivery
+            before, first = delivery.max_wait, not delivery.listeners
             add(self, listener, max_wait)
             if max_wait is not None and not first:
-                self._max_wait = max(before, max_wait)
+                delivery.max_wait = max(before, max_wait)
 
         return most
 
@@ -283,7 +286,7 @@ def _(patch):
 
 
 def _wait_long(self):
-    self._max_wait = 1e6
+    self._delivery.max_wait = 1e6
 
 
 @a_break
@@ -292,8 +295,8 @@ def _(patch):
 
     def wrap(loop):
         def noisy(self):
-            if not self._listeners:
-                self._listeners.append(lambda progress: None)
+            if not self._delivery.listeners:
+                self._delivery.listeners.append(lambda progress: None)
             return loop(self)
 
         return noisy
@@ -323,9 +326,16 @@ def _slow(self, fail_fast):
 @a_break
 def _(patch):
     """the last error is swallowed"""
-    around(
-        patch, JobPool, "raise_unhandled", lambda r: lambda self: (self._unhandled and self._unhandled.pop(), r(self))
-    )
+
+    def wrap(raise_unhandled):
+        def swallowing(self):
+            if self._delivery.unhandled:
+                self._delivery.unhandled.pop()
+            raise_unhandled(self)
+
+        return swallowing
+
+    around(patch, JobPool, "raise_unhandled", wrap)
 
 
 @a_break
@@ -334,16 +344,16 @@ def _(patch):
 
     def wrap(deliver):
         def unhandled(self, notification):
-            listeners = self._listeners
-            self._listeners = [lambda p, each=each: each(p) and None for each in listeners]
+            listeners = self.listeners
+            self.listeners = [lambda p, each=each: each(p) and None for each in listeners]
             try:
                 return deliver(self, notification)
             finally:
-                self._listeners = listeners
+                self.listeners = listeners
 
         return unhandled
 
-    around(patch, JobPool, "_deliver", wrap)
+    around(patch, Delivery, "deliver", wrap)
 
 
 @a_break
@@ -433,7 +443,7 @@ def _(patch):
 
     def wrap(dismiss):
         def forgetful(self, problem):
-            self._gone[self._world.size - 1] = None
+            self._ranks.gone[self._world.size - 1] = None
             dismiss(self, problem)
 
         return forgetful

@@ -20,11 +20,11 @@ from greenlet import getcurrent
 from injection import points_in
 
 import bsbpool
-from bsbpool import by_hand, caching, engine, jobs, pool, protocol, results, scheduling, worker
+from bsbpool import by_hand, caching, delivery, engine, jobs, pool, protocol, results, scheduling, worker
 from bsbpool_sim import simulate
 from bsbpool_sim.kernel import Task
 
-MODULES = (by_hand, caching, engine, jobs, pool, protocol, results, scheduling, worker)
+MODULES = (by_hand, caching, delivery, engine, jobs, pool, protocol, bsbpool.ranks, results, scheduling, worker)
 
 #: Runs of each case. More find more: set BSBPOOL_FAULT_RUNS to a thousand or more to try nearly all.
 RUNS = int(os.environ.get("BSBPOOL_FAULT_RUNS", "30"))

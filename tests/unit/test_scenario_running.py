@@ -508,18 +508,17 @@ def test_a_dependency_that_is_not_waited_for_is_found(run, monkeypatch):
 
 
 def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
-    from bsbpool.pool import JobPool
+    from bsbpool.delivery import Delivery
+    from bsbpool.pool import PoolJobUpdateProgress
 
-    real = JobPool._deliver
+    real = Delivery.deliver
 
     def twice(self, notification):
-        for listener in self._listeners if type(notification) is tuple else ():
-            from bsbpool.pool import PoolJobUpdateProgress
-
-            listener(PoolJobUpdateProgress(self, *notification))
+        for listener in self.listeners if type(notification) is tuple else ():
+            listener(PoolJobUpdateProgress(self._pool, *notification))
         return real(self, notification)
 
-    monkeypatch.setattr(JobPool, "_deliver", twice)
+    monkeypatch.setattr(Delivery, "deliver", twice)
     (found,) = always(run, "pool: {listeners: [{name: log}]}\njobs: [{name: a}]\nexpect: {}")
     assert found == "listener log is told, as number 2: a running | a queued"
 

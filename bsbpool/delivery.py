@@ -1,0 +1,101 @@
+"""Tells listeners, and the callbacks of jobs that have ended, what there is to tell; and keeps what nobody handled.
+
+What there is to tell is decided in `engine`, when it is told in `pool`, and what it looks like in `progress`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+from .exceptions import JobErroredError, JobTimeoutError, RankLostError
+from .progress import PoolJobUpdateProgress, PoolProgress
+from .status import JobStatus
+from .trace.format import describe_error
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .pool import JobPool
+
+#: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
+MAX_WAIT = 60.0
+
+
+class Delivery:
+    """What a pool tells, and to whom.
+
+    :param pool: whom notifications are about.
+    :param record: records an event of the pool.
+    :param settle: sees to it that what was recorded outlives this process.
+    :ivar line: `PoolProgress` objects, and (job, old status, new status) for those that nobody has asked for yet.
+    :ivar listeners: who is told.
+    :ivar max_wait: seconds after which they are pinged if nothing happened.
+    :ivar quiet_since: when something was told last, in nanoseconds.
+    :ivar unhandled: errors that no listener handled: `execute` is to raise them.
+    """
+
+    def __init__(self, pool: JobPool, record: Callable[..., None], settle: Callable[[], None]):
+        self._pool = pool
+        self._record = record
+        self._settle = settle
+        self.line: deque[Any] = deque()
+        self.listeners: list[Callable[[PoolProgress], Any]] = []
+        self.max_wait = MAX_WAIT
+        self.quiet_since = 0
+        self.unhandled: list[Exception] = []
+
+    def add(self, listener: Callable[[PoolProgress], Any], max_wait: float | None) -> None:
+        """One more listener, and the seconds after which it wants a ping."""
+        self.listeners.append(listener)
+        if max_wait is not None:
+            self.max_wait = min(self.max_wait, max_wait)
+
+    def deliver(self, notification: Any) -> list[BaseException]:
+        """Tell all listeners, and callbacks. Returns what they raised."""
+        errors: list[BaseException] = []
+        handled = False
+        job: Job | None = None
+        if type(notification) is tuple:
+            job, old, status = notification
+            if self.listeners:
+                notification = PoolJobUpdateProgress(self._pool, job, old, status)
+        if self.listeners:
+            self._settle()
+        for listener in self.listeners[:]:
+            try:
+                handled = bool(listener(notification)) or handled
+            except BaseException as error:
+                errors.append(error)
+        if job is None or not status.ended:
+            return errors
+        callbacks, job._callbacks = job._callbacks, None
+        for callback in callbacks or ():
+            try:
+                callback(job)
+            except BaseException as error:
+                errors.append(error)
+        # Those that the pool itself aborted when it stopped early are no errors of their own.
+        failed = status is JobStatus.FAILED or isinstance(job.error, RankLostError | JobTimeoutError)
+        if failed and not handled:
+            how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
+            self.add_unhandled(JobErroredError(f"{job} {how}", job.error), job)
+        return errors
+
+    def add_unhandled(self, error: Exception, job: Job | None = None) -> None:
+        """No listener handled this error: `execute` is to raise it."""
+        self.unhandled.append(error)
+        self._record("unhandled", None if job is None else job._id, describe_error(error))
+
+
+def enter(listener: Any, stack: ExitStack) -> None:
+    """Enter a listener that is a context manager; it leaves with the stack."""
+    if hasattr(type(listener), "__enter__") and hasattr(type(listener), "__exit__"):
+        listener.__enter__()
+
+        def leave(*exc: Any) -> bool:
+            listener.__exit__(*exc)
+            return False  # none of them makes an error unseen, for the others or for the program
+
+        stack.push(leave)
