@@ -108,6 +108,93 @@ expect:
     )
 
 
+def test_jobs_that_wait_for_the_same_ones_are_one_entry():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                placed = [pool.queue(job, (1,), submitter="place") for _ in range(5)]
+                for start in (0, 2, 0, 2):  # as neighbours do
+                    pool.queue(job, (2,), submitter="connect", deps=placed[start : start + 3])
+            pool.execute()
+
+    assert to_scenario(recorded(program, 3)).partition("expect:")[0].splitlines()[3:] == [
+        "jobs:",
+        '  - {name: "place {i}", repeat: 5, takes: 1s}',
+        '  - {name: "connect {i}", repeat: 2, after: [place 0, place 1, place 2], takes: 2s}',
+        '  - {name: "connect, 2 {i}", repeat: 2, after: [place 2, place 3, place 4], takes: 2s}',
+    ]
+
+
+class Node:
+    def __init__(self, name):
+        self.name = name
+
+    def get_node_name(self):
+        return self.name
+
+    def queue(self, pool):
+        for chunk in range(4):
+            error = CorruptMorphology("of a cell") if self.name == "golgi" and chunk == 2 else None
+            pool.queue(job, (1, error), submitter=self.name)
+
+
+def test_as_little_as_fails_the_same_way_takes_no_scheduler_and_no_repetition():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.schedule([Node("granule"), Node("golgi")])
+            pool.execute()
+
+    assert to_scenario(recorded(program, 3), minimal=True).splitlines()[2:5] == [
+        "ranks: 1",
+        "jobs:",
+        '  - {name: failing golgi, raises: "RuntimeError: CorruptMorphology: of a cell"}',
+    ]
+
+
+def test_jobs_without_which_nothing_fails_stay_and_those_of_one_are_not_repeated():
+    def late(pool, node):
+        for _ in range(3):
+            pool.queue(job, (1,), submitter="cells", timeout=0.5)
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.schedule([Node("late")], lambda node: late(pool, node))
+            pool.execute()
+
+    text = to_scenario(recorded(program, 3), minimal=True)
+    assert "  - {name: cells, takes: 5s, timeout: 500ms}" in text.splitlines()
+    assert "repeat" not in text and "schedulers" not in text
+
+
+@pytest.mark.parametrize("hours", [11, 40, 4_000])
+def test_a_run_of_days_has_a_horizon_beyond_it(hours):
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.queue(job, (hours * 3600, CorruptMorphology("at last")), submitter="slow")
+            pool.execute()
+
+    trace = recorded(program, horizon=1e9)
+    text = to_scenario(trace)
+    assert ("horizon" in text) == (hours > 12)
+    assert 'statuses: {"*": failed}' in text
+    assert "horizon" not in to_scenario(trace, minimal=True)
+
+
+def test_a_run_of_years_is_too_long():
+    trace = Trace({"ranks": 2})
+    for event in (
+        ("pool", 0, 1, 2, False, ["main"]),
+        ("job", 0, 1, 0, "FunctionJob", "a", {}, [], []),
+        ("ping", 2**63 - 1, 1),
+    ):
+        trace.append(event)
+    with pytest.raises(ReplayError, match="it took 9223372037s: too long for a scenario"):
+        to_scenario(trace)
+
+
 def test_two_digits_are_left_of_times_unless_asked_otherwise():
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
@@ -123,11 +210,13 @@ def test_two_digits_are_left_of_times_unless_asked_otherwise():
     ("ns", "text"),
     [
         (0, "0s"),
+        (-5, "0s"),
         (17, "17ns"),
         (1500, "1.5us"),
         (2_000_000, "2ms"),
         (90 * 10**9, "1.5min"),
         (10**9 + 1, "1000000001ns"),
+        (2**63 - 1, "9223372037s"),
     ],
 )
 def test_durations(ns, text):

@@ -26,7 +26,7 @@ from ..kernel import SECOND
 from ..scenario import ScenarioError
 from ..scenario.expecting import Checker, Outcome
 from ..scenario.loading import read, validate
-from ..scenario.model import MOST_JOBS, MOST_RANKS, Raised
+from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
 from .exact import ReplayError
@@ -34,6 +34,9 @@ from .whatif import PoolPlan, plans_of
 
 #: How long a line is, at the most, where it can be broken.
 WIDTH = 110
+
+#: Nanoseconds that a run may have taken: more than a year.
+LONGEST_RUN = 10_000 * 3600 * SECOND
 
 #: How many scenarios are run, at the most, to find one that is smaller.
 MOST_RUNS = 2_000
@@ -60,9 +63,12 @@ def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = Fa
         # Nodes whose jobs wait for each other's can't be written as nodes that come one after the other.
         written = _Writer(trace, _rounding(round_to), name, by_node=False)
         data = written.scenario()
-    if minimal:
-        data = _minimal(data, name)
-    _expect(data, written.wanted if not minimal else None)
+    try:
+        if minimal:
+            data = _minimal(data, name)
+        _expect(data, written.wanted if not minimal else None)
+    except ScenarioError as error:  # of a trace that no pool has written
+        raise ReplayError(f"there is no scenario for it: {error.message}") from None
     return dump(data)
 
 
@@ -74,12 +80,14 @@ def _rounding(to: int | None) -> Callable[[int], int]:
 
 def duration(ns: int) -> str:
     """``1.5s``, in the largest unit that leaves a short number."""
-    if not ns:
+    if ns <= 0:  # below: times of a trace that go backwards
         return "0s"
     for unit, size in (("h", 3600 * SECOND), ("min", 60 * SECOND), ("s", SECOND), ("ms", 10**6), ("us", 1000)):
         number = Decimal(ns) / size
         if number >= 1 and len(text := f"{number.normalize():f}") <= 6:
             return text + unit
+    if ns >= 10**15:  # no number of a scenario is longer
+        return f"{round(ns / SECOND)}s"
     return f"{ns}ns" if ns < 1000 or ns % 1000 else f"{ns // 1000}us"
 
 
@@ -134,6 +142,10 @@ class _Writer:
             raise ReplayError(f"it has {jobs:,} jobs on {self.history.ranks:,} ranks: too many for a scenario")
         if not jobs:
             raise ReplayError("no job was queued, so there is nothing to make a scenario of")
+        #: nanoseconds that it took.
+        self.took = self.history.last - self.history.first
+        if self.took > LONGEST_RUN:
+            raise ReplayError(f"it took {duration(self.took)}: too long for a scenario")
         self.killed = self._killed()
         self._gather()
         self._name()
@@ -181,18 +193,23 @@ class _Writer:
                 if group not in apart:
                     groups.append(group)
                     continue
+                by_deps: dict[tuple[int, ...], Alike] = {}
                 for id in group.jobs:
-                    single = self.of[group.pool, id] = replace(group, jobs=[id], after=[])
-                    groups.append(single)
+                    deps = tuple(sorted(self.history.pools[group.pool].jobs[id].deps))
+                    if deps not in by_deps:
+                        by_deps[deps] = replace(group, jobs=[], after=[])
+                    by_deps[deps].jobs.append(id)
+                    self.of[group.pool, id] = by_deps[deps]
+                groups += by_deps.values()
             self.groups = groups
 
     def _alike(self, group: Alike) -> bool:
-        """Whether each of its jobs waits for all of another group, or each for its own one."""
+        """Whether all of its jobs wait for the same ones of another group, or each for its own one."""
         deps = [self.history.pools[group.pool].jobs[id].deps for id in group.jobs]
         for other in {id_of(o): o for waits in deps for o in (self.of[group.pool, dep] for dep in waits)}.values():
             members = set(other.jobs)
             found = [[dep for dep in waits if dep in members] for waits in deps]
-            if all(len(mine) == len(members) for mine in found):
+            if all({*mine} == {*found[0]} for mine in found):
                 continue
             if found != [[each] for each in other.jobs]:
                 return False
@@ -248,9 +265,10 @@ class _Writer:
             by_id = {id_of(each): each for each in self.groups}
             for other in (by_id[each] for each in others):
                 mine = [dep for dep in jobs[group.jobs[0]].deps if self.of[group.pool, dep] is other]
+                last = [dep for dep in jobs[group.jobs[-1]].deps if self.of[group.pool, dep] is other]
                 if len(mine) == len(other.jobs):
                     group.after.append(other.pattern)
-                elif len(group.jobs) > 1:
+                elif {*mine} != {*last}:
                     group.after.append(f"{other.name} {{i}}")
                 else:
                     group.after += [other.job(dep) for dep in mine]
@@ -287,6 +305,8 @@ class _Writer:
     def scenario(self) -> Data:
         """All of it but what is expected."""
         data: Data = {"scenario": self._title(), "about": self._about(), "ranks": self.history.ranks}
+        if 2 * self.took > HORIZON:
+            data["horizon"] = f"{2 * self.took // (3600 * SECOND) + 1}h"
         pool: Data = {}
         if any(plan.recorded.fail_fast for plan in self.plans):
             pool["fail_fast"] = True
@@ -654,9 +674,14 @@ def _smaller(data: Data) -> Iterator[Data]:
         while size >= 1:
             for start in range(0, len(entries), size):
                 if size < len(entries) or key != "jobs" or data.get("schedulers"):
-                    yield _without(data, key, entries[start : start + size])
+                    yield _without(data, (key,), entries[start : start + size])
             size //= 2
-    for key in ("pool", "workflow", "strategies"):
+    for place, scheduler in enumerate(data.get("schedulers", ())):
+        for entry in scheduler.get("jobs", ()):
+            yield _without(data, ("schedulers", place, "jobs"), [entry])
+        if "raises" not in scheduler:
+            yield _queued_before(data, place)
+    for key in ("pool", "workflow", "strategies", "horizon"):
         if key in data:
             candidate = copy.deepcopy(data)
             del candidate[key]
@@ -676,7 +701,9 @@ def _smaller(data: Data) -> Iterator[Data]:
                 yield candidate
     for path in [*_entries(data)]:
         entry = _at(data, path)
-        if entry.get("repeat", 1) > 1:
+        if entry.get("repeat") == 1:
+            yield _once(data, path)
+        elif "repeat" in entry:
             for repeat in (2, entry["repeat"] // 2):
                 if repeat < entry["repeat"]:
                     candidate = copy.deepcopy(data)
@@ -706,12 +733,42 @@ def _drop(data: Data, key: str) -> None:
         _at(data, path).pop(key, None)
 
 
-def _without(data: Data, key: str, entries: Sequence[Data]) -> Data:
-    """A scenario without these entries, and without what refers to them."""
+def _queued_before(data: Data, place: int) -> Data:
+    """A scenario whose jobs of a scheduler are queued before the pool executes."""
     candidate = copy.deepcopy(data)
-    candidate[key] = [entry for entry in candidate[key] if entry not in entries]
-    if not candidate[key]:
-        del candidate[key]
+    scheduler = candidate["schedulers"].pop(place)
+    if not candidate["schedulers"]:
+        del candidate["schedulers"]
+    candidate["jobs"] = candidate.get("jobs", []) + scheduler.get("jobs", [])
+    return candidate
+
+
+def _once(data: Data, path: Sequence[Any]) -> Data:
+    """A scenario in which an entry that is repeated once is not repeated, and what refers to it says so."""
+    candidate = copy.deepcopy(data)
+    entry = _at(candidate, path)
+    del entry["repeat"]
+    stem = entry["name"] = entry["name"].removesuffix("{i}").strip()
+    named = {f"{stem} *", f"{stem} {{i}}", f"{stem} 0"}
+
+    def renamed(value: Any) -> Any:
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        if isinstance(value, dict):
+            return {key: renamed(each) for key, each in value.items()}
+        return stem if value in named else value
+
+    return {key: renamed(value) for key, value in candidate.items()}
+
+
+def _without(data: Data, path: Sequence[Any], entries: Sequence[Data]) -> Data:
+    """A scenario without these entries of a list in it, and without what refers to them."""
+    candidate = copy.deepcopy(data)
+    *above, key = path
+    holder = _at(candidate, above)
+    holder[key] = [entry for entry in holder[key] if entry not in entries]
+    if not holder[key]:
+        del holder[key]
     gone = [entry["name"].removesuffix("{i}").strip() for entry in entries if "name" in entry]
     here = [_at(candidate, path)["name"].removesuffix("{i}").strip() for path in _entries(candidate)]
     lost = [name for name in gone if name not in here]

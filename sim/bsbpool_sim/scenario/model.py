@@ -24,6 +24,8 @@ from ..streams import Random
 MOST_RANKS = 10_000
 #: Jobs of one scenario, at the most.
 MOST_JOBS = 200_000
+#: Virtual nanoseconds after which a run is given up, unless it says otherwise.
+HORIZON = 24 * 3600 * 10**9
 #: Seeds of one scenario, at the most.
 MOST_SEEDS = 10_000
 
@@ -606,7 +608,7 @@ class Model(Part):
         "order drawn from the seed: 7, [1, 5] or 0..9.",
     )
     slow: dict[Rank, Factor] = Field({}, description="Factors by which the jobs of ranks take longer.")
-    horizon: Duration = Field(24 * 3600 * 10**9, description="Virtual time after which it is given up; 24h by default.")
+    horizon: Duration = Field(HORIZON, description="Virtual time after which it is given up; 24h by default.")
     pool: Pool = Field(
         default_factory=lambda: Pool.model_validate({}), description="Its options, and who listens to it."
     )
