@@ -107,7 +107,7 @@ class TerminalProgress:
         if len(rows) > most:  # those that are under way, before those that are done and those that wait
             rows.sort(key=lambda row: (row.ended == row.jobs, not row.running, not row.ended))
         for row in rows[: most if len(rows) <= most else most - 1]:
-            table.add_row(label(row.name), self._bar(row), f"{row.ended:,}/{row.jobs:,}", _state(row))
+            table.add_row(Text(label(row.name)), self._bar(row), f"{row.ended:,}/{row.jobs:,}", _state(row))
         if len(rows) > most:
             table.add_row(Text(f"and {len(rows) - most + 1:,} more", "dim"))
         return table

@@ -213,6 +213,16 @@ def test_the_view_tells_of_failures_and_of_silence():
     assert "nothing new for" in said[-1] and "pings)" in said[-1]
 
 
+def test_names_that_look_like_markup_are_shown_as_they_are():
+    def fill(pool):
+        for name in ("place[granule]", "connect[/bold]", ":smile:"):
+            pool.queue(bad, submitter=name, chunk=7)
+
+    said = view_of(fill)
+    assert [line.split()[0] for line in said[:3]] == ["place[granule]", "connect[/bold]", ":smile:"]
+    assert sum(line.startswith(("✗ place[granule] (", "✗ connect[/bold] (", "✗ :smile: (")) for line in said) == 3
+
+
 def test_what_is_left_in_the_end_is_a_summary():
     said = view_of(steps)
     assert said[-1].startswith("done in 1 min 2") and said[-1].endswith(": 31 succeeded, 1 failed")

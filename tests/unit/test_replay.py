@@ -296,6 +296,8 @@ def test_years_of_virtual_time_take_no_time():
     trace = edited(recorded(), waits)
     began = time.process_time()
     assert summarise(what_if(trace, Change(ranks=2)).trace).makespan > 2**62 / 1e9
+    with pytest.raises(ReplayError, match="more than 300 years"):
+        what_if(trace, Change(speed={None: 1e-3}))
     assert time.process_time() - began < 5
 
 

@@ -22,6 +22,7 @@ from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
 from ..comm import Comm
+from ..errors import HorizonError
 from ..kernel import SECOND
 from ..script import Acting, Script
 from ..simulation import simulate
@@ -36,6 +37,9 @@ ASSUMPTIONS = (
 )
 
 _LATE = frozenset({"job", "cancel"})
+
+#: Virtual seconds after which it is given up: more than a trace can tell.
+_HORIZON = 1e10
 
 
 @dataclass(frozen=True)
@@ -101,14 +105,17 @@ class PoolPlan:
 def what_if(trace: Trace, change: Change) -> Outcome:
     """Run it with that change.
 
-    :raises ReplayError: the trace has no pool, or pools that were open at the same time.
+    :raises ReplayError: the trace has no pool, pools that were open at the same time, or absurd times.
     :raises SimulationError: the change can't be simulated.
     """
     run = Run(trace, change)
-    simulation = simulate(
-        run.program, run.ranks, script=run, latency=latency_of(trace), horizon=1e10,
-        max_events=1_000_000 + 200 * len(trace) + 2_000 * run.ranks,
-    )  # fmt: skip
+    try:
+        simulation = simulate(
+            run.program, run.ranks, script=run, latency=latency_of(trace), horizon=_HORIZON,
+            max_events=1_000_000 + 200 * len(trace) + 2_000 * run.ranks,
+        )  # fmt: skip
+    except HorizonError:
+        raise ReplayError("then it would not end: its times add up to more than 300 years") from None
     return Outcome(simulation.trace, run.errors, run.failing)
 
 
@@ -264,8 +271,8 @@ class Run(Script):
             pool = JobPool(
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
-            if plan.handled:  # else nobody listens, and nothing pings for weeks of virtual time
-                pool.add_listener(_Handles(plan))
+            pool.add_listener(_Handles(plan))
+            pool._max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
                 self._pause(sum(plan.before) + max(0, round(statistics.median(plan.late_ranks) - self._latency)))
             error: BaseException | None = None
