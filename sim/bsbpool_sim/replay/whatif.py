@@ -272,7 +272,7 @@ class Run(Script):
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
             pool.add_listener(_Handles(plan))
-            pool._max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
+            pool._delivery.max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
                 self._pause(sum(plan.before) + max(0, round(statistics.median(plan.late_ranks) - self._latency)))
             error: BaseException | None = None
