@@ -7,6 +7,9 @@ have to do that together, with no message under way any more, and here nobody wa
 
 Where MPI goes on without ranks that die (ULFM), a duplicate is without those that were dead when it was made. What is
 sent in one, and what pools make of a death, does not belong here.
+
+A rank may die in the midst of that, too. `Shrink` is made for it, and then `Agree` says whether what was told can be
+trusted: where a rank dies, other operations may fail on some ranks only, or leave rubbish on all.
 """
 
 from __future__ import annotations
@@ -31,6 +34,9 @@ UNKNOWN_HOST = "unknown"
 # By ranks, as those of COMM_WORLD: the duplicates that are put by, by the number that their rank 0 gave.
 _put_by: dict[tuple[int, ...], dict[int, Duplicate]] = {}
 _numbers = itertools.count()
+
+# What a rank tells the others: its host, a number of its own, and the serials of the duplicates that it has put by.
+_Words = tuple[str, int, dict[int, int]]
 
 
 class Duplicate:
@@ -95,60 +101,62 @@ class Duplicate:
 
 
 def duplicate_of(comm: MPI.Comm, host: str) -> Duplicate:
-    """The duplicate for a communicator; all ranks that live call it.
+    """The duplicate for a communicator: one that all its ranks have put by, or a new one. All that live call it.
 
     :param host: the name of this rank's.
     """
-    if survives(MPI) is not True:
-        return _whole(comm, host)
-    found = None
-    try:
-        found = _whole(comm, host)
-    except MPI.Exception as error:
-        if error.Get_error_class() not in (*FAULTS, MPI.ERR_REVOKED):
-            raise
-    # It may have worked for some ranks, and not for others: all or none.
-    if _agree(comm, found is not None) and found is not None:
-        return found
-    return _of_those_left(comm, host)
-
-
-def _whole(comm: MPI.Comm, host: str) -> Duplicate:
-    """The duplicate of all ranks: one that all of them have put by, or a new one."""
-    key = _ranks_in_the_world(comm)
-    # Out of the reach of another task, which may open a pool on another communicator of these ranks meanwhile.
-    mine = _put_by.pop(key, {})
-    try:
-        told = comm.allgather((host, next(_numbers), {number: each.serial for number, each in mine.items()}))
-        common = set.intersection(*(set(theirs) for _, _, theirs in told))
-        if common:
-            number = min(common)
-            found = mine.pop(number)
-            found.serial = max(theirs[number] for _, _, theirs in told)
-            found.early.clear()  # of pools that this rank did not open
-            return found
-    finally:
-        _put_by.setdefault(key, {}).update(mine)
-    found = Duplicate(comm.Dup(), comm, [each for each, _, _ in told])
-    found.comm.Set_errhandler(MPI.ERRORS_RETURN)
-    found.key, found.number = key, told[0][1]
-    return found
-
-
-def _of_those_left(comm: MPI.Comm, host: str) -> Duplicate:
-    """A new duplicate, of the ranks that live."""
+    mortal = survives(MPI) is True
     while True:
-        left = comm.Shrink()
-        left.Set_errhandler(MPI.ERRORS_RETURN)
-        hosts = None
+        left = _shrunk(comm) if mortal else comm
+        key = _ranks_in_the_world(left)
+        # Out of the reach of another task, which may open a pool on another communicator of these ranks meanwhile.
+        mine = _put_by.pop(key, {})
         try:
-            hosts = left.allgather(host)
-        except MPI.Exception as error:
-            if error.Get_error_class() not in (*FAULTS, MPI.ERR_REVOKED):
-                raise
-            left.Revoke()  # those that wait in there for this rank
-        if _agree(left, hosts is not None) and hosts is not None:
-            return Duplicate(left, comm, hosts)
+            words = (host, next(_numbers), {number: each.serial for number, each in mine.items()})
+            told = _tell_mortals(left, words) if mortal else left.allgather(words)
+            if told is None:
+                continue  # without those that died meanwhile
+            common = set.intersection(*(set(serials) for _, _, serials in told))
+            old = mine.pop(min(common)) if common else None
+        finally:
+            _put_by.setdefault(key, {}).update(mine)
+        hosts = [each for each, _, _ in told]
+        if old is None:
+            found = Duplicate(left if mortal else left.Dup(), comm, hosts)
+            found.comm.Set_errhandler(MPI.ERRORS_RETURN)
+            found.number = told[0][1]
+        else:
+            if mortal:
+                left.Free()
+            found = Duplicate(old.comm, comm, hosts)
+            found.sends, found.number = old.sends, old.number
+            found.serial = max(serials[old.number] for _, _, serials in told)
+        found.key = key
+        return found
+
+
+def _shrunk(comm: MPI.Comm) -> MPI.Comm:
+    left = comm.Shrink()
+    left.Set_errhandler(MPI.ERRORS_RETURN)
+    return left
+
+
+def _tell_mortals(left: MPI.Comm, words: _Words) -> list[_Words] | None:
+    """What each rank tells; None, on all of them, if one has died."""
+    told: list[_Words] | None = None
+    problem: Exception | None = None
+    try:
+        told = left.allgather(words)
+    except Exception as error:  # MPI's, or that of who unpickles rubbish
+        problem = error
+        left.Revoke()  # those that wait in there for this rank
+    agreed = _agree(left, told is not None)
+    if problem is not None:
+        failed = left.Get_failed()
+        if not failed.size:
+            raise problem  # it has to do with something else
+        failed.Free()
+    return told if agreed else None
 
 
 def _agree(comm: MPI.Comm, done: bool) -> bool:

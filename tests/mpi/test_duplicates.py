@@ -115,6 +115,40 @@ def test_a_communicator_may_be_freed_before_its_pool_is_closed(world):
     comm.Free()
 
 
+def large(owner, number):
+    return number, bytes([number]) * 300_000
+
+
+def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_as_lost(world):
+    from mpi4py import MPI
+
+    from bsbpool.worlds.duplicates import UNKNOWN_HOST, Duplicate
+
+    if world.size < 3:
+        pytest.skip("takes a main, a rank that is dead, and one that is not")
+    comm, dead = split(world), 1
+    left = comm.Split(MPI.UNDEFINED if comm.rank == dead else 0)
+    if comm.rank == dead:
+        comm.Free()
+        return
+    hosts = [f"node{rank}" for rank in range(comm.size - 1)]
+    duplicate = world_of(comm).duplicate = Duplicate(left, comm, hosts)
+    assert duplicate.hosts == (hosts[0], UNKNOWN_HOST, *hosts[1:])
+    assert duplicate.there == [0, MPI.PROC_NULL, *range(1, comm.size - 1)]
+    assert duplicate.here == [0, *range(2, comm.size)]
+    assert Duplicate(left, comm, ["node0"] * left.size).hosts == ("node0",)
+    for _ in range(2):
+        with bsbpool.Owner(comm).create_job_pool(quiet=True) as pool:
+            jobs = [pool.queue(large, (number,)) for number in range(20)] if pool.is_main() else []
+            results = pool.execute(return_results=True)
+            assert list(pool._gone) == ([dead] if pool.is_main() else [])
+        for number, job in enumerate(jobs):
+            assert results[job] == (number, bytes([number]) * 300_000)
+            assert job._rank != dead
+    comm.Free()
+    left.Free()
+
+
 def answer_late(owner):
     from mpi4py import MPI
 
