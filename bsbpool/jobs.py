@@ -62,6 +62,29 @@ def _check_items(cache_items: Any) -> list[int]:
     )
 
 
+def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
+    """The jobs that a new job depends on.
+
+    :raises TypeError: they are no list.
+    :raises JobPoolError: one of them is no job of the same pool.
+    """
+    if isinstance(deps, Job) or not isinstance(deps, Iterable):
+        raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
+    dependencies = list(deps)
+    for dependency in dependencies:
+        if not isinstance(dependency, Job):
+            raise JobPoolError(
+                f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
+                "queued."
+            )
+        if dependency._pool is not job._pool:
+            raise JobPoolError(
+                f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
+                f"are jobs of the same pool, here {job.pool_id}."
+            )
+    return dependencies
+
+
 class SubmissionContext:
     """Who submitted a job, and what about it is worth saying.
 

@@ -39,6 +39,7 @@ from .jobs import (
     SubmissionContext,
     bind,
     call_to_send,
+    check_dependencies,
     find_kind,
     limit_ns,
 )
@@ -509,7 +510,7 @@ class JobPool:
 
     def _put(self, job: Job, deps: Iterable[Job] | None) -> None:
         """What every new job does."""
-        dependencies = self._check_dependencies(job, deps) if deps is not None else ()
+        dependencies = check_dependencies(job, deps) if deps is not None else ()
         channel = self._channel
         with self._lock:
             self._check_can_queue("queue jobs")
@@ -539,23 +540,6 @@ class JobPool:
                     recorder.keep_up()
             self._attend()
 
-    def _check_dependencies(self, job: Job, deps: Iterable[Job]) -> list[Job]:
-        if isinstance(deps, Job) or not isinstance(deps, Iterable):
-            raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
-        dependencies = list(deps)
-        for dependency in dependencies:
-            if not isinstance(dependency, Job):
-                raise JobPoolError(
-                    f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
-                    "queued."
-                )
-            if dependency._pool is not self:
-                raise JobPoolError(
-                    f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
-                    f"are jobs of the same pool, here {self._id}."
-                )
-        return dependencies
-
     def _check_can_queue(self, what: str) -> None:
         if not self._open:
             state = "is closed" if self._status is not None else "is not open"
@@ -569,6 +553,8 @@ class JobPool:
                 f"Can't {what} on rank {self._world.rank}: only main (rank 0) does, every rank calls execute(). "
                 "Put it under `if pool.is_main():`."
             )
+
+    # -- other tasks of main, and cancelling -------------------------------------------------------
 
     def _attend(self) -> None:
         """Something about jobs changed, under the lock: see to it that it is carried out."""
@@ -678,6 +664,8 @@ class JobPool:
             return {}
         return {job: job.result for job in self.jobs if job.status is JobStatus.SUCCESS}
 
+    # -- executing, on the other ranks -------------------------------------------------------------
+
     def _execute_worker(self) -> dict[Job, Any]:
         channel, problem = self._channel, None
         assert channel is not None
@@ -710,6 +698,12 @@ class JobPool:
             self._cleanup_errors.append,
         )  # fmt: skip
 
+    def _work_here(self, mailbox: Mailbox) -> None:
+        """The task that runs jobs beside main, where there is one rank only."""
+        channel = self._channel
+        assert channel is not None
+        self._worker(mailbox.get, lambda message, parts=(): channel.put((0, message)), channel.flush).work()
+
     def _free_all(self, told: bool = False) -> ExceptionGroup[Exception] | None:
         """Free all cached items of this rank. Returns what clean-up functions raised, now and before.
 
@@ -723,6 +717,8 @@ class JobPool:
             self._cleanup_errors += group.exceptions
         errors = self._cleanup_errors
         return ExceptionGroup("clean-up of cached items failed", errors) if errors else None
+
+    # -- executing, on main ------------------------------------------------------------------------
 
     def _execute_main(self) -> None:
         problems: list[BaseException] = []
@@ -827,6 +823,8 @@ class JobPool:
                         break
                     receive(*item)
 
+    # -- stopping, and letting every rank leave ----------------------------------------------------
+
     def _stop_early(self, why: str) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what was raised by that."""
         self._stopping = True
@@ -908,6 +906,8 @@ class JobPool:
         self._channel.send(0, self._codec.encode((LEFT, why)), last=True)
         self._dismissed = True
 
+    # -- carrying out what the engine has decided --------------------------------------------------
+
     def _carry_out(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
         commands = self._engine.commands
@@ -972,6 +972,8 @@ class JobPool:
         else:
             assert self._channel is not None
             self._channel.send(rank, packed)
+
+    # -- what comes from ranks, and from other tasks of main ---------------------------------------
 
     def _receive(self, rank: int | None, message: Any) -> None:
         """Something came; called under the lock."""
@@ -1049,7 +1051,7 @@ class JobPool:
             error = self._codec.unpack_error(payload)
         engine.finished(job, error, ended - started, interrupted=succeeded is None)
 
-    # -- time limits, and lost ranks -----------------------------------------------------------------
+    # -- time limits, and lost ranks ---------------------------------------------------------------
 
     def _limit(self, job: Job, limit: int | None) -> None:
         """Set a job's time limit."""
@@ -1088,13 +1090,7 @@ class JobPool:
         self._delivery.add_unhandled(self._ranks.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
         raise _StopEarly
 
-    def _work_here(self, mailbox: Mailbox) -> None:
-        """The task that runs jobs beside main, where there is one rank only."""
-        channel = self._channel
-        assert channel is not None
-        self._worker(mailbox.get, lambda message, parts=(): channel.put((0, message)), channel.flush).work()
-
-    # -- results, and jobs that are run by hand ------------------------------------------------------
+    # -- what jobs ask their pool for --------------------------------------------------------------
 
     def _result_of(self, job: Job) -> Any:
         if job._status is not JobStatus.SUCCESS or not self._open:
