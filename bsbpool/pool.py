@@ -1,7 +1,8 @@
 """The job pool: carries out what the engine decides, tells listeners, and sees to it that every rank leaves.
 
-Decisions about jobs belong in `engine`, clocks and threads in `worlds`, packing in `protocol`, and what
-happens on a worker in `worker`.
+What has a state of its own is a part that the pool owns, in a module of its own: `delivery` (listeners), `ranks` (what
+main knows of them), `results`, `scheduling` and `by_hand`. Decisions about jobs belong in `engine`, clocks and threads
+in `worlds`, packing in `protocol`, and what happens on a worker in `worker`.
 """
 
 from __future__ import annotations
@@ -170,10 +171,8 @@ class JobPool:
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
         self._delivery = Delivery(self, self._record, self._settle)
-        self._notifications, self._listeners = self._delivery.line, self._delivery.listeners
         self._ranks = Ranks(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
-        self._keep_result = self._results.keep
         self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, self._record, self._attend)
         self._schedulers = Schedulers(
             self._lock, self._start, self._tell_main, self._record, self._settle, lambda: self._stopping
@@ -914,7 +913,7 @@ class JobPool:
         if not commands:
             return
         recorder, label = self._recorder, self._label
-        notify, told = self._notifications.append, bool(self._listeners)
+        notify, told = self._delivery.line.append, bool(self._delivery.listeners)
         note = None if recorder is None else recorder.noting(label)
         while commands:
             command = commands.popleft()
@@ -1037,7 +1036,7 @@ class JobPool:
             engine.cached(rank, cached)
         if succeeded:
             if not job._status.ended:
-                self._keep_result(job, payload)
+                self._results.keep(job, payload)
             engine.finished(job, None, ended - started)
             return
         if self._fail_fast:

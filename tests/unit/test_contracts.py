@@ -64,6 +64,7 @@ SPOILED = {
     "never imports the simulator": "bsbpool/listeners/tally.py",
     "the engine imports neither": "bsbpool/engine.py",
     "worlds know nothing": "bsbpool/worlds/local.py",
+    "parts that a pool owns": "bsbpool/ranks.py",
 }
 
 
