@@ -47,9 +47,8 @@ from .status import JobStatus
 PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING
 SUCCESS, FAILED, CANCELLED, ABORTED = JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.ABORTED
 
-#: Commands: (ADDED, job), (ANNOUNCE, job, old status, new status), (NOTE, job, old status, new status,
-#: rank) where nobody listens, and (ASSIGN, jobs, rank, cache items to free first).
-ADDED, ANNOUNCE, NOTE, ASSIGN = "added", "announce", "note", "assign"
+#: Commands: (ADDED, job), (ANNOUNCE, job, old status, new status), and (ASSIGN, jobs, rank, cache items to free first).
+ADDED, ANNOUNCE, ASSIGN = "added", "announce", "assign"
 
 #: Nanoseconds of work that a rank is sent ahead of time, at most, and the number of jobs.
 AHEAD_NS, MOST_AHEAD = 10_000_000, 64
@@ -134,8 +133,8 @@ class Engine:
         self.tells_added = False
         #: whether to announce all changes: somebody listens. Else only ends that somebody has to hear of.
         self.tells_all = True
-        #: whether to command that the others be noted: they are recorded.
-        self.notes = False
+        #: all changes, for who records them: job, new status, rank; None: nobody does.
+        self.changes: list[tuple[Entry, JobStatus, int | None]] | None = None
         #: whether ranks may be sent more than one job.
         self.send_ahead = send_ahead
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
@@ -187,13 +186,16 @@ class Engine:
             self._make_ready(job)
             self._assign()
 
-    def begin(self) -> None:
-        """The pool starts to execute."""
+    def begin(self) -> list[Entry]:
+        """The pool starts to execute. Returns the jobs that are queued now: they are not among the `changes`."""
         self._begun = True
-        for job in self.jobs:
-            if job._status is PENDING and not job._open_dependencies:
-                self._make_ready(job)
+        queued = [job for job in self.jobs if job._status is PENDING and not job._open_dependencies]
+        changes, self.changes = self.changes, None
+        for job in queued:
+            self._make_ready(job)
+        self.changes = changes
         self._assign()
+        return queued
 
     def ready(self, rank: int, cached: Iterable[int]) -> None:
         """A rank is there to run jobs, and holds these cached items."""
@@ -435,10 +437,10 @@ class Engine:
         if status not in old.successors:
             raise JobPoolError(f"{job} is {old.value}, it can't become {status.value}: {_allowed(old)}")
         job._status = status
+        if self.changes is not None:
+            self.changes.append((job, status, job._rank))
         if self.tells_all or (status.ended and (status is not SUCCESS or job._callbacks)):
             self.commands.append((ANNOUNCE, job, old, status))
-        elif self.notes:
-            self.commands.append((NOTE, job, old, status, None if status is QUEUED else job._rank))
 
     def _make_ready(self, job: Entry) -> None:
         self.change(job, QUEUED)

@@ -19,7 +19,7 @@ from typing import Any
 from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
 from .delivery import Delivery, enter
-from .engine import ANNOUNCE, ASSIGN, NOTE, Engine
+from .engine import ANNOUNCE, ASSIGN, RUNNING, SUCCESS, Engine, Entry
 from .exceptions import (
     JobAbortedError,
     JobCancelledError,
@@ -76,7 +76,7 @@ from .status import JobStatus, PoolStatus
 from .trace import describe
 from .trace.format import describe_error, scrub
 from .trace.listener import TraceRecorder
-from .trace.recording import Several, Sink
+from .trace.recording import MOST_FOLDED, Several, Sink, Successes
 from .worker import Worker
 from .worlds import Channel, Lost, Mailbox, Split, current_world, this_world, world_of
 
@@ -121,6 +121,9 @@ ANSWER = 1_000_000_000
 
 #: Nanoseconds that main waits for the next message before it writes what was recorded.
 LULL = 50_000
+
+#: Messages that main takes in before it looks to anything else.
+MOST_AT_ONCE = 200
 
 # What main's other tasks put into its channel if they have no more to say than that there is something to carry out.
 _WAKE_UP = (None, None)
@@ -287,7 +290,8 @@ class JobPool:
         for listener in self._delivery.listeners:
             enter(listener, self._stack)
         self._engine.tells_all = bool(self._delivery.listeners)
-        self._engine.notes = self._recorder is not None
+        if self._recorder is not None:
+            self._engine.changes = []
         self.change_status(PoolStatus.SCHEDULING)
 
     def __exit__(
@@ -421,6 +425,7 @@ class JobPool:
         if sinks:
             labels = [sink.label(self._label) for sink in sinks]
             self._label = labels[0]
+            self._successes = Successes(self._label)
             self._recorder = sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels)
 
     def _record_from_now_on(self, listener: TraceRecorder) -> None:
@@ -437,10 +442,10 @@ class JobPool:
             assert self._status is not None
             recorder.emit("pool_status", label, self._status.value)
             if self._recorder is None:
-                self._recorder, self._label = recorder, label
+                self._recorder, self._label, self._successes = recorder, label, Successes(label)
             else:
                 self._recorder = Several([self._recorder, recorder], self._label, [self._label, label])
-            self._engine.notes = True
+            self._engine.changes = []
 
     def _options(self) -> tuple[int, bool, list[str]]:
         """What a trace says of the pool."""
@@ -460,6 +465,31 @@ class JobPool:
     def _record(self, kind: str, *fields: Any) -> None:
         """Record an event of this pool."""
         self._emit(kind, self._label, *fields)
+
+    def _record_changes(self) -> None:
+        """Record the changes of statuses that the engine has made since, in order; called under the lock."""
+        recorder, noted = self._recorder, self._engine.changes
+        assert recorder is not None and noted is not None
+        changes: list[Any] = noted[:]
+        noted.clear()
+        t, label = recorder.now(), self._label
+        for job, status, rank in changes:
+            error = describe_error(job._error) if status.ended and job._error is not None else None
+            if status is JobStatus.QUEUED:
+                rank = None
+            recorder.record(("status", t, label, job._id, status._value_, rank, error))
+            if recorder.capture is not None and status in _FAILURES:
+                recorder.capture(label, job._id, job.name, partial(_packed_call, job))
+
+    def _record_queued(self, recorder: Sink, jobs: Sequence[Entry]) -> None:
+        """Record that jobs became queued as the pool began to execute."""
+        t, label, ids = recorder.now(), self._label, [job._id for job in jobs]
+        if recorder.folds:
+            for first in range(0, len(ids), MOST_FOLDED):
+                recorder.record(("queued", t, label, ids[first : first + MOST_FOLDED]))
+        else:
+            for id in ids:
+                recorder.record(("status", t, label, id, JobStatus.QUEUED.value, None, None))
 
     # -- queueing ----------------------------------------------------------------------------------
 
@@ -760,7 +790,9 @@ class JobPool:
         self._task = world.task()
         with lock:
             self.change_status(PoolStatus.EXECUTING)
-            engine.begin()
+            queued = engine.begin()
+            if self._recorder is not None:
+                self._record_queued(self._recorder, queued)
         if not self.parallel:
             self._local_worker = world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
@@ -815,12 +847,16 @@ class JobPool:
                     continue
                 receive(*item)
                 # What else is there already, as long as nobody has to hear of it.
-                while engine.unfinished:
-                    if commands:
+                for _ in range(MOST_AT_ONCE):
+                    if commands or engine.changes:
                         self._carry_out()
-                    if notifications or engine.holding or ranks.gone or ranks.deadlines or (item := get(0)) is None:
+                    if notifications or engine.holding or ranks.gone or ranks.deadlines or not engine.unfinished:
+                        break
+                    if (item := get(0)) is None:
                         break
                     receive(*item)
+                if commands or engine.changes:
+                    self._carry_out()
 
     # -- stopping, and letting every rank leave ----------------------------------------------------
 
@@ -909,35 +945,26 @@ class JobPool:
 
     def _carry_out(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
-        commands = self._engine.commands
+        engine = self._engine
+        commands = engine.commands
+        if engine.changes:
+            self._record_changes()
         if not commands:
             return
-        recorder, label = self._recorder, self._label
         notify, told = self._delivery.line.append, bool(self._delivery.listeners)
-        note = None if recorder is None else recorder.noting(label)
         while commands:
             command = commands.popleft()
             kind, job = command[0], command[1]
-            if kind is NOTE:
-                assert note is not None
-                note(command)
-            elif kind is ANNOUNCE:
+            if kind is ANNOUNCE:
                 status = command[3]
-                if recorder is not None:
-                    error = job._error if status.ended else None  # it may have come since
-                    recorder.record(
-                        ("status", recorder.now(), label, job._id, status._value_,
-                         None if status is JobStatus.QUEUED else job._rank,
-                         None if error is None else describe_error(error))
-                    )  # fmt: skip
-                    if recorder.capture is not None and status in _FAILURES:
-                        recorder.capture(label, job._id, job.name, partial(_packed_call, job))
                 if told or (status.ended and (job._callbacks or status is not JobStatus.SUCCESS)):
                     notify((job, command[2], status))
             elif kind is ASSIGN:
                 self._assign(job, command[2], command[3])
             else:
                 notify(PoolJobAddedProgress(self, job))
+        if engine.changes:  # of jobs that could not even be packed
+            self._record_changes()
 
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         if free := self._engine.still_stale(rank, free):
@@ -1029,8 +1056,31 @@ class JobPool:
         """A rank has run a job; see `protocol` for the fields."""
         engine, recorder = self._engine, self._recorder
         job: Job = engine.jobs[id]  # type: ignore[assignment]
+        if succeeded and not cached:
+            if not job._status.ended:
+                self._results.keep(job, payload)
+            if recorder is None:
+                engine.finished(job, None, ended - started)
+                return
+            # The outcome came, and what follows from it: one event, where that is what follows as a rule.
+            changes: Any = engine.changes
+            folds = recorder.folds and not changes
+            t, took = recorder.now(), ended - started
+            engine.finished(job, None, took)
+            if folds:
+                running: Any = "null"
+                if (count := len(changes)) == 2:
+                    following, status, where = changes[1]
+                    if status is RUNNING and where == rank:
+                        running, count = following._id, 1
+                if count == 1 and changes[0][1] is SUCCESS:
+                    changes.clear()
+                    recorder.record((self._successes, t, rank, id, started, took, running))
+                    return
+            recorder.record(("message", t, self._label, rank, id, started, ended))
+            return
         if recorder is not None:
-            recorder.record(("message", recorder.now(), self._label, rank, id, started, ended))
+            self._emit("message", self._label, rank, id, started, ended)
         if cached:
             self._emit("cached", self._label, rank, id, cached)
             engine.cached(rank, cached)

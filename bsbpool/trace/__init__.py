@@ -8,14 +8,17 @@ theirs.
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import TraceError
-from .format import EVENTS, FIELDS, VERSION, Trace, describe
+from .format import EVENTS, FIELDS, FOLDED, VERSION, Trace, describe
 from .reading import read_trace
 from .recording import Recorder
 
 if TYPE_CHECKING:
     from .listener import TraceRecorder
 
-__all__ = ["EVENTS", "FIELDS", "VERSION", "Recorder", "Trace", "TraceError", "TraceRecorder", "describe", "read_trace"]
+__all__ = [
+    "EVENTS", "FIELDS", "FOLDED", "VERSION", "Recorder", "Trace", "TraceError", "TraceRecorder", "describe",
+    "read_trace",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

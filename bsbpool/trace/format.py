@@ -79,6 +79,18 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "fault": ("rank", "what"),
 }
 
+#: Events of files that stand for several, which follow each other all the time; readers unfold them.
+FOLDED: dict[str, tuple[str, ...]] = {
+    # for each row a message, of a job that is a success with it; then the next job on that rank, if any, is running
+    "succeeded": ("pool", "rows"),
+    # these jobs became queued, one after the other
+    "queued": ("pool", "jobs"),
+}
+
+#: What a row holds: nanoseconds since `t`, the rank, the job, when it started less when the message came, how long it
+#: took (both by the rank's clock), and the next job.
+ROW = ("nanoseconds", "rank", "job id", "integer", "integer", "job id or null")
+
 #: What each field holds: for its name, or for ``kind.name`` where a kind of event differs. Readers hold lines
 #: against it.
 FIELDS: dict[str, str] = {
@@ -108,6 +120,7 @@ FIELDS: dict[str, str] = {
     "ns": "nanoseconds or null",
     "times": "integer",
     "jobs": "list of job ids",
+    "rows": "list of rows",
     "reason": "text or null",
     "done": "true or false",
     "items": "list of integers",
@@ -189,6 +202,22 @@ def describe_error(error: BaseException | None) -> str | None:
     except Exception as why:
         message = f"(its text raises {type(why).__name__})"
     return scrub(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+
+
+def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    """The events for which one of `FOLDED` stands."""
+    if event[0] == "queued":
+        _, t, pool, jobs = event
+        return [("status", t, pool, job, "queued", None, None) for job in jobs]
+    _, first, pool, rows = event
+    events: list[tuple[Any, ...]] = []
+    for after, rank, job, since, took, running in rows:
+        t, started = first + after, first + after + since
+        events.append(("message", t, pool, rank, job, started, started + took))
+        events.append(("status", t, pool, job, "success", rank, None))
+        if running is not None:
+            events.append(("status", t, pool, running, "running", rank, None))
+    return events
 
 
 class Trace:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ..exceptions import TraceError
-from .format import DEEPEST, EVENTS, FIELDS, MOST_RANKS, STATUSES, VERSION, Trace, harmless
+from .format import DEEPEST, EVENTS, FIELDS, FOLDED, MOST_RANKS, ROW, STATUSES, VERSION, Trace, harmless, unfold
 
 __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
 
@@ -68,9 +68,9 @@ class _Reader:
         self._unknown: dict[str, int] = {}
         self._rules = {
             kind: [
-                (field, self._rule(kind, field), field == "pool", "job id" in _type(kind, field)) for field in fields
+                (field, self._rule(kind, field), field == "pool", _jobs_named(_type(kind, field))) for field in fields
             ]
-            for kind, fields in EVENTS.items()
+            for kind, fields in (EVENTS | FOLDED).items()
         }
 
     def read(self) -> Trace:
@@ -84,7 +84,13 @@ class _Reader:
             for line in lines:
                 event = parse(line)
                 if event is not None:
-                    append(event)
+                    if event[0] in FOLDED:
+                        for each in unfold(event):
+                            if not all(abs(value) < _TOO_LARGE for value in each[1:] if type(value) is int):
+                                raise _Wrong("a time of a row is too large, less than 2**63 nanoseconds would be right")
+                            append(each)
+                    else:
+                        append(event)
                     if len(trace) > MOST_EVENTS:
                         raise _Wrong(f"there are more than {MOST_EVENTS:,} events, the most that are read")
         except _Wrong as wrong:
@@ -186,7 +192,7 @@ class _Reader:
             return None
         values: list[Any] = [kind, t]
         jobs = -1
-        for field, rule, is_pool, about_jobs in rules:
+        for field, rule, is_pool, jobs_named in rules:
             value = event.get(field, _MISSING)
             try:
                 value = rule(value)
@@ -202,13 +208,13 @@ class _Reader:
                 jobs = self._jobs.get(value, -1)
                 if jobs < 0:
                     raise _Wrong(f"pool {_shown(value)} was not opened: an event of kind pool comes first")
-            elif about_jobs and value is not None:
+            elif jobs_named is not None and value is not None:
                 if field == "job" and kind == "job":
                     if value != jobs:
                         raise _Wrong(f"job is {_shown(value)}; it should be {jobs}, since ids count the jobs of a pool")
                     self._jobs[values[2]] += 1
                 else:
-                    for job in value if type(value) is tuple else (value,):
+                    for job in jobs_named(value):
                         if job >= jobs:
                             raise _Wrong(f"{field} names job {_shown(job)}, and only {jobs} were queued by then")
             values.append(value)
@@ -216,14 +222,14 @@ class _Reader:
 
     def _rule(self, kind: str, field: str) -> Callable[[Any], Any]:
         """What checks a field: gives the value as it is kept, or raises."""
-        wanted = _type(kind, field)
-        wanted, or_null, _ = wanted.partition(" or null")
-        rule = self._rule_for(wanted)
-        if not or_null:
-            return rule
-        return lambda value: None if value is None else rule(value)
+        return self._rule_for(_type(kind, field))
 
     def _rule_for(self, wanted: str) -> Callable[[Any], Any]:
+        if wanted == "list of rows":
+            return self._rows([*map(self._rule_for, ROW)])
+        if wanted.endswith(" or null"):
+            rule = self._rule_for(wanted.removesuffix(" or null"))
+            return lambda value: None if value is None else rule(value)
         if wanted in STATUSES:
             kept = {status: status for status in STATUSES[wanted]}
             return lambda value: kept[value] if type(value) is str and value in kept else _wrong()
@@ -243,6 +249,14 @@ class _Reader:
             "list of integers": lambda value: tuple(map(_integer, value)) if type(value) is list else _wrong(),
             "list of job ids": lambda value: tuple(map(_natural, value)) if type(value) is list else _wrong(),
         }[wanted]
+
+    def _rows(self, rules: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
+        def row(values: Any) -> tuple[Any, ...]:
+            if type(values) is not list or len(values) != len(rules):
+                raise _Wrong
+            return tuple([rule(value) for rule, value in zip(rules, values, strict=True)])
+
+        return lambda rows: tuple(map(row, rows)) if type(rows) is list else _wrong()
 
     def _rank(self, value: Any) -> int:
         if type(value) is int and 0 <= value < self._ranks:
@@ -281,6 +295,16 @@ _FIRST = f'{{"trace":"bsbpool","version":{VERSION},…}}'
 
 def _type(kind: str, field: str) -> str:
     return FIELDS.get(f"{kind}.{field}") or FIELDS[field]
+
+
+def _jobs_named(wanted: str) -> Callable[[Any], Iterable[int]] | None:
+    """What gives the jobs that a field of that type names; None if it names none."""
+    if wanted == "list of rows":
+        places = [number for number, each in enumerate(ROW) if each.startswith("job id")]
+        return lambda rows: [row[place] for row in rows for place in places if row[place] is not None]
+    if wanted.startswith("list of job ids"):
+        return lambda jobs: jobs
+    return (lambda job: (job,)) if wanted.startswith("job id") else None
 
 
 def _wrong() -> Any:

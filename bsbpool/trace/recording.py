@@ -11,13 +11,18 @@ import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
-from .format import EVENTS, Trace, describe_error, harmless
+from .format import EVENTS, FOLDED, Trace, describe_error, harmless
 
 #: Events that wait to be written, at most, while main never waits and calls nobody else's code.
 MOST_BEHIND = 256
 
+
+#: Jobs that one line tells of, at most.
+MOST_FOLDED = 1000
 
 #: Version of the files with calls.
 CALLS_VERSION = 1
@@ -31,6 +36,8 @@ class Sink:
 
     #: whether what is recorded has to be written in time.
     writes = False
+    #: whether it takes events that stand for several, `bsbpool.trace.format.FOLDED`.
+    folds = False
     #: whether ranks should tell how much memory they take.
     measures = False
     #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
@@ -46,16 +53,6 @@ class Sink:
     def emit(self, kind: str, *fields: Any) -> None:
         """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
         self.record((kind, self.now(), *fields))
-
-    def noting(self, label: int | str) -> Callable[[tuple[Any, ...]], None]:
-        """What takes in, at once, the engine's commands to note that jobs of a pool changed their status."""
-        t = self.now()
-
-        def note(command: tuple[Any, ...]) -> None:
-            _, job, _, status, rank = command
-            self.record(("status", t, label, job._id, status._value_, rank, None))
-
-        return note
 
     def label(self, id: Any) -> int | str:
         """What a pool with this id (as `describe` gives it) is called in the trace: no other one of it is called so."""
@@ -130,6 +127,16 @@ class Several(Sink):
             sink.rest()
 
 
+class Successes:
+    """The kind of event, in a recorder that folds, that stands for a row of `bsbpool.trace.format.FOLDED`'s successes.
+
+    :param pool: the pool's label.
+    """
+
+    def __init__(self, pool: int | str):
+        self.pool = pool
+
+
 class FileRecorder(Sink):
     """Writes events to a file as they happen.
 
@@ -145,7 +152,7 @@ class FileRecorder(Sink):
     :param calls: a file descriptor to write the calls of failed jobs to.
     """
 
-    writes = True
+    writes = folds = True
 
     def __init__(
         self,
@@ -174,13 +181,6 @@ class FileRecorder(Sink):
         self._write((json.dumps(first, separators=(",", ":")) + "\n").encode())
         if calls is not None:
             _write_all(calls, (json.dumps(calls_header(first, path), separators=(",", ":")) + "\n").encode())
-
-    def noting(self, label: int | str) -> Callable[[tuple[Any, ...]], None]:
-        # The commands as they are, after the time: to look into them can wait.
-        events = self._events
-        if not events or events[-1][0] != "message":
-            self.record((_AT, self.now()))
-        return self.record
 
     def keep_up(self) -> None:
         if len(self._events) >= MOST_BEHIND:
@@ -232,7 +232,7 @@ class FileRecorder(Sink):
     def _write(self, data: bytes) -> None:
         if self._packs:
             if self._packer is None:
-                self._packer = zlib.compressobj(3, wbits=31)
+                self._packer = zlib.compressobj(1, wbits=31)
             # Flushed, so that a reader gets all of it whatever happens to the rest.
             data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         _write_all(self._file, data)
@@ -269,12 +269,6 @@ def _write_all(file: int, data: bytes) -> None:
 _text = json.encoder.encode_basestring_ascii
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
-#: The engine's command to note that a job changed its status: (…, job, old status, new status, rank).
-_NOTE = "note"
-
-#: Ahead of such commands: when.
-_AT = "at"
-
 
 class _Lines:
     """Writes events as lines. Most are of few kinds, and those are written out by hand: it is what recording costs.
@@ -284,48 +278,50 @@ class _Lines:
 
     def __init__(self, start: int):
         self._start = start
-        self._at = start
 
     def __call__(self, events: list[tuple[Any, ...]]) -> bytes:
+        start = self._start
         lines: list[str] = []
-        add, start = lines.append, self._start
-        at = self._at
-        now = f'{{"t":{at - start},"e":"'
-        for event in events:
-            kind = event[0]
-            if kind == _NOTE:
-                _, job, _, status, rank = event
-                pool = job._pool._label
-                add(
-                    f'{now}status","pool":{pool if type(pool) is int else _text(pool)},"job":{job._id},'
-                    f'"status":"{status._value_}","rank":{"null" if rank is None else rank},"error":null}}\n'
-                )
-            elif kind == "message":
-                _, at, pool, rank, job, started, ended = event
-                now = f'{{"t":{at - start},"e":"'
-                add(
-                    f'{now}message","pool":{pool if type(pool) is int else _text(pool)},"rank":{rank},"job":{job},'
-                    f'"started":{started - start},"ended":{ended - start}}}\n'
-                )
-            elif kind == _AT:
-                at = event[1]
-                now = f'{{"t":{at - start},"e":"'
+        for kind, alike in groupby(events, _kind):
+            if type(kind) is Successes:
+                lines.append(self._succeeded(kind.pool, [*alike]))
+            elif kind == "status":
+                lines += [
+                    f'{{"t":{t - start},"e":"status","pool":{pool if type(pool) is int else _text(pool)},"job":{job},'
+                    f'"status":"{status}","rank":{"null" if rank is None else rank},'
+                    f'"error":{"null" if error is None else _text(error)}}}\n'
+                    for _, t, pool, job, status, rank, error in alike
+                ]
             elif kind == "job":
-                _, t, pool, job, cls, name, context, deps, cache = event
-                add(
+                lines += [
                     f'{{"t":{t - start},"e":"job","pool":{pool if type(pool) is int else _text(pool)},"job":{job},'
                     f'"kind":{_text(cls)},"name":{_text(name)},"context":{_encode(dict(context)) if context else "{}"},'
                     f'"deps":{_encode(deps) if deps else "[]"},"cache":{_encode(cache) if cache else "[]"}}}\n'
-                )
+                    for _, t, pool, job, cls, name, context, deps, cache in alike
+                ]
             else:
-                add(self._line(event))
-        self._at = at
+                lines += map(self._line, alike)
         return "".join(lines).encode()
+
+    def _succeeded(self, pool: int | str, events: list[tuple[Any, ...]]) -> str:
+        first = events[0][1]
+        rows = [
+            f"[{t - first},{rank},{job},{started - t},{took},{running}]"
+            for _, t, rank, job, started, took, running in events
+        ]
+        head = f'{{"t":{first - self._start},"e":"succeeded","pool":{_encode(pool)},"rows":['
+        return f"{head}{','.join(rows)}]}}\n"
 
     def _line(self, event: tuple[Any, ...]) -> str:
         kind, t, *fields = event
-        said = ",".join(f'"{name}":{_encode(value)}' for name, value in zip(EVENTS[kind], fields, strict=True))
+        if kind == "message":
+            fields[-2:] = [at - self._start for at in fields[-2:]]
+        names = FOLDED.get(kind) or EVENTS[kind]
+        said = ",".join(f'"{name}":{_encode(value)}' for name, value in zip(names, fields, strict=True))
         return f'{{"t":{t - self._start},"e":"{kind}",{said}}}\n'
+
+
+_kind = itemgetter(0)
 
 
 def _forget(event: tuple[Any, ...]) -> None:

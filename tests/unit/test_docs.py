@@ -22,7 +22,7 @@ from click.testing import CliRunner
 import bsbpool
 from bsbpool.cli import main
 from bsbpool.status import TRANSITIONS
-from bsbpool.trace import EVENTS, FIELDS, VERSION, TraceRecorder, read_trace
+from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, TraceRecorder, read_trace
 from bsbpool.trace.format import STATUSES
 from bsbpool_sim import simulate
 
@@ -130,12 +130,14 @@ def test_the_page_on_traces_has_every_event_with_its_fields():
     for kind, fields, *_ in rows("trace-format.md", after="Events"):
         said[kind.strip("`")] = tuple(re.findall(r"`(\w+)`", fields))
     assert said == EVENTS
+    folded = rows("trace-format.md", after="Folded events")
+    assert {kind.strip("`"): tuple(re.findall(r"`(\w+)`", fields)) for kind, fields, *_ in folded} == FOLDED
     assert f"version {VERSION}" in (ROOT / "docs/trace-format.md").read_text(encoding="utf-8")
 
 
 def test_every_field_of_an_event_is_explained():
     explained = {name for row in rows("trace-format.md", after="Fields") for name in re.findall(r"`(\w+)`", row[0])}
-    assert explained == {field for fields in EVENTS.values() for field in fields}
+    assert explained == {field for fields in (EVENTS | FOLDED).values() for field in fields}
 
 
 def type_of(kind, field):
@@ -150,7 +152,7 @@ def test_every_field_has_its_type_on_the_page():
             kinds, type_there = re.fullmatch(r"in (.*): (.*)", each).groups()
             other |= dict.fromkeys(re.findall(r"`(\w+)`", kinds), type_there)
         for name in re.findall(r"`(\w+)`", names):
-            types = {kind: type_of(kind, name) for kind, fields in EVENTS.items() if name in fields}
+            types = {kind: type_of(kind, name) for kind, fields in (EVENTS | FOLDED).items() if name in fields}
             assert {kind: other.get(kind, usual) for kind in types} == types
 
 

@@ -9,9 +9,10 @@ import tracemalloc
 import pytest
 
 import bsbpool
-from bsbpool.trace import EVENTS, FIELDS, VERSION, Trace, TraceError, read_trace, reading
+from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, read_trace, reading
 from bsbpool_sim import Script, simulate
 
+LINES = EVENTS | FOLDED
 HEADER = {"trace": "bsbpool", "version": VERSION, "ranks": 3, "hosts": ["a"]}
 POOL = {"t": 0, "e": "pool", "pool": 1, "ranks": 3, "fail_fast": False, "phases": ["main"]}
 
@@ -252,6 +253,23 @@ NONE_OF_IT = {
     "list of texts": [None, "a", [1], [["a"]], {}],
     "list of integers": [None, 1, "1", [1.5], ["1"], [None], [2**63], [[1]], {}],
     "list of job ids": [None, 0, [-1], [0.0], ["0"], [True], [10**6], {}],
+    "list of rows": [
+        None,
+        0,
+        {},
+        [1],
+        [[]],
+        [[0, 1, 0, 0, 0]],
+        [[0, 1, 0, 0, 0, None, 0]],
+        [[-1, 1, 0, 0, 0, None]],
+        [[0, 3, 0, 0, 0, None]],
+        [[0, 1, 10**6, 0, 0, None]],
+        [[0, 1, 0, "0", 0, None]],
+        [[0, 1, 0, 0, 1.5, None]],
+        [[0, 1, 0, 0, 0, 10**6]],
+        [[0, 1, None, 0, 0, None]],
+        [{"0": 1}],
+    ],
     "pool status": [None, "running", "", 1, []],
     "job status": [None, "executing", "", 1, []],
 }
@@ -260,7 +278,7 @@ CORRECT = {
     "nanoseconds": 5, "nanoseconds on the rank's clock": -5,
     "bytes": 5, "job id": 0, "integer": -5, "rank": 2, "number of ranks": 3, "true or false": True,
     "text": "a", "integer or text": 1, "object": {}, "list of texts": ["a"], "list of integers": [-1],
-    "list of job ids": [0], "pool status": "closing", "job status": "running",
+    "list of job ids": [0], "list of rows": [[0, 1, 0, -5, 3, 0]], "pool status": "closing", "job status": "running",
 }  # fmt: skip
 
 
@@ -270,7 +288,7 @@ def type_of(kind, field):
 
 def correct(kind):
     """An event of this kind as it may be."""
-    fields = {field: CORRECT[type_of(kind, field).removesuffix(" or null")] for field in EVENTS[kind]}
+    fields = {field: CORRECT[type_of(kind, field).removesuffix(" or null")] for field in LINES[kind]}
     event = {"t": 5, "e": kind, **fields}
     if kind == "pool":
         event["pool"] = 2
@@ -280,7 +298,7 @@ def correct(kind):
 
 
 def test_each_field_of_the_table_has_a_type_and_each_type_a_field():
-    fields = {(kind, field) for kind, fields in EVENTS.items() for field in ("t", *fields)}
+    fields = {(kind, field) for kind, fields in LINES.items() for field in ("t", *fields)}
     assert {type_of(*each).removesuffix(" or null") for each in fields} == set(CORRECT) == set(NONE_OF_IT)
     used = {f"{k}.{f}" if f"{k}.{f}" in FIELDS else f for k, f in fields} | {"t"}
     assert used == set(FIELDS)
@@ -292,8 +310,33 @@ def test_an_event_as_it_may_be_is_read(tmp_path, kind):
     assert json.loads(json.dumps(list(found)[-1])) == correct(kind)
 
 
+def test_events_that_are_folded_into_a_line_are_read_one_by_one(tmp_path):
+    rows = [[0, 2, 0, -7, 3, None], [5, 1, 1, 4, 0, 2]]
+    found = read(
+        tmp_path, HEADER, POOL, job(), job(1), job(2), {"t": 9, "e": "queued", "pool": 1, "jobs": [2, 0]},
+        {"t": 20, "e": "succeeded", "pool": 1, "rows": rows},
+    )  # fmt: skip
+    assert found.tuples[4:] == [
+        ("status", 9, 1, 2, "queued", None, None),
+        ("status", 9, 1, 0, "queued", None, None),
+        ("message", 20, 1, 2, 0, 13, 16),
+        ("status", 20, 1, 0, "success", 2, None),
+        ("message", 25, 1, 1, 1, 29, 29),
+        ("status", 25, 1, 1, "success", 1, None),
+        ("status", 25, 1, 2, "running", 1, None),
+    ]
+
+
 @pytest.mark.parametrize(
-    ("kind", "field"), [(kind, field) for kind, fields in EVENTS.items() for field in ("t", *fields)]
+    "row", [[2**62, 1, 0, 2**62, 0, None], [2**63 - 1, 1, 0, 0, 0, None], [0, 1, 0, 1 - 2**63, -50, 0]]
+)
+def test_times_of_rows_that_are_too_large_together(tmp_path, row):
+    line, problem = refused(tmp_path, HEADER, POOL, job(), {"t": 5, "e": "succeeded", "pool": 1, "rows": [row]})
+    assert line == 4 and "too large" in problem
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"), [(kind, field) for kind, fields in LINES.items() for field in ("t", *fields)]
 )
 def test_whatever_a_field_must_not_be_is_refused_with_its_line(tmp_path, kind, field):
     wanted = type_of(kind, field)

@@ -14,12 +14,10 @@ from types import SimpleNamespace
 import pytest
 
 import bsbpool
-from bsbpool import engine
 from bsbpool.exceptions import JobCancelledError
 from bsbpool.pool import JobStatus, PoolProgressReason, PoolStatus
 from bsbpool.trace import EVENTS, Recorder, Trace, TraceRecorder, read_trace
-from bsbpool.trace import recording as trace_recording
-from bsbpool.trace.recording import MOST_BEHIND, FileRecorder
+from bsbpool.trace.recording import MOST_BEHIND, FileRecorder, Successes
 from bsbpool.worlds import recording
 from bsbpool.worlds.recording import VARIABLE, numbered
 
@@ -56,7 +54,11 @@ def test_lines_written_by_hand_are_those_of_a_trace(tmp_path):
     trace = Trace({"ranks": 1, "hosts": ["a"]})
     odd = 'Übung \x1b \ud800 "quoted" \\ …'
     events = [
-        *((kind, 500, *range(len(fields))) for kind, fields in EVENTS.items() if kind not in ("job", "message")),
+        *(
+            (kind, 500, *range(len(fields)))
+            for kind, fields in EVENTS.items()
+            if kind not in ("job", "message", "status")
+        ),
         ("status", 501, 1, 2, "running", 3, None),
         ("status", 502, odd, 2, "failed", None, odd),
         ("message", 503, 1, 2, 3, 400, 450),
@@ -75,8 +77,19 @@ def test_lines_written_by_hand_are_those_of_a_trace(tmp_path):
     assert (tmp_path / "x").read_text().splitlines() == list(trace.lines())
 
 
-def test_the_engine_and_the_recorder_mean_the_same_command():
-    assert trace_recording._NOTE == engine.NOTE
+def test_what_happens_all_the_time_is_folded_into_few_lines(tmp_path):
+    recorder, odd = made(tmp_path / "x", start=100), 'a "pool" \u2028'
+    recorder.record(("queued", 400, odd, [0, 1, 2, 3]))
+    mine, other = Successes(odd), Successes(7)
+    for event in ((mine, 500, 1, 0, 430, 20, 2), (mine, 510, 2, 1, 530, 0, "null"), (other, 511, 1, 5, 400, 1, 6)):
+        recorder.record(event)
+    recorder.close()
+    _, *lines = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
+    assert lines == [
+        {"t": 300, "e": "queued", "pool": odd, "jobs": [0, 1, 2, 3]},
+        {"t": 400, "e": "succeeded", "pool": odd, "rows": [[0, 1, 0, -70, 20, 2], [10, 2, 1, 20, 0, None]]},
+        {"t": 411, "e": "succeeded", "pool": 7, "rows": [[0, 1, 5, -111, 1, 6]]},
+    ]
 
 
 @pytest.mark.parametrize("name", ["x", "x.gz"])
@@ -361,7 +374,8 @@ def test_a_compressed_trace_can_be_read_by_gzip(tmp_path):
         pool.execute()
     recorder.close()
     lines = gzip.decompress(Path(recorder.path).read_bytes()).splitlines()
-    assert len(lines) == len(read_trace(recorder.path)) + 1
+    assert json.loads(lines[-1])["e"] == "end"
+    assert len(read_trace(recorder.path).of("status")) == 3 * 2000
     assert os.path.getsize(recorder.path) < sum(map(len, lines)) / 6
 
 
