@@ -1,10 +1,12 @@
 """Pools on communicators that come and go: each finds a private duplicate, and MPI's few are not used up."""
 
 import contextlib
+import pickle
 
 import pytest
 
 import bsbpool
+from bsbpool.trace import TraceRecorder, read_trace
 from bsbpool.worlds import world_of
 
 pytestmark = pytest.mark.mpi
@@ -119,7 +121,7 @@ def large(owner, number):
     return number, bytes([number]) * 300_000
 
 
-def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_as_lost(world):
+def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_as_lost(world, tmp_path):
     from mpi4py import MPI
 
     from bsbpool.worlds.duplicates import UNKNOWN_HOST, Duplicate
@@ -137,16 +139,90 @@ def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_a
     assert duplicate.there == [0, MPI.PROC_NULL, *range(1, comm.size - 1)]
     assert duplicate.here == [0, *range(2, comm.size)]
     assert Duplicate(left, comm, ["node0"] * left.size).hosts == ("node0",)
-    for _ in range(2):
+    for number in range(2):
         with bsbpool.Owner(comm).create_job_pool(quiet=True) as pool:
-            jobs = [pool.queue(large, (number,)) for number in range(20)] if pool.is_main() else []
+            if pool.is_main():
+                pool.add_listener(TraceRecorder(tmp_path / f"{number}.trace"))
+            jobs = [pool.queue(large, (place,)) for place in range(20)] if pool.is_main() else []
             results = pool.execute(return_results=True)
-            assert list(pool._gone) == ([dead] if pool.is_main() else [])
-        for number, job in enumerate(jobs):
-            assert results[job] == (number, bytes([number]) * 300_000)
+        if pool.is_main():
+            assert [event["rank"] for event in read_trace(tmp_path / f"{number}.trace").of("lost")] == [dead]
+        for place, job in enumerate(jobs):
+            assert results[job] == (place, bytes([place]) * 300_000)
             assert job._rank != dead
     comm.Free()
     left.Free()
+
+
+@pytest.fixture
+def mortal(monkeypatch):
+    """As with an MPI that goes on without dead ranks: `Shrink` here is a duplicate of all."""
+    from bsbpool.worlds import duplicates
+
+    monkeypatch.setattr(duplicates, "survives", lambda MPI: True)
+    monkeypatch.setattr(duplicates, "_shrunk", lambda comm: comm.Dup())
+    return duplicates
+
+
+def test_ranks_tell_each_other_again_if_one_died_meanwhile(world, mortal, monkeypatch):
+    asked = []
+
+    def tell(left, words):
+        asked.append(left)
+        return left.allgather(words) if len(asked) > 1 else None
+
+    monkeypatch.setattr(mortal, "_tell_mortals", tell)
+    for number in range(3):
+        comm = split(world)
+        assert run(comm, number) == number
+        comm.Free()
+    # The first was asked for twice; what came then served the others, and what they would have had was freed.
+    assert len(asked) == 4
+    assert [bool(left) for left in asked] == [True, True, False, False]
+
+
+class Left:
+    """What `Shrink` left, where telling each other ends so and so."""
+
+    def __init__(self, problem, dead):
+        self.problem, self.dead, self.size, self.revoked = problem, dead, dead, False
+
+    def allgather(self, words):
+        if self.problem is not None:
+            raise self.problem
+        return [words]
+
+    def Revoke(self):
+        self.revoked = True
+
+    def Agree(self, done):
+        from mpi4py import MPI
+
+        if self.dead:
+            raise MPI.Exception(MPI.ERR_PROC_FAILED)
+        return done
+
+    def Get_failed(self):
+        return self
+
+    def Free(self):
+        pass
+
+
+def test_what_was_told_while_a_rank_died_is_not_trusted():
+    from mpi4py import MPI
+
+    from bsbpool.worlds.duplicates import _tell_mortals
+
+    words = ("host", 0, {})
+    assert _tell_mortals(Left(None, 0), words) == [words]
+    assert _tell_mortals(Left(None, 1), words) is None
+    for problem in (pickle.UnpicklingError("rubbish"), MPI.Exception(MPI.ERR_PROC_FAILED)):
+        left = Left(problem, 1)
+        assert _tell_mortals(left, words) is None
+        assert left.revoked
+    with pytest.raises(MemoryError):
+        _tell_mortals(Left(MemoryError(), 0), words)
 
 
 def answer_late(owner):
