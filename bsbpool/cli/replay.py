@@ -14,6 +14,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from bsbpool import __version__
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Failure, Summary, summarise
 from bsbpool.trace.timeline import Timeline, duration, label
@@ -194,7 +195,7 @@ def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
             out.print(f"  not job {job}: {label(why)}", soft_wrap=True)
     out.print()
     if not result.same:
-        show_divergence(out, result)
+        show_divergence(out, result, recorded.header.get("bsbpool"))
         return 1
     how = f": {number_of(result.events, 'event')} of main, in the same order."
     out.print(Text.assemble(("✓ ", "bold green"), ("The same happened again", "bold"), how))
@@ -210,14 +211,19 @@ def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
     return 0
 
 
-def show_divergence(out: Console, result: Replay) -> None:
-    """Where the replay parts from the record."""
+def show_divergence(out: Console, result: Replay, version: object) -> None:
+    """Where the replay parts from the record, which that version of this library made."""
     assert result.difference is not None
     after = f", after {number_of(result.events, 'event')} that were. A is the record, B the replay."
     out.print(Text.assemble(("✗ ", "bold bright_red"), ("Not the same", "bold"), after))
     if result.why is not None:
         out.print(f"  Here {label(result.why)}.", soft_wrap=True)
     show_difference(out, result.difference)
+    if isinstance(version, str) and version != __version__:
+        out.print(
+            f"It was recorded with bsbpool {label(version)}, and this is {__version__}; that one may decide otherwise: "
+            f"with `pip install bsbpool=={label(version)}` it is the same pool again.", soft_wrap=True,
+        )  # fmt: skip
 
 
 def show_cut(out: Console, history: History) -> None:

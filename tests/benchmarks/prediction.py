@@ -15,7 +15,7 @@ from pathlib import Path
 from measure import HERE, console, environment, median, table
 
 #: What computing jobs take (loops of arithmetic), and how many of each kind there are.
-JOBS, ROUNDS = 120, (20_000, 40_000, 80_000)
+JOBS, ROUNDS = 300, (50_000, 100_000, 200_000)
 
 #: Jobs of the trace that is replayed for its speed: each is five events.
 MANY = 200_000

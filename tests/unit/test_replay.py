@@ -380,6 +380,14 @@ def test_it_says_where_it_differs(run):
     assert result.exit_code == 1
     assert "✗ Not the same, after 25 events" in result.output
     assert "B      26  (the end)" in result.output
+    assert "pip install" not in result.output
+
+
+def test_where_it_differs_from_what_another_version_recorded_it_says_which(run):
+    found = read_trace("run.trace")
+    found.header["bsbpool"] = "9.8.7"
+    edited(found, lambda e: [] if e[0] == "message" and e[4] == 2 else [e]).write("run.trace")
+    assert "pip install bsbpool==9.8.7" in run().output
 
 
 def test_it_says_what_ran_when_the_trace_was_cut(run):
