@@ -63,13 +63,17 @@ SHORT_NS = 20_000_000
 DEPENDENCY_FAILED = "Job killed for dependency failure"
 
 
-class Entry:
+class Links:
+    """What is looked at of a job each time that another one that it is linked to is queued or ends: it stands together
+    in memory, since in a large graph that is all over it."""
+
+    __slots__ = ("_dependents", "_id", "_open_dependencies", "_status")
+
+
+class Entry(Links):
     """What the engine knows of a job."""
 
-    __slots__ = (
-        "_cache_items", "_callbacks", "_dependents", "_error", "_id", "_limit", "_open_dependencies", "_rank",
-        "_status",
-    )  # fmt: skip
+    __slots__ = ("_cache_items", "_callbacks", "_error", "_limit", "_rank")
 
     def __init__(self, cache_items: Sequence[int] = ()):
         self._id = -1

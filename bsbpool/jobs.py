@@ -71,7 +71,11 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
     if isinstance(deps, Job) or not isinstance(deps, Iterable):
         raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
     dependencies = list(deps)
+    queued = job._pool._engine.jobs
     for dependency in dependencies:
+        # Whether it is a job of this pool is seen from its id: to look into what else it has costs more, see `Links`.
+        if isinstance(dependency, Entry) and dependency._id < len(queued) and queued[dependency._id] is dependency:
+            continue
         if not isinstance(dependency, Job):
             raise JobPoolError(
                 f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
