@@ -159,7 +159,8 @@ class Summary:
     @property
     def lanes(self) -> tuple[RankSummary, ...]:
         """The ranks that there is something to draw of: the workers, and main if jobs ran there."""
-        return self.by_rank if self.ranks == 1 or self.by_rank[0].jobs else self.by_rank[1:]
+        ran_on_main = self.ranks == 1 or any(run.rank == 0 for run in self.runs)
+        return self.by_rank if ran_on_main else self.by_rank[1:]
 
     @property
     def jobs(self) -> int:

@@ -152,6 +152,24 @@ def test_as_little_as_fails_the_same_way_takes_no_scheduler_and_no_repetition():
     ]
 
 
+def test_of_hundreds_of_jobs_and_cancellations_the_failing_one_is_soon_found():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                jobs = []
+                for i in range(400):  # each waits for others of its own, so that little can be folded
+                    deps = [jobs[i * i % (i + 1) - 1], jobs[i // 2]] if i > 3 else []
+                    error = CorruptMorphology("of a cell") if i == 300 else None
+                    jobs.append(pool.queue(job, (0.01 * (i % 7), error), submitter=f"type{'abc'[i % 3]}", deps=deps))
+                jobs[299].on_completion(lambda _: jobs[399].cancel())
+            pool.execute()
+
+    trace = recorded(program, 3)
+    began = time.process_time()
+    assert "jobs:\n  - {name: failing typea, raises: " in to_scenario(trace, minimal=True)
+    assert time.process_time() - began < 20
+
+
 def test_jobs_without_which_nothing_fails_stay_and_those_of_one_are_not_repeated():
     def late(pool, node):
         for _ in range(3):

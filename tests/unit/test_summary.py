@@ -285,3 +285,9 @@ def test_a_job_whose_end_was_set_by_hand_is_no_step_of_the_critical_path():
     summary = summarise(trace(POOL, job(0), job(1, 0), job(2, 1), *ran(0, 5, 7), *by_hand, *ran(2, 7, 10)))
     (pool,) = summary.pools
     assert (pool.path, pool.critical_path) == ((0, 2), 5.0)
+
+
+def test_main_has_a_lane_if_only_a_lost_run_was_there():
+    """As no pool writes it: the pictures rely on a lane for each run."""
+    summary = summarise(trace(POOL, JOB, status(6, "running", 0), status(7, "queued"), status(8, "running", 1)))
+    assert {run.rank for run in summary.runs} <= {rank.rank for rank in summary.lanes}
