@@ -634,8 +634,10 @@ def _minimal(data: Data, name: str) -> Data:
         runs += 1 + sum(_at(candidate, path).get("repeat", 1) for path in _entries(candidate)) // 20
         return runs <= MOST_RUNS and target in _errors_of(candidate)
 
-    if still(candidate := _with_what_it_waits_for(data, target[0])):
-        data = candidate
+    for candidate in (_only(data, target[0], False), _only(data, target[0], True)):
+        if still(candidate):
+            data = candidate
+            break
     changed = True
     while changed and runs < MOST_RUNS:
         changed = False
@@ -736,10 +738,10 @@ def _drop(data: Data, key: str) -> None:
         _at(data, path).pop(key, None)
 
 
-def _with_what_it_waits_for(data: Data, name: str) -> Data:
-    """A scenario with the jobs of one name, with all that they wait for, and with no others."""
+def _only(data: Data, name: str, and_before: bool) -> Data:
+    """A scenario with the jobs of one name, with all that they wait for if that is asked, and with no others."""
     by_stem = {_stem(entry["name"]): entry for entry in (_at(data, path) for path in _entries(data))}
-    needed, found = {name}, [name]
+    needed, found = {name}, [name] if and_before else []
     while found:
         patterns = by_stem.get(found.pop(), {}).get("after", [])
         new = {_stem(each) for each in ([patterns] if isinstance(patterns, str) else patterns)} - needed
