@@ -759,7 +759,7 @@ def _only(data: Data, name: str, and_before: bool) -> Data:
 
 def _stem(name: str) -> str:
     """A name without the number, or the pattern, of one of several."""
-    return re.sub(r" (\*|\{i\}|\d+)$", "", name)
+    return re.sub(r"(?<!,) (\*|\{i\}|\d+)$", "", name)  # "golgi, 2" is a name of its own
 
 
 def _queued_before(data: Data, place: int) -> Data:
@@ -804,7 +804,7 @@ def _without(data: Data, path: Sequence[Any], entries: Sequence[Data]) -> Data:
 
     def kept(patterns: Any) -> list[str]:
         listed = patterns if isinstance(patterns, list) else [patterns]
-        return [p for p in listed if re.sub(r" (\*|\{i\}|\d+)$", "", p) not in lost]
+        return [p for p in listed if _stem(p) not in lost]
 
     for path in [*_entries(candidate)]:
         entry = _at(candidate, path)
