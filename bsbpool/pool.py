@@ -282,11 +282,11 @@ class JobPool:
         self._open = True
         if self.is_main():
             self._begin_recording()
-            self._emit("pool", self._label, *self._options())
+            self._record("pool", *self._options())
             if self.parallel and not self._engine.send_ahead:
-                self._emit("one_at_a_time", self._label)
+                self._record("one_at_a_time")
             if self._engine.retries:
-                self._emit("retries", self._label, self._engine.retries)
+                self._record("retries", self._engine.retries)
         for listener in self._delivery.listeners:
             enter(listener, self._stack)
         self._engine.tells_all = bool(self._delivery.listeners)
@@ -317,7 +317,7 @@ class JobPool:
             why = told = "Main left the pool without calling execute(); every rank calls it."
         else:
             why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
-        self._emit("unexecuted", self._label, describe_error(error))
+        self._record("unexecuted", describe_error(error))
         problems = self._stop_early(why)
         self._dismiss(told)
         if problems and error is None:
@@ -404,7 +404,7 @@ class JobPool:
 
     def ping(self) -> None:
         """Tell listeners that the pool is alive, though nothing happened for a while."""
-        self._emit("ping", self._label)
+        self._record("ping")
         self.add_notification(PoolProgress(self, PoolProgressReason.MAX_TIMEOUT_PING))
 
     def change_status(self, status: PoolStatus) -> None:
@@ -413,7 +413,7 @@ class JobPool:
             self._carry_out()
             old, self._status = self._status, status
             if self.is_main():
-                self._emit("pool_status", self._label, status.value)
+                self._record("pool_status", status.value)
                 self.add_notification(PoolStatusProgress(self, old))
 
     # -- recording ---------------------------------------------------------------------------------
@@ -456,15 +456,12 @@ class JobPool:
         if self._recorder is not None:
             self._recorder.settle()
 
-    def _emit(self, kind: str, *fields: Any) -> None:
+    def _record(self, kind: str, *fields: Any) -> None:
+        """Record an event of this pool."""
         recorder = self._recorder
         if recorder is not None:
             with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
-                recorder.emit(kind, *fields)
-
-    def _record(self, kind: str, *fields: Any) -> None:
-        """Record an event of this pool."""
-        self._emit(kind, self._label, *fields)
+                recorder.emit(kind, self._label, *fields)
 
     def _record_changes(self) -> None:
         """Record the changes of statuses that the engine has made since, in order; called under the lock."""
@@ -565,7 +562,7 @@ class JobPool:
                          job._cache_items)
                     )  # fmt: skip
                     if job._limit is not None:
-                        self._emit("limit", self._label, job._id, job._limit)
+                        self._record("limit", job._id, job._limit)
                     recorder.keep_up()
             self._attend()
 
@@ -605,7 +602,7 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
-                    self._emit("call_back", self._label, rank, job._id, None if reason is None else scrub(str(reason)))
+                    self._record("call_back", rank, job._id, None if reason is None else scrub(str(reason)))
                     self._carry_out()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
@@ -614,7 +611,7 @@ class JobPool:
                         self._receive(*channel.get())
                         self._carry_out()
                     done = job._status is JobStatus.CANCELLED
-                self._emit("cancel", self._label, job._id, None if reason is None else scrub(str(reason)), done)
+                self._record("cancel", job._id, None if reason is None else scrub(str(reason)), done)
                 self._attend()
                 return done
         # Only the task that executes the pool receives answers: let it ask.
@@ -741,7 +738,7 @@ class JobPool:
         try:
             freed = free_stale_pool_cache(self._owner, ())
             if freed and told:
-                self._emit("freed", self._label, 0, None, freed)
+                self._record("freed", 0, None, freed)
         except ExceptionGroup as group:
             self._cleanup_errors += group.exceptions
         errors = self._cleanup_errors
@@ -756,7 +753,7 @@ class JobPool:
         except _StopEarly:
             problems = self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
-            self._emit("raised", self._label, describe_error(error))
+            self._record("raised", describe_error(error))
             problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
         else:
             problems = self._drain()
@@ -769,10 +766,10 @@ class JobPool:
             first = problems[0]
             for other in [*problems[1:], *self._delivery.unhandled]:
                 first.add_note(f"Besides: {describe_error(other)}")
-            self._emit("end", self._label, describe_error(first))
+            self._record("end", describe_error(first))
             raise first
         errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
-        self._emit("end", self._label, scrub(f"WorkflowError: {errors}") if errors else None)
+        self._record("end", scrub(f"WorkflowError: {errors}") if errors else None)
         self.raise_unhandled()
 
     def raise_unhandled(self) -> None:
@@ -805,7 +802,7 @@ class JobPool:
                 # Jobs are given out again when listeners have heard all that there is to hear.
                 if engine.holding and not notifications:
                     engine.go_on()
-                    self._emit("resumed", self._label)
+                    self._record("resumed")
                     self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or schedulers.left):
@@ -889,7 +886,7 @@ class JobPool:
                 with self._lock:
                     if item is None:  # these are at jobs that let nothing else of their process run
                         for rank in waiting:
-                            self._emit("unanswered", self._label, rank)
+                            self._record("unanswered", rank)
                         break
                     try:
                         self._receive(*item)
@@ -913,7 +910,7 @@ class JobPool:
             except _StopEarly:
                 self._stopping = True
             except BaseException as error:
-                self._emit("raised", self._label, describe_error(error))
+                self._record("raised", describe_error(error))
                 problems.append(error)
         return problems
 
@@ -929,7 +926,7 @@ class JobPool:
                 self._channel.send(rank, message, last=True)
         self._dismissed = True
         for rank, items in self._engine.holdings().items():
-            self._emit("freed", self._label, rank, None, items)
+            self._record("freed", rank, None, items)
 
     def _leave(self, error: BaseException | None) -> None:
         """Tell main that this worker is off for a reason of its own, unless main knows."""
@@ -968,7 +965,7 @@ class JobPool:
 
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         if free := self._engine.still_stale(rank, free):
-            self._emit("freed", self._label, rank, jobs[0]._id, free)
+            self._record("freed", rank, jobs[0]._id, free)
         calls: list[tuple[Any, ...]] = []
         failed: list[tuple[Job, Exception | None]] = []
         for job in jobs:
@@ -1031,22 +1028,22 @@ class JobPool:
         if kind == DONE:
             self._done(rank, *news[1:])
         elif kind == READY:
-            self._emit("ready", self._label, rank)
+            self._record("ready", rank)
             self._ranks.hosts[rank] = news[2]
             if self._recorder is not None and self._recorder.measures:
                 self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
             if news[1]:
-                self._emit("cached", self._label, rank, None, news[1])
+                self._record("cached", rank, None, news[1])
         elif kind == RETURNED:
-            self._emit("returned", self._label, rank, news[1])
+            self._record("returned", rank, news[1])
             self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
         elif kind == STARTED:
-            self._emit("started", self._label, rank, news[1])
+            self._record("started", rank, news[1])
         elif kind == STUCK:
             self._give_up(news[1], rank, news[2], news[3])
         elif kind == GREW:
-            self._emit("memory", self._label, rank, news[1], news[2])
+            self._record("memory", rank, news[1], news[2])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
@@ -1080,9 +1077,9 @@ class JobPool:
             recorder.record(("message", t, self._label, rank, id, started, ended))
             return
         if recorder is not None:
-            self._emit("message", self._label, rank, id, started, ended)
+            self._record("message", rank, id, started, ended)
         if cached:
-            self._emit("cached", self._label, rank, id, cached)
+            self._record("cached", rank, id, cached)
             engine.cached(rank, cached)
         if succeeded:
             if not job._status.ended:
@@ -1111,7 +1108,7 @@ class JobPool:
                     "starts, or hand it over with queue(…, timeout=seconds)."
                 )
             job._limit = limit
-            self._emit("limit", self._label, job._id, limit)
+            self._record("limit", job._id, limit)
 
     def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
@@ -1121,14 +1118,14 @@ class JobPool:
         what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
         if self._engine.overdue(job, rank, self._ranks.overran(job, rank, why, stack)):
-            self._emit("stuck", self._label, rank, id)
+            self._record("stuck", rank, id)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
         if rank in self._ranks.gone or rank == 0 or (not self.is_main()):
             return
         self._ranks.gone[rank] = None
-        self._emit("lost", self._label, rank, scrub(why))
+        self._record("lost", rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if is_error and (job is None or not job._status.ended):
             self._delivery.add_unhandled(RankLostError(why))

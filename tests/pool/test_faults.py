@@ -247,7 +247,7 @@ FOUND = {
     "a worker that fails before its loop tells main": (1, "JobPool._execute_worker", 1),
     "a worker that fails while it is made tells main": (1, "Worker.__init__", 1),
     "a worker that fails after it entered tells main": (1, "JobPool.change_status", 1),
-    "main that fails after it opened its channel lets the others leave": (0, "JobPool._emit", 1),
+    "main that fails after it opened its channel lets the others leave": (0, "JobPool._record", 1),
     "main that fails while it lets the others leave does so all the same": (0, "JobPool._dismiss", 1),
     "main that fails in between lets the rest of them leave": (0, "JobPool._dismiss", 5),
     "a worker that can't pack its outcome leaves": (1, "Codec.encode", 2),
