@@ -192,6 +192,8 @@ class MPIChannel(ProcessChannel):
                 spin_until = now + SPIN
                 self._tidy()
             nap = self._pause(spin_until, nap, until)
+            # MPICH sees what came while nobody looked only at the second look: without this one, a nap later.
+            poll()
 
     def _pause(self, spin_until: int, nap: int, until: int | None = None) -> int:
         """Let others have the core for a while. Returns how long the next nap is to be."""
