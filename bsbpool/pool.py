@@ -751,10 +751,14 @@ class JobPool:
         try:
             self._loop()
         except _StopEarly:
-            problems = self._stop_early("The pool stopped at the first error, before this job had ended.")
+            problems = self._call_all_back()
+            problems += self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
             self._record("raised", describe_error(error))
-            problems = [error, *self._stop_early(f"The pool stopped: {describe_error(error)}")]
+            problems = [error]
+            if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
+                problems += self._call_all_back()
+            problems += self._stop_early(f"The pool stopped: {describe_error(error)}")
         else:
             problems = self._drain()
         failed = bool(problems or self._delivery.unhandled)
@@ -859,12 +863,11 @@ class JobPool:
 
     def _stop_early(self, why: str) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what was raised by that."""
-        self._stopping = True
-        problems = self._call_all_back()
         with self._lock:
+            self._stopping = True
             self._engine.stop(why)
             self.change_status(PoolStatus.CLOSING)
-        return [*problems, *self._drain()]
+        return self._drain()
 
     def _call_all_back(self) -> list[BaseException]:
         """Learn which of the jobs that were sent ahead have not started, and let none of them start any more.
@@ -873,6 +876,7 @@ class JobPool:
         """
         engine, channel, problems = self._engine, self._channel, list[BaseException]()
         assert channel is not None
+        self._stopping = True
         try:
             with self._lock:
                 engine.hold()
@@ -892,7 +896,7 @@ class JobPool:
                         self._receive(*item)
                     except _StopEarly:
                         pass
-                    except BaseException as error:
+                    except Exception as error:
                         problems.append(error)
                     self._carry_out()
                     if not engine.has_ahead(item[0]):

@@ -245,6 +245,28 @@ def test_what_the_pool_refuses_is_found():
     assert "refuses what was done" in result.why
 
 
+def test_what_a_rank_says_in_the_wrong_place_while_it_has_more_jobs_is_found():
+    def short(owner, number):
+        time.sleep(1e-4)
+
+    def many(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for number in range(50):
+                    pool.queue(short, (number,))
+            pool.execute()
+
+    trace = recorded(many, 2)
+    changes = [n for n, event in enumerate(trace.tuples) if event[4:5] == ("success",)]
+    for place in changes[:-1]:
+        other = Trace(trace.header)
+        for n, event in enumerate(trace.tuples):
+            other.append(event)
+            if n == place:
+                other.append(("memory", event[1], 1, 1, 0, 2**20))
+        assert not replay(other).same, place
+
+
 def test_traces_that_cannot_be_replayed():
     empty = Trace({"ranks": 1, "hosts": []})
     with pytest.raises(ReplayError, match="has no pool"):
