@@ -134,11 +134,14 @@ def test_a_job_that_swallows_the_interruption_and_returns_is_aborted_too(worlds)
     assert main["statuses"] == ["aborted", "success"]
 
 
-@pytest.mark.skipif(
+untraced = pytest.mark.skipif(
     sys.version_info < (3, 12) and sys.gettrace() is not None,
     reason="while it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code: "
     "run.py runs this without measuring coverage too",
 )
+
+
+@untraced
 def test_a_job_that_cannot_be_interrupted_costs_its_rank_and_nothing_else(worlds):
     """time.sleep is C code: on real ranks an interruption reaches it when it is over."""
 
@@ -313,7 +316,8 @@ def tidy_nothing(owner):
     time.sleep(10)
 
 
-def test_a_job_that_is_all_c_code_was_in_no_python_code():
+@untraced
+def test_a_job_in_c_that_cannot_be_interrupted_was_in_no_python_code():
     """Its rank answers, and has no stack to show."""
     lock = threading.Lock()
     lock.acquire()
