@@ -289,14 +289,14 @@ def test_many_strategies_are_cut_short(tmp_path):
 
 
 def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path):
-    trace = Trace({"ranks": 1_000_000, "hosts": ["h"]})
+    trace = Trace({"ranks": 200_000, "hosts": ["h"]})
     late = 2**62
-    trace.append(("pool", 0, "p", 1_000_000, False, ["main"]))
+    trace.append(("pool", 0, "p", 200_000, False, ["main"]))
     trace.append(("job", 0, "p", 0, "F", "a", {}, [], []))
     trace.append(("status", 5, "p", 0, "queued", None, None))
-    trace.append(("status", 5, "p", 0, "running", 999_999, None))
-    trace.append(("message", late, "p", 999_999, 0, late - 10, late))
-    trace.append(("status", late, "p", 0, "success", 999_999, None))
+    trace.append(("status", 5, "p", 0, "running", 199_999, None))
+    trace.append(("message", late, "p", 199_999, 0, late - 10, late))
+    trace.append(("status", late, "p", 0, "success", 199_999, None))
     path = tmp_path / "run.trace"
     trace.write(path)
     shown = command("show", path)
