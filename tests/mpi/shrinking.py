@@ -29,7 +29,7 @@ JOBS = 12
 
 
 def work(owner, i):
-    """Takes a millisecond, and tells which rank it was on."""
+    """Takes a millisecond, so that a rank may die in the midst of the jobs, and tells which rank it was on."""
     time.sleep(0.001)
     return i, WORLD.rank
 
@@ -45,7 +45,7 @@ def meet(comm):
 
 
 def wait_for_death(comm):
-    """Until this rank knows that one of them has died."""
+    """Until this rank knows that one of them has died; MPI tells nobody of that who does not look."""
     while not comm.Get_failed().size:
         with contextlib.suppress(MPI.Exception):
             comm.Iprobe(MPI.ANY_SOURCE, MPI.ANY_TAG)
