@@ -67,13 +67,13 @@ class Links:
     """What is looked at of a job each time that another one that it is linked to is queued or ends: it stands together
     in memory, since in a large graph that is all over it."""
 
-    __slots__ = ("_dependents", "_id", "_open_dependencies", "_status")
+    __slots__ = ("_dependents", "_open_dependencies", "_pool", "_status")
 
 
 class Entry(Links):
     """What the engine knows of a job."""
 
-    __slots__ = ("_cache_items", "_callbacks", "_error", "_limit", "_rank")
+    __slots__ = ("_cache_items", "_callbacks", "_error", "_id", "_limit", "_rank")
 
     def __init__(self, cache_items: Sequence[int] = ()):
         self._id = -1
@@ -84,7 +84,8 @@ class Entry(Links):
         #: nanoseconds that it may run for; None: any time.
         self._limit: int | None = None
         self._open_dependencies = 0
-        self._dependents: list[Entry] | None = None
+        #: its last link to a dependent, see `Engine.add`; None: it has none.
+        self._dependents: int | None = None
         #: whoever wants to be told of its end, besides listeners.
         self._callbacks: list[Any] | None = None
 
@@ -124,6 +125,10 @@ class Engine:
         self.commands: deque[tuple[Any, ...]] = deque()
         #: all jobs, in the order in which they were added; a job's id is its place here.
         self.jobs: list[Entry] = []
+        # By link: the dependent, and the link before it of the same job. A list for each job would be spread all over
+        # the memory of a large graph, and the garbage collector would go through all of them while jobs are made.
+        self._dependents: list[Entry] = []
+        self._before: list[int | None] = []
         #: how many jobs have not ended.
         self.unfinished = 0
         #: cache items that unfinished jobs require, with the number of those jobs.
@@ -178,9 +183,9 @@ class Engine:
         doomed = False
         for dependency in dependencies:
             if not dependency._status.ended:
-                if dependency._dependents is None:
-                    dependency._dependents = []
-                dependency._dependents.append(job)
+                self._before.append(dependency._dependents)
+                dependency._dependents = len(self._dependents)
+                self._dependents.append(job)
                 job._open_dependencies += 1
             elif dependency._status is not SUCCESS:
                 doomed = True
@@ -534,10 +539,15 @@ class Engine:
         if job._cache_items:
             for item in job._cache_items:
                 self._release(item)
-        dependents = job._dependents
-        if dependents is None:
+        link = job._dependents
+        if link is None:
             return ()
         job._dependents = None
+        dependents = []
+        while link is not None:
+            dependents.append(self._dependents[link])
+            link = self._before[link]
+        dependents.reverse()  # in the order in which they were added
         return dependents
 
     def _release(self, item: int) -> None:

@@ -71,21 +71,19 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
     if isinstance(deps, Job) or not isinstance(deps, Iterable):
         raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
     dependencies = list(deps)
-    queued = job._pool._engine.jobs
     for dependency in dependencies:
-        # Whether it is a job of this pool is seen from its id: to look into what else it has costs more, see `Links`.
-        if isinstance(dependency, Entry) and dependency._id < len(queued) and queued[dependency._id] is dependency:
+        # An `Entry`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
+        if isinstance(dependency, Entry) and dependency._pool is job._pool:
             continue
         if not isinstance(dependency, Job):
             raise JobPoolError(
                 f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
                 "queued."
             )
-        if dependency._pool is not job._pool:
-            raise JobPoolError(
-                f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
-                f"are jobs of the same pool, here {job.pool_id}."
-            )
+        raise JobPoolError(
+            f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
+            f"are jobs of the same pool, here {job.pool_id}."
+        )
     return dependencies
 
 
@@ -146,7 +144,7 @@ class Job(Entry, ABC):
 
     # What a submission context says is kept here, without the object: pools have many jobs.
     __slots__ = (
-        "_args", "_chunks", "_context", "_kwargs", "_payload", "_pool", "_result", "_submitter",
+        "_args", "_chunks", "_context", "_kwargs", "_payload", "_result", "_submitter",
     )  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
