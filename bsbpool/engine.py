@@ -136,8 +136,10 @@ class Engine:
         self._begun = False
         self._ready: deque[Entry] | Heap = Heap() if first_in_first_out else deque()
         self._idle: list[int] = []
-        # By rank: the jobs that it was sent and has not told the end of; the first is running.
+        # By rank: the jobs that it was sent and has not told the end of; the first is running. And how many ranks have
+        # more than that one.
         self._lines: dict[int, deque[Entry]] = {}
+        self._supplied = 0
         #: whether to command that jobs were added: somebody listens.
         self.tells_added = False
         #: whether to announce all changes: somebody listens. Else only ends that somebody has to hear of.
@@ -275,6 +277,7 @@ class Engine:
 
     def _vacate(self, rank: int, job: Entry) -> None:
         line = self._lines[rank]
+        self._supplied -= len(line) == 2
         if line[0] is job:
             line.popleft()
         else:
@@ -290,6 +293,12 @@ class Engine:
             heapq.heappush(self._idle, rank)
             self._assign()
 
+    def leisure(self) -> int:
+        """For how long, in nanoseconds, the news of ranks may wait: each has a job to go on with for longer than that."""
+        if not self._supplied or self._supplied < len(self._lines) or self._typical_ns is None:
+            return 0
+        return int(self._typical_ns / 4)
+
     def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
         """A rank gives back jobs that it was sent ahead and has not started."""
         if rank not in self._lines:
@@ -302,6 +311,7 @@ class Engine:
         for job in reversed(jobs):
             if job._status is RUNNING:
                 raise JobPoolError(f"rank {rank} gave back {job}, which it runs: this is an error in the pool")
+            self._supplied -= len(line) == 2
             line.remove(job)
             job._rank = None
             if job._id in self._called_back:
@@ -383,8 +393,8 @@ class Engine:
         if not line:
             self._idle.remove(rank)
             heapq.heapify(self._idle)
+        self._take_back(rank, [*line][1:])
         running = line.popleft() if line else None
-        self._take_back(rank, [*line])
         self.stuck.pop(rank, None)
         del self._lines[rank], self._stale[rank], self._held[rank], self._filled[rank]
         if running is not None and running._status is not RUNNING:
@@ -496,6 +506,7 @@ class Engine:
                 break
         if not jobs:
             return False
+        self._supplied += len(line) > 1 >= len(line) - len(jobs)
         self._filled[rank] = len(line)
         if jobs[0] is line[0]:
             self.change(jobs[0], RUNNING)

@@ -824,6 +824,7 @@ class JobPool:
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
             ping_at = delivery.quiet_since + round(delivery.max_wait * 1e9) if delivery.listeners else None
             limit_at = ranks.next_deadline()
+            channel.leisure = engine.leisure()
             item = None
             recorder = self._recorder
             if recorder is not None and recorder.writes:

@@ -63,6 +63,8 @@ class Channel(Mailbox):
     scripted = False
     #: whether any task of this rank may send, not only the one that executes the pool.
     any_task_sends = True
+    #: how much later than it came, in nanoseconds, a message may be taken in: for so long nobody waits for it.
+    leisure = 0
 
     @abstractmethod
     def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:

@@ -14,7 +14,7 @@ until it is told that the death is known. What a dead rank had sent is received 
 
 Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
 core, then naps of up to a millisecond and a half, so that a rank that waits does not burn the core that another one
-needs.
+needs. Who had to wait for long the last time does not spin, and main naps for longer while each rank has jobs ahead.
 """
 
 from __future__ import annotations
@@ -47,6 +47,9 @@ LONGEST = 1 << 30
 #: and the longest once it has waited for a hundred milliseconds. In nanoseconds.
 SPIN, KEEP, FIRST_NAP, LONGEST_NAP = 200_000, 30_000, 20_000, 1_000_000
 LONG_WAIT, LONGEST_LATER = 100_000_000, 1_500_000
+
+#: Who waited for so long before does not spin; and the longest nap where a message may be taken in later than it came.
+LONG_ENOUGH, MOST_LEISURE = 1_000_000, 4_000_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
@@ -116,6 +119,9 @@ class MPIChannel(ProcessChannel):
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self._arrived: deque[tuple[int, Any]] = deque()
+        # Since when it has waited for the next item, 0 if it has not; its next nap; and how long it waited for the last
+        # one that it had to wait for. In nanoseconds.
+        self._waits_since, self._nap, self._waited = 0, FIRST_NAP, 0
         self._status = MPI.Status()
         # By number: large messages that this rank has announced, as receiver and parts. And sends under way of what
         # was asked for.
@@ -170,30 +176,38 @@ class MPIChannel(ProcessChannel):
 
     def get(self, until: int | None = None) -> Any:
         arrived, own, poll = self._arrived, self._own, self._poll
-        if arrived:
-            return arrived.popleft()
-        spin_until = 0
-        nap = FIRST_NAP
         while True:
-            while poll():
-                pass
+            if not arrived:
+                while poll():
+                    pass
             if arrived:
-                return arrived.popleft()
+                item = arrived.popleft()
+                break
             if self.lost:
-                return self._lose(self.lost.popleft())
+                item = self._lose(self.lost.popleft())
+                break
             if own:
-                return own.popleft()
+                item = own.popleft()
+                break
             if until == 0:
                 return None
             now = time.monotonic_ns()
             if until is not None and now >= until:
                 return None
-            if not spin_until:
-                spin_until = now + SPIN
+            if not self._waits_since:
+                self._waits_since = now
                 self._tidy()
-            nap = self._pause(spin_until, nap, until)
+                # Who waited for long is not about to get an answer at once.
+                self._nap = max(FIRST_NAP, min(self._waited // 32, LONGEST_NAP), min(self.leisure, MOST_LEISURE))
+            spins = self._waited < LONG_ENOUGH and self.leisure < SPIN
+            spin_until = self._waits_since + (SPIN if spins else 0)
+            self._nap = self._pause(spin_until, self._nap, until)
             # MPICH sees what came while nobody looked only at the second look: without this one, a nap later.
             poll()
+        if self._waits_since:
+            self._waited = time.monotonic_ns() - self._waits_since
+            self._waits_since = 0
+        return item
 
     def _pause(self, spin_until: int, nap: int, until: int | None = None) -> int:
         """Let others have the core for a while. Returns how long the next nap is to be."""
@@ -203,7 +217,8 @@ class MPIChannel(ProcessChannel):
                 os.sched_yield()
             return nap
         self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
-        return min(2 * nap, LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER)
+        longest = LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER
+        return min(2 * nap, max(longest, min(self.leisure, MOST_LEISURE)))
 
     def close(self) -> None:
         self._closing = True

@@ -261,6 +261,9 @@ class Acting:
             raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
         return function() if rule.returns is _REAL else rule.returns
 
+    def send(self, rank: int) -> None:
+        """A rank is about to send a message of its pool."""
+
     def pause(self, what: tuple[Rank, int]) -> None:
         """Pause a rank for some nanoseconds."""
         rank, ns = what

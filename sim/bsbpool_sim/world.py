@@ -130,7 +130,8 @@ class SimChannel(Channel):
         self._lines = lines
         self._rank = rank
         self._mailbox = lines.open(rank)
-        self.scripted = lines.cluster.script is not None
+        self._script = lines.cluster.script
+        self.scripted = self._script is not None
 
     def put(self, item: Any) -> None:
         self._mailbox.put(item)
@@ -139,6 +140,8 @@ class SimChannel(Channel):
         return self._mailbox.get(until)
 
     def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
+        if self._script is not None:
+            self._script.send(self._rank)
         if not parts:
             self._lines.send(self._rank, rank, message, len(message))
             return
@@ -149,12 +152,11 @@ class SimChannel(Channel):
         self._lines.close(self._rank)
 
     def introduce(self, job: int, name: str, context: Mapping[str, Any]) -> None:
-        script = self._lines.cluster.script
-        assert script is not None
-        script.introduce(self._lines.key, job, name, context)
+        assert self._script is not None
+        self._script.introduce(self._lines.key, job, name, context)
 
     def perform(self, job: int, function: Callable[[], Any]) -> Any:
-        script = self._lines.cluster.script
+        script = self._script
         return function() if script is None else script.perform(self._lines.key, job, function)
 
 

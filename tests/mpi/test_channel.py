@@ -56,3 +56,22 @@ def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monke
         ]
     channel.close()
     world.Barrier()
+
+
+def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, monkeypatch):
+    import time
+
+    world = comm_world()
+    if world.rank == 1:
+        time.sleep(0.1)  # what a job takes
+        channel.send(0, b"done")
+    elif world.rank == 0:
+        naps = []
+        pause = channel._pause
+        monkeypatch.setattr(channel, "_pause", lambda *arguments: naps.append(1) or pause(*arguments))
+        channel.leisure = 4_000_000
+        start = time.monotonic()
+        assert channel.get() == (1, b"done")
+        assert len(naps) <= (time.monotonic() - start) / 0.004 + 1
+    channel.close()
+    world.Barrier()

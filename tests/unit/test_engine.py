@@ -32,6 +32,8 @@ class Driver:
     def do(self, event, *arguments):
         answer = getattr(self.engine, event)(*arguments)
         self.carry_out()
+        lines = self.lines().values()
+        assert bool(self.engine.leisure()) == (bool(lines) and all(len(line) > 1 for line in lines))
         return answer
 
     def carry_out(self):
@@ -635,6 +637,20 @@ def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
     assert [driver.statuses()[j] for j in (first, second, third)] == ["running", "failed", "queued"]
     driver.finish(first, ns=SHORT)
     assert driver.statuses()[third] == "running"
+
+
+def test_news_may_wait_for_a_quarter_of_a_job_while_each_rank_has_another_one():
+    driver = ahead(jobs=5, ranks=2, ns=8_000_000)
+    assert driver.lines() == {1: [2, 3], 2: [4]}
+    assert driver.engine.leisure() == 0
+    driver = ahead(jobs=8, ranks=2, ns=8_000_000)
+    first, second = driver.lines().values()
+    assert len(first) == len(second) == 2
+    assert driver.engine.leisure() == 2_000_000
+    driver.do("returned", 2, [driver.jobs[second[1]]])
+    assert driver.engine.leisure() == 0
+    driver.do("lost", 2, RankLostError("gone"))
+    assert driver.engine.leisure() == 2_000_000
 
 
 # -- cached items ------------------------------------------------------------------------------------

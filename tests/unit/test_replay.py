@@ -22,7 +22,7 @@ from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
-from bsbpool_sim.replay.whatif import latency_of
+from bsbpool_sim.replay.whatif import Costs, costs_of
 
 
 class CorruptMorphology(Exception):
@@ -368,9 +368,35 @@ def test_a_pool_that_fails_where_it_had_not_ends_the_run():
 
 def test_latency_is_what_passes_between_the_jobs_of_a_rank():
     trace = recorded(latency=0.25)
-    assert latency_of(trace) == 0.25
+    assert costs_of(trace) == Costs(0.25, 0)
     assert summarise(what_if(trace, Change()).trace).makespan == summarise(trace).makespan
-    assert latency_of(recorded()) == 0.0
+    assert costs_of(recorded()) == Costs(0.0, 0)
+
+
+def test_overhead_is_what_passes_on_a_rank_that_has_its_next_job_already():
+    def short(owner, number):
+        time.sleep(0.001)
+
+    def many(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for number in range(40):
+                    pool.queue(short, (number,))
+            pool.execute()
+
+    def slow(event):
+        """A rank that takes 50 µs from the end of a job to the start of the next."""
+        if event[0] != "message" or not event[4]:
+            return [event]
+        late = 50_000 * event[4]
+        return [(event[0], event[1] + late, *event[2:5], event[5] + late, event[6] + late)]
+
+    quick = recorded(many, 2, latency=0.0001)
+    trace = edited(quick, slow)
+    assert costs_of(trace).overhead == pytest.approx(50_000, rel=0.1)
+    # Two ranks share the overhead, as they share the jobs.
+    with_it, without = (summarise(what_if(t, Change(ranks=3)).trace).makespan for t in (trace, quick))
+    assert with_it - without == pytest.approx(20 * 50e-6, rel=0.2)
 
 
 # -- the command -------------------------------------------------------------------------------------

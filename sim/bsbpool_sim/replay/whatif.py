@@ -11,13 +11,14 @@ import itertools
 import statistics
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bsbpool.exceptions import JobPoolError
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
 from bsbpool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
 from bsbpool.trace import Trace
+from bsbpool.trace.clocks import Offset, offsets
 from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
@@ -35,6 +36,8 @@ ASSUMPTIONS = (
     "what was queued or cancelled while a pool executed comes at the same time after it began",
     "main takes as long as it took before each pool and between them, and ranks are ready as late as they were",
 )
+
+_SAME_CLOCK = Offset(0, 0)
 
 _LATE = frozenset({"job", "cancel"})
 
@@ -111,7 +114,7 @@ def what_if(trace: Trace, change: Change) -> Outcome:
     run = Run(trace, change)
     try:
         simulation = simulate(
-            run.program, run.ranks, script=run, latency=latency_of(trace), horizon=_HORIZON,
+            run.program, run.ranks, script=run, latency=run.costs.latency, horizon=_HORIZON,
             max_events=1_000_000 + 200 * len(trace) + 2_000 * run.ranks,
         )  # fmt: skip
     except HorizonError:
@@ -190,21 +193,42 @@ class Medians:
         return max(ran, self._medians.get(job.name, self._medians.get(None, 0)))
 
 
-def latency_of(trace: Trace) -> float:
-    """Seconds that a message takes, as a rule: half of what passes on a rank from one job to the next that is ready."""
-    gaps = []
+class Costs(NamedTuple):
+    """What comes on top of jobs.
+
+    :ivar latency: seconds that a message takes.
+    :ivar overhead: nanoseconds that a rank is taken up by telling of a job's end and beginning the next.
+    """
+
+    latency: float
+    overhead: int
+
+
+def costs_of(trace: Trace) -> Costs:
+    """What they were, as a rule, from what passed on a rank between jobs of which the other was ready before the end.
+
+    Where the rank had the other one already, it began before main had heard of that end: that is overhead. Else two
+    messages passed.
+    """
+    there: list[int] = []
+    fetched: list[int] = []
+    clocks = offsets(trace)
     for pool in History(trace).pools:
         ran: dict[int, list[JobHistory]] = {}
         for job in pool.jobs.values():
             if job.outcome is not None:
                 ran.setdefault(job.rank, []).append(job)
-        for jobs in ran.values():
+        for rank, jobs in ran.items():
             jobs.sort(key=lambda job: job.outcome or ())
+            clock = clocks.get((pool.id, rank), _SAME_CLOCK)
             for one, other in itertools.pairwise(jobs):
                 assert one.outcome is not None and other.outcome is not None
-                if other.queued <= one.outcome[2]:
-                    gaps.append(other.outcome[0] - one.outcome[1])
-    return max(0.0, statistics.median(gaps) / 2 / SECOND) if gaps else 0.0
+                started, (_, ended, received) = other.outcome[0], one.outcome
+                if other.queued <= received:
+                    (there if started - clock.ns < received else fetched).append(started - ended)
+    overhead = max(0, round(statistics.fmean(there))) if there else 0
+    round_trip = statistics.median(fetched) - overhead if fetched else statistics.median(there) if there else 0
+    return Costs(max(0.0, round_trip / 2 / SECOND), overhead)
 
 
 class Run(Script):
@@ -214,7 +238,7 @@ class Run(Script):
         super().__init__()
         self.plans = plans_of(trace)
         self.errors: list[BaseException | None] = []
-        self._latency = latency_of(trace) * SECOND
+        self.costs = costs_of(trace)
         most = max(plan.recorded.ranks for plan in self.plans)
         self._most = most
         self.ranks = change.ranks or most
@@ -274,7 +298,7 @@ class Run(Script):
             pool.add_listener(_Handles(plan))
             pool._delivery.max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
-                self._pause(sum(plan.before) + max(0, round(statistics.median(plan.late_ranks) - self._latency)))
+                self._pause(sum(plan.before) + max(0, round(statistics.median(plan.late_ranks) - self.costs.latency * SECOND)))
             error: BaseException | None = None
             try:
                 with pool:
@@ -344,6 +368,7 @@ class _Acting(Acting):
     def __init__(self, run: Run, cluster: Cluster):
         super().__init__(run, cluster)
         self.plan: PoolPlan | None = None
+        self._overhead = run.costs.overhead
         self._by_key: dict[Any, PoolPlan] = {}
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
@@ -357,3 +382,7 @@ class _Acting(Acting):
         if plan.error is not None:
             raise error_of(plan.error)
         return function()
+
+    def send(self, rank: int) -> None:
+        if rank and self._overhead:
+            self._kernel.compute(self._overhead, "its message to be sent")
