@@ -1077,7 +1077,7 @@ class JobPool:
                         running, count = following._id, 1
                 if count == 1 and changes[0][1] is SUCCESS:
                     changes.clear()
-                    recorder.record((self._successes, t, rank, id, started, took, running))
+                    recorder.record((self._successes, t - recorder.start, rank, id, started - t, took, running))
                     return
             recorder.record(("message", t, self._label, rank, id, started, ended))
             return

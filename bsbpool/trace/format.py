@@ -87,7 +87,7 @@ FOLDED: dict[str, tuple[str, ...]] = {
     "queued": ("pool", "jobs"),
 }
 
-#: What a row holds: nanoseconds since `t`, the rank, the job, when it started less when the message came, how long it
+#: What a row holds: when the message came, the rank, the job, when it started less when the message came, how long it
 #: took (both by the rank's clock), and the next job.
 ROW = ("nanoseconds", "rank", "job id", "integer", "integer", "job id or null")
 
@@ -209,10 +209,10 @@ def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     if event[0] == "queued":
         _, t, pool, jobs = event
         return [("status", t, pool, job, "queued", None, None) for job in jobs]
-    _, first, pool, rows = event
+    _, _, pool, rows = event
     events: list[tuple[Any, ...]] = []
-    for after, rank, job, since, took, running in rows:
-        t, started = first + after, first + after + since
+    for t, rank, job, since, took, running in rows:
+        started = t + since
         events.append(("message", t, pool, rank, job, started, started + took))
         events.append(("status", t, pool, job, "success", rank, None))
         if running is not None:

@@ -38,6 +38,8 @@ class Sink:
     writes = False
     #: whether it takes events that stand for several, `bsbpool.trace.format.FOLDED`.
     folds = False
+    #: the time of its clock at which the trace begins.
+    start = 0
     #: whether ranks should tell how much memory they take.
     measures = False
     #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
@@ -130,6 +132,8 @@ class Several(Sink):
 class Successes:
     """The kind of event, in a recorder that folds, that stands for a row of `bsbpool.trace.format.FOLDED`'s successes.
 
+    Such an event is a row behind its kind: its time counts from `start` of the recorder already.
+
     :param pool: the pool's label.
     """
 
@@ -166,6 +170,7 @@ class FileRecorder(Sink):
     ):
         self._events: list[tuple[Any, ...]] = []
         super().__init__(now, self._events.append)
+        self.start = start
         self.path = path
         self.measures = not header.get("simulated", False)
         self._file = file
@@ -304,13 +309,12 @@ class _Lines:
         return "".join(lines).encode()
 
     def _succeeded(self, pool: int | str, events: list[tuple[Any, ...]]) -> str:
-        first = events[0][1]
-        rows = [
-            f"[{t - first},{rank},{job},{started - t},{took},{running}]"
-            for _, t, rank, job, started, took, running in events
-        ]
-        head = f'{{"t":{first - self._start},"e":"succeeded","pool":{_encode(pool)},"rows":['
-        return f"{head}{','.join(rows)}]}}\n"
+        """One line for all of them. All numbers are filled in at once, which is faster than row by row."""
+        numbers: list[Any] = []
+        for event in events:
+            numbers += event[1:]
+        rows = ",[%s,%s,%s,%s,%s,%s]" * len(events) % tuple(numbers)
+        return f'{{"t":{events[0][1]},"e":"succeeded","pool":{_encode(pool)},"rows":[{rows[1:]}]}}\n'
 
     def _line(self, event: tuple[Any, ...]) -> str:
         kind, t, *fields = event

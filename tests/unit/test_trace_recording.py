@@ -81,14 +81,14 @@ def test_what_happens_all_the_time_is_folded_into_few_lines(tmp_path):
     recorder, odd = made(tmp_path / "x", start=100), 'a "pool" \u2028'
     recorder.record(("queued", 400, odd, [0, 1, 2, 3]))
     mine, other = Successes(odd), Successes(7)
-    for event in ((mine, 500, 1, 0, 430, 20, 2), (mine, 510, 2, 1, 530, 0, "null"), (other, 511, 1, 5, 400, 1, 6)):
+    for event in ((mine, 400, 1, 0, -70, 20, 2), (mine, 410, 2, 1, 20, 0, "null"), (other, 411, 1, 5, -111, 1, 6)):
         recorder.record(event)
     recorder.close()
     _, *lines = [json.loads(line) for line in (tmp_path / "x").read_text().splitlines()]
     assert lines == [
         {"t": 300, "e": "queued", "pool": odd, "jobs": [0, 1, 2, 3]},
-        {"t": 400, "e": "succeeded", "pool": odd, "rows": [[0, 1, 0, -70, 20, 2], [10, 2, 1, 20, 0, None]]},
-        {"t": 411, "e": "succeeded", "pool": 7, "rows": [[0, 1, 5, -111, 1, 6]]},
+        {"t": 400, "e": "succeeded", "pool": odd, "rows": [[400, 1, 0, -70, 20, 2], [410, 2, 1, 20, 0, None]]},
+        {"t": 411, "e": "succeeded", "pool": 7, "rows": [[411, 1, 5, -111, 1, 6]]},
     ]
 
 
