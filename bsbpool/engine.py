@@ -294,7 +294,7 @@ class Engine:
             self._assign()
 
     def leisure(self) -> int:
-        """For how long, in nanoseconds, the news of ranks may wait: each has a job to go on with for longer than that."""
+        """For how long, in nanoseconds, news of ranks may wait: each has a job to go on with for longer than that."""
         if not self._supplied or self._supplied < len(self._lines) or self._typical_ns is None:
             return 0
         return int(self._typical_ns / 4)
