@@ -34,6 +34,7 @@ from .standins import Named, error_of, job_class
 ASSUMPTIONS = (
     "jobs take as long as they took; those that never ran, the median of their strategy",
     "what was queued or cancelled while a pool executed comes at the same time after it began",
+    "messages, and ranks between two jobs, take as long as they took as a rule",
     "main takes as long as it took before each pool and between them, and ranks are ready as late as they were",
 )
 
