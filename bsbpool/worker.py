@@ -287,12 +287,11 @@ class Worker:
     def _news(self) -> list[int]:
         """The cached items that main has not been told of."""
         cache, told = self._owner._pool_cache, self._told
-        if len(cache) == len(told):
+        # What was taken in since stands at the end, as in any dictionary.
+        if not cache or next(reversed(cache)) in told:
             return []
         news = [item for item in cache if item not in told]
-        self._told = dict.fromkeys(cache)
-        if not news:
-            return news  # somebody else freed some
+        told.update(dict.fromkeys(news))
         # From now on each job here may come with an order to free, which those in line did not. Main knows.
         with self._lock:
             self._line.clear()

@@ -63,6 +63,8 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
             raise click.ClickException(f"there is no script {script}: give the path of a Python program, or -m MODULE")
     else:
         script, arguments = module, [*program]
+    if os.path.isdir(output):
+        raise click.ClickException(f"{output} is a folder: name a file, such as {os.path.join(output, 'run.trace')}")
     folder = os.path.dirname(os.path.abspath(output))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise click.ClickException(f"no trace can be written to {folder}: give a folder that you may write to")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import errno
 import os
 import platform
 import socket
@@ -101,6 +102,8 @@ def numbered(path: str, number: int, mark: str = "") -> str:
 
 def _create(path: str, rank: int) -> tuple[int, str]:
     """Create a file, with a number in its name if there is one already. Two processes never get the same one."""
+    if os.path.isdir(path):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
     mark = f"-rank{rank}" if rank else ""
     number = 1
     while True:

@@ -102,6 +102,26 @@ def test_an_item_that_no_job_declares_is_freed_before_the_next_job(worlds):
     assert sum(loads for _, loads in results) == 40
 
 
+def swap(owner, name):
+    free_stale_pool_cache(owner, ())
+    owner.placement[name].load()
+
+
+def test_an_item_that_a_job_takes_in_when_it_has_freed_another_is_freed_too(worlds):
+    def program(comm):
+        owner = make_owner(comm, "golgi", "granule")
+
+        def fill(pool):
+            items = get_node_cache_items(owner.placement["golgi"])
+            loads = pool.queue(load, ("golgi",), cache_items=items)
+            swaps = pool.queue(swap, ("granule",), deps=[loads], cache_items=items)
+            pool.queue(held, deps=[swaps])
+
+        return executed(comm, fill, owner=owner)["returned"]
+
+    assert worlds(program)[0][2] == []
+
+
 def test_freeing_one_node_leaves_the_others_alone(worlds):
     def program(comm):
         owner = make_owner(comm, "golgi", "granule")

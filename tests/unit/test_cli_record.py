@@ -138,6 +138,7 @@ def test_a_second_run_gets_a_number_and_says_so(program):
         ([], "name a script to run, or a module with -m (see: run_bsbpool.py record --help)"),
         (["nosuch.py"], "there is no script nosuch.py: give the path of a Python program, or -m MODULE"),
         (["-o", "nowhere/x", "program.py"], "nowhere: give a folder that you may write to"),
+        (["-o", ".", "program.py"], ". is a folder: name a file, such as ./run.trace"),
         (["--capture", "all", "program.py"], "Invalid value for '--capture': 'all' is not 'failed'"),
     ],
 )

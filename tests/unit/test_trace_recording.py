@@ -294,6 +294,14 @@ def test_where_nothing_can_be_written_the_run_goes_on(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_folder_is_no_name_for_a_trace(tmp_path, monkeypatch):
+    (tmp_path / "traces").mkdir()
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "traces"))
+    with pytest.warns(UserWarning, match=r"This run is not recorded: .*traces can't be written \(Is a directory"):
+        run()
+    assert os.listdir(tmp_path) == ["traces"]
+
+
 def test_a_child_of_a_fork_has_a_trace_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "run.trace"))
     run()
