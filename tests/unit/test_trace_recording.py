@@ -384,7 +384,8 @@ def test_a_compressed_trace_can_be_read_by_gzip(tmp_path):
     lines = gzip.decompress(Path(recorder.path).read_bytes()).splitlines()
     assert json.loads(lines[-1])["e"] == "end"
     assert len(read_trace(recorder.path).of("status")) == 3 * 2000
-    assert os.path.getsize(recorder.path) < sum(map(len, lines)) / 6
+    # Less, the more often main has time to write: that much even if it has after each job.
+    assert os.path.getsize(recorder.path) < sum(map(len, lines)) / 3
 
 
 def test_labels_are_unique():
