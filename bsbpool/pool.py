@@ -1,8 +1,8 @@
 """The job pool: carries out what the engine decides, tells listeners, and sees to it that every rank leaves.
 
-What has a state of its own is a part that the pool owns, in a module of its own: `delivery` (listeners), `ranks` (what
-main knows of them), `results`, `scheduling` and `by_hand`. Decisions about jobs belong in `engine`, clocks and threads
-in `worlds`, packing in `protocol`, and what happens on a worker in `worker`.
+What has a state of its own is a part that the pool owns, in a module of its own: `delivery` (listeners), `journal`
+(what is recorded), `ranks` (what main knows of them), `results`, `scheduling` and `by_hand`. Decisions about jobs
+belong in `engine`, clocks and threads in `worlds`, packing in `protocol`, and what happens on a worker in `worker`.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from types import TracebackType
 from typing import Any
 
 from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
 from .delivery import Delivery, enter
-from .engine import ANNOUNCE, ASSIGN, RUNNING, SUCCESS, Engine, Entry
+from .engine import ANNOUNCE, ASSIGN, Engine
 from .exceptions import (
     JobAbortedError,
     JobCancelledError,
@@ -44,6 +43,7 @@ from .jobs import (
     find_kind,
     limit_ns,
 )
+from .journal import Journal
 from .limits import MAIN_GRACE
 from .progress import (
     PoolJobAddedProgress,
@@ -67,16 +67,13 @@ from .protocol import (
     STUCK,
     ByReference,
     Codec,
-    dumps,
 )
 from .ranks import Ranks
 from .results import Results
 from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
-from .trace import describe
 from .trace.format import describe_error, scrub
 from .trace.listener import TraceRecorder
-from .trace.recording import MOST_FOLDED, Several, Sink, Successes
 from .worker import Worker
 from .worlds import Channel, Lost, Mailbox, Split, current_world, this_world, world_of
 
@@ -128,11 +125,6 @@ MOST_AT_ONCE = 200
 # What main's other tasks put into its channel if they have no more to say than that there is something to carry out.
 _WAKE_UP = (None, None)
 
-# What the calls of jobs may be kept for.
-_FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
-
-_NO_CONTEXT: Mapping[str, Any] = {}
-
 
 class _StopEarly(BaseException):
     """Inside of `execute`: an unhandled error ends a pool that fails fast. Nobody else is to catch it."""
@@ -163,7 +155,6 @@ class JobPool:
             raise ValueError(f"retries is how many times a lost job runs again, 0 or more, not {retries!r}")
         self._job_limit = limit_ns("job_timeout", job_timeout)
         self._id = id
-        self._label = describe(id)
         self._owner = scaffold
         self._fail_fast = fail_fast
         self._workflow = workflow if workflow is not None else Workflow(["main"])
@@ -173,13 +164,13 @@ class JobPool:
         self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=retries)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
-        self._delivery = Delivery(self, self._record, self._settle)
+        self._journal = Journal(id, self._engine, self._lock)
+        record, settle = self._journal.record, self._journal.settle
+        self._delivery = Delivery(self, record, settle)
         self._ranks = Ranks(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
-        self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, self._record, self._attend)
-        self._schedulers = Schedulers(
-            self._lock, self._start, self._tell_main, self._record, self._settle, lambda: self._stopping
-        )
+        self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, record, self._attend)
+        self._schedulers = Schedulers(self._lock, self._start, self._tell_main, record, settle, lambda: self._stopping)
         self._channel: Channel | None = None
         self._open = False
         self._executed = False
@@ -189,9 +180,6 @@ class JobPool:
         self._closed = False
         self._cleanup_errors: list[Exception] = []
         self._stack = ExitStack()
-        # Where events are recorded, on main, if they are; and the listeners that do so.
-        self._recorder: Sink | None = None
-        self._trace_recorders: list[TraceRecorder] = []
         self._waiting = False
         self._local_worker: Mailbox | None = None
         # The task that executes the pool.
@@ -281,17 +269,15 @@ class JobPool:
         pools.setdefault(self._id, []).append(self)
         self._open = True
         if self.is_main():
-            self._begin_recording()
-            self._record("pool", *self._options())
+            self._journal.open(self._world)
+            self._journal.record("pool", *self._options())
             if self.parallel and not self._engine.send_ahead:
-                self._record("one_at_a_time")
+                self._journal.record("one_at_a_time")
             if self._engine.retries:
-                self._record("retries", self._engine.retries)
+                self._journal.record("retries", self._engine.retries)
         for listener in self._delivery.listeners:
             enter(listener, self._stack)
         self._engine.tells_all = bool(self._delivery.listeners)
-        if self._recorder is not None:
-            self._engine.changes = []
         self.change_status(PoolStatus.SCHEDULING)
 
     def __exit__(
@@ -317,7 +303,7 @@ class JobPool:
             why = told = "Main left the pool without calling execute(); every rank calls it."
         else:
             why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
-        self._record("unexecuted", describe_error(error))
+        self._journal.record("unexecuted", describe_error(error))
         problems = self._stop_early(why)
         self._dismiss(told)
         if problems and error is None:
@@ -345,8 +331,7 @@ class JobPool:
         if not pools.get(self._id, True):
             del pools[self._id]
         channel.close()
-        if self._recorder is not None:
-            self._recorder.rest()
+        self._journal.rest()
         self._closed = True
 
     def _folder(self) -> str:
@@ -372,10 +357,10 @@ class JobPool:
             raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
         if isinstance(listener, TraceRecorder):
             # It gets all that happens, not only what listeners are told.
-            if self.is_main():
-                self._trace_recorders.append(listener)
-                if self._open:
-                    self._record_from_now_on(listener)
+            if self._open:
+                self._record_from_now_on(listener)
+            else:
+                self._journal.add(listener)
             return
         if self._open:
             enter(listener, self._stack)
@@ -404,7 +389,7 @@ class JobPool:
 
     def ping(self) -> None:
         """Tell listeners that the pool is alive, though nothing happened for a while."""
-        self._record("ping")
+        self._journal.record("ping")
         self.add_notification(PoolProgress(self, PoolProgressReason.MAX_TIMEOUT_PING))
 
     def change_status(self, status: PoolStatus) -> None:
@@ -413,80 +398,25 @@ class JobPool:
             self._carry_out()
             old, self._status = self._status, status
             if self.is_main():
-                self._record("pool_status", status.value)
+                self._journal.record("pool_status", status.value)
                 self.add_notification(PoolStatusProgress(self, old))
-
-    # -- recording ---------------------------------------------------------------------------------
-
-    def _begin_recording(self) -> None:
-        """Find out, on main, where this pool is to be recorded."""
-        wanted = self._world.recording()
-        sinks = [*([] if wanted is None else [wanted]), *(each.open(self._world) for each in self._trace_recorders)]
-        if sinks:
-            labels = [sink.label(self._label) for sink in sinks]
-            self._label = labels[0]
-            self._successes = Successes(self._label)
-            self._recorder = sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels)
 
     def _record_from_now_on(self, listener: TraceRecorder) -> None:
         """A recorder came when the pool was open."""
+        if not self.is_main():
+            return
         with self._lock:
             if self._engine.jobs:
                 raise JobPoolError(
                     "A TraceRecorder has to come before the first job: a trace has every job, and this pool has "
                     f"{len(self._engine.jobs)}."
                 )
-            recorder = listener.open(self._world)
-            label = recorder.label(describe(self._id))
-            recorder.emit("pool", label, *self._options())
             assert self._status is not None
-            recorder.emit("pool_status", label, self._status.value)
-            if self._recorder is None:
-                self._recorder, self._label, self._successes = recorder, label, Successes(label)
-            else:
-                self._recorder = Several([self._recorder, recorder], self._label, [self._label, label])
-            self._engine.changes = []
+            self._journal.join(listener, self._world, ("pool", *self._options()), ("pool_status", self._status.value))
 
     def _options(self) -> tuple[int, bool, list[str]]:
         """What a trace says of the pool."""
         return self._world.size, self._fail_fast, [scrub(str(phase)) for phase in self._workflow.phases]
-
-    def _settle(self) -> None:
-        """What was recorded so far is to outlive this process."""
-        if self._recorder is not None:
-            self._recorder.settle()
-
-    def _record(self, kind: str, *fields: Any) -> None:
-        """Record an event of this pool."""
-        recorder = self._recorder
-        if recorder is not None:
-            with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
-                recorder.emit(kind, self._label, *fields)
-
-    def _record_changes(self) -> None:
-        """Record the changes of statuses that the engine has made since, in order; called under the lock."""
-        recorder, noted = self._recorder, self._engine.changes
-        assert recorder is not None and noted is not None
-        changes: list[Any] = noted[:]
-        noted.clear()
-        t, label = recorder.now(), self._label
-        for job, status, rank in changes:
-            error = describe_error(job._error) if status.ended and job._error is not None else None
-            if status is JobStatus.QUEUED:
-                rank = None
-            recorder.record(("status", t, label, job._id, status._value_, rank, error))
-            if recorder.capture is not None and status in _FAILURES:
-                recorder.capture(label, job._id, job.name, partial(_packed_call, job))
-
-    def _record_queued(self, recorder: Sink, jobs: Sequence[Entry]) -> None:
-        """Record that jobs became queued as the pool began to execute."""
-        t, label, ids = recorder.now(), self._label, [job._id for job in jobs]
-        if recorder.folds:
-            for first in range(0, len(ids), MOST_FOLDED):
-                recorder.record(("queued", t, label, ids[first : first + MOST_FOLDED]))
-        else:
-            for id in ids:
-                recorder.record(("status", t, label, id, JobStatus.QUEUED.value, None, None))
 
     # -- queueing ----------------------------------------------------------------------------------
 
@@ -541,29 +471,17 @@ class JobPool:
         with self._lock:
             self._check_can_queue("queue jobs")
             assert channel is not None
-            recorder = self._recorder
-            watched = recorder is not None or channel.scripted
-            name = job.name if watched else ""
+            recorded = self._journal.sink is not None
+            name = job.name if recorded or channel.scripted else ""
             try:
                 self._engine.add(job, dependencies)
             except BaseException as error:
                 channel.put((None, error))  # whoever queues may go on, but the pool can't: it has half a job
                 raise
-            if watched:
-                context = job._context
-                if channel.scripted:
-                    channel.introduce(job._id, name, context)
-                if recorder is not None:
-                    if job._chunks is not None:
-                        context = {**context, "chunks": job._chunks}
-                    recorder.record(
-                        ("job", recorder.now(), self._label, job._id, type(job).__name__, scrub(name),
-                         describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]),
-                         job._cache_items)
-                    )  # fmt: skip
-                    if job._limit is not None:
-                        self._record("limit", job._id, job._limit)
-                    recorder.keep_up()
+            if channel.scripted:
+                channel.introduce(job._id, name, job._context)
+            if recorded:
+                self._journal.job(job, name, dependencies)
             self._attend()
 
     def _check_can_queue(self, what: str) -> None:
@@ -602,16 +520,16 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
-                    self._record("call_back", rank, job._id, None if reason is None else scrub(str(reason)))
+                    self._journal.record("call_back", rank, job._id, None if reason is None else scrub(str(reason)))
                     self._carry_out()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
-                    self._settle()
+                    self._journal.settle()
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
                         self._carry_out()
                     done = job._status is JobStatus.CANCELLED
-                self._record("cancel", job._id, None if reason is None else scrub(str(reason)), done)
+                self._journal.record("cancel", job._id, None if reason is None else scrub(str(reason)), done)
                 self._attend()
                 return done
         # Only the task that executes the pool receives answers: let it ask.
@@ -738,7 +656,7 @@ class JobPool:
         try:
             freed = free_stale_pool_cache(self._owner, ())
             if freed and told:
-                self._record("freed", 0, None, freed)
+                self._journal.record("freed", 0, None, freed)
         except ExceptionGroup as group:
             self._cleanup_errors += group.exceptions
         errors = self._cleanup_errors
@@ -754,7 +672,7 @@ class JobPool:
             problems = self._call_all_back()
             problems += self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
-            self._record("raised", describe_error(error))
+            self._journal.record("raised", describe_error(error))
             problems = [error]
             if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
                 problems += self._call_all_back()
@@ -770,10 +688,10 @@ class JobPool:
             first = problems[0]
             for other in [*problems[1:], *self._delivery.unhandled]:
                 first.add_note(f"Besides: {describe_error(other)}")
-            self._record("end", describe_error(first))
+            self._journal.record("end", describe_error(first))
             raise first
         errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
-        self._record("end", scrub(f"WorkflowError: {errors}") if errors else None)
+        self._journal.record("end", scrub(f"WorkflowError: {errors}") if errors else None)
         self.raise_unhandled()
 
     def raise_unhandled(self) -> None:
@@ -792,8 +710,7 @@ class JobPool:
         with lock:
             self.change_status(PoolStatus.EXECUTING)
             queued = engine.begin()
-            if self._recorder is not None:
-                self._record_queued(self._recorder, queued)
+            self._journal.queued(queued)
         if not self.parallel:
             self._local_worker = world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
@@ -806,7 +723,7 @@ class JobPool:
                 # Jobs are given out again when listeners have heard all that there is to hear.
                 if engine.holding and not notifications:
                     engine.go_on()
-                    self._record("resumed")
+                    self._journal.record("resumed")
                     self._carry_out()
                 self._waiting = not notifications
                 if self._waiting and not (engine.unfinished or schedulers.left):
@@ -826,13 +743,12 @@ class JobPool:
             limit_at = ranks.next_deadline()
             channel.leisure = engine.leisure()
             item = None
-            recorder = self._recorder
-            if recorder is not None and recorder.writes:
+            if (sink := self._journal.sink) is not None and sink.writes:
                 # What was recorded is written when there is time: before main waits for long, and when there is much.
-                recorder.keep_up()
+                sink.keep_up()
                 item = get(world.now() + LULL)
                 if item is None:
-                    recorder.settle()
+                    sink.settle()
             if item is None:
                 try:
                     item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
@@ -891,7 +807,7 @@ class JobPool:
                 with self._lock:
                     if item is None:  # these are at jobs that let nothing else of their process run
                         for rank in waiting:
-                            self._record("unanswered", rank)
+                            self._journal.record("unanswered", rank)
                         break
                     try:
                         self._receive(*item)
@@ -915,7 +831,7 @@ class JobPool:
             except _StopEarly:
                 self._stopping = True
             except BaseException as error:
-                self._record("raised", describe_error(error))
+                self._journal.record("raised", describe_error(error))
                 problems.append(error)
         return problems
 
@@ -923,7 +839,7 @@ class JobPool:
         """Let the workers leave."""
         assert self._channel is not None
         message = self._codec.encode((STOP, problem))
-        self._settle()
+        self._journal.settle()
         if self._local_worker is not None:
             self._local_worker.put((0, message))
         for rank in range(1, self._world.size):
@@ -931,7 +847,7 @@ class JobPool:
                 self._channel.send(rank, message, last=True)
         self._dismissed = True
         for rank, items in self._engine.holdings().items():
-            self._record("freed", rank, None, items)
+            self._journal.record("freed", rank, None, items)
 
     def _leave(self, error: BaseException | None) -> None:
         """Tell main that this worker is off for a reason of its own, unless main knows."""
@@ -950,7 +866,7 @@ class JobPool:
         engine = self._engine
         commands = engine.commands
         if engine.changes:
-            self._record_changes()
+            self._journal.changes()
         if not commands:
             return
         notify, told = self._delivery.line.append, bool(self._delivery.listeners)
@@ -966,11 +882,11 @@ class JobPool:
             else:
                 notify(PoolJobAddedProgress(self, job))
         if engine.changes:  # of jobs that could not even be packed
-            self._record_changes()
+            self._journal.changes()
 
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         if free := self._engine.still_stale(rank, free):
-            self._record("freed", rank, jobs[0]._id, free)
+            self._journal.record("freed", rank, jobs[0]._id, free)
         calls: list[tuple[Any, ...]] = []
         failed: list[tuple[Job, Exception | None]] = []
         for job in jobs:
@@ -1033,22 +949,22 @@ class JobPool:
         if kind == DONE:
             self._done(rank, *news[1:])
         elif kind == READY:
-            self._record("ready", rank)
+            self._journal.record("ready", rank)
             self._ranks.hosts[rank] = news[2]
-            if self._recorder is not None and self._recorder.measures:
+            if (sink := self._journal.sink) is not None and sink.measures:
                 self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
             if news[1]:
-                self._record("cached", rank, None, news[1])
+                self._journal.record("cached", rank, None, news[1])
         elif kind == RETURNED:
-            self._record("returned", rank, news[1])
+            self._journal.record("returned", rank, news[1])
             self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
         elif kind == STARTED:
-            self._record("started", rank, news[1])
+            self._journal.record("started", rank, news[1])
         elif kind == STUCK:
             self._give_up(news[1], rank, news[2], news[3])
         elif kind == GREW:
-            self._record("memory", rank, news[1], news[2])
+            self._journal.record("memory", rank, news[1], news[2])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
@@ -1056,35 +972,19 @@ class JobPool:
         self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
     ) -> None:
         """A rank has run a job; see `protocol` for the fields."""
-        engine, recorder = self._engine, self._recorder
+        engine = self._engine
         job: Job = engine.jobs[id]  # type: ignore[assignment]
         if succeeded and not cached:
             if not job._status.ended:
                 self._results.keep(job, payload)
-            if recorder is None:
+            if self._journal.sink is None:
                 engine.finished(job, None, ended - started)
-                return
-            # The outcome came, and what follows from it: one event, where that is what follows as a rule.
-            changes: Any = engine.changes
-            folds = recorder.folds and not changes
-            t, took = recorder.now(), ended - started
-            engine.finished(job, None, took)
-            if folds:
-                running: Any = "null"
-                if (count := len(changes)) == 2:
-                    following, status, where = changes[1]
-                    if status is RUNNING and where == rank:
-                        running, count = following._id, 1
-                if count == 1 and changes[0][1] is SUCCESS:
-                    changes.clear()
-                    recorder.record((self._successes, t - recorder.start, rank, id, started - t, took, running))
-                    return
-            recorder.record(("message", t, self._label, rank, id, started, ended))
+            else:
+                self._journal.success(job, rank, started, ended)
             return
-        if recorder is not None:
-            self._record("message", rank, id, started, ended)
+        self._journal.record("message", rank, id, started, ended)
         if cached:
-            self._record("cached", rank, id, cached)
+            self._journal.record("cached", rank, id, cached)
             engine.cached(rank, cached)
         if succeeded:
             if not job._status.ended:
@@ -1113,7 +1013,7 @@ class JobPool:
                     "starts, or hand it over with queue(…, timeout=seconds)."
                 )
             job._limit = limit
-            self._record("limit", job._id, limit)
+            self._journal.record("limit", job._id, limit)
 
     def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
@@ -1123,14 +1023,14 @@ class JobPool:
         what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
         if self._engine.overdue(job, rank, self._ranks.overran(job, rank, why, stack)):
-            self._record("stuck", rank, id)
+            self._journal.record("stuck", rank, id)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
         if rank in self._ranks.gone or rank == 0 or (not self.is_main()):
             return
         self._ranks.gone[rank] = None
-        self._record("lost", rank, scrub(why))
+        self._journal.record("lost", rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if is_error and (job is None or not job._status.ended):
             self._delivery.add_unhandled(RankLostError(why))
@@ -1152,10 +1052,6 @@ class JobPool:
         """Call what a job calls, on main."""
         assert self._channel is not None
         return self._channel.perform(job._id, bind(call_to_send(job), self._owner))
-
-
-def _packed_call(job: Job) -> bytes:
-    return dumps(call_to_send(job))
 
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."

@@ -20,11 +20,13 @@ from greenlet import getcurrent
 from injection import points_in
 
 import bsbpool
-from bsbpool import by_hand, caching, delivery, engine, jobs, pool, protocol, results, scheduling, worker
+from bsbpool import by_hand, caching, delivery, engine, jobs, journal, pool, protocol, results, scheduling, worker
 from bsbpool_sim import simulate
 from bsbpool_sim.kernel import Task
 
-MODULES = (by_hand, caching, delivery, engine, jobs, pool, protocol, bsbpool.ranks, results, scheduling, worker)
+MODULES = (
+    by_hand, caching, delivery, engine, jobs, journal, pool, protocol, bsbpool.ranks, results, scheduling, worker,
+)  # fmt: skip
 
 #: Runs of each case. More find more: set BSBPOOL_FAULT_RUNS to a thousand or more to try nearly all.
 RUNS = int(os.environ.get("BSBPOOL_FAULT_RUNS", "30"))
@@ -247,7 +249,7 @@ FOUND = {
     "a worker that fails before its loop tells main": (1, "JobPool._execute_worker", 1),
     "a worker that fails while it is made tells main": (1, "Worker.__init__", 1),
     "a worker that fails after it entered tells main": (1, "JobPool.change_status", 1),
-    "main that fails after it opened its channel lets the others leave": (0, "JobPool._record", 1),
+    "main that fails after it opened its channel lets the others leave": (0, "Journal.record", 1),
     "main that fails while it lets the others leave does so all the same": (0, "JobPool._dismiss", 1),
     "main that fails in between lets the rest of them leave": (0, "JobPool._dismiss", 5),
     "a worker that can't pack its outcome leaves": (1, "Codec.encode", 2),

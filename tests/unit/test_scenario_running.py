@@ -544,16 +544,16 @@ def test_what_is_freed_too_early_is_found(run, monkeypatch):
 
 
 def test_a_change_that_may_not_be_is_found(run, monkeypatch):
-    from bsbpool.pool import JobPool
+    from bsbpool.journal import Journal
 
-    real = JobPool._record
+    real = Journal.record
 
     def twice(self, kind, *fields):
         real(self, kind, *fields)
         if kind == "end":
-            self._world.recorder.record(("status", self._world.now(), self._label, 0, "queued", None, None))
+            self.sink.record(("status", self.sink.now(), self._label, 0, "queued", None, None))
 
-    monkeypatch.setattr(JobPool, "_record", twice)
+    monkeypatch.setattr(Journal, "record", twice)
     found = always(run, "jobs: [{name: a}]\nexpect: {}")
     assert found == ["a does not go from success to queued | queued", "a ends | it is queued when main has left"]
 

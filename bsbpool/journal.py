@@ -1,0 +1,161 @@
+"""What a pool has recorded of itself, on main: all that decides what comes next, in the order in which it happened.
+
+Which events there are is in `trace.format`, and how they get into a file in `trace.recording`. That something happens
+is for `pool` and its other parts to know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Any
+
+from .engine import RUNNING, SUCCESS, Engine, Entry
+from .jobs import Job, call_to_send
+from .protocol import dumps
+from .status import JobStatus
+from .trace.format import describe, describe_error, scrub
+from .trace.listener import TraceRecorder
+from .trace.recording import MOST_FOLDED, Several, Sink, Successes
+from .worlds import World
+
+# What the calls of jobs may be kept for.
+_FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
+
+_NO_CONTEXT: Mapping[str, Any] = {}
+
+
+class Journal:
+    """The record of one pool. It takes in nothing until somebody wants it.
+
+    :param id: the pool's id.
+    :param engine: the pool's; it notes changes of statuses while there is a record.
+    :param lock: the pool's.
+    :ivar sink: where events go; None if nobody wants them.
+    """
+
+    def __init__(self, id: Any, engine: Engine, lock: AbstractContextManager[Any]):
+        self._engine = engine
+        self._lock = lock
+        self._id = describe(id)
+        #: what the pool is called in the record.
+        self._label: int | str = self._id
+        self._successes: Successes
+        self._listeners: list[TraceRecorder] = []
+        self.sink: Sink | None = None
+
+    # -- who wants it ------------------------------------------------------------------------------
+
+    def add(self, listener: TraceRecorder) -> None:
+        """Whoever wants the record from the pool's opening on."""
+        self._listeners.append(listener)
+
+    def open(self, world: World) -> None:
+        """The pool opens, with that rank as main: find out who wants its record."""
+        wanted = world.recording()
+        sinks = [*([] if wanted is None else [wanted]), *(each.open(world) for each in self._listeners)]
+        if sinks:
+            labels = [sink.label(self._id) for sink in sinks]
+            self._write_to(sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels), labels[0])
+
+    def join(self, listener: TraceRecorder, world: World, *events: tuple[Any, ...]) -> None:
+        """Somebody wants the record of an open pool that has no job yet; `events` are what there would be by now."""
+        sink = listener.open(world)
+        label = sink.label(self._id)
+        for kind, *fields in events:
+            sink.emit(kind, label, *fields)
+        if self.sink is None:
+            self._write_to(sink, label)
+        else:
+            self._write_to(Several([self.sink, sink], self._label, [self._label, label]), self._label)
+
+    def _write_to(self, sink: Sink, label: int | str) -> None:
+        self.sink, self._label, self._successes = sink, label, Successes(label)
+        self._engine.changes = []
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def record(self, kind: str, *fields: Any) -> None:
+        """Record an event of this pool."""
+        sink = self.sink
+        if sink is not None:
+            with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
+                sink.emit(kind, self._label, *fields)
+
+    def job(self, job: Job, name: str, dependencies: Sequence[Entry]) -> None:
+        """Record that a job was queued; called under the lock, where there is a sink."""
+        sink, context = self.sink, job._context
+        assert sink is not None
+        if job._chunks is not None:
+            context = {**context, "chunks": job._chunks}
+        sink.record(
+            ("job", sink.now(), self._label, job._id, type(job).__name__, scrub(name),
+             describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]), job._cache_items)
+        )  # fmt: skip
+        if job._limit is not None:
+            self.record("limit", job._id, job._limit)
+        sink.keep_up()
+
+    def queued(self, jobs: Sequence[Entry]) -> None:
+        """Record that jobs became queued as the pool began to execute."""
+        sink = self.sink
+        if sink is None:
+            return
+        t, label, ids = sink.now(), self._label, [job._id for job in jobs]
+        if sink.folds:
+            for first in range(0, len(ids), MOST_FOLDED):
+                sink.record(("queued", t, label, ids[first : first + MOST_FOLDED]))
+        else:
+            for id in ids:
+                sink.record(("status", t, label, id, JobStatus.QUEUED.value, None, None))
+
+    def changes(self) -> None:
+        """Record the changes of statuses that the engine has made since, in order; called under the lock."""
+        sink, noted = self.sink, self._engine.changes
+        assert sink is not None and noted is not None
+        changes: list[Any] = noted[:]
+        noted.clear()
+        t, label = sink.now(), self._label
+        for job, status, rank in changes:
+            error = describe_error(job._error) if status.ended and job._error is not None else None
+            if status is JobStatus.QUEUED:
+                rank = None
+            sink.record(("status", t, label, job._id, status._value_, rank, error))
+            if sink.capture is not None and status in _FAILURES:
+                sink.capture(label, job._id, job.name, partial(_packed_call, job))
+
+    def success(self, job: Entry, rank: int, started: int, ended: int) -> None:
+        """Tell the engine that a job is a success, and record that, as one event with what follows as a rule."""
+        sink: Any = self.sink
+        changes: Any = self._engine.changes
+        folds = sink.folds and not changes
+        t, took = sink.now(), ended - started
+        self._engine.finished(job, None, took)
+        if folds:
+            running: Any = "null"
+            if (count := len(changes)) == 2:
+                following, status, where = changes[1]
+                if status is RUNNING and where == rank:
+                    running, count = following._id, 1
+            if count == 1 and changes[0][1] is SUCCESS:
+                changes.clear()
+                sink.record((self._successes, t - sink.start, rank, job._id, started - t, took, running))
+                return
+        sink.record(("message", t, self._label, rank, job._id, started, ended))
+
+    # -- what becomes of it ------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """What was recorded so far is to outlive this process."""
+        if self.sink is not None:
+            self.sink.settle()
+
+    def rest(self) -> None:
+        """The pool has closed."""
+        if self.sink is not None:
+            self.sink.rest()
+
+
+def _packed_call(job: Job) -> bytes:
+    return dumps(call_to_send(job))
