@@ -152,7 +152,9 @@ class Engine:
         self._called_back: dict[int, BaseException] = {}
         #: whether it gives out no jobs for now.
         self.holding = False
+        # Nanoseconds that jobs take: as a rule, and those of late that took the least.
         self._typical_ns: float | None = None
+        self._brief_ns = 0.0
         self.retries = retries
         # By id: how many times a job was lost with its rank.
         self._losses: dict[int, int] = {}
@@ -258,12 +260,12 @@ class Engine:
         # Two long jobs are enough to send no more ahead, it takes many short ones to do so again; a single one
         # may just have lost its core for a while.
         typical = self._typical_ns
-        if typical is None or ns is None:
-            self._typical_ns = typical if ns is None else ns
-        elif ns > typical:
-            self._typical_ns = min(ns, 16 * typical + 50_000)
-        else:
-            self._typical_ns = 0.9 * typical + 0.1 * ns
+        if ns is not None:
+            if typical is None:
+                self._typical_ns = self._brief_ns = ns
+            else:
+                self._typical_ns = min(ns, 16 * typical + 50_000) if ns > typical else 0.9 * typical + 0.1 * ns
+                self._brief_ns = min(ns, 0.9 * self._brief_ns + 0.1 * ns)
         self._end(job, SUCCESS if error is None else ABORTED if interrupted else FAILED, error)
         self._vacate(rank, job)
 
@@ -294,10 +296,14 @@ class Engine:
             self._assign()
 
     def leisure(self) -> int:
-        """For how long, in nanoseconds, news of ranks may wait: each has a job to go on with for longer than that."""
-        if not self._supplied or self._supplied < len(self._lines) or self._typical_ns is None:
+        """For how long, in nanoseconds, news of ranks may wait: each has a job to go on with for longer than that.
+
+        It goes by jobs that took little of late, not by those that are typical: one in five that is long makes a line
+        short, and the other four would be over long before main looks.
+        """
+        if not self._supplied or self._supplied < len(self._lines):
             return 0
-        return int(self._typical_ns / 4)
+        return int(self._brief_ns / 4)
 
     def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
         """A rank gives back jobs that it was sent ahead and has not started."""

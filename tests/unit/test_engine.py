@@ -653,6 +653,18 @@ def test_news_may_wait_for_a_quarter_of_a_job_while_each_rank_has_another_one():
     assert driver.engine.leisure() == 2_000_000
 
 
+def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
+    """One in five is long, as makes a rank's line short; the other four in it are over before main has napped."""
+    driver = ahead(jobs=100, ranks=2, ns=8_000_000)
+    for number in range(40):
+        driver.finish(driver.lines()[1][0], ns=10_000 if number % 5 else 8_000_000)
+        assert {len(line) for line in driver.lines().values()} == {2}
+        assert driver.engine.leisure() <= (2_000_000 if number == 0 else 210_000)
+    for _ in range(40):
+        driver.finish(driver.lines()[1][0], ns=8_000_000)
+    assert driver.engine.leisure() > 1_900_000
+
+
 # -- cached items ------------------------------------------------------------------------------------
 
 
