@@ -198,8 +198,8 @@ class MPIChannel(ProcessChannel):
                 self._waits_since = now
                 self._tidy()
                 # Who waited for long is not about to get an answer at once.
-                self._nap = max(FIRST_NAP, min(self._waited // 32, LONGEST_NAP), min(self.leisure, MOST_LEISURE))
-            spins = self._waited < LONG_ENOUGH and self.leisure < SPIN
+                self._nap = max(FIRST_NAP, min(self._waited // 32, LONGEST_NAP), self._leisure())
+            spins = self._waited < LONG_ENOUGH and self._leisure() < SPIN
             spin_until = self._waits_since + (SPIN if spins else 0)
             self._nap = self._pause(spin_until, self._nap, until)
             # MPICH sees what came while nobody looked only at the second look: without this one, a nap later.
@@ -216,9 +216,17 @@ class MPIChannel(ProcessChannel):
             if now >= spin_until - SPIN + KEEP:
                 os.sched_yield()
             return nap
+        longest = max(LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER, self._leisure())
+        nap = min(nap, longest)  # it may have been longer, before a large message was announced
         self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
-        longest = LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER
-        return min(2 * nap, max(longest, min(self.leisure, MOST_LEISURE)))
+        return min(2 * nap, longest)
+
+    def _leisure(self) -> int:
+        """How long a nap may be because nobody waits for what has come: a large message goes on only when both ranks
+        look, and so may what MPI has not sent yet."""
+        if self._behind or self._announced or self._sending or self._duplicate.sends:
+            return 0
+        return min(self.leisure, MOST_LEISURE)
 
     def close(self) -> None:
         self._closing = True

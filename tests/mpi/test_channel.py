@@ -75,3 +75,35 @@ def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, m
         assert len(naps) <= (time.monotonic() - start) / 0.004 + 1
     channel.close()
     world.Barrier()
+
+
+@pytest.mark.parametrize("sender", [0, 1])
+def test_a_rank_naps_no_longer_than_usual_while_a_large_message_is_on_its_way(channel, monkeypatch, sender):
+    """Whatever leisure it has: the other rank may have nothing to go on with."""
+    import time
+    from types import SimpleNamespace
+
+    world = comm_world()
+    if world.rank == sender:
+        channel.send(1 - sender, bytes(100_000))
+    if world.rank == 0:
+        naps, asleep = [], channel._asleep
+
+        def nap(timeout):
+            if channel._behind or channel._announced:
+                naps.append(timeout)
+            return asleep.acquire(timeout=timeout)
+
+        monkeypatch.setattr(channel, "_asleep", SimpleNamespace(acquire=nap))
+        channel.leisure = 4_000_000
+        assert channel.get(time.monotonic_ns() + 50_000_000) is None  # the other one is at a job meanwhile
+        assert 0 < max(naps) <= 0.001
+    world.Barrier()
+    if world.rank == sender:
+        channel.flush()
+        channel.close()
+    elif world.rank == 1 - sender:
+        source, message = channel.get()
+        assert (source, len(message)) == (sender, 100_000)
+        channel.close()
+    world.Barrier()
