@@ -187,9 +187,10 @@ class Engine:
         doomed = False
         for dependency in dependencies:
             if not dependency._status.ended:
+                # The link counts when both rows have it: whatever interrupts this, the pool can still stop.
                 self._before.append(dependency._dependents)
-                dependency._dependents = len(self._dependents)
                 self._dependents.append(job)
+                dependency._dependents = len(self._dependents) - 1
                 job._open_dependencies += 1
             elif dependency._status is not SUCCESS:
                 doomed = True

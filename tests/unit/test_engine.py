@@ -665,6 +665,21 @@ def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
     assert driver.engine.leisure() > 1_900_000
 
 
+def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
+    class Interrupted(list):
+        def append(self, item):
+            raise KeyboardInterrupt
+
+    engine, job = Engine(), Entry()
+    engine.add(job, ())
+    engine.begin()
+    engine._dependents = Interrupted()
+    with pytest.raises(KeyboardInterrupt):
+        engine.add(Entry(), [job])
+    engine.stop("Ctrl-C")
+    assert [entry._status.value for entry in engine.jobs] == ["cancelled", "cancelled"]
+
+
 # -- cached items ------------------------------------------------------------------------------------
 
 
