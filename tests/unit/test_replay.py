@@ -398,6 +398,16 @@ def test_overhead_is_what_passes_on_a_rank_that_has_its_next_job_already():
     with_it, without = (summarise(what_if(t, Change(ranks=3)).trace).makespan for t in (trace, quick))
     assert with_it - without == pytest.approx(20 * 50e-6, rel=0.2)
 
+    def paused(event):
+        """The same, and once ten seconds before it tells of job 19."""
+        if event[0] != "message":
+            return slow(event)
+        (event,) = slow(event)
+        ran, came = (10**10 * (event[4] >= first) for first in (20, 19))
+        return [(event[0], event[1] + came, *event[2:5], event[5] + ran, event[6] + ran)]
+
+    assert costs_of(edited(quick, paused)).overhead == costs_of(trace).overhead
+
 
 # -- the command -------------------------------------------------------------------------------------
 

@@ -222,11 +222,16 @@ def costs_of(trace: Trace) -> Costs:
         for rank, jobs in ran.items():
             jobs.sort(key=lambda job: job.outcome or ())
             clock = clocks.get((pool.id, rank), _SAME_CLOCK)
+            at_hand: list[int] = []
             for one, other in itertools.pairwise(jobs):
                 assert one.outcome is not None and other.outcome is not None
                 started, (_, ended, received) = other.outcome[0], one.outcome
                 if other.queued <= received:
-                    (there if started - clock.ns < received else fetched).append(started - ended)
+                    (at_hand if started - clock.ns < received else fetched).append(started - ended)
+            if len(at_hand) > 1:  # a rank that was paused once, however long, is not the rule
+                at_hand.sort()
+                at_hand[-1] = at_hand[-2]
+            there += at_hand
     overhead = max(0, round(statistics.fmean(there))) if there else 0
     round_trip = statistics.median(fetched) - overhead if fetched else statistics.median(there) if there else 0
     return Costs(max(0.0, round_trip / 2 / SECOND), overhead)
