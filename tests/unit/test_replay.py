@@ -408,6 +408,10 @@ def test_overhead_is_what_passes_on_a_rank_that_has_its_next_job_already():
 
     assert costs_of(edited(quick, paused)).overhead == costs_of(trace).overhead
 
+    # It is no part of what makes ranks ready late: a prediction of a prediction says the same.
+    once = what_if(trace, Change()).trace
+    assert what_if(once, Change()).trace.of("ready") == once.of("ready")
+
 
 # -- the command -------------------------------------------------------------------------------------
 

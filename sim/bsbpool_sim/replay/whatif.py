@@ -304,7 +304,7 @@ class Run(Script):
             pool.add_listener(_Handles(plan))
             pool._delivery.max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
-                late = statistics.median(plan.late_ranks) - self.costs.latency * SECOND
+                late = statistics.median(plan.late_ranks) - self.costs.latency * SECOND - self.costs.overhead
                 self._pause(sum(plan.before) + max(0, round(late)))
             error: BaseException | None = None
             try:
