@@ -266,7 +266,8 @@ class Engine:
                 self._typical_ns = self._brief_ns = ns
             else:
                 self._typical_ns = min(ns, 16 * typical + 50_000) if ns > typical else 0.9 * typical + 0.1 * ns
-                self._brief_ns = min(ns, 0.9 * self._brief_ns + 0.1 * ns)
+                brief = 0.9 * self._brief_ns + 0.1 * ns
+                self._brief_ns = ns if ns < brief else brief  # `min` would take three times as long
         self._end(job, SUCCESS if error is None else ABORTED if interrupted else FAILED, error)
         self._vacate(rank, job)
 
