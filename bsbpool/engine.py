@@ -37,6 +37,7 @@ free it first.
 from __future__ import annotations
 
 import heapq
+from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -84,8 +85,8 @@ class Entry(Links):
         #: nanoseconds that it may run for; None: any time.
         self._limit: int | None = None
         self._open_dependencies = 0
-        #: its last link to a dependent, see `Engine.add`; None: it has none.
-        self._dependents: int | None = None
+        #: its last link to a dependent, see `Engine`; -1: it has none.
+        self._dependents = -1
         #: whoever wants to be told of its end, besides listeners.
         self._callbacks: list[Any] | None = None
 
@@ -125,10 +126,11 @@ class Engine:
         self.commands: deque[tuple[Any, ...]] = deque()
         #: all jobs, in the order in which they were added; a job's id is its place here.
         self.jobs: list[Entry] = []
-        # By link: the dependent, and the link before it of the same job. A list for each job would be spread all over
-        # the memory of a large graph, and the garbage collector would go through all of them while jobs are made.
+        # By link: the dependent, and the link before it of the same job, or -1. They stay when jobs have ended. A list
+        # for each job would be spread all over the memory of a large graph, and the garbage collector would go through
+        # all of them while jobs are made.
         self._dependents: list[Entry] = []
-        self._before: list[int | None] = []
+        self._before: array[int] = array("q")
         #: how many jobs have not ended.
         self.unfinished = 0
         #: cache items that unfinished jobs require, with the number of those jobs.
@@ -559,11 +561,11 @@ class Engine:
             for item in job._cache_items:
                 self._release(item)
         link = job._dependents
-        if link is None:
+        if link < 0:
             return ()
-        job._dependents = None
+        job._dependents = -1
         dependents = []
-        while link is not None:
+        while link >= 0:
             dependents.append(self._dependents[link])
             link = self._before[link]
         dependents.reverse()  # in the order in which they were added

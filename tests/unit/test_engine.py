@@ -1,6 +1,7 @@
 """The engine alone: events in, commands out."""
 
 import sys
+import tracemalloc
 
 import pytest
 
@@ -678,6 +679,20 @@ def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
         engine.add(Entry(), [job])
     engine.stop("Ctrl-C")
     assert [entry._status.value for entry in engine.jobs] == ["cancelled", "cancelled"]
+
+
+def test_a_link_takes_two_words():
+    engine, jobs = Engine(), [Entry() for _ in range(1000)]
+    for job in jobs:
+        engine.add(job, ())
+    tracemalloc.start()
+    try:
+        for _ in range(10):
+            engine.add(Entry(), jobs)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken / 10_000 < 30  # with what the rows have in reserve, and a number for each job's last link
 
 
 # -- cached items ------------------------------------------------------------------------------------
