@@ -307,7 +307,7 @@ class Engine:
         """
         if not self._supplied or self._supplied < len(self._lines):
             return 0
-        return int(self._brief_ns / 4)
+        return int(self._brief_ns / 2)
 
     def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
         """A rank gives back jobs that it was sent ahead and has not started."""

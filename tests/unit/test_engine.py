@@ -640,18 +640,18 @@ def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
     assert driver.statuses()[third] == "running"
 
 
-def test_news_may_wait_for_a_quarter_of_a_job_while_each_rank_has_another_one():
+def test_news_may_wait_for_half_of_a_job_while_each_rank_has_another_one():
     driver = ahead(jobs=5, ranks=2, ns=8_000_000)
     assert driver.lines() == {1: [2, 3], 2: [4]}
     assert driver.engine.leisure() == 0
     driver = ahead(jobs=8, ranks=2, ns=8_000_000)
     first, second = driver.lines().values()
     assert len(first) == len(second) == 2
-    assert driver.engine.leisure() == 2_000_000
+    assert driver.engine.leisure() == 4_000_000
     driver.do("returned", 2, [driver.jobs[second[1]]])
     assert driver.engine.leisure() == 0
     driver.do("lost", 2, RankLostError("gone"))
-    assert driver.engine.leisure() == 2_000_000
+    assert driver.engine.leisure() == 4_000_000
 
 
 def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
@@ -660,10 +660,10 @@ def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
     for number in range(40):
         driver.finish(driver.lines()[1][0], ns=10_000 if number % 5 else 8_000_000)
         assert {len(line) for line in driver.lines().values()} == {2}
-        assert driver.engine.leisure() <= (2_000_000 if number == 0 else 210_000)
+        assert driver.engine.leisure() <= (4_000_000 if number == 0 else 420_000)
     for _ in range(40):
         driver.finish(driver.lines()[1][0], ns=8_000_000)
-    assert driver.engine.leisure() > 1_900_000
+    assert driver.engine.leisure() > 3_800_000
 
 
 def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
