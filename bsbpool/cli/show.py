@@ -80,11 +80,12 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None) ->
     read = read_or_complain(trace)
     history = History(read)
     title = label(Path(trace).name)
+    lacks = what_it_lacks(history)
     written = {}
     if html is not None:
         from bsbpool.trace.page import page
 
-        written[html] = page(history, title, read.warnings).encode()
+        written[html] = page(history, title, [*read.warnings, *lacks]).encode()
     if perfetto is not None:
         from bsbpool.trace.perfetto import perfetto_json
 
@@ -99,7 +100,10 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None) ->
         except OSError as error:
             raise click.UsageError(f"{file} can't be written: {error.strerror or error}") from None
         click.echo(f"{file}: {len(content) / 1e6:.2f} MB")
-    if not written:
+    if written:
+        for lack in lacks:
+            click.echo(f"bsbpool: warning: {lack}", err=True)
+    else:
         show_history(console(), trace, history)
 
 
@@ -119,6 +123,15 @@ def read_or_complain(path: str) -> Trace:
     return trace
 
 
+def what_it_lacks(history: History) -> list[str]:
+    """A sentence on what is not in a trace of BSB's own pool; none if there is no such pool."""
+    sizes = [pool.ranks for pool in history.pools if pool.announced]
+    if not sizes:
+        return []
+    where = ", and, on several ranks, where and how long they ran" if max(sizes) > 1 else ""
+    return [f"BSB's own pool does not announce what its jobs depend on{where}: that is not known here."]
+
+
 def show_history(out: Console, path: str, history: History) -> None:
     """All that the terminal shows of a trace."""
     summary = summarise(history)
@@ -130,14 +143,19 @@ def show_history(out: Console, path: str, history: History) -> None:
         out.print("No job was queued.")
         return
     out.print(f"{listed(summary.outcome)}.".capitalize())
+    for lack in what_it_lacks(history):
+        out.print(lack)
     out.print()
     out.print(strategy_table(summary, timeline))
     out.print()
     if len(summary.pools) > 1 or any(pool.error or pool.ended is None for pool in summary.pools):
         out.print(pool_table(summary))
         out.print()
-    out.print(rank_table(summary) if len(summary.workers) <= MOST_ROWS else workers_text(summary))
-    out.print()
+    # Whether there is something to say of ranks: BSB's own pool does not tell which of several ran what.
+    ranks = bool(summary.runs) or not any(pool.announced for pool in summary.pools)
+    if ranks:
+        out.print(rank_table(summary) if len(summary.workers) <= MOST_ROWS else workers_text(summary))
+        out.print()
     show_times(out, history, summary, timeline)
     if summary.runs:
         out.print(slowest_table(history, summary, timeline))
@@ -151,7 +169,8 @@ def show_history(out: Console, path: str, history: History) -> None:
 
     show_failures(out, summary.failures, told)
     show_running(out, history)
-    out.print(timeline)
+    if ranks:
+        out.print(timeline)
 
 
 def about(history: History) -> str:
@@ -169,6 +188,10 @@ def about(history: History) -> str:
 def show_times(out: Console, history: History, summary: Summary, timeline: Timeline) -> None:
     """The makespan, and how far it is from what could be."""
     span = summary.makespan
+    if any(pool.announced for pool in summary.pools):  # without dependencies there is no critical path
+        out.print(f"Makespan {duration(span)}.")
+        out.print()
+        return
     workers = "the workers were busy" if history.ranks > 1 else "main was busy"
     out.print(f"Makespan {duration(span)}; {workers} for {summary.utilisation:.1%} of it.")
     path = summary.critical_path
@@ -240,7 +263,8 @@ def pool_table(summary: Summary) -> Table:
             ended = Head(label(pool.error), "bright_red")
         else:
             ended = Head("not ended where the trace stops" if pool.ended is None else "success", "dim")
-        times = (duration(pool.started), duration(took), duration(pool.critical_path))
+        path = "·" if pool.announced else duration(pool.critical_path)
+        times = (duration(pool.started), duration(took), path)
         table.add_row(label(str(pool.pool)), f"{pool.jobs:,}", *times, ended)
     if len(summary.pools) > MOST_ROWS:
         table.add_row("", "", "", "", "", f"and {number_of(len(summary.pools) - MOST_ROWS, 'pool')} more")

@@ -32,9 +32,9 @@ def strategy_table(summary: Summary, timeline: Timeline) -> Table:
     number_column(table, "jobs", str(summary.jobs))
     for kind in outcomes:
         number_column(table, OUTCOMES[kind], str(summary.outcome[kind]))
-    number_column(table, "total", duration(summary.busy))
-    number_column(table, "mean", duration(summary.busy / summary.ran if summary.ran else 0.0))
-    number_column(table, "max", duration(longest))
+    number_column(table, "total", duration(summary.busy) if summary.ran else "·")
+    number_column(table, "mean", duration(summary.busy / summary.ran) if summary.ran else "·")
+    number_column(table, "max", duration(longest) if summary.ran else "·")
     for strategy in summary.strategies:
         counts = []
         for kind in outcomes:
@@ -129,7 +129,8 @@ def show_failures(out: Console, failures: Sequence[Failure], told: Callable[[Fai
     for failure in failures[:MOST_ROWS]:
         which, about = told(failure)
         out.print(Text.assemble(("✗ ", "bold bright_red"), (label(failure.error), "bold")))
-        where = f"{label(failure.name)}, {which}, on rank {failure.rank}, at {duration(failure.at)}"
+        rank = "" if failure.rank is None else f", on rank {failure.rank}"
+        where = f"{label(failure.name)}, {which}{rank}, at {duration(failure.at)}"
         out.print(Padding(Text("\n".join(filter(None, [where, label(about)]))), (0, 0, 0, 2), expand=False))
     if len(failures) > MOST_ROWS:
         out.print(f"and {number_of(len(failures) - MOST_ROWS, 'failure')} more")

@@ -22,6 +22,8 @@ VERSION = 1
 EVENTS: dict[str, tuple[str, ...]] = {
     # a pool was opened on main
     "pool": ("pool", "ranks", "fail_fast", "phases"),
+    # it is BSB's own pool: what that does not announce to its listeners, the trace does not have
+    "announced": ("pool",),
     # its ranks get no job ahead of time: with this MPI only one thread may send
     "one_at_a_time": ("pool",),
     # a job that is lost with its rank runs again, so many times

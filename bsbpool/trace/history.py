@@ -79,6 +79,7 @@ class PoolHistory:
     :ivar ranks: the number of ranks of its communicator.
     :ivar ended: when `execute` ended on main; None if the trace stops before.
     :ivar error: what `execute` raised.
+    :ivar announced: whether it is BSB's own, of which the trace has only what that announced.
     """
 
     place: int
@@ -88,6 +89,7 @@ class PoolHistory:
     jobs: dict[int, JobHistory] = field(default_factory=dict)
     ended: int | None = None
     error: str | None = None
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,8 @@ class History:
                 pool = PoolHistory(len(self.pools), event["pool"], t, event["ranks"])
                 self.pools.append(pool)
                 by_id[repr(event["pool"])] = pool
+            elif kind == "announced":
+                by_id[repr(event["pool"])].announced = True
             elif kind == "job":
                 by_id[repr(event["pool"])].jobs[event["job"]] = JobHistory(
                     event["job"],

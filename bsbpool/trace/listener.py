@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 from ..worlds import World, find_comm_world, world_of
@@ -10,6 +11,20 @@ from .format import describe, describe_error, scrub
 from .recording import FileRecorder
 
 __all__ = ["TraceRecorder"]
+
+
+@dataclass(slots=True)
+class _Known:
+    """A job of BSB's own pool.
+
+    :ivar number: its place among those of its pool.
+    :ivar job: itself, so that no other one gets its identity.
+    :ivar status: the last one that is in the trace.
+    """
+
+    number: int
+    job: Any
+    status: str | None = None
 
 
 class TraceRecorder:
@@ -30,10 +45,9 @@ class TraceRecorder:
         self.path = os.fspath(path)
         self._capture = capture
         self._recorder: FileRecorder | None = None
-        # Of BSB's own pools, by id: their label, and the numbers of their jobs by identity (with the jobs, which keeps
-        # identities unique).
+        # Of BSB's own pools, by id: their label, and their jobs by identity.
         self._labels: dict[Any, int | str] = {}
-        self._jobs: dict[Any, dict[int, tuple[int, Any]]] = {}
+        self._jobs: dict[Any, dict[int, _Known]] = {}
         # Status changes that it announced before there was a job to tell which pool it is.
         self._early: list[str] = []
 
@@ -84,6 +98,7 @@ class TraceRecorder:
             # What that pool is to do at the first error, it does not say.
             phases = [scrub(str(phase)) for phase in getattr(progress.workflow, "phases", ())]
             recorder.emit("pool", label, world.size, False, phases)
+            recorder.emit("announced", label)
             for status in self._early:
                 recorder.emit("pool_status", label, status)
             self._early.clear()
@@ -96,11 +111,16 @@ class TraceRecorder:
         recorder.settle()
 
     def _hear_of_job(self, recorder: FileRecorder, label: int | str, pool: Any, progress: Any, job: Any) -> None:
-        known = self._jobs.setdefault(pool, {})
-        if id(job) not in known:
-            known[id(job)] = (len(known), job)
+        jobs = self._jobs.setdefault(pool, {})
+        known = jobs.get(id(job))
+        if known is None:
+            known = jobs[id(job)] = _Known(len(jobs), job)
             context = describe(dict(job.context))
-            recorder.emit("job", label, known[id(job)][0], type(job).__name__, scrub(str(job.name)), context, (), ())
+            recorder.emit("job", label, known.number, type(job).__name__, scrub(str(job.name)), context, (), ())
         if progress.reason.name == "JOB_STATUS_CHANGE":
+            # On several ranks it announces a change some time later, with the status that the job has by then; so two
+            # changes may come with the same one.
             status = progress.status.value
-            recorder.emit("status", label, known[id(job)][0], status, None, describe_error(job.error))
+            if status != known.status:
+                known.status = status
+                recorder.emit("status", label, known.number, status, None, describe_error(job.error))

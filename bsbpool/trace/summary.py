@@ -98,6 +98,7 @@ class PoolSummary:
     :ivar critical_path: seconds of the longest chain of dependent jobs that ran.
     :ivar error: what `execute` raised.
     :ivar path: the ids of the jobs of that chain, first to last.
+    :ivar announced: whether it is BSB's own, which announces no dependencies, and on several ranks no job that runs.
     """
 
     pool: Any
@@ -107,12 +108,14 @@ class PoolSummary:
     critical_path: float
     error: str | None
     path: tuple[int, ...] = ()
+    announced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A job that failed, or was lost with its rank.
 
+    :ivar rank: where it ran; 0 if it did not; None if that is not known.
     :ivar at: seconds since the trace's first pool was opened.
     :ivar error: type and message of what it raised.
     :ivar context: what was said about the job when it was queued.
@@ -121,7 +124,7 @@ class Failure:
     pool: int
     job: int
     name: str
-    rank: int
+    rank: int | None
     at: float
     error: str
     context: Mapping[str, Any]
@@ -232,11 +235,13 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
                 longest = chains[id], id
             if job.failed:
                 at = ((last if job.finished is None else job.finished) - first) / _SECOND
-                failures.append(Failure(number, id, job.name, job.rank, at, job.error or "", job.context))
+                place = None if pool.announced and job.running is None else job.rank
+                failures.append(Failure(number, id, job.name, place, at, job.error or "", job.context))
         end = None if pool.ended is None else (pool.ended - first) / _SECOND
         opened = (pool.opened - first) / _SECOND
         path = _path(pool, chains, longest[1])
-        summaries.append(PoolSummary(pool.id, opened, end, len(pool.jobs), longest[0] / _SECOND, pool.error, path))
+        seconds = longest[0] / _SECOND
+        summaries.append(PoolSummary(pool.id, opened, end, len(pool.jobs), seconds, pool.error, path, pool.announced))
     for name, ns in worked.items():
         strategies[name].total = ns / _SECOND
     for rank, ns in zip(by_rank, busy, strict=True):

@@ -1,9 +1,12 @@
 """`bsbpool show`, as it is typed: what it prints of a trace, and what it writes."""
 
+import base64
 import gzip
 import io
 import json
+import re
 import time
+import zlib
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -146,6 +149,44 @@ def test_an_empty_trace_and_one_in_which_nothing_ran(tmp_path):
     assert "1 unfinished" in text
     assert "not ended where the trace stops" in text
     assert "There is no timeline" in text
+
+
+def announced(path, ranks, status="failed"):
+    """The file of a trace of BSB's own pool: what that announces of a job that fails."""
+    trace = Trace({"ranks": ranks, "hosts": []})
+    trace.append(("pool", 0, 7, ranks, False, []))
+    trace.append(("announced", 0, 7))
+    trace.append(("job", 0, 7, 0, "FunctionJob", "place", {}, [], []))
+    if ranks == 1:
+        trace.append(("status", 1_000_000_000, 7, 0, "running", None, None))
+    trace.append(("status", 3_000_000_000, 7, 0, status, None, "ValueError: boom" if status == "failed" else None))
+    trace.append(("end", 3_000_000_000, 7, "WorkflowError: boom" if status == "failed" else None))
+    trace.write(path)
+    return path
+
+
+def test_of_bsbs_own_pool_on_several_ranks_nothing_is_told_that_it_did_not_announce(tmp_path):
+    path = announced(tmp_path / "run.trace", 3)
+    shown = command("show", path)
+    text = prose(shown.stdout)
+    lacks = "does not announce what its jobs depend on, and, on several ranks, where and how long they ran"
+    assert lacks in text and "1 failed." in text and "Makespan 3.00 s." in text
+    assert "place, job 0, at 3.00 s" in text
+    for untold in ("rank 0", "rank 1", "busy", "Critical path", "Ideal schedule", " 0 s 0 s"):
+        assert untold not in text
+    assert "A place 1 1 · · ·" in text and "7 1 0 s 3.00 s · WorkflowError: boom" in text
+    written = command("show", path, "--svg", tmp_path / "run.svg")
+    assert written.exit_code == 0 and lacks in prose(written.stderr)
+    assert command("show", path, "--html", tmp_path / "run.html").exit_code == 0
+    packed = re.search(r'<script id="data"[^>]*>([^<]*)<', (tmp_path / "run.html").read_text())[1]
+    assert lacks in json.loads(zlib.decompress(base64.b64decode(packed)))["warnings"][0]
+
+
+def test_of_bsbs_own_pool_on_one_rank_it_is_told_what_took_how_long(tmp_path):
+    text = prose(command("show", announced(tmp_path / "run.trace", 1)).stdout)
+    assert "does not announce what its jobs depend on: that is not known here." in text
+    assert "place, job 0, on rank 0, at 3.00 s" in text and "0 1 2.00 s 66.7%" in text
+    assert "Critical path" not in text
 
 
 def test_a_trace_that_was_cut_is_shown_with_a_warning(recorded):

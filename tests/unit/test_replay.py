@@ -22,6 +22,7 @@ from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
+from bsbpool_sim.replay.keeping import to_scenario
 from bsbpool_sim.replay.whatif import Costs, costs_of
 
 
@@ -279,6 +280,13 @@ def test_traces_that_cannot_be_replayed():
 
     with pytest.raises(ReplayError, match="open at the same time"):
         replay(recorded(nested))
+
+    bsbs = Trace({"ranks": 2, "hosts": []})
+    bsbs.append(("pool", 0, 7, 2, False, []))
+    bsbs.append(("announced", 0, 7))
+    for attempt in (replay, lambda trace: what_if(trace, Change(ranks=4)), to_scenario):
+        with pytest.raises(ReplayError, match="pool 7 is BSB's own, which does not announce what its jobs depend on"):
+            attempt(bsbs)
 
 
 # -- what if -----------------------------------------------------------------------------------------

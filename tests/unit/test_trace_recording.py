@@ -439,6 +439,7 @@ def test_another_pool_is_recorded_with_what_it_announces(tmp_path):
     told = [{k: v for k, v in event.items() if k not in ("t", "pool")} for event in read_trace(recorder.path)]
     assert told == [
         {"e": "pool", "ranks": 1, "fail_fast": False, "phases": []},
+        {"e": "announced"},
         {"e": "pool_status", "status": "scheduling"},
         {"e": "job", "job": 0, "kind": "SimpleNamespace", "name": "a", "context": {"chunk": [0, 1]}, "deps": (),
          "cache": ()},
@@ -450,6 +451,17 @@ def test_another_pool_is_recorded_with_what_it_announces(tmp_path):
         {"e": "status", "job": 1, "status": "cancelled", "rank": None, "error": "JobCancelledError: no more"},
         {"e": "end", "error": "ValueError: boom"},
     ]  # fmt: skip
+
+
+def test_a_change_that_is_announced_when_the_job_has_changed_again_is_no_event_of_its_own(tmp_path):
+    pool, recorder = Foreign(), TraceRecorder(tmp_path / "run.trace")
+    with recorder:
+        a = pool.job("a")
+        recorder(pool.progress("JOB_ADDED", job=a))
+        for status in (JobStatus.QUEUED, JobStatus.SUCCESS, JobStatus.SUCCESS):
+            recorder(pool.progress("JOB_STATUS_CHANGE", status, job=a))
+    recorder.close()
+    assert [e["status"] for e in read_trace(recorder.path).of("status")] == ["queued", "success"]
 
 
 def test_two_other_pools_in_turn_are_two_pools_of_the_trace(tmp_path):

@@ -115,7 +115,7 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     """Run the recorded pools again, on simulated ranks, and hold what happens against the trace.
 
     :param jobs: gives the functions of those jobs that are to run for real; by default none does.
-    :raises ReplayError: the trace has no pool, or pools that were open at the same time.
+    :raises ReplayError: the trace has no pool, one of BSB's own, or pools that were open at the same time.
     """
     director = Director(trace, jobs)
     try:
@@ -175,7 +175,7 @@ class Recorded:
 def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
     """The pools of a trace.
 
-    :raises ReplayError: there is none, or some were open at the same time.
+    :raises ReplayError: there is none, one is BSB's own, or some were open at the same time.
     """
     pools: dict[int | str, Recorded] = {}
     last: Recorded | None = None
@@ -227,6 +227,11 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
                     pool.told[event[3]] = found[1]
             elif found := _UNSCHEDULED.fullmatch(event[4] or ""):
                 pool.blocked[found[1]] = found[2] or found[3] + "…" * LONGEST
+        elif kind == "announced":
+            raise ReplayError(
+                f"pool {label!r} is BSB's own, which does not announce what its jobs depend on: only runs with "
+                "the pool of bsbpool can be replayed"
+            )
         elif kind == "one_at_a_time":
             pool.ahead = False
         elif kind in ("end", "unexecuted"):

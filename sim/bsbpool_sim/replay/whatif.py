@@ -109,7 +109,8 @@ class PoolPlan:
 def what_if(trace: Trace, change: Change) -> Outcome:
     """Run it with that change.
 
-    :raises ReplayError: the trace has no pool, pools that were open at the same time, or absurd times.
+    :raises ReplayError: the trace has no pool, one of BSB's own, pools that were open at the same time, or absurd
+        times.
     :raises SimulationError: the change can't be simulated.
     """
     run = Run(trace, change)

@@ -573,6 +573,7 @@ class Checker:
             return f"rank {event['rank']} {verb} {items}"
         words = {
             "pool": "pool {pool} opens",
+            "announced": "pool {pool} is one of BSB's own, and this is what it announced",
             "one_at_a_time": "ranks get no job ahead of time",
             "pool_status": "pool is {status}",
             "ping": "ping",
