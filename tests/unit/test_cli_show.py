@@ -288,6 +288,7 @@ def test_many_strategies_are_cut_short(tmp_path):
     assert "and 4 that changed less" in command("diff", one, one).stdout
 
 
+@pytest.mark.unmeasured
 def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path):
     trace = Trace({"ranks": 200_000, "hosts": ["h"]})
     late = 2**62
@@ -306,6 +307,7 @@ def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path
     assert all(file.stat().st_size < 200_000 for file in files)
 
 
+@pytest.mark.unmeasured
 def test_every_scenario_can_be_shown_in_every_way():
     shown = 0
     for path in sorted((ROOT / "scenarios").rglob("*.yaml")):
