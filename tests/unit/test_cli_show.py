@@ -288,7 +288,6 @@ def test_many_strategies_are_cut_short(tmp_path):
     assert "and 4 that changed less" in command("diff", one, one).stdout
 
 
-@pytest.mark.unmeasured
 def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path):
     trace = Trace({"ranks": 200_000, "hosts": ["h"]})
     late = 2**62
