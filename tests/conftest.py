@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import importlib.util
 import os
 import shutil
+import sys
 import tempfile
 import traceback
+from pathlib import Path
 
 import pytest
 
@@ -18,10 +21,15 @@ LIMIT = 60
 
 _STDERR = pytest.StashKey()
 
+MPI_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
+
+#: Where the tests are that run on real ranks too. Each rank would import all others for nothing.
+ON_RANKS = ["mpi", "pool", "with_bsb"]
+
 # BSB has an environment of its own: `run.py` makes it.
 collect_ignore = [] if importlib.util.find_spec("bsb") else ["with_bsb"]
-
-MPI_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
+if MPI_SIZE > 1:
+    collect_ignore += {each.name for each in Path(__file__).parent.iterdir() if each.is_dir()} - {*ON_RANKS}
 
 
 def comm_world():
@@ -65,6 +73,9 @@ def pytest_collection_modifyitems(config, items):
         # Only what is about ranks: all else would run the same on each of them.
         items[:] = [i for i in items if i.get_closest_marker("mpi") or _has_world(i)]
     else:
+        for item in items:
+            if (item.get_closest_marker("mpi") or _has_world(item)) and item.path.parent.name not in ON_RANKS:
+                raise pytest.UsageError(f"{item.nodeid} is about ranks: its place is in {' or '.join(ON_RANKS)}")
         items[:] = [i for i in items if not i.get_closest_marker("mpi")]
 
 
@@ -80,10 +91,28 @@ def pytest_runtest_protocol(item):
         limit = 10 * LIMIT if item.get_closest_marker("huge") else LIMIT
         faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_STDERR])
     try:
-        return (yield)
+        with _unmeasured() if item.get_closest_marker("unmeasured") else contextlib.nullcontext():
+            return (yield)
     finally:
         if MPI_SIZE > 1:
             faulthandler.cancel_dump_traceback_later()
+
+
+@contextlib.contextmanager
+def _unmeasured():
+    """While it is entered, coverage is measured neither here nor in processes that are started."""
+    coverage = sys.modules.get("coverage")
+    measuring = coverage and coverage.Coverage.current()
+    if not measuring:
+        yield
+        return
+    measuring.stop()
+    environment = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_")}
+    try:
+        yield
+    finally:
+        os.environ.update(environment)
+        measuring.start()
 
 
 class Local:

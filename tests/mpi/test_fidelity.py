@@ -52,6 +52,7 @@ def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
     return read_trace(path)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("ranks", [2, 3, 4])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_run_is_replayed(kind, ranks, tmp_path):

@@ -47,7 +47,7 @@ def rounds(ranks, seed, kills, retries, number):
     return said
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.unmeasured) for seed in range(1, 6))])
 def test_workers_killed_at_random_moments_cost_their_jobs_and_nothing_else(seed):
     doomed = []  # one may die after its pool has ended, and be lost to the next
     for said in rounds(5, seed, 1, 0, 3):
@@ -67,7 +67,7 @@ def test_workers_killed_at_random_moments_cost_their_jobs_and_nothing_else(seed)
         assert said["changes"] == {}
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.unmeasured) for seed in range(1, 6))])
 def test_with_retries_all_jobs_succeed_though_workers_are_killed(seed):
     for said in rounds(5, seed, 1, 3, 3):
         assert said["success"] == 120

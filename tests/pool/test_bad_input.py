@@ -52,6 +52,7 @@ def test_a_wrong_argument_is_named_and_the_pool_goes_on(worlds, call, message):
 # -- many ------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_a_hundred_thousand_queued_jobs_can_be_cancelled_at_once(worlds):
     many, count = [], 100_000 if worlds.simulated and worlds.ranks == 2 else 10_000
 

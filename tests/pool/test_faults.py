@@ -209,6 +209,7 @@ def cases():
                 yield ranks, fail_fast, rank, kind
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("ranks", "fail_fast", "rank", "kind"),
     [*cases()],

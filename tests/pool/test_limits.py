@@ -2,7 +2,6 @@
 
 import contextlib
 import operator
-import sys
 import threading
 import time
 
@@ -134,14 +133,8 @@ def test_a_job_that_swallows_the_interruption_and_returns_is_aborted_too(worlds)
     assert main["statuses"] == ["aborted", "success"]
 
 
-untraced = pytest.mark.skipif(
-    sys.version_info < (3, 12) and sys.gettrace() is not None,
-    reason="while it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code: "
-    "run.py runs this without measuring coverage too",
-)
-
-
-@untraced
+# While it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code.
+@pytest.mark.unmeasured
 def test_a_job_that_cannot_be_interrupted_costs_its_rank_and_nothing_else(worlds):
     """time.sleep is C code: on real ranks an interruption reaches it when it is over."""
 
@@ -316,7 +309,7 @@ def tidy_nothing(owner):
     time.sleep(10)
 
 
-@untraced
+@pytest.mark.unmeasured
 def test_a_job_in_c_that_cannot_be_interrupted_was_in_no_python_code():
     """Its rank answers, and has no stack to show."""
     lock = threading.Lock()

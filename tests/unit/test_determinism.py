@@ -95,11 +95,12 @@ def run(seed, policy):
 
 
 def in_a_process(python, seed, policy, hash_seed):
-    # Only this project: everything else is another Python's own.
+    # Only this project: everything else is another Python's own. Coverage is not measured, which would take longer.
     paths = [str(ROOT), str(ROOT / "sim")]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     done = subprocess.run(
         [python, __file__, str(seed), policy or "in order"],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(hash_seed)},
+        env={**environment, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": str(hash_seed)},
         capture_output=True, text=True,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -284,6 +284,7 @@ def diamonds(driver):
         driver.add(top + 1, top + 2)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("shape", [chain, fan, diamonds])
 def test_a_failure_cancels_however_many_depend_on_it_once_each(shape):
     driver = Driver(1)
@@ -295,6 +296,7 @@ def test_a_failure_cancels_however_many_depend_on_it_once_each(shape):
     assert driver.announced == [(0, "failed")] + [(i + 1, "cancelled") for i in range(others)]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("shape", [chain, fan, diamonds])
 def test_however_many_depend_on_each_other_all_run_once(shape):
     driver = Driver(2)
@@ -966,6 +968,7 @@ def stopped(driver):
 SHAPES = [independent, one_after_the_other, many_after_one, many_before_one, with_cached_items]
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize(
     ("shape", "options", "end"),
     [
@@ -974,6 +977,7 @@ SHAPES = [independent, one_after_the_other, many_after_one, many_before_one, wit
         (independent, {"first_in_first_out": True}, all_run),
     ],
 )
-def test_a_job_costs_the_same_whether_there_are_a_thousand_or_twenty_thousand(shape, options, end):
-    few, many = steps(shape, 1000, options, end), steps(shape, 20_000, options, end)
-    assert many == pytest.approx(few, rel=0.05)
+def test_a_job_costs_the_same_whether_there_are_a_thousand_or_five_thousand(shape, options, end):
+    few, many = steps(shape, 1000, options, end), steps(shape, 5000, options, end)
+    # What happens once only is shared by more; it is counted exactly, so that the least growth shows.
+    assert 0.95 * few < many < 1.001 * few

@@ -152,6 +152,7 @@ def test_as_little_as_fails_the_same_way_takes_no_scheduler_and_no_repetition():
     ]
 
 
+@pytest.mark.unmeasured
 def test_of_hundreds_of_jobs_and_cancellations_the_failing_one_is_soon_found():
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:

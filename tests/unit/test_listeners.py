@@ -62,6 +62,7 @@ def here(monkeypatch):
 # -- in a log ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("late", [False, True])
 def test_a_large_pool_logs_a_dozen_lines(lines, late):
     run(LogProgress(), lambda pool: [pool.queue(fine) for _ in range(10_000)], late=late)

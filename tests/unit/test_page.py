@@ -104,6 +104,7 @@ def test_a_page_is_one_file_that_names_no_other():
     assert "default-src 'none'" in text
 
 
+@pytest.mark.unmeasured
 def test_a_million_events_stay_far_below_20_megabytes():
     trace = browsers.large(20_000, 100)
     assert len(trace) > 100_000
@@ -596,6 +597,7 @@ def test_a_small_screen_shows_all_without_scrolling_sideways(show, trace):
     assert js(driver, "bsbpool.state.width") > 300
 
 
+@pytest.mark.unmeasured
 @needs_browser
 def test_ten_thousand_jobs_on_500_ranks_pan_and_zoom_without_stutter(show):
     driver = show(browsers.large(10_000, 500))

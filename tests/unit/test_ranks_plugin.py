@@ -4,7 +4,7 @@ import subprocess
 import sys
 
 import pytest
-from launching import unmeasured
+from launching import WITHOUT, unmeasured
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -21,7 +21,7 @@ def run(pytester, monkeypatch):
     def run(source, *arguments, ini=""):
         pytester.makeini(f"[pytest]\n{ini}")
         pytester.makepyfile(f"import pytest\n{source}")
-        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", *arguments)
+        return pytester.runpytest_inprocess("-p", "no:cacheprovider", "-ra", *WITHOUT, *arguments)
 
     return run
 
@@ -268,6 +268,7 @@ def test_without():
     result.assert_outcomes(passed=2)
 
 
+@pytest.mark.unmeasured
 def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
     pytest.importorskip("xdist")
     pytester.makepyfile(
@@ -279,7 +280,7 @@ def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
             assert comm.size < 3 or comm.rank != 1
         """
     )
-    result = pytester.runpytest_subprocess("-n2", "-ra")
+    result = pytester.runpytest_subprocess("-n2", "-ra", *WITHOUT)
     result.assert_outcomes(passed=2, failed=1)
     result.stdout.fnmatch_lines(["*rank 1 of 3*"])
 

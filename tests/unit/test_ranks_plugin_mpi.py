@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from launching import OPENMPI, needs_openmpi
+from launching import OPENMPI, WITHOUT, needs_openmpi
 
 from bsbpool.worlds.launcher import launcher
 
@@ -55,7 +55,7 @@ def run(folder, source, *arguments, ranks=2, limit=60, python=sys.executable):
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
     mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")
-    command = [mpirun, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider"]
+    command = [mpirun, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *WITHOUT]
     start = time.monotonic()
     process = subprocess.Popen(
         [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
@@ -238,6 +238,7 @@ def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_pat
     assert (report.get("tests"), report.get("failures")) == ("2", "2")
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("stuck", ["comm.rank == 0", "comm.rank == 1", "True"])
 def test_ranks_in_c_code_that_holds_the_lock_of_python_show_their_stacks_too(tmp_path, stuck):
     source = f"""

@@ -170,6 +170,7 @@ def test_every_key_is_described():
     assert schema()["additionalProperties"] is False
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda p: f"{p.parent.name}/{p.stem}")
 def test_every_scenario_is_what_the_schema_says(path):
     check = Validator(json.loads(schema_text()))

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from launching import WITHOUT
 
 import bsbpool_sim.scenario  # noqa: F401 (once here: pytester forgets what its runs import)
 
@@ -23,9 +24,7 @@ BAD = "scenario: It is bad\nranks: 2\njobs: [{name: a, after: b}]\nexpect: {}\n"
 @pytest.fixture
 def folder(pytester):
     """Writes files below a folder, and gives pytester."""
-
-    # Hypothesis's plugin would be imported anew, and slowly, at the end of each run.
-    pytester.makeini("[pytest]\naddopts = -p no:hypothesispytest -p no:faker\n")
+    pytester.makeini(f"[pytest]\naddopts = {' '.join(WITHOUT)}\n")
 
     def folder(under="scenarios", **files):
         for name, text in files.items():
@@ -110,7 +109,7 @@ def test_each_bad_file_is_one_collection_error_with_its_place_and_all_others_run
         (scenarios / f"{name.replace(' ', '-')}.yaml").write_bytes(content)
     (scenarios / "first.yaml").write_text(GOOD)
     (scenarios / "zlast.yaml").write_text(GOOD)
-    result = pytester.runpytest("scenarios", "--continue-on-collection-errors", "-p", "no:hypothesispytest")
+    result = pytester.runpytest("scenarios", "--continue-on-collection-errors", *WITHOUT)
     result.assert_outcomes(passed=2, errors=len(BADLY))
     said = result.stdout.str()
     for name, (_, what) in BADLY.items():
