@@ -20,6 +20,7 @@ import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi
 
 from bsbpool.worlds.launcher import launcher
+from bsbpool_sim.pytest_plugin import real
 
 ROOT = Path(__file__).parents[2]
 MPIRUN = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
@@ -239,7 +240,7 @@ def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_pat
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("stuck", ["comm.rank == 0", "comm.rank == 1", "True"])
+@pytest.mark.parametrize("stuck", ["comm.rank == 0", "comm.rank == 1", "True", "time.sleep(3.5) or True"])
 def test_ranks_in_c_code_that_holds_the_lock_of_python_show_their_stacks_too(tmp_path, stuck):
     source = f"""
 import ctypes
@@ -256,6 +257,19 @@ def test_stuck(comm):
         assert re.search(rf"^\[rank {rank} of 2\]   File .* in test_stuck$", result.said, re.MULTILINE) or re.search(
             rf"line \d+ in test_stuck\n(  File .*\n)*?.* in rank {rank} of 2: test_it.py::test_stuck", result.said
         )
+
+
+def test_a_rank_that_ends_all_waits_until_its_launcher_has_read_what_it_said(monkeypatch, tmp_path):
+    reader, writer = os.pipe()
+    file = os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY)
+    read = []
+    monkeypatch.setattr(real, "sleep", lambda seconds: read.append(os.read(reader, 4)))
+    os.write(file, b"not read by anybody")
+    os.write(writer, b"read by four")
+    real.wait_for_reader([file, writer])
+    for each in (reader, writer, file):
+        os.close(each)
+    assert read == [b"read", b" by ", b"four"]
 
 
 def test_maxfail_stops_all_ranks(tmp_path):

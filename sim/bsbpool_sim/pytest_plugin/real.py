@@ -18,11 +18,12 @@ import itertools
 import os
 import pickle
 import re
+import stat
 import sys
 import threading
 import traceback
 import types
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from time import sleep  # bound early: a test may replace time.sleep
 from typing import Any
@@ -89,11 +90,13 @@ class Watchdog:
         with self._lock:
             if self._timer is None:
                 return
-            faulthandler.cancel_dump_traceback_later()
+            patience = 1.5 * GRACE if self.rank == 0 else 3 * GRACE + REPORTING
+            # C code may take Python's lock only now, and this thread not get on.
+            faulthandler.dump_traceback_later(patience + 2 * GRACE + REPORTING, exit=True, file=self._fd)
             late = f"took longer than its limit of {seconds:g} s"
             self.write([f"{what} {late}", *self._stacks(), *self.status().splitlines()])
             # The lock stays held: there is no way back. Rank 0 is to end the run, and to report before that.
-            sleep(1.5 * GRACE if self.rank == 0 else 3 * GRACE + REPORTING)
+            sleep(patience)
             self._abort(1, late)
 
     def write(self, lines: list[str]) -> None:
@@ -124,6 +127,20 @@ def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
     return types.FunctionType(call.__code__.replace(co_name=name), globals())
 
 
+def wait_for_reader(files: Iterable[int]) -> None:
+    """Wait until all that was written to these pipes was read; other kinds of files are left alone.
+
+    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop.
+    """
+    for file in files:
+        if stat.S_ISFIFO(os.fstat(file).st_mode):
+            import fcntl
+            import termios
+
+            while int.from_bytes(fcntl.ioctl(file, termios.FIONREAD, bytes(4)), sys.byteorder):
+                sleep(1e-3)
+
+
 class RealRanks:
     """This rank's part of a run of pytest on several ranks."""
 
@@ -137,7 +154,8 @@ class RealRanks:
         self.comm: Any = None
         self.rank = 0
         self.size = 1
-        self._fd = os.dup(2)  # capturing is off while plugins are configured: this is the real one
+        # Capturing is off while plugins are configured: these are the real ones.
+        self._out, self._fd = os.dup(1), os.dup(2)
         self._item: pytest.Item | None = None
         self._outcome: tuple[str, Outcome] | None = None
         self._leads = False
@@ -417,6 +435,7 @@ class RealRanks:
 
     def pytest_unconfigure(self) -> None:
         self._give_out()
+        os.close(self._out)
         os.close(self._fd)
 
     # -- messages of ranks to each other, and the end ----------------------------------------------
@@ -466,6 +485,7 @@ class RealRanks:
             self._report_so_far(why)
             # What else is kept until a process ends, such as measurements and logs.
             atexit._run_exitfuncs()
+            wait_for_reader([self._out, self._fd])
         except BaseException as error:
             self._watchdog.write(traceback.format_exception(error))
         main = threading.current_thread() is threading.main_thread()
