@@ -5,10 +5,8 @@
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB. Tests that start Open MPI's `mpirun` themselves find its Python in the variable
-``BSBPOOL_OPENMPI_PYTHON``; if that is set already, Open MPI was here with another Python, and its part of the suite,
-which is about the MPI library and not about the Python, is not run again. Tests of pages need a browser: where
-Debian's Chromium is missing and can be installed, it is, else they are skipped. What is tested, and how, is in the
-tests.
+``BSBPOOL_OPENMPI_PYTHON``. Tests of pages need a browser: where Debian's Chromium is missing and can be installed, it
+is, else they are skipped. What is tested, and how, is in the tests.
 """
 
 from __future__ import annotations
@@ -81,9 +79,7 @@ ENVIRONMENT = os.environ | {
 
 
 def with_openmpi() -> None:
-    """Make the environment with Open MPI, and run the tests of real ranks in it, unless that was done before."""
-    if "BSBPOOL_OPENMPI_PYTHON" in ENVIRONMENT:
-        return
+    """Make the environment with Open MPI, and run the tests of real ranks in it."""
     environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
     python = environment / "bin" / "python"
     run("an environment with Open MPI", sys.executable, "-m", "venv", environment)

@@ -246,18 +246,21 @@ def test_what_the_pool_refuses_is_found():
     assert "refuses what was done" in result.why
 
 
-def test_what_a_rank_says_in_the_wrong_place_while_it_has_more_jobs_is_found():
-    def short(owner, number):
-        time.sleep(1e-4)
+def alike(number, seconds):
+    """A program with so many jobs, each of which takes so many virtual seconds on its simulated rank."""
 
-    def many(comm):
+    def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             if pool.is_main():
-                for number in range(50):
-                    pool.queue(short, (number,))
+                for _ in range(number):
+                    pool.queue(lambda owner: time.sleep(seconds))
             pool.execute()
 
-    trace = recorded(many, 2)
+    return program
+
+
+def test_what_a_rank_says_in_the_wrong_place_while_it_has_more_jobs_is_found():
+    trace = recorded(alike(50, 1e-4), 2)
     changes = [n for n, event in enumerate(trace.tuples) if event[4:5] == ("success",)]
     for place in changes[:-1]:
         other = Trace(trace.header)
@@ -382,16 +385,6 @@ def test_latency_is_what_passes_between_the_jobs_of_a_rank():
 
 
 def test_overhead_is_what_passes_on_a_rank_that_has_its_next_job_already():
-    def short(owner, number):
-        time.sleep(0.001)
-
-    def many(comm):
-        with bsbpool.job_pool(comm, quiet=True) as pool:
-            if pool.is_main():
-                for number in range(40):
-                    pool.queue(short, (number,))
-            pool.execute()
-
     def slow(event):
         """A rank that takes 50 µs from the end of a job to the start of the next."""
         if event[0] != "message" or not event[4]:
@@ -399,7 +392,7 @@ def test_overhead_is_what_passes_on_a_rank_that_has_its_next_job_already():
         late = 50_000 * event[4]
         return [(event[0], event[1] + late, *event[2:5], event[5] + late, event[6] + late)]
 
-    quick = recorded(many, 2, latency=0.0001)
+    quick = recorded(alike(40, 1e-3), 2, latency=0.0001)
     trace = edited(quick, slow)
     assert costs_of(trace).overhead == pytest.approx(50_000, rel=0.1)
     # Two ranks share the overhead, as they share the jobs.

@@ -130,11 +130,12 @@ def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
 def wait_for_reader(files: Iterable[int]) -> None:
     """Wait until all that was written to these pipes was read; other kinds of files are left alone.
 
-    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop.
+    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop. One that
+    reads no more is not waited for: by then `RealRanks._abort` has set a time for the end of this process.
     """
     for file in files:
         if stat.S_ISFIFO(os.fstat(file).st_mode):
-            import fcntl
+            import fcntl  # Windows has neither
             import termios
 
             while int.from_bytes(fcntl.ioctl(file, termios.FIONREAD, bytes(4)), sys.byteorder):
