@@ -1,4 +1,4 @@
-"""The channel of MPI: large messages, what they leave behind and that they come before the last word; and how it naps."""
+"""The channel of MPI: what large messages leave behind, that they come before the last word; and how it naps."""
 
 import time
 
