@@ -126,21 +126,22 @@ class Journal:
                 sink.capture(label, job._id, job.name, partial(_packed_call, job))
 
     def success(self, job: Entry, rank: int, started: int, ended: int) -> None:
-        """Tell the engine that a job is a success, and record that, as one event with what follows as a rule."""
+        """Record that a rank told of a success: one event with what followed in the engine, where that is the rule.
+
+        Called under the lock, where there is a sink, when the engine knows, and before `changes`.
+        """
         sink: Any = self.sink
         changes: Any = self._engine.changes
-        folds = sink.folds and not changes
-        t, took = sink.now(), ended - started
-        self._engine.finished(job, None, took)
-        if folds:
+        t = sink.now()
+        if sink.folds and changes and changes[0][0] is job and changes[0][1] is SUCCESS:
             running: Any = "null"
             if (count := len(changes)) == 2:
                 following, status, where = changes[1]
                 if status is RUNNING and where == rank:
                     running, count = following._id, 1
-            if count == 1 and changes[0][1] is SUCCESS:
+            if count == 1:
                 changes.clear()
-                sink.record((self._successes, t - sink.start, rank, job._id, started - t, took, running))
+                sink.record((self._successes, t - sink.start, rank, job._id, started - t, ended - started, running))
                 return
         sink.record(("message", t, self._label, rank, job._id, started, ended))
 

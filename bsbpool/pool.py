@@ -977,9 +977,8 @@ class JobPool:
         if succeeded and not cached:
             if not job._status.ended:
                 self._results.keep(job, payload)
-            if self._journal.sink is None:
-                engine.finished(job, None, ended - started)
-            else:
+            engine.finished(job, None, ended - started)
+            if self._journal.sink is not None:
                 self._journal.success(job, rank, started, ended)
             return
         self._journal.record("message", rank, id, started, ended)
