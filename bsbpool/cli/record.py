@@ -19,6 +19,8 @@ import click
 from bsbpool.worlds.launcher import rank_of_process
 from bsbpool.worlds.recording import record_to, recorded
 
+from .outputs import descriptor_of
+
 
 class OfAProgram(click.Command):
     """Ends the options of the command where Python ends its own: after the script, or the module."""
@@ -65,6 +67,8 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
         script, arguments = module, [*program]
     if os.path.isdir(output):
         raise click.ClickException(f"{output} is a folder: name a file, such as {os.path.join(output, 'run.trace')}")
+    if descriptor_of(output) is not None or (os.path.exists(output) and not os.path.isfile(output)):
+        raise click.ClickException(f"{output} is no file, and a trace is one: give the name of a file")
     folder = os.path.dirname(os.path.abspath(output))
     if not os.access(folder, os.W_OK | os.X_OK):
         raise click.ClickException(f"no trace can be written to {folder}: give a folder that you may write to")

@@ -21,6 +21,7 @@ from bsbpool.trace.timeline import Timeline, duration, label
 
 from . import PoolFailed, console
 from .diff import show_difference
+from .outputs import Output, force_option
 from .run import MOST_RANKS, indented, time_with_unit
 from .show import about, read_or_complain
 from .tables import (
@@ -96,9 +97,9 @@ def job_of(text: str) -> int | str:
 @click.option(
     "--to-scenario",
     "scenario",
-    type=click.Path(dir_okay=False),
+    type=click.Path(readable=False),
     metavar="FILE",
-    help="Write a scenario file of it, which pytest runs.",
+    help="Write a scenario file of it, which pytest runs. It replaces one that it wrote and nobody changed.",
 )
 @click.option(
     "--jobs",
@@ -112,6 +113,7 @@ def job_of(text: str) -> int | str:
 @click.option("--trust", is_flag=True, help="You trust who wrote TRACE.calls: it may run any code of theirs.")
 @click.option("--round", "rounding", type=time_with_unit, metavar="TIME", help="Round its times, to 10ms, say.")
 @click.option("--minimal", is_flag=True, help="Keep in the scenario only what the same failure takes.")
+@force_option
 def replay(
     trace: str,
     ranks: int | None,
@@ -125,6 +127,7 @@ def replay(
     job: str | None,
     pdb: bool,
     trust: bool,
+    force: bool,
 ) -> int | None:
     """Run a recorded run again on simulated ranks.
 
@@ -157,11 +160,15 @@ def replay(
         )
     if pdb and job is None:
         raise click.UsageError("--pdb is for one job: say which with --job")
+    output = None
+    if scenario is not None:
+        output = Output(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
+        output.check()
     recorded = read_or_complain(trace)
     if job is not None:
         return one_job(trace, recorded, job, pdb)
-    if scenario is not None:
-        return keep(trace, recorded, scenario, rounding, minimal)
+    if output is not None:
+        return keep(trace, recorded, output, rounding, minimal)
     if ranks is not None or speeds or kills or fails:
         from bsbpool_sim.replay.whatif import Change
 
@@ -320,27 +327,33 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
 # -- as a scenario -------------------------------------------------------------------------------------
 
 
-def keep(path: str, recorded: Trace, file: str, rounding: float | None, minimal: bool) -> int:
+def keep(path: str, recorded: Trace, output: Output, rounding: float | None, minimal: bool) -> int:
     """Write a scenario of it, and say what is in it."""
     from bsbpool_sim.replay import ReplayError
     from bsbpool_sim.replay.keeping import to_scenario
-    from bsbpool_sim.scenario import load
+    from bsbpool_sim.scenario import parse
+    from bsbpool_sim.scenario.loading import LARGEST
 
+    file = output.path
     ns = None if rounding is None else max(1, round(rounding * 1e9))
     try:
         text = to_scenario(recorded, round_to=ns, minimal=minimal, name=label(Path(path).name))
     except ReplayError as error:
         raise click.UsageError(f"{path}: {error}") from None
-    try:
-        Path(file).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise click.UsageError(f"{file} can't be written: {error.strerror or error}") from None
-    made = load(file)
+    content = text.encode()
+    if len(content) > LARGEST:
+        raise click.UsageError(
+            f"{path}: the scenario has {len(content) // 1000:,} kB, and {LARGEST // 1000} kB are read: "
+            "--round makes jobs alike, which are then written as one, and --minimal leaves jobs out"
+        )
+    output.write(content)
+    made = parse(text, file)
     result = made.run()
     if not result.ok:
         raise PoolFailed(f"{file} does not come out as it expects: see bsbpool run {file}")
     jobs = number_of(len(made.plan.jobs), "job")
-    click.echo(f"{file}: {jobs} on {number_of(made.model.ranks, 'rank')}, comes out as it expects")
+    said = f"{label(file)}: {jobs} on {number_of(made.model.ranks, 'rank')}, comes out as it expects"
+    click.echo(said, err=output.to_standard_output)
     return 0
 
 

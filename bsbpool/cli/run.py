@@ -22,6 +22,7 @@ from bsbpool.trace.summary import Failure, Summary, summarise
 from bsbpool.trace.timeline import Timeline, duration, label
 
 from . import PoolFailed, console
+from .outputs import Output, claim, force_option
 from .tables import (
     MOST_ROWS,
     OUTCOMES,
@@ -101,8 +102,13 @@ def time_with_unit(text: str) -> float:
     help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
 )
 @click.option(
-    "--trace", metavar="FILE", type=click.Path(), help="Also write the trace of the run, for `bsbpool show` and `diff`."
+    "--trace",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="Also write the trace of the run, for `bsbpool show` and `diff`. "
+    "It replaces the trace of another simulated run only.",
 )
+@force_option
 def run(
     files: tuple[str, ...],
     ranks: tuple[int, ...] | None,
@@ -110,6 +116,7 @@ def run(
     latency: float | None,
     fail_fast: bool | None,
     trace: str | None,
+    force: bool,
 ) -> None:
     """Run a recorded run, or scenarios, on simulated ranks, in virtual time.
 
@@ -148,7 +155,7 @@ def run(
     elif len(files) > 1:
         raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
     else:
-        run_recording(files[0], ranks, seed, latency or 0.0, fail_fast, trace)
+        run_recording(files[0], ranks, seed, latency or 0.0, fail_fast, trace, force)
 
 
 # -- scenarios -----------------------------------------------------------------------------------------
@@ -219,24 +226,24 @@ def run_recording(
     latency: float,
     fail_fast: bool | None,
     trace: str | None,
+    force: bool,
 ) -> None:
     """Run a recorded run, on each of these numbers of ranks."""
     from bsbpool_sim.recorded import RecordingError, read_recording
 
+    output = None if trace is None else Output(trace, "trace", "--trace", (file,), force)
+    claim([] if output is None else [output])
     try:
         recording = read_recording(file)
     except RecordingError as error:
         raise click.UsageError(str(error)) from None
     stop = recording.fail_fast if fail_fast is None else fail_fast
     wanted = ranks or (recording.ranks,)
-    if trace is not None and len(wanted) > 1:
+    if output is not None and len(wanted) > 1:
         raise click.UsageError("--trace is for one number of ranks: a trace tells of one run")
     results = [simulated(recording, n, seed, latency, stop) for n in wanted]
-    if trace is not None:
-        try:
-            results[0].trace.write(trace)
-        except OSError as error:
-            raise click.UsageError(f"{trace} can't be written: {error.strerror or error}") from None
+    if output is not None:
+        output.write_trace(results[0].trace)
     out = console()
     show_recording(out, recording)
     show_assumptions(out, recording, stop, latency)

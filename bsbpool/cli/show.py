@@ -20,6 +20,7 @@ from bsbpool.trace.summary import Failure, Run, Summary, summarise
 from bsbpool.trace.timeline import Timeline, duration, label
 
 from . import console
+from .outputs import Output, claim, force_option
 from .tables import (
     MOST_ROWS,
     Head,
@@ -46,17 +47,20 @@ MOST_STEPS = 8
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="Write one page that shows all of it, to zoom and search in. It needs no network: mail it, keep it.",
 )
 @click.option(
     "--perfetto",
     metavar="FILE",
-    type=click.Path(),
+    type=click.Path(readable=False),
     help="Write Chrome's trace-event format, to open in ui.perfetto.dev; compressed if FILE ends in .gz.",
 )
-@click.option("--svg", metavar="FILE", type=click.Path(), help="Write a picture for a paper: lanes, axis, legend.")
-def show(trace: str, html: str | None, perfetto: str | None, svg: str | None) -> None:
+@click.option(
+    "--svg", metavar="FILE", type=click.Path(readable=False), help="Write a picture for a paper: lanes, axis, legend."
+)
+@force_option
+def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, force: bool) -> None:
     """Show what happened in a run, real or simulated.
 
     TRACE is the trace of a run. Shown are its strategies, ranks and pools, the critical path, what an ideal
@@ -72,35 +76,41 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None) ->
       bsbpool show run.trace --svg run.svg
       bsbpool show run.trace --perfetto run.json.gz
 
+    A file is replaced if bsbpool wrote it and nobody changed it since, so that a page can be made again;
+    another one takes --force. TRACE itself is never replaced.
+
     Nothing of a trace is ever run: no code in Python, none in the page. But names, contexts and messages of
     errors are in what is written: look at them before you hand it on.
 
     Exit status: 0, also if the run failed; 2 if TRACE can't be read, or a file can't be written.
     """
+    wanted = {"--html": ("page", html), "--perfetto": ("perfetto", perfetto), "--svg": ("picture", svg)}
+    outputs = {
+        kind: Output(file, kind, option, (trace,), force) for option, (kind, file) in wanted.items() if file is not None
+    }
+    claim([*outputs.values()])
     read = read_or_complain(trace)
     history = History(read)
     title = label(Path(trace).name)
     lacks = what_it_lacks(history)
-    written = {}
-    if html is not None:
+    contents = {}
+    if "page" in outputs:
         from bsbpool.trace.page import page
 
-        written[html] = page(history, title, [*read.warnings, *lacks]).encode()
-    if perfetto is not None:
+        contents["page"] = page(history, title, [*read.warnings, *lacks]).encode()
+    if "perfetto" in outputs:
         from bsbpool.trace.perfetto import perfetto_json
 
-        written[perfetto] = perfetto_json(history, title, compressed=perfetto.endswith(".gz"))
-    if svg is not None:
+        contents["perfetto"] = perfetto_json(history, title, compressed=outputs["perfetto"].path.endswith(".gz"))
+    if "picture" in outputs:
         from bsbpool.trace.svg import picture
 
-        written[svg] = picture(history).encode()
-    for file, content in written.items():
-        try:
-            Path(file).write_bytes(content)
-        except OSError as error:
-            raise click.UsageError(f"{file} can't be written: {error.strerror or error}") from None
-        click.echo(f"{file}: {len(content) / 1e6:.2f} MB")
-    if written:
+        contents["picture"] = picture(history).encode()
+    for kind, content in contents.items():
+        output = outputs[kind]
+        output.write(content)
+        click.echo(f"{label(output.path)}: {len(content) / 1e6:.2f} MB", err=output.to_standard_output)
+    if outputs:
         for lack in lacks:
             click.echo(f"bsbpool: warning: {lack}", err=True)
     else:

@@ -268,14 +268,22 @@ class Trace:
         :raises OSError: it can't be written.
         """
         with open(path, "wb") as plain:
-            if os.fspath(path).endswith(".gz"):
-                import gzip  # here, and not with `import bsbpool`
+            self.write_to(plain, packed=os.fspath(path).endswith(".gz"))
 
-                # Neither a name nor a time in it: equal traces, equal files.
-                with gzip.GzipFile("", "wb", fileobj=plain, mtime=0) as packed:
-                    packed.writelines(line.encode() + b"\n" for line in self.lines())
-            else:
-                plain.writelines(line.encode() + b"\n" for line in self.lines())
+    def write_to(self, file: Any, *, packed: bool) -> None:
+        """Write it into a binary file that is open.
+
+        :param packed: whether it is compressed, as gzip.
+        """
+        lines = (line.encode() + b"\n" for line in self.lines())
+        if packed:
+            import gzip  # here, and not with `import bsbpool`
+
+            # Neither a name nor a time in it: equal traces, equal files.
+            with gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream:
+                stream.writelines(lines)
+        else:
+            file.writelines(lines)
 
     def digest(self) -> str:
         """The SHA-256 of the lines, in hexadecimal: equal for equal traces only."""

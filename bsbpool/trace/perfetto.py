@@ -27,7 +27,7 @@ def perfetto_json(history: History, title: str, *, compressed: bool = False) -> 
     :param compressed: as gzip, which Perfetto opens too.
     """
     encode = json.JSONEncoder(separators=(",", ":")).encode
-    other = {"title": title, **{key: encode(value) for key, value in history.header.items()}}
+    other = {"generator": "bsbpool", "title": title, **{key: encode(value) for key, value in history.header.items()}}
     head = f'{{"displayTimeUnit":"ms","otherData":{encode(other)},"traceEvents":[\n'
     text = head + ",\n".join(map(encode, _events(history))) + "\n]}\n"
     return gzip.compress(text.encode(), mtime=0) if compressed else text.encode()

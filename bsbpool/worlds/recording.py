@@ -63,10 +63,7 @@ def open_recorder(path: str, capture: bool, ranks: int, hosts: Sequence[str]) ->
     :param hosts: by rank; one if all are on it; none if that is not known.
     :raises OSError: there can be no such file.
     """
-    file, path = _create(os.path.abspath(path), _rank_of_process())
-    calls = None
-    if capture:
-        calls = os.open(f"{path}.calls", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    file, path, calls = _create(os.path.abspath(path), _rank_of_process(), capture)
     header = about_this_process(max(ranks, _size_of_program()), hosts)
     when, start = datetime.now(UTC).isoformat(timespec="microseconds"), time.monotonic_ns()
     header = {**header, "run": f"{socket.gethostname()}-{os.getpid()}-{when}", "when": when, "process": os.getpid()}
@@ -100,17 +97,32 @@ def numbered(path: str, number: int, mark: str = "") -> str:
     return os.path.join(folder, f"{stem}{mark}{f'-{number}' if number > 1 else ''}{ending}{packed}")
 
 
-def _create(path: str, rank: int) -> tuple[int, str]:
-    """Create a file, with a number in its name if there is one already. Two processes never get the same one."""
+def _create(path: str, rank: int, capture: bool) -> tuple[int, str, int | None]:
+    """Create a trace, and with `capture` the file of its calls; neither replaces a file, nor do two processes get one.
+
+    :returns: the trace's file descriptor, its path (with a number in its name if there is such a file already), and
+        the file descriptor of the calls.
+    """
     if os.path.isdir(path):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise OSError(errno.EINVAL, "it is no file", path)
     mark = f"-rank{rank}" if rank else ""
     number = 1
     while True:
         name = numbered(path, number, mark)
+        file = None
         try:
-            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666), name
-        except FileExistsError:
+            file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o666)
+            if not capture:
+                return file, name, None
+            return file, name, os.open(f"{name}.calls", os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            if file is not None:
+                os.close(file)
+                os.unlink(name)
+            if not isinstance(error, FileExistsError):
+                raise
             number += 1
 
 

@@ -245,7 +245,7 @@ def test_a_file_that_cant_be_written_is_told_in_one_line(recorded, tmp_path):
     missing = tmp_path / "no" / "run.html"
     shown = command("show", recorded, "--html", missing)
     assert (shown.exit_code, shown.stderr.count("\n")) == (2, 1)
-    assert "can't be written: No such file or directory" in shown.stderr
+    assert f"can't be written: there is no folder {missing.parent}" in shown.stderr
     run = command("run", RECORDINGS / "bsb_reconstruction_1_rank.json", "--trace", missing)
     assert run.exit_code == 2
     assert "can't be written" in run.stderr

@@ -6,6 +6,6 @@
 from .expecting import Failure, Outcome
 from .loading import ScenarioError
 from .model import schema, schema_text
-from .running import Result, Scenario, load, run
+from .running import Result, Scenario, load, parse, run
 
-__all__ = ["Failure", "Outcome", "Result", "Scenario", "ScenarioError", "load", "run", "schema", "schema_text"]
+__all__ = ["Failure", "Outcome", "Result", "Scenario", "ScenarioError", "load", "parse", "run", "schema", "schema_text"]

@@ -19,7 +19,7 @@ from ..errors import DeadlockError, HorizonError, RankErrors
 from ..kernel import seconds
 from ..simulation import simulate
 from .expecting import MOST_FAILURES, Checker, Failure, Outcome
-from .loading import load_model
+from .loading import load_model, read, validate
 from .model import Model
 from .planning import Plan
 from .program import Stage
@@ -169,6 +169,17 @@ def load(path: str | Path) -> Scenario:
     """
     model, document = load_model(path)
     return Scenario(str(path), model, Plan(model, document))
+
+
+def parse(text: str, file: str) -> Scenario:
+    """The scenario in a text, checked as a whole.
+
+    :param file: what it is called in errors; other files that it names are looked for beside that.
+    :raises ScenarioError: it can't be used.
+    """
+    document = read(text, file)
+    model = validate(document)
+    return Scenario(file, model, Plan(model, document))
 
 
 def run(path: str | Path, seed: int | None = None) -> Result:
