@@ -21,7 +21,13 @@ __all__ = [
 ]
 
 
-class JobPoolError(Exception):
+class _Error(Exception):
+    """Where our errors can be put below those of a framework: Python lets no class change that it has the bases
+    `Exception` alone. See `bsbpool.bsb`.
+    """
+
+
+class JobPoolError(_Error):
     """Something is wrong with a job pool, or with how it is used."""
 
 
@@ -61,7 +67,7 @@ class RemoteError(JobPoolError):
     """Stands for an exception of another rank that can't be brought to this one: names its type and message."""
 
 
-class DependencyError(Exception):
+class DependencyError(_Error):
     """An optional dependency is missing; the message says how to install it."""
 
 
@@ -82,7 +88,7 @@ class TraceError(Exception):
         return f"{self.path}{f', line {self.line}' if self.line is not None else ''}: {self.problem}"
 
 
-class JobErroredError(Exception):
+class JobErroredError(_Error):
     """A job failed.
 
     :ivar error: the exception that the job raised; its notes hold the traceback of the rank that ran it.

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from . import host
 from .caching import get_node_cache_items
 from .engine import Entry
 from .exceptions import JobPoolError
@@ -113,8 +114,8 @@ class SubmissionContext:
 
     @property
     def chunks(self) -> Any:
-        """The chunks that the job is about."""
-        return self._chunks
+        """The chunks that the job is about; in BSB a sorted list of its `Chunk`."""
+        return host.chunks_of(self._chunks)
 
     @property
     def context(self) -> dict[str, Any]:
@@ -420,8 +421,10 @@ def bind(call: tuple[Any, Any, Any], owner: Any) -> Callable[[], Any]:
     """
     called, args, kwargs = call
     if isinstance(called, str) or (isinstance(called, type) and issubclass(called, Job)):
-        return functools.partial(find_kind(called).execute, owner, args, kwargs)
-    return functools.partial(called, owner, *args, **kwargs)
+        function = functools.partial(find_kind(called).execute, owner, args, kwargs)
+    else:
+        function = functools.partial(called, owner, *args, **kwargs)
+    return function if host.current is None else functools.partial(host.current.run_job, function)
 
 
 def find_kind(kind: Any) -> type[Job]:

@@ -1070,6 +1070,12 @@ def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
     return find_kind(kind).execute(pool.owner, args, kwargs)
 
 
+def open_pools() -> list[JobPool]:
+    """The pools that are open on this rank."""
+    pools: dict[Any, list[JobPool]] = current_world().state.get("pools", {})
+    return [pool for each in pools.values() for pool in each]
+
+
 def _find_pool(id: Any) -> JobPool:
     pools: dict[Any, list[JobPool]] = current_world().state.get("pools", {})
     if id not in pools:

@@ -1,0 +1,489 @@
+"""Makes the Brain Scaffold Builder (BSB) use this pool: all that is special about BSB is here.
+
+    import bsbpool.bsb
+    bsbpool.bsb.install()                          in a program, on every rank
+
+    python -m bsbpool.bsb compile network.json     any command of BSB's own `bsb`
+
+`install` puts this project's objects in place of those of `bsb.services.pool`. Modules, classes, default arguments and
+collections that hold one of BSB's objects by then hold ours afterwards, so that `isinstance`, comparisons of
+statuses and the like hold everywhere, whenever a name was imported.
+
+Errors need more than that. `except` looks at the real base classes of what was raised, and BSB's errors are
+`ScaffoldError`s, which users catch. So while this is installed our errors derive from BSB's own: whoever catches
+BSB's `JobPoolError`, `ScaffoldError` or `WorkflowError`, by whichever name, catches ours. A second set of classes that
+derive from both would do for `except`, but then an error would be of a class that neither side has a name for.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import gc
+import importlib
+import inspect
+import sys
+import types
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from importlib import metadata, util
+from typing import Any
+
+from . import exceptions, host
+from . import pool as ours
+from .exceptions import DependencyError, JobPoolError
+
+__all__ = ["TESTED", "install", "installed", "main", "uninstall", "version"]
+
+#: The versions of bsb-core with which this project is tested.
+TESTED = ("8.0.2",)
+
+#: BSB's own errors of which ours are made a kind; those that BSB has in `bsb.exceptions`, and those of its pool.
+_ERRORS = ("DependencyError", "JobPoolError", "JobCancelledError", "JobPoolContextError", "JobSchedulingError")
+_ERRORS_OF_POOL = ("JobErroredError", "WorkflowError")
+
+#: What takes back what `install` did, in the order in which it was done; None if it is not installed.
+_undo: list[Callable[[], Any]] | None = None
+
+
+def version() -> str | None:
+    """The version of bsb-core that is installed; None if BSB is not."""
+    try:
+        return metadata.version("bsb-core")
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def installed() -> bool:
+    """Whether BSB uses this pool, in this process."""
+    return _undo is not None
+
+
+def install() -> None:
+    """Make BSB use this pool, from now on, in this process. Every rank calls it, at any time when no pool is open.
+
+    It imports BSB where that was not done before. A second call does nothing.
+
+    :raises DependencyError: BSB is not there, or its pool is not one that this project knows.
+    :raises JobPoolError: a pool is open.
+    """
+    global _undo
+    if _undo is not None:
+        return
+    _check_version()
+    theirs = importlib.import_module("bsb.services.pool")
+    _check_no_pool("install", theirs)
+    core = importlib.import_module("bsb.core")
+    undo: list[Callable[[], Any]] = []
+    try:
+        _install(theirs, core, undo)
+    except BaseException:
+        _take_back(undo)
+        raise
+    _undo = undo
+
+
+def uninstall() -> None:
+    """Make BSB use its own pool again. Names that were imported from BSB meanwhile are BSB's own again, too.
+
+    :raises JobPoolError: a pool is open.
+    """
+    global _undo
+    if _undo is None:
+        return
+    _check_no_pool("uninstall", sys.modules["bsb.services.pool"])
+    undo, _undo = _undo, None
+    _take_back(undo)
+
+
+def _install(theirs: types.ModuleType, core: types.ModuleType, undo: list[Callable[[], Any]]) -> None:
+    errors = importlib.import_module("bsb.exceptions")
+    services = importlib.import_module("bsb.services")
+    pairs = _pairs(theirs, errors)
+    pairs += [(cached, ours.pool_cache(method)) for cached, method in _cached_methods(theirs.pool_cache)]
+    _check_subclasses(pairs)
+    before = _names_of_ours(pairs)
+    undo.append(lambda: _give_back(pairs, before))
+    # Those that hold another object, since a user registered one.
+    for module in (theirs, services, errors):
+        for old, new in pairs:
+            name = getattr(old, "__name__", "")
+            if isinstance(vars(module).get(name), type(old)) and vars(module)[name] is not new:
+                _set(module, name, new, undo)
+    _replace(pairs, undo)
+    for old, new in pairs:
+        if isinstance(old, type) and issubclass(old, BaseException):
+            _put_above(new, old, undo)
+    _set(core.Scaffold, "create_job_pool", _agreeing(core.Scaffold.create_job_pool), undo)
+    _set(host, "current", _BSB(), undo)
+    # What `bsb` has handed out, it keeps: `bsb.JobPool`.
+    _forget()
+    undo.append(_forget)
+
+
+def _take_back(undo: list[Callable[[], Any]]) -> None:
+    while undo:
+        undo.pop()()
+
+
+def _set(holder: Any, name: str, value: Any, undo: list[Callable[[], Any]]) -> None:
+    old = vars(holder)[name]
+    setattr(holder, name, value)
+    undo.append(lambda: setattr(holder, name, old))
+
+
+def _forget() -> None:
+    getattr(vars(sys.modules["bsb"]).get("__getattr__"), "cache_clear", lambda: None)()
+
+
+# -- which BSB, and whether it is the time -----------------------------------------------------------------------------
+
+
+def _tested() -> str:
+    return f"bsb-core {', '.join(TESTED)}"
+
+
+def _check_version() -> None:
+    """See to it that BSB is there, and that its pool is one that this can stand in for.
+
+    A version that was not tested is taken, with a warning, if its pool has the same names, methods and parameters.
+    """
+    if util.find_spec("bsb") is None:
+        raise DependencyError(
+            f"BSB is not installed, so that it can't use this pool: `pip install bsb-core` (tested: {_tested()})."
+        )
+    found = version()
+    problem = unknown()
+    if problem is not None:
+        raise DependencyError(
+            f"The job pool of bsb-core {found} is not one that bsbpool knows ({problem}), so that BSB goes on with its "
+            f"own. Tested: {_tested()}."
+        )
+    if found not in TESTED:
+        warnings.warn(
+            f"bsbpool is not tested with bsb-core {found}, but with {', '.join(TESTED)}. Its pool looks the same, and "
+            "is replaced.",
+            stacklevel=3,
+        )
+
+
+def unknown() -> str | None:
+    """What of BSB's pool this project does not know; None if there is nothing. Imports BSB's services."""
+    try:
+        theirs = importlib.import_module("bsb.services.pool")
+    except ImportError as error:
+        return f"bsb.services.pool can't be imported: {error}"
+    if installed():
+        return None
+    for name, old in _own_names(theirs):
+        new = getattr(ours, name, None)
+        if new is None:
+            return f"it has {name}"
+        if hasattr(old, "__members__"):
+            if {each.name: each.value for each in old} != {each.name: each.value for each in new}:
+                return f"{name} has other members"
+        elif isinstance(old, type) and not issubclass(old, BaseException):
+            public = [each for each in vars(old) if not each.startswith("_")]
+            for attribute in public:
+                if not hasattr(new, attribute):
+                    return f"{name} has {attribute}"
+            # Methods of jobs are called with what they take by its place alone.
+            for method in ("__init__", *(public if name == "JobPool" else ())):
+                if inspect.isfunction(vars(old).get(method)):
+                    problem = _other_parameters(f"{name}.{method}", vars(old)[method], getattr(new, method))
+                    if problem is not None:
+                        return problem
+    missing = [name for name in ("JobPool", "Job", "JobStatus", "pool_cache") if not hasattr(theirs, name)]
+    return f"it has no {missing[0]}" if missing else None
+
+
+def _other_parameters(name: str, old: Any, new: Any) -> str | None:
+    """What `old` can be called with and `new` can't: parameters by place, or by name."""
+    theirs, mine = (list(inspect.signature(each).parameters.values()) for each in (old, new))
+    if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in mine) and len(mine) <= 3:
+        return None
+    places = [each.name for each in mine]
+    for place, parameter in enumerate(theirs):
+        if parameter.kind in (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL):
+            continue
+        if place >= len(places) or places[place] != parameter.name:
+            return f"{name} takes {parameter.name}"
+    return None
+
+
+def _check_no_pool(what: str, theirs: Any) -> None:
+    """A pool that is open would be left with half of its objects being those of the other one."""
+    own = getattr(theirs.JobPool, "_pools", {}) if theirs.JobPool is not ours.JobPool else {}
+    if own or ours.open_pools():
+        raise JobPoolError(
+            f"{what}() was called while {'a pool of BSB' if own else 'a pool'} is open: call it before the pool opens, "
+            "or after its `with` block. Nothing was changed."
+        )
+
+
+# -- what stands for what ----------------------------------------------------------------------------------------------
+
+_Pairs = list[tuple[Any, Any]]
+
+
+def _own_names(theirs: types.ModuleType) -> Iterator[tuple[str, Any]]:
+    """The public names of BSB's pool, but for what it has imported itself."""
+    for name, value in vars(theirs).items():
+        if not name.startswith("_") and getattr(value, "__module__", None) == theirs.__name__:
+            yield name, value
+
+
+def _pairs(theirs: types.ModuleType, errors: types.ModuleType) -> _Pairs:
+    """Each object of BSB's pool, and the one of ours that stands for it."""
+    pairs = [(old, getattr(ours, name)) for name, old in _own_names(theirs)]
+    pairs += [(getattr(errors, name), getattr(exceptions, name)) for name in _ERRORS]
+    pairs += [(member, new[member.name]) for old, new in pairs if hasattr(old, "__members__") for member in old]
+    return pairs
+
+
+def _cached_methods(decorator: Any) -> Iterator[tuple[Any, Any]]:
+    """What BSB's own `pool_cache` has decorated so far, and the methods within."""
+    codes = [code for code in decorator.__code__.co_consts if isinstance(code, types.CodeType)]
+    for cached in gc.get_objects():
+        if type(cached) is functools._lru_cache_wrapper:
+            within = cached.__wrapped__
+            if getattr(within, "__code__", None) in codes:
+                yield cached, inspect.getclosurevars(within).nonlocals["caching_function"]
+
+
+def _check_subclasses(pairs: _Pairs) -> None:
+    """A class that derives from one of BSB's can't be made to derive from ours."""
+    known = [old for old, _ in pairs if isinstance(old, type)]
+    for old in known:
+        derived: type
+        for derived in old.__subclasses__():
+            if derived not in known and not issubclass(derived, BaseException):
+                raise JobPoolError(
+                    f"{derived.__module__}.{derived.__qualname__} derives from BSB's own {old.__name__}: call "
+                    "bsbpool.bsb.install() before that class is made. Nothing was changed."
+                )
+
+
+# -- replacing ---------------------------------------------------------------------------------------------------------
+
+
+def _replace(pairs: _Pairs, undo: list[Callable[[], Any]]) -> None:
+    """Put the second of each pair wherever the first is held: in modules, classes, collections, defaults, closures.
+
+    Not in what runs (a function's local variables), and not in BSB's pool itself, which is to work again afterwards.
+    """
+    own = _parts_of([old for old, _ in pairs])
+    while pairs:
+        new_of = {id(old): new for old, new in pairs}
+        held = [old for old, _ in pairs]
+        changed: _Pairs = []
+        holders = gc.get_referrers(*held)
+        seen = {id(each) for each in (held, pairs, changed, new_of, *pairs)} | own
+        # Modules once more: objects that were frozen (`gc.freeze`) are not found.
+        for holder in [*holders, *(vars(module) for module in list(sys.modules.values()))]:
+            if id(holder) in seen or isinstance(holder, types.FrameType):
+                continue
+            seen.add(id(holder))
+            _replace_in(holder, new_of, changed, undo)
+        # A tuple can't be changed: another one takes its place, wherever it is held.
+        pairs = changed
+
+
+def _parts_of(objects: Sequence[Any]) -> set[int]:
+    """The ids of what BSB's own classes and functions are made of: their dictionaries and closures."""
+    parts: set[int] = set()
+    for each in objects:
+        if isinstance(each, type):
+            parts.update(id(part) for part in gc.get_referents(each))
+            for value in vars(each).values():
+                parts.add(id(value))
+                function = getattr(value, "__func__", getattr(value, "fget", value))
+                parts.update(id(cell) for cell in getattr(function, "__closure__", None) or ())
+    return parts
+
+
+def _replace_in(holder: Any, new_of: dict[int, Any], changed: _Pairs, undo: list[Callable[[], Any]]) -> None:
+    if isinstance(holder, dict):
+        _replace_in_dict(holder, new_of, undo)
+    elif isinstance(holder, list):
+        for place, value in enumerate(holder):
+            if id(value) in new_of:
+                holder[place] = new_of[id(value)]
+                undo.append(functools.partial(_set_item, holder, place, new_of[id(value)], value))
+    elif isinstance(holder, set):
+        for value in [each for each in holder if id(each) in new_of]:
+            new = new_of[id(value)]
+            _exchange(holder, value, new)
+            undo.append(functools.partial(_exchange, holder, new, value))
+    elif type(holder) in (tuple, frozenset):
+        if any(id(value) in new_of for value in holder):
+            changed.append((holder, type(holder)(new_of.get(id(value), value) for value in holder)))
+    elif isinstance(holder, types.CellType):
+        old = holder.cell_contents
+        if id(old) in new_of:
+            holder.cell_contents = new_of[id(old)]
+            undo.append(lambda: setattr(holder, "cell_contents", old))
+    elif isinstance(holder, types.FunctionType):
+        defaults = holder.__defaults__
+        if id(defaults) in new_of:
+            holder.__defaults__ = new_of[id(defaults)]
+            undo.append(lambda: setattr(holder, "__defaults__", defaults))
+    elif not isinstance(holder, type | types.ModuleType):
+        attributes = getattr(holder, "__dict__", None)  # Python keeps those of some instances without a dictionary
+        if isinstance(attributes, dict):
+            _replace_in_dict(attributes, new_of, undo)
+
+
+def _replace_in_dict(holder: dict[Any, Any], new_of: dict[int, Any], undo: list[Callable[[], Any]]) -> None:
+    cls = _class_of(holder)
+    for key, value in list(holder.items()):
+        if id(value) not in new_of:
+            continue
+        new = new_of[id(value)]
+        if cls is None:
+            holder[key] = new
+            undo.append(functools.partial(_set_item, holder, key, new, value))
+        else:  # Python looks methods up in a memory of its own, which it forgets only so
+            type.__setattr__(cls, key, new)
+            undo.append(functools.partial(type.__setattr__, cls, key, value))
+    if any(id(key) in new_of for key in holder):
+        kept = dict(holder)
+        _fill(holder, {new_of.get(id(key), key): value for key, value in kept.items()})
+        undo.append(lambda: _fill(holder, kept))
+
+
+def _class_of(attributes: dict[Any, Any]) -> type | None:
+    """The class whose dictionary this is, if it is one."""
+    if "__module__" not in attributes or "__doc__" not in attributes:
+        return None
+    for each in gc.get_referrers(attributes):
+        if isinstance(each, type) and any(part is attributes for part in gc.get_referents(each)):
+            return each
+    return None
+
+
+def _set_item(holder: Any, key: Any, present: Any, value: Any) -> None:
+    """Set an item, if it is still what it was set to."""
+    try:
+        if holder[key] is present:
+            holder[key] = value
+    except LookupError:
+        pass
+
+
+def _exchange(holder: set[Any], old: Any, new: Any) -> None:
+    if old in holder:
+        holder.discard(old)
+        holder.add(new)
+
+
+def _fill(holder: dict[Any, Any], items: dict[Any, Any]) -> None:
+    holder.clear()
+    holder.update(items)
+
+
+def _put_above(new: type, old: type, undo: list[Callable[[], Any]]) -> None:
+    """Make our error a kind of BSB's."""
+    bases = new.__bases__
+    kept = tuple(base for base in bases if not issubclass(old, base))
+    new.__bases__ = (*kept, old)
+    undo.append(lambda: setattr(new, "__bases__", bases))
+
+
+# -- taking back what was imported meanwhile ---------------------------------------------------------------------------
+
+
+def _modules() -> Iterator[types.ModuleType]:
+    """All modules but this project's."""
+    for module in list(sys.modules.values()):
+        if isinstance(module, types.ModuleType) and _top(module) not in ("bsbpool", "bsbpool_sim"):
+            yield module
+
+
+def _top(module: types.ModuleType) -> str:
+    return module.__name__.partition(".")[0]
+
+
+def _names_of_ours(pairs: _Pairs) -> set[tuple[str, str]]:
+    """Where modules hold objects of ours: these have them from this project, and keep them."""
+    mine = {id(new) for _, new in pairs}
+    return {
+        (module.__name__, name) for module in _modules() for name, value in vars(module).items() if id(value) in mine
+    }
+
+
+def _give_back(pairs: _Pairs, before: set[tuple[str, str]]) -> None:
+    """Names that modules imported from BSB while this was installed become BSB's own."""
+    old_of = {id(new): old for old, new in pairs}
+    for module in _modules():
+        names = [
+            name
+            for name, value in vars(module).items()
+            if id(value) in old_of and (module.__name__, name) not in before
+        ]
+        if names:
+            kept = _imported_from_us(module) if not _top(module).startswith("bsb") else ()
+            for name in names:
+                if name not in kept:
+                    setattr(module, name, old_of[id(vars(module)[name])])
+
+
+def _imported_from_us(module: types.ModuleType) -> set[str]:
+    """The names that a module takes from this project, as its source says; none if there is no source."""
+    try:
+        tree = ast.parse(inspect.getsource(module))
+    except (OSError, TypeError, SyntaxError):
+        return set()
+    return {
+        alias.asname or alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and (node.module or "").partition(".")[0] == "bsbpool"
+        for alias in node.names
+    }
+
+
+# -- what BSB's pool does that others have no need of ------------------------------------------------------------------
+
+
+class _BSB(host.Host):
+    """What BSB adds to the pool."""
+
+    def run_job(self, function: Callable[[], Any]) -> Any:
+        try:
+            from bsb_otel.tracer import local_tracing
+        except ImportError:  # BSB 7 comes without
+            return function()
+        # A span that a job opens without a parent would else be told to all ranks, which wait for other things.
+        with local_tracing():
+            return function()
+
+    def chunks(self, chunks: Any) -> Any:
+        from bsb.storage._chunks import chunklist
+
+        return chunklist(chunks)
+
+
+# -- ranks that do not agree -------------------------------------------------------------------------------------------
+
+
+def _agreeing(create: Callable[..., Any]) -> Callable[..., Any]:
+    return create
+
+
+def main(arguments: Iterable[str] | None = None) -> None:
+    """Run a command of BSB's own `bsb` with this pool.
+
+    :param arguments: those of `bsb`; by default those of this process.
+    """
+    if arguments is not None:
+        sys.argv[1:] = arguments
+    sys.argv[0] = "bsb"
+    install()
+    from bsb.cli import handle_cli
+
+    handle_cli()
+
+
+if __name__ == "__main__":
+    # As a module with its own name: what is pickled here has to be found on other ranks.
+    importlib.import_module("bsbpool.bsb").main()
