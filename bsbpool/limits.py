@@ -101,8 +101,6 @@ class Limits:
             run = self._running
             self._asleep_until = until = run.next if run is not None else None
             call = calls.get(until)
-            if call is None:
-                call = calls.get(self._world.now())  # a job that ends at its very limit is in time
             if call == _END:
                 return
             if run is None or self._running is not run or until is None or self._world.now() < until:

@@ -1,8 +1,8 @@
 """The discrete-event kernel: virtual time, tasks, and who runs next.
 
-What happens is a heap of events keyed by (time, policy's choice, sequence). A task is a greenlet; it
-runs until it parks, and nothing else runs meanwhile, so a simulated rank needs no locks. Virtual time
-is an integer number of nanoseconds and moves only from one event to the next.
+What happens is a heap of events keyed by (time, turn and policy's choice, sequence); which event has which turn is
+in `instant`. A task is a greenlet; it runs until it parks, and nothing else runs meanwhile, so a simulated rank needs
+no locks. Virtual time is an integer number of nanoseconds and moves only from one event to the next.
 
 Messages, windows, jobs and scripts don't belong here: the kernel knows ranks only as owners of tasks
 that can be slow, paused or dead.
@@ -11,6 +11,7 @@ that can be slow, paused or dead.
 from __future__ import annotations
 
 import heapq
+import math
 import os
 import traceback
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from bsbpool import trace
 
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
+from .instant import FAULTS, WORK
 from .streams import Random, stream
 
 SECOND = 1_000_000_000
@@ -47,28 +49,37 @@ def seconds(ns: int) -> str:
 
 
 class Policy(Protocol):
-    """Which of the events of one instant comes first? The one question that a search strategy answers."""
+    """Which of the events of one instant and one turn comes first? The one question that a search strategy answers."""
 
     def choose(self) -> float:
-        """The rank of the event now being scheduled among those of the same instant: smallest first."""
+        """The rank of the event now being scheduled among those of its instant and turn: smallest first."""
         ...  # pragma: no cover
 
 
 class InOrder:
-    """Events of one instant happen in the order in which they were scheduled."""
+    """Events of one instant and one turn happen in the order in which they were scheduled."""
 
     def choose(self) -> float:
         return 0
 
 
 class Shuffled:
-    """Events of one instant happen in an order drawn from the seed."""
+    """Events of one instant and one turn happen in an order drawn from the seed."""
 
     def __init__(self, seed: int):
         self._random: Random = stream(seed, "order of simultaneous events")
 
     def choose(self) -> float:
         return self._random.random()
+
+
+def _within_a_turn(policy: Policy) -> Callable[[], float] | None:
+    """What a policy chooses, as numbers from 0 to below 1 in the same order; None if that is always the same one."""
+    if isinstance(policy, InOrder):
+        return None
+    if isinstance(policy, Shuffled):
+        return policy.choose
+    return lambda: 0.5 + math.atan(policy.choose()) / 4
 
 
 class Rank:
@@ -104,6 +115,10 @@ class Task(greenlet):
         self.since = kernel.now
         self.deadline: int | None = None
         self.timer: int | None = None
+        #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
+        self.turn = WORK
+        self.timer_turn = WORK
+        self.resume_turn = WORK
         self.interruption: BaseException | None = None
         self.result: Any = None
         self.error: BaseException | None = None  # type: ignore[assignment]
@@ -159,7 +174,7 @@ class Kernel:
         self.on_death: list[Callable[[Rank], None]] = []
         #: called with the rank, right after its program returned or raised.
         self.on_end: list[Callable[[Rank], None]] = []
-        self._choose = policy.choose if not isinstance(policy, InOrder) else None
+        self._choose = _within_a_turn(policy)
         self._horizon = horizon
         self._max_events = max_events
         self._heap: list[tuple[int, float, int, Callable[[Any], None] | None, Any]] = []
@@ -172,11 +187,21 @@ class Kernel:
 
     # -- what happens when -------------------------------------------------------------------------
 
-    def at(self, when: int, call: Callable[[Any], None] | None, argument: Any) -> None:
-        """Call `call(argument)` at virtual time `when`, outside every task."""
+    def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
+        """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
         self._sequence += 1
-        choice = self._choose() if self._choose is not None else 0
+        choice = turn + self._choose() if self._choose is not None else turn
         heapq.heappush(self._heap, (when, choice, self._sequence, call, argument))
+
+    def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
+        """As `at`, at a place in the turn, from 0 to below 1, which no policy changes; at one place, first come, first
+        served."""
+        self._sequence += 1
+        heapq.heappush(self._heap, (when, turn + place, self._sequence, call, argument))
+
+    def fault(self, when: int, call: Callable[[Any], None], argument: Any) -> None:
+        """Call what befalls a rank or a link at virtual time `when`."""
+        self.in_order(when, FAULTS, 0, call, argument)
 
     def start(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
         """Start a task of `rank` at the present time."""
@@ -200,9 +225,10 @@ class Kernel:
         assert isinstance(current, Task)
         return current
 
-    def park(self, why: Reason, until: int | None = None) -> bool:
+    def park(self, why: Reason, until: int | None = None, turn: int = WORK) -> bool:
         """Let others run until this task is woken, or until virtual time `until`.
 
+        :param turn: that in which the time comes.
         :returns: whether it was woken (False: the time came).
         """
         self.check_open()
@@ -210,16 +236,22 @@ class Kernel:
         task.waits_for = why
         task.since = self.now
         task.deadline = until
+        task.turn = turn
         task.parked = True
         task.timed_out = False
-        if until is not None and (task.timer is None or until < task.timer):
-            task.timer = until
-            self.at(until, None, task)
+        if until is not None:
+            timer = task.timer
+            if timer is None or until < timer or (until == timer and turn < task.timer_turn):
+                self._set_timer(task, until, turn)
         self.hub.switch()
         if task.interruption is not None:
             error, task.interruption = task.interruption, None
             raise error
         return not task.timed_out
+
+    def _set_timer(self, task: Task, when: int, turn: int) -> None:
+        task.timer, task.timer_turn = when, turn
+        self.at(when, None, task, turn)
 
     def check_open(self) -> None:
         """End the task that runs now if the simulation is over.
@@ -229,11 +261,12 @@ class Kernel:
         if self._closing:
             raise GreenletExit
 
-    def wake(self, task: Task) -> None:
+    def wake(self, task: Task, turn: int = WORK) -> None:
         """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""
         if task.parked:
             task.parked = False
-            self.at(self.now, self._resume, task)
+            task.resume_turn = turn
+            self.at(self.now, self._resume, task, turn)
 
     def interrupt(self, task: Task, error: BaseException) -> None:
         """Raise `error` in a task, where it waits, at the present time: what Ctrl-C does to a process."""
@@ -304,22 +337,23 @@ class Kernel:
         while self._programs:
             if not heap:
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
-            when, _, _, call, argument = pop(heap)
+            when, choice, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
-                # parked again for longer: a task has at most one timer, however often it waits.
+                # parked again for longer, or for a later turn: a task has at most one timer that
+                # counts, however often it waits.
                 task: Task = argument
                 if task.timer != when:
                     continue
                 task.timer = None
                 if not task.parked or task.deadline is None:
                     continue
-                if task.deadline > when:
-                    task.timer = task.deadline
-                    self.at(task.deadline, None, task)
+                if task.deadline > when or choice < task.turn:
+                    self._set_timer(task, task.deadline, task.turn)
                     continue
                 task.parked = False
                 task.timed_out = True
+                task.resume_turn = task.turn
                 call = self._resume
             if when > horizon:
                 raise HorizonError(
@@ -369,7 +403,7 @@ class Kernel:
         if rank.dead_at is not None:
             return
         if rank.paused_until > self.now:
-            self.at(rank.paused_until, self._resume, task)
+            self.at(rank.paused_until, self._resume, task, task.resume_turn)
             return
         task.switch()
 

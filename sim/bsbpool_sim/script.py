@@ -217,9 +217,9 @@ class Acting:
                 rank.slowness = slower
                 cluster.recorder.emit("fault", index, f"slower by a factor of {slower:g}")
             for at, length in pauses:
-                self._kernel.at(nanoseconds(at), self.pause, (rank, nanoseconds(length)))
+                self._kernel.fault(nanoseconds(at), self.pause, (rank, nanoseconds(length)))
             if dies is not None:
-                self._kernel.at(nanoseconds(dies), self.kill, (rank, "died"))
+                self._kernel.fault(nanoseconds(dies), self.kill, (rank, "died"))
         for (source, dest), delay in script._links.items():
             cluster.network.delay(source, dest, nanoseconds(delay))
 

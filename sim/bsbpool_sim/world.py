@@ -18,6 +18,7 @@ from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Split, World, this_world
 
+from .instant import DEADLINES, LOSSES, NEWS
 from .kernel import Kernel, Rank, Task, seconds
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class SimMailbox(Mailbox):
     def put(self, item: Any) -> None:
         self._items.append(item)
         if self._waiting is not None:
-            self._kernel.wake(self._waiting)
+            self._kernel.wake(self._waiting, NEWS)
 
     def get(self, until: int | None = None) -> Any:
         items = self._items
@@ -48,7 +49,7 @@ class SimMailbox(Mailbox):
                 kernel.check_open()
                 return None
             self._waiting = kernel.task
-            while not items and kernel.park(self._why, until):
+            while not items and kernel.park(self._why, until, DEADLINES):
                 pass
             self._waiting = None
             if not items:
@@ -95,7 +96,11 @@ class PoolLines:
         if link is None:
             link = self._links[source, dest] = (deque(), dest)
         link[0].append((source, item))
-        kernel.at(self.cluster.network.arrival(kernel.now, self.members[source], to, size), self._deliver, link)
+        arrival = self.cluster.network.arrival(kernel.now, self.members[source], to, size)
+        if type(item) is Lost:
+            kernel.in_order(arrival, LOSSES, source / len(self.members), self._deliver, link)
+        else:
+            kernel.at(arrival, self._deliver, link)
 
     def _deliver(self, link: tuple[deque[Any], int]) -> None:
         # Always the oldest: a policy may shuffle arrivals of one instant, but not the messages of a link.

@@ -384,7 +384,7 @@ class Playing(Acting):
             if event.raises is not None or (event.cancel is not None and (event.by is not None or event.at == 0)):
                 continue  # listeners and main see to these
             if event.at is not None:
-                self.kernel.at(event.at, self._happen, (number, event))
+                self.kernel.fault(event.at, self._happen, (number, event))
             else:
                 self._waiting.append((number, event))
         self._append = cluster.recorder.trace.append
@@ -445,7 +445,7 @@ class Playing(Acting):
             assert when is not None
             if self._is(when, event):
                 self._waiting.remove(each)
-                self.kernel.at(self.kernel.now, self._happen, each)
+                self.kernel.fault(self.kernel.now, self._happen, each)
 
     def _is(self, when: Occurrence, event: tuple[Any, ...]) -> bool:
         """Whether an event of the trace is what an occurrence says."""
