@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 import math
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from . import host
 from .caching import get_node_cache_items
 from .engine import Entry
 from .exceptions import JobPoolError
+from .frames import warn
 from .status import JobStatus
 
 if TYPE_CHECKING:
@@ -303,7 +303,7 @@ class Job(Entry, ABC):
         """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning."""
         if not self._pool._cancel(self, reason):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
-            warnings.warn(f"Could not cancel {self}: the job {state}.", stacklevel=2)
+            warn(f"Could not cancel {self}: the job {state}.")
 
 
 class FunctionJob(Job):

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from types import CodeType, FrameType
 from typing import Any
 
+from .frames import file_of, is_own, users_frame
 from .worlds import Interruptible, Mailbox, World
 
 #: Nanoseconds that an interrupted job has to come to its end (its ``finally`` blocks), before it counts as stuck.
@@ -23,8 +24,6 @@ GRACE = 1_000_000_000
 MAIN_GRACE = 4_000_000_000
 
 _START, _END = "start", "end"
-
-_OWN = ("bsbpool.", "bsbpool_sim.")
 
 
 class Overdue(BaseException):
@@ -129,17 +128,13 @@ def where(frame: FrameType | None, beyond: CodeType) -> tuple[str, str]:
         frame = frame.f_back
     if frame is None:
         frames = []  # it has ended meanwhile
-    while frames and _is_own(frames[-1]):
+    while frames and is_own(frames[-1]):
         frames.pop()
-    while frames and _is_own(frames[0]):
+    while frames and is_own(frames[0]):
         frames.pop(0)
-    if not frames:
+    inner = users_frame(frames)
+    if inner is None:
         return "", ""
-    inner = frames[0]
-    place = f"{inner.f_code.co_name}, line {inner.f_lineno} of {os.path.basename(inner.f_code.co_filename)}"
-    summary = traceback.StackSummary.extract(((f, f.f_lineno) for f in reversed(frames)), limit=-20)
-    return place, "".join(summary.format()).rstrip()
-
-
-def _is_own(frame: FrameType) -> bool:
-    return str(frame.f_globals.get("__name__", "")).startswith(_OWN)
+    place = f"{inner.f_code.co_name}, line {inner.f_lineno} of {os.path.basename(file_of(inner))}"
+    shown = [traceback.FrameSummary(file_of(f), f.f_lineno, f.f_code.co_name) for f in frames[19::-1]]
+    return place, "".join(traceback.StackSummary.from_list(shown).format()).rstrip()

@@ -37,17 +37,16 @@ from __future__ import annotations
 import pickle
 import traceback
 from collections.abc import Callable, Sequence
-from types import FunctionType, TracebackType
+from types import FunctionType
 from typing import Any
 
 from .exceptions import JobPoolError, RemoteError
+from .frames import without_own
 
 PROTOCOL = 5
 
 #: Bytes from which on a buffer, or all of a result, is sent beside the message.
 LARGE_PART = 256 * 1024
-
-_OWN = ("bsbpool.", "bsbpool_sim.")
 
 RUN, CALL_BACK, MEASURE, STOP = "run", "call back", "measure", "stop"
 READY, DONE, RETURNED, STARTED, STUCK, GREW, LEFT = "ready", "done", "returned", "started", "stuck", "grew", "left"
@@ -85,7 +84,7 @@ loads = pickle.loads
 
 def pack_error(error: BaseException, where: str) -> bytes:
     """Pack an exception, with its traceback as a note. One that would not arrive whole becomes a `RemoteError`."""
-    lines = traceback.format_exception(type(error), error, _of_the_job(error.__traceback__), limit=-20)
+    lines = traceback.format_exception(type(error), error, without_own(error.__traceback__), limit=-20)
     error.add_note(f"\nOn {where}:\n\n{''.join(lines).rstrip()}")
     try:
         packed = dumps(error)
@@ -101,14 +100,6 @@ def pack_error(error: BaseException, where: str) -> bytes:
     for note in getattr(error, "__notes__", ()):
         stand_in.add_note(note)
     return dumps(stand_in)
-
-
-def _of_the_job(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames of this package that it begins with."""
-    inner = trace
-    while inner is not None and inner.tb_frame.f_globals.get("__name__", "").startswith(_OWN):
-        inner = inner.tb_next
-    return inner or trace
 
 
 def unpack_error(packed: bytes) -> BaseException:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .exceptions import JobPoolError
+from .frames import warn
 from .protocol import ByReference, Codec
 
 if TYPE_CHECKING:
@@ -96,9 +96,7 @@ class Results:
                         rest = rest[file.write(rest) :]
         except OSError as error:
             where = f" to {path}" if path is not None else ""
-            warnings.warn(
-                f"The result of {job} stays in memory, since it can't be written{where}: {error}", stacklevel=2
-            )
+            warn(f"The result of {job} stays in memory, since it can't be written{where}: {error}")
             if path is not None:
                 with contextlib.suppress(OSError):
                     os.unlink(path)  # half a result takes room from others

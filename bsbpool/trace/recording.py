@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import warnings
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -15,6 +14,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
+from ..frames import warn
 from .format import EVENTS, FOLDED, Trace, describe_error, harmless
 
 #: Events that wait to be written, at most, while main never waits and calls nobody else's code.
@@ -217,9 +217,7 @@ class FileRecorder(Sink):
         """It can't be written, on a full disk for one: the run is worth more than its trace."""
         self.stop()
         self._packer = None
-        warnings.warn(
-            f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}", stacklevel=3
-        )
+        warn(f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}")
 
     def close(self) -> None:
         """Write what is left, and close the file."""
@@ -248,17 +246,17 @@ class FileRecorder(Sink):
         try:
             call = pack()
         except Exception as error:
-            warnings.warn(f"The call of job {job} is not kept: {describe_error(error)}", stacklevel=2)
+            warn(f"The call of job {job} is not kept: {describe_error(error)}")
             return
         line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
         try:
             _write_all(self._calls, (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n")
         except OSError as error:
             self.capture = None  # what came after half a call could not be read
-            warnings.warn(
+            warn(
                 f"No more calls of failed jobs are kept beside {self.path}, since they can't be written: "
-                f"{describe_error(error)}", stacklevel=2,
-            )  # fmt: skip
+                f"{describe_error(error)}"
+            )
 
 
 def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:

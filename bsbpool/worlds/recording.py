@@ -11,11 +11,11 @@ import socket
 import sys
 import threading
 import time
-import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from ..frames import warn
 from ..trace.format import describe, harmless
 from ..trace.recording import FileRecorder, Sink
 
@@ -153,7 +153,7 @@ def _forget_it(path: str, error: OSError) -> None:
     _asked = None
     with contextlib.suppress(KeyError):
         del os.environ[VARIABLE]
-    warnings.warn(f"This run is not recorded: {path} can't be written ({error.strerror})", stacklevel=2)
+    warn(f"This run is not recorded: {path} can't be written ({error.strerror})")
 
 
 def _finish(recorder: FileRecorder, process: int) -> None:

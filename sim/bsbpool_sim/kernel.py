@@ -12,14 +12,12 @@ from __future__ import annotations
 
 import heapq
 import math
-import os
-import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-from bsbpool import trace
+from bsbpool.frames import file_of, outward, users_frame
 
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
@@ -30,12 +28,6 @@ SECOND = 1_000_000_000
 
 #: What a task waits for: a text, or something that makes one when somebody asks.
 Reason = str | Callable[[], str]
-
-#: Folders of code that is not the user's: the simulator, the pool, and Python.
-_NOT_THEIRS = (
-    "<frozen ",
-    *(os.path.dirname(f) + os.sep for f in (__file__, os.path.dirname(str(trace.__file__)), os.__file__)),
-)
 
 
 def nanoseconds(seconds: float) -> int:
@@ -139,12 +131,10 @@ class Task(greenlet):
 
     def where(self) -> str:
         """The innermost line of the user's code (else of any code) at which this task is parked."""
-        stack = traceback.extract_stack(self.gr_frame) if self.gr_frame else []
-        if not stack:
+        frame = users_frame(outward(self.gr_frame))
+        if frame is None:
             return "not started"
-        own = [f for f in stack if "site-packages" in f.filename or not f.filename.startswith(_NOT_THEIRS)]
-        frame = (own or stack)[-1]
-        return f"{frame.filename}:{frame.lineno} in {frame.name}"
+        return f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
 
     def report(self) -> str:
         """Who this is, what it waits for, since when, and where."""

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 UNMARKED = 2
 
 _REPORT: pytest.StashKey[tuple[int, Outcome]] = pytest.StashKey()
-_SIMULATOR = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 
 # -- options, and whether there are real ranks -------------------------------------------------------
@@ -299,10 +298,12 @@ def _simulate(item: pytest.Function, arguments: dict[str, Any], size: int) -> No
 
 
 def _theirs(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without the simulator's frames, if any others are left."""
+    """A traceback without this project's frames, if any others are left."""
+    from bsbpool.frames import is_own
+
     frames, here = [], traceback
     while here is not None:
-        if not here.tb_frame.f_code.co_filename.startswith(_SIMULATOR):
+        if not is_own(here.tb_frame):
             frames.append(here)
         here = here.tb_next
     for one, following in zip(frames, [*frames[1:], None], strict=True):

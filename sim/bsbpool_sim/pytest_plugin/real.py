@@ -32,6 +32,8 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest.runner import CallInfo, runtestprotocol
 
+from bsbpool.frames import from_users
+
 from .rank_reports import Outcome, Part, RanksRepr, together
 from .ranks import limit, on_ranks, size_of, timeout_of
 
@@ -50,8 +52,6 @@ COLLECTING = 60.0
 
 _ORDER, _REPORT, _VERDICT, _MEETING = range(4)
 _NAME = "bsbpool_real_ranks"
-_OURS = (os.path.dirname(__file__) + os.sep, os.path.dirname(pytest.__file__) + os.sep, "<frozen ")
-_OTHERS = re.compile(r"[/\\](_pytest|pluggy)[/\\]|[/\\]runpy\.py$|[/\\]bin[/\\][^/\\]*$|[/\\]pytest[/\\]__main__\.py$")
 
 
 class Watchdog:
@@ -109,12 +109,11 @@ class Watchdog:
         for thread, frame in sys._current_frames().items():
             if thread == threading.get_ident():
                 continue
-            frames = traceback.extract_stack(frame)
-            stack = [f for f in frames if not f.filename.startswith(_OURS) and not _OTHERS.search(f.filename)]
+            stack = from_users(frame)
             if not stack:
                 continue
             lines.append("its stack:" if thread == self._main else "another thread's:")
-            lines += "".join(traceback.format_list(stack)).splitlines()
+            lines += "".join(traceback.StackSummary.extract((f, f.f_lineno) for f in stack).format()).splitlines()
         return lines
 
 

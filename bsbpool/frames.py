@@ -1,0 +1,144 @@
+"""Whose code a frame of a stack runs: this project's, Python's, a tool's, or the user's. The one rule for it.
+
+Reports say where a program was, and mean the user's line. A frame belongs to the folder that its module was loaded
+from, wherever that is: an editable install, ``site-packages``, a zip file, a link. Names of modules say less: a user's
+folder of tests may be called like this package.
+"""
+
+from __future__ import annotations
+
+import linecache
+import os
+import sys
+import warnings
+from collections.abc import Iterable, Iterator
+from enum import Enum
+from types import FrameType, TracebackType
+
+#: The packages of this project.
+OWN_PACKAGES = ("bsbpool", "bsbpool_sim")
+
+#: Packages between this project and the user's code. What the user calls in any other one counts as the user's:
+#: a program may well be installed, and then lies in `site-packages` itself.
+TOOLS = (
+    "mpi4py", "greenlet", "cloudpickle", "click", "pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage",
+)  # fmt: skip
+
+_HERE = os.path.dirname(__file__) + os.sep
+_PYTHON = os.path.dirname(os.__file__) + os.sep
+_INSTALLED = tuple(f"{_PYTHON}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+
+
+class Whose(Enum):
+    """Whose code it is."""
+
+    OWN = "this project's"
+    PYTHON = "Python's own library's"
+    TOOL = "a tool's"
+    USER = "the user's"
+
+
+def whose(frame: FrameType) -> Whose:
+    """Whose code a frame runs."""
+    code, module = frame.f_code.co_filename, frame.f_globals.get("__file__")
+    # The module's file tells of code that has no file, such as that which dataclasses generate, and of code that was
+    # compiled elsewhere.
+    files = (code, module) if isinstance(module, str) else (code,)
+    if any(file.startswith((_HERE, *_folders(OWN_PACKAGES))) for file in files):
+        return Whose.OWN
+    if code.startswith("<frozen ") or (code.startswith(_PYTHON) and not code.startswith(_INSTALLED)):
+        return Whose.PYTHON
+    if any(file.startswith(tuple(_folders(TOOLS))) for file in files) or _is_console_script(frame):
+        return Whose.TOOL
+    return Whose.USER
+
+
+def is_own(frame: FrameType) -> bool:
+    """Whether a frame runs code of this project."""
+    return whose(frame) is Whose.OWN
+
+
+def is_users(frame: FrameType) -> bool:
+    """Whether a frame runs the user's code."""
+    return whose(frame) is Whose.USER
+
+
+def outward(frame: FrameType | None) -> Iterator[FrameType]:
+    """A frame, and those that called it, the innermost first."""
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def file_of(frame: FrameType) -> str:
+    """The file of the code that a frame runs, also where it went by cloudpickle, which leaves out its name.
+
+    What came so still knows the file of its module. That is its own if the code's first line there looks like it.
+    """
+    code, module = frame.f_code, frame.f_globals.get("__file__")
+    if code.co_filename == "<dynamic-code>" and isinstance(module, str):
+        line = linecache.getline(module, code.co_firstlineno)
+        start = "lambda" if code.co_name == "<lambda>" else f"def {code.co_name}("
+        if start in line or line.lstrip().startswith("@"):
+            return module
+    return code.co_filename
+
+
+def users_frame(frames: Iterable[FrameType]) -> FrameType | None:
+    """The frame that a report is to name.
+
+    :param frames: a stack, the innermost frame first.
+    :returns: the innermost one of the user's; if there is none, the innermost that is not this project's; else the
+        innermost of all. None if there are no frames.
+    """
+    frames = list(frames)
+    for fits in (is_users, lambda frame: not is_own(frame), lambda frame: True):
+        for frame in frames:
+            if fits(frame):
+                return frame
+    return None
+
+
+def from_users(frame: FrameType) -> list[FrameType]:
+    """The stack of a frame as it is shown to users.
+
+    :returns: frames, the innermost last: from the user's outermost one on, those of the user and of Python. Without one
+        of the user's, all but those of tools.
+    """
+    stack = [(each, whose(each)) for each in outward(frame)][::-1]
+    first = next((number for number, (_, of) in enumerate(stack) if of is Whose.USER), None)
+    if first is None:
+        return [each for each, of in stack if of is not Whose.TOOL]
+    return [each for each, of in stack[first:] if of in (Whose.USER, Whose.PYTHON)]
+
+
+def without_own(trace: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames of this project that it begins with; all of it if there are no others."""
+    inner = trace
+    while inner is not None and is_own(inner.tb_frame):
+        inner = inner.tb_next
+    return inner or trace
+
+
+def warn(message: str) -> None:
+    """Warn of something, at the line of the user's that led to it."""
+    level = 1  # of what calls this function
+    for depth, frame in enumerate(outward(sys._getframe(1)), 1):
+        if is_users(frame):
+            level = depth
+            break
+    warnings.warn(message, stacklevel=level + 1)
+
+
+def _folders(packages: Iterable[str]) -> list[str]:
+    """The folders of those packages that are loaded."""
+    files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
+    return [os.path.dirname(file) + os.sep for file in files if isinstance(file, str)]
+
+
+def _is_console_script(frame: FrameType) -> bool:
+    """Whether it runs a command that an installer made: a file without an ending, beside Python."""
+    file = frame.f_code.co_filename
+    if frame.f_globals.get("__name__") != "__main__" or os.path.splitext(file)[1]:
+        return False
+    return os.path.dirname(os.path.abspath(file)) == os.path.dirname(sys.executable)
