@@ -79,6 +79,7 @@ class ByHand:
 
         :raises JobPoolError: it can't start.
         """
+        self._check_main(job)
         with self._lock:
             self._engine.run_by_hand(job)
             self._record("by_hand", job._id, JobStatus.RUNNING.value, None)
@@ -89,6 +90,7 @@ class ByHand:
 
         :raises JobPoolError: it does not run.
         """
+        self._check_main(job)
         with self._lock:
             status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
             self._engine.set_status(job, status, error)
@@ -101,7 +103,12 @@ class ByHand:
 
         :raises JobPoolError: that status can't follow the present one.
         """
+        self._check_main(job)
         with self._lock:
             self._engine.set_status(job, status)
             self._record("by_hand", job._id, status.value, None)
             self._attend()
+
+    def _check_main(self, job: Job) -> None:
+        if self._world.rank:
+            raise JobPoolError(f"{job} can't be run or ended on rank {self._world.rank}: main (rank 0) has it.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from contextlib import ExitStack
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from .exceptions import JobErroredError, JobTimeoutError, RankLostError
@@ -21,6 +22,26 @@ if TYPE_CHECKING:
 
 #: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
 MAX_WAIT = 60.0
+
+
+class _Listener:
+    """A listener, with the context variables that were set where it was added."""
+
+    __slots__ = ("_busy", "_call", "_context")
+
+    def __init__(self, call: Callable[[PoolProgress], Any], context: Context):
+        self._call = call
+        self._context = context
+        self._busy = False
+
+    def __call__(self, notification: PoolProgress) -> Any:
+        if self._busy:  # it called `notify` itself, and a context can't be entered twice
+            return self._context.copy().run(self._call, notification)
+        self._busy = True
+        try:
+            return self._context.run(self._call, notification)
+        finally:
+            self._busy = False
 
 
 class Delivery:
@@ -42,13 +63,15 @@ class Delivery:
         self._settle = settle
         self.line: deque[Any] = deque()
         self.listeners: list[Callable[[PoolProgress], Any]] = []
+        self._calls: list[_Listener] = []
         self.max_wait = MAX_WAIT
         self.quiet_since = 0
         self.unhandled: list[Exception] = []
 
-    def add(self, listener: Callable[[PoolProgress], Any], max_wait: float | None) -> None:
-        """One more listener, and the seconds after which it wants a ping."""
+    def add(self, listener: Callable[[PoolProgress], Any], max_wait: float | None, context: Context) -> None:
+        """One more listener, the seconds after which it wants a ping, and the context variables it is called with."""
         self.listeners.append(listener)
+        self._calls.append(_Listener(listener, context))
         if max_wait is not None:
             self.max_wait = min(self.max_wait, max_wait)
 
@@ -63,7 +86,7 @@ class Delivery:
                 notification = PoolJobUpdateProgress(self._pool, job, old, status)
         if self.listeners:
             self._settle()
-        for listener in self.listeners[:]:
+        for listener in self._calls[:]:
             try:
                 handled = bool(listener(notification)) or handled
             except BaseException as error:

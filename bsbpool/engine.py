@@ -329,6 +329,17 @@ class Engine:
             elif job._status is QUEUED:
                 self._ready.appendleft(job)
 
+    def open_dependencies(self, job: Entry) -> list[Entry]:
+        """The dependencies of a job that have not ended, in the order in which they were added. It walks all jobs."""
+        found = []
+        for other in self.jobs:
+            link = other._dependents
+            while link >= 0 and self._dependents[link] is not job:
+                link = self._before[link]
+            if link >= 0:
+                found.append(other)
+        return found
+
     def is_ahead(self, job: Entry) -> bool:
         """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
         return job._status is QUEUED and job._rank is not None

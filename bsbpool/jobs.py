@@ -9,6 +9,7 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from . import host
@@ -17,6 +18,7 @@ from .engine import Entry
 from .exceptions import JobPoolError
 from .frames import warn
 from .status import JobStatus
+from .worlds import handed_in
 
 if TYPE_CHECKING:
     from .pool import JobPool
@@ -143,9 +145,11 @@ class Job(Entry, ABC):
     :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
     """
 
-    # What a submission context says is kept here, without the object: pools have many jobs.
+    # What a submission context says is kept here, without the object: pools have many jobs. Users may set attributes
+    # of their own, and refer to jobs weakly.
     __slots__ = (
-        "_args", "_chunks", "_context", "_kwargs", "_payload", "_result", "_submitter",
+        "__dict__", "__weakref__",
+        "_args", "_chunks", "_context", "_kwargs", "_payload", "_result", "_submitter", "_variables",
     )  # fmt: skip
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -174,6 +178,8 @@ class Job(Entry, ABC):
         self._kwargs = kwargs
         self._payload: Any = None
         self._result: Any = None
+        #: the context variables with which it runs in this process; None: those of where it is run.
+        self._variables: Context | None = None
         pool._put(self, deps)
 
     @property
@@ -225,6 +231,11 @@ class Job(Entry, ABC):
         """What was said about it on submission."""
         return dict(self._context)
 
+    @property
+    def _deps(self) -> set[Job]:
+        """The jobs that it still waits for, under the name that code written for BSB uses."""
+        return {*self._pool._engine.open_dependencies(self)}  # type: ignore[arg-type]
+
     # -- what became of it -------------------------------------------------------------------------
 
     @property
@@ -271,10 +282,12 @@ class Job(Entry, ABC):
         """Call `callback(job)` on main when the job has ended; at once if it has."""
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {callback!r}")
+        run: Callable[..., Any] = handed_in(self._pool._world).run
+        call = functools.partial(run, callback)
         with self._pool._lock:  # it may be about to end
             ended = self._status.ended
             if not ended:
-                self._callbacks = [*(self._callbacks or ()), callback]
+                self._callbacks = [*(self._callbacks or ()), call]
         if ended:
             callback(self)
 

@@ -1,8 +1,8 @@
 """The job pool: carries out what the engine decides, tells listeners, and sees to it that every rank leaves.
 
 What has a state of its own is a part that the pool owns, in a module of its own: `delivery` (listeners), `journal`
-(what is recorded), `ranks` (what main knows of them), `results`, `scheduling` and `by_hand`. Decisions about jobs
-belong in `engine`, clocks and threads in `worlds`, packing in `protocol`, and what happens on a worker in `worker`.
+(what is recorded), `ranks` (what main knows of them), `results`, `scheduling`, `turns` and `by_hand`. Decisions about
+jobs belong in `engine`, clocks and threads in `worlds`, packing in `protocol`, and a worker's loop in `worker`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from contextvars import copy_context
 from types import TracebackType
 from typing import Any
 
@@ -74,8 +75,9 @@ from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
 from .trace.format import describe_error, scrub
 from .trace.listener import TraceRecorder
+from .turns import Turns
 from .worker import Worker
-from .worlds import Channel, Lost, Mailbox, Split, current_world, this_world, world_of
+from .worlds import Channel, Lost, Mailbox, Split, current_world, handed_in, this_world, world_of
 
 __all__ = [
     "ConnectivityJob",
@@ -135,7 +137,7 @@ class JobPool:
 
     :param id: an id that other ranks give the same pool; what `get_owner` goes by.
     :param scaffold: the owner; it has `_comm`, `_pool_cache` and `register_pool_cached_item`.
-    :param fail_fast: stop at the first error that no listener handled.
+    :param fail_fast: stop at the first error that no listener handled; None, which BSB passes, is false.
     :param workflow: the phases of which this pool is a part.
     :param job_timeout: seconds that each job may run for, if nothing else was said of it. Past it the job is
         interrupted and becomes aborted, with a `JobTimeoutError`.
@@ -146,7 +148,7 @@ class JobPool:
         self,
         id: Any,
         scaffold: Any,
-        fail_fast: bool = False,
+        fail_fast: bool | None = False,
         workflow: Workflow | None = None,
         job_timeout: float | None = None,
         retries: int = 0,
@@ -156,7 +158,7 @@ class JobPool:
         self._job_limit = limit_ns("job_timeout", job_timeout)
         self._id = id
         self._owner = scaffold
-        self._fail_fast = fail_fast
+        self._fail_fast = bool(fail_fast)
         self._workflow = workflow if workflow is not None else Workflow(["main"])
         comm = scaffold._comm
         self._world = world_of(comm.get_communicator() if hasattr(comm, "get_communicator") else comm)
@@ -171,6 +173,8 @@ class JobPool:
         self._results = Results(self._codec, self._folder)
         self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, record, self._attend)
         self._schedulers = Schedulers(self._lock, self._start, self._tell_main, record, settle, lambda: self._stopping)
+        # Where there is one rank: whose turn it is.
+        self._turns = None if self.parallel else Turns(self._engine, self._schedulers, self._to_local_worker)
         self._channel: Channel | None = None
         self._open = False
         self._executed = False
@@ -273,6 +277,8 @@ class JobPool:
             self._journal.record("pool", *self._options())
             if self.parallel and not self._engine.send_ahead:
                 self._journal.record("one_at_a_time")
+            if self._turns is not None:
+                self._journal.record("in_turn")
             if self._engine.retries:
                 self._journal.record("retries", self._engine.retries)
         for listener in self._delivery.listeners:
@@ -364,7 +370,7 @@ class JobPool:
             return
         if self._open:
             enter(listener, self._stack)
-        self._delivery.add(listener, max_wait)
+        self._delivery.add(listener, max_wait, handed_in(self._world))
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
@@ -434,7 +440,8 @@ class JobPool:
         :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
             of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
             default the pool's `job_timeout`).
-        :raises JobPoolError: the pool is not open, or this is not main.
+        :returns: the job; on other ranks than main a handle that stays pending, since main has the job.
+        :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         cache_items = context.pop("cache_items", None)
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
@@ -460,9 +467,18 @@ class JobPool:
         """The jobs that `submitter` submitted, in order."""
         return [job for job in self.jobs if job.submitter is submitter]
 
-    def get_required_cache_items(self) -> list[int]:
+    def get_required_cache_items(self) -> set[int]:
         """The ids of the cached items that jobs require which have not ended."""
-        return list(self._engine.required)
+        return {*self._engine.required}
+
+    @property
+    def _max_wait(self) -> float:
+        """Seconds after which listeners get a ping if nothing happened, under the name that code for BSB uses."""
+        return self._delivery.max_wait
+
+    @_max_wait.setter
+    def _max_wait(self, seconds: float) -> None:
+        self._delivery.max_wait = seconds
 
     def _put(self, job: Job, deps: Iterable[Job] | None) -> None:
         """What every new job does."""
@@ -471,6 +487,12 @@ class JobPool:
         with self._lock:
             self._check_can_queue("queue jobs")
             assert channel is not None
+            if not self.is_main():
+                self._engine.add(job, dependencies)
+                self._engine.commands.clear()  # a handle, of which nobody is told: main has the job
+                return
+            if self._turns is not None:
+                job._variables = handed_in(self._world)
             recorded = self._journal.sink is not None
             name = job.name if recorded or channel.scripted else ""
             try:
@@ -492,10 +514,10 @@ class JobPool:
             )
         if self._status is PoolStatus.CLOSING:
             raise JobPoolError(f"Can't {what}: pool {self._id} is closing, execute() has ended.")
-        if not self.is_main():
+        if self._status is PoolStatus.EXECUTING and not self.is_main():
             raise JobPoolError(
-                f"Can't {what} on rank {self._world.rank}: only main (rank 0) does, every rank calls execute(). "
-                "Put it under `if pool.is_main():`."
+                f"Can't {what} on rank {self._world.rank} while pool {self._id} executes: main (rank 0) has the jobs. "
+                "Queue from main's listeners and schedulers, or before execute()."
             )
 
     # -- other tasks of main, and cancelling -------------------------------------------------------
@@ -510,8 +532,10 @@ class JobPool:
             self._channel.put(_WAKE_UP)
 
     def _cancel(self, job: Job, reason: str | None) -> bool:
-        """Cancel a job if it has not started. Returns whether it was cancelled."""
+        """Cancel a job if it has not started. Returns whether it was cancelled, or is main's to cancel."""
         engine, world, channel = self._engine, self._world, self._channel
+        if not self.is_main():
+            return True  # a handle: the program does the same on main, where the job is
         with self._lock:
             if not engine.is_ahead(job) or world.task() == self._task:
                 done = engine.cancel(job, reason)
@@ -562,12 +586,15 @@ class JobPool:
     # -- scheduling --------------------------------------------------------------------------------
 
     def schedule(self, nodes: Iterable[Any], scheduler: Callable[[Any], Any] | None = None) -> None:
-        """Call ``scheduler(node)`` for each node, in order, while the pool executes.
+        """Call ``scheduler(node)`` for each node, in order.
+
+        On several ranks that goes on while jobs run. On one rank, schedulers run before the first job, one after the
+        other; those that come later run between two jobs. On other ranks than main no scheduler is called.
 
         :param nodes: topologically sorted; one whose `depends_on` holds a node that was not scheduled is not
             scheduled.
         :param scheduler: by default ``node.queue(pool)``.
-        :raises JobPoolError: the pool is not open, or this is not main.
+        :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         self._check_can_queue("schedule")
         if not isinstance(nodes, Iterable):
@@ -576,9 +603,16 @@ class JobPool:
             raise TypeError(f"a scheduler is called with each node; {scheduler!r} can't be called")
         nodes = list(nodes)
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
+        if not self.is_main():
+            return
         with self._lock:
             self._check_can_queue("schedule")  # it may have closed meanwhile
-            self._schedulers.add(nodes, call)
+            self._schedulers.add(nodes, call, handed_in(self._world))
+            if self._turns is not None:
+                if self._status is PoolStatus.EXECUTING:
+                    self._engine.hold()  # it runs before the next job
+                self._attend()
+                return
         if self._status is PoolStatus.EXECUTING:
             self._schedulers.start()
 
@@ -638,9 +672,19 @@ class JobPool:
         channel = self._channel
         assert channel is not None
         return Worker(
-            self._world, self._owner, self._codec, receive, send, flush, channel.perform, channel.any_task_sends,
-            self._cleanup_errors.append,
+            self._world, self._owner, self._codec, receive, send, flush, self._perform_in_context,
+            channel.any_task_sends, self._cleanup_errors.append,
         )  # fmt: skip
+
+    def _perform_in_context(self, id: int, call: Callable[[], Any]) -> Any:
+        """Run the user's code of a job with its context variables. What it sets there, no other job sees.
+
+        They are those with which it was queued, where they are known in this process, or those of this task.
+        """
+        channel = self._channel
+        assert channel is not None
+        variables = self._engine.jobs[id]._variables if self._turns is not None else None  # type: ignore[attr-defined]
+        return channel.perform(id, functools.partial((variables or copy_context()).run, call))
 
     def _work_here(self, mailbox: Mailbox) -> None:
         """The task that runs jobs beside main, where there is one rank only."""
@@ -704,33 +748,53 @@ class JobPool:
 
     def _loop(self) -> None:
         """What main does while the pool executes."""
-        channel, engine, lock, world = self._channel, self._engine, self._lock, self._world
-        assert channel is not None
-        self._task = world.task()
-        with lock:
-            self.change_status(PoolStatus.EXECUTING)
-            queued = engine.begin()
-            self._journal.queued(queued)
+        self._task = self._world.task()
+        engine, schedulers = self._engine, self._schedulers
         if not self.parallel:
-            self._local_worker = world.mailbox()
+            self._local_worker = self._world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
+        if self._turns is not None:
+            self._until(lambda: not schedulers.left, self._begin)
+        else:
+            with self._lock:
+                self._begin()
+            schedulers.start()
+        self._until(
+            lambda: not (engine.unfinished or schedulers.left),
+            functools.partial(self.change_status, PoolStatus.CLOSING),
+        )
+
+    def _begin(self) -> None:
+        """Jobs run from now on; called under the lock."""
+        self.change_status(PoolStatus.EXECUTING)
+        self._journal.queued(self._engine.begin())
+
+    def _until(self, done: Callable[[], bool], then: Callable[[], None]) -> None:
+        """Take in what comes, until that is `done` and listeners have heard all; `then` is called under the lock."""
+        channel, engine, lock, world, turns = self._channel, self._engine, self._lock, self._world, self._turns
+        assert channel is not None
         schedulers, ranks, delivery = self._schedulers, self._ranks, self._delivery
-        schedulers.start()
         notifications, commands, receive, get = delivery.line, engine.commands, self._receive, channel.get
+        # Whether listeners are told now even if something of the user's runs.
+        due = False
         while True:
             with lock:
                 self._carry_out()
                 # Jobs are given out again when listeners have heard all that there is to hear.
-                if engine.holding and not notifications:
+                if engine.holding and not notifications and not (turns is not None and schedulers.left):
                     engine.go_on()
                     self._journal.record("resumed")
                     self._carry_out()
-                self._waiting = not notifications
-                if self._waiting and not (engine.unfinished or schedulers.left):
+                while turns is not None and not notifications and turns.begin_next():
+                    self._carry_out()
+                tell = bool(notifications) and (due or turns is None or not turns.taken)
+                self._waiting = not tell
+                if not notifications and done():
                     # Still under the lock: whoever wants to queue a job now is told that it is too late.
-                    self.change_status(PoolStatus.CLOSING)
+                    then()
                     return
-            if notifications:
+            due = False
+            if tell:
                 left_at = world.now()
                 self.notify()
                 if (back_at := world.now()) - left_at >= AWAY:
@@ -762,6 +826,7 @@ class JobPool:
                         self._give_up(*ranks.pop_deadline(), "", "")
                     else:
                         self.ping()
+                        due = True
                     continue
                 receive(*item)
                 # What else is there already, as long as nobody has to hear of it.
@@ -841,7 +906,7 @@ class JobPool:
         message = self._codec.encode((STOP, problem))
         self._journal.settle()
         if self._local_worker is not None:
-            self._local_worker.put((0, message))
+            self._to_local_worker(message)
         for rank in range(1, self._world.size):
             if rank not in self._ranks.gone:
                 self._channel.send(rank, message, last=True)
@@ -904,7 +969,9 @@ class JobPool:
             else:
                 calls.append((job._id, packed, limit))
                 self._ranks.expect(rank, job, self._world.now() + limit)
-        if calls or free:
+        if calls and self._turns is not None:
+            self._turns.order(self._codec.encode((RUN, calls, free, self._engine.news[rank])), jobs[0])
+        elif calls or free:
             self._send(rank, (RUN, calls, free, self._engine.news[rank]))
         for job, why in failed:
             self._engine.finished(job, why)
@@ -912,10 +979,14 @@ class JobPool:
     def _send(self, rank: int, message: tuple[Any, ...]) -> None:
         packed = self._codec.encode(message)
         if self._local_worker is not None:
-            self._local_worker.put((0, packed))
+            self._to_local_worker(packed)
         else:
             assert self._channel is not None
             self._channel.send(rank, packed)
+
+    def _to_local_worker(self, message: Any) -> None:
+        assert self._local_worker is not None
+        self._local_worker.put((0, message))
 
     # -- what comes from ranks, and from other tasks of main ---------------------------------------
 
@@ -927,7 +998,7 @@ class JobPool:
                 if self._fail_fast:
                     raise _StopEarly
             elif message is ENDED:
-                self._schedulers.left -= 1
+                self._schedulers.ended()
             elif isinstance(message, BaseException):
                 raise message
             elif message is not None:
@@ -1043,14 +1114,17 @@ class JobPool:
     # -- what jobs ask their pool for --------------------------------------------------------------
 
     def _result_of(self, job: Job) -> Any:
+        if not self.is_main():
+            raise JobPoolError(
+                f"Result of {job} is not available. Here is rank {self._world.rank}; main (rank 0) has it."
+            )
         if job._status is not JobStatus.SUCCESS or not self._open:
             raise JobPoolError(f"Result of {job} is not available.")
         return self._results.of(job)
 
     def _perform(self, job: Job) -> Any:
         """Call what a job calls, on main."""
-        assert self._channel is not None
-        return self._channel.perform(job._id, bind(call_to_send(job), self._owner))
+        return self._perform_in_context(job._id, bind(call_to_send(job), self._owner))
 
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."

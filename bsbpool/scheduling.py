@@ -1,13 +1,15 @@
 """Schedulers: tasks beside main that call a function with each of some nodes, which queues the node's jobs.
 
-What comes of it reaches main through its channel. What becomes of the jobs is decided in `engine`, and that the pool
-waits for its schedulers belongs in `pool`.
+What comes of it reaches main through its channel. What becomes of the jobs is decided in `engine`, that the pool
+waits for its schedulers belongs in `pool`, and when one may run on one rank in `turns`.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from contextvars import Context
 from typing import Any
 
 from .exceptions import JobSchedulingError
@@ -28,6 +30,7 @@ class Schedulers:
     :param settle: sees to it that what was recorded outlives this process.
     :param stopping: says whether the pool stops early.
     :ivar left: how many have not ended; those count that have yet to start.
+    :ivar running: whether one runs that was started by `start_next`.
     :ivar not_scheduled: nodes that were not scheduled, by their `id()`.
     """
 
@@ -46,24 +49,43 @@ class Schedulers:
         self._record = record
         self._settle = settle
         self._stopping = stopping
-        self._waiting: list[tuple[int, Sequence[Any], Callable[[Any], Any]]] = []
+        self._waiting: deque[tuple[int, Sequence[Any], Callable[[Any], Any], Context]] = deque()
         self._count = 0
         self.left = 0
+        self.running = False
         self.not_scheduled: dict[int, Any] = {}
 
-    def add(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
-        """One more, which `start` starts; called under the lock."""
+    def add(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any], context: Context) -> None:
+        """One more, which `start` or `start_next` starts; called under the lock.
+
+        :param context: the context variables with which it runs.
+        """
         self.left += 1
-        self._waiting.append((self._count, nodes, scheduler))
+        self._waiting.append((self._count, nodes, scheduler, context))
         self._count += 1
         self._record("schedule", len(nodes))
 
     def start(self) -> None:
-        """Start those that have not started."""
+        """Start all those that have not started, beside each other."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
-        for number, nodes, scheduler in waiting:
-            self._start("scheduler", self._schedule, number, nodes, scheduler)
+            waiting, self._waiting = self._waiting, deque()
+        for each in waiting:
+            self._begin(*each)
+
+    def start_next(self) -> None:
+        """Start the first of those that have not started; none may run."""
+        with self._lock:
+            first = self._waiting.popleft()
+            self.running = True
+        self._begin(*first)
+
+    def ended(self) -> None:
+        """One has ended; main was told."""
+        self.left -= 1
+        self.running = False
+
+    def _begin(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any], context: Context) -> None:
+        self._start("scheduler", context.run, self._schedule, number, nodes, scheduler)
 
     def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task of a scheduler."""

@@ -26,6 +26,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "announced": ("pool",),
     # its ranks get no job ahead of time: with this MPI only one thread may send
     "one_at_a_time": ("pool",),
+    "in_turn": ("pool",),
     # a job that is lost with its rank runs again, so many times
     "retries": ("pool", "times"),
     "pool_status": ("pool", "status"),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .base import Channel, Interruptible, Lost, Mailbox, Split, World, current_world, this_world
+from .base import Channel, Interruptible, Lost, Mailbox, Split, World, current_world, handed_in, this_world
 from .launcher import find_comm_world
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "World",
     "current_world",
     "find_comm_world",
+    "handed_in",
     "this_world",
     "world_of",
 ]

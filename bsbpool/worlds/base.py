@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -203,3 +203,11 @@ def current_world() -> World:
 def this_world(world: World) -> None:
     """From now on the code of this task is known to run in `world`."""
     _current.set(world)
+
+
+def handed_in(world: World) -> Context:
+    """A copy of the caller's context variables, for what the caller hands in to run later, in any task of `world`."""
+    context = copy_context()
+    if context.get(_current) is not world:
+        context.run(_current.set, world)
+    return context

@@ -1,12 +1,13 @@
 """The life of a pool: opening, queueing, executing, reading results, closing; and each of these at a wrong time."""
 
+import contextlib
 import warnings
 
 import pytest
 from helpers import FAILED_ELSEWHERE, double, executed, fail, nap, nothing
 
 import bsbpool
-from bsbpool.pool import JobPool, JobPoolContextError, JobPoolError, JobStatus, PoolStatus, Workflow
+from bsbpool.pool import JobPool, JobPoolContextError, JobPoolError, JobStatus, PoolStatus, Workflow, WorkflowError
 
 
 def test_main_gets_the_results_of_its_jobs_and_the_others_an_empty_dictionary(worlds):
@@ -255,18 +256,57 @@ def test_after_its_execution_a_pool_takes_no_more_jobs(worlds):
 
 
 @pytest.mark.ranks(2, 4)
-def test_only_main_queues(worlds):
-    def program(comm):
-        with bsbpool.job_pool(comm, quiet=True) as pool:
-            error = None if pool.is_main() else [_error(lambda: pool.queue(nothing)), _error(lambda: pool.schedule([]))]
-            pool.execute()
-            return error
+def test_jobs_of_other_ranks_than_main_are_handles_that_stay_pending(worlds):
+    """Programs for BSB run the same code on every rank."""
 
-    for rank, errors in list(enumerate(worlds(program)))[1:]:
-        for error in errors:
-            assert error.startswith("JobPoolError: Can't")
-            assert f"on rank {rank}: only main (rank 0) does" in error
-            assert "if pool.is_main()" in error
+    def program(comm):
+        scheduled, ended = [], []
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            pool.add_listener(lambda progress: None)
+            first = pool.queue(double, (3,), submitter="first", cache_items=[7])
+            second = pool.queue(double, (4,), deps=[first])
+            second.on_completion(lambda job: ended.append(job.id))
+            third = pool.queue(nothing)
+            third.cancel("not needed")
+            pool.schedule([1, 2], lambda node: scheduled.append(node))
+            assert second._deps == {first} and pool.get_submissions_of("first") == [first]
+            assert pool.get_required_cache_items() == {7}
+            returned = {job.id: result for job, result in pool.execute(return_results=True).items()}
+            how = [job.status.value for job in pool.jobs]
+            errors = [] if pool.is_main() else [_error(each) for each in (
+                lambda: first.result, first.run, lambda: first.set_result(1), lambda: pool.queue(nothing)
+            )]  # fmt: skip
+        return returned, how, scheduled, ended, errors
+
+    main, *others = worlds(program)
+    assert main == ({0: 6, 1: 8}, ["success", "success", "cancelled"], [1, 2], [1], [])
+    for rank, (returned, how, scheduled, ended, errors) in enumerate(others, 1):
+        assert (returned, how, scheduled, ended) == ({}, ["pending"] * 3, [], [])
+        assert "is not available" in errors[0] and f"rank {rank}" in errors[0] and "main (rank 0) has it" in errors[0]
+        assert all(f"can't be run or ended on rank {rank}: main (rank 0) has it" in error for error in errors[1:3])
+        assert "is closing" in errors[3]
+
+
+@pytest.mark.ranks(2)
+def test_a_job_that_queues_jobs_on_its_rank_fails(worlds):
+    """In silence they would never run."""
+
+    def program(comm):
+        owner = bsbpool.Owner(comm)
+        with owner.create_job_pool(quiet=True) as pool:
+            owner.pool = pool
+            job = pool.queue(_queues_more)
+            with contextlib.suppress(WorkflowError):
+                pool.execute()
+            return str(job.error), len(pool.jobs)
+
+    error, jobs = worlds(program)[0]
+    assert "Can't queue jobs on rank 1 while pool 1 executes: main (rank 0) has the jobs" in error
+    assert jobs == 1
+
+
+def _queues_more(owner):
+    owner.pool.queue(nothing)
 
 
 def test_a_dependency_from_another_pool_is_named(worlds):

@@ -137,6 +137,7 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
 class Recorded:
     """What a trace says of a pool, as far as it has to be known ahead.
 
+    :ivar in_turn: whether schedulers and jobs take turns, as they do on one rank; before 0.2 they did not.
     :ivar outs: by rank, what came from it and has to do with its jobs, in order.
     :ivar cached: by rank and job (None: before the first), what it took into its cache.
     :ivar failed: what jobs raised.
@@ -157,6 +158,7 @@ class Recorded:
     fail_fast: bool
     phases: list[str]
     ahead: bool = True
+    in_turn: bool = False
     retries: int = 0
     overdue: dict[int, str] = field(default_factory=dict)
     hosts: dict[int, str] = field(default_factory=dict)
@@ -234,6 +236,8 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
             )
         elif kind == "one_at_a_time":
             pool.ahead = False
+        elif kind == "in_turn":
+            pool.in_turn = True
         elif kind in ("end", "unexecuted"):
             pool.ended = True
     if not pools:
@@ -424,7 +428,10 @@ class Director:
         self._at[comm.rank] = recorded
         owner._comm = comm
         owner._pool_cache = {item: [] for item in recorded.cached.get((comm.rank, None), ())}
-        return JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
+        pool = JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
+        if not recorded.in_turn:
+            pool._turns = None
+        return pool
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:
         skipped = recorded.skipped.get(comm.rank)
@@ -450,7 +457,8 @@ class Director:
         try:
             with pool:
                 self._prepare()
-                if self._expect()[0] == "pool_status":
+                # On one rank schedulers run before the status changes.
+                if self._expect()[0] in ("pool_status", *_OF_SCHEDULERS):
                     try:
                         pool.execute()
                     finally:
