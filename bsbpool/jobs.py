@@ -287,7 +287,9 @@ class Job(Entry, ABC):
         with self._pool._lock:  # it may be about to end
             ended = self._status.ended
             if not ended:
-                self._callbacks = [*(self._callbacks or ()), call]
+                if self._callbacks is None:
+                    self._callbacks = []
+                self._callbacks.append(call)
         if ended:
             callback(self)
 

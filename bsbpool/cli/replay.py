@@ -165,6 +165,10 @@ def replay(
         output = Output(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
         output.check()
     recorded = read_or_complain(trace)
+    if job is None and recorded.header["ranks"] > MOST_RANKS and (ranks is None or scenario is not None):
+        raise click.UsageError(
+            f"{label(trace)}: recorded on {recorded.header['ranks']:,} ranks, and {MOST_RANKS:,} can be simulated"
+        )
     if job is not None:
         return one_job(trace, recorded, job, pdb)
     if output is not None:

@@ -170,7 +170,7 @@ def scenario_files(files: Sequence[str]) -> list[str]:
     others: list[str] = []
     for file in files:
         if Path(file).is_dir():
-            within = sorted(str(p) for p in Path(file).rglob("*") if p.suffix in (".yaml", ".yml"))
+            within = sorted(str(p) for p in Path(file).rglob("*") if p.suffix in (".yaml", ".yml") and p.is_file())
             if not within:
                 raise click.UsageError(f"{file} has no scenario in it: those are files that end in .yaml")
             found += within
@@ -238,6 +238,10 @@ def run_recording(
     except RecordingError as error:
         raise click.UsageError(str(error)) from None
     stop = recording.fail_fast if fail_fast is None else fail_fast
+    if ranks is None and recording.ranks > MOST_RANKS:
+        raise click.UsageError(
+            f"{file}: recorded on {recording.ranks:,} ranks, and {MOST_RANKS:,} can be simulated: say --ranks"
+        )
     wanted = ranks or (recording.ranks,)
     if output is not None and len(wanted) > 1:
         raise click.UsageError("--trace is for one number of ranks: a trace tells of one run")

@@ -21,6 +21,10 @@ __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
 #: No line and no trace has more bytes (unpacked), and no trace more events.
 LONGEST_LINE, MOST_BYTES, MOST_EVENTS = 16 * 2**20, 4 * 2**30, 20_000_000
 
+#: A compressed trace unpacks to this many times its size at the most; what is not larger than a MB may do so anyway.
+#: Those of large runs unpack to 30 times their size. It keeps a small file from costing much.
+MOST_UNPACKED, ANYWAY = 200, 2**20
+
 #: No number of a trace is as large; 2**63 nanoseconds are 292 years.
 _TOO_LARGE = 2**63
 
@@ -41,10 +45,24 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
                 return _Reader(name, file).read()
             import gzip  # here, and not with `import bsbpool`
 
-            with gzip.GzipFile(fileobj=file) as unpacked:
-                return _Reader(name, unpacked).read()
+            packed = _Counting(file)
+            with gzip.GzipFile(fileobj=packed) as unpacked:  # type: ignore[call-overload]
+                return _Reader(name, unpacked, packed).read()
     except OSError as error:
         raise TraceError(name, None, f"it can't be read: {error.strerror or error}") from None
+
+
+class _Counting:
+    """Reads a file, and counts the bytes."""
+
+    def __init__(self, file: BinaryIO):
+        self._file = file
+        self.count = 0
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.count += len(data)
+        return data
 
 
 class _Wrong(Exception):
@@ -54,9 +72,10 @@ class _Wrong(Exception):
 class _Reader:
     """Reads one file."""
 
-    def __init__(self, path: str, file: Any):
+    def __init__(self, path: str, file: Any, packed: _Counting | None = None):
         self._path = path
         self._file: BinaryIO = file
+        self._packed = packed
         self._warnings: list[str] = []
         self._line = 0
         # Each text that occurs again and again is kept once.
@@ -65,6 +84,8 @@ class _Reader:
         self._ranks = 0
         # By pool: how many jobs it has.
         self._jobs: dict[int | str, int] = {}
+        # By kind and pool: the jobs that folded events had. Each has a job once, or a line could stand for any number.
+        self._folded: dict[tuple[str, int | str], set[int]] = {}
         self._unknown: dict[str, int] = {}
         self._rules = {
             kind: [
@@ -85,6 +106,7 @@ class _Reader:
                 event = parse(line)
                 if event is not None:
                     if event[0] in FOLDED:
+                        self._check_folded(event)
                         for each in unfold(event):
                             if not all(abs(value) < _TOO_LARGE for value in each[1:] if type(value) is int):
                                 raise _Wrong("a time of a row is too large, less than 2**63 nanoseconds would be right")
@@ -131,6 +153,13 @@ class _Reader:
             if size > MOST_BYTES:
                 raise TraceError(
                     self._path, self._line, f"there are more than {MOST_BYTES:,} bytes, the most that are read"
+                )
+            if self._packed is not None and size > ANYWAY + MOST_UNPACKED * self._packed.count:
+                raise TraceError(
+                    self._path,
+                    self._line,
+                    f"it unpacks to more than {MOST_UNPACKED} times its size, which no trace of a run does; "
+                    "if you trust it, unpack it with gunzip, and give that",
                 )
             try:
                 yield loads(line.decode())
@@ -219,6 +248,19 @@ class _Reader:
                             raise _Wrong(f"{field} names job {_shown(job)}, and only {jobs} were queued by then")
             values.append(value)
         return tuple(values)
+
+    def _check_folded(self, event: tuple[Any, ...]) -> None:
+        """Each job becomes queued, and succeeds, once.
+
+        :raises _Wrong: one does so again.
+        """
+        kind, _, pool, jobs = event
+        ids = jobs if kind == "queued" else [row[2] for row in jobs]
+        known = self._folded.setdefault((kind, pool), set())
+        count = len(known)
+        known.update(ids)
+        if len(known) - count != len(ids):
+            raise _Wrong(f"a job is {kind} a second time; rows of {kind!r} have each job once")
 
     def _rule(self, kind: str, field: str) -> Callable[[Any], Any]:
         """What checks a field: gives the value as it is kept, or raises."""

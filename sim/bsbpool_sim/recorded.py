@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import builtins
 import json
-import math
 import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -19,9 +18,15 @@ from typing import Any
 
 from bsbpool.exceptions import RemoteError
 from bsbpool.owner import Owner
+from bsbpool.trace.format import harmless
 
 from .errors import SimulationError
 from .script import Script
+
+#: Bytes of a recorded run, at the most: some 400,000 jobs. What is read takes ten times as much memory.
+MOST_BYTES = 64 * 10**6
+#: No recorded run had more ranks, nor took more seconds: 30 years.
+MOST_RANKS, MOST_SECONDS = 1_000_000, 10**9
 
 #: What a job of a recording ended as, or was when the recorded run ended.
 STATUSES = ("success", "failed", "cancelled", "aborted", "running", "queued", "pending")
@@ -180,7 +185,8 @@ class _Reader:
 
     def read(self) -> Recording:
         data = self.load()
-        ranks = self.get(data, "ranks", "an integer, 1 or more", lambda v: _integer(v) and v >= 1)
+        right = f"an integer, from 1 to {MOST_RANKS:,}"
+        ranks = self.get(data, "ranks", right, lambda v: _integer(v) and 1 <= v <= MOST_RANKS)
         elapsed = self.get(data, "elapsed", "a number of seconds, 0 or more", lambda v: _number(v) and v >= 0)
         error = self.get(data, "error", "a text, or null", _text_or_null)
         rows = self.get(data, "jobs", "a list of jobs", lambda v: isinstance(v, list))
@@ -196,7 +202,11 @@ class _Reader:
 
     def load(self) -> Mapping[str, Any]:
         try:
-            self.text = Path(self.path).read_text(encoding="utf-8-sig")
+            with open(self.path, "rb") as file:
+                raw = file.read(MOST_BYTES + 1)
+            if len(raw) > MOST_BYTES:
+                raise self.wrong(f"has more than {MOST_BYTES // 10**6} MB, the most that are read of a recorded run")
+            self.text = raw.decode("utf-8-sig")
             data = json.loads(self.text)
         except OSError as error:
             raise self.wrong(f"can't be read: {error.strerror}") from None
@@ -205,6 +215,8 @@ class _Reader:
         except json.JSONDecodeError as error:
             where = f"{self.path}:{error.lineno}:{error.colno}"
             raise RecordingError(f"{where}: is not JSON, so no recorded run: {error.msg}") from None
+        except ValueError:
+            raise self.wrong("holds a number with thousands of digits; times are seconds, and ids are small") from None
         except RecursionError:
             raise self.wrong("is nested too deeply for a recorded run") from None
         if not isinstance(data, dict):
@@ -215,8 +227,7 @@ class _Reader:
         if key not in row:
             raise self.wrong(f"has no {key!r}; it is {right}")
         if not good(row[key]):
-            shown = repr(row[key])
-            shown = shown if len(shown) <= 60 else shown[:59] + "…"
+            shown = _shown(row[key])
             raise self.wrong(f"{key!r} is {shown}; it must be {right}")
         return row[key]
 
@@ -348,11 +359,21 @@ def _line_of_job(text: str, place: int) -> int:
 
 
 def _integer(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63
 
 
 def _number(value: Any) -> bool:
-    return _integer(value) or (isinstance(value, float) and math.isfinite(value))
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= MOST_SECONDS
+
+
+def _shown(value: Any) -> str:
+    """A value in a message, not too long."""
+    if isinstance(value, dict | list):
+        return _kind(value)
+    if isinstance(value, int) and abs(value) >= 2**63:
+        return "a number with too many digits"
+    text = harmless(repr(value))
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def _text_or_null(value: Any) -> bool:
@@ -360,5 +381,12 @@ def _text_or_null(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
-    names = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list"}
+    names = {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "a text",
+        list: "a list",
+        dict: "an object",
+    }
     return names.get(type(value), "null")

@@ -16,7 +16,7 @@ from bsbpool.trace.format import describe_error
 from ..kernel import seconds
 from .loading import KeyPath
 from .model import Bounds, Occurrence
-from .planning import Plan, matcher
+from .planning import Plan, PlannedJob, matcher
 from .program import Stage
 
 #: Events of the trace that a report shows before and after the one that it is about.
@@ -177,20 +177,21 @@ class Checker:
         wanted = self.expect.errors
         if wanted is None:
             return
-        left = list(self.stage.errors)
+        left: dict[str, list[str]] = {}
+        for owner, text in self.stage.errors:
+            left.setdefault(owner, []).append(text)
         for key, pattern in wanted.items():
-            path = ("expect", "errors", key)
+            path, fits = ("expect", "errors", key), matcher(pattern)
             owners = self.plan.match(key) or [key]
             for owner in owners:
-                mine = [error for error in left if error[0] == owner]
-                good = next((error for error in mine if matcher(pattern)(error[1])), None)
+                mine = left.get(owner, [])
+                good = next((text for text in mine if fits(text)), None)
                 if good is not None:
-                    left.remove(good)
+                    mine.remove(good)
                     continue
                 last = self._last(owner)
                 if mine:
-                    happened = mine[0][1]
-                    left.remove(mine[0])
+                    happened = mine.pop(0)
                 elif last is not None:
                     happened = f"no error of {owner}, which is {last}"
                 else:
@@ -198,7 +199,7 @@ class Checker:
                 self.fail(
                     path, f"errors: {owner}", pattern, happened, last.t if last else None, last.event if last else None
                 )
-        for owner, text in left:
+        for owner, text in [(owner, text) for owner, texts in left.items() for text in texts]:
             last = self._last(owner)
             self.fail(
                 ("expect", "errors"),
@@ -535,6 +536,11 @@ class Checker:
 
     def _caches_are_empty(self) -> None:
         """No rank frees what an unfinished job requires, and in the end each has freed all."""
+        requiring: dict[tuple[str, str], list[PlannedJob]] = {}
+        for job in self.plan.jobs.values():
+            if job.scheduler is None and job.name in self.added:
+                for pair in job.caches:
+                    requiring.setdefault(pair, []).append(job)
         for rank, owner in self.stage.owners.items():
             if rank in self.outcome.died:
                 continue
@@ -542,10 +548,8 @@ class Checker:
                 items = ", ".join(self.stage.items[i] for i in owner._pool_cache)
                 self.fail((), "always", f"rank {rank} has freed all cached items in the end", f"it still has {items}")
             for item, _, t in self.frees(rank):
-                pair = tuple(item.split(".", 1))
-                for job in self.plan.jobs.values():
-                    if pair not in job.caches or job.scheduler is not None or job.name not in self.added:
-                        continue
+                strategy, method = item.split(".", 1)
+                for job in requiring.get((strategy, method), ()):
                     last = self._last(job.name)
                     if self.added[job.name] < t and (last is None or last.t > t or last.status not in ENDED):
                         self.fail(

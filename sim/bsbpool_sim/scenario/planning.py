@@ -21,6 +21,9 @@ from .model import ACTIONS, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler,
 #: How main may leave, besides by the exception of a name.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
 
+#: Jobs that all jobs of a scenario wait for, and names that are held against patterns, at the most.
+MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000
+
 #: The strategy whose cached methods are the cached items of a recording, each named by its id.
 RECORDED = "recorded"
 
@@ -93,11 +96,17 @@ class Plan:
         self.strategies = dict(model.strategies)
         self.jobs: dict[str, PlannedJob] = {}
         self._matches: dict[str, list[str]] = {}
+        # What main queues in each phase, and what each scheduler does.
+        self._by_queue: dict[tuple[int | None, int | None], list[PlannedJob]] = {}
+        self._compared = self._waits = 0
         self._check_ground()
         self._check_strategies()
         self._read_recording()
         self._expand()
         self._depend()
+        for job in self.jobs.values():
+            key = (None, job.phase) if job.scheduler is None else (job.scheduler, None)
+            self._by_queue.setdefault(key, []).append(job)
         self._check_schedulers()
         self._check_events()
         self._check_expectations()
@@ -112,7 +121,11 @@ class Plan:
                 found = [pattern]
             else:
                 fits = matcher(pattern)
-                found = [name for name in self.jobs if fits(name)]
+                if "*" not in pattern and "?" not in pattern:
+                    found = []  # it is no job, or it would be among them
+                else:
+                    self._compared += len(self.jobs)
+                    found = [name for name in self.jobs if fits(name)] if self._compared <= MOST_COMPARED else []
             self._matches[pattern] = found
         return found
 
@@ -123,7 +136,11 @@ class Plan:
 
     def of_main(self, phase: int) -> Iterator[PlannedJob]:
         """The jobs that main queues in a phase."""
-        return (job for job in self.jobs.values() if job.scheduler is None and job.phase == phase)
+        return iter(self._by_queue.get((None, phase), ()))
+
+    def of_scheduler(self, number: int) -> list[PlannedJob]:
+        """The jobs that a scheduler queues."""
+        return self._by_queue.get((number, None), [])
 
     # -- ranks, phases, strategies -----------------------------------------------------------------------
 
@@ -319,6 +336,13 @@ class Plan:
                 pattern = job.fill(text) if "{i}" in text else text
                 where = self._at(job.path, "after", number)
                 found = self.match(str(pattern))
+                self._waits += len(found)
+                if self._compared > MOST_COMPARED or self._waits > MOST_WAITS:
+                    raise self._wrong(
+                        where,
+                        f"too much is to be looked up here: jobs may wait for {MOST_WAITS:,} others in all, and "
+                        f"{MOST_COMPARED:,} names be compared with patterns; let jobs wait for one that waits for many",
+                    )
                 if not found:
                     raise self._wrong(where, f"no job matches {pattern!r}: {nearest(str(pattern), self.jobs, 'jobs')}")
                 for name in found:

@@ -6,7 +6,7 @@ around it: the user's functions, nodes and listeners, and the cluster. What must
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +133,7 @@ class Stage:
             try:
                 pool.execute()
             except BaseExceptionGroup as group:
-                self.errors += [self._blame(error) for error in group.exceptions]
+                self.errors += self._blame(group.exceptions)
                 raise
             finally:
                 owner.log.append(("leaves", self.now(), phase))
@@ -181,18 +181,21 @@ class Stage:
             queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **limit, **context)
         self.jobs[job.name] = queued
 
-    def _blame(self, error: BaseException) -> tuple[str, str]:
-        """Whose an error of a WorkflowError is, and what it says."""
-        cause = getattr(error, "error", None)
-        if cause is not None:
-            name = next((name for name, job in self.jobs.items() if job.error is cause), "pool")
-            return name, describe_error(cause) or ""
-        text = describe_error(error) or ""
-        said = str(error)
-        name = next(
-            (s.name for s in self.plan.model.schedulers if said.startswith(f"{s.name} was not scheduled")), "pool"
-        )
-        return name, text
+    def _blame(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
+        """Whose each error of a WorkflowError is, and what it says."""
+        # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
+        owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
+        schedulers = {f"{s.name} was not scheduled": s.name for s in reversed(self.plan.model.schedulers)}
+        blamed = []
+        for error in errors:
+            cause = getattr(error, "error", None)
+            if cause is not None:
+                blamed.append((owners.get(id(cause), "pool"), describe_error(cause) or ""))
+                continue
+            said = str(error)
+            known = said[: said.find(_NOT_SCHEDULED) + len(_NOT_SCHEDULED)] if _NOT_SCHEDULED in said else ""
+            blamed.append((schedulers.get(known, "pool"), describe_error(error) or ""))
+        return blamed
 
     def _take_stock(self, pool: JobPool) -> None:
         wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
@@ -212,6 +215,10 @@ class Stage:
             self.jobs[name].cancel(event.reason)
         if not names:
             self.troubles.append((number, f"no job that matches {event.cancel[0]!r} was queued by then", self.now()))
+
+
+#: What the error of a node says, behind its name.
+_NOT_SCHEDULED = " was not scheduled"
 
 
 class _Named:
@@ -288,8 +295,7 @@ class Node(_Named):
         while scheduler.at is not None and kernel.now < scheduler.at:
             kernel.park(f"the time at which {self.name} begins", scheduler.at)
         kernel.compute(scheduler.takes, f"scheduler {self.name} to queue its jobs")
-        jobs = [job for job in stage.plan.jobs.values() if job.scheduler == self.number]
-        for place, job in enumerate(jobs):
+        for place, job in enumerate(stage.plan.of_scheduler(self.number)):
             if place and scheduler.every:
                 kernel.compute(scheduler.every, f"scheduler {self.name} to queue the next job")
             stage.put(pool, self.owner, job)
