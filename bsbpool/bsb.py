@@ -466,12 +466,12 @@ class _BSB(host.Host):
 # -- ranks that do not agree -------------------------------------------------------------------------------------------
 #
 # BSB opens a pool with a broadcast of its id by main, and then waits for all ranks. So ranks with different pools would
-# wait for each other for ever. Before that, ranks that use this pool have a broadcast of their own, which on a rank that
-# does not is taken for that of the id.
+# wait for each other for ever. Ranks that use this pool have a broadcast of their own before, which the other ranks take
+# for that of the id.
 
 
 class _Question:
-    """What main broadcasts: does every rank use this pool? A rank answers as it unpickles it, whichever pool it uses."""
+    """What main broadcasts: does every rank use this pool? A rank without it answers as it unpickles the question."""
 
     def __reduce__(self) -> Any:
         return _asked, ()

@@ -88,6 +88,7 @@ def main() -> None:
       bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
       bsbpool run scenarios                          do all scenarios come out as they expect?
       mpirun -n 4 bsbpool record script.py           run a program, and record its pools
+      bsbpool record -m bsbpool.bsb compile          a command of BSB's, with this pool
       bsbpool show run.trace                         what happened, and where did the time go?
       bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
       bsbpool replay run.trace                       does the same happen again?

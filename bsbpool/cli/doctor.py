@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import util
 
 import click
 import cloudpickle
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from bsbpool import __version__
+from bsbpool import __version__, bsb
 from bsbpool.protocol import dumps, loads
 from bsbpool.worlds.machine import MPIFacts, RankFacts, examine, find_mpi
 
@@ -49,13 +50,30 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class BSBFacts:
+    """The Brain Scaffold Builder (BSB) here.
+
+    :ivar version: that of bsb-core; None if BSB is not installed.
+    :ivar used: whether it uses this pool, in this process.
+    :ivar problem: what of its pool this project does not know; None if there is nothing.
+    :ivar locks: whether `mpilock` is there, with which its ranks write to one file in turn.
+    """
+
+    version: str | None = None
+    used: bool = False
+    problem: str | None = None
+    locks: bool = True
+
+
 @click.command(short_help="What a pool finds here: which MPI, cores, folder; and what to do about it.")
 def doctor() -> int:
     """Say what a pool would find here, and what to do about it.
 
     Which MPI there is, and whether it fits the launcher; whether jobs can be sent ahead (that takes
     MPI_THREAD_MULTIPLE) and lost ranks be survived (ULFM); whether ranks outnumber cores; whether the folder for large
-    results is writable, and how much room is there; whether calls and results can travel between ranks.
+    results is writable, and how much room is there; whether calls and results can travel between ranks; which BSB there
+    is, whether this project is tested with it, and whether it uses this pool.
 
     \b
       bsbpool doctor                                this process alone
@@ -73,9 +91,11 @@ def doctor() -> int:
     Exit status: 0, nothing must be done; 1, something must.
     """
     mpi = find_mpi()
-    mine = examine({"bsbpool": __version__, "cloudpickle": cloudpickle.__version__})
-    ranks, travels = meet(mpi, mine)
-    findings = judge(mpi, ranks, travels) if ranks else []
+    versions = {"bsbpool": __version__, "cloudpickle": cloudpickle.__version__}
+    if (found := bsb.version()) is not None:
+        versions["bsb-core"] = found
+    ranks, travels = meet(mpi, examine(versions))
+    findings = judge(mpi, ranks, travels, find_bsb()) if ranks else []
     status = int(any(finding.grade == MUST for finding in findings))
     if (mpi.comm is None or mpi.foreign) and mpi.told is not None and mpi.told[0] > 0:
         # Of processes that are alone the first speaks. Were others to fail, its launcher might end it in its midst.
@@ -116,11 +136,25 @@ def meet(mpi: MPIFacts, mine: RankFacts) -> tuple[list[RankFacts], str | None]:
     return [facts for facts, *_ in everyone], None
 
 
-def judge(mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None) -> list[Finding]:
+def find_bsb() -> BSBFacts:
+    """BSB, as this process has it. BSB is imported only if its version is not one that this project is tested with."""
+    version = bsb.version()
+    return BSBFacts(
+        version,
+        bsb.installed(),
+        bsb.unknown() if version is not None and version not in bsb.TESTED else None,
+        util.find_spec("mpilock") is not None,
+    )
+
+
+def judge(
+    mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None, scaffolds: BSBFacts | None = None
+) -> list[Finding]:
     """What the facts mean for a pool.
 
     :param ranks: what each rank found, by rank.
     :param travels: what went wrong when calls were sent; None if nothing did.
+    :param scaffolds: the BSB that is there; None if there is none.
     """
     return [
         _library(mpi),
@@ -129,6 +163,7 @@ def judge(mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None)
         _cores(ranks),
         _folder(ranks),
         _pickles(ranks, travels),
+        _bsb(scaffolds or BSBFacts(), ranks),
     ]
 
 
@@ -285,13 +320,14 @@ def _folder(ranks: Sequence[RankFacts]) -> Finding:
 def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Finding:
     main = ranks[0].versions
     for number, rank in enumerate(ranks):
-        for name, version in rank.versions.items():
-            if version != main[name]:
+        for name in {**main, **rank.versions}:
+            here, there = (versions.get(name, "missing") for versions in (main, rank.versions))
+            if here != there:
                 return Finding(
                     MUST,
                     "pickles",
-                    f"{name} is {version} on rank {number} on {rank.host}, and {main[name]} on main: what one packs "
-                    "the other may not unpack",
+                    f"{name} is {there} on rank {number} on {rank.host}, and {here} on main: what one packs the other "
+                    "may not unpack",
                     "Let all hosts use the same environment.",
                 )
     if travels is not None:
@@ -303,6 +339,35 @@ def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Finding:
         )
     others = f" between main and {_count(len(ranks) - 1, 'other rank')}" if len(ranks) > 1 else ""
     return Finding(GOOD, "pickles", f"travel{others}: a function and 1 MB went there and back")
+
+
+def _bsb(scaffolds: BSBFacts, ranks: Sequence[RankFacts]) -> Finding:
+    version, tested = scaffolds.version, ", ".join(bsb.TESTED)
+    if version is None:
+        return Finding(GOOD, "BSB", "not installed; pools have owners of their own")
+    if scaffolds.problem is not None:
+        return Finding(
+            COULD,
+            "BSB",
+            f"bsb-core {version}, whose pool this project does not know: {scaffolds.problem}. It uses its own",
+            f"To use this pool, take a version that is tested: `pip install bsb-core=={bsb.TESTED[-1]}`.",
+        )
+    known = (
+        "which is tested" if version in bsb.TESTED else f"which is not tested (tested: {tested}), and looks the same"
+    )
+    if len(ranks) > 1 and not scaffolds.locks:
+        return Finding(
+            COULD,
+            "BSB",
+            f"bsb-core {version}, {known}; without mpilock its ranks write to one file at the same time",
+            "`pip install 'bsb-core[parallel]'`.",
+        )
+    if scaffolds.used:
+        says, advice = f"bsb-core {version}, {known}; it uses this pool", ""
+    else:
+        says = f"bsb-core {version}, {known}; it uses its own pool, unless a program says otherwise"
+        advice = "To use this one: `python -m bsbpool.bsb compile …`, or in a program `bsbpool.bsb.install()`."
+    return Finding(GOOD if version in bsb.TESTED else COULD, "BSB", says, advice)
 
 
 def _count(number: float, what: str) -> str:

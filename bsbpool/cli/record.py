@@ -55,6 +55,11 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
       mpirun -n 128 bsbpool record -o run.trace script.py --its-own options
       mpirun -n 128 bsbpool record -o run.trace -m package.module
 
+    A command of the Brain Scaffold Builder (BSB), with this pool:
+
+    \b
+      mpirun -n 128 bsbpool record -o run.trace -m bsbpool.bsb compile network.json
+
     Only main writes, as things happen: whatever is killed, the trace says which job ran on which rank since when.
     """
     if module is None:
@@ -108,6 +113,15 @@ def say_where() -> None:
         )
     elif rank_of_process() == 0:
         print("bsbpool: nothing recorded, since the program opened no pool of bsbpool", file=sys.stderr)
+        # Not earlier: Python warns if what it runs with `-m` was imported before.
+        from bsbpool import bsb
+
+        if "bsb.core" in sys.modules and not bsb.installed():
+            print(
+                "  BSB used its own pool: start it with `-m bsbpool.bsb compile …`, or let the program call "
+                "bsbpool.bsb.install()",
+                file=sys.stderr,
+            )
 
 
 def _without_our_frames(hook: Callable[..., Any]) -> Callable[..., Any]:

@@ -14,7 +14,7 @@ from launching import MPIRUN, OPENMPI, ROOT, needs_mpich, needs_openmpi, run
 from rich.console import Console
 
 from bsbpool.cli import main
-from bsbpool.cli.doctor import COULD, GOOD, MUST, judge, show
+from bsbpool.cli.doctor import COULD, GOOD, MUST, BSBFacts, judge, show
 from bsbpool.worlds.machine import MPIFacts, RankFacts, _in_memory, _quota, examine
 
 
@@ -228,6 +228,34 @@ def test_a_call_that_does_not_come_back_is_an_error():
     found = finding([RANK, RANK], "pickles", travels="rank 1: EOFError: Ran out of input")
     assert found.grade == MUST
     assert "rank 1: EOFError" in found.says
+
+
+def test_a_bsb_that_only_some_ranks_have_is_an_error_that_names_them():
+    has = rank(versions={**RANK.versions, "bsb-core": "8.0.2"})
+    for ranks, says in (
+        ([has, RANK], "bsb-core is missing on rank 1 on a, and 8.0.2 on main"),
+        ([RANK, has], "bsb-core is 8.0.2 on rank 1 on a, and missing on main"),
+    ):
+        found = finding(ranks, "pickles")
+        assert found.grade == MUST and says in found.says
+
+
+@pytest.mark.parametrize(
+    ("facts", "ranks", "expected", "says"),
+    [
+        (BSBFacts(), 1, GOOD, "not installed"),
+        (BSBFacts("8.0.2"), 1, GOOD, "bsb-core 8.0.2, which is tested; it uses its own pool, unless"),
+        (BSBFacts("8.0.2", used=True), 4, GOOD, "bsb-core 8.0.2, which is tested; it uses this pool"),
+        (BSBFacts("8.9.0"), 1, COULD, "bsb-core 8.9.0, which is not tested (tested: "),
+        (BSBFacts("4.0.0", problem="it has no Job"), 1, COULD, "whose pool this project does not know: it has no Job"),
+        (BSBFacts("8.0.2", locks=False), 2, COULD, "without mpilock its ranks write to one file"),
+        (BSBFacts("8.0.2", locks=False), 1, GOOD, "it uses its own pool"),
+    ],
+)
+def test_bsb_is_judged_by_its_version_and_by_which_pool_it_uses(facts, ranks, expected, says):
+    (found,) = [each for each in judge(MPI, [RANK] * ranks, None, facts) if each.about == "BSB"]
+    assert found.grade == expected and says in found.says
+    assert found.advice or expected == GOOD
 
 
 def test_every_finding_that_is_not_good_says_what_to_do():
