@@ -71,7 +71,7 @@ def install() -> None:
     if _undo is not None:
         return
     _check_version()
-    theirs = importlib.import_module("bsb.services.pool")
+    theirs: Any = importlib.import_module("bsb.services.pool")
     _check_no_pool("install", theirs)
     core = importlib.import_module("bsb.core")
     undo: list[Callable[[], Any]] = []
@@ -466,7 +466,7 @@ class _BSB(host.Host):
 # -- ranks that do not agree -------------------------------------------------------------------------------------------
 #
 # BSB opens a pool with a broadcast of its id by main, and then waits for all ranks. So ranks with different pools would
-# wait for each other for ever. Ranks that use this pool have a broadcast of their own before, which the other ranks take
+# wait for each other for ever. Ranks that use this pool have a broadcast of their own before, which other ranks take
 # for that of the id.
 
 
@@ -550,7 +550,7 @@ def _refusing(create: Callable[..., Any], id: Any) -> Callable[..., Any]:
 
     :param id: that of the first pool, which main has told.
     """
-    theirs = importlib.import_module("bsb.services.pool")
+    theirs: Any = importlib.import_module("bsb.services.pool")
     scaffold = importlib.import_module("bsb.core").Scaffold
     ids = [id]
     refused: list[Exception] = []
