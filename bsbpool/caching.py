@@ -9,7 +9,10 @@ import functools
 import sys
 import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakValueDictionary
+
+from .worlds import current_world
 
 __all__ = ["free_items", "free_stale_pool_cache", "get_node_cache_items", "pool_cache"]
 
@@ -21,45 +24,127 @@ def cache_id(node: Any, method: str) -> int:
     return zlib.crc32(f"{node.get_node_name()}.{method}".encode())
 
 
+class CacheInfo(NamedTuple):
+    """What a pool-cached method has in memory now, as `functools.cache` says it.
+
+    :ivar hits: calls that were answered from memory.
+    :ivar misses: calls that were not.
+    :ivar maxsize: None, since there is no limit.
+    :ivar currsize: how many results there are.
+    """
+
+    hits: int
+    misses: int
+    maxsize: None
+    currsize: int
+
+
+class _Memory:
+    """The results of one method for one node and owner; the clean-up function that is registered with the owner.
+
+    The owner alone keeps it alive, and it keeps the node and the owner alive: as long as it is in an index by their
+    `id()`, no other object can have these.
+    """
+
+    def __init__(self, index: WeakValueDictionary[tuple[int, int], _Memory], node: Any, owner: Any):
+        self._index = index
+        self._node = node
+        self._owner = owner
+        self._place = (id(owner), id(node))
+        #: whose memory it is: of simulated ranks, each has a state of its own.
+        self.state = current_world().state
+        self.results: dict[Any, Any] = {}
+        self.hits = self.misses = 0
+        index[self._place] = self
+
+    def belongs_to(self, node: Any, owner: Any) -> bool:
+        """Whether it is the memory of that very node and owner."""
+        return self._node is node and self._owner is owner
+
+    def clear(self) -> None:
+        """Forget all results."""
+        self.results.clear()
+        self.hits = self.misses = 0
+
+    def __reduce__(self) -> tuple[type[_NoMemory], tuple[()]]:
+        return _NoMemory, ()
+
+    def __call__(self) -> None:
+        """The item is freed: the next call makes a new memory, and registers that."""
+        self.clear()
+        if self._index.get(self._place) is self:
+            del self._index[self._place]
+
+
+class _NoMemory:
+    """The clean-up function of a copied or unpickled owner, whose nodes have nothing in memory yet."""
+
+    def __call__(self) -> None:
+        pass
+
+
 def pool_cache(method: F) -> F:
     """Memoise a method of a node, per node and arguments, for as long as unfinished jobs require it.
 
     The node has `get_node_name()` and `scaffold`, the owner; with it the memory is registered, under
     ``crc32(f"{node.get_node_name()}.{method name}")``. Jobs that carry this id keep it; once no unfinished job
-    does, a rank frees it before its next job, and at the latest when `execute()` ends. Freeing one node's item
-    leaves those of other nodes alone.
+    does, a rank frees it before its next job, and at the latest when `execute()` ends. Where no pool frees it, it
+    goes with its owner. Freeing one node's item leaves those of other nodes alone.
 
-    :raises TypeError: an argument is not hashable.
+    The method gets `get_pool_cache_id(node)`, and, like that of `functools.cache`, `cache_clear()`, `cache_info()` and
+    `__wrapped__`; they are about all nodes of this rank.
+
+    :param method: the method; it may be that of a class whose objects can't be hashed, compared or referred to weakly.
+    :returns: the method that remembers.
+    :raises TypeError: when it is called with an argument that is not hashable.
     """
-    entries: dict[tuple[Any, ...], dict[Any, Any]] = {}
+    memories: WeakValueDictionary[tuple[int, int], _Memory] = WeakValueDictionary()
     name = method.__name__
 
     @functools.wraps(method)
     def cached(self: Any, /, *args: Any, **kwargs: Any) -> Any:
         owner = self.scaffold
-        place = (id(owner), id(self))
-        memory = entries.get(place)
-        if memory is None:
-            memory = entries[place] = {}
-
-            def free(node: Any = self, owner: Any = owner) -> None:
-                # Holding the node and its owner keeps their ids from being used again before this is freed.
-                entries.pop((id(owner), id(node)), None)
-
-            owner.register_pool_cached_item(cache_id(self, name), free)
+        memory = memories.get((id(owner), id(self)))
+        if memory is None or not memory.belongs_to(self, owner):
+            memory = _Memory(memories, self, owner)
+            owner.register_pool_cached_item(cache_id(self, name), memory)
         key = (args, tuple(kwargs.items())) if kwargs else args
         try:
-            return memory[key]
+            result = memory.results[key]
         except KeyError:
-            result = memory[key] = method(self, *args, **kwargs)
-            return result
+            pass
         except TypeError as error:
             if "unhashable" not in str(error):
                 raise
             raise TypeError(f"{name}() is pool-cached, so that its arguments must be hashable: {error}") from None
+        else:
+            memory.hits += 1
+            return result
+        memory.misses += 1
+        result = memory.results[key] = method(self, *args, **kwargs)
+        return result
 
-    cached.get_pool_cache_id = lambda node: cache_id(node, name)  # type: ignore[attr-defined]
-    return cached  # type: ignore[return-value]
+    def of_this_rank() -> list[_Memory]:
+        state = current_world().state
+        return [memory for memory in memories.values() if memory.state is state]
+
+    def cache_clear() -> None:
+        for memory in of_this_rank():
+            memory.clear()
+
+    def cache_info() -> CacheInfo:
+        mine = of_this_rank()
+        return CacheInfo(
+            sum(memory.hits for memory in mine),
+            sum(memory.misses for memory in mine),
+            None,
+            sum(len(memory.results) for memory in mine),
+        )
+
+    given: Any = cached
+    given.get_pool_cache_id = lambda node: cache_id(node, name)
+    given.cache_clear, given.cache_info = cache_clear, cache_info
+    return given  # type: ignore[no-any-return]
 
 
 def get_node_cache_items(node: Any) -> list[int]:

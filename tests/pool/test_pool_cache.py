@@ -151,13 +151,13 @@ def test_cancelled_and_failed_jobs_require_nothing(worlds):
             bad = pool.queue(fail, cache_items=items)
             pool.queue(nothing, deps=[bad], cache_items=items)
             off = pool.queue(nothing, cache_items=items)
-            before = pool.get_required_cache_items() == items
+            before = pool.get_required_cache_items() == {*items}
             off.cancel()
             return lambda: (before, pool.get_required_cache_items())
 
         return executed(comm, fill, owner=owner).get("seen")
 
-    assert worlds(program)[0] == (True, [])
+    assert worlds(program)[0] == (True, set())
 
 
 def test_every_rank_has_freed_all_when_a_pool_fails(worlds):

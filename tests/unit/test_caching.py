@@ -262,3 +262,118 @@ def test_a_node_that_is_gone_lends_its_memory_to_no_other():
         del node
         if i % 10 == 9:
             free_stale_pool_cache(owner, ())
+
+
+# -- whose memory it is -------------------------------------------------------------------------------
+
+
+class Bare:
+    """A node that can't be hashed, referred to weakly, or compared."""
+
+    __slots__ = ("name", "scaffold")
+
+    def __init__(self, name, owner):
+        self.name, self.scaffold = name, owner
+
+    def __eq__(self, other):
+        raise AssertionError("nodes are not compared")
+
+    __hash__ = None
+
+    def get_node_name(self):
+        return self.name
+
+    @pool_cache
+    def loaded(self):
+        return self.name
+
+
+class Equal(Node):
+    """A node that is equal to all others of its class."""
+
+    def __eq__(self, other):
+        return isinstance(other, Equal)
+
+    def __hash__(self):
+        return 1
+
+
+@pytest.mark.parametrize("kind", [Bare, Equal])
+def test_a_new_node_never_gets_the_value_of_one_that_is_gone(kind):
+    method = "loaded" if kind is Bare else "heavy"
+    seen = []
+    for number in range(300):
+        node = kind(f"node {number}", PoolOwner())
+        first = getattr(node, method)()
+        seen.append(first if kind is Bare else (first[0], node.calls))
+        del node
+        gc.collect(0)
+    assert seen == ([f"node {number}" for number in range(300)] if kind is Bare else [(1, 1)] * 300)
+
+
+def test_without_a_pool_the_memory_goes_with_its_owner():
+    node = Node("node", PoolOwner())
+    node.heavy()
+    gone = weakref.ref(node), weakref.ref(node.scaffold)
+    del node
+    gc.collect()
+    assert [ref() for ref in gone] == [None, None]
+
+
+def test_a_copy_of_a_node_has_a_memory_of_its_own():
+    import copy
+    import pickle
+
+    node = Node("node", Owner())
+    node.other()
+    node.calls = 10
+    copies = [copy.copy(node), copy.deepcopy(node), pickle.loads(pickle.dumps(node))]
+    assert [each.other() for each in copies] == [11, 11, 11]
+    for each in copies[1:]:  # whose owners are copies, too
+        free_stale_pool_cache(each.scaffold, ())
+    assert [each.other() for each in (node, *copies)] == [1, 11, 12, 12]
+
+
+def test_a_node_that_gets_another_owner_is_registered_there():
+    node = Node("node", Owner())
+    first = node.scaffold
+    node.other()
+    node.scaffold = Owner()
+    assert node.other() == 2
+    assert len(first._pool_cache) == len(node.scaffold._pool_cache) == 1
+    free_stale_pool_cache(first, ())
+    assert node.other() == 2  # that of the other owner is still there
+
+
+def test_a_cached_method_can_be_cleared_and_says_what_it_has_like_that_of_functools():
+    nodes = [Node(name, Owner()) for name in "ab"]
+    before = Node.other.cache_info()
+    for node in [*nodes, *nodes]:
+        node.other()
+    now = Node.other.cache_info()
+    assert (now.hits - before.hits, now.misses - before.misses, now.currsize - before.currsize) == (2, 2, 2)
+    assert now.maxsize is None
+    Node.other.cache_clear()
+    assert Node.other.cache_info() == (0, 0, None, 0)
+    assert [node.other() for node in nodes] == [2, 2]
+    assert all(len(cleanups) == 1 for node in nodes for cleanups in node.scaffold._pool_cache.values())
+    assert Node.other.__wrapped__(nodes[0]) == 3
+
+
+def test_a_rank_clears_its_own_memory_only():
+    def program(comm):
+        import bsbpool
+
+        owner = bsbpool.Owner(comm)
+        with owner.create_job_pool(quiet=True) as pool:
+            node = Node("node", owner)
+            node.other()
+            comm.barrier()
+            if comm.rank == 0:
+                Node.other.cache_clear()
+            comm.barrier()
+            seen = Node.other.cache_info().currsize, node.other()
+            pool.execute()
+        return seen
+
+    assert simulate(program, ranks=3).results == [(0, 2), (1, 1), (1, 1)]
