@@ -3,7 +3,8 @@
 Only the front door is here.
 """
 
-from .exact import Replay, ReplayError, replay
+from .ending import ReplayError
+from .exact import Replay, replay
 from .whatif import Change, what_if
 
 __all__ = ["Change", "Replay", "ReplayError", "replay", "what_if"]

@@ -20,7 +20,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NoReturn
 
 from greenlet import GreenletExit, getcurrent
 
@@ -39,11 +39,12 @@ from bsbpool.worlds import Channel, Lost, Split
 
 from ..cluster import Cluster
 from ..comm import Comm
-from ..errors import DeadlockError, SimulationError
+from ..errors import DeadlockError, HorizonError, SimulationError
 from ..group import Group
 from ..kernel import Task
 from ..simulation import simulate
 from ..world import SimWorld
+from .ending import HORIZON, MOST_NODES, ReplayError, check_size, ending_at_ctrl_c, most_steps
 from .standins import Named, error_of, job_class
 
 #: Kinds of events that are not of main: nothing that it did, nor anything that it was told.
@@ -58,6 +59,9 @@ _TO_MAIN = _FROM_RANKS | {"ping", "call_back", "raised"}
 _BY_LISTENERS = frozenset({"call_back", "raised", "unhandled"})
 
 _BY_REFERENCE = ByReference()
+
+#: What is said of a replay that goes on and comes to no other event of the trace.
+_NO_END = "it goes on without end, and nothing that comes of it was recorded"
 
 _LOST = re.compile(r"Rank \d+ on (\S*) (.*)", re.DOTALL)
 _LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
@@ -79,10 +83,6 @@ RunsJobs = Callable[[int, int, Any], Callable[[], Any] | None]
 
 class Stopped(SimulationError):
     """The replay is over: it came to the end of the trace, or to the first difference."""
-
-
-class ReplayError(SimulationError):
-    """A trace can't be replayed; the message says why."""
 
 
 @dataclass
@@ -119,11 +119,12 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     """
     director = Director(trace, jobs)
     try:
-        simulate(
-            director.program, director.ranks, script=director, horizon=1e10, max_events=100 * len(trace) + 1_000_000
-        )
+        with ending_at_ctrl_c():
+            simulate(director.program, director.ranks, script=director, horizon=HORIZON, max_events=director.most_steps)
     except Stopped:
         pass
+    except HorizonError:
+        director.differs(None, _NO_END)
     except DeadlockError as error:
         waits = re.search(r"rank \d+ waits for (.*), since", str(error))
         director.differs(None, f"it waits for ever: for {waits[1] if waits else error}")
@@ -278,9 +279,12 @@ class Director:
         self._numbers = [n for n, event in enumerate(trace.tuples, 1) if event[0] not in NOT_OF_MAIN]
         self.pools = recorded_pools(self._events)
         self.ranks = max(pool.ranks for pool in self.pools)
+        check_size(trace, self.ranks)
+        self.most_steps = self._steps_left = most_steps(trace, self.ranks)
         self._jobs = jobs
         self._codec = Codec()
         self._place = 0
+        self._decided = self._decided_at()
         self._next: tuple[Any, ...] | None = self._events[0]
         self._start: int = self._events[0][1]
         self.difference: Difference | None = None
@@ -300,6 +304,7 @@ class Director:
         self._nodes: dict[Task, str] = {}
         # The tasks of schedulers, with their numbers.
         self._schedulers: dict[Task, int] = {}
+        self._turns: dict[int, Task] = {}
         # How many schedulers are about to start; and, by pool, how many have.
         self._coming = 0
         self._started: dict[int, int] = {}
@@ -350,9 +355,9 @@ class Director:
             self._moved()
 
     def _moved(self) -> None:
-        kernel = self._kernel
-        for task in self._schedulers:
-            kernel.wake(task)
+        kernel, event = self._kernel, self._next
+        if event is not None and event[0] in _OF_SCHEDULERS and (task := self._turns.get(event[-1])) is not None:
+            kernel.wake(task)  # not the others: with many, that would be the square of their number
         if self._waiting and self._main is not None and getcurrent() is not self._main:
             kernel.wake(self._main)
 
@@ -379,8 +384,21 @@ class Director:
         )
         self._why = why
 
-    def _stop(self) -> None:
+    def _stop(self) -> NoReturn:
         self._kernel.fail(Stopped("the replay is over"))
+        raise GreenletExit  # a task never comes back from there, but to be ended
+
+    def _step(self) -> None:
+        """One more step of the pool that the director has a part in. Whatever the trace says, there is an end to them.
+
+        :raises GreenletExit: the replay is over. What a pool does as it is torn down moves nothing, so that a loop
+            that waits for a move would never end.
+        """
+        self._kernel.check_open()
+        self._steps_left -= 1
+        if self._steps_left < 0:
+            self.differs(None, _NO_END)
+            self._stop()
 
     def _until(self, event: tuple[Any, ...]) -> None:
         """Let the task that runs now wait for the time of an event."""
@@ -483,7 +501,8 @@ class Director:
                 self._perform(event)
             elif event[0] == "ping":
                 self._until(event)
-                self._open[event[2]].ping()
+                self._of(event).ping()
+                self._moved_on(event)
             else:
                 return
 
@@ -501,6 +520,7 @@ class Director:
         :param besides: what else main may go on with here.
         """
         while (event := self._next) is not None:
+            self._step()
             if event[0] in _FROM_OUTSIDE:
                 if self._waits_for_more(besides):
                     return
@@ -512,29 +532,37 @@ class Director:
 
     def _waits_for_more(self, besides: frozenset[str]) -> bool:
         """Whether main, when others have done what comes next, had to be told something to go on."""
-        for place in range(self._place, len(self._events)):
-            event = self._events[place]
-            kind = event[0]
-            if kind not in _FROM_OUTSIDE and kind not in _OF_SCHEDULERS:
-                if kind == "unhandled":
-                    if event[3] is not None:  # said when all listeners were told
-                        return kind not in besides
-                    return (event[4] or "").startswith("JobSchedulingError")
-                return kind in _TO_MAIN and kind not in besides
-        return False
+        place = self._decided[self._place]
+        if place == len(self._events):
+            return False
+        event = self._events[place]
+        kind = event[0]
+        if kind == "unhandled":
+            if event[3] is not None:  # said when all listeners were told
+                return kind not in besides
+            return (event[4] or "").startswith("JobSchedulingError")
+        return kind in _TO_MAIN and kind not in besides
+
+    def _decided_at(self) -> list[int]:
+        """By place: that of the next event, from there on, which others than main and schedulers did not bring about."""
+        decided = [len(self._events)] * (len(self._events) + 1)
+        for place in range(len(self._events) - 1, -1, -1):
+            others = self._events[place][0] in _FROM_OUTSIDE or self._events[place][0] in _OF_SCHEDULERS
+            decided[place] = decided[place + 1] if others else place
+        return decided
 
     def _perform(self, event: tuple[Any, ...]) -> None:
         """Do to a pool what was done to it."""
         self._until(event)
         kind, label = event[0], event[2]
-        pool = self._open[label]
+        pool = self._of(event)
         recorded = self._at[0]
         self._performing = True
         try:
             if kind == "job":
                 self._queue(pool, recorded, event)
             elif kind == "schedule":
-                pool.schedule([_Node(self) for _ in range(event[3])], self._scheduled)
+                pool.schedule(self._nodes_of(event[3]), self._scheduled)
             elif kind == "cancel":
                 pool._cancel(self._job(pool, event[3]), event[4])
             elif kind == "limit":
@@ -548,6 +576,28 @@ class Director:
             self._stop()
         finally:
             self._performing = False
+        self._moved_on(event)
+
+    def _moved_on(self, event: tuple[Any, ...]) -> None:
+        """What was done for an event of the trace has to bring that about, or the same would be done for ever."""
+        if self._next is event:
+            self.differs(None, "nothing comes of what was done to the recorded pool")
+            self._stop()
+
+    def _nodes_of(self, count: int) -> list[Any]:
+        """As many nodes as were recorded; no more of them than the trace has events ever come up."""
+        if not 0 <= count <= MOST_NODES + len(self._events):
+            self.differs(None, f"nobody can schedule {count:,} nodes")
+            self._stop()
+        return [_Node(self)] * count
+
+    def _of(self, event: tuple[Any, ...]) -> JobPool:
+        """The pool of an event that main brings about: the one that is open."""
+        pool = self._open.get(event[2])
+        if pool is None or event[2] != self._at[0].label:
+            self.differs(None, f"pool {event[2]!r} is not open")
+            self._stop()
+        return pool
 
     def _queue(self, pool: JobPool, recorded: Recorded, event: tuple[Any, ...]) -> None:
         _, _, _, id, kind, name, context, deps, cache = event
@@ -581,8 +631,9 @@ class Director:
             if event is None or event[0] != "call_back":
                 break
             self._until(event)
-            pool = self._open[event[2]]
+            pool = self._of(event)
             pool._cancel(self._job(pool, event[4]), event[5])
+            self._moved_on(event)
         job = getattr(progress, "job", None)
         return job is not None and job.id not in self._at[0].unhandled
 
@@ -635,6 +686,7 @@ class Director:
 
     def _turn(self, is_it: Callable[[tuple[Any, ...]], bool]) -> None:
         while True:
+            self._step()
             event = self._next
             if event is not None and is_it(event):
                 self._until(event)
@@ -649,11 +701,14 @@ class Director:
         self._coming -= 1
         pool = self._at[0].number
         number = self._schedulers[task] = self._started.get(pool, 0)
+        self._turns[number] = task
         self._started[pool] = number + 1
         try:
             function(*args)
         finally:
             del self._schedulers[task]
+            if self._turns.get(number) is task:
+                del self._turns[number]
             if self._waiting and self._main is not None:
                 self._kernel.wake(self._main)
 
@@ -680,6 +735,7 @@ class Director:
         """What main receives next."""
         own = self._own
         while True:
+            self._step()
             event = self._next if only_what_is_there else self._expect()
             if event is None:
                 return None
@@ -695,7 +751,7 @@ class Director:
                 return None
             elif kind == "call_back":
                 self._until(event)
-                return None, (self._job(self._open[event[2]], event[4]), event[5], _Unanswered())
+                return None, (self._job(self._of(event), event[4]), event[5], _Unanswered())
             elif kind == "raised":
                 self._until(event)
                 raise error_of(event[3], BaseException)
@@ -749,6 +805,7 @@ class Director:
             if line.waiting is not None:
                 self._kernel.wake(line.waiting)
         while not line.inbox:
+            self._step()
             self._wait(f"a message from rank {rank}: {kind}")
         self._until(event)
         return rank, line.inbox.popleft()
@@ -998,4 +1055,4 @@ def _as_dict(event: tuple[Any, ...]) -> dict[str, Any]:
     return {"t": event[1], "e": event[0], **dict(zip(EVENTS[event[0]], event[2:], strict=False))}
 
 
-__all__ = ["Replay", "ReplayError", "replay"]
+__all__ = ["Replay", "replay"]

@@ -29,7 +29,7 @@ from ..scenario.loading import read, validate
 from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
-from .exact import ReplayError
+from .ending import ReplayError, ending_at_ctrl_c
 from .whatif import PoolPlan, plans_of
 
 #: How long a line is, at the most, where it can be broken.

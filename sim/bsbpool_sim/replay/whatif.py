@@ -23,11 +23,12 @@ from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
 from ..comm import Comm
-from ..errors import HorizonError
+from ..errors import HorizonError, RankErrors
 from ..kernel import SECOND
 from ..script import Acting, Script
 from ..simulation import simulate
-from .exact import NOT_OF_MAIN, Recorded, ReplayError, recorded_pools
+from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c
+from .exact import NOT_OF_MAIN, Recorded, recorded_pools
 from .standins import Named, error_of, job_class
 
 #: What is taken for granted, in sentences.
@@ -41,9 +42,6 @@ ASSUMPTIONS = (
 _SAME_CLOCK = Offset(0, 0)
 
 _LATE = frozenset({"job", "cancel"})
-
-#: Virtual seconds after which it is given up: more than a trace can tell.
-_HORIZON = 1e10
 
 
 @dataclass(frozen=True)
@@ -115,12 +113,16 @@ def what_if(trace: Trace, change: Change) -> Outcome:
     """
     run = Run(trace, change)
     try:
-        simulation = simulate(
-            run.program, run.ranks, script=run, latency=run.costs.latency, horizon=_HORIZON,
-            max_events=1_000_000 + 200 * len(trace) + 2_000 * run.ranks,
-        )  # fmt: skip
-    except HorizonError:
-        raise ReplayError("then it would not end: its times add up to more than 300 years") from None
+        with ending_at_ctrl_c():
+            simulation = simulate(
+                run.program, run.ranks, script=run, latency=run.costs.latency, horizon=HORIZON,
+                max_events=100_000 + 200 * len(trace) + 2_000 * run.ranks,
+            )  # fmt: skip
+    except HorizonError as error:
+        why = "its times add up to more than 300 years" if "virtual time" in str(error) else "too much happens in it"
+        raise ReplayError(f"then it would not end: {why}") from None
+    except RankErrors as error:
+        raise ReplayError(f"then its program could not go on: {error.message}") from None
     return Outcome(simulation.trace, run.errors, run.failing)
 
 
@@ -247,6 +249,7 @@ class Run(Script):
         self.errors: list[BaseException | None] = []
         self.costs = costs_of(trace)
         most = max(plan.recorded.ranks for plan in self.plans)
+        check_size(trace, most)
         self._most = most
         self.ranks = change.ranks or most
         self.failing = 0
@@ -303,7 +306,7 @@ class Run(Script):
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
             pool.add_listener(_Handles(plan))
-            pool._delivery.max_wait = _HORIZON  # it needs no pings, which would be many in weeks of virtual time
+            pool._delivery.max_wait = HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
                 late = statistics.median(plan.late_ranks) - self.costs.latency * SECOND - self.costs.overhead
                 self._pause(sum(plan.before) + max(0, round(late)))

@@ -1,0 +1,77 @@
+"""That every replay ends: bounds that go by the size of the trace, and Ctrl-C.
+
+A trace may say anything. What a replay does for it is counted in steps, and their bound is a multiple of the number of
+events: no clock is asked. How a replay goes on belongs to `exact` and `whatif`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from greenlet import getcurrent
+
+from bsbpool.trace import Trace
+
+from ..errors import SimulationError
+from ..kernel import Task
+
+#: Virtual seconds after which it is given up: more than a trace can tell.
+HORIZON = 1e10
+
+#: Ranks of a pool that are simulated whatever the trace has of them; and nodes that one call schedules.
+MOST_RANKS = MOST_NODES = 10_000
+
+
+class ReplayError(SimulationError):
+    """A trace can't be replayed; the message says why."""
+
+
+def most_steps(trace: Trace, ranks: int) -> int:
+    """How many steps a replay of that trace may take: many more than any takes that ends."""
+    return 10_000 + 100 * len(trace) + 100 * ranks
+
+
+def check_size(trace: Trace, ranks: int) -> None:
+    """Check that so many ranks are not out of proportion to the trace.
+
+    :raises ReplayError: there are more than `MOST_RANKS`, and more than the trace has events.
+    """
+    if ranks > max(MOST_RANKS, len(trace)):
+        raise ReplayError(
+            f"it has a pool of {ranks:,} ranks and only {len(trace):,} events: more than {MOST_RANKS:,} ranks are "
+            "replayed only if most of them did something"
+        )
+
+
+@contextmanager
+def ending_at_ctrl_c() -> Iterator[None]:
+    """While this lasts, Ctrl-C ends the simulation itself, whatever its programs catch.
+
+    Otherwise it would be raised in the task that runs, where a replayed pool takes it for one that was recorded. Where
+    somebody handles SIGINT, or this is not the main thread, nothing changes.
+
+    :raises KeyboardInterrupt: it was pressed.
+    """
+    try:
+        before = signal.getsignal(signal.SIGINT)
+        if before is not signal.default_int_handler:
+            yield
+            return
+        signal.signal(signal.SIGINT, _end)
+    except ValueError:  # not the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    task = getcurrent()
+    if isinstance(task, Task):
+        task.kernel.fail(KeyboardInterrupt())  # does not come back, but to be ended
+    raise KeyboardInterrupt
