@@ -544,7 +544,7 @@ class Director:
         return kind in _TO_MAIN and kind not in besides
 
     def _decided_at(self) -> list[int]:
-        """By place: that of the next event, from there on, which others than main and schedulers did not bring about."""
+        """By place: that of the next event, from there on, which neither came from outside nor from a scheduler."""
         decided = [len(self._events)] * (len(self._events) + 1)
         for place in range(len(self._events) - 1, -1, -1):
             others = self._events[place][0] in _FROM_OUTSIDE or self._events[place][0] in _OF_SCHEDULERS
@@ -554,7 +554,7 @@ class Director:
     def _perform(self, event: tuple[Any, ...]) -> None:
         """Do to a pool what was done to it."""
         self._until(event)
-        kind, label = event[0], event[2]
+        kind = event[0]
         pool = self._of(event)
         recorded = self._at[0]
         self._performing = True

@@ -55,6 +55,11 @@ def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = Fa
     :param name: what the run is called in the file.
     :raises ReplayError: there is nothing to make a scenario of.
     """
+    with ending_at_ctrl_c():
+        return _to_scenario(trace, round_to, minimal, name)
+
+
+def _to_scenario(trace: Trace, round_to: int | None, minimal: bool, name: str) -> str:
     written = _Writer(trace, _rounding(round_to), name)
     data = written.scenario()
     try:
