@@ -154,7 +154,8 @@ def originals() -> tuple[str, ...]:
 
 _ODD = (
     None, True, False, 0, 1, -1, 2, 3, 7, 10_000, 999_999, 2**31, 2**53, 2**63 - 1, -(2**63) + 1, 2**63, 2**70,
-    0.5, 1e300, "", "x", "0", "\x1b[31m", "\u202e", "Ä" * 300, "RankLostError: Rank 1 on  ", "ValueError: v", "KeyboardInterrupt",
+    0.5, 1e300, "", "x", "0", "\x1b[31m", "\u202e", "Ä" * 300, "RankLostError: Rank 1 on  ", "ValueError: v",
+    "KeyboardInterrupt",
     "Rank 1 on a host died at 0 s", "Rank 1 left the pool: it left the pool without calling execute()",
     [], [0], [0, 0], [1, 2, 3], [-1], ["a"], [[0]], {}, {"a": 1}, {"a": {"b": [None]}},
     "pending", "queued", "running", "success", "failed", "cancelled", "aborted", "scheduling", "executing", "closing",
