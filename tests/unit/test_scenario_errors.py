@@ -100,7 +100,7 @@ CASES = {
     ),
     "an unknown key like no other": (
         HEAD + "«zzz: 1\n" + TAIL,
-        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, expect",
+        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, policy, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, expect",
     ),
     "an unknown key of a job": (
         HEAD + "jobs: [{name: a, «take: 1s}]\n" + TAIL,
@@ -406,11 +406,11 @@ CASES = {
     ),
     "an event that does nothing": (
         HEAD + "events:\n  - «at: 1s\n" + TAIL,
-        "an event does one thing, and this does 0: give one of cancel, interrupt, raise, kill, pause, slow, delay",
+        "an event does one thing, and this does 0: give one of cancel, interrupt, raise, queue, set, run, kill, kill_rank_of, pause, slow, delay",
     ),
     "an event that does two things": (
         HEAD + "events:\n  - «at: 1s\n    kill: 1\n    interrupt: main\n" + TAIL,
-        "an event does one thing, and this does 2: give one of cancel, interrupt, raise, kill, pause, slow, delay",
+        "an event does one thing, and this does 2: give one of cancel, interrupt, raise, queue, set, run, kill, kill_rank_of, pause, slow, delay",
     ),
     "an event when nothing": (
         HEAD + "jobs: [{name: a}]\nevents: [{when: «b starts, kill: 1}]\n" + TAIL,
@@ -450,7 +450,7 @@ CASES = {
     ),
     "a listener that kills": (
         HEAD + "pool: {listeners: [{}]}\nevents: [{at: 1s, kill: 1, «by: listener}]\n" + TAIL,
-        "'by' names the listener that cancels or raises",
+        "'by' names the listener that raises, cancels, queues, sets or runs",
     ),
     "a listener that is not there": (
         HEAD + "jobs: [{name: a}]\nevents: [{at: 1s, cancel: a, by: «b}]\n" + TAIL,

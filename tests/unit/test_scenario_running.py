@@ -616,3 +616,25 @@ def test_what_can_not_be_meant(files, args, message):
     result = bsbpool(*args)
     assert result.exit_code == 2
     assert message in result.stderr
+
+
+# -- what somebody does by hand ----------------------------------------------------------------------------------
+
+
+def test_an_event_that_sets_what_cannot_be_set_is_told(differs):
+    text = "jobs: [{name: a}]\nevents: [{when: a succeeds, set: {a: failed}}]\nexpect: {}"
+    (what, expected, happened, _), *_ = differs(text)
+    assert (what, expected) == ("events: number 1", "it happens")
+    assert "it can't: JobPoolError" in happened
+
+
+def test_the_rank_of_a_job_that_does_not_run_is_not_killed(differs):
+    text = "jobs: [{name: a, takes: 1s}, {name: b, after: a}]\nevents: [{at: 500ms, kill_rank_of: b}]\nexpect: {}"
+    (_, _, happened, _), *_ = differs(text)
+    assert happened == "it can't: b is pending then"
+
+
+def test_with_the_policy_in_order_no_seed_draws_another_order(run):
+    text = "policy: in order\njobs: [{name: a, takes: 1s}, {name: b, takes: 1s}]\nexpect: {ran_on: {a: 1, b: 2}}"
+    for seed in range(20):
+        assert run(text, seed=seed).ok

@@ -426,6 +426,7 @@ class Checker:
         self._ranks_left()
         self._changes_are_allowed()
         self._ran_as_told()
+        self._results_are_theirs()
         self._dependencies_held()
         self._listeners_heard()
         self._caches_are_empty()
@@ -480,7 +481,10 @@ class Checker:
             for kind, t, what in log:
                 if kind == "starts":
                     ran.setdefault(what, []).append((t, rank))
+        by_hand = {self.name(e): None for e in self.events if e["e"] == "by_hand"}
         for name, changes in self.history.items():
+            if name in by_hand:
+                continue
             told = [c.rank for c in changes if c.status == "running"]
             starts = sorted(ran.get(name, ()))
             ended = bool(changes) and changes[-1].status in ("success", "failed")
@@ -490,6 +494,19 @@ class Checker:
                 said = " and ".join(f"on rank {rank}" for rank in told) or "nowhere"
                 did = " and ".join(f"on rank {rank}" for _, rank in starts) or "nowhere"
                 self.fail((), "always", f"{name} runs {said}", f"it ran {did}", starts[-1][0] if starts else None)
+
+    def _results_are_theirs(self) -> None:
+        """What a job's result is, is what it returned."""
+        by_hand = {self.name(e): None for e in self.events if e["e"] == "by_hand"}
+        for name, value in self.stage.results.items():
+            returned = self.stage.returned.get(name)
+            unpicklable = self.plan.jobs[name].entry.unpicklable
+            if name not in by_hand and value != returned and not unpicklable:
+                last = self._last(name)
+                self.fail(
+                    (), "always", f"the result of {name} is what it returned: {_short(returned)}", _short(value),
+                    last.t if last else None,
+                )  # fmt: skip
 
     def _dependencies_held(self) -> None:
         """A job starts after all that it waits for succeeded, and is cancelled if one of them did not."""
@@ -623,6 +640,11 @@ class Checker:
 
 
 _DIED = RuntimeError("died")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _word(told: tuple[str | None, str]) -> str:

@@ -494,6 +494,9 @@ class Job(Part):
     )
     kills: bool = Field(False, description="It ends its rank when its time is over, as kill -9 would.")
     unpicklable: bool = Field(False, description="It returns what can't be pickled.")
+    returns_bytes: int | None = Field(
+        None, ge=0, le=100_000_000, description="It returns so many bytes; large ones travel beside its message."
+    )
 
 
 class Scheduler(Part):
@@ -545,14 +548,20 @@ class Event(Part):
     reason: Name | None = Field(None, description="The reason that cancel gives.")
     by: Name | None = Field(
         None,
-        description="The listener that cancels or raises. By default cancel is done by a task of main's own, "
-        "and raise by the first listener.",
+        description="The listener that does it: raises, cancels, queues, sets or runs. By default a task of main's "
+        "own does it, and the first listener raises.",
     )
     interrupt: Literal["main"] | None = Field(None, description="Interrupt main, as Ctrl-C would.")
     raises: Raises | None = Field(
         None, alias="raise", description="Raise this in a listener, when it is told of the next thing."
     )
+    queue: list[Job] | None = Field(None, description="Queue these jobs.")
+    set_status: dict[Name, Literal["queued", "running", "success", "failed", "cancelled", "aborted"]] | None = Field(
+        None, alias="set", description="Set the status of jobs by hand: {b: success}."
+    )
+    run: Name | None = Field(None, description="Run this job by hand, on main's rank.")
     kill: Rank | None = Field(None, description="End this rank, as kill -9 would.")
+    kill_rank_of: Name | None = Field(None, description="End the rank that runs this job, as kill -9 would.")
     pause: Pause | None = Field(None, description="Nothing goes on on a rank for a while; messages to it still arrive.")
     slow: Slow | None = Field(None, description="Make a rank slower, from its next job on.")
     delay: Delay | None = Field(None, description="Make a link slower, from the next message on.")
@@ -607,6 +616,11 @@ class Model(Part):
         description="Of all chance. With several all must hold, and what happens at one instant happens in an "
         "order drawn from the seed: 7, [1, 5] or 0..9.",
     )
+    policy: Literal["in order"] | None = Field(
+        None,
+        description="in order: it is about the default order, and what happens at one instant happens in the order "
+        "in which it was scheduled, with every seed.",
+    )
     slow: dict[Rank, Factor] = Field({}, description="Factors by which the jobs of ranks take longer.")
     horizon: Duration = Field(HORIZON, description="Virtual time after which it is given up; 24h by default.")
     pool: Pool = Field(
@@ -629,7 +643,11 @@ class Model(Part):
 
 
 #: What an event may do; one of them.
-ACTIONS = ("cancel", "interrupt", "raises", "kill", "pause", "slow", "delay")
+ACTIONS = (
+    "cancel", "interrupt", "raises", "queue", "set_status", "run", "kill", "kill_rank_of", "pause", "slow", "delay",
+)  # fmt: skip
+#: Those that a listener can do, or a task of main's.
+BY_SOMEBODY = ("cancel", "queue", "set_status", "run")
 
 
 def schema() -> dict[str, Any]:

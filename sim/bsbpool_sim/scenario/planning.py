@@ -16,7 +16,7 @@ from typing import Any
 from ..kernel import nanoseconds
 from ..recorded import RecordedJob, RecordingError, read_recording
 from .loading import Document, KeyPath, ScenarioError
-from .model import ACTIONS, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler, Strategy, Takes, shown
+from .model import ACTIONS, BY_SOMEBODY, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler, Strategy, Takes, shown
 
 #: How main may leave, besides by the exception of a name.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
@@ -230,6 +230,15 @@ class Plan:
                         (*path, "phase"), "the job of a scheduler is in the phase of its scheduler: leave this out"
                     )
                 self._expand_entry(entry, path, s, phase)
+        for e, event in enumerate(self.model.events):
+            for number, entry in enumerate(event.queue or ()):
+                path = ("events", e, "queue", number)
+                self._expand_entry(entry, path, len(self.model.schedulers) + e, self._phase(entry.phase, path))
+
+    def queued_by_event(self, event: int) -> Iterator[PlannedJob]:
+        """The jobs that an event queues."""
+        number = len(self.model.schedulers) + event
+        return (job for job in self.jobs.values() if job.scheduler == number)
 
     def _phase(self, name: str | None, path: KeyPath) -> int:
         if name is None:
@@ -244,7 +253,9 @@ class Plan:
 
     def _expand_entry(self, entry: Job, path: KeyPath, scheduler: int | None, phase: int) -> None:
         endings = [
-            key for key in ("returns", "raises", "hangs", "kills", "unpicklable") if key in entry.model_fields_set
+            key
+            for key in ("returns", "raises", "hangs", "kills", "unpicklable", "returns_bytes")
+            if key in entry.model_fields_set
         ]
         if len(endings) > 1:
             raise self._wrong(
@@ -362,11 +373,11 @@ class Plan:
                 "phase for the one before",
             )
         if other.scheduler is not None and (job.scheduler is None or job.scheduler < other.scheduler):
-            by = self.model.schedulers[other.scheduler].name
+            count = len(self.model.schedulers)
+            by = f"scheduler {self.model.schedulers[other.scheduler].name!r}" if other.scheduler < count else "an event"
             raise self._wrong(
                 where,
-                f"{other.name!r} is queued by scheduler {by!r}, after {job.name!r}: a job waits for "
-                "jobs that are queued before it",
+                f"{other.name!r} is queued by {by}, after {job.name!r}: a job waits for jobs that are queued before it",
             )
 
     def _sort(self) -> None:
@@ -449,7 +460,7 @@ class Plan:
             raise self._wrong(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
         actions = [name for name in ACTIONS if getattr(event, name) is not None]
         if len(actions) != 1:
-            said = ", ".join("raise" if name == "raises" else name for name in ACTIONS)
+            said = ", ".join({"raises": "raise", "set_status": "set"}.get(name, name) for name in ACTIONS)
             raise self._wrong(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
         if event.when is not None:
             self._check_occurrence((*path, "when"), event.when)
@@ -459,14 +470,21 @@ class Plan:
             self._check_patterns(path, "cancel", event.cancel)
         elif event.reason is not None:
             raise self._wrong((*path, "reason"), "a reason belongs to cancel", key=True)
-        if event.by is not None and event.cancel is None and event.raises is None:
-            raise self._wrong((*path, "by"), "'by' names the listener that cancels or raises", key=True)
+        if event.by is not None and actions[0] not in ("raises", *BY_SOMEBODY):
+            raise self._wrong(
+                (*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True
+            )
         if event.by is not None and event.by not in listeners:
             raise self._wrong(
                 (*path, "by"), f"listener {event.by!r} is not there: {nearest(event.by, listeners, 'listeners')}"
             )
         if event.raises is not None and not listeners:
             raise self._wrong(path, "a listener raises, and there is none: add one under pool, listeners")
+        for key, name in [*(("set", name) for name in event.set_status or ()), ("run", event.run),
+                          ("kill_rank_of", event.kill_rank_of)]:  # fmt: skip
+            if name is not None and name not in self.jobs:
+                where = (*path, "set", name) if key == "set" else (*path, key)
+                raise self._wrong(where, self._no_job(name), key=key == "set")
         if event.kill is not None:
             self._check_rank((*path, "kill"), event.kill)
         if event.pause is not None:

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 from bsbpool import Owner
 from bsbpool.caching import cache_id, pool_cache
-from bsbpool.exceptions import JobInterrupted
+from bsbpool.exceptions import JobInterrupted, JobPoolError
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.trace.format import describe_error
 
 from ..kernel import seconds
 from ..script import Acting, Script
 from ..streams import stream
-from .model import Event, Listener, Occurrence, Raised, Scheduler
+from .model import BY_SOMEBODY, Event, Listener, Occurrence, Raised, Scheduler
 from .planning import Plan, PlannedJob, matcher
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
     from ..comm import Comm
+
+#: With no more jobs than this, the result of each is held against what it returned.
+MOST_RESULTS = 2000
 
 #: What a task of a program may raise and go on; what else there is ends the simulation.
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
@@ -34,7 +37,8 @@ class Stage:
     """One run of a scenario: what it needs while it goes on, and what is seen of it beside the trace.
 
     :ivar outcomes: what each rank's program raised, or None, by rank; a rank that never left is not there.
-    :ivar results: what jobs returned, by name.
+    :ivar results: the results of jobs as the pool has them, by name.
+    :ivar returned: what jobs returned where they ran last, by name.
     :ivar log: by rank, in order: ("starts", ns, job), ("frees", ns, item) and, when it leaves a pool,
         ("leaves", ns, phase).
     :ivar loaded: how often cached methods computed, by item.
@@ -48,6 +52,7 @@ class Stage:
         self.outcomes: dict[int, BaseException | None] = {}
         self.errors: list[tuple[str, str]] = []
         self.results: dict[str, Any] = {}
+        self.returned: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}
         self.log: dict[int, list[tuple[str, int, str]]] = {}
         self.loaded: dict[str, int] = {}
@@ -199,7 +204,7 @@ class Stage:
 
     def _take_stock(self, pool: JobPool) -> None:
         wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
-        for name in wanted:
+        for name in self.jobs if len(self.jobs) <= MOST_RESULTS else wanted:
             job = self.jobs.get(name)
             if job is not None and job._pool is pool and job.status is JobStatus.SUCCESS:
                 self.results[name] = job.result
@@ -215,6 +220,33 @@ class Stage:
             self.jobs[name].cancel(event.reason)
         if not names:
             self.troubles.append((number, f"no job that matches {event.cancel[0]!r} was queued by then", self.now()))
+
+    def carry_out(self, number: int, event: Event) -> None:
+        """Do what an event says that somebody does: a listener, or a task of main's."""
+        if event.cancel is not None:
+            self.cancel(number, event)
+            return
+        self.happened[number] = None
+        pool = self.pool
+        assert pool is not None
+        try:
+            for job in self.plan.queued_by_event(number):
+                self.put(pool, self.owners[0], job)
+            for name, status in (event.set_status or {}).items():
+                self._set(self.jobs[name], status)
+            if event.run is not None:
+                self.jobs[event.run].run()
+        except (JobPoolError, KeyError) as error:
+            self.troubles.append((number, describe_error(error) or "", self.now()))
+
+    @staticmethod
+    def _set(job: Any, status: str) -> None:
+        if status == "success":
+            job.set_result("set by hand")
+        elif status == "failed":
+            job.set_exception(RuntimeError("set by hand"))
+        else:
+            job.change_status(JobStatus(status))
 
 
 #: What the error of a node says, behind its name.
@@ -323,8 +355,8 @@ class Ear:
         for number, event in enumerate(stage.plan.model.events):
             if event.raises is not None and (event.by or first) == listener.name:
                 self._to_do.append((event.when, event.at, partial(self._raise, event.raises, number)))
-            elif event.cancel is not None and event.by == listener.name:
-                self._to_do.append((event.when, event.at, partial(stage.cancel, number, event)))
+            elif event.by == listener.name:
+                self._to_do.append((event.when, event.at, partial(stage.carry_out, number, event)))
 
     def _raise(self, error: Raised, what: int | str) -> None:
         raised = error.make()
@@ -387,7 +419,7 @@ class Playing(Acting):
         stage.acting = self
         self._waiting: list[tuple[int, Event]] = []
         for number, event in enumerate(stage.plan.model.events):
-            if event.raises is not None or (event.cancel is not None and (event.by is not None or event.at == 0)):
+            if event.raises is not None or event.by is not None or (event.cancel is not None and event.at == 0):
                 continue  # listeners and main see to these
             if event.at is not None:
                 self.kernel.fault(event.at, self._happen, (number, event))
@@ -437,7 +469,11 @@ class Playing(Acting):
         if error is not None:
             self._stage.raised.append(error)
             raise error
-        return (each for each in "what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
+        value = (each for each in "what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
+        if entry.returns_bytes is not None:
+            value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
+        self._stage.returned[name] = value
+        return value
 
     # -- events ----------------------------------------------------------------------------------------------
 
@@ -467,11 +503,11 @@ class Playing(Acting):
         kernel, cluster, stage = self.kernel, self.cluster, self._stage
         emit = cluster.recorder.emit
         stage.happened[number] = None
-        if event.cancel is not None:
+        if any(getattr(event, action) is not None for action in BY_SOMEBODY):
             if stage.pool is None:
                 stage.troubles.append((number, "there was no pool yet", kernel.now))
             else:
-                stage.pool._world.start("event", stage.cancel, number, event)
+                stage.pool._world.start("event", stage.carry_out, number, event)
         elif event.interrupt is not None:
             main = kernel.ranks[0].main
             assert main is not None
@@ -484,6 +520,13 @@ class Playing(Acting):
             kernel.interrupt(main, error)
         elif event.kill is not None:
             self.kill((kernel.ranks[event.kill], "killed"))
+        elif event.kill_rank_of is not None:
+            job = stage.jobs.get(event.kill_rank_of)
+            if job is None or job.status is not JobStatus.RUNNING:
+                said = "is not queued" if job is None else f"is {job.status.value}"
+                stage.troubles.append((number, f"{event.kill_rank_of} {said} then", kernel.now))
+            else:
+                self.kill((kernel.ranks[job._rank], "killed"))
         elif event.pause is not None:
             self.pause((kernel.ranks[event.pause.rank], event.pause.length))
         elif event.slow is not None:
