@@ -1,4 +1,4 @@
-"""The shipped scenarios hold in every order of what happens at one instant, or say that they are about the default one."""
+"""Shipped scenarios hold in every order of what happens at one instant, or say that they are about the default one."""
 
 from pathlib import Path
 
