@@ -1,0 +1,130 @@
+"""A reconstruction by real BSB, with BSB's own pool and with this one, turn by turn.
+
+The network is that of the recordings in `scenarios/recordings`: 600 × 600 × 400 µm in chunks of 100 × 100 × 200 µm,
+four placement and four connectivity strategies, 396 jobs. `show` starts this file for each run, on one rank as it is and
+on more under ``mpirun``; there, rank 0 prints JSON.
+
+It needs an environment with BSB in it: `pip install -e . bsb-core bsb-hdf5 mpi4py mpich mpilock mpipool`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+from measure import HERE, console, environment, median, table
+
+#: By number of ranks: which part of the time of BSB's own pool this pool may take.
+BOUNDS = {1: 1.0, 3: 0.55}
+
+#: What the two pools are called here.
+POOLS = ("BSB's", "bsbpool")
+
+
+def network(path: str):
+    """The network, with the seed that makes it the same each time."""
+    import bsb.options
+    from bsb import Configuration, Scaffold, Storage
+
+    bsb.options.quiet = True
+    layers = {"granular": 130, "purkinje": 30, "molecular": 240}
+    counts = {"golgi": 360, "granule": 3600, "purkinje": 360, "basket": 720, "stellate": 720}
+
+    def placed(layer, *cells, **more):
+        strategy = {"strategy": "bsb.placement.RandomPlacement", "partitions": [layer], "cell_types": list(cells)}
+        return strategy | more
+
+    def connected(pre, post, strategy, **more):
+        sides = {"presynaptic": {"cell_types": [pre]}, "postsynaptic": {"cell_types": [post]}}
+        return {"strategy": f"bsb.connectivity.{strategy}"} | sides | more
+
+    configuration = Configuration.default(
+        network={"x": 600, "y": 600, "z": 400, "chunk_size": [100, 100, 200]},
+        regions={"cortex": {"type": "stack", "children": list(layers)}},
+        partitions={name: {"type": "layer", "thickness": thickness} for name, thickness in layers.items()},
+        cell_types={name: {"spatial": {"radius": 2, "count": count}} for name, count in counts.items()},
+        placement={
+            "golgi": placed("granular", "golgi"),
+            "granule": placed("granular", "granule"),
+            "purkinje": placed("purkinje", "purkinje"),
+            "molecular": placed("molecular", "basket", "stellate", depends_on=["purkinje"]),
+        },
+        connectivity={
+            "basket_purkinje": connected("basket", "purkinje", "AllToAll", affinity=0.05),
+            "stellate_purkinje": connected("stellate", "purkinje", "AllToAll", affinity=0.05),
+            "golgi_granule": connected("golgi", "granule", "FixedIndegree", indegree=3),
+            "granule_golgi": connected(
+                "granule", "golgi", "FixedOutdegree", outdegree=3, depends_on=["stellate_purkinje", "golgi_granule"]
+            ),
+        },
+        rng={"seed": 42},
+    )
+    return Scaffold(configuration, Storage("hdf5", path), clear=True)
+
+
+def compiled(pool: str, path: str) -> dict[str, float]:
+    """What a rank does: the seconds of a compile on main, and how many jobs it had."""
+    if pool == "bsbpool":
+        import bsbpool.bsb
+
+        bsbpool.bsb.install()
+    from bsb.services import MPI
+
+    scaffold = network(path)
+    added = []
+    scaffold.register_listener(lambda progress: added.append(progress) if progress.reason.name == "JOB_ADDED" else None)
+    MPI.barrier()
+    start = time.perf_counter()
+    scaffold.compile(clear=True)
+    return {"seconds": time.perf_counter() - start, "jobs": len(added)}
+
+
+def run(pool: str, ranks: int) -> dict[str, float]:
+    """A compile in fresh processes."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, str(HERE / "reconstruction.py"), pool, os.path.join(folder, "network.hdf5")]
+        if ranks > 1:
+            paths = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", "")])
+            mpirun = shutil.which("mpirun", path=paths)
+            if mpirun is None:
+                raise FileNotFoundError("there is no mpirun; `pip install bsbpool[mpich]` brings one.")
+            command = [mpirun, "-n", str(ranks), *command]
+        ran = subprocess.run(command, env=environment(), stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def show(repetitions: int) -> None:
+    if importlib.util.find_spec("bsb") is None or importlib.util.find_spec("bsb_hdf5") is None:
+        console.print("bsb: BSB is not installed in this environment: `pip install bsb-core bsb-hdf5 mpilock mpipool`.")
+        return
+    rows = table(
+        f"A compile of 396 jobs by BSB; medians of {repetitions} runs of each pool, in turns",
+        ["ranks", "jobs", "BSB's own pool, s", "bsbpool, s", "bsbpool / BSB's", "lowest", "highest", "bound"],
+    )
+    for ranks, bound in BOUNDS.items():
+        pairs = []
+        for number in range(repetitions):
+            # Which of them goes first changes, so that no trend favours one.
+            order = POOLS if number % 2 == 0 else POOLS[::-1]
+            found = {pool: run(pool, ranks) for pool in order}
+            pairs.append([found[pool]["seconds"] for pool in POOLS])
+            jobs = {int(found[pool]["jobs"]) for pool in POOLS}
+        theirs, ours = (median(each) for each in zip(*pairs, strict=True))
+        each = sorted(b / a for a, b in pairs)
+        rows.add_row(
+            str(ranks), ", ".join(map(str, sorted(jobs))), f"{theirs:.1f}", f"{ours:.1f}", f"{ours / theirs:.2f}",
+            f"{each[0]:.2f}", f"{each[-1]:.2f}", f"≤ {bound:.2f}",
+        )  # fmt: skip
+    console.print(rows)
+
+
+if __name__ == "__main__":
+    found = compiled(sys.argv[1], sys.argv[2])
+    if int(os.environ.get("PMI_RANK", "0")) == 0:
+        print(json.dumps(found), flush=True)
