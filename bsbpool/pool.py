@@ -440,7 +440,8 @@ class JobPool:
         :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
             of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
             default the pool's `job_timeout`).
-        :returns: the job; on other ranks than main a handle that stays pending, since main has the job.
+        :returns: the job; on other ranks than main a handle that stays pending unless it is cancelled there, since main
+            has the job.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         cache_items = context.pop("cache_items", None)
@@ -534,8 +535,11 @@ class JobPool:
     def _cancel(self, job: Job, reason: str | None) -> bool:
         """Cancel a job if it has not started. Returns whether it was cancelled, or is main's to cancel."""
         engine, world, channel = self._engine, self._world, self._channel
-        if not self.is_main():
-            return True  # a handle: the program does the same on main, where the job is
+        if not self.is_main():  # a handle, of which nobody is told: the program does the same on main, where the job is
+            with self._lock:
+                done = engine.cancel(job, reason)
+                engine.commands.clear()
+            return done
         with self._lock:
             if not engine.is_ahead(job) or world.task() == self._task:
                 done = engine.cancel(job, reason)

@@ -266,22 +266,26 @@ def test_jobs_of_other_ranks_than_main_are_handles_that_stay_pending(worlds):
             first = pool.queue(double, (3,), submitter="first", cache_items=[7])
             second = pool.queue(double, (4,), deps=[first])
             second.on_completion(lambda job: ended.append(job.id))
-            third = pool.queue(nothing)
+            third, fourth = pool.queue(nothing), pool.queue(nothing)
+            pool.queue(nothing, deps=[fourth])
             third.cancel("not needed")
+            fourth.cancel("nor this")
             pool.schedule([1, 2], lambda node: scheduled.append(node))
             assert second._deps == {first} and pool.get_submissions_of("first") == [first]
             assert pool.get_required_cache_items() == {7}
             returned = {job.id: result for job, result in pool.execute(return_results=True).items()}
-            how = [job.status.value for job in pool.jobs]
+            how = [(job.status.value, job.error and str(job.error)) for job in pool.jobs]
             errors = [] if pool.is_main() else [_error(each) for each in (
                 lambda: first.result, first.run, lambda: first.set_result(1), lambda: pool.queue(nothing)
             )]  # fmt: skip
         return returned, how, scheduled, ended, errors
 
     main, *others = worlds(program)
-    assert main == ({0: 6, 1: 8}, ["success", "success", "cancelled"], [1, 2], [1], [])
+    cancelled = [("cancelled", "not needed"), ("cancelled", "nor this")]
+    cancelled.append(("cancelled", "Job killed for dependency failure"))
+    assert main == ({0: 6, 1: 8}, [("success", None)] * 2 + cancelled, [1, 2], [1], [])
     for rank, (returned, how, scheduled, ended, errors) in enumerate(others, 1):
-        assert (returned, how, scheduled, ended) == ({}, ["pending"] * 3, [], [])
+        assert (returned, how, scheduled, ended) == ({}, [("pending", None)] * 2 + cancelled, [], [])
         assert "is not available" in errors[0] and f"rank {rank}" in errors[0] and "main (rank 0) has it" in errors[0]
         assert all(f"can't be run or ended on rank {rank}: main (rank 0) has it" in error for error in errors[1:3])
         assert "is closing" in errors[3]
