@@ -1,8 +1,8 @@
 """A reconstruction by real BSB, with BSB's own pool and with this one, turn by turn.
 
-The network is that of the recordings in `scenarios/recordings`: 600 × 600 × 400 µm in chunks of 100 × 100 × 200 µm,
-four placement and four connectivity strategies, 396 jobs. `show` starts this file for each run, on one rank as it is and
-on more under ``mpirun``; there, rank 0 prints JSON.
+The network is that of the recordings in `scenarios/recordings`: 600 by 600 by 400 µm in chunks of 100 by 100 by 200 µm,
+four placement and four connectivity strategies, 396 jobs. `show` starts this file for each run, on one rank as it is
+and on more under ``mpirun``; there, rank 0 prints JSON.
 
 It needs an environment with BSB in it: `pip install -e . bsb-core bsb-hdf5 mpi4py mpich mpilock mpipool`.
 """

@@ -70,7 +70,7 @@ class CountConnections(AfterConnectivityHook):
 def network(path: str | Path, comm=None, seed: int = 42, fails: str | None = None) -> Scaffold:
     """A network of three cell types in 4 chunks, with what a pool has to do with.
 
-    Two placement strategies after a third, a connection strategy after another, cached methods, hooks after both phases:
+    Two placement strategies after a third, a connection strategy after another, cached methods, hooks after both:
     4 + 4 + 4 jobs of placement, 4 + 4 of connectivity, and 2 hooks.
 
     :param path: where it is stored.
