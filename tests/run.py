@@ -4,9 +4,10 @@
     python tests/run.py --quick    what needs no mpirun beforehand, without BSB, Open MPI and coverage
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
-one MPI only, and so has BSB. Tests that start Open MPI's `mpirun` themselves find its Python in the variable
-``BSBPOOL_OPENMPI_PYTHON``. Tests of pages need a browser: where Debian's Chromium is missing and can be installed, it
-is, else they are skipped. What is tested, and how, is in the tests.
+one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
+Tests that start Open MPI's `mpirun` find its Python in the variable ``BSBPOOL_OPENMPI_PYTHON``. Tests of pages need
+a browser: where Debian's Chromium is missing and can be installed, it is, else they are skipped. What is tested, and
+how, is in the tests.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -30,6 +32,26 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
+#: What runs where bsbpool is installed: reports that name lines, what loads files, each world that needs no MPI. No
+#: test of these needs more than pytest.
+INSTALLED = [
+    *(
+        f"tests/unit/test_{name}.py"
+        for name in (
+            "api", "frames", "installed", "kernel", "ranks_plugin", "scenario_errors", "scenario_language", "simulate",
+            "substitutes", "svg",
+        )
+    ),
+    *(f"tests/pool/test_{name}.py" for name in ("errors", "jobs", "limits")),
+    *(f"scenarios/{theme}" for theme in ("deadlocks", "errors", "time-limits")),
+]  # fmt: skip
+_FROM = """
+import sys, bsbpool, bsbpool_sim
+for package in bsbpool, bsbpool_sim:
+    if not package.__file__.startswith(sys.prefix):
+        sys.exit(f"{package.__name__} comes from {package.__file__}")
+"""
+
 
 def used() -> float:
     """The seconds of processors that ended processes took: they tell what is slow on a busy machine too."""
@@ -37,11 +59,11 @@ def used() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def run(what: str, *command: str | Path) -> None:
-    """Run a command, say what it took, and end with its status if it fails."""
+def run(what: str, *command: str | Path, folder: Path = ROOT) -> None:
+    """Run a command in a folder, say what it took, and end with its status if it fails."""
     print(f"\n== {what}", flush=True)
     start, before = time.monotonic(), used()
-    status = subprocess.run([str(part) for part in command], cwd=ROOT, env=ENVIRONMENT).returncode
+    status = subprocess.run([str(part) for part in command], cwd=folder, env=ENVIRONMENT).returncode
     took = f"{time.monotonic() - start:.0f} s, of the processors {used() - before:.0f} s"
     print(f"== {what}: {'passed' if status == 0 else f'FAILED with status {status}'}, {took}")
     if status:
@@ -90,6 +112,26 @@ def with_openmpi() -> None:
         run(f"{size} real ranks of Open MPI", *on_ranks, "-m", "coverage", "run", *ON_RANKS)
 
 
+def as_installed() -> None:
+    """Install bsbpool from a source distribution, not editable, and run a share of the tests from another folder."""
+    environment = ROOT / f".venv-installed-{sys.version_info.minor}"
+    python = environment / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "-q", "--python", python, "install"]
+    with tempfile.TemporaryDirectory() as name:
+        elsewhere = Path(name)
+        run("an environment with nothing", sys.executable, "-m", "venv", "--clear", "--without-pip", environment)
+        run("make a source distribution", sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", elsewhere)
+        run("install it", *install, *elsewhere.glob("*.tar.gz"))
+        run("it comes from there", python, "-c", _FROM, folder=elsewhere)
+        recording = ROOT / "scenarios" / "recordings" / "bsb_reconstruction_4_ranks.json"
+        run("all that it needs came along", environment / "bin" / "bsbpool", "run", recording, folder=elsewhere)
+        run("install pytest", *install, "pytest")
+        options = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+        tests = [ROOT / each for each in INSTALLED]
+        # Not `python -m pytest`, which would look for packages in the present folder too.
+        run("bsbpool as users install it", environment / "bin" / "pytest", *options, *tests, folder=elsewhere)
+
+
 def main(arguments: list[str]) -> None:
     if arguments not in ([], ["--quick"]):
         sys.exit(__doc__)
@@ -102,6 +144,7 @@ def main(arguments: list[str]) -> None:
     measured = [sys.executable, "-m", "coverage"]
     run("forget old measurements", *measured, "erase")
     with_openmpi()
+    as_installed()
     run("processes without MPI, and simulated ranks", *measured, "run", *PYTEST, *SIDE_BY_SIDE)
     for size in ("2", "4"):
         run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *ON_RANKS)
