@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
@@ -57,8 +58,10 @@ def _text(value: Any) -> str:
 def _check_items(cache_items: Any) -> list[int]:
     if isinstance(cache_items, Iterable):
         items = list(cache_items)
-        if all(isinstance(item, int) for item in items):
-            return items
+        try:
+            return [operator.index(item) for item in items]  # NumPy's integers are none of Python's
+        except TypeError:
+            pass
     raise TypeError(
         f"cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is not "
         f"{cache_items!r}"
@@ -74,6 +77,9 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
     if isinstance(deps, Job) or not isinstance(deps, Iterable):
         raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
     dependencies = list(deps)
+    if isinstance(deps, Set):
+        # BSB hands over sets, whose order is another one in each process. What is no job is refused below.
+        dependencies.sort(key=lambda each: each._id if isinstance(each, Entry) else -1)
     for dependency in dependencies:
         # An `Entry`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
         if isinstance(dependency, Entry) and dependency._pool is job._pool:
@@ -168,7 +174,7 @@ class Job(Entry, ABC):
         cache_items: Sequence[int] | None = None,
         timeout: float | None = THAT_OF_THE_POOL,
     ):
-        super().__init__(_check_items(cache_items) if cache_items else ())
+        super().__init__(() if cache_items is None else _check_items(cache_items))
         self._pool = pool
         self._limit = pool._job_limit if timeout is THAT_OF_THE_POOL else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
@@ -406,7 +412,9 @@ class ConnectivityJob(Job):
         deps: Iterable[Job] | None = None,
         timeout: float | None = THAT_OF_THE_POOL,
     ):
-        submission = SubmissionContext(strategy, [*(pre_roi or ()), *(post_roi or ())])
+        pre_roi, post_roi = (list(roi) if isinstance(roi, Iterator) else roi for roi in (pre_roi, post_roi))
+        chunks = [chunk for roi in (pre_roi, post_roi) if roi is not None for chunk in roi]
+        submission = SubmissionContext(strategy, chunks)
         args = (strategy.name, pre_roi, post_roi)
         super().__init__(pool, submission, args, _NOTHING, deps, get_node_cache_items(strategy), timeout)
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import functools
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
+from numbers import Real
 from types import TracebackType
 from typing import Any
 
@@ -43,6 +44,7 @@ from .jobs import (
     check_dependencies,
     find_kind,
     limit_ns,
+    submitter_name,
 )
 from .journal import Journal
 from .limits import MAIN_GRACE
@@ -359,8 +361,10 @@ class JobPool:
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with each PoolProgress; {listener!r} can't be called")
-        if max_wait is not None and not (isinstance(max_wait, int | float) and max_wait > 0):
-            raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
+        if max_wait is not None:
+            if isinstance(max_wait, bool) or not (isinstance(max_wait, Real) and max_wait > 0):
+                raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
+            max_wait = float(max_wait)
         if isinstance(listener, TraceRecorder):
             # It gets all that happens, not only what listeners are told.
             if self._open:
@@ -595,8 +599,8 @@ class JobPool:
         On several ranks that goes on while jobs run. On one rank, schedulers run before the first job, one after the
         other; those that come later run between two jobs. On other ranks than main no scheduler is called.
 
-        :param nodes: topologically sorted; one whose `depends_on` holds a node that was not scheduled is not
-            scheduled.
+        :param nodes: topologically sorted, or a set, which is sorted by name; one whose `depends_on` holds a node that
+            was not scheduled is not scheduled.
         :param scheduler: by default ``node.queue(pool)``.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
@@ -605,7 +609,8 @@ class JobPool:
             raise TypeError(f"nodes lists what is to be scheduled, such as [node]; it is not {nodes!r}")
         if scheduler is not None and not callable(scheduler):
             raise TypeError(f"a scheduler is called with each node; {scheduler!r} can't be called")
-        nodes = list(nodes)
+        # BSB hands over sets of hooks, whose order is another one in each process.
+        nodes = sorted(nodes, key=_place) if isinstance(nodes, Set) else list(nodes)
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         if not self.is_main():
             return
@@ -1133,6 +1138,13 @@ class JobPool:
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."
 _SEE_MAIN = "See main node logs for details."
+
+
+def _place(node: Any) -> str:
+    """By what nodes of a set are sorted; what is wrong with a node's name is found out when it is scheduled."""
+    with suppress(Exception):
+        return submitter_name(node)
+    return ""
 
 
 def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
