@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import atexit
 import faulthandler
+import functools
 import io
 import itertools
 import os
@@ -21,11 +22,12 @@ import re
 import stat
 import sys
 import threading
+import time
 import traceback
 import types
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
-from time import sleep  # bound early: a test may replace time.sleep
+from time import monotonic, sleep  # bound early: a test may replace them
 from typing import Any
 
 import pytest
@@ -41,16 +43,29 @@ from .ranks import limit, on_ranks, size_of, timeout_of
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
          "SLURM_PROCID")  # fmt: skip
 
-#: Seconds that the ranks give each other to show their stacks before the run ends.
+#: Launchers that end all ranks as soon as one exits with a status, and give out all that it had written: those of
+#: MPICH and Open MPI, by their variables. (`Abort` makes Open MPI's drop what it has read.)
+ENDED_BY_EXIT = ("MPI_LOCALNRANKS", "I_MPI_HYDRA_INFO", "OMPI_COMM_WORLD_RANK", "PRTE_LAUNCHED")
+
+#: Seconds after which a rank whose Python can't run shows its stack all the same.
 GRACE = 1.0
 
-#: Most seconds that rank 0 then takes to report what came of the tests until then.
-REPORTING = 10.0
+#: Seconds that rank 0 waits for the stacks of ranks that do not answer, since they are in C code or gone.
+PATIENCE = 5.0
+
+#: Seconds after which rank 0 counts as stuck, if none of its Python has run, or its report has taken no processor time.
+STUCK = 20.0
+
+#: Seconds after which ranks count rank 0 as lost, with a launcher that has not ended them with it.
+LOST = 600.0
+
+#: Seconds between two looks for what other ranks want.
+LOOK = 0.05
 
 #: Least seconds that ranks wait for each other after collecting: imports may take longer than tests.
 COLLECTING = 60.0
 
-_ORDER, _REPORT, _VERDICT, _MEETING = range(4)
+_ORDER, _REPORT, _VERDICT, _MEETING, _LATE, _SHOWN, _SHOW, _LEFT = range(8)
 _NAME = "bsbpool_real_ranks"
 
 
@@ -61,43 +76,75 @@ class Watchdog:
     thread shows the stack a little later, where a line names the rank; on rank 0 it ends the run, last of all.
     """
 
-    def __init__(self, rank: int, size: int, fd: int, abort: Callable[[int, str], None]):
-        self.who = f"rank {rank} of {size}"
-        self.rank = rank
+    def __init__(self, fd: int, late: Callable[[str, str], None], look: Callable[[], None]):
+        self.rank = 0
+        self.who = "a rank"
         self._fd = fd
-        self._abort = abort
-        self._timer: threading.Timer | None = None
-        self._lock = threading.Lock()
+        self._late = late
+        self._look = look
+        self._deadline: tuple[float, float, str] | None = None
+        #: held by who ends the run, for ever: nobody else is to do so, and no other test is to begin.
+        self.lock = threading.RLock()
+        self._condition = threading.Condition(self.lock)
+        self._thread: threading.Thread | None = None
+        self._stopped = False
         self._main = threading.get_ident()
         #: what this rank has to say of itself when the time is over.
         self.status: Callable[[], str] = str
 
+    def is_of(self, rank: int, size: int) -> None:
+        """Say whose it is, once MPI has started."""
+        self.rank, self.who = rank, f"rank {rank} of {size}"
+
     def arm(self, seconds: float, what: str) -> None:
+        """From now on `what` may take `seconds`."""
         first = self.rank == 0
-        faulthandler.dump_traceback_later(seconds + (GRACE if first else GRACE / 2), exit=first, file=self._fd)
-        self._timer = threading.Timer(seconds, self._late, (seconds, what))
-        self._timer.daemon = True
-        self._timer.start()
+        faulthandler.dump_traceback_later(seconds + (STUCK if first else GRACE), exit=first, file=self._fd)
+        with self._condition:
+            self._deadline = monotonic() + seconds, seconds, what
+            self._condition.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._watch, name="limits of tests on ranks", daemon=True)
+            self._thread.start()
 
     def disarm(self) -> None:
-        with self._lock:
-            assert self._timer is not None
-            self._timer.cancel()
-            self._timer = None
+        """It has ended. Does not return once the run is being ended."""
+        with self._condition:
+            self._deadline = None
             faulthandler.cancel_dump_traceback_later()
 
-    def _late(self, seconds: float, what: str) -> None:
-        with self._lock:
-            if self._timer is None:
-                return
-            patience = 1.5 * GRACE if self.rank == 0 else 3 * GRACE + REPORTING
-            # C code may take Python's lock only now, and this thread not get on.
-            faulthandler.dump_traceback_later(patience + 2 * GRACE + REPORTING, exit=True, file=self._fd)
-            late = f"took longer than its limit of {seconds:g} s"
-            self.write([f"{what} {late}", *self._stacks(), *self.status().splitlines()])
-            # The lock stays held: there is no way back. Rank 0 is to end the run, and to report before that.
-            sleep(patience)
-            self._abort(1, late)
+    def stop(self) -> None:
+        """Watch no longer."""
+        with self._condition:
+            self._stopped = True
+            self._condition.notify()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _watch(self) -> None:
+        with self._condition:
+            while not self._stopped:
+                left = LOOK if self._deadline is None else self._deadline[0] - monotonic()
+                if left <= 0:
+                    self.show()
+                else:
+                    self._condition.wait(min(left, LOOK))
+                    if not self._stopped:
+                        self._look()
+
+    def show(self, why: str = "") -> None:
+        """Show this rank's stacks, and end the run, because of a limit.
+
+        :param why: what another rank said of its limit; of no use where this one has a limit itself.
+        """
+        what = "the run"
+        if self._deadline is not None:
+            _, seconds, what = self._deadline
+            why = f"took longer than its limit of {seconds:g} s"
+        self.write([f"{what} {why}", *self._stacks(), *self.status().splitlines()])
+        if self.rank:
+            faulthandler.cancel_dump_traceback_later()
+        self._late(what, why)
 
     def write(self, lines: list[str]) -> None:
         """Write lines past all capturing, each under this rank's number, at once."""
@@ -126,19 +173,58 @@ def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
     return types.FunctionType(call.__code__.replace(co_name=name), globals())
 
 
+def unread(file: int) -> int:
+    """Bytes that were written to a pipe and wait for a reader who is still there; 0 for other kinds of files."""
+    if not stat.S_ISFIFO(os.fstat(file).st_mode):
+        return 0
+    import fcntl  # Windows has none of these
+    import select
+    import termios
+
+    poll = select.poll()
+    poll.register(file, 0)
+    if poll.poll(0):  # its reader is gone
+        return 0
+    return int.from_bytes(fcntl.ioctl(file, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def wait_for_reader(files: Iterable[int]) -> None:
     """Wait until all that was written to these pipes was read; other kinds of files are left alone.
 
-    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop. One that
-    reads no more is not waited for: by then `RealRanks._abort` has set a time for the end of this process.
+    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop. It reads
+    when whoever reads its own output does, which may be long after.
     """
     for file in files:
-        if stat.S_ISFIFO(os.fstat(file).st_mode):
-            import fcntl  # Windows has neither
-            import termios
+        while unread(file):
+            sleep(1e-3)
 
-            while int.from_bytes(fcntl.ioctl(file, termios.FIONREAD, bytes(4)), sys.byteorder):
-                sleep(1e-3)
+
+class Guard:
+    """Ends this process if its report gets stuck: it waits for a lock that another thread holds, for example.
+
+    There is no limit to what a report may take, on a busy machine or while nobody reads it. It is stuck when its thread
+    takes no time of a processor though nothing waits to be read. If C code holds Python's lock, so that this thread
+    does not run either, faulthandler's ends the process.
+    """
+
+    def __init__(self, status: int, files: list[int], fd: int):
+        self._status, self._files, self._fd = status, files, fd
+        self._spent: Callable[[], float] = time.process_time
+        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS and Windows
+            self._spent = functools.partial(time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident()))
+        threading.Thread(target=self._watch, name="end of a run on ranks", daemon=True).start()
+
+    def _watch(self) -> None:
+        spent, since = -1.0, monotonic()
+        while True:
+            faulthandler.dump_traceback_later(STUCK, exit=True, file=self._fd)
+            now = self._spent()
+            if now != spent or any(map(unread, self._files)):
+                spent, since = now, monotonic()
+            elif monotonic() - since > STUCK:
+                faulthandler.dump_traceback(self._fd)
+                os._exit(self._status)
+            sleep(min(1.0, STUCK / 4))
 
 
 class RealRanks:
@@ -165,6 +251,9 @@ class RealRanks:
         self._held: tuple[Any, Any] | None = None
         self._awaited: int | None = None
         self._session: pytest.Session | None = None
+        self._watchdog = Watchdog(self._fd, self._late, self._look)
+        self._watchdog.status = self._of_itself
+        self._guard: Guard | None = None
 
     @classmethod
     def register(cls, config: pytest.Config) -> None:
@@ -248,8 +337,8 @@ class RealRanks:
         faulthandler.cancel_dump_traceback_later()
         self._MPI = MPI
         self.rank, self.size = MPI.COMM_WORLD.rank, MPI.COMM_WORLD.size
-        self._watchdog = Watchdog(self.rank, self.size, self._fd, self._abort)
-        self._watchdog.status = self._of_itself
+        self._threads = MPI.Query_thread() == MPI.THREAD_MULTIPLE
+        self._watchdog.is_of(self.rank, self.size)
         if self.rank and self._held is None:
             self._hold()
 
@@ -360,6 +449,11 @@ class RealRanks:
         self._watchdog.disarm()
         return True
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self) -> None:
+        with self._watchdog.lock:  # for ever, once another thread ends the run: it reports alone
+            pass
+
     def _following(self, item: pytest.Item) -> list[str]:
         """The tests on ranks after this one, up to the next that all ranks run: for tearing down what they share."""
         found: list[str] = []
@@ -435,6 +529,7 @@ class RealRanks:
 
     def pytest_unconfigure(self) -> None:
         self._give_out()
+        self._watchdog.stop()
         os.close(self._out)
         os.close(self._fd)
 
@@ -471,25 +566,63 @@ class RealRanks:
         if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
             lines += "".join(traceback.format_exception(error)).splitlines()
         self._watchdog.write(lines)
-        self._abort(2, what)
+        if self.rank and self._threads and self.active:
+            self._send((what, self._item.nodeid if self._item else None), 0, _LEFT)
+        self._end(2, what)
 
-    def _abort(self, status: int, why: str) -> None:
-        """End all ranks, after rank 0 has reported what came of the tests until then.
+    def _look(self) -> None:
+        """See what other ranks want; a thread asks this time and again, on every rank."""
+        if not self.active or not self._threads:
+            return
+        if self.rank:
+            if self._control.iprobe(0, _SHOW):
+                self._watchdog.show(self._control.recv(source=0, tag=_SHOW))
+        elif self._control.iprobe(tag=_LATE):
+            self._watchdog.show(self._control.recv(tag=_LATE))
+        elif self._control.iprobe(tag=_LEFT):
+            what, nodeid = self._control.recv(tag=_LEFT)
+            self._item = self._item or self._items.get(nodeid)
+            self._end(2, what)
 
-        MPI is asked to end them; where it can't answer, the launcher notices that this rank is gone.
+    def _late(self, what: str, why: str) -> None:
+        """End the run, because of a limit, when all ranks that can have shown their stacks."""
+        ends = f"ends since on rank {self.rank} {what} {why}"
+        if self.rank == 0:
+            self._guard = Guard(1, [self._out, self._fd], self._fd)
+            silent = set(range(1, self.size) if self.active and self._threads else ())
+            for rank in silent:
+                self._control.isend(ends, rank, _SHOW)
+            until = monotonic() + (PATIENCE if silent else 1.5 * GRACE)
+            while (silent or not self._threads or not self.active) and monotonic() < until:
+                silent -= {rank for rank in silent if self._control.iprobe(rank, _SHOWN)}
+                sleep(1e-2)
+        elif self.active and self._threads:
+            self._control.isend(ends, 0, _LATE)
+        self._end(1, why)
+
+    def _end(self, status: int, why: str) -> None:
+        """End all ranks, after rank 0 has reported what came of the tests until then. Does not return.
+
+        The others keep what they have to keep, say so, and leave the end to rank 0.
         """
-        late = threading.Timer(GRACE + REPORTING, os._exit, (status,))
-        late.daemon = True
-        late.start()
+        self._watchdog.lock.acquire()
+        files = [self._out, self._fd]
         try:
-            self._report_so_far(why)
+            if self.rank == 0:
+                self._guard = self._guard or Guard(status, files, self._fd)
+                self._report_so_far(why)
             # What else is kept until a process ends, such as measurements and logs.
             atexit._run_exitfuncs()
-            wait_for_reader([self._out, self._fd])
+            wait_for_reader(files)
         except BaseException as error:
             self._watchdog.write(traceback.format_exception(error))
-        main = threading.current_thread() is threading.main_thread()
-        if main or self._MPI.Query_thread() == self._MPI.THREAD_MULTIPLE:
+        if self.rank:
+            if self.active and self._threads:
+                self._control.isend(None, 0, _SHOWN)
+            # Before ranks have met, there is nothing to report, and rank 0 may never come.
+            sleep(LOST if self.active else 2 * PATIENCE)
+        may_call = self._threads or threading.current_thread() is threading.main_thread()
+        if may_call and not any(name in os.environ for name in ENDED_BY_EXIT):
             self._MPI.COMM_WORLD.Abort(status)
         os._exit(status)
 
@@ -506,6 +639,7 @@ class RealRanks:
             text = f"{why}: this ended the run. What its ranks had to say is on stderr, above."
             report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")
             item.ihook.pytest_runtest_logreport(report=report)
+        sys.stdout.flush()
         session.shouldstop = f"{item.nodeid if item else 'the run'}: {why}"
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.config.hook.pytest_sessionfinish(session=session, exitstatus=session.exitstatus)
