@@ -5,7 +5,9 @@ How the ranks ran, and how their reports came together, belongs to `ranks` and `
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import builtins
+import warnings
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from _pytest._code.code import ReprFileLocation, TerminalRepr
@@ -41,6 +43,11 @@ class RanksRepr(TerminalRepr):
         lines = str(self.parts[0].what).splitlines() if self.parts else []
         return ReprFileLocation("", 0, lines[0]) if lines else None
 
+    def __str__(self) -> str:
+        # Where reports travel as text (pytest-xdist), the first line becomes the one of the summary.
+        crash = self.reprcrash
+        return (f"{crash.message}\n" if crash is not None else "") + super().__str__()
+
     def toterminal(self, tw: TerminalWriter) -> None:
         for part in self.parts:
             if part.rank is not None:
@@ -60,6 +67,12 @@ class Outcome:
     longrepr: Any = None
     wasxfail: str | None = None
     sections: list[tuple[str, str]] = field(default_factory=list)
+    duration: float = 0.0
+    properties: list[tuple[str, Any]] = field(default_factory=list)
+    #: the reports of subtests, as pytest serializes them.
+    subtests: list[dict[str, Any]] = field(default_factory=list)
+    #: whether it failed in a way that no plugin is to try again.
+    final: bool = False
 
     @property
     def expected(self) -> bool:
@@ -73,20 +86,36 @@ class Outcome:
 
 
 def together(outcomes: list[Outcome]) -> Outcome:
-    """The one outcome of all ranks: failed if any failed; skipped if all were, or one failed as expected."""
+    """The one outcome of all ranks: failed if any failed; skipped if all were, or one failed as expected.
+
+    What is printed belongs to the ranks that failed, if that is what came of it; else to all.
+    """
     size = len(outcomes)
     failed = [rank for rank, o in enumerate(outcomes) if o.outcome == "failed" and not o.strict]
     skipped = [rank for rank, o in enumerate(outcomes) if o.outcome == "skipped" and not o.expected]
     first = next((o for o in outcomes if o.expected), None) or next((o for o in outcomes if o.strict), None)
+    everybody = list(range(size))
     if failed:
         parts = [Part(rank, outcomes[rank].longrepr) for rank in failed]
-        return Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, failed))
-    if first is not None:
-        return first
-    if skipped and len(skipped) < size:
+        one = Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, failed))
+    elif first is not None:
+        one = replace(first, sections=_sections(outcomes, everybody))
+    elif skipped and len(skipped) < size:
         parts = [partly_skipped(skipped, size), *(Part(rank, _reason(outcomes[rank].longrepr)) for rank in skipped)]
-        return Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, list(range(size))))
-    return outcomes[0]
+        one = Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, everybody))
+    else:
+        one = replace(outcomes[0], sections=_sections(outcomes, everybody))
+        reasons = [str(_reason(o.longrepr)) for o in outcomes]
+        if skipped and isinstance(one.longrepr, tuple) and len(set(reasons)) > 1:
+            told = [f"rank {rank}: {reason.removeprefix('Skipped: ')}" for rank, reason in enumerate(reasons)]
+            one.longrepr = (*one.longrepr[:2], f"Skipped: {'; '.join(told)}")
+    return replace(
+        one,
+        duration=max(o.duration for o in outcomes),
+        properties=_properties(outcomes),
+        subtests=[],
+        final=any(o.final for o in outcomes),
+    )
 
 
 def partly_skipped(ranks: list[int], size: int) -> Part:
@@ -99,5 +128,64 @@ def _reason(longrepr: Any) -> Any:
     return longrepr[2] if isinstance(longrepr, tuple) else longrepr
 
 
+def _properties(outcomes: list[Outcome]) -> list[tuple[str, Any]]:
+    """Those that all ranks recorded alike, once; others under their ranks."""
+    alike = [each for each in outcomes[0].properties if all(each in o.properties for o in outcomes)]
+    own = [
+        (f"{name}, rank {n}", x) for n, o in enumerate(outcomes) for name, x in o.properties if (name, x) not in alike
+    ]
+    return [*alike, *own]
+
+
+def as_sent(value: Any) -> Any:
+    """A recorded value, or its text if it is no plain one: other ranks may not be able to read it."""
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
 def _sections(outcomes: list[Outcome], ranks: list[int]) -> list[tuple[str, str]]:
     return [(f"{title}, rank {rank}", text) for rank in ranks for title, text in outcomes[rank].sections]
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning of one rank, as text: another rank may not have its class."""
+
+    category: str
+    message: str
+    filename: str
+    lineno: int
+    when: str
+    nodeid: str
+    location: Any
+
+    @classmethod
+    def of(cls, warning: warnings.WarningMessage, when: str, nodeid: str, location: Any) -> Warned:
+        """What pytest recorded."""
+        name = warning.category.__name__
+        return cls(name, str(warning.message), warning.filename, warning.lineno, when, nodeid, location)
+
+    def report(self, config: Any, rank: int) -> None:
+        """Let pytest here report it as that of another rank."""
+        known = getattr(builtins, self.category, None)
+        is_known = isinstance(known, type) and issubclass(known, Warning)
+        category: Any = known if is_known and known is not None else type(self.category, (Warning,), {})
+        message = warnings.WarningMessage(Warning(self.message), category, self.filename, self.lineno)
+        where = f"{self.nodeid} (rank {rank})" if self.nodeid else f"rank {rank}"
+        arguments = {"warning_message": message, "when": self.when, "nodeid": where, "location": self.location}
+        config.hook.pytest_warning_recorded.call_historic(kwargs=arguments)
+
+
+def name_rank(report: Any, rank: int) -> None:
+    """Add the rank to what the report of a subtest says of itself."""
+    context = getattr(report, "context", None)
+    if context is not None and "rank" not in context.kwargs:
+        context.kwargs["rank"] = str(rank)
+
+
+def count_failed_subtest(item: Any) -> None:
+    """Let pytest fail a test that has passed but for a subtest."""
+    try:
+        from _pytest.subtests import failed_subtests_key
+    except ImportError:  # before pytest 9 they are a plugin's, which does not
+        return
+    item.config.stash[failed_subtests_key][item.id if hasattr(item, "id") else item.nodeid] += 1

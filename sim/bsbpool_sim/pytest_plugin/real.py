@@ -12,6 +12,7 @@ Only an MPI launcher makes `ranks` import this file.
 from __future__ import annotations
 
 import atexit
+import contextlib
 import faulthandler
 import functools
 import io
@@ -25,6 +26,7 @@ import threading
 import time
 import traceback
 import types
+import warnings
 from collections.abc import Callable, Generator, Iterable
 from pathlib import Path
 from time import monotonic, sleep  # bound early: a test may replace them
@@ -32,11 +34,11 @@ from typing import Any
 
 import pytest
 from _pytest._code.code import TerminalRepr
-from _pytest.runner import CallInfo, runtestprotocol
+from _pytest.runner import CallInfo
 
 from bsbpool.frames import from_users
 
-from .rank_reports import Outcome, Part, RanksRepr, together
+from .rank_reports import Outcome, Part, RanksRepr, Warned, as_sent, count_failed_subtest, name_rank, together
 from .ranks import limit, on_ranks, size_of, timeout_of
 
 #: Variables in which launchers give a process its rank. Whoever has none of them is treated as any rank but the first.
@@ -65,7 +67,7 @@ LOOK = 0.05
 #: Least seconds that ranks wait for each other after collecting: imports may take longer than tests.
 COLLECTING = 60.0
 
-_ORDER, _REPORT, _VERDICT, _MEETING, _LATE, _SHOWN, _SHOW, _LEFT = range(8)
+_ORDER, _REPORT, _VERDICT, _MEETING, _LATE, _SHOWN, _SHOW, _LEFT, _DONE, _WARNED = range(10)
 _NAME = "bsbpool_real_ranks"
 
 
@@ -199,6 +201,34 @@ def wait_for_reader(files: Iterable[int]) -> None:
             sleep(1e-3)
 
 
+def leave_terminal(file: int) -> None:
+    """Close the terminal that Open MPI gave this rank to print to, and wait until Open MPI has closed it too.
+
+    Nothing says how much of it was read. But once nobody has it open for writing, Open MPI reads it to its end, closes
+    it, and its name is gone. Other processes that have it open may live for ever: then there is nothing to wait for.
+    """
+    if "OMPI_COMM_WORLD_RANK" not in os.environ or not os.isatty(file) or not os.path.exists("/proc/self/fd"):
+        return
+    device, name = os.fstat(file).st_rdev, os.ttyname(file)
+    null = os.open(os.devnull, os.O_RDWR)
+    for own in _opened("self", device):
+        os.dup2(null, own)
+    others = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _opened(pid, device)]
+    while not others and os.path.exists(name):
+        sleep(1e-3)
+
+
+def _opened(process: str, device: int) -> list[int]:
+    """The files of a process that are this terminal."""
+    found = []
+    with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+        for name in os.listdir(f"/proc/{process}/fd"):
+            with contextlib.suppress(OSError):
+                if os.stat(f"/proc/{process}/fd/{name}").st_rdev == device:
+                    found.append(int(name))
+    return found
+
+
 class Guard:
     """Ends this process if its report gets stuck: it waits for a lock that another thread holds, for example.
 
@@ -245,7 +275,15 @@ class RealRanks:
         self._item: pytest.Item | None = None
         self._outcome: tuple[str, Outcome] | None = None
         self._leads = False
-        self._status: int | None = None
+        self._followed = False
+        #: warnings of this rank that rank 0 has not been told of.
+        self._warnings: list[Warned] = []
+        #: the test whose other ranks rank 0 has not asked for their warnings, and its number of ranks.
+        self._owing: tuple[str, int] | None = None
+        #: whether this rank is within the function of a test on ranks; its subtests in there.
+        self._calling = False
+        self._subtests: list[dict[str, Any]] = []
+        self._attempts = 0
         self._failures: list[tuple[str, str]] = []
         self._base: Path | None = None
         self._held: tuple[Any, Any] | None = None
@@ -320,10 +358,12 @@ class RealRanks:
         option = session.config.option
         if (session.testsfailed and not option.continue_on_collection_errors) or option.collectonly:
             return None
-        self._leads = self.rank == 0
-        if self._leads:
-            self._session = session
-            return None
+        if self.rank == 0:
+            self._session, self._leads = session, True
+            try:
+                return bool(self._rest("pytest_runtestloop", session=session))
+            finally:
+                self._dismiss()
         try:
             self._follow(session)
         except BaseException as error:
@@ -350,7 +390,7 @@ class RealRanks:
         mine = [item.nodeid for item in session.items]
         factory = getattr(self.config, "_tmp_path_factory", None)
         base = str(factory.getbasetemp()) if factory is not None and self.rank == 0 else None
-        told = (self.used, mine, self._failures, base)
+        told = (self.used, mine, self._failures, base, self._warnings)
         if self.rank == 0:
             all_told = [told, *(self._receive(rank, _MEETING) for rank in range(1, self.size))]
             for rank in range(1, self.size):
@@ -362,6 +402,11 @@ class RealRanks:
         if not any(used for used, *_ in all_told):
             return
         self.active = True
+        if self.rank == 0:
+            for rank, (*_, theirs) in enumerate(all_told):
+                for warning in theirs:
+                    if warning not in self._warnings:
+                        warning.report(self.config, rank)
         self._items = {item.nodeid: item for item in session.items}
         self._places = {item.nodeid: place for place, item in enumerate(session.items)}
         if self.rank:
@@ -370,7 +415,7 @@ class RealRanks:
         if self._base is not None and self.rank:
             factory._basetemp = self._base / f"rank-{self.rank}"  # type: ignore[union-attr]
             factory._basetemp.mkdir(parents=True, exist_ok=True)  # type: ignore[union-attr]
-        self._compare(session, [(tests, failures) for _, tests, failures, _ in all_told])
+        self._compare(session, [(tests, failures) for _, tests, failures, *_ in all_told])
 
     def _compare(self, session: pytest.Session, collected: list[tuple[list[str], list[tuple[str, str]]]]) -> None:
         """Report what other ranks could not collect, and tests that not all ranks have; put tests in one order."""
@@ -407,18 +452,54 @@ class RealRanks:
     def _together(self, item: pytest.Item) -> bool:
         return self.active and on_ranks(item) and (size_of(item) or self.size) <= self.size
 
+    def _rest(self, hook: str, **arguments: Any) -> Any:
+        """What a hook gives without this plugin: from within it, where what wraps the hook runs already."""
+        for implementation in reversed(getattr(self.config.hook, hook).get_hookimpls()):
+            wraps = implementation.wrapper or implementation.hookwrapper
+            if not wraps and implementation.plugin is not self:
+                result = implementation.function(*(arguments[name] for name in implementation.argnames))
+                if result is not None:
+                    return result
+        return None
+
+    def _dismiss(self) -> None:
+        """Tell the other ranks that all tests have run, and wait until they have kept what they measured."""
+        self._take_warnings()
+        for rank in range(1, self.size):
+            self._send((None, None), rank, _ORDER)
+        for rank in range(1, self.size):
+            self._receive(rank, _DONE)
+
+    def _keep_coverage(self) -> None:
+        """Save what pytest-cov has measured on this rank; that of rank 0 then combines it with its own, and reports."""
+        plugin: Any = self.config.pluginmanager.get_plugin("_cov")
+        controller = getattr(plugin, "cov_controller", None)
+        if controller is None:
+            return
+        if self.rank == 0:
+            controller.finish()
+        else:
+            controller.cov.stop()
+            controller.cov.save()
+            plugin.options.cov_report, plugin.options.cov_fail_under = {}, None
+        plugin.cov_controller = None
+
     def _follow(self, session: pytest.Session) -> None:
         """Do what rank 0 says until it says that this is the end."""
         while True:
             nodeid, following = self._receive(0, _ORDER)
             if nodeid is None:
-                self._status = following
+                self._keep_coverage()
+                self._followed = True
+                self._send(None, 0, _DONE)
                 return
             item = self._items[nodeid]
+            self._warnings = []
             if self.rank < (size_of(item) or self.size):
                 upcoming = (self._items[n] for n in following)
                 nextitem = next((i for i in upcoming if self.rank < (size_of(i) or self.size)), None)
                 item.config.hook.pytest_runtest_protocol(item=item, nextitem=nextitem)
+                self._send(self._warnings, 0, _WARNED)
             else:
                 self._control.Split(self._MPI.UNDEFINED, self.rank)
 
@@ -426,20 +507,21 @@ class RealRanks:
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
         if not self._together(item):
             return None
+        size = size_of(item) or self.size
         if self.rank == 0:
+            self._take_warnings()
             for rank in range(1, self.size):
                 self._send((item.nodeid, self._following(item)), rank, _ORDER)
-        size = size_of(item) or self.size
-        self._item, self._outcome = item, None
+            self._owing = item.nodeid, size
+        self._item, self._outcome, self._attempts = item, None, 0
         seconds = timeout_of(item)
         self._watchdog.arm(seconds, item.nodeid)
         try:
             self.comm = self._control.Split(0, self.rank)
             self.comm.Set_name(f"{size} ranks of a test")
             named = _named(f"{self._watchdog.who}: {item.nodeid}")
-            item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-            named(lambda: runtestprotocol(item, nextitem=nextitem))
-            item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+            # Whoever runs tests: pytest itself, or a plugin that runs some again. All ranks know the same of each run.
+            named(lambda: self._rest("pytest_runtest_protocol", item=item, nextitem=nextitem))
             if self.comm != self._MPI.COMM_NULL:
                 self.comm.Free()
         except BaseException as error:
@@ -450,9 +532,43 @@ class RealRanks:
         return True
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self) -> None:
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         with self._watchdog.lock:  # for ever, once another thread ends the run: it reports alone
             pass
+        if self._calling:  # within a test only its subtests are reported
+            name_rank(report, self.rank)
+            if self.rank:
+                self._subtests.append(self.config.hook.pytest_report_to_serializable(config=self.config, report=report))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        self._calling, self._subtests = item is self._item, []
+        try:
+            return (yield)
+        finally:
+            self._calling = False
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_warning_recorded(
+        self, warning_message: warnings.WarningMessage, when: str, nodeid: str, location: Any
+    ) -> None:
+        warning = Warned.of(warning_message, when, nodeid, location)
+        if self.rank or not self.active:
+            self._warnings.append(warning)
+        elif self._owing is not None and nodeid == self._owing[0] and self._owing[1] > 1:
+            reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
+            if reporter is not None and reporter.stats.get("warnings"):
+                reporter.stats["warnings"][-1].nodeid = f"{nodeid} (rank 0)"
+
+    def _take_warnings(self, wait: bool = True) -> None:
+        """Report the warnings of the other ranks of the last test."""
+        if self._owing is None:
+            return
+        (_, size), self._owing = self._owing, None
+        for rank in range(1, size):
+            if wait or self._control.iprobe(rank, _WARNED):
+                for warning in self._receive(rank, _WARNED):
+                    warning.report(self.config, rank)
 
     def _following(self, item: pytest.Item) -> list[str]:
         """The tests on ranks after this one, up to the next that all ranks run: for tearing down what they share."""
@@ -469,13 +585,19 @@ class RealRanks:
         if self.active and on_ranks(item) and not self._together(item):
             text = f"needs {size_of(item)} ranks, and there are {self.size}"
             raise pytest.skip.Exception(text, _use_item_location=True)
+        if item is self._item:
+            self._attempts += 1
+            if self._attempts > 1:  # the last attempt may have left messages behind
+                size = size_of(item) or self.size
+                self.comm = self._control.Create_group(self._control.group.Incl(range(size)))
+                self.comm.Set_name(f"{size} ranks of a test")
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        if item is not self._item:
+        if item is not self._item or self._calling:
             return report
         longrepr = report.longrepr
         if isinstance(longrepr, TerminalRepr):
@@ -483,24 +605,44 @@ class RealRanks:
                 pickle.dumps(longrepr)
             except Exception:
                 longrepr = report.longreprtext
-        mine = Outcome(report.outcome, longrepr, getattr(report, "wasxfail", None), report.sections)
+        mine = Outcome(
+            report.outcome, longrepr, getattr(report, "wasxfail", None), report.sections, report.duration,
+            [(name, as_sent(value)) for name, value in report.user_properties], self._subtests,
+            getattr(item, "_terminal_errors", {}).get(call.when, False),
+        )  # fmt: skip
+        self._subtests = []
         self._outcome = call.when, mine
         if self.rank:
             self._send(mine, 0, _REPORT)
             agreed = self._receive(0, _VERDICT)
         else:
             size = size_of(item) or self.size
-            agreed = together([mine, *(self._receive(rank, _REPORT) for rank in range(1, size))])
+            outcomes = [mine, *(self._receive(rank, _REPORT) for rank in range(1, size))]
+            agreed = together(outcomes)
+            self._report_subtests(item, outcomes)
             for rank in range(1, size):
                 self._send(agreed, rank, _VERDICT)
         self._outcome = None
-        if agreed is not mine:
+        if size_of(item) != 1:
             report.outcome, report.longrepr = agreed.outcome, agreed.longrepr
-            report.sections = agreed.sections or report.sections
+            report.sections, report.duration = agreed.sections, agreed.duration
+            report.user_properties = agreed.properties
+            if hasattr(item, "_terminal_errors"):  # whether pytest-rerunfailures may run it again
+                item._terminal_errors[call.when] = agreed.final
             vars(report).pop("wasxfail", None)
             if agreed.wasxfail is not None:
                 report.wasxfail = agreed.wasxfail
         return report
+
+    def _report_subtests(self, item: pytest.Item, outcomes: list[Outcome]) -> None:
+        """Report the subtests of the other ranks, and count their failures as pytest counts its own."""
+        hook = self.config.hook
+        for outcome in outcomes[1:]:
+            for data in outcome.subtests:
+                report = hook.pytest_report_from_serializable(config=self.config, data=data)
+                if report.failed:
+                    count_failed_subtest(item)
+                item.ihook.pytest_runtest_logreport(report=report)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
@@ -521,11 +663,15 @@ class RealRanks:
         try:
             return (yield)
         finally:
+            # Nobody leaves before all have: a rank that fails on its way out can still end the others.
             if self._leads:
                 for rank in range(1, self.size):
-                    self._send((None, int(session.exitstatus)), rank, _ORDER)
-            elif self._status is not None:
-                session.exitstatus = self._status
+                    self._send(int(session.exitstatus), rank, _VERDICT)
+                for rank in range(1, self.size):
+                    self._receive(rank, _DONE)
+            elif self._followed:
+                session.exitstatus = self._receive(0, _VERDICT)
+                self._send(None, 0, _DONE)
 
     def pytest_unconfigure(self) -> None:
         self._give_out()
@@ -611,9 +757,13 @@ class RealRanks:
             if self.rank == 0:
                 self._guard = self._guard or Guard(status, files, self._fd)
                 self._report_so_far(why)
+            if self.active:
+                self._keep_coverage()
             # What else is kept until a process ends, such as measurements and logs.
             atexit._run_exitfuncs()
             wait_for_reader(files)
+            if self.rank == 0:
+                leave_terminal(self._out)
         except BaseException as error:
             self._watchdog.write(traceback.format_exception(error))
         if self.rank:
@@ -641,6 +791,8 @@ class RealRanks:
             item.ihook.pytest_runtest_logreport(report=report)
         sys.stdout.flush()
         session.shouldstop = f"{item.nodeid if item else 'the run'}: {why}"
+        if self._threads:
+            self._take_warnings(wait=False)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
         self.config.hook.pytest_sessionfinish(session=session, exitstatus=session.exitstatus)
         sys.stdout.flush()
