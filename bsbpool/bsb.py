@@ -29,9 +29,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata, util
 from typing import Any
 
-from . import exceptions, host
+from . import exceptions, host, inside
 from . import pool as ours
 from .exceptions import DependencyError, JobPoolError
+from .worlds import world_of
 
 __all__ = ["TESTED", "install", "installed", "main", "uninstall", "version"]
 
@@ -522,6 +523,7 @@ def _agreeing(create: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(create)
     def create_job_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
         comm = self._comm
+        inside.refuse("Can't make a pool", world_of(comm.get_communicator()))
         if comm.get_size() > 1:
             told = comm.bcast(_Question() if comm.get_rank() == 0 else None)
             if not isinstance(told, _Question):

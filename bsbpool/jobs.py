@@ -19,7 +19,6 @@ from .engine import Entry
 from .exceptions import JobPoolError
 from .frames import warn
 from .status import JobStatus
-from .worlds import handed_in
 
 if TYPE_CHECKING:
     from .pool import JobPool
@@ -288,7 +287,8 @@ class Job(Entry, ABC):
         """Call `callback(job)` on main when the job has ended; at once if it has."""
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {callback!r}")
-        run: Callable[..., Any] = handed_in(self._pool._world).run
+        self._pool._check_not_at_jobs("wait for the end of a job")
+        run: Callable[..., Any] = self._pool._handed_in().run
         call = functools.partial(run, callback)
         with self._pool._lock:  # it may be about to end
             ended = self._status.ended

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+from . import inside
 from ._util import MockModule
 from .exceptions import JobPoolError
 from .protocol import pack_error, unpack_error
@@ -49,8 +50,17 @@ class MPIService:
         """The number of ranks."""
         return int(self._comm.Get_size()) if self._comm is not None else 1
 
+    def _check(self, call: str) -> None:
+        """Refuse a collective call from within a job: it would wait for ever.
+
+        :raises JobPoolError: a pool runs this code, and ranks that wait for it would have to take part.
+        """
+        if inside.is_inside():
+            inside.refuse(f"Can't call {call}", world_of(self._comm))
+
     def barrier(self) -> None:
         """Wait for all ranks."""
+        self._check("barrier()")
         if self._comm is not None:
             self._comm.Barrier()
 
@@ -65,18 +75,22 @@ class MPIService:
 
     def bcast(self, obj: Any, root: int = 0) -> Any:
         """The object of rank `root`, on every rank."""
+        self._check("bcast()")
         return self._comm.bcast(obj, root=root) if self._comm is not None else obj
 
     def gather(self, obj: Any, root: int = 0) -> Any:
         """On rank `root`, the list of the objects of all ranks; None elsewhere."""
+        self._check("gather()")
         return self._comm.gather(obj, root=root) if self._comm is not None else [obj]
 
     def allgather(self, obj: Any) -> Any:
         """The list of the objects of all ranks, on every rank."""
+        self._check("allgather()")
         return self._comm.allgather(obj) if self._comm is not None else [obj]
 
     def window(self, buffer: Any) -> Any:
         """A window (Lock, Get, Unlock) over the buffers of all ranks."""
+        self._check("window()")
         return world_of(self._comm).window(buffer)
 
     @contextlib.contextmanager
@@ -86,6 +100,7 @@ class MPIService:
         :param default_exception: what the ranks raise that had no error of their own; by default a
             `JobPoolError` that names the ranks that had one, and the first of these errors.
         """
+        self._check("try_all()")
         error: BaseException | None = None
         try:
             yield
@@ -104,6 +119,7 @@ class MPIService:
     @contextlib.contextmanager
     def try_main(self) -> Iterator[None]:
         """An error on main is that error on all. Every rank enters; errors of other ranks stay there."""
+        self._check("try_main()")
         error: BaseException | None = None
         try:
             yield

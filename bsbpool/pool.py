@@ -12,11 +12,12 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
-from contextvars import copy_context
+from contextvars import Context, copy_context
 from numbers import Real
 from types import TracebackType
 from typing import Any
 
+from . import inside
 from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
 from .delivery import Delivery, enter
@@ -267,6 +268,7 @@ class JobPool:
 
     def _enter(self) -> None:
         world = self._world
+        inside.refuse(f"Can't open pool {self._id}", world)
         this_world(world)
         self._channel = world.channel()
         self._engine.send_ahead &= self._channel.any_task_sends
@@ -361,6 +363,7 @@ class JobPool:
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with each PoolProgress; {listener!r} can't be called")
+        self._check_not_at_jobs("add a listener")
         if max_wait is not None:
             if isinstance(max_wait, bool) or not (isinstance(max_wait, Real) and max_wait > 0):
                 raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
@@ -374,7 +377,7 @@ class JobPool:
             return
         if self._open:
             enter(listener, self._stack)
-        self._delivery.add(listener, max_wait, handed_in(self._world))
+        self._delivery.add(listener, max_wait, self._handed_in())
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
@@ -497,7 +500,7 @@ class JobPool:
                 self._engine.commands.clear()  # a handle, of which nobody is told: main has the job
                 return
             if self._turns is not None:
-                job._variables = handed_in(self._world)
+                job._variables = self._handed_in()
             recorded = self._journal.sink is not None
             name = job.name if recorded or channel.scripted else ""
             try:
@@ -519,11 +522,21 @@ class JobPool:
             )
         if self._status is PoolStatus.CLOSING:
             raise JobPoolError(f"Can't {what}: pool {self._id} is closing, execute() has ended.")
+        self._check_not_at_jobs(what)
+
+    def _check_not_at_jobs(self, what: str) -> None:
+        """A job on a worker can't do to its pool what main does: in silence, nothing would come of it."""
         if self._status is PoolStatus.EXECUTING and not self.is_main():
             raise JobPoolError(
                 f"Can't {what} on rank {self._world.rank} while pool {self._id} executes: main (rank 0) has the jobs. "
-                "Queue from main's listeners and schedulers, or before execute()."
+                "Do it from main's listeners, callbacks and schedulers, or before execute()."
             )
+
+    def _handed_in(self) -> Context:
+        """The context variables of the caller, for what it hands in to run later."""
+        context = handed_in(self._world)
+        inside.mark(self._id, self._world, context)
+        return context
 
     # -- other tasks of main, and cancelling -------------------------------------------------------
 
@@ -540,6 +553,7 @@ class JobPool:
         """Cancel a job if it has not started. Returns whether it was cancelled, or is main's to cancel."""
         engine, world, channel = self._engine, self._world, self._channel
         if not self.is_main():  # a handle, of which nobody is told: the program does the same on main, where the job is
+            self._check_not_at_jobs("cancel a job")
             with self._lock:
                 done = engine.cancel(job, reason)
                 engine.commands.clear()
@@ -616,7 +630,7 @@ class JobPool:
             return
         with self._lock:
             self._check_can_queue("schedule")  # it may have closed meanwhile
-            self._schedulers.add(nodes, call, handed_in(self._world))
+            self._schedulers.add(nodes, call, self._handed_in())
             if self._turns is not None:
                 if self._status is PoolStatus.EXECUTING:
                     self._engine.hold()  # it runs before the next job
@@ -656,6 +670,7 @@ class JobPool:
     def _execute_worker(self) -> dict[Job, Any]:
         channel, problem = self._channel, None
         assert channel is not None
+        mark = inside.mark(self._id, self._world)
         try:
             self._status = PoolStatus.EXECUTING
             problem = self._worker(channel.get, functools.partial(channel.send, 0), channel.flush).work()
@@ -667,6 +682,7 @@ class JobPool:
             self._leave(error)
             raise
         finally:
+            inside.unmark(mark)
             self._status = PoolStatus.CLOSING
             cleanup = self._free_all()
             if cleanup is not None and (raised := sys.exception()) is not None:

@@ -133,6 +133,10 @@ class World(ABC):
     watched: bool = True
 
     @abstractmethod
+    def members(self) -> tuple[Any, ...]:
+        """By rank: what tells its process from all others, on whatever communicator; None if that is not known."""
+
+    @abstractmethod
     def now(self) -> int:
         """The time, in nanoseconds since some start."""
 

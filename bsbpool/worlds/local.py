@@ -206,6 +206,9 @@ class LocalWorld(ThreadedWorld):
     rank = 0
     size = 1
 
+    def members(self) -> tuple[Any, ...]:
+        return (os.getpid(),)
+
     def channel(self) -> Channel:
         return LocalChannel()
 

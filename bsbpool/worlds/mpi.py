@@ -97,6 +97,16 @@ class MPIWorld(ThreadedWorld):
         self.duplicate.serial += 1
         return MPIChannel(self.duplicate, self.rank)
 
+    def members(self) -> tuple[Any, ...]:
+        group, world = self._comm.Get_group(), MPI.COMM_WORLD.Get_group()
+        try:
+            # Processes that are not of COMM_WORLD were spawned, and can't be told from each other.
+            ranks = MPI.Group.Translate_ranks(group, None, world)
+            return tuple(None if rank == MPI.UNDEFINED else rank for rank in ranks)
+        finally:
+            group.Free()
+            world.Free()
+
     def hosts(self) -> Sequence[str]:
         return () if self.duplicate is None else self.duplicate.hosts
 

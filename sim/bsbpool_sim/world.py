@@ -209,6 +209,9 @@ class SimWorld(World):
         self._kernel_rank = self._kernel.ranks[comm.world_rank]
         self._pools = 0
 
+    def members(self) -> tuple[Any, ...]:
+        return tuple(self.comm.group.members)
+
     def now(self) -> int:
         return self._kernel.now
 

@@ -1,0 +1,78 @@
+"""What can't be done from within the code that a pool runs: all that needs ranks which are at work for that pool.
+
+A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there on a
+communicator that has these ranks would wait for ever, and so would a pool that is opened on one. Both are refused here.
+
+What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't go through this library can't be seen.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context, ContextVar
+from typing import Any, NamedTuple
+
+from .exceptions import JobPoolError
+from .worlds import World
+
+
+class _Pool(NamedTuple):
+    """A pool whose code runs."""
+
+    id: Any
+    world: World
+
+    def waits(self) -> set[Any]:
+        """The processes that wait for this rank to come back to the pool, or for a job."""
+        members = self.world.members()
+        # Where a job runs only main is sure to wait: other workers may run jobs that call the same.
+        return {*(members[:1] if self.world.rank else members[1:])} - {None}
+
+
+#: The pools whose code runs, the outermost first; those of one rank keep nobody waiting.
+_running: ContextVar[tuple[_Pool, ...]] = ContextVar("bsbpool_inside", default=())
+
+
+def mark(id: Any, world: World, context: Context | None = None) -> Any:
+    """From now on the code of this task is run by that pool.
+
+    :param context: the context variables in which that is said; None: those of this task.
+    :returns: what takes it back, with `unmark`.
+    """
+    if world.size == 1:
+        return None
+    if context is not None:
+        return context.run(mark, id, world)
+    return _running.set((*_running.get(), _Pool(id, world)))
+
+
+def unmark(token: Any) -> None:
+    """Take back what `mark` has said, in the same context."""
+    if token is not None:
+        _running.reset(token)
+
+
+def refuse(what: str, world: World) -> None:
+    """Refuse what all ranks of a world would have to do together, if some of them wait for this one.
+
+    :param what: what is refused, such as ``"Can't open pool 7"``.
+    :raises JobPoolError: a pool runs this code, and ranks that wait for it belong to `world`.
+    """
+    if world.size == 1:
+        return
+    for pool in _running.get():
+        if not pool.waits().isdisjoint(world.members()):
+            rank = pool.world.rank
+            if rank:
+                code, others = f"a job of pool {pool.id} on rank {rank}", "main waits for the job's end"
+            else:
+                code = f"a listener, callback or scheduler of pool {pool.id}"
+                others = "the other ranks are at work for that pool"
+            raise JobPoolError(
+                f"{what} from within {code}: all ranks of its communicator would have to take part, but {others}. "
+                "Use MPI.COMM_SELF, which is this rank alone: bsbpool.Owner(MPI.COMM_SELF)."
+            )
+
+
+def is_inside() -> bool:
+    """Whether a pool of several ranks runs the code of this task."""
+    return bool(_running.get())
