@@ -32,23 +32,23 @@ CASES = {
     ),
     "an open bracket": (
         HEAD + "jobs: [{name: a}\n«" + TAIL,
-        "is no YAML: expected ',' or ']', but got '<scalar>'",
+        "is no YAML: the list that opens on line 3 in column 7 is not closed, or a comma is missing before this: write ], or the comma",
     ),
     "a tab": (
         HEAD + "jobs:\n«\t- {name: a}\n" + TAIL,
-        "is no YAML: found character '\\t' that cannot start any token; quote a text that begins so, and indent with blanks",
+        "is no YAML: a tab indents this: indent with blanks",
     ),
     "a colon in plain text": (
         HEAD + "about: see«: this\n" + TAIL,
-        "is no YAML: mapping values are not allowed here; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
+        "is no YAML: a second colon on this line: a text that holds ': ' goes in quotes, such as 'ValueError: text'",
     ),
     "a colon in plain text in braces": (
         HEAD + "jobs: [{name: a, raises: ValueError«: no}]\n" + TAIL,
-        "is no YAML: expected ',' or '}', but got ':'; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
+        "is no YAML: a colon where a comma or } belongs: a text that holds ': ' goes in quotes, such as 'ValueError: text'",
     ),
     "a star alone": (
         HEAD + "jobs: [{name: a, after: *« }]\n" + TAIL,
-        "is no YAML: expected alphabetic or numeric character, but found ' '; a pattern that begins with * goes in quotes, such as '*'",
+        "is no YAML: a text that begins with * or & goes in quotes, such as '*'",
     ),
     "an alias": (
         HEAD + "jobs: [{name: a, after: «*b}]\n" + TAIL,
@@ -661,3 +661,117 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
 def test_no_code_of_the_file_runs(error, tmp_path):
     error(HEAD + f"jobs: !!python/object/apply:os.mkdir ['{tmp_path / 'made'}']\n" + TAIL)
     assert not (tmp_path / "made").exists()
+
+
+# -- all at once ---------------------------------------------------------------------------------------
+
+MANY = """\
+scenario: Much is wrong
+ranks: 3
+slow: {7: 2}
+pool: {job_timeout: 5}
+strategies:
+  go.lgi: {}
+jobs:
+  - {name: a, takes: 1, hangs: true, kills: true}
+  - {name: b, after: aa}
+  - {nam: c}
+  - {name: d, kind: placement}
+  - {name: d}
+  - {name: e, timeout: 0s}
+events:
+  - {at: 1s, kill: 9}
+  - {when: a does, cancel: a}
+"""
+
+
+def lines_of(found):
+    return [each.line for each in (found, *found.others)]
+
+
+@pytest.mark.parametrize("expect", ["", "expect: {counts: {succes: 1}}\n"], ids=["no expect", "a wrong expect"])
+def test_all_mistakes_are_told_at_once_each_with_its_line(error, expect):
+    found = error(MANY + expect)
+    assert [*dict.fromkeys(lines_of(found))] == ([1] if not expect else []) + [3, 4, 6, 8, 10, 11, 12, 13, 15, 16] + (
+        [17] if expect else []
+    )
+    assert str(found).count("bad.yaml:") == str(found).count("\n") + 1
+
+
+def test_a_missing_expect_hides_no_mistake_between_parts(error):
+    found = error(HEAD + "jobs:\n  - {name: a, after: bb}\n  - {name: b, after: a}\n  - {name: b}\n")
+    # Whether 'bb' is there is not told: a part is missing, and what names jobs may be right with it.
+    assert lines_of(found) == [1, 6]
+
+
+def test_all_mistakes_between_parts_are_told(error):
+    found = error(
+        HEAD
+        + "jobs:\n  - {name: a, after: [bb, c*]}\n  - {name: b, after: a}\n  - {name: b}\nevents:\n"
+        + "  - {when: x starts, kill: 5}\n"
+        + "expect: {statuses: {y: success}, ran_on: {a: 3}}\n"
+    )
+    assert lines_of(found) == [4, 4, 6, 8, 8, 9, 9]
+
+
+def test_mistakes_of_the_yaml_are_told_with_those_of_values(error):
+    found = error(HEAD + "ranks: 4\njobs: [{name: a, after: *b}, {name: b, takes: 1}]\n" + TAIL)
+    assert [each.message.split(":")[0] for each in (found, *found.others)] == [
+        "'ranks' stands here a second time",
+        "*b is an alias, which scenarios do without",
+        "1 has no unit",
+    ]
+
+
+def test_what_comes_before_text_that_is_no_yaml_is_told_too(error):
+    found = error(HEAD + "ranks: 4\nabout: &x y\njobs: [\n")
+    assert lines_of(found) == [3, 4, 6]
+
+
+def test_the_mistake_of_an_entry_that_stands_for_many_jobs_is_told_once(error):
+    found = error(
+        HEAD + "jobs: [{name: 'a{i}', repeat: 500, after: b}, {name: 'c{i}', repeat: 9, after: 'c{i}'}]\n" + TAIL
+    )
+    assert lines_of(found) == [3, 3]
+
+
+def test_very_many_mistakes_are_counted(error):
+    found = error(HEAD + "jobs:\n" + "  - {nam: x}\n" * 500 + TAIL)
+    assert len(found.others) == 999
+    assert str(found).splitlines()[-1] == "and 900 more mistakes"
+
+
+#: Files with a mistake of indentation or of punctuation: the line, from 1, and a word of what would be right.
+SYNTAX = {
+    "a key further right": ("scenario: x\nranks: 3\n  jobs: []\nexpect: {}\n", 3, "same column"),
+    "a key further left": ("  scenario: x\n  ranks: 3\n jobs: []\nexpect: {}\n", 3, "same column"),
+    "an entry further right": (HEAD + "jobs:\n  - name: a\n    - name: b\n" + TAIL, 5, "same column"),
+    "an entry further left": (HEAD + "jobs:\n  - name: a\n - name: b\n" + TAIL, 5, "same column"),
+    "a key of an entry further left": (HEAD + "jobs:\n  - name: a\n   takes: 1s\n" + TAIL, 5, "same column"),
+    "a list entry among keys": (HEAD + "- a\n" + TAIL, 3, "'key: value'"),
+    "a line without colon": (HEAD + "jobs\n" + TAIL, 3, "no colon"),
+    "a key without blank behind its colon": (HEAD + "jobs:[]\n" + TAIL, 3, "no colon"),
+    "an open quote": (HEAD + "about: 'it\n" + TAIL, 3, "same quote"),
+    "an open double quote": (HEAD + 'about: "it\n' + TAIL, 3, "same quote"),
+    "an open brace": (HEAD + "pool: {fail_fast: true\n" + TAIL, 4, "write }"),
+    "an escape that is none": (HEAD + 'about: "C:\\data"\n' + TAIL, 3, "single quotes"),
+    "an at sign": (HEAD + "about: @me\n" + TAIL, 3, "in quotes"),
+    "a backtick": (HEAD + "about: `x`\n" + TAIL, 3, "in quotes"),
+    "a percent sign": (HEAD + "about: %x\n" + TAIL, 3, "in quotes"),
+    "an empty place in a list": (HEAD + "jobs: [{name: a},, {name: b}]\n" + TAIL, 3, "a value is missing"),
+    "a bracket too many": (HEAD + "jobs: []]\n" + TAIL, 3, ""),
+    "a list on the line of its key": (HEAD + "jobs: - name: a\n" + TAIL, 3, "below its key"),
+    "words behind a bar": (HEAD + "about: | it\n  goes on\n" + TAIL, 3, "next one"),
+    "a tag without end": (HEAD + "about: !<x\n" + TAIL, 3, "in quotes"),
+    "text after a mapping in braces": ("{scenario: x}\nranks: 2\n", 2, ""),
+}
+
+
+@pytest.mark.parametrize("name", SYNTAX)
+def test_what_is_no_yaml_is_told_in_words_of_ours(error, name):
+    text, line, right = SYNTAX[name]
+    found = error(text)
+    assert found.line == line
+    assert right in found.message
+    for word in ("<block", "token", "scalar", "found", "expected", "while ", "but got", "node content"):
+        assert word not in found.message

@@ -85,7 +85,7 @@ HEAD = "scenario: It is wrong\nranks: 3\n"
 JOBS = HEAD + "jobs: [{name: a}, {name: b, takes: 1s}]\n"
 EXPECT = "expect: {outcome: ok}\n"
 BADLY = {
-    "wrong YAML": (HEAD + "jobs: [{name: a}\n" + EXPECT, "is no YAML: expected"),
+    "wrong YAML": (HEAD + "jobs: [{name: a}\n" + EXPECT, "is no YAML: the list that opens"),
     "an unknown key": (HEAD + "job: []\n" + EXPECT, "unknown key 'job': did you mean 'jobs'?"),
     "a wrong unit": (HEAD + "jobs: [{name: a, takes: 3 days}]\n" + EXPECT, "'days' is no unit of time"),
     "no such dependency": (HEAD + "jobs: [{name: a, after: c}]\n" + EXPECT, "no job matches 'c'"),

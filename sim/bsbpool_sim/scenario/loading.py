@@ -6,9 +6,10 @@ only null, true, false and numbers are anything but text. What the values mean i
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,13 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from .model import Model, shown
+from .model import MOST_RANKS, Model, shown
+from .syntax import explain
 
 #: Bytes of a scenario file, at the most: it is read by people.
 LARGEST = 256_000
+#: Mistakes of a file that are told one by one.
+MOST_TOLD = 100
 #: Mappings and lists within each other, at the most.
 DEEPEST = 20
 
@@ -34,13 +38,29 @@ class ScenarioError(Exception):
     :ivar file: its path.
     :ivar line: from 1.
     :ivar column: from 1.
+    :ivar message: what is wrong there.
+    :ivar others: what else is wrong in the file, in the order of lines.
     """
 
-    def __init__(self, file: str, place: Place, message: str):
+    def __init__(self, file: str, place: Place, message: str, others: Sequence[ScenarioError] = ()):
         self.file = file
         self.line, self.column = place
         self.message = message
+        self.others = tuple(others)
         super().__init__(f"{file}:{self.line}:{self.column}: {message}")
+
+    def __str__(self) -> str:
+        lines = [each.args[0] for each in (self, *self.others)]
+        if len(lines) > MOST_TOLD:
+            lines[MOST_TOLD:] = [f"and {len(lines) - MOST_TOLD:,} more mistakes"]
+        return "\n".join(lines)
+
+    @classmethod
+    def of(cls, errors: Iterable[ScenarioError]) -> ScenarioError:
+        """One error that tells several of a file, each once."""
+        each = {error.args[0]: error for error in errors}
+        first, *others = sorted(each.values(), key=lambda error: (error.line, error.column))
+        return cls(first.file, (first.line, first.column), first.message, others)
 
 
 @dataclass
@@ -51,6 +71,10 @@ class Document:
     data: Any = None
     values: dict[KeyPath, Place] = field(default_factory=dict)
     keys: dict[KeyPath, Place] = field(default_factory=dict)
+    #: what is wrong with its YAML, though it could be read.
+    problems: list[ScenarioError] = field(default_factory=list)
+    #: where values are that can't be read as what was meant, of which is told already.
+    spoiled: list[KeyPath] = field(default_factory=list)
 
     def place(self, path: KeyPath, *, key: bool = False) -> Place:
         """Where the value at that path stands, or its key; else the nearest thing around it."""
@@ -129,9 +153,14 @@ class _Reader:
         # For each open mapping or list: it, its path, and the key that waits for its value.
         self._open: list[tuple[Any, KeyPath, list[Any]]] = []
         self.documents = 0
+        self.problems: list[ScenarioError] = []
 
     def wrong(self, event: Any, message: str) -> ScenarioError:
         return ScenarioError(self.document.file, _place(event.start_mark), message)
+
+    def complain(self, event: Any, message: str) -> None:
+        """Something is wrong there, and what comes after it can be read all the same."""
+        self.problems.append(self.wrong(event, message))
 
     def take(self, event: Any) -> None:
         kind = type(event)
@@ -140,24 +169,29 @@ class _Reader:
             if self.documents > 1:
                 raise self.wrong(event, "a second document begins here: write one scenario a file")
         elif kind is yaml.AliasEvent:
-            raise self.wrong(
+            self.complain(
                 event,
                 f"*{event.anchor} is an alias, which scenarios do without: a pattern that begins with * goes in "
                 f"quotes, '*{event.anchor}'",
             )
+            path = self._put(event, f"*{event.anchor}")  # what was meant, as a rule
+            if path is not None:
+                self.document.values[path] = _place(event.start_mark)
         elif kind in (yaml.MappingEndEvent, yaml.SequenceEndEvent):
             self._open.pop()
         elif kind in (yaml.ScalarEvent, yaml.MappingStartEvent, yaml.SequenceStartEvent):
             self._value(event, kind)
 
     def _value(self, event: Any, kind: type) -> None:
+        spoiled = False
         if event.anchor is not None:
-            raise self.wrong(
+            self.complain(
                 event, f"&{event.anchor} is an anchor, which scenarios do without: write it out, or use repeat for jobs"
             )
         if event.tag not in _SAFE_TAGS:
+            spoiled = True
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            raise self.wrong(
+            self.complain(
                 event,
                 f"{tag} is a tag that builds an object, which a scenario can't do: write plain "
                 "text, numbers, lists and mappings",
@@ -169,6 +203,8 @@ class _Reader:
         path = self._put(event, value)
         if path is not None:
             self.document.values[path] = _place(event.start_mark)
+            if spoiled:
+                self.document.spoiled.append(path)
         if kind is not yaml.ScalarEvent:
             if path is None:
                 raise self.wrong(event, "a key is a word, not a list or a mapping: quote it if it is meant as text")
@@ -193,7 +229,7 @@ class _Reader:
             place = (*path, value)
             if value in within:
                 line = self.document.keys[place][0]
-                raise self.wrong(event, f"{shown(value)} stands here a second time: it is on line {line} already")
+                self.complain(event, f"{shown(value)} stands here a second time: it is on line {line} already")
             self.document.keys[place] = _place(event.start_mark)
             within[value] = None
             key.append(value)
@@ -204,14 +240,18 @@ class _Reader:
 
 
 def read(text: str, file: str) -> Document:
-    """The values in a text of YAML.
+    """The values in a text of YAML, with what is wrong though it can be read in `problems`.
 
     :raises ScenarioError: it is no YAML, or YAML that scenarios do without.
     """
+    reader = _Reader(file)
     try:
-        reader = _parse(text, file, _FAST)
+        _parse(text, reader, _FAST)
     except yaml.YAMLError as error:
-        raise _syntax_error(text, file, error) from None
+        raise ScenarioError.of([*reader.problems, _syntax_error(text, file, error)]) from None
+    except ScenarioError as error:
+        raise ScenarioError.of([*reader.problems, error]) from None
+    reader.document.problems = reader.problems
     if not reader.documents:
         raise ScenarioError(file, (1, 1), "is empty: a scenario has at least the keys scenario, ranks, jobs and expect")
     if not isinstance(reader.document.data, dict):
@@ -223,11 +263,9 @@ def read(text: str, file: str) -> Document:
     return reader.document
 
 
-def _parse(text: str, file: str, parser: Any) -> _Reader:
-    reader = _Reader(file)
+def _parse(text: str, reader: _Reader, parser: Any) -> None:
     for event in yaml.parse(text, Loader=parser):
         reader.take(event)
-    return reader
 
 
 def _syntax_error(text: str, file: str, error: yaml.YAMLError) -> ScenarioError:
@@ -236,7 +274,7 @@ def _syntax_error(text: str, file: str, error: yaml.YAMLError) -> ScenarioError:
     What that parser makes is looked at too: it takes quadratic time for deep nesting, and the reader stops it.
     """
     try:
-        _parse(text, file, yaml.SafeLoader)
+        _parse(text, _Reader(file), yaml.SafeLoader)
     except ScenarioError as wrong:
         return wrong
     except yaml.YAMLError as same:
@@ -248,18 +286,8 @@ def _syntax_error(text: str, file: str, error: yaml.YAMLError) -> ScenarioError:
         found = error.character if isinstance(error.character, int) else ord(error.character)
         return ScenarioError(file, place, f"holds the character U+{found:04X}, which YAML forbids")
     assert isinstance(error, yaml.MarkedYAMLError)
-    mark = error.problem_mark or error.context_mark
-    problem = " ".join(str(error.problem or error.context).split())
-    hint = next((h for words, h in _HINTS.items() if words in problem), "")
-    return ScenarioError(file, _place(mark), f"is no YAML: {problem}{hint}")
-
-
-_HINTS = {
-    "mapping values are not allowed": "; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
-    "but got ':'": "; a text that holds ': ' goes in quotes, such as 'ValueError: text'",
-    "expected alphabetic or numeric character": "; a pattern that begins with * goes in quotes, such as '*'",
-    "cannot start any token": "; quote a text that begins so, and indent with blanks",
-}
+    place, message = explain(error, text.splitlines())
+    return ScenarioError(file, place, f"is no YAML: {message}")
 
 
 # -- values to the model -------------------------------------------------------------------------------
@@ -268,13 +296,97 @@ _HINTS = {
 def validate(document: Document) -> Model:
     """The values as a model.
 
-    :raises ScenarioError: they are none; of several errors that which stands first in the file.
+    :raises ScenarioError: they are none, or something is wrong with their YAML; tells all that is wrong.
     """
+    model, problems = _validated(document, document.data)
+    problems += document.problems
+    if model is not None and not problems:
+        return model
+    # What is right is checked too, without the parts that are not.
+    from .planning import Plan
+
+    partial, data = model, document.data
+    for _ in range(DEEPEST):
+        if partial is not None:
+            problems += Plan(partial, document, partial=True).problems
+            break
+        data = _without_mistakes(document, data)
+        partial, _ = _validated(document, data)
+    raise ScenarioError.of(problems)
+
+
+def _validated(document: Document, data: Any) -> tuple[Model | None, list[ScenarioError]]:
+    """The model, or what is wrong."""
     try:
-        return Model.model_validate(document.data)
+        return Model.model_validate(data), []
     except ValidationError as error:
-        found = [_explain(document, details) for details in error.errors(include_url=False)]
-    raise min(found, key=lambda error: (error.line, error.column))
+        found = [(_path(document, details["loc"]), details) for details in error.errors(include_url=False)]
+        return None, [
+            _explain(document, details)
+            for path, details in found
+            if not any(path[: len(spoiled)] == spoiled for spoiled in document.spoiled)
+        ]
+
+
+#: What stands in for a key that is missing or wrong, and that a scenario can't do without.
+_INSTEAD: dict[Any, Any] = {"scenario": "?", "ranks": MOST_RANKS, "expect": {}}
+
+#: What stands in for an entry of a list that is wrong, by the list's key, so that the others keep their places.
+_ENTRIES: dict[Any, dict[str, Any]] = {
+    **{key: {"name": "\0"} for key in ("jobs", "queue", "listeners", "schedulers")},
+    "events": {"at": "0s"},
+}
+
+
+def _without_mistakes(document: Document, data: Any) -> Any:
+    """The values without those that are wrong; what they can't do without is made up."""
+    wrong: list[ErrorDetails] = []
+    try:
+        Model.model_validate(data)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)
+    left = _copy(data)
+    for number, details in enumerate(wrong):
+        path: KeyPath = _path(document, details["loc"])
+        if details["type"] == "missing":
+            path = (*path, details["loc"][-1])
+        with contextlib.suppress(KeyError, IndexError, TypeError):  # it is gone already, with what was around it
+            _replace(left, path, number)
+    return left
+
+
+def _replace(left: Any, path: KeyPath, number: int) -> None:
+    """Take a value out, or put another in its place where there must be one.
+
+    :param number: makes names differ.
+    """
+    *before, last = path
+    if not before and last in _INSTEAD:
+        left[last] = _copy(_INSTEAD[last])
+        return
+    around: Any = None
+    within = left
+    for step in before:
+        around, within = within, within[step]
+    if isinstance(within, dict):
+        if last == "name":
+            within[last] = f"\0{number}"
+        else:
+            del within[last]
+    elif before[-1] in _ENTRIES:
+        within[last] = {
+            key: f"{value}{number}" if key == "name" else value for key, value in _ENTRIES[before[-1]].items()
+        }
+    else:
+        del around[before[-1]]
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_copy(each) for each in value]
+    if isinstance(value, dict):
+        return {key: _copy(each) for key, each in value.items()}
+    return value
 
 
 def _path(document: Document, loc: tuple[Any, ...]) -> KeyPath:
