@@ -20,7 +20,7 @@ from bsbpool.trace.timeline import duration, label
 
 from . import console
 from .show import read_or_complain
-from .tables import MOST_ROWS, Tail, new_table, number_column, number_of
+from .tables import MOST_ROWS, Tail, cut_off, new_table, number_column, number_of
 
 #: What the header tells that makes two runs comparable, or not.
 _HEADER = ("ranks", "simulated", "seed")
@@ -124,8 +124,16 @@ def line(out: Console, sign: str, number: int, event: Event | None, differing: t
 
 def show_times(out: Console, left: Summary, right: Summary) -> None:
     """What took how long in each, and which strategies took longer."""
-    span = _change(left.makespan, right.makespan)
-    out.print(f"Makespan {duration(left.makespan)} in A, {duration(right.makespan)} in B ({span}).")
+    if left.complete and right.complete:
+        span = _change(left.makespan, right.makespan)
+        out.print(f"Makespan {duration(left.makespan)} in A, {duration(right.makespan)} in B ({span}).")
+    else:
+        # A run that was cut off is not a shorter one.
+        told = [
+            f"{duration(run.makespan)} in {name}" + ("" if run.complete else ", which was cut off there")
+            for name, run in (("A", left), ("B", right))
+        ]
+        out.print(f"Makespan {'; '.join(told)}.")
     changes = strategy_changes(left, right)
     if not changes:
         return
@@ -133,6 +141,9 @@ def show_times(out: Console, left: Summary, right: Summary) -> None:
     out.print(change_table(changes[:MOST_ROWS]))
     if len(changes) > MOST_ROWS:
         out.print(f"and {len(changes) - MOST_ROWS:,} that changed less")
+    for name, run in (("A", left), ("B", right)):
+        if run.cut:
+            out.print(f"In {name} {cut_off(run.cut)}")
 
 
 def change_table(changes: tuple[StrategyChange, ...]) -> Table:
@@ -146,15 +157,26 @@ def change_table(changes: tuple[StrategyChange, ...]) -> Table:
         table.add_row(
             Tail(label(change.name)),
             *(f"{side.ran:,}" if side.ran else "·" for side in (a, b)),
-            *(duration(side.mean) if side.ran else "·" for side in (a, b)),
-            *(duration(side.total) if side.ran else "·" for side in (a, b)),
-            _change(a.total, b.total) if a.ran and b.ran else "·",
+            *(duration(side.mean) if side.timed else "·" for side in (a, b)),
+            *(duration(side.total) if side.timed else "·" for side in (a, b)),
+            _of_strategy(change) if a.timed and b.timed else "·",
         )
     return table
+
+
+def _of_strategy(change: StrategyChange) -> str:
+    """How much longer the jobs of a strategy ran; one of them, where others were cut off."""
+    if change.cut:
+        by = _change(change.left.mean, change.right.mean)
+        return by if by == _SAME else f"{by} a job"
+    return _change(change.left.total, change.right.total)
+
+
+_SAME = "the same"
 
 
 def _change(before: float, after: float) -> str:
     """How much longer the second is: ``1.25 s longer``."""
     if abs(after - before) < 1e-9:
-        return "the same"
+        return _SAME
     return f"{duration(abs(after - before))} {'longer' if after > before else 'shorter'}"

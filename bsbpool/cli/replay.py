@@ -34,7 +34,7 @@ from .tables import (
     number_of,
     rank_table,
     show_failures,
-    strategy_table,
+    show_strategies,
     workers_text,
 )
 
@@ -384,7 +384,7 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     out.print(compared(before, after))
     out.print()
     timeline = Timeline(after, lanes=MOST_ROWS)
-    out.print(strategy_table(after, timeline))
+    show_strategies(out, after, timeline)
     out.print()
     out.print(rank_table(after) if len(after.workers) <= MOST_ROWS else workers_text(after))
     out.print()
@@ -396,8 +396,13 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     out.print(timeline)
     out.print()
     out.print(Text("Assumed: " + "; ".join(ASSUMPTIONS) + ".", "dim"))
+    if outcome.main_died is not None:
+        raise PoolFailed(
+            f"main, rank 0, would have died at {duration(outcome.main_died)}, and nobody else hands out jobs: "
+            f"{listed(after.outcome)}"
+        )
     failed = [error for error in outcome.errors if error is not None]
-    if failed:
+    if failed or not after.complete:
         raise PoolFailed(f"a pool would have failed: {listed(after.outcome)}")
     return 0
 
@@ -427,7 +432,11 @@ def compared(before: Summary, after: Summary) -> Any:
     for kind in kinds:
         number_column(table, OUTCOMES[kind])
     for name, summary in (("recorded", before), ("what if", after)):
-        share = f"{summary.makespan / before.makespan - 1:+.1%}" if summary is after and before.makespan else ""
+        share = ""
+        if not summary.complete:
+            share = "cut off"
+        elif summary is after and before.makespan and before.complete:
+            share = f"{summary.makespan / before.makespan - 1:+.1%}"
         table.add_row(
             name,
             str(summary.ranks),

@@ -33,7 +33,7 @@ from .tables import (
     number_of,
     rank_table,
     show_failures,
-    strategy_table,
+    show_strategies,
     workers_text,
 )
 
@@ -351,7 +351,7 @@ def show_run(out: Console, recording: Recording, result: Result) -> None:
         f"On {number_of(result.ranks, 'simulated rank')} ({number_of(workers, 'worker')}): {listed(summary.outcome)}."
     )
     out.print()
-    out.print(strategy_table(summary, timeline))
+    show_strategies(out, summary, timeline)
     out.print()
     out.print(rank_table(summary) if workers <= MOST_ROWS else workers_text(summary))
     out.print()

@@ -31,7 +31,7 @@ from .tables import (
     number_of,
     rank_table,
     show_failures,
-    strategy_table,
+    show_strategies,
     workers_text,
 )
 
@@ -156,7 +156,7 @@ def show_history(out: Console, path: str, history: History) -> None:
     for lack in what_it_lacks(history):
         out.print(lack)
     out.print()
-    out.print(strategy_table(summary, timeline))
+    show_strategies(out, summary, timeline)
     out.print()
     if len(summary.pools) > 1 or any(pool.error or pool.ended is None for pool in summary.pools):
         out.print(pool_table(summary))
@@ -167,7 +167,7 @@ def show_history(out: Console, path: str, history: History) -> None:
         out.print(rank_table(summary) if len(summary.workers) <= MOST_ROWS else workers_text(summary))
         out.print()
     show_times(out, history, summary, timeline)
-    if summary.runs:
+    if summary.ran > summary.cut:
         out.print(slowest_table(history, summary, timeline))
         out.print()
     pools = len(summary.pools) > 1
@@ -285,6 +285,8 @@ def slowest_table(history: History, summary: Summary, timeline: Timeline) -> Tab
     """For each strategy the job that took longest, and how much longer than the others."""
     slowest: dict[str, Run] = {}
     for run in summary.runs:
+        if run.cut:
+            continue
         if run.name not in slowest or run.seconds > slowest[run.name].seconds:
             slowest[run.name] = run
     pools = len(summary.pools) > 1

@@ -22,6 +22,13 @@ from bsbpool.trace.timeline import Timeline, duration, label
 MOST_ROWS = 16
 
 
+def show_strategies(out: Console, summary: Summary, timeline: Timeline) -> None:
+    """What became of the jobs of each strategy, and what they took."""
+    out.print(strategy_table(summary, timeline))
+    if summary.cut:
+        out.print(cut_off(summary.cut))
+
+
 def strategy_table(summary: Summary, timeline: Timeline) -> Table:
     """A row for each strategy: what became of its jobs, and what they took."""
     outcomes = [kind for kind in OUTCOMES if kind in summary.outcome]
@@ -32,9 +39,10 @@ def strategy_table(summary: Summary, timeline: Timeline) -> Table:
     number_column(table, "jobs", str(summary.jobs))
     for kind in outcomes:
         number_column(table, OUTCOMES[kind], str(summary.outcome[kind]))
-    number_column(table, "total", duration(summary.busy) if summary.ran else "·")
-    number_column(table, "mean", duration(summary.busy / summary.ran) if summary.ran else "·")
-    number_column(table, "max", duration(longest) if summary.ran else "·")
+    timed = summary.ran - summary.cut
+    number_column(table, "total", duration(summary.total) if timed else "·")
+    number_column(table, "mean", duration(summary.total / timed) if timed else "·")
+    number_column(table, "max", duration(longest) if timed else "·")
     for strategy in summary.strategies:
         counts = []
         for kind in outcomes:
@@ -46,9 +54,15 @@ def strategy_table(summary: Summary, timeline: Timeline) -> Table:
             Tail(label(strategy.name)),
             str(strategy.jobs),
             *counts,
-            *([duration(time) for time in times] if strategy.ran else ["·"] * 3),
+            *([duration(time) for time in times] if strategy.timed else ["·"] * 3),
         )
     return table
+
+
+def cut_off(cut: int) -> str:
+    """What is said below a table of times if runs were cut off."""
+    are = "1 job was cut off and is" if cut == 1 else f"{cut:,} jobs were cut off and are"
+    return f"{are} in none of these times: nobody knows what {'it' if cut == 1 else 'they'} would have taken."
 
 
 class Tail:

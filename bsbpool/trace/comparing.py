@@ -143,13 +143,24 @@ class StrategyChange:
 
     @property
     def seconds(self) -> float:
-        """How much longer all its jobs together ran in the second run; negative if they ran shorter."""
+        """How much longer all its jobs together ran in the second run; negative if they ran shorter.
+
+        Where some were cut off it is known of as many as ran to their end in both, by what one took on average.
+        """
+        if self.cut:
+            return (self.right.mean - self.left.mean) * min(self.left.timed, self.right.timed)
         return self.right.total - self.left.total
 
     @property
+    def cut(self) -> bool:
+        """Whether jobs were cut off in one of the runs, so that their times in total can't be compared."""
+        return bool(self.left.cut or self.right.cut)
+
+    @property
     def factor(self) -> float | None:
-        """How many times as long one of its jobs ran on average; None if none ran in one of the runs."""
-        return self.right.mean / self.left.mean if self.left.mean and self.right.ran else None
+        """How many times as long one of its jobs ran on average; None if none ran to its
+        end in one of the runs."""
+        return self.right.mean / self.left.mean if self.left.mean and self.right.timed else None
 
 
 def strategy_changes(left: Summary, right: Summary) -> tuple[StrategyChange, ...]:

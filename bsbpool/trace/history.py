@@ -66,6 +66,14 @@ class JobHistory:
         return started, ended
 
     @property
+    def cut(self) -> bool:
+        """Whether its last run came to no end of its own: its rank was lost, its pool stopped, or the trace does.
+
+        What it took then is less than it would have taken, and is no sample of what jobs take.
+        """
+        return self.running is not None and self.outcome is None and self.status in ("running", "aborted")
+
+    @property
     def failed(self) -> bool:
         """Whether it raised, was lost with its rank, or ran past its time limit."""
         return self.status == "failed" or (self.status == "aborted" and (self.error or "").startswith(_ERRORS))

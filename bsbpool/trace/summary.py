@@ -28,6 +28,7 @@ class Run:
     :ivar ended: likewise; where the trace stops, if it had not ended there.
     :ivar status: what became of it; ``"running"`` if the trace stops before; ``"aborted"`` of a run that was lost with
         its rank, also if the job was then tried again.
+    :ivar cut: whether it did not come to an end of its own: its rank was lost, its pool stopped, or the trace does.
     """
 
     pool: int
@@ -37,6 +38,7 @@ class Run:
     started: float
     ended: float
     status: str
+    cut: bool = False
 
     @property
     def seconds(self) -> float:
@@ -51,8 +53,10 @@ class StrategySummary:
     :ivar jobs: how many were queued; the five that follow say what became of them.
     :ivar unfinished: those that had not ended where the trace stops.
     :ivar ran: how many ran, to whatever end.
-    :ivar total: seconds that they ran, all together.
-    :ivar longest: seconds that the longest ran.
+    :ivar cut: how many of these were cut off: their rank was lost, their pool stopped, or the trace does. What they
+        took is in none of the next two, since nobody knows what they would have taken.
+    :ivar total: seconds that the others ran, all together.
+    :ivar longest: seconds that the longest of these ran.
     """
 
     name: str
@@ -65,11 +69,17 @@ class StrategySummary:
     ran: int = 0
     total: float = 0.0
     longest: float = 0.0
+    cut: int = 0
+
+    @property
+    def timed(self) -> int:
+        """How many ran to an end of their own, so that it is known what they take."""
+        return self.ran - self.cut
 
     @property
     def mean(self) -> float:
-        """Seconds that one ran, on average over those that did."""
-        return self.total / self.ran if self.ran else 0.0
+        """Seconds that one of those ran, on average."""
+        return self.total / self.timed if self.timed else 0.0
 
 
 @dataclass(slots=True)
@@ -139,6 +149,7 @@ class Summary:
     :ivar strategies: in the order in which they first queued a job.
     :ivar by_rank: all ranks, main first.
     :ivar runs: jobs that ran, in the order in which pools, then jobs, were queued.
+    :ivar complete: whether each pool came to its end; else the trace was cut off, and the run would have taken longer.
     """
 
     ranks: int
@@ -148,6 +159,7 @@ class Summary:
     by_rank: tuple[RankSummary, ...]
     failures: tuple[Failure, ...]
     runs: tuple[Run, ...] = field(repr=False)
+    complete: bool = True
 
     @property
     def critical_path(self) -> float:
@@ -176,6 +188,16 @@ class Summary:
         return sum(strategy.ran for strategy in self.strategies)
 
     @property
+    def cut(self) -> int:
+        """How many of these were cut off, so that it is not known what they take."""
+        return sum(strategy.cut for strategy in self.strategies)
+
+    @property
+    def total(self) -> float:
+        """Seconds that the others ran, all together."""
+        return _exactly(sum(strategy.total for strategy in self.strategies))
+
+    @property
     def busy(self) -> float:
         """Seconds that jobs ran, on all ranks together."""
         return _exactly(sum(rank.busy for rank in self.by_rank))
@@ -197,7 +219,8 @@ class Summary:
 def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
     """Sum up a trace: a `Trace`, its events as dictionaries, or its history.
 
-    A job's time is what its rank measured, if main received that; else it lasts from ``running`` to its end.
+    A job's time is what its rank measured, if main received that; else it lasts from ``running`` to its end. One that
+    was cut off keeps its rank busy up to there, and does not count where it is told what jobs take.
     """
     history = trace if isinstance(trace, History) else History(trace)
     ranks, first, last = history.ranks, history.first, history.last
@@ -217,18 +240,21 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
             _count(strategy, job.status)
             for where, sent, lost in job.tries:
                 span = (sent - first) / _SECOND, (lost - first) / _SECOND
-                runs.append(Run(number, id, job.name, where, *span, "aborted"))
+                runs.append(Run(number, id, job.name, where, *span, "aborted", True))
                 busy[where] += lost - sent
             interval = job.interval(last)
             took = 0
             if interval is not None:
                 started, ended = ((t - first) / _SECOND for t in interval)
-                runs.append(Run(number, id, job.name, job.rank, started, ended, job.status))
+                runs.append(Run(number, id, job.name, job.rank, started, ended, job.status, job.cut))
                 took = interval[1] - interval[0]
                 strategy.ran += 1
-                strategy.longest = max(strategy.longest, took / _SECOND)
                 by_rank[job.rank].jobs += 1
-                worked[job.name] = worked.get(job.name, 0) + took
+                if job.cut:
+                    strategy.cut += 1
+                else:
+                    strategy.longest = max(strategy.longest, took / _SECOND)
+                    worked[job.name] = worked.get(job.name, 0) + took
                 busy[job.rank] += took
             chains[id] = took + max((chains.get(dep, 0) for dep in job.deps), default=0)
             if chains[id] > longest[0]:
@@ -256,6 +282,7 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
         by_rank=tuple(by_rank),
         failures=tuple(failures),
         runs=tuple(runs),
+        complete=all(pool.ended is not None for pool in history.pools),
     )
 
 

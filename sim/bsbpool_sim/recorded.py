@@ -293,11 +293,14 @@ class _Reader:
                 places[job.id], pool_of[job.id] = self.place, number
 
     def with_times(self, pools: list[list[tuple[RecordedJob, float | None]]]) -> tuple[tuple[RecordedJob, ...], ...]:
-        """The jobs with the times that they took; those that never ran with a median."""
+        """The jobs with the times that they took; those that never ran with a median, and so do
+        those that were cut off before.
+        """
         samples: dict[tuple[str, Any], list[float]] = {}
         for number, pool in enumerate(pools):
             for job, took in pool:
-                if took is not None:
+                # One that was aborted was cut off: it would have taken longer.
+                if took is not None and job.status != "aborted":
                     for key in _samples_for(job, number):
                         samples.setdefault(key, []).append(took)
         if not samples:
@@ -308,9 +311,10 @@ class _Reader:
             jobs = []
             for job, took in pool:
                 whose = None
-                if took is None:
+                if took is None or job.status == "aborted":
                     key = next(key for key in _samples_for(job, number) if key in medians)
-                    whose, took = key[0], medians[key]
+                    if took is None or took < medians[key]:
+                        whose, took = key[0], medians[key]
                 jobs.append(replace(job, takes=took, estimated=whose))
             done.append(tuple(jobs))
         return tuple(done)

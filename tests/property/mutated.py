@@ -280,6 +280,7 @@ def _run() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", type=int)
+    parser.add_argument("--commands", type=int, default=len(COMMANDS), help="so many with each trace, in turn")
     parser.add_argument("--keep", type=Path, help="where the trace that fails is kept")
     parser.add_argument("--go-on", action="store_true", help="go on after a failure")
     given = parser.parse_args()
@@ -295,7 +296,8 @@ def _run() -> None:
             print(f"\r{number} ", end="", file=sys.stderr, flush=True)
             began = time.process_time()
             try:
-                for command, status in attempts(data, Path(name)):
+                turn = tuple(COMMANDS[(number + n) % len(COMMANDS)] for n in range(given.commands))
+                for command, status in attempts(data, Path(name), turn):
                     counts = statuses.setdefault(command, {})
                     counts[status] = counts.get(status, 0) + 1
                     took, began = time.process_time() - began, time.process_time()

@@ -592,3 +592,43 @@ def test_calls_that_are_not_there(captured):
     assert "--pdb is for one job" in captured("--pdb").output
     Path("run.trace.calls").unlink()
     assert "bsbpool record --capture failed keeps the calls" in captured("--job", "1", "--trust").output
+
+
+# -- runs that were cut off --------------------------------------------------------------------------
+
+
+def test_the_death_of_main_is_a_failure(tmp_path):
+    path = tmp_path / "run.trace"
+    recorded(alike(6, 1.0), 3).write(path)
+    result = CliRunner().invoke(main, ["replay", str(path), "--kill", "0@1.5s"])
+    assert result.exit_code == 1
+    assert "main, rank 0, would have died at 1.50 s, and nobody else hands out jobs: 2 succeeded, 4 unfinished" in (
+        " ".join(result.output.split())
+    )
+    assert "cut off" in result.output
+    late = CliRunner().invoke(main, ["replay", str(path), "--kill", "0@10s"])
+    assert late.exit_code == 0
+
+
+def test_what_a_killed_run_began_is_no_sample_of_what_jobs_take(tmp_path):
+    trace = recorded(alike(6, 1.0), 3)
+    cut = Trace(trace.header)
+    for event in trace.tuples:
+        if event[1] <= 2e9:
+            cut.append(event)
+    for name, each in (("whole", trace), ("cut", cut)):
+        each.write(tmp_path / f"{name}.trace")
+    shown = CliRunner().invoke(main, ["show", str(tmp_path / "cut.trace")]).output
+    assert "2 jobs were cut off and are in none of these times" in " ".join(shown.split())
+    summary = summarise(cut)
+    (strategy,) = summary.strategies
+    assert (strategy.ran, strategy.timed, strategy.mean, strategy.total) == (6, 4, 1.0, 4.0)
+    compared = " ".join(
+        CliRunner().invoke(main, ["diff", *(str(tmp_path / f"{n}.trace") for n in ("whole", "cut"))]).output.split()
+    )
+    assert "Makespan 3.00 s in A; 2.00 s in B, which was cut off there." in compared
+    assert "the same" in compared
+    assert "shorter" not in compared
+    assert "In B 2 jobs were cut off" in compared
+    # What would have been goes by the jobs that came to an end.
+    assert summarise(what_if(cut, Change()).trace).makespan == 3.0

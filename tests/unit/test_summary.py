@@ -161,7 +161,7 @@ def test_a_chain_beside_short_jobs_is_the_critical_path():
     assert summary.utilisation == 7.5 / 14
 
 
-def test_a_job_that_was_stopped_counts_for_as_long_as_it_ran():
+def test_a_job_that_was_stopped_keeps_its_rank_busy_and_is_no_sample_of_what_jobs_take():
     def fill(pool):
         pool.queue(work, submitter="long")
         pool.queue(work, submitter="bad")
@@ -169,7 +169,8 @@ def test_a_job_that_was_stopped_counts_for_as_long_as_it_ran():
     script = Script().job("long", takes=9).job("bad", takes=2, raises=ValueError("no"))
     summary = pooled(fill, 3, script, fail_fast=True)
     long, bad = summary.strategies
-    assert (long.aborted, long.total, bad.failed, bad.total) == (1, 2.0, 1, 2.0)
+    assert (long.aborted, long.total, long.mean, bad.failed, bad.total) == (1, 0.0, 0.0, 1, 2.0)
+    assert (long.ran, long.cut, long.timed, summary.busy) == (1, 1, 0, 4.0)
     assert summary.makespan == 2.0
     assert [(f.name, f.rank, f.error) for f in summary.failures] == [("bad", 2, "ValueError: no")]
 
@@ -183,7 +184,8 @@ def test_a_job_that_was_lost_with_its_rank_is_a_failure():
     (failure,) = summary.failures
     assert (failure.rank, failure.at, failure.error.split(":")[0]) == (2, 1.0, "RankLostError")
     assert summary.outcome == {"succeeded": 2, "aborted": 1}
-    assert summary.strategies[0].total == 5.0
+    assert (summary.strategies[0].total, summary.strategies[0].cut, summary.busy) == (4.0, 1, 5.0)
+    assert summary.complete
 
 
 def test_a_job_that_is_run_by_hand_runs_on_main():
@@ -213,7 +215,7 @@ def test_a_trace_that_breaks_off_shows_what_still_ran():
     (run,) = summary.runs
     assert (run.rank, run.started, run.ended, run.status) == (2, 1.0, 4.0, "running")
     assert summary.pools[0].ended is None
-    assert summary.strategies[0].mean == 3.0
+    assert (summary.strategies[0].mean, summary.cut, summary.busy, summary.complete) == (0.0, 1, 3.0, False)
 
 
 @pytest.mark.parametrize(

@@ -89,6 +89,7 @@ def _jobs(history: History) -> dict[str, Any]:
     add = {key: column.append for key, column in columns.items()}
     before, last = history.first, history.last
     failures: list[int] = []
+    cut: list[int] = []
     tries: list[tuple[int, int, int, int]] = []
     number = -1
     for pool in history.pools:
@@ -97,6 +98,8 @@ def _jobs(history: History) -> dict[str, Any]:
             number += 1
             if job.failed:
                 failures.append(number)
+            if job.cut:
+                cut.append(number)
             tries.extend((number, rank, sent - history.first, lost - sent) for rank, sent, lost in job.tries)
             add["name"](names.add(job.name))
             add["kind"](kinds.add(job.kind))
@@ -129,6 +132,8 @@ def _jobs(history: History) -> dict[str, Any]:
         "jobs": columns,
         # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
         "failed": failures,
+        # Numbers of jobs that were cut off: what they took is no sample of what jobs take.
+        "cut": cut,
         "tries": tries,
     }
 

@@ -63,6 +63,8 @@ function unpack(raw) {
   });
   d.ran = ran;
   for (const job of raw.failed) d.look[job] = 3;
+  d.isCut = new Uint8Array(count); // it ran, and not to an end of its own
+  for (const job of raw.cut) d.isCut[job] = 1;
   reverse(d);
   lanes(d);
   d.span = Math.max(1, raw.makespan);
@@ -128,7 +130,7 @@ function lanes(d) {
 }
 
 function strategies(d) {
-  d.by = d.names.map(name => ({name, short: shorten(name), jobs: 0, ran: 0, total: 0, longest: -1, failed: 0}));
+  d.by = d.names.map(name => ({name, short: shorten(name), jobs: 0, ran: 0, cut: 0, total: 0, longest: -1, failed: 0}));
   d.busy = new Float64Array(d.ranks);
   d.outcome = d.statuses.map(() => 0);
   for (const [, rank, , took] of d.tries) d.busy[rank] += took;
@@ -139,9 +141,13 @@ function strategies(d) {
     strategy.failed += d.look[i] === 3;
     if (d.rank[i] < 0) continue;
     const took = d.end[i] - d.start[i];
+    d.busy[d.rank[i]] += took;
+    if (d.isCut[i]) {
+      strategy.cut++;
+      continue;
+    }
     strategy.ran++;
     strategy.total += took;
-    d.busy[d.rank[i]] += took;
     if (strategy.longest < 0 || took > d.end[strategy.longest] - d.start[strategy.longest]) strategy.longest = i;
   }
 }
@@ -1183,7 +1189,7 @@ function jobSection(job) {
     ["Tries", D.tries.some(([other]) => other === job) ? `it was lost with ${D.tries.filter(([other]) => other === job).map(([, rank]) => rankName(rank)).join(", ")}, and tried again` : null],
     ["Status", statusOf(job) + (D.onPath[job] ? ", on the critical path" : "")],
     ["Rank", ran ? rankName(D.rank[job]) : "it did not run"],
-    ["Took", ran ? `${duration(took)}${mean && strategy.ran > 1 ? `, ${(took / mean).toFixed(2)} times the mean` : ""}` : null],
+    ["Took", !ran ? null : D.isCut[job] ? `${duration(took)} up to where it was cut off` : `${duration(took)}${mean && strategy.ran > 1 ? `, ${(took / mean).toFixed(2)} times the mean` : ""}`],
     ["Ready", duration(D.queued[job])],
     ["Started", ran ? `${duration(D.start[job])}, after ${duration(D.start[job] - D.queued[job])} of waiting` : null],
     ["Ended", duration(ran ? D.end[job] : D.received[job])],
@@ -1217,7 +1223,7 @@ function strategySection() {
   const rows = order.map(k => {
     const s = D.by[k], some = s.ran > 0, slowest = s.longest;
     const more = [many(s.jobs, "job"), s.failed ? `${s.failed.toLocaleString("en")} failed` : null,
-      some ? `mean ${duration(s.total / s.ran)}` : "none ran"].filter(Boolean).join(", ");
+      some ? `mean ${duration(s.total / s.ran)}` : s.cut ? null : "none ran", s.cut ? `${s.cut.toLocaleString("en")} cut off` : null].filter(Boolean).join(", ");
     return element("li", {}, element("div", {class: "row"}, swatch(k), element("span", {}, s.short), element("b", {}, some ? duration(s.total) : "·")),
       element("div", {class: "row soft"}, element("span", {}, more),
         some ? button(`slowest ${duration(D.end[slowest] - D.start[slowest])}`, () => choose(slowest, {show: true}), {"aria-label": `Show the slowest job of ${s.short}`}) : ""));

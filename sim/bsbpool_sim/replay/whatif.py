@@ -66,11 +66,13 @@ class Outcome:
 
     :ivar errors: what each pool raised; None where it raised nothing.
     :ivar failing: how many jobs were made to fail.
+    :ivar main_died: seconds after which main died before its last pool had ended; None if it did not.
     """
 
     trace: Trace
     errors: list[BaseException | None]
     failing: int
+    main_died: float | None = None
 
 
 @dataclass
@@ -123,7 +125,7 @@ def what_if(trace: Trace, change: Change) -> Outcome:
         raise ReplayError(f"then it would not end: {why}") from None
     except RankErrors as error:
         raise ReplayError(f"then its program could not go on: {error.message}") from None
-    return Outcome(simulation.trace, run.errors, run.failing)
+    return Outcome(simulation.trace, run.errors, run.failing, simulation.died.get(0))
 
 
 def plans_of(trace: Trace) -> list[PoolPlan]:
@@ -181,7 +183,8 @@ class Medians:
         samples: dict[str | None, list[int]] = {}
         for pool in history.pools:
             for job in pool.jobs.values():
-                if job.outcome is not None:
+                # One that was interrupted at its limit would have taken longer.
+                if job.outcome is not None and job.status != "aborted":
                     took = max(0, job.outcome[1] - job.outcome[0])
                     samples.setdefault(job.name, []).append(took)
                     samples.setdefault(None, []).append(took)
