@@ -1,6 +1,7 @@
 """The channel of MPI: what large messages leave behind, that they come before the last word; and how it naps."""
 
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -63,13 +64,12 @@ def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monke
 def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, monkeypatch):
     world = comm_world()
     if world.rank == 0:
-        naps = []
-        pause = channel._pause
-        monkeypatch.setattr(channel, "_pause", lambda *arguments: naps.append(1) or pause(*arguments))
+        naps, asleep = [], channel._asleep
+        counting = SimpleNamespace(acquire=lambda timeout: naps.append(timeout) or asleep.acquire(timeout=timeout))
+        monkeypatch.setattr(channel, "_asleep", counting)
         channel.leisure = 4_000_000
-        start = time.monotonic_ns()
-        assert channel.get(start + 100_000_000) is None  # nobody has anything to say meanwhile
-        assert 0 < len(naps) <= (time.monotonic_ns() - start) / 4_000_000 + 1
+        assert channel.get(time.monotonic_ns() + 100_000_000) is None  # nobody has anything to say meanwhile
+        assert naps[:-1] == [0.004] * (len(naps) - 1) and naps[-1] <= 0.004  # the last up to the end only
     channel.close()
     world.Barrier()
 
@@ -77,9 +77,6 @@ def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, m
 @pytest.mark.parametrize("sender", [0, 1])
 def test_a_rank_naps_no_longer_than_usual_while_a_large_message_is_on_its_way(channel, monkeypatch, sender):
     """Whatever leisure it has: the other rank may have nothing to go on with."""
-    import time
-    from types import SimpleNamespace
-
     world = comm_world()
     if world.rank == sender:
         channel.send(1 - sender, bytes(100_000))
