@@ -149,11 +149,11 @@ def _check_version() -> None:
 
     A version that was not tested is taken, with a warning, if its pool has the same names, methods and parameters.
     """
-    if util.find_spec("bsb") is None:
-        raise DependencyError(
-            f"BSB is not installed, so that it can't use this pool: `pip install bsb-core` (tested: {_tested()})."
-        )
     found = version()
+    if util.find_spec("bsb") is None or found is None:
+        raise DependencyError(
+            f"BSB is not installed here, and can't use this pool: `pip install bsb-core` (tested: {_tested()})."
+        )
     problem = unknown()
     if problem is not None:
         raise DependencyError(
@@ -255,14 +255,20 @@ def _cached_methods(decorator: Any) -> Iterator[tuple[Any, Any]]:
 def _check_subclasses(pairs: _Pairs) -> None:
     """A class that derives from one of BSB's can't be made to derive from ours."""
     known = [old for old, _ in pairs if isinstance(old, type)]
+    if any(_derived(old, known) for old in known):
+        gc.collect()  # Python may not have noticed that nobody has such a class any more
     for old in known:
-        derived: type
-        for derived in old.__subclasses__():
-            if derived not in known and not issubclass(derived, BaseException):
-                raise JobPoolError(
-                    f"{derived.__module__}.{derived.__qualname__} derives from BSB's own {old.__name__}: call "
-                    "bsbpool.bsb.install() before that class is made. Nothing was changed."
-                )
+        for derived in _derived(old, known):
+            raise JobPoolError(
+                f"{derived.__module__}.{derived.__qualname__} derives from BSB's own {old.__name__}: call "
+                "bsbpool.bsb.install() before that class is made. Nothing was changed."
+            )
+
+
+def _derived(old: type, known: Sequence[type]) -> list[type]:
+    """The classes that derive from one of BSB's; errors aside, since ours are caught as BSB's all the same."""
+    derived: list[type] = old.__subclasses__()
+    return [each for each in derived if each not in known and not issubclass(each, BaseException)]
 
 
 # -- replacing ---------------------------------------------------------------------------------------------------------
@@ -617,7 +623,10 @@ def main(arguments: Iterable[str] | None = None) -> None:
     if arguments is not None:
         sys.argv[1:] = arguments
     sys.argv[0] = "bsb"
-    install()
+    try:
+        install()
+    except DependencyError as error:
+        sys.exit(f"bsbpool: {error}")
     from bsb.cli import handle_cli
 
     handle_cli()
