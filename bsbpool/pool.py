@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import ExitStack, suppress
 from contextvars import Context, copy_context
 from numbers import Real
@@ -278,13 +278,8 @@ class JobPool:
         self._open = True
         if self.is_main():
             self._journal.open(self._world)
-            self._journal.record("pool", *self._options())
-            if self.parallel and not self._engine.send_ahead:
-                self._journal.record("one_at_a_time")
-            if self._turns is not None:
-                self._journal.record("in_turn")
-            if self._engine.retries:
-                self._journal.record("retries", self._engine.retries)
+            for kind, *fields in self._opening():
+                self._journal.record(kind, *fields)
         for listener in self._delivery.listeners:
             enter(listener, self._stack)
         self._engine.tells_all = bool(self._delivery.listeners)
@@ -425,11 +420,20 @@ class JobPool:
                     f"{len(self._engine.jobs)}."
                 )
             assert self._status is not None
-            self._journal.join(listener, self._world, ("pool", *self._options()), ("pool_status", self._status.value))
+            scheduled = [("schedule", nodes) for nodes in self._schedulers.to_start()]
+            status = ("pool_status", self._status.value)
+            self._journal.join(listener, self._world, *self._opening(), status, *scheduled)
 
-    def _options(self) -> tuple[int, bool, list[str]]:
-        """What a trace says of the pool."""
-        return self._world.size, self._fail_fast, [scrub(str(phase)) for phase in self._workflow.phases]
+    def _opening(self) -> Iterator[tuple[Any, ...]]:
+        """What a trace says of the pool before all else, as kinds of events with their fields."""
+        phases = [scrub(str(phase)) for phase in self._workflow.phases]
+        yield "pool", self._world.size, self._fail_fast, phases
+        if self.parallel and not self._engine.send_ahead:
+            yield ("one_at_a_time",)
+        if self._turns is not None:
+            yield ("in_turn",)
+        if self._engine.retries:
+            yield "retries", self._engine.retries
 
     # -- queueing ----------------------------------------------------------------------------------
 

@@ -65,6 +65,10 @@ class Schedulers:
         self._count += 1
         self._record("schedule", len(nodes))
 
+    def to_start(self) -> list[int]:
+        """Of those that have not started: how many nodes each of them has."""
+        return [len(nodes) for _, nodes, *_ in self._waiting]
+
     def start(self) -> None:
         """Start all those that have not started, beside each other."""
         with self._lock:

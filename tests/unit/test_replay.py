@@ -18,7 +18,7 @@ from click.testing import CliRunner
 import bsbpool
 from bsbpool.cli import main
 from bsbpool.exceptions import JobErroredError, WorkflowError
-from bsbpool.trace import Trace, read_trace
+from bsbpool.trace import Trace, TraceRecorder, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
@@ -97,6 +97,31 @@ def test_several_pools_one_of_them_on_main_alone():
 
     result = replay(recorded(phases))
     assert (result.same, result.errors) == (True, [None, None, None])
+
+
+@pytest.mark.parametrize("joins", ["before it opens", "within", "after a scheduler"])
+@pytest.mark.parametrize("nodes", [[0], [1], [0, 0], [1, 2], [2, 0, 1]])
+def test_a_pool_of_one_process_whose_schedulers_come_first(tmp_path, nodes, joins):
+    """The rank may be ready before the first scheduler is called, or after; and the recorder may come late."""
+    recorder = TraceRecorder(tmp_path / "run.trace")
+    pool = bsbpool.JobPool(1, bsbpool.Owner(), retries=1)
+    if joins == "before it opens":
+        pool.add_listener(recorder)
+    with pool:
+        if joins == "within":
+            pool.add_listener(recorder)
+        for count in nodes:
+            pool.schedule(range(count), lambda node: pool.queue(len, submitter=f"node {node}"))
+        if joins == "after a scheduler":
+            pool.add_listener(recorder)
+        with contextlib.suppress(WorkflowError):
+            pool.execute()
+    recorder.close()
+    trace = read_trace(tmp_path / "run.trace")
+    assert [event["nodes"] for event in trace.of("schedule")] == nodes
+    assert len(trace.of("in_turn")) == len(trace.of("retries")) == 1
+    result = replay(trace)
+    assert (result.same, result.complete, result.events) == (True, True, len(trace)), result.difference
 
 
 def test_jobs_that_are_run_and_ended_by_hand():

@@ -475,8 +475,8 @@ class Director:
         try:
             with pool:
                 self._prepare()
-                # On one rank schedulers run before the status changes.
-                if self._expect()[0] in ("pool_status", *_OF_SCHEDULERS):
+                # On one rank schedulers run before the status changes, and the rank may be ready by then.
+                if self._expect()[0] in ("pool_status", "ready", *_OF_SCHEDULERS):
                     try:
                         pool.execute()
                     finally:
@@ -761,15 +761,16 @@ class Director:
                     own.remove(mine)
                     return mine
                 self._wait("a scheduler that fails")
-            elif kind in _OF_SCHEDULERS:
+            elif kind in _OF_SCHEDULERS and (event[-1] in self._turns or self._coming):
                 self._wait("a scheduler")
             else:
-                # What comes next is of main's own doing: it only has to be woken, or to hear that a scheduler ended.
+                # What comes next is of main's own doing: it only has to be woken, or to hear that a scheduler ended. On
+                # one rank that is what the next scheduler waits for.
                 mine = next((item for item in own if not isinstance(item[1], JobSchedulingError)), None)
                 if mine is not None:
                     own.remove(mine)
                     return mine
-                self._wait(f"what made it go on to {kind!r}")
+                self._wait("a scheduler" if kind in _OF_SCHEDULERS else f"what made it go on to {kind!r}")
 
     def _from_rank(self, pool: Recorded, event: tuple[Any, ...]) -> Any:
         kind, rank = event[0], event[3]
