@@ -15,6 +15,7 @@ from typing import Any
 from .exceptions import JobSchedulingError
 from .jobs import submitter_name
 from .trace.format import describe_error, scrub
+from .worlds.base import SCHEDULER
 
 #: What main is told when a scheduler has ended.
 ENDED = object()
@@ -89,7 +90,7 @@ class Schedulers:
         self.running = False
 
     def _begin(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any], context: Context) -> None:
-        self._start("scheduler", context.run, self._schedule, number, nodes, scheduler)
+        self._start(SCHEDULER, context.run, self._schedule, number, nodes, scheduler)
 
     def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task of a scheduler."""

@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
 
+#: The name of tasks that are schedulers.
+SCHEDULER = "scheduler"
+
 
 class Lost:
     """What arrives in place of a message when a rank is gone.
@@ -150,7 +153,10 @@ class World(ABC):
 
     @abstractmethod
     def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
-        """Start a task of this rank that calls the function; nobody waits for it, and it must not raise."""
+        """Start a task of this rank that calls the function; nobody waits for it, and it must not raise.
+
+        :param name: what it is; the process does not end before those that are called `SCHEDULER` have.
+        """
 
     @abstractmethod
     def task(self) -> object:

@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import JobInterrupted
-from .base import Channel, Interruptible, World, this_world
+from .base import SCHEDULER, Channel, Interruptible, World, this_world
 
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
@@ -100,7 +100,10 @@ class ThreadedWorld(World):
             this_world(self)
             function(*args)
 
-        threading.Thread(target=body, name=f"bsbpool: {name}", daemon=True).start()
+        # A scheduler is code of the user's that ends: the process waits for it. Were it cut off in the midst, locks of its
+        # libraries would stay taken, and Python's own end would wait for them for ever: h5py's is one.
+        daemon = name != SCHEDULER
+        threading.Thread(target=body, name=f"bsbpool: {name}", daemon=daemon).start()
 
     def task(self) -> object:
         return threading.get_ident()
