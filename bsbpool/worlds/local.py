@@ -100,8 +100,8 @@ class ThreadedWorld(World):
             this_world(self)
             function(*args)
 
-        # A scheduler is code of the user's that ends: the process waits for it. Were it cut off in the midst, locks of its
-        # libraries would stay taken, and Python's own end would wait for them for ever: h5py's is one.
+        # A scheduler is code of the user's that ends: the process waits for it. Were it cut off in the midst, locks of
+        # its libraries would stay taken, and Python's own end would wait for them for ever: h5py's is one.
         daemon = name != SCHEDULER
         threading.Thread(target=body, name=f"bsbpool: {name}", daemon=daemon).start()
 
