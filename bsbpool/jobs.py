@@ -5,6 +5,7 @@ What becomes of a job is decided in `engine`, and how it gets to a worker in `po
 
 from __future__ import annotations
 
+import enum
 import functools
 import math
 import operator
@@ -25,8 +26,17 @@ if TYPE_CHECKING:
 
 _NOTHING: Mapping[str, Any] = {}
 
-#: In place of a number of seconds: a job's time limit is the pool's.
-THAT_OF_THE_POOL: Any = object()
+
+class Inherit(enum.Enum):
+    """In place of a number of seconds: a job's time limit is the pool's."""
+
+    INHERIT = "INHERIT"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+INHERIT = Inherit.INHERIT
 
 
 def limit_ns(what: str, seconds: float | None) -> int | None:
@@ -171,11 +181,11 @@ class Job(Entry, ABC):
         kwargs: Any,
         deps: Iterable[Job] | None = None,
         cache_items: Sequence[int] | None = None,
-        timeout: float | None = THAT_OF_THE_POOL,
+        timeout: float | Inherit | None = INHERIT,
     ):
         super().__init__(() if cache_items is None else _check_items(cache_items))
         self._pool = pool
-        self._limit = pool._job_limit if timeout is THAT_OF_THE_POOL else limit_ns("timeout", timeout)
+        self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
         self._chunks = submission_context._chunks
         self._context: Mapping[str, Any] = submission_context._context or _NOTHING
@@ -350,7 +360,7 @@ class FunctionJob(Job):
             raise TypeError(
                 f"kwargs maps names of arguments of {f!r} to values, such as {{'x': 1}}; it is not {kwargs!r}"
             )
-        timeout = context.pop("timeout", THAT_OF_THE_POOL)
+        timeout = context.pop("timeout", INHERIT)
         submission = SubmissionContext(context.pop("submitter", f), **context)
         self._function = f
         super().__init__(pool, submission, tuple(args) if args else (), kwargs or _NOTHING, deps, cache_items, timeout)
@@ -379,7 +389,7 @@ class PlacementJob(Job):
         strategy: Any,
         chunk: Any,
         deps: Iterable[Job] | None = None,
-        timeout: float | None = THAT_OF_THE_POOL,
+        timeout: float | Inherit | None = INHERIT,
     ):
         submission = SubmissionContext(strategy, [chunk])
         args = (strategy.name, chunk)
@@ -410,7 +420,7 @@ class ConnectivityJob(Job):
         pre_roi: Any,
         post_roi: Any,
         deps: Iterable[Job] | None = None,
-        timeout: float | None = THAT_OF_THE_POOL,
+        timeout: float | Inherit | None = INHERIT,
     ):
         pre_roi, post_roi = (list(roi) if isinstance(roi, Iterator) else roi for roi in (pre_roi, post_roi))
         chunks = [chunk for roi in (pre_roi, post_roi) if roi is not None for chunk in roi]

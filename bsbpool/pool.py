@@ -34,9 +34,10 @@ from .exceptions import (
     WorkflowError,
 )
 from .jobs import (
-    THAT_OF_THE_POOL,
+    INHERIT,
     ConnectivityJob,
     FunctionJob,
+    Inherit,
     Job,
     PlacementJob,
     SubmissionContext,
@@ -459,7 +460,7 @@ class JobPool:
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
 
     def queue_placement(
-        self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None, timeout: float | None = THAT_OF_THE_POOL
+        self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None, timeout: float | Inherit | None = INHERIT
     ) -> PlacementJob:
         """Queue the placement of one chunk; see `PlacementJob`."""
         return PlacementJob(self, strategy, chunk, deps, timeout)
@@ -470,7 +471,7 @@ class JobPool:
         pre_roi: Any,
         post_roi: Any,
         deps: Iterable[Job] | None = None,
-        timeout: float | None = THAT_OF_THE_POOL,
+        timeout: float | Inherit | None = INHERIT,
     ) -> ConnectivityJob:
         """Queue the connection of two regions; see `ConnectivityJob`."""
         return ConnectivityJob(self, strategy, pre_roi, post_roi, deps, timeout)

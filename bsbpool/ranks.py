@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
+from .durations import exact_duration
 from .engine import Entry
 from .exceptions import JobPoolError, JobTimeoutError
 from .limits import MAIN_GRACE
@@ -69,7 +70,7 @@ class Ranks:
         :param what: what became of it there.
         :param stack: where it was at its limit; empty if nobody knows.
         """
-        limit = f"{(job._limit or 0) / 1e9:g} s"
+        limit = exact_duration(job._limit or 0)
         on = f"rank {rank} on {self.host(rank)}"
         error = JobTimeoutError(f"It ran for longer than its limit of {limit} on {on}, and {what}")
         if stack:

@@ -5,8 +5,10 @@ Here options are read and what happened is put into words. How runs are replayed
 
 from __future__ import annotations
 
+import difflib
 import math
 import traceback
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,11 @@ from rich.console import Console
 from rich.text import Text
 
 from bsbpool import __version__
+from bsbpool.durations import duration
+from bsbpool.trace.format import harmless
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Failure, Summary, summarise
-from bsbpool.trace.timeline import Timeline, duration, label
+from bsbpool.trace.timeline import Timeline, label
 
 from . import PoolFailed, console
 from .diff import show_difference
@@ -375,7 +379,7 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     except SimulationError as error:
         raise click.UsageError(f"{path}: {str(error).splitlines()[0]}") from None
     if change.fail and not outcome.failing:
-        raise click.UsageError(f"--fail {' '.join(map(str, change.fail))}: no job of the trace has that id or name")
+        raise click.UsageError(no_such_job(change.fail, recorded))
     out = console()
     before, after = summarise(History(recorded)), summarise(History(outcome.trace))
     out.print(Text(label(path), "bold"))
@@ -405,6 +409,22 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     if failed or not after.complete:
         raise PoolFailed(f"a pool would have failed: {listed(after.outcome)}")
     return 0
+
+
+def no_such_job(wanted: Collection[int | str], recorded: Trace) -> str:
+    """That no job is as --fail says, with the names that there are."""
+    names = [*dict.fromkeys(event[5] for event in recorded.tuples if event[0] == "job")]
+    said = " ".join(map(str, wanted))
+    if not names:
+        return f"--fail {said}: the trace has no jobs"
+    near = difflib.get_close_matches(said, names, n=3)
+    listed = [*near, *(name for name in names if name not in near)]
+    more = f" and {len(listed) - MOST_ROWS:,} more" if len(listed) > MOST_ROWS else ""
+    shown = ", ".join(repr(harmless(name)) for name in listed[:MOST_ROWS])
+    return (
+        f"--fail {said}: no job of the trace has that id or name; give an id, or a name, or a pattern such as "
+        f"'{harmless(listed[0])[:3]}*'. There are {shown}{more}"
+    )
 
 
 def words(change: Change, failing: int) -> list[str]:

@@ -6,7 +6,6 @@ Here results are put into words and tables. How files are read belongs in `bsbpo
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,11 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from bsbpool.durations import duration, read_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.trace import Trace
 from bsbpool.trace.summary import Failure, Summary, summarise
-from bsbpool.trace.timeline import Timeline, duration, label
+from bsbpool.trace.timeline import Timeline, label
 
 from . import PoolFailed, console
 from .outputs import Output, claim, force_option
@@ -44,9 +44,6 @@ if TYPE_CHECKING:
 MOST_RANKS = 10_000
 
 
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0}
-
-
 def numbers_of_ranks(text: str) -> tuple[int, ...]:
     """``"4"`` or ``"2,4,16,128"``, as sorted numbers."""
     numbers: dict[int, None] = {}
@@ -63,16 +60,12 @@ def numbers_of_ranks(text: str) -> tuple[int, ...]:
 
 def time_with_unit(text: str) -> float:
     """``"50us"``, as seconds."""
-    number = text.strip().rstrip("abcdefghijklmnopqrstuvwxyzµ")
-    unit = text.strip()[len(number) :]
+    if text.strip() == "0":
+        return 0.0
     try:
-        seconds = float(number) * (_UNITS[unit] if unit or float(number) else 1.0)
-        good = math.isfinite(seconds) and seconds >= 0
-    except (KeyError, ValueError):
-        good = False
-    if not good:
-        raise click.BadParameter(f"{text!r} is no time: give a number and a unit, ns, us, ms or s, such as 50us")
-    return seconds
+        return read_duration(text) / 1e9
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 @click.command(short_help="Run a recorded run, or scenarios, on simulated ranks.")
@@ -135,10 +128,12 @@ def run(
     Would a slow network matter?
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 16 --latency 5ms
 
+    \b
     To look at it in a browser, write the trace, and show that
       bsbpool run recording.json --trace run.trace
       bsbpool show run.trace --html run.html
 
+    \b
     Do all scenarios come out as they expect?
       bsbpool run scenarios
 

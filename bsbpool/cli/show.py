@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from bsbpool.durations import duration
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import ideal_schedule
 from bsbpool.trace.summary import Failure, Run, Summary, summarise
-from bsbpool.trace.timeline import Timeline, duration, label
+from bsbpool.trace.timeline import Timeline, label
 
 from . import console
 from .outputs import Output, claim, force_option

@@ -15,8 +15,9 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from bsbpool.durations import duration
 from bsbpool.trace.summary import Failure, Summary
-from bsbpool.trace.timeline import Timeline, duration, label
+from bsbpool.trace.timeline import Timeline, label
 
 #: Ranks that are told of one by one, and failures.
 MOST_ROWS = 16

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 
+from ..durations import rough_duration
 from ..progress import PoolJobUpdateProgress, PoolProgress, PoolProgressReason
 from ..status import JobStatus, PoolStatus
-from .tally import MOST_FAILURES, Tally, span
+from .tally import MOST_FAILURES, Tally
 
 _log = logging.getLogger("bsbpool")
 
@@ -74,10 +75,10 @@ class LogProgress:
         tally, total = self._tally, self._tally.total
         self._due = False
         left = tally.left(now)
-        about = "" if left is None or left < 0.1 else f"; about {span(left)} left"
+        about = "" if left is None or left < 0.1 else f"; about {rough_duration(left)} left"
         failed = f", {total.failed:,} failed" if total.failed else ""
         _log.info("%s of %s jobs ended%s, %s%s", f"{total.ended:,}", f"{total.jobs:,}", failed,
-                  span(tally.elapsed(now)), about)  # fmt: skip
+                  rough_duration(tally.elapsed(now)), about)  # fmt: skip
 
     def _quiet(self, now: int) -> None:
         """Nothing happened for a while: say so, and again when it has lasted twice as long."""
@@ -93,8 +94,8 @@ class LogProgress:
             job, began = running
             where = f" on rank {job._rank}" if job._rank else ""
             others = f", and {len(tally.running) - 1:,} others" if len(tally.running) > 1 else ""
-            what = f"{job.description}{where} has been running for {span((now - began) / 1e9)}{others}"
-        _log.info("Nothing new for %s: %s", span(quiet), what)
+            what = f"{job.description}{where} has been running for {rough_duration((now - began) / 1e9)}{others}"
+        _log.info("Nothing new for %s: %s", rough_duration(quiet), what)
 
     def _pool_changed(self, progress: PoolProgress) -> None:
         tally, world = self._tally, progress._pool._world
@@ -106,4 +107,4 @@ class LogProgress:
             _log.info("Begins on %s: %s%s", ranks, phase, jobs)
         elif progress.status is PoolStatus.CLOSING and not self._ended and tally.total.jobs:
             self._ended = True
-            _log.info("Done in %s: %s", span(tally.elapsed(world.now())), tally.words())
+            _log.info("Done in %s: %s", rough_duration(tally.elapsed(world.now())), tally.words())

@@ -143,19 +143,3 @@ class Tally:
         total = self.total
         counts = (total.ran, "succeeded"), (total.failed, "failed"), (total.cancelled, "cancelled")
         return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing to do"
-
-
-def span(seconds: float) -> str:
-    """Seconds as somebody reads them who waits: ``40 ms``, ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
-    if seconds < 0.0995:
-        return f"{seconds * 1e3:.0f} ms"
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02} s"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours:,} h {minutes:02} min"

@@ -10,10 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from ..durations import rough_duration
 from ..progress import PoolProgress, PoolProgressReason
 from ..trace.timeline import label
 from ..worlds import current_world
-from .tally import Strategy, Tally, span
+from .tally import Strategy, Tally
 
 #: Nanoseconds between two drawings, at the least.
 BETWEEN = 100_000_000
@@ -121,7 +122,7 @@ class TerminalProgress:
         lines = []
         for job, began in running[: most if len(running) <= most else most - 1]:
             where = f"rank {job._rank:<4}" if job._rank else "here"
-            took = span((self._now - began) / 1e9)
+            took = rough_duration((self._now - began) / 1e9)
             what = Text(label(job.description))
             what.truncate(max(10, width - len(where) - len(took) - 4), overflow="ellipsis")
             lines.append(Text.assemble((where, "bold"), "  ", what, "  ", (took, "dim"), no_wrap=True))
@@ -145,15 +146,15 @@ class TerminalProgress:
     def _summary(self) -> Text:
         tally, total, now = self._tally, self._tally.total, self._now
         if self._over:
-            return Text.assemble(("done", "bold"), f" in {span(tally.elapsed(now))}: {tally.words()}")
-        said = [f"{total.ended:,} of {total.jobs:,} jobs", span(tally.elapsed(now))]
+            return Text.assemble(("done", "bold"), f" in {rough_duration(tally.elapsed(now))}: {tally.words()}")
+        said = [f"{total.ended:,} of {total.jobs:,} jobs", rough_duration(tally.elapsed(now))]
         left = tally.left(now)
         if left is not None and left >= 0.1 and total.ended < total.jobs:
-            said.append(f"about {span(left)} left")
+            said.append(f"about {rough_duration(left)} left")
         if self._phase:
             said.insert(0, self._phase)
         if tally.quiet(now) >= QUIET:
-            said.append(f"nothing new for {span(tally.quiet(now))} ({tally.pings:,} pings)")
+            said.append(f"nothing new for {rough_duration(tally.quiet(now))} ({tally.pings:,} pings)")
         return Text(" · ".join(said), "dim", no_wrap=True, overflow="ellipsis")
 
 
@@ -166,5 +167,5 @@ def _state(row: Strategy) -> Text:
     if row.cancelled:
         parts.append((f"{row.cancelled:,} cancelled", "yellow"))
     if not parts and row.ran:
-        parts.append((f"{span(row.took / row.ran / 1e9)} each", "dim"))
+        parts.append((f"{rough_duration(row.took / row.ran / 1e9)} each", "dim"))
     return Text("  ").join(Text(*part) for part in parts)

@@ -15,6 +15,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
+from ..durations import duration, unit_of
 from .summary import Run, Summary
 
 __all__ = ["Timeline", "axis_ticks", "duration", "label"]
@@ -30,18 +31,6 @@ _FAILED = Style(color="bright_red", bold=True)
 _FRAME = Style(dim=True)
 #: Columns between two ticks, at the least.
 _BETWEEN_TICKS = 12
-
-_UNITS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person reads them: three digits at least, and a unit: ``5.40 s``, ``82.3 ms``."""
-    if seconds == 0:
-        return "0 s"
-    size, unit = next((u for u in _UNITS if seconds >= u[0]), _UNITS[-1])
-    value = seconds / size
-    digits = 2 if value < 9.995 else 1 if value < 999.95 else 0
-    return f"{value:,.{digits}f} {unit}"
 
 
 def label(name: str) -> str:
@@ -230,7 +219,7 @@ def axis_ticks(makespan: float, most: int) -> tuple[str, list[tuple[float, str]]
     :param most: about how many ticks there may be.
     """
     step = _round_up(makespan / most)
-    size, unit = next((u for u in _UNITS if makespan >= u[0]), _UNITS[-1])
+    size, unit = unit_of(makespan)
     times = [number * step for number in range(int(makespan / step + 1e-9) + 1)]
     return unit, [(time, f"{time / size:.10g}") for time in times]
 

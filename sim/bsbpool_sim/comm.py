@@ -11,11 +11,12 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from bsbpool.durations import exact_duration
+
 from .buffers import Buffer, combine, in_place
 from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
 from .errors import AbortError, MPIError
 from .group import Collective, Group
-from .kernel import seconds
 from .mailbox import Mailbox, Message
 from .requests import Matched, Receive, Request, load, poll
 
@@ -601,7 +602,7 @@ class Comm:
     def Abort(self, errorcode: int = 0) -> NoReturn:
         """End the simulation: `simulate` raises `AbortError`."""
         kernel = self.cluster.kernel
-        text = f"rank {self.world_rank} called Abort({errorcode}) at {seconds(kernel.now)}"
+        text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}"
         kernel.fail(AbortError(text, errorcode))
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
 

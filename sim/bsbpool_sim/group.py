@@ -9,8 +9,10 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bsbpool.durations import exact_duration
+
 from .errors import CollectiveMismatchError
-from .kernel import Task, seconds
+from .kernel import Task
 from .mailbox import Link, Mailbox, Message
 from .requests import Request
 
@@ -88,7 +90,7 @@ class Group:
         """What became of a rank that runs no more; "" if it runs."""
         r = self.cluster.kernel.ranks[self.members[rank]]
         if r.dead_at is not None:
-            return f"died at {seconds(r.dead_at)}"
+            return f"died at {exact_duration(r.dead_at)}"
         if r.main is None or r.main.ended_at is None:
             return ""
         return "has raised" if r.main.error is not None else "has ended"

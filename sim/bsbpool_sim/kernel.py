@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
+from bsbpool.durations import exact_duration
 from bsbpool.frames import file_of, outward, users_frame
 
 from .errors import DeadlockError, HorizonError
@@ -33,11 +34,6 @@ Reason = str | Callable[[], str]
 def nanoseconds(seconds: float) -> int:
     """Seconds as the kernel's integer nanoseconds, rounded to the nearest."""
     return round(seconds * SECOND)
-
-
-def seconds(ns: int) -> str:
-    """A virtual time as a person reads it: ``1.5 s``."""
-    return f"{ns / SECOND:.9f}".rstrip("0").rstrip(".") + " s"
 
 
 class Policy(Protocol):
@@ -140,7 +136,7 @@ class Task(greenlet):
         """Who this is, what it waits for, since when, and where."""
         why = self.waits_for() if callable(self.waits_for) else self.waits_for
         who = f"rank {self.rank.index}" + (f" ({self.name})" if self is not self.rank.main else "")
-        return f"{who} waits for {why}, since {seconds(self.since)}, at {self.where()}"
+        return f"{who} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
 
 class Kernel:
@@ -347,13 +343,13 @@ class Kernel:
                 call = self._resume
             if when > horizon:
                 raise HorizonError(
-                    f"virtual time went past the horizon of {seconds(horizon)}: "
+                    f"virtual time went past the horizon of {exact_duration(horizon)}: "
                     f"give simulate(horizon=…) more, or look for what goes on for ever:\n{self.report()}"
                 )
             left -= 1
             if left < 0:
                 raise HorizonError(
-                    f"more than {self._max_events} events by {seconds(self.now)}: "
+                    f"more than {self._max_events} events by {exact_duration(self.now)}: "
                     f"give simulate(max_events=…) more, or look for what goes on for ever:\n{self.report()}"
                 )
             if left % LOOK_EVERY == 0:
@@ -372,10 +368,10 @@ class Kernel:
             lines.append(f"  … and {len(waiting) - limit} more")
         for rank in self.ranks:
             if rank.dead_at is not None:
-                lines.append(f"  rank {rank.index} died at {seconds(rank.dead_at)}")
+                lines.append(f"  rank {rank.index} died at {exact_duration(rank.dead_at)}")
             elif rank.main is not None and rank.main.ended_at is not None and len(self.ranks) <= limit:
                 how = "raised" if rank.main.error else "ended"
-                lines.append(f"  rank {rank.index} {how} at {seconds(rank.main.ended_at)}")
+                lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
     def close(self) -> None:
@@ -413,5 +409,5 @@ class Kernel:
         """A task that is nobody's to join raised: it would be lost in silence, so it ends the simulation."""
         assert task.error is not None
         where = f"in task {task.name!r} of simulated rank {task.rank.index}"
-        task.error.add_note(f"{where} at {seconds(self.now)}")
+        task.error.add_note(f"{where} at {exact_duration(self.now)}")
         self._failure = self._failure or task.error

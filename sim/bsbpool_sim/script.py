@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
+from bsbpool.durations import exact_duration
 from bsbpool.trace.format import scrub
 
 from .errors import ScriptError
-from .kernel import Rank, nanoseconds, seconds
+from .kernel import Rank, nanoseconds
 from .streams import Random, stream
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class Acting:
         rule, ns, name = part
         kernel = self._kernel
         if ns:
-            kernel.compute(ns, lambda: f"job {job} ({name}) to end, which takes {seconds(ns)}")
+            kernel.compute(ns, lambda: f"job {job} ({name}) to end, which takes {exact_duration(ns)}")
         if rule.kills:
             self.kill((kernel.task.rank, f"killed by job {job}"))
         if rule.hangs:
@@ -267,7 +268,7 @@ class Acting:
     def pause(self, what: tuple[Rank, int]) -> None:
         """Pause a rank for some nanoseconds."""
         rank, ns = what
-        self._cluster.recorder.emit("fault", rank.index, f"paused for {seconds(ns)}")
+        self._cluster.recorder.emit("fault", rank.index, f"paused for {exact_duration(ns)}")
         self._kernel.pause(rank, ns)
 
     def kill(self, what: tuple[Rank, str]) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
+from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 
 from .cluster import HORIZON, MAX_EVENTS, Cluster
@@ -20,7 +21,7 @@ from .comm import Comm
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError
 from .garbage import deliberate_collection
 from .group import ranks as ranks_text
-from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds, seconds
+from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds
 from .network import Network
 from .streams import seeded_global
 from .substitutes import substitutes
@@ -194,7 +195,7 @@ def _errors(
     for task, rank in raised:
         assert isinstance(task.error, Exception)
         assert task.ended_at is not None
-        task.error.add_note(f"on simulated rank {rank}, at {seconds(task.ended_at)}")
+        task.error.add_note(f"on simulated rank {rank}, at {exact_duration(task.ended_at)}")
         by_rank[rank], times[rank] = task.error, task.ended_at
     first = min(by_rank, key=lambda r: (times[r], r))
     what = f"{type(by_rank[first]).__name__}: {by_rank[first]}".removesuffix(": ")

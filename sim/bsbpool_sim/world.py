@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Split, World, this_world
 
 from .instant import DEADLINES, LOSSES, NEWS
-from .kernel import Kernel, Rank, Task, seconds
+from .kernel import Kernel, Rank, Task
 
 if TYPE_CHECKING:
     from .comm import Comm
@@ -125,7 +126,7 @@ class PoolLines:
     def _tell_lost(self, number: int, rank: int) -> None:
         died = self.cluster.kernel.ranks[self.members[number]].dead_at
         assert died is not None
-        self.send(number, rank, Lost(f"died at {seconds(died)}", "a simulated host"), 0)
+        self.send(number, rank, Lost(f"died at {exact_duration(died)}", "a simulated host"), 0)
 
 
 class SimChannel(Channel):

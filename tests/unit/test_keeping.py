@@ -11,11 +11,12 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import main
+from bsbpool.durations import written_duration
 from bsbpool.trace import Trace
 from bsbpool_sim import RankErrors, Script, simulate
 from bsbpool_sim.recorded import read_recording
 from bsbpool_sim.replay import ReplayError
-from bsbpool_sim.replay.keeping import duration, to_scenario
+from bsbpool_sim.replay.keeping import to_scenario
 from bsbpool_sim.scenario import load
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios/recordings"
@@ -239,7 +240,7 @@ def test_two_digits_are_left_of_times_unless_asked_otherwise():
     ],
 )
 def test_durations(ns, text):
-    assert duration(ns) == text
+    assert written_duration(ns) == text
 
 
 def test_all_that_can_happen(tmp_path):

@@ -2,8 +2,9 @@
 
 import pytest
 
+from bsbpool.durations import exact_duration
 from bsbpool_sim.errors import DeadlockError, HorizonError
-from bsbpool_sim.kernel import SECOND, InOrder, Kernel, Shuffled, nanoseconds, seconds
+from bsbpool_sim.kernel import SECOND, InOrder, Kernel, Shuffled, nanoseconds
 from bsbpool_sim.network import Network
 from bsbpool_sim.streams import stream
 
@@ -24,7 +25,7 @@ def run(k, *programs):
 
 @pytest.mark.parametrize(("ns", "text"), [(0, "0 s"), (1_500_000_000, "1.5 s"), (1, "0.000000001 s"), (10**10, "10 s")])
 def test_times_read_as_seconds(ns, text):
-    assert seconds(ns) == text
+    assert exact_duration(ns) == text
     assert nanoseconds(ns / SECOND) == ns
 
 

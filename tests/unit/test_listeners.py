@@ -12,9 +12,10 @@ import pytest
 from rich.console import Console
 
 from bsbpool import job_pool
+from bsbpool.durations import rough_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
-from bsbpool.listeners.tally import MOST_FAILURES, span
+from bsbpool.listeners.tally import MOST_FAILURES
 from bsbpool.listeners.terminal import Terminal
 from bsbpool.progress import Workflow
 from bsbpool.worlds.launcher import LAUNCHERS
@@ -268,7 +269,7 @@ def test_the_view_is_there_while_the_pool_is_open(here):
     [(0.0412, "41 ms"), (0.4, "0.4 s"), (12.3, "12 s"), (185, "3 min 05 s"), (7650, "2 h 07 min")],
 )
 def test_a_time_span_is_as_exact_as_somebody_who_waits_needs_it(seconds, text):
-    assert span(seconds) == text
+    assert rough_duration(seconds) == text
 
 
 # -- which, and whether ------------------------------------------------------------------------------

@@ -597,6 +597,42 @@ def test_a_small_screen_shows_all_without_scrolling_sideways(show, trace):
     assert js(driver, "bsbpool.state.width") > 300
 
 
+@needs_browser
+@pytest.mark.parametrize("name", ["place.first", "place.second", "connect.third"])
+def test_on_a_telephone_the_panel_of_a_tapped_job_opens_in_sight_and_its_lane_stays(show, trace, name):
+    driver = show(trace, width=390, height=844, scale=2)
+    js(driver, "document.getElementById('overlay').scrollIntoView()")
+    at(driver, *middle(driver, job_of(driver, name))).click().perform()
+    assert js(driver, "bsbpool.state.job") == job_of(driver, name)
+    top, bottom, height = js(
+        driver,
+        "(() => { const box = document.getElementById('panel').getBoundingClientRect();"
+        " return [box.top, box.bottom, innerHeight]; })()",
+    )
+    assert 0 < top < bottom <= height
+    assert bottom - top > 100
+    lane = js(
+        driver,
+        "document.getElementById('overlay').getBoundingClientRect().top"
+        " + bsbpool.laneY(bsbpool.data.rank[bsbpool.state.job])",
+    )
+    assert 0 < lane < top
+    driver.find_element("css selector", "#panel .close").click()
+    assert not js(driver, "document.body.classList.contains('sheet')")
+
+
+@needs_browser
+def test_the_canvas_writes_in_the_font_of_the_page(show, trace):
+    driver = show(trace)
+    used, wanted = js(
+        driver,
+        "(() => { const c = document.querySelector('canvas').getContext('2d');"
+        " return [c.font.replace(/^[^ ]+ /, ''), getComputedStyle(document.body).fontFamily]; })()",
+    )
+    assert "getFont" not in used
+    assert used.split(",")[-1].strip() == wanted.split(",")[-1].strip()
+
+
 @pytest.mark.unmeasured
 @needs_browser
 def test_ten_thousand_jobs_on_500_ranks_pan_and_zoom_without_stutter(show):
@@ -621,3 +657,13 @@ def test_where_ranks_are_more_than_rows_none_is_left_out(show):
     x, y = middle(driver, last)
     assert js(driver, "bsbpool.state.perRow") == 1
     assert js(driver, "bsbpool.jobAt(...arguments)", x, y) == last
+
+
+@needs_browser
+def test_durations_read_as_in_the_terminal(show, trace):
+    from bsbpool.durations import duration
+
+    driver = show(trace)
+    times = [0, 1, 9, 99, 999, 1000, 9_994, 9_995_000, 99_949_999, 999_940_000, 10**9, 5_405 * 10**6, 36 * 10**11]
+    made = js(driver, "arguments[0].map(bsbpool.duration)", times)
+    assert made == [duration(ns / 1e9) for ns in times]

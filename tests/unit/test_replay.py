@@ -502,7 +502,7 @@ def test_it_shows_what_would_have_happened(run):
     [
         (["--kill", "3"], "'3' says not who dies when"),
         (["--kill", "x@3s"], "'x@3s' says not who dies when"),
-        (["--kill", "3@3"], "'3' is no time"),
+        (["--kill", "3@3"], "'3' is no duration"),
         (["--kill", "3@3s"], "there is no rank 3: there are ranks 0 to 2"),
         (["--speed", "0"], "'0' is no speed"),
         (["--speed", "a:2"], "'a:2' is no speed"),

@@ -489,7 +489,8 @@ function clip(c, y, height, body) {
 }
 
 const font = (size, weight = 400) => `${weight} ${size}px ${getFont()}`;
-const getFont = () => getFont.name || (getFont.name = getComputedStyle(document.body).fontFamily);
+let family = "";
+const getFont = () => family || (family = getComputedStyle(document.body).fontFamily);
 
 function paintLaneNames(c) {
   const step = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000].find(n => n * view.lane >= 15) || 10000;
@@ -852,7 +853,22 @@ function choose(job, {show = false, close = false} = {}) {
   if (job >= 0 && (show || close)) reveal(job, close);
   draw();
   tellPanel();
+  if (job >= 0) keepInSight(job);
   if (job >= 0) say(`${jobTitle(job)}: ${statusOf(job)}${D.rank[job] >= 0 ? ` on ${rankName(D.rank[job])}, ${duration(D.end[job] - D.start[job])}` : ""}`);
+}
+
+// Where the panel opens over the lanes, on small screens: scrolls so that a job's lane is above it.
+function keepInSight(job) {
+  if (!small.matches || D.rank[job] < 0) return;
+  const y = overlay.getBoundingClientRect().top + laneY(D.rank[job]);
+  if (y < 0 || y > .45 * innerHeight) scrollBy({top: y - .25 * innerHeight, behavior: "instant"});
+}
+
+const small = matchMedia("(max-width: 900px)");
+
+// Whether the panel tells of one thing that was chosen, and so opens where it was chosen.
+function openSheet(open) {
+  document.body.classList.toggle("sheet", open);
 }
 
 // The job that was drawn at a point; -1 if there is none.
@@ -1161,6 +1177,7 @@ const swatch = name => element("i", {"data-name": name, colour: colours.css[name
 function tellPanel() {
   panel.replaceChildren(...(S.job >= 0 ? [jobSection(S.job)] : S.path ? [pathSection(), strategySection()] : [failureSection(), strategySection(), poolSection(), rankSection(), runSection()]).filter(Boolean));
   panel.scrollTop = 0;
+  openSheet(S.job >= 0);
 }
 
 function section(title, ...children) {
@@ -1270,6 +1287,8 @@ function tellCaches(t) {
   const head = element("tr", {}, element("th", {scope: "col"}, "Item"), element("th", {scope: "col"}, "on ranks"));
   panel.replaceChildren(section(["Caches at " + duration(t), button("Close", tellPanel, {class: "close"})],
     rows.length ? element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows)) : element("p", {class: "soft"}, "No rank held an item then.")));
+  panel.scrollTop = 0;
+  openSheet(true);
   say(`${many(ranksOf.size, "item")} cached at ${duration(t)}`);
 }
 
@@ -1335,7 +1354,7 @@ load().then(data => {
 
 // For tests and measurements; the page itself does not use it.
 window.bsbpool = {
-  view, frames, paint, keep, zoom, move, choose, showTime, jobAt, x, laneY,
+  view, frames, paint, keep, zoom, move, choose, showTime, jobAt, x, laneY, duration,
   get data() { return D; },
   get state() { return {...S, lanesH: lanesH(), lanesY: lanesY(), perRow: perRow()}; },
 };

@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from bsbpool.durations import written_duration
 from bsbpool.trace import Trace
 from bsbpool.trace.history import History
 
@@ -83,19 +84,6 @@ def _rounding(to: int | None) -> Callable[[int], int]:
     return lambda ns: int(Decimal(f"{ns:.1e}")) if ns else 0
 
 
-def duration(ns: int) -> str:
-    """``1.5s``, in the largest unit that leaves a short number."""
-    if ns <= 0:  # below: times of a trace that go backwards
-        return "0s"
-    for unit, size in (("h", 3600 * SECOND), ("min", 60 * SECOND), ("s", SECOND), ("ms", 10**6), ("us", 1000)):
-        number = Decimal(ns) / size
-        if number >= 1 and len(text := f"{number.normalize():f}") <= 6:
-            return text + unit
-    if ns >= 10**15:  # no number of a scenario is longer
-        return f"{round(ns / SECOND)}s"
-    return f"{ns}ns" if ns < 1000 or ns % 1000 else f"{ns // 1000}us"
-
-
 # -- jobs that are alike -----------------------------------------------------------------------------------
 
 
@@ -150,7 +138,7 @@ class _Writer:
         #: nanoseconds that it took.
         self.took = self.history.last - self.history.first
         if self.took > LONGEST_RUN:
-            raise ReplayError(f"it took {duration(self.took)}: too long for a scenario")
+            raise ReplayError(f"it took {written_duration(self.took)}: too long for a scenario")
         self.killed = self._killed()
         self._gather()
         self._name()
@@ -380,7 +368,7 @@ class _Writer:
         if (takes := self._takes(group)) is not None:
             entry["takes"] = takes
         if (limit := self.plans[group.pool].limits.get(group.jobs[0])) is not None:
-            entry["timeout"] = duration(limit)
+            entry["timeout"] = written_duration(limit)
         if group.ends == ("kills", ""):
             entry["kills"] = True
         elif group.ends is not None:
@@ -393,8 +381,8 @@ class _Writer:
         if not most:
             return None
         if most <= 1.25 * least:
-            return duration(times[len(times) // 2])
-        return {"uniform": [duration(least), duration(most)]}
+            return written_duration(times[len(times) // 2])
+        return {"uniform": [written_duration(least), written_duration(most)]}
 
     def _scheduler_entries(self) -> list[Data]:
         entries = []
@@ -412,7 +400,7 @@ class _Writer:
                 if len(self.plans) > 1 and number:
                     entry["phase"] = self.phases[number]
                 if rounded := self.rounded(at):
-                    entry["at"] = duration(rounded)
+                    entry["at"] = written_duration(rounded)
                 mine = [group for group in late if group.scheduler == place]
                 if mine:
                     entry["jobs"] = [self._entry(group) for group in mine]
@@ -444,7 +432,7 @@ class _Writer:
                     mine = [id for id, each in jobs if each is group]
                     names += [group.pattern] if len(mine) == len(group.jobs) else [group.job(id) for id in mine]
                 entry: Data = {
-                    "at": duration(after),
+                    "at": written_duration(after),
                     "cancel": names[0] if len(names) == 1 else names,
                 }
                 yield {**entry, **({"reason": reason[:200]} if reason else {})}
@@ -457,7 +445,7 @@ class _Writer:
                 if (plan.recorded.number, rank) not in running and 0 < rank < self.history.ranks:
                     began = self._began(plan.recorded.number) - self.history.first
                     after = self.rounded(max(0, at - began))
-                    yield {"at": duration(after), "kill": rank}
+                    yield {"at": written_duration(after), "kill": rank}
 
     def _raised(self) -> list[Data]:
         """What a listener raised, or Ctrl-C."""
@@ -470,7 +458,7 @@ class _Writer:
                 number = next(p.recorded.number for p in self.plans if p.recorded.label == event[2])
                 if event[3].startswith("KeyboardInterrupt"):
                     after = self.rounded(event[1] - self._began(number))
-                    found.append({"at": duration(after), "interrupt": "main"})
+                    found.append({"at": written_duration(after), "interrupt": "main"})
                 elif last is not None:
                     verb = {"queued": "is queued", "running": "starts", "success": "succeeds", "failed": "fails"}
                     verb |= {"cancelled": "is cancelled", "aborted": "is aborted"}

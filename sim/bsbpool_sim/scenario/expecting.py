@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bsbpool.durations import exact_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.status import TRANSITIONS, JobStatus
 from bsbpool.trace.format import describe_error
 
-from ..kernel import seconds
 from .loading import KeyPath
 from .model import Bounds, Occurrence
 from .planning import Plan, PlannedJob, matcher
@@ -156,12 +156,16 @@ class Checker:
             self.fail(("events", number), f"events: number {number + 1}", "it happens", f"it can't: {why}", t)
         for number, event in enumerate(self.plan.model.events):
             if number not in self.stage.happened:
-                when = f"at {seconds(event.at)}" if event.at is not None else f"when {event.when and event.when.text}"
+                when = (
+                    f"at {exact_duration(event.at)}"
+                    if event.at is not None
+                    else f"when {event.when and event.when.text}"
+                )
                 self.fail(
                     ("events", number),
                     f"events: number {number + 1}",
                     f"it happens {when}",
-                    f"it never did; all was over at {seconds(self.outcome.elapsed)}",
+                    f"it never did; all was over at {exact_duration(self.outcome.elapsed)}",
                 )
         for number, listener in enumerate(self.plan.model.pool.listeners):
             for condition in listener.raises:
@@ -294,7 +298,7 @@ class Checker:
             if found is None:
                 said = f"it never happened after {before}"
                 if position >= 0:
-                    said += f" ({seconds(self.events[position]['t'])})"
+                    said += f" ({exact_duration(self.events[position]['t'])})"
                 at, event = None, None
                 if places:
                     event = places[-1]
@@ -342,8 +346,10 @@ class Checker:
             if not wanted.hold(len(pings)):
                 self.fail(("expect", "pings"), "pings", _bounds(wanted, str), str(len(pings)), last[1], last[0])
         elif wanted != tuple(t for _, t in pings):
-            said = ", ".join(seconds(t) for _, t in pings[:20]) or "none"
-            self.fail(("expect", "pings"), "pings", ", ".join(map(seconds, wanted)) or "none", said, last[1], last[0])
+            said = ", ".join(exact_duration(t) for _, t in pings[:20]) or "none"
+            self.fail(
+                ("expect", "pings"), "pings", ", ".join(map(exact_duration, wanted)) or "none", said, last[1], last[0]
+            )
 
     def _elapsed(self) -> None:
         wanted = self.expect.elapsed
@@ -351,8 +357,8 @@ class Checker:
             self.fail(
                 ("expect", "elapsed"),
                 "elapsed",
-                _bounds(wanted, seconds),
-                seconds(self.outcome.elapsed),
+                _bounds(wanted, exact_duration),
+                exact_duration(self.outcome.elapsed),
                 self.outcome.elapsed,
                 len(self.events) - 1,
             )
@@ -632,9 +638,9 @@ class Checker:
             centre = next((n for n, e in reversed(list(enumerate(self.events))) if e["t"] <= at), 0)
         first = max(0, centre - AROUND)
         shown = self.events[first : centre + AROUND + 1]
-        width = max(len(seconds(e["t"])) for e in shown)
+        width = max(len(exact_duration(e["t"])) for e in shown)
         return [
-            f"{'>' if first + n == failure.event else ' '} {seconds(e['t']):>{width}}  {self.told(e)}"
+            f"{'>' if first + n == failure.event else ' '} {exact_duration(e['t']):>{width}}  {self.told(e)}"
             for n, e in enumerate(shown)
         ]
 

@@ -18,6 +18,9 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from bsbpool import durations
+from bsbpool.durations import DURATION_PATTERN, UNITS
+
 from ..streams import Random
 
 #: Ranks that the simulator is made for, at the most.
@@ -46,9 +49,6 @@ def shown(value: Any) -> str:
 
 # -- values that are written as text -------------------------------------------------------------------
 
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
-_DURATION = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(ns|us|µs|ms|s|min|h)$", re.ASCII)
-_NUMBER = re.compile(r"\d+(\.\d+)?\s*$", re.ASCII)
 _RATES = {"B/s": 1, "kB/s": 10**3, "MB/s": 10**6, "GB/s": 10**9}
 _RATE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B/s|kB/s|MB/s|GB/s)$", re.ASCII)
 _RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
@@ -56,32 +56,15 @@ _RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
 
 def read_duration(value: Any) -> int:
     """``500ms``, as nanoseconds."""
-    units = ", ".join(unit for unit in _UNITS if unit != "µs")
+    units = ", ".join(unit for unit in UNITS if unit != "µs")
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise _wrong(f"{value} has no unit: write {value}s if seconds are meant (units: {units})")
     if not isinstance(value, str):
         raise _wrong(f"{shown(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
-    found = _DURATION.match(value.strip())
-    if found is None:
-        number = value.strip().rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZµ ")
-        unit = value.strip()[len(number) :].strip()
-        if unit and _NUMBER.match(number):
-            right = _NEAR_UNITS.get(unit.lower())
-            hint = f"write {number}{right}" if right else "write it with one of these"
-            raise _wrong(f"{unit!r} is no unit of time: {hint} (units: {units})")
-        raise _wrong(f"{shown(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
-    return int(Decimal(found[1]) * _UNITS[found[2]])
-
-
-_NEAR_UNITS = {
-    **dict.fromkeys(("sec", "secs", "second", "seconds"), "s"),
-    **dict.fromkeys(("m", "mins", "minute", "minutes"), "min"),
-    **dict.fromkeys(("msec", "msecs", "millis", "milliseconds", "millisecond"), "ms"),
-    **dict.fromkeys(("usec", "usecs", "micros", "microseconds", "microsecond"), "us"),
-    **dict.fromkeys(("hr", "hrs", "hour", "hours"), "h"),
-    **dict.fromkeys(("nsec", "nanoseconds", "nanosecond"), "ns"),
-    "S": "s",
-}
+    try:
+        return durations.read_duration(value, shown(value))
+    except ValueError as error:
+        raise _wrong(str(error)) from None
 
 
 def _read_rate(value: Any) -> float:
@@ -326,7 +309,7 @@ def _read_listeners_error(value: Any) -> dict[Occurrence, Raised]:
     return {read_occurrence(key): _read_raised(each) for key, each in value.items()}
 
 
-_TEXT_DURATION = {"type": "string", "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*(ns|us|µs|ms|s|min|h)\s*$"}
+_TEXT_DURATION = {"type": "string", "pattern": DURATION_PATTERN}
 _WHOLE = {"type": "integer", "minimum": 0}
 _PATTERNS = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _CONDITION = {"type": "string", "pattern": rf"^.+ ({'|'.join(VERBS)})$"}

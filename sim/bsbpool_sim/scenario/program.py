@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from bsbpool import Owner
 from bsbpool.caching import cache_id, pool_cache
+from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted, JobPoolError
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.trace.format import describe_error
 
-from ..kernel import seconds
 from ..script import Acting, Script
 from ..streams import stream
 from .model import BY_SOMEBODY, Event, Listener, Occurrence, Raised, Scheduler
@@ -452,7 +452,7 @@ class Playing(Acting):
         while True:
             try:
                 if left := max(0, ns - round((kernel.now - start) / slowness)):
-                    kernel.compute(left, f"job {name!r} to end, which takes {seconds(ns)}")
+                    kernel.compute(left, f"job {name!r} to end, which takes {exact_duration(ns)}")
                 while entry.hangs:
                     kernel.park(f"job {name!r} to end, which hangs")
                 break
@@ -535,5 +535,5 @@ class Playing(Acting):
         else:
             delay = event.delay
             assert delay is not None
-            emit("fault", delay.source, f"its messages to rank {delay.to} take {seconds(delay.by)} longer")
+            emit("fault", delay.source, f"its messages to rank {delay.to} take {exact_duration(delay.by)} longer")
             cluster.network.delay(delay.source, delay.to, delay.by)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bsbpool.durations import exact_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.trace.format import describe_error
 
 from ..errors import DeadlockError, HorizonError, RankErrors
-from ..kernel import seconds
 from ..simulation import simulate
 from .expecting import MOST_FAILURES, Checker, Failure, Outcome
 from .loading import load_model, read, validate
@@ -151,7 +151,7 @@ class Result:
         lines = [f"{document.file}:{line}: {failure.what}"]
         for word, text in (("expected", failure.expected), ("happened", failure.happened)):
             first, *more = text.splitlines() or [""]
-            when = f", at {seconds(failure.at)}" if word == "happened" and failure.at is not None else ""
+            when = f", at {exact_duration(failure.at)}" if word == "happened" and failure.at is not None else ""
             if len(more) or len(first) > 300:
                 first, when = f"{when.removeprefix(', ')}{': ' if when else ''}{first}", ""
             lines.append(f"  {word}  {first}{when}")
