@@ -466,6 +466,60 @@ class Engine:
                     held[rank].append(item)
         return {rank: sorted(items) for rank, items in held.items() if items}
 
+    def validate(self) -> None:
+        """Check that what the engine knows is of a piece, between two events; for tests, since it walks all jobs.
+
+        :raises AssertionError: it is not.
+        """
+        unfinished = [job for job in self.jobs if not job._status.ended]
+        required: dict[int, int] = {}
+        open_dependencies: dict[int, int] = {}
+        for job in unfinished:
+            for item in job._cache_items:
+                required[item] = required.get(item, 0) + 1
+            link = job._dependents
+            while link >= 0:
+                dependent = self._dependents[link]._id
+                open_dependencies[dependent] = open_dependencies.get(dependent, 0) + 1
+                link = self._before[link]
+        assert self.unfinished == len(unfinished), f"{self.unfinished} are unfinished, and {len(unfinished)} are"
+        assert self.required == required, f"{self.required} is required, and {required} is"
+        waiting = [job for job in self._waiting_in_line() if job._status is QUEUED and job._rank is None]
+        assert len({job._id for job in waiting}) == len(waiting), "a job stands in the line of ready jobs twice"
+        sent: dict[int, int] = {}
+        for rank, line in self._lines.items():
+            for place, job in enumerate(line):
+                assert job._rank == rank or job._status.ended, f"{job} stands in the line of rank {rank}"
+                assert job._id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[job._id]}"
+                assert place == 0 or job._status is QUEUED, f"{job} stands behind another, and is {job._status.value}"
+                assert job._status is not QUEUED or place, f"{job} is first on rank {rank}, and does not run"
+                sent[job._id] = rank
+            alone = [job for job in line if job._cache_items or job._limit is not None]
+            assert not alone or len(line) == 1, f"{alone[0]} does not travel alone"
+            assert len(line) <= (MOST_AHEAD if self.send_ahead and not self._held[rank] else 1), f"too many: {[*line]}"
+        for job in unfinished:
+            assert job._open_dependencies == open_dependencies.get(job._id, 0), f"{job} has other open dependencies"
+            if job._status is PENDING:
+                assert not self._begun or job._open_dependencies, f"{job} waits for nothing, and is pending"
+            elif job._status is RUNNING and job._rank is not None:
+                assert sent.get(job._id) == job._rank, f"{job} runs on rank {job._rank}, and is not in its line"
+        ready = {job._id for job in waiting}
+        lost = [job for job in unfinished if job._status is QUEUED and job._id not in ready and job._id not in sent]
+        assert not lost, f"{lost[0]} is queued, and nobody has it"
+        supplied = sum(len(line) > 1 for line in self._lines.values())
+        assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
+        idle = [rank for rank, line in self._lines.items() if not line]
+        assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
+        assert self.holding or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
+        held = self.holdings()
+        for rank, count in self._held.items():
+            assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"
+        assert all(rank in self._lines for rank in self.stuck), f"{[*self.stuck]} are stuck, and not there"
+
+    def _waiting_in_line(self) -> list[Entry]:
+        ready = self._ready
+        return [job for _, job in ready._heap] if isinstance(ready, Heap) else [*ready]
+
     # -- consequences ------------------------------------------------------------------------------
 
     def change(self, job: Entry, status: JobStatus) -> None:

@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+import watching
 
 #: Seconds after which a test on real ranks ends the run, with the stacks of all threads of each rank.
 LIMIT = 60
@@ -57,6 +58,8 @@ def pytest_addoption(parser, pluginmanager):
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config):
+    if MPI_SIZE == 1:
+        watching.watch()
     # The real one: what a rank says when it gives up must not end in a captured file.
     config.stash[_STDERR] = os.fdopen(os.dup(2), "w")
     if MPI_SIZE > 1 and comm_world().Get_rank() > 0:
@@ -90,6 +93,7 @@ def pytest_runtest_protocol(item):
     if MPI_SIZE > 1:
         limit = 10 * LIMIT if item.get_closest_marker("huge") else LIMIT
         faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_STDERR])
+    watching.watching = not item.get_closest_marker("unwatched")
     try:
         with _unmeasured() if item.get_closest_marker("unmeasured") else contextlib.nullcontext():
             return (yield)

@@ -33,6 +33,9 @@ RUNS = int(os.environ.get("BSBPOOL_FAULT_RUNS", "30"))
 
 MARK = "injected here"
 
+#: An error in the midst of a step leaves half of it undone.
+pytestmark = pytest.mark.unwatched
+
 
 class Injected(RuntimeError):
     """What no code of the pool expects."""

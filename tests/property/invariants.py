@@ -10,6 +10,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
+from bsbpool_sim.invariants import broken
+
 #: Which status may follow which, written down a second time on purpose.
 MAY_FOLLOW = {
     "pending": ("queued", "cancelled"),
@@ -449,7 +451,14 @@ def same_run(one: Run, other: Run) -> None:
     require(one == other, "the same run again, with the same trace, left something else behind")
 
 
+def every_rule_of_the_trace_holds(run: Run) -> None:
+    """What the simulator holds against every trace, see `bsbpool_sim.invariants`."""
+    found = broken(run.events)
+    require(not found, "the trace breaks a rule", *found[:3])
+
+
 CHECKS = (
+    every_rule_of_the_trace_holds,
     each_job_ends_once,
     each_job_runs_once_after_its_dependencies,
     only_what_must_be_is_cancelled,

@@ -14,6 +14,7 @@ from bsbpool.exceptions import WorkflowError
 from bsbpool.status import TRANSITIONS, JobStatus
 from bsbpool.trace.format import describe_error
 
+from ..invariants import broken
 from .loading import KeyPath
 from .model import Bounds, Occurrence
 from .planning import Plan, PlannedJob, matcher
@@ -436,6 +437,7 @@ class Checker:
         self._dependencies_held()
         self._listeners_heard()
         self._caches_are_empty()
+        self._invariants()
 
     def _ranks_left(self) -> None:
         """Every rank leaves execute(), and knows whether all is well."""
@@ -459,6 +461,11 @@ class Checker:
                 and not any(error is each for each in self.stage.raised)
             ):
                 self.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
+
+    def _invariants(self) -> None:
+        """What holds in every trace."""
+        for rule in broken(self.outcome.trace)[:MOST_FAILURES]:
+            self.fail((), "always", "what every pool holds to", rule.what, rule.t)
 
     def _changes_are_allowed(self) -> None:
         """Each job ends once, by changes that may follow each other."""

@@ -1,0 +1,429 @@
+"""What holds in the trace of every pool on simulated ranks, event by event, whatever the program, script and seed are.
+
+It goes by the trace only, and knows nothing of how the pool works; the rules of statuses are written down here a second
+time on purpose. What a listener heard, what jobs returned and what ranks did beside the trace is checked by who knows
+it: scenarios in `scenario.expecting`, random cases in tests/property.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+#: Which status may follow which.
+MAY_FOLLOW = {
+    "pending": ("queued", "cancelled"),
+    "queued": ("running", "cancelled"),
+    "running": ("success", "failed", "aborted", "queued"),
+}
+ENDED = ("success", "failed", "cancelled", "aborted")
+
+#: Nothing but these comes between what the engine decided at a time and the closing of the pool.
+_OF_A_STOP = ("status", "pool_status", "cancel", "raised", "unhandled", "resumed", "by_hand")
+
+#: What a scheduler that was called before the end may still do.
+_AFTER_THE_END = ("scheduled", "cancel")
+
+
+class Broken(NamedTuple):
+    """A rule that does not hold.
+
+    :ivar event: the number of the event in the trace at which that shows.
+    :ivar t: its time, in nanoseconds.
+    :ivar what: what is wrong.
+    """
+
+    event: int
+    t: int
+    what: str
+
+
+def broken(trace: Iterable[dict[str, Any]]) -> list[Broken]:
+    """What does not hold in a trace of simulated ranks; nothing if all is well.
+
+    :param trace: its events, in order, as `bsbpool.trace.Trace` gives them.
+    """
+    found: list[Broken] = []
+    pools: dict[Any, _Pool] = {}
+    before = 0
+    last = 0
+    for number, event in enumerate(trace):
+        last = number
+        if event["t"] < before:
+            found.append(Broken(number, event["t"], f"time goes back, from {before}"))
+        before = event["t"]
+        label = event.get("pool")
+        if label is None:
+            if event["e"] == "fault" and event["rank"] == 0 and event["what"].startswith(("died", "killed")):
+                for pool in pools.values():
+                    pool.main_died = True
+            continue
+        if event["e"] == "pool":
+            pools[label] = _Pool(event, found)
+        pools[label].take(number, event)
+    for pool in pools.values():
+        pool.finish(last, before)
+    return found
+
+
+class _Job:
+    """What the trace says of one job so far."""
+
+    def __init__(self, event: dict[str, Any]):
+        self.deps: list[int] = list(event["deps"])
+        self.cache: list[int] = list(event["cache"])
+        self.added: int = event["t"]
+        self.status = "pending"
+        self.rank: int | None = None
+        self.limit: int | None = None
+        self.since: int = event["t"]
+        self.started_at: int | None = None
+        self.ended_at: int | None = None
+        self.losses = 0
+        self.by_hand = False
+        #: whether somebody has asked for it to be cancelled.
+        self.unwanted = False
+        self.dependents: list[int] = []
+
+
+class _Pool:
+    """One pool's part of a trace."""
+
+    def __init__(self, event: dict[str, Any], found: list[Broken]):
+        self.found = found
+        self.label = event["pool"]
+        self.ranks: int = event["ranks"]
+        self.fail_fast: bool = event["fail_fast"]
+        self.retries = 0
+        self.main_died = False
+        self.jobs: list[_Job] = []
+        self.status = ""
+        self.over = False
+        self.ready: dict[int, None] = {}
+        self.lost: dict[int, None] = {}
+        # By rank: the job that it is at, as main knows; when its last job had ended, by its clock; jobs given up there.
+        self.busy: dict[int, int] = {}
+        self.free_at: dict[int, int] = {}
+        self.stuck: dict[int, int] = {}
+        # What must come next of a job, at which time: by job (time, statuses, why).
+        self.due: dict[int, tuple[int, tuple[str, ...], str]] = {}
+        # Jobs that ended without a reason but that the pool stopped: it has to have stopped, then.
+        self.stopped: list[tuple[int, int, int]] = []
+        self.why_stopped = False
+        self.unhandled: dict[int, None] = {}
+        self.errors = 0
+        self.held: dict[int, dict[int, None]] = {}
+        self.required: Counter[int] = Counter()
+        # By job: what its rank held when it started that nobody required, and is to be freed before it.
+        self.stale: dict[int, tuple[int, dict[int, None]]] = {}
+        # Jobs that were queued when something had failed already: they are cancelled at the same time.
+        self.number, self.t = 0, 0
+
+    def wrong(self, what: str) -> None:
+        self.found.append(Broken(self.number, self.t, f"pool {self.label}: {what}"))
+
+    def take(self, number: int, event: dict[str, Any]) -> None:
+        """The next event."""
+        if event["t"] > self.t:
+            self._time_goes_on()
+        self.number, self.t = number, event["t"]
+        kind = event["e"]
+        if self.over and kind not in _AFTER_THE_END:
+            self.wrong(f"{kind} comes after its end")
+        handler = getattr(self, f"_{kind}", None)
+        try:
+            if handler is not None:
+                handler(event)
+        except IndexError:
+            self.wrong(f"{kind} names a job that is not there")
+        if kind not in _OF_A_STOP and self.stopped and self.status != "closing":
+            self._stop_is_missing()
+
+    def finish(self, number: int, t: int) -> None:
+        """There is no more."""
+        if self.main_died:
+            return
+        self._time_goes_on()
+        self.number, self.t = number, t
+        if self.stopped and self.status != "closing":
+            self._stop_is_missing()
+
+    # -- what has to have come by the time at which something else does ------------------------------------
+
+    def _time_goes_on(self) -> None:
+        for id, (t, statuses, why) in self.due.items():
+            if not self.main_died:
+                self.wrong(f"job {id} is {self.jobs[id].status}, and not {' or '.join(statuses)}, at {t}: {why}")
+        self.due.clear()
+        for id, (rank, items) in self.stale.items():
+            if items and rank not in self.lost and not self.main_died and self.status != "closing":
+                self.wrong(f"rank {rank} starts job {id} and keeps {[*items]}, which nobody requires")
+        self.stale.clear()
+
+    def _stop_is_missing(self) -> None:
+        id, number, t = self.stopped[0]
+        self.found.append(
+            Broken(number, t, f"pool {self.label}: job {id} is {self.jobs[id].status} for no reason: nothing stopped")
+        )
+        self.stopped.clear()
+
+    # -- jobs ------------------------------------------------------------------------------------------------
+
+    def _job(self, event: dict[str, Any]) -> None:
+        id = event["job"]
+        if id != len(self.jobs):
+            self.wrong(f"job {id} is added as number {len(self.jobs)}")
+        if self.status == "closing":
+            self.wrong(f"job {id} is added as the pool closes")
+        job = _Job(event)
+        self.jobs.append(job)
+        self.required.update(job.cache)
+        for dep in job.deps:
+            self.jobs[dep].dependents.append(id)
+        bad = [dep for dep in job.deps if self.jobs[dep].status in ENDED[1:]]
+        if bad:
+            self.due[id] = (self.t, ("cancelled",), f"job {bad[0]}, which it waits for, is {self.jobs[bad[0]].status}")
+
+    def _limit(self, event: dict[str, Any]) -> None:
+        self.jobs[event["job"]].limit = event["ns"]
+
+    def _retries(self, event: dict[str, Any]) -> None:
+        self.retries = event["times"]
+
+    def _by_hand(self, event: dict[str, Any]) -> None:
+        self.jobs[event["job"]].by_hand = True
+
+    def _cancel(self, event: dict[str, Any]) -> None:
+        id = event["job"]
+        job = self.jobs[id]
+        if not event["done"]:
+            if job.status in ("pending", "queued") and self.status != "closing" and id not in self.due:
+                # What made it too late has happened, and is told now.
+                self.due[id] = (self.t, ("queued", "running", "cancelled"), "cancelling it is said to come too late")
+            return
+        if job.status not in ("pending", "queued", "cancelled"):
+            self.wrong(f"job {id} is {job.status}, and is said to be cancelled")
+        job.unwanted = True
+        if job.status != "cancelled":
+            self.due[id] = (self.t, ("cancelled",), "it is said to be cancelled")
+
+    def _call_back(self, event: dict[str, Any]) -> None:
+        self.jobs[event["job"]].unwanted = True
+
+    def _status(self, event: dict[str, Any]) -> None:
+        id, status, rank = event["job"], event["status"], event["rank"]
+        job = self.jobs[id]
+        if status not in MAY_FOLLOW.get(job.status, ()):
+            self.wrong(f"job {id} goes from {job.status} to {status}")
+        if self.status == "closing":
+            self.wrong(f"job {id} becomes {status} after the pool has closed")
+        due = self.due.pop(id, None)
+        if due is not None and job.unwanted and (job.status, status) == ("pending", "queued"):
+            self.due[id] = due  # that came before it was cancelled, and is told now
+        elif due is not None and status not in due[1]:
+            self.wrong(f"job {id} becomes {status}, and not {' or '.join(due[1])}: {due[2]}")
+        old, job.status = job.status, status
+        if status in ("queued", "running"):
+            getattr(self, f"_becomes_{status}")(id, job, rank, old)
+        else:
+            self._ends(id, job, status, due is not None)
+        job.since = self.t
+
+    def _becomes_queued(self, id: int, job: _Job, rank: int | None, old: str) -> None:
+        if old == "running":
+            if job.rank not in self.lost:
+                self.wrong(f"job {id} is queued again, and rank {job.rank} was not lost")
+            if job.losses > self.retries:
+                self.wrong(f"job {id} is queued again after {job.losses} losses, with {self.retries} retries")
+            job.rank = None
+        self._has_dependencies(id, job, "queued")
+
+    def _has_dependencies(self, id: int, job: _Job, what: str) -> None:
+        open_ = [dep for dep in job.deps if self.jobs[dep].status != "success"]
+        if open_ and not job.by_hand:
+            self.wrong(f"job {id} is {what}, and job {open_[0]}, which it waits for, is {self.jobs[open_[0]].status}")
+
+    def _becomes_running(self, id: int, job: _Job, rank: int | None, old: str) -> None:
+        self._has_dependencies(id, job, "running")
+        job.rank = rank
+        job.started_at = self.t
+        if rank is None:
+            if not job.by_hand:
+                self.wrong(f"job {id} runs nowhere")
+            return
+        if rank not in self.ready or rank in self.lost:
+            self.wrong(f"job {id} is given to rank {rank}, which is {'lost' if rank in self.lost else 'not there'}")
+        at = self.busy.get(rank)
+        if at is not None and not self._never_came(self.jobs[at]):
+            # One that was sent ahead and can't be packed fails while another one runs.
+            self.due[id] = (self.t, ("failed",), f"it is given to rank {rank}, which is at job {at}")
+            return
+        self.busy[rank] = id
+        stale = {item: None for item in self.held.get(rank, ()) if self.required[item] <= 0}
+        if stale:
+            self.stale[id] = (rank, stale)
+
+    @staticmethod
+    def _never_came(job: _Job) -> bool:
+        """Whether a job was ended by hand before its rank got it."""
+        return job.by_hand and job.ended_at is not None and job.ended_at == job.started_at
+
+    def _ends(self, id: int, job: _Job, status: str, was_due: bool) -> None:
+        job.ended_at = self.t
+        self.required.subtract(job.cache)
+        rank = job.rank
+        if rank is not None and self.busy.get(rank) == id and not job.by_hand and rank not in self.stuck:
+            del self.busy[rank]
+        bad = [dep for dep in job.deps if self.jobs[dep].status in ENDED[1:]]
+        if status == "cancelled" and not (bad or job.unwanted or job.by_hand or was_due):
+            self.stopped.append((id, self.number, self.t))
+        if status == "aborted" and not (was_due or job.by_hand or rank in self.stuck):
+            self.stopped.append((id, self.number, self.t))
+        if status == "success" and not (was_due or job.by_hand):
+            self.wrong(f"job {id} is a success, and no rank said so")
+        if status != "success":
+            for dependent in job.dependents:
+                other = self.jobs[dependent]
+                if other.status == "pending" and dependent not in self.due:
+                    self.due[dependent] = (self.t, ("cancelled",), f"job {id}, which it waits for, is {status}")
+        elif self.status == "executing":
+            for dependent in job.dependents:
+                other = self.jobs[dependent]
+                if other.status == "pending" and all(self.jobs[dep].status == "success" for dep in other.deps):
+                    self.due.setdefault(
+                        dependent, (self.t, ("queued", "cancelled"), "all that it waits for has succeeded")
+                    )
+
+    # -- ranks -------------------------------------------------------------------------------------------------
+
+    def _ready(self, event: dict[str, Any]) -> None:
+        if event["rank"] in self.ready:
+            self.wrong(f"rank {event['rank']} is there a second time")
+        self.ready[event["rank"]] = None
+
+    def _lost(self, event: dict[str, Any]) -> None:
+        rank = event["rank"]
+        if rank in self.lost or rank == 0:
+            self.wrong(f"rank {rank} is lost{' again' if rank else ''}")
+        self.lost[rank] = None
+        self.held.pop(rank, None)
+        id = self.busy.pop(rank, None)
+        stuck = self.stuck.pop(rank, None)
+        if id is None or stuck is not None or self.jobs[id].status != "running" or self.jobs[id].by_hand:
+            return
+        job = self.jobs[id]
+        job.losses += 1
+        again = job.losses <= self.retries
+        why = f"it was lost with rank {rank}, for the {job.losses}. time, with {self.retries} retries"
+        self.due[id] = (self.t, ("queued",) if again else ("aborted",), why)
+
+    def _message(self, event: dict[str, Any]) -> None:
+        rank, id, started, ended = event["rank"], event["job"], event["started"], event["ended"]
+        job = self.jobs[id]
+        if rank in self.lost:
+            self.wrong(f"rank {rank} is lost, and its word on job {id} counts")
+        if self.busy.get(rank) != id:
+            self.wrong(f"rank {rank} tells of job {id}, and is at {self.busy.get(rank, 'none')}")
+        if not self.free_at.get(rank, 0) <= started <= ended <= self.t:
+            self.wrong(
+                f"job {id} ran from {started} to {ended} on rank {rank}, which was free at {self.free_at.get(rank)}"
+            )
+        self.free_at[rank] = ended
+        late = [dep for dep in job.deps if (self.jobs[dep].ended_at or 0) > started]
+        if late and not job.by_hand:
+            self.wrong(f"job {id} started at {started}, before job {late[0]} had ended, which it waits for")
+        self.busy.pop(rank, None)
+        self.stuck.pop(rank, None)
+        if job.status != "running" or job.by_hand:
+            return
+        over = job.limit is not None and ended - started > job.limit
+        statuses = ("failed", "aborted") if over else ("success", "failed", "aborted")
+        if job.limit is None or ended - started < job.limit:
+            statuses = statuses[:-1]
+        self.due[id] = (self.t, statuses, f"rank {rank} has told of its end, from {started} to {ended}")
+
+    def _stuck(self, event: dict[str, Any]) -> None:
+        rank, id = event["rank"], event["job"]
+        job = self.jobs[id]
+        if job.limit is None or self.t - job.since <= job.limit:
+            self.wrong(f"job {id} is given up, and is not past its limit")
+        self.stuck[rank] = id
+        self.due[id] = (self.t, ("aborted",), "it is past its limit, and can't be interrupted")
+
+    def _returned(self, event: dict[str, Any]) -> None:
+        rank = event["rank"]
+        if rank in self.lost:
+            self.wrong(f"rank {rank} is lost, and gives back {[*event['jobs']]}")
+        for id in event["jobs"]:
+            if self.jobs[id].status not in ("queued", "cancelled") and not self.jobs[id].by_hand:
+                self.wrong(f"rank {rank} gives back job {id}, which is {self.jobs[id].status}")
+
+    # -- cached items --------------------------------------------------------------------------------------------
+
+    def _cached(self, event: dict[str, Any]) -> None:
+        self.held.setdefault(event["rank"], {}).update(dict.fromkeys(event["items"]))
+
+    def _freed(self, event: dict[str, Any]) -> None:
+        rank, id = event["rank"], event["job"]
+        held = self.held.get(rank, {})
+        # Jobs that were queued too late, or are cancelled at this very time, require nothing any more.
+        doomed: Counter[int] = Counter()
+        for job, (_, statuses, _) in self.due.items():
+            if "queued" not in statuses:
+                doomed.update(self.jobs[job].cache)
+        for item in event["items"]:
+            if item not in held and rank:
+                self.wrong(f"rank {rank} is to free {item}, which it does not hold")
+            held.pop(item, None)
+            if self.required[item] > doomed[item] and self.status == "executing" and id is not None:
+                self.wrong(f"rank {rank} is to free {item}, which unfinished jobs require")
+            if id in self.stale:
+                self.stale[id][1].pop(item, None)
+
+    # -- the pool --------------------------------------------------------------------------------------------------
+
+    def _pool_status(self, event: dict[str, Any]) -> None:
+        old, self.status = self.status, event["status"]
+        right = {"": ("scheduling",), "scheduling": ("executing", "scheduling", "closing"),
+                 "executing": ("closing", "scheduling")}  # fmt: skip
+        if self.status not in right.get(old, ()):
+            self.wrong(f"it goes from {old or 'nothing'} to {self.status}")
+        if self.status == "closing":
+            if self.stopped and not self.why_stopped:
+                self.wrong(f"it stops, and job {self.stopped[0][0]} with it, for no reason")
+            self.stopped.clear()
+            for id, job in enumerate(self.jobs):
+                if job.status not in ENDED:
+                    self.wrong(f"it closes, and job {id} is {job.status}")
+
+    def _ping(self, event: dict[str, Any]) -> None:
+        if self.status == "closing":
+            self.wrong("it pings after it has closed")
+
+    def _unhandled(self, event: dict[str, Any]) -> None:
+        id = event["job"]
+        self.errors += 1
+        self.why_stopped = self.why_stopped or self.fail_fast or id is None
+        if id is None:
+            return
+        if id in self.unhandled or self.jobs[id].status not in ("failed", "aborted"):
+            self.wrong(f"job {id} is {self.jobs[id].status}, and counts as an error")
+        self.unhandled[id] = None
+
+    def _raised(self, event: dict[str, Any]) -> None:
+        self.errors += 1
+        self.why_stopped = True
+
+    def _unexecuted(self, event: dict[str, Any]) -> None:
+        self.why_stopped = True
+
+    def _end(self, event: dict[str, Any]) -> None:
+        self.over = True
+        if self.errors and event["error"] is None:
+            self.wrong("execute() ends well, and there were errors that nobody handled")
+        if self.status != "closing":
+            self.wrong(f"execute() ends, and it is {self.status}")
+        for rank, items in self.held.items():
+            if items:
+                self.wrong(f"it ends, and rank {rank} still holds {[*items]}")
