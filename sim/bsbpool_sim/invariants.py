@@ -338,7 +338,7 @@ class _Pool:
         if job.status != "running" or job.by_hand:
             return
         over = job.limit is not None and ended - started > job.limit
-        statuses = ("failed", "aborted") if over else ("success", "failed", "aborted")
+        statuses: tuple[str, ...] = ("failed", "aborted") if over else ("success", "failed", "aborted")
         if job.limit is None or ended - started < job.limit:
             statuses = statuses[:-1]
         self.due[id] = (self.t, statuses, f"rank {rank} has told of its end, from {started} to {ended}")
