@@ -15,6 +15,7 @@ from .engine import Engine
 from .exceptions import JobPoolError
 from .status import JobStatus
 from .trace.format import describe_error
+from .values import shown
 from .worlds import Mailbox, World
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class ByHand:
         :raises JobPoolError: it does not run.
         """
         self._check_main(job)
+        if error is not None and not isinstance(error, BaseException):
+            raise TypeError(f"a job fails with an exception, not with {shown(error)}")
         with self._lock:
             status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
             self._engine.set_status(job, status, error)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
+from .values import add_note
 from .worlds import current_world
 
 __all__ = ["free_items", "free_stale_pool_cache", "get_node_cache_items", "pool_cache"]
@@ -156,7 +157,8 @@ def get_node_cache_items(node: Any) -> list[int]:
     for each in _walk(node):
         for name in dir(type(each)):
             # BSB's own pool_cache puts the same attribute on what it decorates, with the same ids.
-            if get_id := getattr(getattr(type(each), name, None), "get_pool_cache_id", None):
+            get_id = getattr(getattr(type(each), name, None), "get_pool_cache_id", None)
+            if get_id is not None:
                 items[get_id(each)] = None
     return list(items)
 
@@ -178,7 +180,8 @@ def free_stale_pool_cache(owner: Any, required_cache_items: Collection[int]) -> 
 
     :raises ExceptionGroup: what clean-up functions raised; all items were freed none the less.
     """
-    return free_items(owner, [item for item in owner._pool_cache if item not in required_cache_items])
+    required = {*required_cache_items}  # an array answers `in` by comparing all that it has
+    return free_items(owner, [item for item in owner._pool_cache if item not in required])
 
 
 def free_items(owner: Any, items: Iterable[int]) -> list[int]:
@@ -196,7 +199,7 @@ def free_items(owner: Any, items: Iterable[int]) -> list[int]:
             try:
                 cleanup()
             except Exception as error:
-                error.add_note(f"while cached item {item} was freed")
+                add_note(error, f"while cached item {item} was freed")
                 errors.append(error)
     if errors:
         raise ExceptionGroup("clean-up of cached items failed", errors)

@@ -15,6 +15,7 @@ from .exceptions import JobErroredError, JobTimeoutError, RankLostError
 from .progress import PoolJobUpdateProgress, PoolProgress
 from .status import JobStatus
 from .trace.format import describe_error
+from .values import shown
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -78,7 +79,7 @@ class Delivery:
     def deliver(self, notification: Any) -> list[BaseException]:
         """Tell all listeners, and callbacks. Returns what they raised."""
         errors: list[BaseException] = []
-        handled = False
+        returned: list[Any] = []
         job: Job | None = None
         if type(notification) is tuple:
             job, old, status = notification
@@ -88,7 +89,7 @@ class Delivery:
             self._settle()
         for listener in self._calls[:]:
             try:
-                handled = bool(listener(notification)) or handled
+                returned.append(listener(notification))
             except BaseException as error:
                 errors.append(error)
         if job is None or not status.ended:
@@ -101,15 +102,39 @@ class Delivery:
                 errors.append(error)
         # Those that the pool itself aborted when it stopped early are no errors of their own.
         failed = status is JobStatus.FAILED or isinstance(job.error, RankLostError | JobTimeoutError)
-        if failed and not handled:
-            how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
-            self.add_unhandled(JobErroredError(f"{job} {how}", job.error), job)
+        if failed:
+            handled, notes = _handled(returned)
+            if not handled:
+                how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
+                problem = JobErroredError(f"{job} {how}", job.error)
+                for note in notes:
+                    problem.add_note(note)
+                self.add_unhandled(problem, job)
         return errors
 
     def add_unhandled(self, error: Exception, job: Job | None = None) -> None:
         """No listener handled this error: `execute` is to raise it."""
         self.unhandled.append(error)
         self._record("unhandled", None if job is None else job._id, describe_error(error))
+
+
+def _handled(returned: list[Any]) -> tuple[bool, list[str]]:
+    """Whether one of the listeners that were told of a failure handled it: it returned a true value.
+
+    :param returned: what they returned.
+    :returns: that, and what there is to say of values that can't tell whether they are true.
+    """
+    notes = []
+    for value in returned:
+        try:
+            if value:
+                return True, []
+        except Exception as error:
+            notes.append(
+                f"A listener returned {shown(value)}, of which nobody can tell whether it is true "
+                f"({type(error).__name__}): it has not handled this error. Return True or False."
+            )
+    return False, notes
 
 
 def enter(listener: Any, stack: ExitStack) -> None:

@@ -91,6 +91,14 @@ class Entry(Links):
         self._callbacks: list[Any] | None = None
 
 
+def _killed(job: Entry) -> JobCancelledError:
+    """Why the dependents of a job that did not succeed are cancelled; its cause is the first error of the chain."""
+    killed, error = JobCancelledError(DEPENDENCY_FAILED), job._error
+    inherited = isinstance(error, JobCancelledError) and error.args == (DEPENDENCY_FAILED,)
+    killed.__cause__ = error.__cause__ if inherited and error is not None else error
+    return killed
+
+
 class Heap:
     """A line of jobs that leave it in the order in which they were added to the pool."""
 
@@ -186,7 +194,7 @@ class Engine:
             self.commands.append((ADDED, job))
         for item in job._cache_items:
             self.required[item] = self.required.get(item, 0) + 1
-        doomed = False
+        doomed: Entry | None = None
         for dependency in dependencies:
             if not dependency._status.ended:
                 # The link counts when both rows have it: whatever interrupts this, the pool can still stop.
@@ -194,10 +202,10 @@ class Engine:
                 self._dependents.append(job)
                 dependency._dependents = len(self._dependents) - 1
                 job._open_dependencies += 1
-            elif dependency._status is not SUCCESS:
-                doomed = True
-        if doomed:
-            self._end(job, CANCELLED, JobCancelledError(DEPENDENCY_FAILED))
+            elif dependency._status is not SUCCESS and doomed is None:
+                doomed = dependency
+        if doomed is not None:
+            self._end(job, CANCELLED, _killed(doomed))
         elif self._begun and not job._open_dependencies:
             self._make_ready(job)
             self._assign()
@@ -615,7 +623,7 @@ class Engine:
         while doomed:
             dependent = doomed.popleft()
             if dependent._status is PENDING:
-                doomed.extend(self._settle(dependent, CANCELLED, JobCancelledError(DEPENDENCY_FAILED)))
+                doomed.extend(self._settle(dependent, CANCELLED, _killed(job)))
 
     def _settle(self, job: Entry, status: JobStatus, error: BaseException | None) -> Sequence[Entry]:
         """Let this one job end. Returns its dependents."""

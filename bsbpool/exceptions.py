@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 __all__ = [
@@ -104,7 +106,12 @@ class JobErroredError(_Error):
 
 
 class WorkflowError(ExceptionGroup[Exception]):
-    """What went wrong in a pool and was not handled: an exception for each failed job or node."""
+    """What went wrong in a pool and was not handled: an exception for each failed job or node.
+
+    :ivar results: if all jobs succeeded and some results can't be read: those of all other jobs, by job. Else empty.
+    """
+
+    results: Mapping[Any, Any] = MappingProxyType({})
 
     def derive(self, excs: Any) -> WorkflowError:  # type: ignore[override]
         return WorkflowError(self.message, excs)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import enum
 import functools
 import math
-import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextvars import Context
@@ -16,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from . import host
 from .caching import get_node_cache_items
+from .checks import check_function, check_returned, merged
 from .engine import Entry
 from .exceptions import JobPoolError
 from .frames import warn
 from .status import JobStatus
+from .values import listed, name_of, positive, shown, text_of, whole_number
 
 if TYPE_CHECKING:
     from .pool import JobPool
@@ -44,37 +45,25 @@ def limit_ns(what: str, seconds: float | None) -> int | None:
 
     :raises ValueError: it is no number above 0.
     """
-    if seconds is None or seconds == math.inf:
+    if seconds is None:
         return None
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0:
-        raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {seconds!r}")
-    return max(1, round(seconds * 1e9))
+    number = positive(seconds)
+    if number is None:
+        raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {shown(seconds)}")
+    return None if number == math.inf else max(1, round(number * 1e9))
 
 
-def submitter_name(submitter: Any) -> str:
-    """The node name of whoever submits jobs, or its text."""
-    return _text(submitter.get_node_name() if hasattr(submitter, "get_node_name") else submitter)
-
-
-def _text(value: Any) -> str:
-    """The text of something of the user's: what a job is called must not be what stops a pool."""
-    try:
-        return str(value)
-    except Exception as error:
-        return f"<{type(value).__name__} whose text raises {type(error).__name__}>"
-
-
-def _check_items(cache_items: Any) -> list[int]:
-    if isinstance(cache_items, Iterable):
-        items = list(cache_items)
-        try:
-            return [operator.index(item) for item in items]  # NumPy's integers are none of Python's
-        except TypeError:
-            pass
-    raise TypeError(
-        f"cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is not "
-        f"{cache_items!r}"
-    )
+def _check_items(cache_items: Any) -> Sequence[int]:
+    if cache_items is None:
+        return ()
+    items = listed(cache_items)
+    numbers = [whole_number(item) for item in items] if items is not None else [None]
+    if None in numbers:
+        raise TypeError(
+            "cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is "
+            f"not {shown(cache_items)}"
+        )
+    return numbers  # type: ignore[return-value]
 
 
 def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
@@ -83,9 +72,11 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
     :raises TypeError: they are no list.
     :raises JobPoolError: one of them is no job of the same pool.
     """
-    if isinstance(deps, Job) or not isinstance(deps, Iterable):
-        raise TypeError(f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {deps!r}")
-    dependencies = list(deps)
+    dependencies: list[Job] | None = None if isinstance(deps, Job) else listed(deps)
+    if dependencies is None:
+        raise TypeError(
+            f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {shown(deps)}"
+        )
     if isinstance(deps, Set):
         # BSB hands over sets, whose order is another one in each process. What is no job is refused below.
         dependencies.sort(key=lambda each: each._id if isinstance(each, Entry) else -1)
@@ -95,7 +86,7 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
             continue
         if not isinstance(dependency, Job):
             raise JobPoolError(
-                f"A dependency of {job.description} is no job but {dependency!r}: deps lists jobs that this pool "
+                f"A dependency of {job.description} is no job but {shown(dependency)}: deps lists jobs that this pool "
                 "queued."
             )
         raise JobPoolError(
@@ -122,7 +113,7 @@ class SubmissionContext:
     @property
     def name(self) -> str:
         """The submitter's node name, or its text."""
-        return submitter_name(self._submitter)
+        return name_of(self._submitter)
 
     @property
     def submitter(self) -> Any:
@@ -183,7 +174,7 @@ class Job(Entry, ABC):
         cache_items: Sequence[int] | None = None,
         timeout: float | Inherit | None = INHERIT,
     ):
-        super().__init__(() if cache_items is None else _check_items(cache_items))
+        super().__init__(_check_items(cache_items))
         self._pool = pool
         self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
@@ -227,14 +218,14 @@ class Job(Entry, ABC):
     @property
     def name(self) -> str:
         """The name of who submitted it."""
-        return submitter_name(self._submitter)
+        return name_of(self._submitter)
 
     @property
     def description(self) -> str:
         """The name, and the context in brackets if there is any."""
         if not self._context:
             return self.name
-        return f"{self.name} ({', '.join(f'{k}={_text(v)}' for k, v in self._context.items())})"
+        return f"{self.name} ({', '.join(f'{k}={text_of(v)}' for k, v in self._context.items())})"
 
     @property
     def submitter(self) -> Any:
@@ -296,7 +287,7 @@ class Job(Entry, ABC):
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
         """Call `callback(job)` on main when the job has ended; at once if it has."""
         if not callable(callback):
-            raise TypeError(f"on_completion takes a function of a job, not {callback!r}")
+            raise TypeError(f"on_completion takes a function of a job, not {shown(callback)}")
         self._pool._check_not_at_jobs("wait for the end of a job")
         run: Callable[..., Any] = self._pool._handed_in().run
         call = functools.partial(run, callback)
@@ -331,14 +322,23 @@ class Job(Entry, ABC):
         self._pool._by_hand.set_status(self, status)
 
     def cancel(self, reason: str | None = None) -> None:
-        """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning."""
+        """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning.
+
+        :raises JobPoolError: this is a worker, and the pool executes: main has the job.
+        """
         if not self._pool._cancel(self, reason):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
             warn(f"Could not cancel {self}: the job {state}.")
 
 
 class FunctionJob(Job):
-    """Calls ``f(owner, *args, **kwargs)``. Of what `context` holds, `submitter` and `timeout` are about the job."""
+    """Calls ``f(owner, *args, **kwargs)``. Of what `context` holds, `submitter` and `timeout` are about the job.
+
+    :param context: what is worth saying about it. An entry whose name looks like an option is given as
+        ``context={"priority": 3}``.
+    :raises TypeError: an argument is not what it has to be, or `f` is a coroutine function, a generator function or
+        another one whose call alone runs nothing.
+    """
 
     __slots__ = ("_function",)
 
@@ -352,18 +352,23 @@ class FunctionJob(Job):
         cache_items: Sequence[int] | None = None,
         **context: Any,
     ):
-        if not callable(f):
-            raise TypeError(f"a function is needed to make a job of, not {f!r}")
-        if args is not None and (isinstance(args, str | bytes | Mapping) or not isinstance(args, Iterable)):
-            raise TypeError(f"args is the sequence of arguments for {f!r}, such as ({args!r},), not {args!r}")
-        if kwargs and not (isinstance(kwargs, Mapping) and all(isinstance(name, str) for name in kwargs)):
+        check_function(f)
+        arguments = () if args is None else listed(args)
+        if arguments is None:
             raise TypeError(
-                f"kwargs maps names of arguments of {f!r} to values, such as {{'x': 1}}; it is not {kwargs!r}"
+                f"args is the sequence of arguments for {shown(f)}, such as ({shown(args)},), not {shown(args)}"
             )
-        timeout = context.pop("timeout", INHERIT)
-        submission = SubmissionContext(context.pop("submitter", f), **context)
+        named = _NOTHING if kwargs is None else dict(kwargs) if isinstance(kwargs, Mapping) else None
+        if named is None or not all(isinstance(name, str) for name in named):
+            raise TypeError(
+                f"kwargs maps names of arguments of {shown(f)} to values, such as {{'x': 1}}; it is not {shown(kwargs)}"
+            )
+        timeout, submitter = context.pop("timeout", INHERIT), context.pop("submitter", f)
+        # As in a `SubmissionContext`, chunks are no entry of the context.
+        submission = SubmissionContext(submitter, context.pop("chunks", None))
+        submission._context = merged(context, context.pop("context", None))
         self._function = f
-        super().__init__(pool, submission, tuple(args) if args else (), kwargs or _NOTHING, deps, cache_items, timeout)
+        super().__init__(pool, submission, tuple(arguments), named or _NOTHING, deps, cache_items, timeout)
 
     def serialize(self) -> tuple[str, Any, Any]:
         return "FunctionJob", (self._function, self._args), self._kwargs
@@ -457,7 +462,9 @@ def bind(call: tuple[Any, Any, Any], owner: Any) -> Callable[[], Any]:
         function = functools.partial(find_kind(called).execute, owner, args, kwargs)
     else:
         function = functools.partial(called, owner, *args, **kwargs)
-    return function if host.current is None else functools.partial(host.current.run_job, function)
+    if host.current is not None:
+        function = functools.partial(host.current.run_job, function)
+    return lambda: check_returned(function())
 
 
 def find_kind(kind: Any) -> type[Job]:

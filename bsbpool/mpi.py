@@ -126,7 +126,9 @@ class MPIService:
         except BaseException as raised:
             error = raised
         main = self.get_rank() == 0
-        packed = self.bcast(pack_error(error, "main") if main and error is not None and self._comm else None)
+        packed = self.bcast(
+            pack_error(error, "main") if main and error is not None and self._comm is not None else None
+        )
         if error is not None:
             raise error
         if packed is not None:

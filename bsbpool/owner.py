@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import MethodType
 from typing import Any
 
 from .mpi import MPIService
 from .pool import JobPool
 from .progress import PoolProgress, Workflow
+from .values import shown
 
 __all__ = ["Owner", "job_pool"]
 
@@ -31,8 +33,8 @@ class Owner:
         self._pool_cache: dict[int, list[Callable[[], Any]]] = {}
         self._listeners: list[tuple[Callable[[PoolProgress], Any], float | None]] = []
         self._pools = 0
-        self.placement = dict(placement or {})
-        self.connectivity = dict(connectivity or {})
+        self.placement = dict(placement if placement is not None else {})
+        self.connectivity = dict(connectivity if connectivity is not None else {})
 
     def register_pool_cached_item(self, id: int, cleanup: Callable[[], Any]) -> None:
         """Call `cleanup` when no unfinished job requires the cached item `id` any more."""
@@ -50,9 +52,9 @@ class Owner:
 
         :raises ValueError: it was not registered.
         """
-        kept = [each for each in self._listeners if each[0] is not listener]
+        kept = [each for each in self._listeners if not _same(each[0], listener)]
         if len(kept) == len(self._listeners):
-            raise ValueError(f"{listener!r} is not registered as a listener of this owner")
+            raise ValueError(f"{shown(listener)} is not registered as a listener of this owner")
         self._listeners = kept
 
     def create_job_pool(
@@ -83,6 +85,13 @@ class Owner:
             listener, max_wait = progress_listener()
             pool.add_listener(listener, max_wait)
         return pool
+
+
+def _same(a: Any, b: Any) -> bool:
+    """Whether these are one listener; Python makes a method of an object anew each time that it is asked for."""
+    if type(a) is MethodType and type(b) is MethodType:
+        return a.__self__ is b.__self__ and a.__func__ is b.__func__
+    return a is b
 
 
 @contextmanager

@@ -11,15 +11,15 @@ import functools
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from contextvars import Context, copy_context
-from numbers import Real
 from types import TracebackType
 from typing import Any
 
 from . import inside
 from .by_hand import ByHand
 from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
+from .checks import check_returned
 from .delivery import Delivery, enter
 from .engine import ANNOUNCE, ASSIGN, Engine
 from .exceptions import (
@@ -46,7 +46,6 @@ from .jobs import (
     check_dependencies,
     find_kind,
     limit_ns,
-    submitter_name,
 )
 from .journal import Journal
 from .limits import MAIN_GRACE
@@ -74,14 +73,15 @@ from .protocol import (
     Codec,
 )
 from .ranks import Ranks
-from .results import Results
+from .results import Results, no_result
 from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
 from .trace.format import describe_error, scrub
 from .trace.listener import TraceRecorder
 from .turns import Turns
+from .values import add_note, listed, name_of, positive, shown, text_of, whole_number
 from .worker import Worker
-from .worlds import Channel, Lost, Mailbox, Split, current_world, handed_in, this_world, world_of
+from .worlds import Channel, Lost, Mailbox, Split, current_world, find_comm_world, handed_in, this_world, world_of
 
 __all__ = [
     "ConnectivityJob",
@@ -157,17 +157,26 @@ class JobPool:
         job_timeout: float | None = None,
         retries: int = 0,
     ):
-        if isinstance(retries, bool) or not isinstance(retries, int) or retries < 0:
-            raise ValueError(f"retries is how many times a lost job runs again, 0 or more, not {retries!r}")
+        again = whole_number(retries)
+        if again is None or again < 0:
+            raise ValueError(f"retries is how many times a lost job runs again, 0 or more, not {shown(retries)}")
+        try:
+            hash(id)
+        except Exception as error:
+            raise TypeError(
+                f"the id of a pool is what it is found by, such as a number or a name; {shown(id)} is not hashable"
+            ) from error
         self._job_limit = limit_ns("job_timeout", job_timeout)
         self._id = id
         self._owner = scaffold
         self._fail_fast = bool(fail_fast)
         self._workflow = workflow if workflow is not None else Workflow(["main"])
         comm = scaffold._comm
-        self._world = world_of(comm.get_communicator() if hasattr(comm, "get_communicator") else comm)
+        if hasattr(comm, "get_communicator"):
+            comm = comm.get_communicator()
+        self._world = world_of(comm if comm is not None else find_comm_world())
         self._status: PoolStatus | None = None
-        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=retries)
+        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
         self._journal = Journal(id, self._engine, self._lock)
@@ -269,7 +278,7 @@ class JobPool:
 
     def _enter(self) -> None:
         world = self._world
-        inside.refuse(f"Can't open pool {self._id}", world)
+        inside.refuse(f"Can't open pool {text_of(self._id)}", world)
         this_world(world)
         self._channel = world.channel()
         self._engine.send_ahead &= self._channel.any_task_sends
@@ -358,12 +367,11 @@ class JobPool:
         :param max_wait: seconds after which it wants a ping if nothing happens.
         """
         if not callable(listener):
-            raise TypeError(f"a listener is called with each PoolProgress; {listener!r} can't be called")
+            raise TypeError(f"a listener is called with each PoolProgress; {shown(listener)} can't be called")
         self._check_not_at_jobs("add a listener")
-        if max_wait is not None:
-            if isinstance(max_wait, bool) or not (isinstance(max_wait, Real) and max_wait > 0):
-                raise ValueError(f"max_wait is a number of seconds above 0, not {max_wait!r}")
-            max_wait = float(max_wait)
+        seconds = None if max_wait is None else positive(max_wait)
+        if max_wait is not None and seconds is None:
+            raise ValueError(f"max_wait is a number of seconds above 0, not {shown(max_wait)}")
         if isinstance(listener, TraceRecorder):
             # It gets all that happens, not only what listeners are told.
             if self._open:
@@ -373,7 +381,7 @@ class JobPool:
             return
         if self._open:
             enter(listener, self._stack)
-        self._delivery.add(listener, max_wait, self._handed_in())
+        self._delivery.add(listener, seconds, self._handed_in())
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
@@ -391,7 +399,7 @@ class JobPool:
             errors = delivery.deliver(delivery.line.popleft())
             if errors:
                 for other in errors[1:]:
-                    errors[0].add_note(f"Another listener raised for the same notification: {other!r}")
+                    add_note(errors[0], f"Another listener raised for the same notification: {shown(other)}")
                 raise errors[0]
             if delivery.unhandled and self._fail_fast and not self._stopping:
                 raise _StopEarly
@@ -427,7 +435,7 @@ class JobPool:
 
     def _opening(self) -> Iterator[tuple[Any, ...]]:
         """What a trace says of the pool before all else, as kinds of events with their fields."""
-        phases = [scrub(str(phase)) for phase in self._workflow.phases]
+        phases = [scrub(text_of(phase)) for phase in self._workflow.phases]
         yield "pool", self._world.size, self._fail_fast, phases
         if self.parallel and not self._engine.send_ahead:
             yield ("one_at_a_time",)
@@ -451,9 +459,11 @@ class JobPool:
         :param deps: jobs of this pool that have to succeed first.
         :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
             of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
-            default the pool's `job_timeout`).
+            default the pool's `job_timeout`). A name that is easily taken for an option, such as `priority`, is
+            refused; an entry of that name is written ``context={"priority": 3}``.
         :returns: the job; on other ranks than main a handle that stays pending unless it is cancelled there, since main
             has the job.
+        :raises TypeError: an argument is not what it has to be, or `f` is a coroutine or generator function.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         cache_items = context.pop("cache_items", None)
@@ -571,7 +581,7 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
-                    self._journal.record("call_back", rank, job._id, None if reason is None else scrub(str(reason)))
+                    self._journal.record("call_back", rank, job._id, None if reason is None else scrub(text_of(reason)))
                     self._carry_out()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
@@ -580,7 +590,7 @@ class JobPool:
                         self._receive(*channel.get())
                         self._carry_out()
                     done = job._status is JobStatus.CANCELLED
-                self._journal.record("cancel", job._id, None if reason is None else scrub(str(reason)), done)
+                self._journal.record("cancel", job._id, None if reason is None else scrub(text_of(reason)), done)
                 self._attend()
                 return done
         # Only the task that executes the pool receives answers: let it ask.
@@ -624,18 +634,19 @@ class JobPool:
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         self._check_can_queue("schedule")
-        if not isinstance(nodes, Iterable):
-            raise TypeError(f"nodes lists what is to be scheduled, such as [node]; it is not {nodes!r}")
+        each = listed(nodes)
+        if each is None:
+            raise TypeError(f"nodes lists what is to be scheduled, such as [node]; it is not {shown(nodes)}")
         if scheduler is not None and not callable(scheduler):
-            raise TypeError(f"a scheduler is called with each node; {scheduler!r} can't be called")
-        # BSB hands over sets of hooks, whose order is another one in each process.
-        nodes = sorted(nodes, key=_place) if isinstance(nodes, Set) else list(nodes)
+            raise TypeError(f"a scheduler is called with each node; {shown(scheduler)} can't be called")
+        if isinstance(nodes, Set):
+            each.sort(key=name_of)  # BSB hands over sets of hooks, whose order is another one in each process
         call = scheduler if scheduler is not None else (lambda node: node.queue(self))
         if not self.is_main():
             return
         with self._lock:
             self._check_can_queue("schedule")  # it may have closed meanwhile
-            self._schedulers.add(nodes, call, self._handed_in())
+            self._schedulers.add(each, call, self._handed_in())
             if self._turns is not None:
                 if self._status is PoolStatus.EXECUTING:
                     self._engine.hold()  # it runs before the next job
@@ -651,6 +662,7 @@ class JobPool:
 
         :returns: on main, with `return_results`, the results of the jobs that succeeded; else an empty dictionary.
         :raises WorkflowError: on main, all errors that no listener handled; on the other ranks, that there were some.
+            With `return_results`, also for results that can't be unpickled on main; its `results` are the others.
         :raises JobPoolContextError: the pool is not open.
         """
         if not self._open:
@@ -666,9 +678,26 @@ class JobPool:
         if not self.is_main():
             return self._execute_worker()
         self._execute_main()
-        if not return_results:
-            return {}
-        return {job: job.result for job in self.jobs if job.status is JobStatus.SUCCESS}
+        return self._all_results() if return_results else {}
+
+    def _all_results(self) -> dict[Job, Any]:
+        """The results of all jobs that succeeded.
+
+        :raises WorkflowError: some can't be read; it has the others.
+        """
+        results: dict[Job, Any] = {}
+        unread: list[Exception] = []
+        for job in self.jobs:
+            if job.status is JobStatus.SUCCESS:
+                try:
+                    results[job] = job.result
+                except JobPoolError as error:
+                    unread.append(error)
+        if unread:
+            problem = WorkflowError("All jobs have ended, but some results can't be read.", unread)
+            problem.results = results
+            raise problem
+        return results
 
     # -- executing, on the other ranks -------------------------------------------------------------
 
@@ -691,7 +720,7 @@ class JobPool:
             self._status = PoolStatus.CLOSING
             cleanup = self._free_all()
             if cleanup is not None and (raised := sys.exception()) is not None:
-                raised.add_note(f"Besides: {describe_error(cleanup)}")
+                add_note(raised, f"Besides: {describe_error(cleanup)}")
         if problem is not None:
             raise WorkflowError(_UNHANDLED, [JobPoolError(problem), *([cleanup] if cleanup is not None else [])])
         if cleanup is not None:
@@ -761,7 +790,7 @@ class JobPool:
         if problems:
             first = problems[0]
             for other in [*problems[1:], *self._delivery.unhandled]:
-                first.add_note(f"Besides: {describe_error(other)}")
+                add_note(first, f"Besides: {describe_error(other)}")
             self._journal.record("end", describe_error(first))
             raise first
         errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
@@ -1149,7 +1178,7 @@ class JobPool:
                 f"Result of {job} is not available. Here is rank {self._world.rank}; main (rank 0) has it."
             )
         if job._status is not JobStatus.SUCCESS or not self._open:
-            raise JobPoolError(f"Result of {job} is not available.")
+            raise no_result(job, self._id, self._open)
         return self._results.of(job)
 
     def _perform(self, job: Job) -> Any:
@@ -1159,13 +1188,6 @@ class JobPool:
 
 _UNHANDLED = "Unhandled exceptions during parallel execution."
 _SEE_MAIN = "See main node logs for details."
-
-
-def _place(node: Any) -> str:
-    """By what nodes of a set are sorted; what is wrong with a node's name is found out when it is scheduled."""
-    with suppress(Exception):
-        return submitter_name(node)
-    return ""
 
 
 def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
@@ -1178,7 +1200,7 @@ def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
     pool = _find_pool(pool_id)
     kind, args, kwargs = job_args
     free_stale_pool_cache(pool.owner, pool.get_required_cache_items())
-    return find_kind(kind).execute(pool.owner, args, kwargs)
+    return check_returned(find_kind(kind).execute(pool.owner, args, kwargs))
 
 
 def open_pools() -> list[JobPool]:

@@ -42,6 +42,7 @@ from typing import Any
 
 from .exceptions import JobPoolError, RemoteError
 from .frames import without_own
+from .values import add_note, shown, text_of
 
 PROTOCOL = 5
 
@@ -84,22 +85,28 @@ loads = pickle.loads
 
 def pack_error(error: BaseException, where: str) -> bytes:
     """Pack an exception, with its traceback as a note. One that would not arrive whole becomes a `RemoteError`."""
-    lines = traceback.format_exception(type(error), error, without_own(error.__traceback__), limit=-20)
-    error.add_note(f"\nOn {where}:\n\n{''.join(lines).rstrip()}")
+    lines = _traceback(error)
+    add_note(error, f"\nOn {where}:\n\n{''.join(lines).rstrip()}")
     try:
         packed = dumps(error)
         if type(loads(packed)) is type(error):
             return packed
     except Exception:
         pass  # an exception whose class can't be made from its args, for one
-    try:
-        message = str(error)
-    except Exception as why:
-        message = f"(its text raises {type(why).__name__})"
-    stand_in = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}: {message}")
-    for note in getattr(error, "__notes__", ()):
-        stand_in.add_note(note)
+    stand_in = RemoteError(f"{type(error).__module__}.{type(error).__qualname__}: {text_of(error)}")
+    notes = getattr(error, "__notes__", None)
+    for note in notes if type(notes) is list else ():
+        add_note(stand_in, note)
     return dumps(stand_in)
+
+
+def _traceback(error: BaseException) -> list[str]:
+    frames = without_own(error.__traceback__)
+    try:
+        return traceback.format_exception(type(error), error, frames, limit=-20)
+    except Exception:  # Python asks exceptions whether they are true
+        places = traceback.format_tb(frames, limit=-20)
+        return ["Traceback (most recent call last):\n", *places, f"{type(error).__qualname__}: {text_of(error)}\n"]
 
 
 def unpack_error(packed: bytes) -> BaseException:
@@ -107,9 +114,10 @@ def unpack_error(packed: bytes) -> BaseException:
     try:
         error = loads(packed)
     except Exception as why:
-        return RemoteError(f"the exception that the job raised can't be unpacked on main: {why!r}")
-    assert isinstance(error, BaseException)
-    return error
+        return RemoteError(f"the exception that the job raised can't be unpacked on main: {shown(why)}")
+    if isinstance(error, BaseException):
+        return error
+    return RemoteError(f"the exception that the job raised is {shown(error)} on main, which is no exception")
 
 
 _NONE = pickle.dumps(None, PROTOCOL)
@@ -148,7 +156,7 @@ class Codec:
             return dumps(call)
         except Exception as error:
             raise JobPoolError(
-                f"its arguments can't be pickled ({type(error).__name__}: {error}): give it what can travel "
+                f"its arguments can't be pickled ({type(error).__name__}: {text_of(error)}): give it what can travel "
                 "to another rank, such as names to look up there"
             ) from error
 
@@ -179,8 +187,8 @@ class Codec:
             return function, args, kwargs
         except Exception as error:
             raise JobPoolError(
-                f"its call can't be unpickled on the worker ({type(error).__name__}: {error}): what it names must "
-                "be importable there"
+                f"its call can't be unpickled on the worker ({type(error).__name__}: {text_of(error)}): what it names "
+                "must be importable there"
             ) from error
 
     def pack_result(self, result: Any) -> tuple[Any, Sequence[Any]]:
@@ -195,8 +203,8 @@ class Codec:
             packed = dumps(result, buffers)
         except Exception as error:
             raise JobPoolError(
-                f"its result of type {type(result).__qualname__} can't be pickled ({type(error).__name__}: {error}): "
-                "return what can travel to main, or None"
+                f"its result of type {type(result).__qualname__} can't be pickled ({type(error).__name__}: "
+                f"{text_of(error)}): return what can travel to main, or None"
             ) from error
         if buffers or len(packed) >= LARGE_PART:
             return None, [packed, *buffers]

@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .exceptions import JobPoolError
 from .frames import warn
 from .protocol import ByReference, Codec
+from .status import JobStatus
+from .trace.format import describe_error
+from .values import text_of
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -39,6 +42,34 @@ class _OnDisk(NamedTuple):
                         raise EOFError(f"{self.path} is shorter than what was written")
                     rest = rest[count:]
         return parts
+
+
+def no_result(job: Job, pool: Any, is_open: bool) -> JobPoolError:
+    """Why a job has no result on main, or none any more.
+
+    :param pool: the pool's id.
+    :param is_open: whether the pool is open.
+    """
+    status, error, text = job._status, job._error, ""
+    if status is JobStatus.SUCCESS:
+        text = f"It succeeded, but pool {text_of(pool)} is closed: read results inside of its `with` block."
+    elif status is JobStatus.PENDING:
+        left = job._open_dependencies
+        waits = f"it waits for {left} other job{'s' * (left > 1)}" if left else "the pool has not begun to execute"
+        text = f"It is pending: {waits}."
+    elif status is JobStatus.QUEUED:
+        text = "It is queued: it is ready to run, and has not begun."
+    elif status is JobStatus.RUNNING:
+        text = f"It is still running{'' if job._rank is None else f' on rank {job._rank}'}."
+    else:
+        why = describe_error(error) or "its status was set by hand"
+        text = f"It {'was ' * (status is not JobStatus.FAILED)}{status.value}: {why}"
+        if status is JobStatus.CANCELLED and error is not None and error.__cause__ is not None:
+            text += f" (a job that it depends on: {describe_error(error.__cause__)})"
+        text += "" if text.endswith((".", "!", "?")) else "."
+    problem = JobPoolError(f"Result of {job} is not available. {text}")
+    problem.__cause__ = error
+    return problem
 
 
 class Results:
@@ -80,7 +111,7 @@ class Results:
                 return self._codec.unpack_result(payload.read())
             job._result = self._codec.unpack_result(payload)
         except Exception as error:
-            raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {error}") from error
+            raise JobPoolError(f"Result of {job} can't be read: {type(error).__name__}: {text_of(error)}") from error
         job._payload = None
         return job._result
 

@@ -13,8 +13,8 @@ from contextvars import Context
 from typing import Any
 
 from .exceptions import JobSchedulingError
-from .jobs import submitter_name
 from .trace.format import describe_error, scrub
+from .values import name_of, node_name
 from .worlds.base import SCHEDULER
 
 #: What main is told when a scheduler has ended.
@@ -32,7 +32,7 @@ class Schedulers:
     :param stopping: says whether the pool stops early.
     :ivar left: how many have not ended; those count that have yet to start.
     :ivar running: whether one runs that was started by `start_next`.
-    :ivar not_scheduled: nodes that were not scheduled, by their `id()`.
+    :ivar not_scheduled: nodes that were not scheduled, by their `id()`, which stays theirs as long as they are in here.
     """
 
     def __init__(
@@ -110,11 +110,12 @@ class Schedulers:
         name = f"a node of type {type(node).__name__}"
         error: BaseException | None = None
         try:
-            name = scrub(submitter_name(node))
+            name = scrub(node_name(node))
             self._record("scheduling", name, number)
-            for dependency in getattr(node, "depends_on", None) or ():
+            depends_on = getattr(node, "depends_on", None)
+            for dependency in depends_on if depends_on is not None else ():
                 if id(dependency) in self.not_scheduled:
-                    other = submitter_name(dependency)
+                    other = name_of(dependency)
                     return JobSchedulingError(
                         f"{name} was not scheduled: it depends on {other}, which was not scheduled"
                     )

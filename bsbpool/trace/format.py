@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..status import JobStatus, PoolStatus
+from ..values import text_of
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
 VERSION = 1
@@ -158,16 +159,16 @@ def describe(value: Any, depth: int = DEEPEST) -> Any:
     """
     if value is None or isinstance(value, bool | int | str):
         return scrub(value) if isinstance(value, str) else value
-    if isinstance(value, float):
-        return value if value - value == 0 else repr(value)
-    if depth > 0:
-        if isinstance(value, list | tuple):
-            return [describe(v, depth - 1) for v in value]
-        if isinstance(value, set | frozenset):
-            return sorted((describe(v, depth - 1) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
-        if isinstance(value, Mapping):
-            return {scrub(str(k)): describe(v, depth - 1) for k, v in value.items()}
     try:
+        if isinstance(value, float):
+            return value if value - value == 0 else repr(value)
+        if depth > 0:
+            if isinstance(value, list | tuple):
+                return [describe(v, depth - 1) for v in value]
+            if isinstance(value, set | frozenset):
+                return sorted((describe(v, depth - 1) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
+            if isinstance(value, Mapping):
+                return {scrub(text_of(k)): describe(v, depth - 1) for k, v in value.items()}
         text = repr(value)
     except Exception as error:
         text = f"<{type(value).__name__} whose repr raises {type(error).__name__}>"

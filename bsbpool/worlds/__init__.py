@@ -9,10 +9,18 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..values import shown
 from .base import Channel, Interruptible, Lost, Mailbox, Split, World, current_world, handed_in, this_world
 from .launcher import find_comm_world
 
+#: What a pool says to a rank that has no part in its communicator.
+NO_COMMUNICATOR = (
+    "A pool can't use this communicator: it is COMM_NULL, which is what a rank gets that has no part in a new "
+    "communicator, or what is left of one after Free(). Open the pool only on ranks that have a part in it."
+)
+
 __all__ = [
+    "NO_COMMUNICATOR",
     "Channel",
     "Interruptible",
     "Lost",
@@ -31,6 +39,8 @@ def world_of(comm: Any) -> World:
     """The world in which this rank of `comm` lives.
 
     :param comm: an mpi4py communicator, a simulated one, or None for this process alone.
+    :raises TypeError: it is no communicator.
+    :raises JobPoolError: it is COMM_NULL, was freed, or is an intercommunicator.
     """
     if comm is None:
         from .local import LOCAL
@@ -39,6 +49,11 @@ def world_of(comm: Any) -> World:
     brought: World | None = getattr(comm, "bsbpool_world", None)
     if brought is not None:
         return brought
+    if isinstance(comm, type) or not all(callable(getattr(comm, each, None)) for each in ("Get_size", "Get_rank")):
+        raise TypeError(
+            "a pool takes an mpi4py communicator, a simulated one, or None for this process where there is no MPI; it "
+            f"can't take {shown(comm)}"
+        )
     from .mpi import mpi_world
 
     return mpi_world(comm)

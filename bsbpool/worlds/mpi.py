@@ -30,6 +30,8 @@ from typing import Any
 
 from mpi4py import MPI
 
+from ..exceptions import JobPoolError
+from . import NO_COMMUNICATOR
 from .base import Channel, Lost, Split
 from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
@@ -63,6 +65,7 @@ _KEYVAL: int | None = None
 def mpi_world(comm: MPI.Comm) -> ThreadedWorld:
     """The world of this rank of `comm`: one for each communicator; a communicator of one rank is local."""
     global _KEYVAL
+    _check(comm)
     if comm.Get_size() == 1:
         return LOCAL
     if _KEYVAL is None:
@@ -72,6 +75,27 @@ def mpi_world(comm: MPI.Comm) -> ThreadedWorld:
         world = MPIWorld(comm)
         comm.Set_attr(_KEYVAL, world)
     return world
+
+
+def _check(comm: MPI.Comm) -> None:
+    """Whether a pool can live on a communicator.
+
+    :raises JobPoolError: it can't.
+    """
+    if not isinstance(comm, MPI.Comm):
+        return  # something that does as if it were one
+    if comm == MPI.COMM_NULL:
+        raise JobPoolError(NO_COMMUNICATOR)
+    try:
+        inter = comm.Is_inter()
+    except MPI.Exception as error:
+        raise JobPoolError(
+            f"A pool can't use this communicator, which MPI does not know ({error}): was it freed?"
+        ) from error
+    if inter:
+        raise JobPoolError(
+            "A pool can't use an intercommunicator, whose ranks are in two groups: give it what Merge() makes of it."
+        )
 
 
 def _forget(comm: MPI.Comm, keyval: int, world: MPIWorld) -> None:

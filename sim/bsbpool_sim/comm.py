@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bsbpool.durations import exact_duration
+from bsbpool.exceptions import JobPoolError
+from bsbpool.worlds import NO_COMMUNICATOR
 
 from .buffers import Buffer, combine, in_place
 from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
@@ -31,6 +33,11 @@ COMM_TYPE_SHARED = 1
 class NullComm:
     """MPI.COMM_NULL, and what a communicator is after `Free`: anything done with it is an error."""
 
+    @property
+    def bsbpool_world(self) -> NoReturn:
+        """There is none."""
+        raise JobPoolError(NO_COMMUNICATOR)
+
     def __bool__(self) -> bool:
         return False
 
@@ -41,7 +48,7 @@ class NullComm:
         return 0
 
     def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
+        if not hasattr(Comm, name):
             raise AttributeError(name)
         raise MPIError(f"{name} of a communicator that was freed, or is COMM_NULL: this rank is not in it")
 

@@ -182,8 +182,11 @@ class Stage:
             if entry.strategy is not None:
                 submitter = owner.placement[entry.strategy]
             items = [cache_id(owner.placement[name], method) for name, method in job.caches]
-            context = job.fill(entry.context)
-            queued = pool.queue(work, deps=deps, cache_items=items, submitter=submitter, **limit, **context)
+            context = {**job.fill(entry.context)}
+            chunks = context.pop("chunks", None)
+            queued = pool.queue(
+                work, deps=deps, cache_items=items, submitter=submitter, chunks=chunks, context=context, **limit
+            )
         self.jobs[job.name] = queued
 
     def _blame(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
@@ -469,7 +472,7 @@ class Playing(Acting):
         if error is not None:
             self._stage.raised.append(error)
             raise error
-        value = (each for each in "what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
+        value = memoryview(b"what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
         if entry.returns_bytes is not None:
             value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
         self._stage.returned[name] = value
