@@ -352,11 +352,11 @@ def test_years_of_virtual_time_take_no_time():
         yield (*e[:6], e[5] + 2**62) if e[0] == "message" and e[4] == 0 else e
 
     trace = edited(recorded(), waits)
-    began = time.process_time()
-    assert summarise(what_if(trace, Change(ranks=2)).trace).makespan > 2**62 / 1e9
+    replayed = what_if(trace, Change(ranks=2)).trace
+    assert summarise(replayed).makespan > 2**62 / 1e9
+    assert len(replayed) < 2 * len(trace)  # nothing goes on step by step meanwhile, such as pings
     with pytest.raises(ReplayError, match="more than 300 years"):
         what_if(trace, Change(speed={None: 1e-3}))
-    assert time.process_time() - began < 5
 
 
 def test_what_came_while_the_pool_executed_comes_then_too():

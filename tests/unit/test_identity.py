@@ -1,0 +1,112 @@
+"""What is told apart by `id()` or `hash()`, what is kept as long as the process, and where tests measure time: each
+place was looked at.
+
+An id is an object's only as long as the object lives: who keeps an id keeps the object, too, or is done with it before
+anything can go. What modules keep for ever must not grow with what a program does.
+"""
+
+import ast
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+#: By file: the functions that call `id()` or `hash()`, and why that is right.
+CALLS = {
+    "bsbpool/bsb.py": (
+        ["_give_back", "_names_of_ours", "_parts_of", "_replace", "_replace_in", "_replace_in_dict"],
+        "within one call that replaces names, and holds what it asks meanwhile",
+    ),
+    "bsbpool/caching.py": (["__init__", "cached"], "a memory in the index by id keeps its node and owner alive"),
+    "bsbpool/cli/replay.py": (["bare"], "within one walk over exceptions, which the first of them keeps alive"),
+    "bsbpool/pool.py": (["__init__"], "whether a pool's id can be hashed at all"),
+    "bsbpool/scheduling.py": (["_schedule", "_schedule_node"], "nodes that were not scheduled are kept with their ids"),
+    "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
+    "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
+    "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/scheduling.py"),
+    "sim/bsbpool_sim/replay/keeping.py": (["id_of"], "of groups, which the caller holds meanwhile"),
+    "sim/bsbpool_sim/scenario/program.py": (["_blame"], "of errors, which their jobs keep"),
+}
+
+#: By file: what of a module grows while a program runs, and what bounds it.
+KEPT = {
+    "bsbpool/jobs.py": {"KINDS": "classes of one name take each other's place"},
+    "bsbpool/worlds/duplicates.py": {"_put_by": "duplicates that wait for the next communicator of the same ranks"},
+    "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
+    "sim/bsbpool_sim/constants.py": {"_real": "names of mpi4py"},
+    "sim/bsbpool_sim/replay/standins.py": {
+        "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
+        "job_class": "names of classes in traces, which are pickled by them",
+    },
+    "sim/bsbpool_sim/substitutes.py": {"_real": "functions of the standard library", "_undo": "as long as one runs"},
+}
+
+#: By file: the functions in which a test computes with a clock, and why that asserts nothing about a real one.
+CLOCKS = {
+    "tests/pool/test_limits.py": (["deaf", "fill"], "a job that waits on; and virtual time"),
+    "tests/pool/test_same_instant.py": (["deaf"], "a job that waits on"),
+    "tests/unit/test_substitutes.py": (["test_clocks_stay_real_for_others"], "that a sleep is not too short"),
+}
+
+
+def within(tree, matches, where=""):
+    """The names of the functions in which a node matches."""
+    found = set()
+    for node in ast.iter_child_nodes(tree):
+        inner = node.name if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) else where
+        if matches(node):
+            found.add(inner)
+        found |= within(node, matches, inner)
+    return found
+
+
+def everywhere(matches, pattern, *folders):
+    """By file: the names of the functions in which a node matches."""
+    found = {}
+    for folder in folders:
+        for path in sorted((ROOT / folder).rglob(pattern)):
+            if functions := within(ast.parse(path.read_text(encoding="utf-8")), matches):
+                found[path.relative_to(ROOT).as_posix()] = sorted(functions)
+    return found
+
+
+def test_each_place_that_goes_by_id_or_hash_was_looked_at():
+    def matches(node):
+        return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("id", "hash")
+
+    found = everywhere(matches, "*.py", "bsbpool", "sim/bsbpool_sim")
+    assert found == {name: functions for name, (functions, _) in CALLS.items()}
+
+
+def test_what_modules_keep_as_long_as_the_process_is_bounded():
+    """Empty collections of modules are there to be filled while a program runs, and so are caches without a limit."""
+    found = {}
+    for folder in ("bsbpool", "sim/bsbpool_sim"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                name = None
+                if isinstance(node, ast.AnnAssign) and node.value is not None:
+                    if ast.unparse(node.value) in ("{}", "[]", "set()", "dict()", "deque()", "WeakValueDictionary()"):
+                        name = ast.unparse(node.target)
+                elif isinstance(node, ast.FunctionDef) and node.args.args:  # without arguments there is one result
+                    cached = {ast.unparse(each) for each in node.decorator_list} & {"cache", "functools.cache"}
+                    name = node.name if cached else None
+                if name is not None and "_NO" not in name:  # which stand for nothing, and are never filled
+                    found.setdefault(path.relative_to(ROOT).as_posix(), set()).add(name)
+    assert found == {name: set(kept) for name, kept in KEPT.items()}
+
+
+def test_no_test_measures_real_time():
+    """A machine may be four times slower, or busy: a test says what happens, in which order, or how often. What takes
+    how long is printed by the benchmarks."""
+
+    def matches(node):
+        return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub) and any(
+            isinstance(side, ast.Call) and ast.unparse(side.func).removeprefix("time.") in READ
+            for side in (node.left, node.right)
+        )  # fmt: skip
+
+    found = everywhere(matches, "test_*.py", "tests")
+    assert found == {name: functions for name, (functions, _) in CLOCKS.items()}
+
+
+READ = ("monotonic", "perf_counter", "process_time", "time", "time_ns", "monotonic_ns", "perf_counter_ns")
