@@ -3,6 +3,7 @@
 That those of any run come out as they expect is shown in tests/property/test_replays.py.
 """
 
+import contextlib
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from click.testing import CliRunner
 import bsbpool
 from bsbpool.cli import main
 from bsbpool.durations import written_duration
-from bsbpool.trace import Trace
+from bsbpool.trace import Trace, read_trace
 from bsbpool_sim import RankErrors, Script, simulate
 from bsbpool_sim.recorded import read_recording
 from bsbpool_sim.replay import ReplayError, keeping
@@ -335,3 +336,139 @@ def test_the_command(tmp_path, monkeypatch):
     result = run("--to-scenario", "no/such/made.yaml")
     assert result.exit_code == 2
     assert "no/such/made.yaml can't be written" in result.output
+
+
+# -- runs that were killed -----------------------------------------------------------------------------
+
+TRACES = Path(__file__).parents[1] / "property" / "traces"
+
+
+def made_of(trace, tmp_path, **options):
+    """The scenario of a trace, which comes out as it expects, and its text."""
+    path = tmp_path / "made.yaml"
+    path.write_text(to_scenario(trace, **options), encoding="utf-8")
+    made = load(path)
+    assert made.run().ok
+    return made.model, path.read_text(encoding="utf-8")
+
+
+def queueing(*seconds, **options):
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True, **options) as pool:
+            if pool.is_main():
+                for n, each in enumerate(seconds):
+                    pool.queue(job, (each,), submitter="f", i=n)
+            pool.execute()
+
+    return program
+
+
+def until(trace, seconds):
+    cut = Trace(trace.header)
+    for event in trace.tuples:
+        if event[1] <= seconds * 1e9:
+            cut.append(event)
+    return cut
+
+
+@pytest.mark.parametrize("minimal", [False, True])
+def test_a_run_that_was_killed_with_its_main_stays_a_rank_that_dies_in_its_job(tmp_path, minimal):
+    trace = read_trace(TRACES / "killed_only.trace")
+    model, text = made_of(trace, tmp_path, minimal=minimal)
+    assert "outcome: ok" not in text
+    deadly = [each for each in model.jobs if each.kills]
+    assert [each.name for each in deadly] == ["deadly f"]
+    if minimal:
+        assert len(model.jobs) == 1
+    assert model.expect.errors and "RankLostError" in model.expect.errors["deadly f"]
+    if not minimal:
+        assert model.expect.statuses["deadly f"] == "aborted"
+        assert "rank 1 (job 11)" in " ".join(text.split())
+
+
+def test_of_a_run_that_was_killed_while_jobs_ran_the_one_that_ran_for_longest_killed_its_rank(tmp_path):
+    trace = until(recorded(queueing(1, 3, 1, 1), 3), 1.5)
+    model, text = made_of(trace, tmp_path)
+    assert "rank 2 (job 1)" in text
+    assert [each.kills for each in model.jobs].count(True) == 1
+
+
+def test_several_ranks_that_were_silent_were_killed(tmp_path):
+    trace = until(recorded(queueing(1, 9, 9, 1, 1, 1, 1), 4), 4)
+    _, text = made_of(trace, tmp_path)
+    assert "ranks 2 (job 1), 3 (job 2)" in " ".join(text.split())
+    assert "repeat: 2" in text and "kills: true" in text
+
+
+def test_main_that_died_dies(tmp_path):
+    trace = recorded(queueing(1, 1, 1, 1), 3, script=Script().rank(0, dies=1.5))
+    for minimal in (False, True):
+        model, text = made_of(trace, tmp_path, minimal=minimal)
+        assert model.expect.outcome == "died"
+        assert "kill: 0" in text
+
+
+def test_a_run_that_was_killed_between_jobs(tmp_path):
+    trace = until(recorded(queueing(1, 1), 3), 0)
+    before = Trace(trace.header)
+    for event in trace.tuples:
+        if event[0] != "status" and event[0] != "ready":
+            before.append(event)
+    model, text = made_of(before, tmp_path)
+    assert (model.expect.outcome, "main died" in text) == ("died", True)
+
+
+def test_ranks_that_were_killed_while_main_lived_on(tmp_path):
+    trace = recorded(queueing(1, 1, 2, 2), 4, script=Script().rank(1, dies=0.5).rank(3, dies=2))
+    model, _ = made_of(trace, tmp_path)
+    assert sum((each.repeat or 1) for each in model.jobs if each.kills) == 2
+    idle = recorded(queueing(1, 1), 4, script=Script().rank(3, dies=0.5))
+    _, text = made_of(idle, tmp_path)
+    assert "{at: 500ms, kill: 3}" in text
+
+
+def test_a_rank_that_was_killed_while_it_held_jobs_ahead(tmp_path):
+    trace = recorded(queueing(*[0.001] * 30), 2, script=Script().rank(1, dies=0.0105))
+    assert [e["job"] for e in trace.of("status") if e["status"] == "aborted" and "RankLost" in e["error"]]
+    model, _ = made_of(trace, tmp_path)
+    assert sum((each.repeat or 1) for each in model.jobs if each.kills) == 1
+    cut = Trace(trace.header)
+    for event in trace.tuples:
+        if event[0] in ("fault", "lost"):
+            break
+        cut.append(event)
+    model, text = made_of(cut, tmp_path)
+    assert sum((each.repeat or 1) for each in model.jobs if each.kills) == 1
+    assert "outcome: ok" not in text
+
+
+def test_a_job_that_was_tried_again_lost_its_rank_then(tmp_path):
+    trace = recorded(queueing(1, 1, 1, retries=1), 4, script=Script().rank(2, dies=0.5))
+    model, text = made_of(trace, tmp_path)
+    assert "kill_rank_of: f" in text
+    assert model.expect.statuses == {"*": "success"}
+    twice = recorded(
+        queueing(1, 1, 1, retries=1), 4, script=Script().rank(2, dies=0.5).rank(1, dies=1.2).rank(3, dies=1.4)
+    )
+    made_of(twice, tmp_path)
+
+
+def test_a_rank_that_left_in_its_job(tmp_path):
+    class Leaves(BaseException):
+        pass
+
+    def leaves(owner):
+        time.sleep(1)
+        raise Leaves
+
+    def program(comm):
+        with contextlib.suppress(Leaves), bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.queue(leaves, submitter="leaves")
+                pool.queue(job, (1,), submitter="other")
+            pool.execute()
+
+    trace = recorded(program, 3)
+    assert "left the pool" in trace.of("lost")[0]["error"]
+    model, _ = made_of(trace, tmp_path)
+    assert [each.kills for each in model.jobs] == [True, False]

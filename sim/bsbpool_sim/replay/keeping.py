@@ -43,7 +43,7 @@ LONGEST_RUN = 10_000 * 3600 * SECOND
 MOST_RUNS = 2_000
 
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.>]+)>")
-_AT = re.compile(r" died at .*")
+_DIED = re.compile(r"Rank \d+ on (.*) died at .*")
 
 Data = dict[str, Any]
 
@@ -139,7 +139,11 @@ class _Writer:
         self.took = self.history.last - self.history.first
         if self.took > LONGEST_RUN:
             raise ReplayError(f"it took {written_duration(self.took)}: too long for a scenario")
-        self.killed = self._killed()
+        #: what is said of a run that was killed; and when main died with it, with the number of the pool then.
+        self.note = ""
+        self.main_died: tuple[int, int] | None = None
+        self.silent = self._cut_off()
+        self.killed = self._killed() | self.silent
         self._gather()
         self._name()
 
@@ -153,6 +157,41 @@ class _Writer:
             for job in pool.jobs.values()
             if job.status == "aborted" and (job.error or "").startswith("RankLostError") and job.rank
         }
+
+    def _cut_off(self) -> dict[tuple[int, int], int]:
+        """Of a trace without its end, the jobs that are taken to have killed their ranks, with these.
+
+        On real ranks a rank that is killed takes along main, which has not heard of it. Its job is the one that was
+        silent for longer than any of its name had been; where there is none such, the one that ran for longest.
+        """
+        history = self.history
+        deaths = [mark for mark in history.marks if mark.rank == 0 and mark.what.startswith(("died", "killed"))]
+        cut = [pool for pool in history.pools if pool.ended is None]
+        if not cut and not deaths:
+            return {}
+        pool = cut[-1] if cut else history.pools[-1]
+        running = [job for job in pool.jobs.values() if job.cut and job.finished is None]
+        if deaths or not running:
+            self.main_died = pool.place, deaths[0].t if deaths else history.last
+            self.note = (
+                "Main died." if deaths else "The trace ends in the midst of the run, while no job ran: main died."
+            )
+            return {}
+        longest: dict[str, int] = {}
+        for each in history.pools:
+            for job in each.jobs.values():
+                if job.outcome is not None:
+                    longest[job.name] = max(longest.get(job.name, 0), job.outcome[1] - job.outcome[0])
+        silent = {job.id: history.last - (job.running or 0) for job in running}
+        overdue = [job for job in running if job.name in longest and silent[job.id] > 1.5 * longest[job.name]]
+        found = overdue or [max(running, key=lambda job: (silent[job.id], -job.id))]
+        ranks = ", ".join(f"{job.rank} (job {job.id})" for job in found[:10])
+        one = len(found) == 1
+        self.note = (
+            f"The trace ends in the midst of the run, while {len(running)} job{'s' * (len(running) != 1)} ran. "
+            f"Taken to have been killed: rank{'' if one else 's'} {ranks}, of which main had not heard for longest."
+        )
+        return {(pool.place, job.id): job.rank for job in found}
 
     def _gather(self) -> None:
         found: dict[Any, Alike] = {}
@@ -308,7 +347,9 @@ class _Writer:
         handled = [g.pattern for g in self.groups if g.ends and all(id in self.plans[g.pool].handled for id in g.jobs)]
         handled += [
             g.pattern for g in self.groups
-            if g.ends == ("kills", "") and not any(id in self.plans[g.pool].recorded.unhandled for id in g.jobs)
+            if g.ends == ("kills", "") and not any(
+                id in self.plans[g.pool].recorded.unhandled or (g.pool, id) in self.silent for id in g.jobs
+            )
         ]  # fmt: skip
         if handled or self._raised():
             pool["listeners"] = [{"name": "listener", **({"handles": handled} if handled else {})}]
@@ -326,7 +367,7 @@ class _Writer:
             del data["jobs"]
         if schedulers := self._scheduler_entries():
             data["schedulers"] = schedulers
-        if events := [*self._cancels(), *self._deaths(), *self._raised()]:
+        if events := [*self._cancels(), *self._lost_tries(), *self._deaths(), *self._raised()]:
             data["events"] = events
         self._note_what_came()
         return data
@@ -346,7 +387,7 @@ class _Writer:
         return f"One of {jobs} jobs, {failed.name[:100]}, {how}{rest}"
 
     def _about(self) -> str:
-        return f"Made of {self.called}, which was recorded."
+        return f"Made of {self.called}, which was recorded. {self.note}".rstrip()
 
     def _phases(self) -> list[str]:
         declared = [phase for plan in self.plans[:1] for phase in plan.recorded.phases]
@@ -437,9 +478,26 @@ class _Writer:
                 }
                 yield {**entry, **({"reason": reason[:200]} if reason else {})}
 
+    def _tries(self) -> Iterator[tuple[int, int, int]]:
+        """Jobs that were lost with their ranks and tried again, and did not kill each of them: pool, job and rank."""
+        for pool in self.history.pools:
+            for job in pool.jobs.values():
+                if (pool.place, job.id) not in self.killed:
+                    yield from ((pool.place, job.id, rank) for rank, _, _ in job.tries if rank)
+
+    def _lost_tries(self) -> Iterator[Data]:
+        """The deaths of ranks in jobs that were tried again: at the first try, since those that follow went on."""
+        for place, id in dict.fromkeys((place, id) for place, id, _ in self._tries()):
+            job = self.of[place, id].job(id)
+            yield {"when": f"{job} starts", "kill_rank_of": job}
+
     def _deaths(self) -> Iterator[Data]:
         """Ranks that were lost while they ran nothing."""
         running = {(place, rank) for (place, _), rank in self.killed.items()}
+        running |= {(place, rank) for place, _, rank in self._tries()}
+        if self.main_died is not None:
+            place, at = self.main_died
+            yield {"at": written_duration(self.rounded(max(0, at - self._began(place)))), "kill": 0}
         for plan in self.plans:
             for rank, at in plan.recorded.deaths.items():
                 if (plan.recorded.number, rank) not in running and 0 < rank < self.history.ranks:
@@ -470,7 +528,8 @@ class _Writer:
     def _note_what_came(self) -> None:
         for group in self.groups:
             for job in self._jobs(group):
-                self.wanted["status", group.job(job.id)] = job.status
+                killed = (group.pool, job.id) in self.killed
+                self.wanted["status", group.job(job.id)] = "aborted" if killed else job.status
                 if job.id in self.plans[group.pool].recorded.unhandled:
                     self.wanted["error", group.job(job.id)] = job.error or ""
 
@@ -510,6 +569,11 @@ def _raises(text: str) -> str:
 
 
 # -- what is expected --------------------------------------------------------------------------------------
+
+
+def _whoever(text: str) -> str:
+    """An error as a pattern for the same one in another run: which rank ran a job, and when it died, may differ."""
+    return _DIED.sub(r"Rank * on \1 died at *", text)
 
 
 def _run(data: Data, expect: Data | None = None) -> tuple[Checker, Outcome]:
@@ -577,7 +641,7 @@ def _folded_errors(errors: Iterable[tuple[str, str]], plan: Plan) -> Data:
     """What is expected of these errors: those that are alike in one line, if no other job goes by its pattern."""
     by_base: dict[tuple[str, str], list[str]] = {}
     for who, text in errors:
-        kept = _AT.sub(" died at *", text)
+        kept = _whoever(text)
         base = re.sub(r" \d+$", " *", who)
         by_base.setdefault((base, kept), []).append(who)
     folded: Data = {}
@@ -648,7 +712,7 @@ def _errors_of(data: Data) -> set[tuple[str, str]]:
         _, outcome = _run(data)
     except ScenarioError:
         return set()
-    found = {(re.sub(r" \d+$", "", who), _AT.sub("", text)) for who, text in outcome.stage.errors}
+    found = {(re.sub(r" \d+$", "", who), _whoever(text)) for who, text in outcome.stage.errors}
     if outcome.kind not in ("ok", "error"):
         found.add(("execute()", outcome.kind))
     return found
@@ -661,7 +725,7 @@ def _first_error(data: Data) -> tuple[str, str] | None:
     if outcome.kind != "error":
         return "execute()", outcome.kind
     who, text = outcome.stage.errors[0]
-    return re.sub(r" \d+$", "", who), _AT.sub("", text)
+    return re.sub(r" \d+$", "", who), _whoever(text)
 
 
 def _smaller(data: Data) -> Iterator[Data]:
