@@ -442,6 +442,10 @@ class Engine:
         self._assign()
         return running
 
+    def was_lost(self, job: Entry) -> bool:
+        """Whether a job was lost with its rank at least once."""
+        return job._id in self._losses
+
     def stop(self, why: str) -> None:
         """The pool ends early: what had not started is cancelled, what runs is aborted."""
         for job in self.jobs:

@@ -122,7 +122,8 @@ class Journal:
             if status is JobStatus.QUEUED:
                 rank = None
             sink.record(("status", t, label, job._id, status._value_, rank, error))
-            if sink.capture is not None and status in _FAILURES:
+            # One that was lost with its rank, and is tried again, may have brought that about.
+            if sink.capture is not None and (status in _FAILURES or self._engine.was_lost(job)):
                 sink.capture(label, job._id, job.name, partial(_packed_call, job))
 
     def success(self, job: Entry, rank: int, started: int, ended: int) -> None:
@@ -145,6 +146,17 @@ class Journal:
                 return
         sink.record(("message", t, self._label, rank, job._id, started, ended))
 
+    @property
+    def keeps_calls(self) -> bool:
+        """Whether somebody wants to be told of jobs that are about to be sent: see `sending`."""
+        return self.sink is not None and self.sink.precaution is not None
+
+    def sending(self, job: Job) -> None:
+        """A job is about to be sent to its rank: what it may end must not take along what it was called with."""
+        sink = self.sink
+        if sink is not None and sink.precaution is not None:
+            sink.precaution(self._label, job._id, job.name, partial(_packed_call, job), partial(_has_ended, job))
+
     # -- what becomes of it ------------------------------------------------------------------------
 
     def settle(self) -> None:
@@ -156,6 +168,10 @@ class Journal:
         """The pool has closed."""
         if self.sink is not None:
             self.sink.rest()
+
+
+def _has_ended(job: Job) -> bool:
+    return job._status.ended
 
 
 def _packed_call(job: Job) -> bytes:

@@ -1013,6 +1013,7 @@ class JobPool:
             self._journal.record("freed", rank, jobs[0]._id, free)
         calls: list[tuple[Any, ...]] = []
         failed: list[tuple[Job, Exception | None]] = []
+        keeps = self._journal.keeps_calls
         for job in jobs:
             if job._status.ended:
                 # The pool stopped between the decision and now, or somebody ended it by hand: no rank runs it.
@@ -1023,11 +1024,15 @@ class JobPool:
             except Exception as error:
                 failed.append((job, error))
                 continue
+            if keeps:
+                self._journal.sending(job)
             if limit is None:
                 calls.append((job._id, packed))
             else:
                 calls.append((job._id, packed, limit))
                 self._ranks.expect(rank, job, self._world.now() + limit)
+        if keeps:
+            self._journal.settle()
         if calls and self._turns is not None:
             self._turns.order(self._codec.encode((RUN, calls, free, self._engine.news[rank])), jobs[0])
         elif calls or free:

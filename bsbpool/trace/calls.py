@@ -1,4 +1,5 @@
-"""Reading the calls of failed jobs that were kept beside a trace. They are pickles: here they stay bytes.
+"""Reading the calls of jobs that were kept beside a trace: of those that failed, and of those that ran when all was
+killed. They are pickles: here they stay bytes.
 
 Whoever unpickles one runs code of whoever wrote the file; that is for the user to allow, and never happens here.
 """
@@ -10,6 +11,7 @@ import os
 from typing import NamedTuple
 
 from ..exceptions import TraceError
+from ..status import JobStatus
 from .format import Trace, harmless
 from .recording import CALLS_VERSION
 
@@ -17,6 +19,8 @@ __all__ = ["Call", "calls_path", "read_calls"]
 
 #: No line, and no call, has more bytes.
 LONGEST_LINE, LARGEST_CALL = 10_000, 2**31
+
+_ENDED = {status.value for status in JobStatus if status.ended}
 
 
 class Call(NamedTuple):
@@ -34,10 +38,30 @@ def calls_path(trace_path: str | os.PathLike[str]) -> str:
 def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> dict[tuple[int | str, int], Call]:
     """The calls in a file, by pool and job, packed as they are; if its end is missing, up to there.
 
+    Where the run was killed, those of jobs that ran then are in a file of their own beside it (its name with
+    ``.running`` at the end), and are read too.
+
     :param trace: the trace that they must belong to.
     :raises TraceError: the file can't be read, holds no calls, or those of another run.
     """
     name = os.fspath(path)
+    found = _read(name, trace)
+    running = f"{name}.running"
+    if os.path.isfile(running):
+        over = set() if trace is None else _ended(trace)
+        for which, call in _read(running, trace).items():
+            # Those of jobs that have ended are left out of that file from time to time only.
+            if which not in over:
+                found.setdefault(which, call)
+    return found
+
+
+def _ended(trace: Trace) -> set[tuple[int | str, int]]:
+    """The jobs that have ended by the end of a trace, by pool and id."""
+    return {e[2:4] for e in trace.tuples if e[0] == "status" and e[4] in _ENDED}
+
+
+def _read(name: str, trace: Trace | None) -> dict[tuple[int | str, int], Call]:
     found: dict[tuple[int | str, int], Call] = {}
     try:
         with open(name, "rb") as file:

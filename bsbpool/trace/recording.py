@@ -9,7 +9,7 @@ import json
 import os
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -26,6 +26,9 @@ MOST_FOLDED = 1000
 
 #: Version of the files with calls.
 CALLS_VERSION = 1
+
+#: Bytes of calls of jobs that have ended, at the most, in the file with those that run, beyond as many as run.
+MOST_STALE = 2**20
 
 
 class Sink:
@@ -44,6 +47,9 @@ class Sink:
     measures = False
     #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
     capture: Callable[[int | str, int, str, Callable[[], bytes]], None] | None = None
+    #: keeps it as long as the job has not ended, in case that nobody is left to say what became of it: takes what
+    #: `capture` takes, and a function that tells whether it has ended.
+    precaution: Callable[[int | str, int, str, Callable[[], bytes], Callable[[], bool]], None] | None = None
 
     def __init__(self, now: Callable[[], int], append: Callable[[tuple[Any, ...]], None]):
         self.now = now
@@ -102,6 +108,7 @@ class Several(Sink):
         super().__init__(sinks[0].now, self._hand_on)
         if any(sink.capture is not None for sink in sinks):
             self.capture = self._capture
+            self.precaution = self._precaution
 
     def _hand_on(self, event: tuple[Any, ...]) -> None:
         kind, t, _, *fields = event
@@ -112,6 +119,11 @@ class Several(Sink):
         for sink, own in self._sinks:
             if sink.capture is not None:
                 sink.capture(own, *job)
+
+    def _precaution(self, label: int | str, *job: Any) -> None:
+        for sink, own in self._sinks:
+            if sink.precaution is not None:
+                sink.precaution(own, *job)
 
     def label(self, id: Any) -> Any:
         return self._label
@@ -180,12 +192,17 @@ class FileRecorder(Sink):
         self._closed = False
         self._packs = path.endswith(".gz")
         self._calls = calls
+        self._kept: set[tuple[int | str, int]] = set()
+        self._running = _RunningCalls(running_path(path))
         if calls is not None:
             self.capture = self._keep_call
+            self.precaution = self._keep_running
         first = Trace(header).header
         self._write((json.dumps(first, separators=(",", ":")) + "\n").encode())
         if calls is not None:
-            _write_all(calls, (json.dumps(calls_header(first, path), separators=(",", ":")) + "\n").encode())
+            about = (json.dumps(calls_header(first, path), separators=(",", ":")) + "\n").encode()
+            self._running.header = about
+            _write_all(calls, about)
 
     def keep_up(self) -> None:
         if len(self._events) >= MOST_BEHIND:
@@ -206,6 +223,8 @@ class FileRecorder(Sink):
     def rest(self) -> None:
         self.settle()
         with self._lock:
+            if self._calls is not None:
+                self._running.tidy()
             if self._packer is not None:
                 packer, self._packer = self._packer, None
                 try:
@@ -230,7 +249,7 @@ class FileRecorder(Sink):
             if file is not None:
                 os.close(file)
         self._calls = None
-        self.capture = None
+        self.capture = self.precaution = None
 
     def _write(self, data: bytes) -> None:
         if self._packs:
@@ -241,22 +260,107 @@ class FileRecorder(Sink):
         _write_all(self._file, data)
 
     def _keep_call(self, label: int | str, job: int, name: str, pack: Callable[[], bytes]) -> None:
-        if self._calls is None:
+        if self._calls is None or (label, job) in self._kept:
             return
         try:
-            call = pack()
+            call = _call(label, job, name, pack)
         except Exception as error:
             warn(f"The call of job {job} is not kept: {describe_error(error)}")
             return
-        line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
+        self._kept.add((label, job))  # one that was lost with its rank may be tried again, and fail again
         try:
-            _write_all(self._calls, (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n")
+            _write_all(self._calls, call)
         except OSError as error:
             self.capture = None  # what came after half a call could not be read
             warn(
                 f"No more calls of failed jobs are kept beside {self.path}, since they can't be written: "
                 f"{describe_error(error)}"
             )
+
+    def _keep_running(
+        self, label: int | str, job: int, name: str, pack: Callable[[], bytes], ended: Callable[[], bool]
+    ) -> None:
+        try:
+            call = _call(label, job, name, pack)
+        except Exception:
+            return  # it can't travel either, so that it fails before it runs
+        with self._lock:
+            try:
+                self._running.add((label, job), call, ended)
+            except OSError as error:
+                self.precaution = None
+                warn(
+                    f"The calls of jobs that run are not kept beside {self.path}, since they can't be written: "
+                    f"{describe_error(error)}"
+                )
+
+
+class _RunningCalls:
+    """The file with the calls of jobs that run: what is left of a job that ends its rank, and with it all others.
+
+    Calls are added before their jobs may run. Those of jobs that have ended are left out when they come to more than
+    the others, so that the file stays small and each call is written twice on average.
+
+    :param path: its name; it exists while jobs run, and after a run that was killed.
+    :ivar header: its first line.
+    """
+
+    def __init__(self, path: str):
+        self._path = path
+        self.header = b""
+        self._file: int | None = None
+        self._calls: dict[tuple[int | str, int], tuple[bytes, Callable[[], bool]]] = {}
+        self._size = self._limit = 0
+
+    def add(self, which: tuple[int | str, int], call: bytes, ended: Callable[[], bool]) -> None:
+        """Write down a call. `which` is the pool and the job; `ended` tells whether the job has ended.
+
+        :raises OSError: it can't be written.
+        """
+        if self._file is None or self._size > self._limit:
+            self._begin_again()
+        assert self._file is not None
+        _write_all(self._file, call)
+        self._calls.pop(which, None)  # one that is tried again
+        self._calls[which] = call, ended
+        self._size += len(call)
+
+    def _begin_again(self) -> None:
+        """A file with the calls of those that have not ended, which takes the place of the other one at once."""
+        self._calls = {which: each for which, each in self._calls.items() if not each[1]()}
+        data = b"".join([self.header, *(call for call, _ in self._calls.values())])
+        new = self._path + ".new"
+        file = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(file, data)
+            os.replace(new, self._path)
+        except OSError:
+            os.close(file)
+            raise
+        if self._file is not None:
+            os.close(self._file)
+        self._file, self._size, self._limit = file, len(data), MOST_STALE + 2 * len(data)
+
+    def tidy(self) -> None:
+        """Remove the file if none of its jobs runs any more."""
+        if self._file is not None and all(ended() for _, ended in self._calls.values()):
+            os.close(self._file)
+            self._file = None
+            self._calls.clear()
+            with suppress(OSError):
+                os.unlink(self._path)
+
+
+def running_path(path: str) -> str:
+    """Where the calls of jobs are that run, as long as they do; `path` is the trace."""
+    return f"{path}.calls.running"
+
+
+def _call(label: int | str, job: int, name: str, pack: Callable[[], bytes]) -> bytes:
+    """A call as the files with calls have it."""
+    call = pack()
+    line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
+    return (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n"
 
 
 def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -45,7 +45,7 @@ from ..kernel import Task
 from ..simulation import simulate
 from ..world import SimWorld
 from .ending import HORIZON, MOST_NODES, ReplayError, check_size, ending_at_ctrl_c, most_steps
-from .standins import Named, error_of, job_class
+from .standins import Named, error_of, error_of_job, job_class
 
 #: Kinds of events that are not of main: nothing that it did, nor anything that it was told.
 NOT_OF_MAIN = frozenset({"receive", "fault"})
@@ -876,7 +876,7 @@ class Director:
         elif job in pool.overdue:
             error = Overdue(pool.overdue[job], "as recorded")
         elif job in pool.failed:
-            error = error_of(pool.failed[job])
+            error = error_of_job(pool.failed[job])
         if items := pool.cached.get((rank, job)):
             cache = self._owners[rank]._pool_cache
             for item in items:

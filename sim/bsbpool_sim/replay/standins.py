@@ -32,7 +32,8 @@ class RecordedError(BaseException):
         return self.message
 
     def __reduce__(self) -> Any:
-        return recorded_error, (type(self).__name__, self.message), self.__dict__
+        builtin = not isinstance(self, Exception) or isinstance(self, _builtin_base(type(self).__name__))
+        return recorded_error, (type(self).__name__, self.message, Exception, builtin), self.__dict__
 
 
 def error_of(text: str, otherwise: type[BaseException] = Exception) -> BaseException:
@@ -46,24 +47,39 @@ def error_of(text: str, otherwise: type[BaseException] = Exception) -> BaseExcep
     return recorded_error(found[1], found[2] or "", otherwise)
 
 
-def recorded_error(name: str, message: str, otherwise: type[BaseException] = Exception) -> BaseException:
-    """An error of a class of that name."""
-    return _error_class(name, otherwise)(message)
+def error_of_job(text: str) -> BaseException:
+    """The error that a job raised: one that ended the job, and not its rank, whatever it is called."""
+    error = error_of(text)
+    if isinstance(error, Exception | SystemExit):
+        return error
+    return _error_class(type(error).__name__, Exception, False)(str(error))
 
 
-_ERROR_CLASSES: dict[tuple[str, type[BaseException]], type[RecordedError]] = {}
+def recorded_error(
+    name: str, message: str, otherwise: type[BaseException] = Exception, builtin: bool = True
+) -> BaseException:
+    """An error of a class of that name; builtin: if Python has such a class, that is its base."""
+    return _error_class(name, otherwise, builtin)(message)
 
 
-def _error_class(name: str, otherwise: type[BaseException]) -> type[RecordedError]:
-    if (name, otherwise) in _ERROR_CLASSES:
-        return _ERROR_CLASSES[name, otherwise]
+def _builtin_base(name: str) -> type[BaseException]:
     known = getattr(builtins, name, None)
+    return known if isinstance(known, type) and issubclass(known, BaseException) else Exception
+
+
+_ERROR_CLASSES: dict[tuple[str, type[BaseException], bool], type[RecordedError]] = {}
+
+
+def _error_class(name: str, otherwise: type[BaseException], builtin: bool = True) -> type[RecordedError]:
+    if (name, otherwise, builtin) in _ERROR_CLASSES:
+        return _ERROR_CLASSES[name, otherwise, builtin]
+    known = getattr(builtins, name, None) if builtin else None
     base = otherwise
     if isinstance(known, type) and issubclass(known, BaseException) and not issubclass(known, BaseExceptionGroup):
         base = known
     kind = type(name, (RecordedError,) if base is BaseException else (RecordedError, base), {})
     kind.__module__ = "builtins"  # a traceback shows the name alone
-    _ERROR_CLASSES[name, otherwise] = kind
+    _ERROR_CLASSES[name, otherwise, builtin] = kind
     return kind
 
 

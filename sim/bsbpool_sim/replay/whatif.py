@@ -29,7 +29,7 @@ from ..script import Acting, Script
 from ..simulation import simulate
 from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c
 from .exact import NOT_OF_MAIN, Recorded, recorded_pools
-from .standins import Named, error_of, job_class
+from .standins import Named, error_of, error_of_job, job_class
 
 #: What is taken for granted, in sentences.
 ASSUMPTIONS = (
@@ -394,7 +394,7 @@ class _Acting(Acting):
         if plan.ns:
             self._kernel.compute(plan.ns, f"job {job} to end")
         if plan.error is not None:
-            raise error_of(plan.error)
+            raise error_of_job(plan.error)
         return function()
 
     def send(self, rank: int) -> None:
