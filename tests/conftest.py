@@ -119,6 +119,12 @@ def _unmeasured():
         measuring.start()
 
 
+@pytest.fixture
+def comm():
+    """Says to the plugin for pytest that the mark `ranks` is not meant for it here: the worlds below have its ranks."""
+    raise RuntimeError("tests here run in `worlds`")
+
+
 class Local:
     """This process alone."""
 

@@ -384,6 +384,10 @@ class Kernel:
             rank.tasks.clear()
         self._heap.clear()
 
+    def reopen(self) -> None:
+        """Let programs be started again, also after `close`."""
+        self._closing, self._failure, self._programs = False, None, 0
+
     def _resume(self, task: Task) -> None:
         rank = task.rank
         if rank.dead_at is not None:

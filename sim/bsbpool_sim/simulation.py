@@ -99,12 +99,23 @@ def simulate(
     )
     if script is not None:
         script.install(cluster)
-    kernel, stuck = cluster.kernel, None
+    return run_on(cluster, program, script)
+
+
+def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None, *, last: bool = True) -> Simulation:
+    """Run ``program(comm)`` on each rank of a cluster, and say what came of it, as `simulate` does.
+
+    :param last: whether nothing else runs on these ranks after it. Else what is left of messages, communicators and
+        tasks stays, unless the ranks got stuck.
+    """
+    kernel, stuck, over = cluster.kernel, None, True
+    kernel.reopen()
     for rank, comm in zip(kernel.ranks, cluster.comms, strict=True):
         kernel.start_program(rank, _run, program, comm)
-    with substitutes(), seeded_global(seed), deliberate_collection():
+    with substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:
             kernel.run()
+            over = last
         except (DeadlockError, HorizonError) as error:
             stuck = error
         except SimulationError as error:
@@ -112,8 +123,9 @@ def simulate(
             raise
         finally:
             tasks = [(r.index, r.main) for r in kernel.ranks if r.main is not None]
-            cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
-            kernel.close()
+            if over:
+                cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
+                kernel.close()
     simulation = _simulation(cluster)
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
         raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster))
@@ -123,6 +135,13 @@ def simulate(
     if script is not None:
         script.check(cluster)
     return simulation
+
+
+def close(cluster: Cluster) -> None:
+    """End what still waits on the ranks of a cluster."""
+    cluster.recorder.stop()
+    with substitutes():
+        cluster.kernel.close()
 
 
 def _integer(value: Any) -> bool:

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 from launching import WITHOUT, unmeasured
+from tests_of_both_worlds import FIXTURES, SELF
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -195,21 +196,167 @@ def test_pytest_exit_ends_the_run(run):
     assert "enough" in text(result) and "passed" not in text(result)
 
 
-def test_a_fixture_that_communicates_is_told_why_it_can_not(run):
+def test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say(run):
+    run(FIXTURES).assert_outcomes(passed=10)
+
+
+def test_a_fixture_that_fails_on_one_rank_is_reported_with_the_rank(run):
     result = run(
         """
 @pytest.fixture
-def grid(comm):
-    assert comm.size == comm.Get_size() == 2
-    assert not hasattr(comm, "__array__")
-    return comm.Split(0)
+def bad(comm):
+    yield
+    comm.barrier()
+    print("torn by", comm.rank)
+    assert comm.rank != 1, "torn down badly"
 
-def test_grid(comm, grid):
+@pytest.fixture
+def broken(comm):
+    assert comm.rank != 1, "set up badly"
+    comm.barrier()
+
+@pytest.fixture
+def skipping(comm):
+    pytest.skip("not here")
+
+def test_setup(comm, broken):
+    pass
+
+def test_teardown(comm, bad):
+    pass
+
+def test_skipped(comm, skipping):
+    pass
+
+def test_asks_too_late(comm, request):
+    pass
+
+@pytest.fixture
+def late(request):
+    return request.getfixturevalue("comm").rank
+
+def test_late(comm, late):
+    pass
+"""
+    )
+    result.assert_outcomes(errors=3, passed=2, skipped=1)
+    result.stdout.fnmatch_lines(
+        ["*ERROR at setup of test_setup*", "*- rank 1 of 2 -*", "*set up badly*", "*rank 0 waits*"]
+    )
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_teardown*", "*- rank 1 of 2 -*", "*torn down badly*"])
+    result.stdout.fnmatch_lines(["*comm.rank was used outside of the simulated ranks*"])
+    assert "Captured stdout teardown, rank 1" in text(result) and "torn by 0" not in text(result)
+
+
+def test_fixtures_are_set_up_anew_after_a_test_in_which_ranks_got_stuck(run):
+    result = run(
+        """
+made = []
+
+@pytest.fixture(scope="module")
+def mesh(comm):
+    made.append(comm.rank)
+    return comm.Dup()
+
+def test_stuck(comm, mesh):
+    mesh.recv()
+
+def test_after(comm, mesh):
+    assert mesh.allreduce(1) == 2 and made == [0, 1, 0, 1]
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1)
+
+
+def test_each_rank_has_its_own_instance_of_a_class(run):
+    run(SELF).assert_outcomes(passed=2)
+
+
+MARKED = (
+    """
+import unittest
+
+@pytest.mark.ranks(2)
+def test_it():
+    pass
+""",
+    """
+pytestmark = pytest.mark.ranks(2)
+
+class TestAll:
+    def test_it(self, tmp_path):
+        pass
+""",
+    """
+from unittest import TestCase
+
+class Old(TestCase):
+    @pytest.mark.ranks(2)
+    def test_it(self):
+        pass
+
+class New(TestCase):
+    def test_without(self):
+        pass
+""",
+)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (MARKED[0], ":5: test_it has the mark ranks and does not ask for `comm`"),
+        (MARKED[1], ":6: TestAll.test_it has the mark ranks and does not ask for `comm`"),
+        (MARKED[2], ":6: Old.test_it has the mark ranks, and methods of unittest.TestCase can't have `comm`"),
+    ],
+)
+def test_the_mark_without_comm_is_an_error_of_collecting(run, source, said):
+    result = run(source)
+    result.assert_outcomes(errors=1)
+    assert said in text(result) and "Traceback" not in text(result)
+
+
+def test_tests_of_hypothesis_are_refused_with_what_to_write(run):
+    pytest.importorskip("hypothesis")
+    result = run(
+        """
+from hypothesis import given, strategies
+
+@given(strategies.integers())
+def test_draws(comm, n):
     pass
 """
     )
     result.assert_outcomes(errors=1)
-    result.stdout.fnmatch_lines(["*a fixture used comm.Split: fixtures are set up once for all simulated ranks*"])
+    assert "test_draws is a test of Hypothesis, which would draw other examples on each rank" in text(result)
+    assert '@pytest.mark.parametrize("seed", range(20))' in text(result)
+
+
+def test_warnings_logs_and_subtests_are_told_apart_by_rank(run):
+    result = run(
+        """
+import logging, warnings
+
+def test_told(comm, subtests):
+    print("printed by", comm.rank)
+    logging.getLogger().warning("logged by %d", comm.rank)
+    if comm.rank == 1:
+        warnings.warn("conversion overflowed")
+    for part in range(2):
+        with subtests.test("part", part=part):
+            comm.barrier()
+            assert comm.rank * part == 0
+""",
+        "-rA",
+        "-W",
+        "always",
+    )
+    said = text(result)
+    assert "test_told[all-ranks] (rank 1)\n" in said and "UserWarning: conversion overflowed" in said
+    assert "SUBFAILED[part] (part=1, rank=1)" in said and "- assert (1 * 1) == 0" in said
+    for rank in (0, 1):
+        assert f"Captured log call, rank {rank}" in said and said.count(f"logged by {rank}") == 1
+        assert f"Captured stdout call, rank {rank}" in said and said.count(f"printed by {rank}") == 1
 
 
 @pytest.mark.parametrize(
@@ -269,7 +416,8 @@ def test_without():
 
 
 @pytest.mark.unmeasured
-def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
+def test_xdist_shares_out_tests_on_simulated_ranks(pytester, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")
     pytest.importorskip("xdist")
     pytester.makepyfile(
         """
@@ -282,7 +430,7 @@ def test_xdist_shares_out_tests_on_simulated_ranks(pytester):
     )
     result = pytester.runpytest_subprocess("-n2", "-ra", *WITHOUT)
     result.assert_outcomes(passed=2, failed=1)
-    result.stdout.fnmatch_lines(["*rank 1 of 3*"])
+    result.stdout.fnmatch_lines(["*rank 1 of 3*", "FAILED *test_size* - rank 1: assert *"])
 
 
 def test_the_plugin_loads_nothing_that_is_heavy():

@@ -17,6 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi
+from tests_of_both_worlds import FIXTURES, SELF
 
 from bsbpool.worlds.launcher import launcher
 from bsbpool_sim.pytest_plugin import real
@@ -455,6 +456,17 @@ def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
     result = run(tmp_path / "it", "def test_a(comm):\n    pass")
     assert result.status != 0
     assert "[rank 1 of 2] AssertionError: a plugin of its own" in result.said and "this ends all ranks" in result.said
+
+
+def test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
+    result = run(tmp_path / "it", FIXTURES + SELF, ranks=3, python=python)
+    assert result.status == 0 and "12 passed" in result.said
+
+
+def test_the_mark_without_comm_is_an_error_of_collecting(tmp_path):
+    result = run(tmp_path / "it", "@pytest.mark.ranks(2)\ndef test_it():\n    pass\n\ndef test_with(comm):\n    pass")
+    assert result.status == 2 and result.said.count("test_it has the mark ranks and does not ask for `comm`") >= 1
+    assert result.said.count("test session starts") == 1
 
 
 CLASS = """

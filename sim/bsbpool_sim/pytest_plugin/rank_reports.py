@@ -46,7 +46,7 @@ class RanksRepr(TerminalRepr):
     def __str__(self) -> str:
         # Where reports travel as text (pytest-xdist), the first line becomes the one of the summary.
         crash = self.reprcrash
-        return (f"{crash.message}\n" if crash is not None else "") + super().__str__()
+        return (crash.message.partition("\n")[0] + "\n" if crash is not None else "") + super().__str__()
 
     def toterminal(self, tw: TerminalWriter) -> None:
         for part in self.parts:
@@ -173,6 +173,18 @@ class Warned:
         where = f"{self.nodeid} (rank {rank})" if self.nodeid else f"rank {rank}"
         arguments = {"warning_message": message, "when": self.when, "nodeid": where, "location": self.location}
         config.hook.pytest_warning_recorded.call_historic(kwargs=arguments)
+
+
+#: The attribute in which a warning of a simulated rank has its rank.
+RANK = "_simulated_rank"
+
+
+def name_warning(config: Any, rank: int) -> None:
+    """Add the rank to what pytest's terminal shows of the last warning."""
+    reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("warnings"):
+        last = reporter.stats["warnings"][-1]
+        last.nodeid = f"{last.nodeid} (rank {rank})"
 
 
 def name_rank(report: Any, rank: int) -> None:

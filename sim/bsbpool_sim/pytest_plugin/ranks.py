@@ -1,31 +1,30 @@
 """``@pytest.mark.ranks(4)`` and the fixture `comm`: one test, on simulated ranks or under mpirun on real ones.
 
-Here is what pytest calls in every run, and the simulated ranks; the real ones are in `real`, which is imported
-under an MPI launcher only. pytest loads this file for all who have the package installed: it must be cheap, and
-do nothing in runs where no test asks for `comm`.
+Here is what pytest calls in every run. Simulated ranks are in `simulated`, which the first test on them imports, and
+real ones in `real`, which is imported under an MPI launcher only. pytest loads this file for all who have the package
+installed: it must be cheap, and do nothing in runs where no test asks for `comm`.
 """
 
 from __future__ import annotations
 
 import importlib.util
 import inspect
-import io
 import os
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+from _pytest.unittest import UnitTestCase
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .rank_reports import Outcome
 
 #: Simulated ranks of a test without a mark; on real ranks it runs on all that there are.
 UNMARKED = 2
 
-_REPORT: pytest.StashKey[tuple[int, Outcome]] = pytest.StashKey()
+#: What came of what a test's simulated ranks ran: the phase, what they printed by title, and the outcome.
+REPORT: pytest.StashKey[list[tuple[str, dict[str, str], Outcome]]] = pytest.StashKey()
 
 
 # -- options, and whether there are real ranks -------------------------------------------------------
@@ -67,6 +66,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "ranks(*sizes, timeout=None): on how many ranks a test with the fixture `comm` runs, each number a test of "
         "its own; timeout in seconds, on real ranks",
     )
+    config.pluginmanager.register(Warnings(config), "bsbpool_warnings_of_ranks")
     if _launched():
         from .real import RealRanks
 
@@ -84,10 +84,18 @@ def _launched() -> bool:
 
 
 class NotYet:
-    """What `comm` is for fixtures before simulated ranks run: it has a size, and nothing to communicate with."""
+    """What `comm` is outside of simulated ranks: it has a size, and nothing to communicate with."""
 
     def __init__(self, size: int):
         self.size = size
+        #: whether fixtures run on these ranks, which then are the same for the test and for them.
+        self.kept = False
+        #: the simulated ranks that are kept.
+        self.cluster: Any = None
+        #: whether they got stuck in a test.
+        self.spoiled = False
+        #: the test after which fixtures are torn down.
+        self.item: Any = None
 
     def Get_size(self) -> int:
         """Number of ranks that the test will have."""
@@ -97,22 +105,34 @@ class NotYet:
         if name.startswith("__"):
             raise AttributeError(name)
         raise RuntimeError(
-            f"a fixture used comm.{name}: fixtures are set up once for all simulated ranks, before these exist. "
-            "They may ask for comm.size; what a rank does by itself belongs in the test"
+            f"comm.{name} was used outside of the simulated ranks: there it has a size only. A fixture runs on each of "
+            "them if it names `comm` among its arguments, in place of asking request.getfixturevalue for it"
         )
 
 
-@pytest.fixture
-def comm(request: pytest.FixtureRequest) -> Any:
+@pytest.fixture(scope="session")  # how long it lives is said with its parameters: see `_widest`
+def comm(request: pytest.FixtureRequest) -> Iterator[Any]:
     """The communicator of the ranks on which the test runs: each of them gets its own.
 
     Say how many with ``@pytest.mark.ranks(1, 2, 8)``. Under plain pytest they are simulated; under
-    ``mpirun -n N pytest`` they are real, and numbers that exceed N are skipped.
+    ``mpirun -n N pytest`` they are real, and numbers that exceed N are skipped. A fixture of any scope may ask for it,
+    and then runs on each rank.
     """
+    if not hasattr(request, "param"):
+        pytest.fail("write `comm` among the arguments of the test: it was asked for too late", pytrace=False)
     real = request.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     if real is not None and real.comm is not None:
-        return real.comm
-    return NotYet(request.param or UNMARKED)
+        if request.scope == "function":
+            yield real.comm
+        else:
+            yield from real.lasting(request.param)
+        return
+    ranks = NotYet(request.param or UNMARKED)
+    yield ranks
+    if ranks.kept:
+        from .simulated import let_go
+
+        let_go(ranks)
 
 
 def on_ranks(item: Any) -> bool:
@@ -131,6 +151,34 @@ def size_of(item: Any) -> int | None:
     return size
 
 
+def scope_of(item: Any) -> str:
+    """How long the `comm` of a test lives: as long as the widest fixture of the test that asks for it."""
+    scope: str = item.callspec._arg2scope["comm"].value
+    return scope
+
+
+_SCOPES = ["function", "class", "module", "package", "session"]
+
+
+def _widest(metafunc: pytest.Metafunc) -> Any:
+    """The widest scope among those of a test's fixtures that ask for `comm`, by themselves or through others."""
+    known, widest = metafunc._arg2fixturedefs, "function"
+
+    def asks(fixturedef: Any, seen: tuple[str, ...] = ()) -> bool:
+        return "comm" in fixturedef.argnames or any(
+            asks(other, (*seen, name))
+            for name in fixturedef.argnames
+            if name not in seen
+            for other in known.get(name, ())
+        )
+
+    for name, fixturedefs in known.items():
+        for fixturedef in fixturedefs:
+            if name != "comm" and _SCOPES.index(fixturedef.scope) > _SCOPES.index(widest) and asks(fixturedef, (name,)):
+                widest = fixturedef.scope
+    return widest
+
+
 def timeout_of(item: pytest.Item) -> float:
     """Seconds that a test may take on real ranks."""
     mark = item.get_closest_marker("ranks")
@@ -138,19 +186,58 @@ def timeout_of(item: pytest.Item) -> float:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if not on_ranks(metafunc):
-        return
     function, mark = metafunc.function, metafunc.definition.get_closest_marker("ranks")
+    if not on_ranks(metafunc):
+        if mark is not None and _is_ours(metafunc.definition):
+            _wrong(metafunc, WITHOUT_COMM)
+        return
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         _wrong(metafunc, "is async, which tests with `comm` can't be: a rank runs a plain function")
+    if getattr(function, "is_hypothesis_test", False):
+        _wrong(metafunc, OF_HYPOTHESIS)
     real = metafunc.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     if real is not None:
         real.used = True
-    if mark is None:
-        metafunc.parametrize("comm", [None], indirect=True, ids=["all-ranks"])
-        return
-    _check(metafunc, mark)
-    metafunc.parametrize("comm", mark.args, indirect=True, ids=[f"{n}-rank{'s'[: n != 1]}" for n in mark.args])
+    sizes, ids = [None], ["all-ranks"]
+    if mark is not None:
+        _check(metafunc, mark)
+        sizes, ids = list(mark.args), [f"{n}-rank{'s'[: n != 1]}" for n in mark.args]
+    metafunc.parametrize("comm", sizes, indirect=True, ids=ids, scope=_widest(metafunc))
+
+
+WITHOUT_COMM = (
+    "has the mark ranks and does not ask for `comm`, so that it would run on no ranks at all: write `comm` among its "
+    "arguments, also if it uses MPI.COMM_WORLD"
+)
+OF_HYPOTHESIS = (
+    "is a test of Hypothesis, which would draw other examples on each rank: give examples to all ranks, as in "
+    '@pytest.mark.parametrize("seed", range(20)), or leave `comm` out, and call '
+    "bsbpool_sim.simulate(program, ranks=2) in the test"
+)
+IN_TESTCASE = (
+    "has the mark ranks, and methods of unittest.TestCase can't have `comm`: make it a function, or a method of a "
+    "class without that base, and write `comm` among its arguments"
+)
+
+
+def _is_ours(item: Any) -> bool:
+    """Whether the mark is meant for this plugin: not where somebody else's fixture is called `comm`."""
+    found = item.session._fixturemanager.getfixturedefs("comm", item)
+    return bool(found) and getattr(found[-1].func, "__module__", None) == __name__
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, pytest.CollectReport, Any]:
+    """Refuse the mark on methods of unittest.TestCase, for which pytest makes no parameters."""
+    report = yield
+    if isinstance(collector, UnitTestCase) and report.passed:
+        for item in report.result:
+            if isinstance(item, pytest.Item) and item.get_closest_marker("ranks") and _is_ours(item):
+                path, line, name = item.location
+                report.outcome, report.result = "failed", []
+                report.longrepr = f"{path}:{(line or 0) + 1}: {name} {IN_TESTCASE}"
+                break
+    return report
 
 
 def _check(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
@@ -175,137 +262,91 @@ def _wrong(metafunc: pytest.Metafunc, what: str) -> NoReturn:
 # -- simulated ranks ---------------------------------------------------------------------------------
 
 
+def _simulated(item: Any) -> bool:
+    real = item.config.pluginmanager.get_plugin("bsbpool_real_ranks")
+    return (real is None or not real.active) and on_ranks(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_fixture_setup(fixturedef: Any, request: Any) -> Any:
+    """A fixture that has to do with ranks runs on each of them."""
+    if getattr(fixturedef.func, "__module__", None) == __name__ or not _simulated(request._pyfuncitem):
+        return None
+    from .simulated import set_up
+
+    return set_up(fixturedef, request)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not on_ranks(pyfuncitem) or not isinstance(pyfuncitem.funcargs["comm"], NotYet):
         return None
-    arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    _simulate(pyfuncitem, arguments, pyfuncitem.funcargs["comm"].size)
+    from .simulated import call
+
+    call(pyfuncitem)
     return True
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
-    if report.when == "call" and _REPORT in item.stash:
-        count, seen = item.stash[_REPORT]
-        if report.outcome == "failed":
-            report.longrepr = seen.longrepr
-            # What all ranks printed gives way to what each failing one did, if nothing else is in it.
-            captured = sum(len(text) for title, text in report.sections if title in _PRINTED)
-            if captured == count:
-                report.sections = [s for s in report.sections if s[0] not in _PRINTED]
-            report.sections += seen.sections
+    ran = [(printed, outcome) for when, printed, outcome in item.stash.get(REPORT, ()) if when == report.when]
+    if not ran:
+        return report
+    item.stash[REPORT] = [each for each in item.stash[REPORT] if each[0] != report.when]
+    outcomes = [outcome for _, outcome in ran]
+    if report.outcome == "failed" and any(o.outcome == "failed" for o in outcomes):
+        outcomes = [o for o in outcomes if o.outcome == "failed"]
+        report.longrepr = outcomes[-1].longrepr
+    # What all ranks printed gives way to what each one did, if nothing else is in it.
+    for title in ran[0][0]:
+        printed = "".join(printed[title] for printed, _ in ran).strip()
+        captured = "".join(text for name, text in report.sections if name == title).strip()
+        if printed and captured == printed:
+            report.sections = [s for s in report.sections if s[0] != title]
+    report.sections += [section for outcome in outcomes for section in outcome.sections]
     return report
 
 
-_PRINTED = ("Captured stdout call", "Captured stderr call")
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_logreport(report: Any) -> None:
+    """The report of a subtest on a simulated rank names the rank."""
+    if hasattr(report, "context") and "bsbpool_sim.kernel" in sys.modules:
+        from greenlet import getcurrent
+
+        from ..kernel import Task
+        from .rank_reports import name_rank
+
+        task = getcurrent()
+        if isinstance(task, Task):
+            name_rank(report, task.rank.index)
 
 
-class _Router(io.TextIOBase):
-    """Stands for sys.stdout or sys.stderr: passes all on, and keeps what each simulated rank wrote."""
-
-    def __init__(self, stream: Any, task: Any, current: Callable[[], Any]):
-        self._stream, self._task, self._current = stream, task, current
-        self.by_rank: dict[int, list[str]] = {}
-
-    def write(self, text: str) -> int:
-        task = self._current()
-        if isinstance(task, self._task):
-            self.by_rank.setdefault(task.rank.index, []).append(text)
-        return int(self._stream.write(text) or 0)
-
-    def flush(self) -> None:
-        # Python flushes it once more when it is collected; pytest has closed its file by then.
-        if not self._stream.closed:
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-def _simulate(item: pytest.Function, arguments: dict[str, Any], size: int) -> None:
-    from greenlet import getcurrent
-
-    from .. import RankErrors, SimulationError, simulate
-    from ..kernel import Task
-    from .rank_reports import Outcome, Part, RanksRepr, partly_skipped
-
-    raised: dict[int, BaseException] = {}
-
-    def program(comm: Any) -> None:
-        try:
-            item.obj(**{**arguments, "comm": comm})
-        except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
-            raised[comm.rank] = outcome  # no Exceptions: a simulation would take them for a way out of itself
-        except SystemExit as stop:
-            if stop.code not in (None, 0):
-                error = RuntimeError(f"the test ended itself, with exit status {stop.code!r}")
-                raised[comm.rank] = error.with_traceback(stop.__traceback__)
-                raise error from None
-        except Exception as error:
-            raised[comm.rank] = error
-            raise
-
-    streams = sys.stdout, sys.stderr
-    routers = [_Router(stream, Task, getcurrent) for stream in streams]
-    sys.stdout, sys.stderr = routers
-    stuck: SimulationError | None = None
-    waiting = ""
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
+    """Let what fixtures do at their end be reported of this test; what got stuck in it is not for the next one."""
+    ranks = (getattr(item, "funcargs", None) or {}).get("comm")
+    if isinstance(ranks, NotYet):
+        ranks.item = item
     try:
-        simulate(program, size)
-    except RankErrors as errors:
-        waiting = "\n".join(getattr(errors, "__notes__", ()))
-    except SimulationError as error:
-        stuck, waiting = error, str(error)
+        return (yield)
     finally:
-        sys.stdout, sys.stderr = streams
-    if stuck is None and not raised:
-        return
-    for each in raised.values():
-        each.with_traceback(_theirs(each.__traceback__))
-        if isinstance(each, pytest.exit.Exception):
-            raise each
-    skipped = {r: e for r, e in raised.items() if isinstance(e, pytest.skip.Exception)}
-    expected = [e for e in raised.values() if isinstance(e, pytest.xfail.Exception)]
-    failed = {r: e for r, e in raised.items() if r not in skipped and e not in expected}
-    if stuck is None and not failed and (expected or len(skipped) == size):
-        raise expected[0] if expected else skipped[min(skipped)]
-    parts = [
-        Part(rank, item.repr_failure(pytest.ExceptionInfo.from_exception(each)))
-        for rank, each in sorted(failed.items())
-    ]
-    if waiting:
-        parts.append(Part(None, waiting))
-    if skipped:
-        parts.append(partly_skipped(sorted(skipped), size))
-    # Whose output belongs to the report: of those that failed; of all where no single one did.
-    shown = sorted(failed) if failed and stuck is None and not waiting else range(size)
-    sections = [
-        (f"Captured {name} call, rank {rank}", "".join(router.by_rank[rank]))
-        for rank in shown
-        for name, router in zip(("stdout", "stderr"), routers, strict=True)
-        if rank in router.by_rank
-    ]
-    printed = sum(len(text) for router in routers for texts in router.by_rank.values() for text in texts)
-    item.stash[_REPORT] = printed, Outcome("failed", RanksRepr(size, parts), None, sections)
-    # One of them is raised, so that xfail(raises=…) and --pdb get what the test really raised.
-    if failed:
-        raise failed[min(failed)]
-    if stuck is not None:
-        raise stuck
-    pytest.fail(parts[-1].what, pytrace=False)
+        if isinstance(ranks, NotYet) and ranks.spoiled:
+            # Fixtures that outlive this test are set up anew.
+            item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)
 
 
-def _theirs(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without this project's frames, if any others are left."""
-    from bsbpool.frames import is_own
+class Warnings:
+    """Names the simulated rank of each warning."""
 
-    frames, here = [], traceback
-    while here is not None:
-        if not is_own(here.tb_frame):
-            frames.append(here)
-        here = here.tb_next
-    for one, following in zip(frames, [*frames[1:], None], strict=True):
-        one.tb_next = following
-    return frames[0] if frames else traceback
+    def __init__(self, config: pytest.Config):
+        self._config = config
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_warning_recorded(self, warning_message: Any) -> None:
+        """Called after the terminal has taken it."""
+        rank = getattr(warning_message.message, "_simulated_rank", None)
+        if rank is not None:
+            from .rank_reports import name_warning
+
+            name_warning(self._config, rank)

@@ -27,7 +27,7 @@ import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from time import monotonic, sleep  # bound early: a test may replace them
 from typing import Any
@@ -38,8 +38,18 @@ from _pytest.runner import CallInfo
 
 from bsbpool.frames import from_users
 
-from .rank_reports import Outcome, Part, RanksRepr, Warned, as_sent, count_failed_subtest, name_rank, together
-from .ranks import limit, on_ranks, size_of, timeout_of
+from .rank_reports import (
+    Outcome,
+    Part,
+    RanksRepr,
+    Warned,
+    as_sent,
+    count_failed_subtest,
+    name_rank,
+    name_warning,
+    together,
+)
+from .ranks import limit, on_ranks, scope_of, size_of, timeout_of
 
 #: Variables in which launchers give a process its rank. Whoever has none of them is treated as any rank but the first.
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
@@ -284,6 +294,8 @@ class RealRanks:
         self._calling = False
         self._subtests: list[dict[str, Any]] = []
         self._attempts = 0
+        #: the communicators of fixtures that outlive a test, by size.
+        self._lasting: dict[int, Any] = {}
         self._failures: list[tuple[str, str]] = []
         self._base: Path | None = None
         self._held: tuple[Any, Any] | None = None
@@ -556,9 +568,7 @@ class RealRanks:
         if self.rank or not self.active:
             self._warnings.append(warning)
         elif self._owing is not None and nodeid == self._owing[0] and self._owing[1] > 1:
-            reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
-            if reporter is not None and reporter.stats.get("warnings"):
-                reporter.stats["warnings"][-1].nodeid = f"{nodeid} (rank 0)"
+            name_warning(self.config, 0)
 
     def _take_warnings(self, wait: bool = True) -> None:
         """Report the warnings of the other ranks of the last test."""
@@ -586,11 +596,26 @@ class RealRanks:
             text = f"needs {size_of(item)} ranks, and there are {self.size}"
             raise pytest.skip.Exception(text, _use_item_location=True)
         if item is self._item:
+            size = size_of(item) or self.size
             self._attempts += 1
             if self._attempts > 1:  # the last attempt may have left messages behind
-                size = size_of(item) or self.size
-                self.comm = self._control.Create_group(self._control.group.Incl(range(size)))
-                self.comm.Set_name(f"{size} ranks of a test")
+                self.comm = self._of_first(size)
+            if scope_of(item) != "function" and size not in self._lasting:
+                # Made here, where all ranks come, whatever their fixtures do.
+                self._lasting[size] = self._of_first(size)
+
+    def _of_first(self, size: int) -> Any:
+        comm = self._control.Create_group(self._control.group.Incl(range(size)))
+        comm.Set_name(f"{size} ranks of a test")
+        return comm
+
+    def lasting(self, size: int | None) -> Iterator[Any]:
+        """The communicator of fixtures that outlive a test."""
+        size = size or self.size
+        yield self._lasting[size]
+        comm = self._lasting.pop(size)
+        if comm != self._MPI.COMM_NULL:
+            comm.Free()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

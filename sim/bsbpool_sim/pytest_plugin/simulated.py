@@ -1,0 +1,360 @@
+"""Tests with `comm` on simulated ranks: the test, and those of its fixtures that each rank runs by itself.
+
+A test whose fixtures don't use ranks is one simulation. Where they do, the ranks live on from the first of these
+fixtures to the last of them that is torn down; what runs on them, one after the other, are fixtures, tests, and what
+fixtures do at their end.
+
+pytest loads `ranks` in every run; this file, which loads the simulator, when a test is about to run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import inspect
+import io
+import sys
+import warnings
+from collections.abc import Callable, Generator, Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from _pytest.outcomes import OutcomeException
+from greenlet import getcurrent
+
+from bsbpool.frames import is_own
+
+from .. import RankErrors, SimulationError, simulate
+from ..cluster import Cluster
+from ..kernel import Task
+from ..simulation import close, run_on
+from .rank_reports import RANK, Outcome, Part, RanksRepr, partly_skipped
+from .ranks import REPORT, NotYet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_INSTANCES: pytest.StashKey[list[Any]] = pytest.StashKey()
+_STREAMS = ("stdout", "stderr", "log")
+
+
+# -- fixtures that each rank runs --------------------------------------------------------------------
+
+
+class PerRank:
+    """What a fixture has given on each simulated rank; each of them gets its own."""
+
+    def __init__(self, ranks: NotYet, values: dict[int, Any]):
+        self.ranks = ranks
+        self.values = values
+
+
+class RankRequest:
+    """pytest's `request` as one rank has it, in a fixture that each rank runs."""
+
+    def __init__(self, request: Any, comm: Any, finalizers: list[Callable[[], Any]]):
+        self._request, self._comm, self._finalizers = request, comm, finalizers
+
+    @property
+    def instance(self) -> Any:
+        """This rank's instance of the test's class."""
+        return instance_of(self._request._pyfuncitem, self._comm)
+
+    @property
+    def function(self) -> Any:
+        """The test's function, bound to this rank's instance."""
+        return function_of(self._request._pyfuncitem, self._comm)
+
+    def addfinalizer(self, finalizer: Callable[[], Any]) -> None:
+        """Let this rank call it when the fixture is torn down."""
+        self._finalizers.append(finalizer)
+
+    def getfixturevalue(self, name: str) -> Any:
+        """What another fixture has given on this rank."""
+        return of_rank(self._request.getfixturevalue(name), self._comm)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._request, name)
+
+
+def of_rank(value: Any, comm: Any) -> Any:
+    """What stands for the value of a fixture on one rank."""
+    if isinstance(value, PerRank):
+        return value.values[comm.rank]
+    return comm if isinstance(value, NotYet) else value
+
+
+def instance_of(item: Any, comm: Any) -> Any:
+    """One rank's instance of the test's class; None for a function."""
+    if item.instance is None:
+        return None
+    instances = item.stash.get(_INSTANCES, None)
+    if instances is None or instances[0] is not item.instance or len(instances) != comm.size:
+        instances = [item.instance, *(item.parent.newinstance() for _ in range(1, comm.size))]
+        item.stash[_INSTANCES] = instances
+    return instances[comm.rank]
+
+
+def function_of(item: Any, comm: Any) -> Any:
+    """The test's function as one rank calls it."""
+    function, instance = item.obj, instance_of(item, comm)
+    is_method = instance is not None and getattr(function, "__self__", None) is item.instance
+    return function.__func__.__get__(instance) if is_method else function
+
+
+def set_up(fixturedef: Any, request: Any) -> PerRank | None:
+    """Run a fixture on each rank if it has to do with ranks, by what it asks for; None if it has not.
+
+    It has if it asks for `comm`, for another fixture that does, or for the `self` of a test: each rank has its own.
+    """
+    item = request._pyfuncitem
+    values = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
+    found = [v if isinstance(v, NotYet) else v.ranks for v in values.values() if isinstance(v, NotYet | PerRank)]
+    if not found and _is_about_self(fixturedef, item):
+        found = [request.getfixturevalue("comm")]
+    if not found:
+        return None
+    ranks: NotYet = found[0]
+    ranks.kept = True
+    function: Any = getattr(fixturedef.func, "__func__", fixturedef.func)
+    bound = function is not fixturedef.func and item.instance is not None
+    bound = bound and isinstance(item.instance, type(fixturedef.func.__self__))
+    finalizers: dict[int, list[Callable[[], Any]]] = {rank: [] for rank in range(ranks.size)}
+
+    def start(comm: Any) -> Any:
+        arguments = {name: of_rank(value, comm) for name, value in values.items()}
+        if "request" in arguments:
+            arguments["request"] = RankRequest(request, comm, finalizers[comm.rank])
+        call = function.__get__(instance_of(item, comm)) if bound else fixturedef.func
+        if not inspect.isgeneratorfunction(function):
+            return call(**arguments)
+        generator = call(**arguments)
+        try:
+            value = next(generator)
+        except StopIteration:
+            raise ValueError(f"{request.fixturename} did not yield a value") from None
+        finalizers[comm.rank].append(functools.partial(_finish, fixturedef.argname, generator))
+        return value
+
+    def end(comm: Any) -> None:
+        with contextlib.ExitStack() as stack:  # all of them, the last one first
+            for call in finalizers[comm.rank]:
+                stack.callback(call)
+
+    def end_on_ranks() -> None:
+        if any(finalizers.values()):
+            run(ranks.item or item, ranks, "teardown", end)
+
+    request.addfinalizer(end_on_ranks)
+    key = fixturedef.cache_key(request)
+    try:
+        given = PerRank(ranks, run(item, ranks, "setup", start))
+    except (Exception, OutcomeException) as error:
+        if isinstance(error, pytest.skip.Exception):
+            error._use_item_location = True
+        fixturedef.cached_result = (None, key, (error, error.__traceback__))
+        raise
+    fixturedef.cached_result = (given, key, None)
+    return given
+
+
+def _is_about_self(fixturedef: Any, item: Any) -> bool:
+    """Whether a fixture of a test in a class has the test's `self`, or may reach it through `request`."""
+    if item.instance is None or fixturedef.scope != "function":
+        return False
+    function = fixturedef.func
+    if function.__name__ == "xunit_setup_method_fixture" and function.__module__ == "_pytest.python":
+        return True
+    if isinstance(item.instance, type(getattr(function, "__self__", None))):
+        return True
+    return function.__module__ == item.module.__name__ and "request" in fixturedef.argnames
+
+
+def _finish(name: str, generator: Generator[Any, None, None]) -> None:
+    for _ in generator:
+        pytest.fail(f"fixture {name!r} has more than one 'yield'", pytrace=False)
+
+
+def let_go(ranks: NotYet) -> None:
+    """End what is left on the ranks of tests and fixtures."""
+    if ranks.cluster is not None:
+        close(ranks.cluster)
+
+
+# -- a run on all ranks ------------------------------------------------------------------------------
+
+
+class _Router(io.TextIOBase):
+    """Stands for a stream: passes all on, and keeps what each simulated rank wrote."""
+
+    def __init__(self, stream: Any):
+        self._stream = stream
+        self.by_rank: dict[int, list[str]] = {}
+
+    def write(self, text: str) -> int:
+        task = getcurrent()
+        if isinstance(task, Task):
+            self.by_rank.setdefault(task.rank.index, []).append(text)
+        return int(self._stream.write(text) or 0)
+
+    def flush(self) -> None:
+        # Python flushes it once more when it is collected; pytest has closed its file by then.
+        if not self._stream.closed:
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+class _NoCapture:
+    """Stands for a capture fixture: subtests then capture nothing. Theirs end in another order than they began."""
+
+    def _suspend(self) -> None:
+        """Nothing."""
+
+    _resume = _start = close = _suspend
+
+    def _is_started(self) -> bool:
+        return True
+
+
+@contextlib.contextmanager
+def _told_apart(item: pytest.Function) -> Iterator[list[_Router]]:
+    """While entered, what ranks print, log and warn of is told apart by rank."""
+    plugins = item.config.pluginmanager
+    capturing: Any = plugins.get_plugin("capturemanager")
+    log: Any = getattr(plugins.get_plugin("logging-plugin"), "report_handler", None)
+    streams = sys.stdout, sys.stderr, getattr(log, "stream", None)
+    routers = [_Router(stream) for stream in streams]
+    warn = warnings.showwarning
+
+    def showwarning(message: Any, *args: Any, **kwargs: Any) -> None:
+        task = getcurrent()
+        if isinstance(task, Task) and isinstance(message, Warning):
+            setattr(message, RANK, task.rank.index)
+        warn(message, *args, **kwargs)
+
+    hidden = "subtests" in item.fixturenames and getattr(capturing, "_capture_fixture", log) is None
+    sys.stdout, sys.stderr = routers[:2]
+    warnings.showwarning = showwarning
+    if log is not None:
+        log.stream = routers[2]
+    if hidden:
+        capturing._capture_fixture = _NoCapture()
+    try:
+        yield routers
+    finally:
+        sys.stdout, sys.stderr = streams[:2]
+        warnings.showwarning = warn
+        if log is not None:
+            log.stream = streams[2]
+        if hidden:
+            capturing._capture_fixture = None
+
+
+def call(item: pytest.Function) -> None:
+    """Run a test on its simulated ranks."""
+    given = item.funcargs
+    arguments = {name: given[name] for name in item._fixtureinfo.argnames}
+
+    def test(comm: Any) -> None:
+        function_of(item, comm)(**{name: of_rank(value, comm) for name, value in arguments.items()})
+
+    ranks: Any = given["comm"]
+    run(item, ranks, "call", test)
+
+
+def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], Any]) -> dict[int, Any]:
+    """Let each rank run ``what(comm)``. Returns what it returned, by rank; raises what the test is to raise.
+
+    :param when: the phase of the test: setup, call or teardown.
+    """
+    raised: dict[int, BaseException] = {}
+    results: dict[int, Any] = {}
+    size = ranks.size
+
+    def program(comm: Any) -> None:
+        try:
+            results[comm.rank] = what(comm)
+        except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
+            raised[comm.rank] = outcome  # no Exceptions: a simulation would take them for a way out of itself
+        except SystemExit as stop:
+            if stop.code not in (None, 0):
+                error = RuntimeError(f"the test ended itself, with exit status {stop.code!r}")
+                raised[comm.rank] = error.with_traceback(stop.__traceback__)
+                raise error from None
+        except Exception as error:
+            raised[comm.rank] = error
+            raise
+
+    stuck: SimulationError | None = None
+    waiting = ""
+    with _told_apart(item) as routers:
+        try:
+            if ranks.kept:
+                ranks.cluster = ranks.cluster or Cluster(size)
+                run_on(ranks.cluster, program, last=False)
+            else:
+                simulate(program, size)
+        except RankErrors as errors:
+            waiting = "\n".join(getattr(errors, "__notes__", ()))
+        except SimulationError as error:
+            stuck, waiting = error, str(error)
+    # Who got stuck may have left anything behind: what the next test shares with this one is set up anew.
+    ranks.spoiled = ranks.spoiled or bool(waiting)
+    if stuck is None and not raised:
+        _report(item, when, routers, Outcome("passed"), range(size))
+        return results
+    for each in raised.values():
+        each.with_traceback(_theirs(each.__traceback__))
+        if isinstance(each, pytest.exit.Exception):
+            raise each
+    skipped = {r: e for r, e in raised.items() if isinstance(e, pytest.skip.Exception)}
+    expected = [e for e in raised.values() if isinstance(e, pytest.xfail.Exception)]
+    failed = {r: e for r, e in raised.items() if r not in skipped and e not in expected}
+    if stuck is None and not failed and (expected or len(skipped) == size):
+        raise expected[0] if expected else skipped[min(skipped)]
+    parts = [
+        Part(rank, item.repr_failure(pytest.ExceptionInfo.from_exception(each)))
+        for rank, each in sorted(failed.items())
+    ]
+    if waiting:
+        parts.append(Part(None, waiting))
+    if skipped:
+        parts.append(partly_skipped(sorted(skipped), size))
+    # Whose output belongs to the report: of those that failed; of all where no single one did.
+    shown = sorted(failed) if failed and stuck is None and not waiting else range(size)
+    _report(item, when, routers, Outcome("failed", RanksRepr(size, parts)), shown)
+    # One of them is raised, so that xfail(raises=…) and --pdb get what the test really raised.
+    if failed:
+        raise failed[min(failed)]
+    if stuck is not None:
+        raise stuck
+    pytest.fail(parts[-1].what, pytrace=False)
+
+
+def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: Outcome, shown: Any) -> None:
+    """Leave for the report what came of a run on ranks, and what each of them printed."""
+    printed = {
+        f"Captured {name} {when}": "".join(text for texts in router.by_rank.values() for text in texts)
+        for name, router in zip(_STREAMS, routers, strict=True)
+    }
+    outcome.sections = [
+        (f"Captured {name} {when}, rank {rank}", "".join(router.by_rank[rank]))
+        for rank in shown
+        for name, router in zip(_STREAMS, routers, strict=True)
+        if rank in router.by_rank
+    ]
+    item.stash[REPORT] = [*item.stash.get(REPORT, ()), (when, printed, outcome)]
+
+
+def _theirs(traceback: TracebackType | None) -> TracebackType | None:
+    """A traceback without this project's frames, if any others are left."""
+    frames, here = [], traceback
+    while here is not None:
+        if not is_own(here.tb_frame):
+            frames.append(here)
+        here = here.tb_next
+    for one, following in zip(frames, [*frames[1:], None], strict=True):
+        one.tb_next = following
+    return frames[0] if frames else traceback

@@ -1,0 +1,103 @@
+"""Tests with `comm` that pass on simulated and on real ranks, as sources: `pytest` is imported."""
+
+FIXTURES = """
+log = []
+
+@pytest.fixture
+def grid(comm):
+    assert comm.size == comm.Get_size() == 2
+    mine = comm.Split(0)
+    yield mine
+    log.append(("grid", comm.rank, comm.allreduce(1)))
+
+@pytest.fixture(scope="class")
+def mesh(comm):
+    cells = []
+    yield cells if comm.bcast(comm.rank) == 0 else None
+    log.append(("mesh", comm.rank, comm.allreduce(len(cells))))
+
+@pytest.fixture(scope="module")
+def shared(comm):
+    return comm.allgather(comm.rank)
+
+@pytest.fixture(scope="session")
+def everywhere(comm, shared_folder):
+    return comm.bcast(str(shared_folder) if comm.rank == 0 else None)
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory):
+    return tmp_path_factory.getbasetemp()
+
+@pytest.mark.ranks(2)
+def test_grid(comm, grid, tmp_path, monkeypatch):
+    assert grid.allgather(grid.rank) == [0, 1] and grid is not comm
+    assert len(set(comm.allgather(tmp_path))) == 1
+
+@pytest.mark.ranks(2)
+def test_it_was_torn_down_on_each_rank(comm):
+    assert sum(comm.allgather(("grid", comm.rank, 2) in log)) == 2
+    log.clear()
+    comm.barrier()
+
+@pytest.mark.usefixtures("mesh")
+class TestMesh:
+    @pytest.mark.ranks(2)
+    def test_first(self, comm, mesh):
+        mesh.append(comm.rank)
+
+    @pytest.mark.ranks(2)
+    @pytest.mark.parametrize("n", [1, 2])
+    def test_then(self, comm, mesh, n):
+        mesh.append(n)
+        assert mesh[0] == comm.rank and mesh[1] == 1 and len(mesh) == 1 + n
+
+@pytest.mark.ranks(2)
+def test_that_was_torn_down_with_its_class(comm):
+    assert ("mesh", comm.rank, 6) in log
+
+@pytest.mark.ranks(2, 1)
+def test_of_a_module(comm, shared):
+    shared.append(comm.rank)
+    assert shared == [*range(comm.size), comm.rank]
+
+@pytest.mark.ranks(2)
+def test_of_the_session(comm, everywhere, shared_folder):
+    assert comm.allgather(everywhere) == 2 * [everywhere]
+
+@pytest.mark.ranks(2)
+@pytest.mark.usefixtures("comm")
+def test_that_uses_the_world():
+    from mpi4py import MPI
+
+    assert MPI.COMM_WORLD.size == 2
+"""
+
+SELF = """
+class TestMesh:
+    def setup_method(self, method):
+        self.mine = []
+        self.bound = method.__self__ is self
+
+    def teardown_method(self):
+        assert self.mine == [self.rank] and self.bound
+
+    @pytest.fixture(autouse=True)
+    def _named(self, request):
+        self.name = request.node.name
+        request.instance.also = [self.name]
+        request.addfinalizer(lambda: self.also.append(self.mine[0]))
+        yield
+        assert self.also == [self.name]
+
+    @pytest.fixture
+    def thing(self, comm):
+        self.things = [comm.rank]
+        return self.things
+
+    @pytest.mark.ranks(1, 3)
+    def test_own(self, comm, thing):
+        self.mine.append(comm.rank)
+        self.rank = comm.rank
+        comm.barrier()
+        assert self.mine == [comm.rank] == thing and thing is self.things and self.rank == comm.rank
+"""
