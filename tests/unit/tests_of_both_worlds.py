@@ -69,11 +69,11 @@ def test_of_the_session(comm, everywhere, shared_folder):
 def test_that_uses_the_world():
     from mpi4py import MPI
 
-    assert MPI.COMM_WORLD.size == 2
+    assert MPI.COMM_WORLD.size in (2, 3)  # under mpirun it is that of all ranks there are
 """
 
 SELF = """
-class TestMesh:
+class TestOwn:
     def setup_method(self, method):
         self.mine = []
         self.bound = method.__self__ is self

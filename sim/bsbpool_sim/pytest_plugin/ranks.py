@@ -187,15 +187,17 @@ def timeout_of(item: pytest.Item) -> float:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     function, mark = metafunc.function, metafunc.definition.get_closest_marker("ranks")
+    real = metafunc.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     if not on_ranks(metafunc):
         if mark is not None and _is_ours(metafunc.definition):
+            if real is not None:
+                real.used = True
             _wrong(metafunc, WITHOUT_COMM)
         return
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         _wrong(metafunc, "is async, which tests with `comm` can't be: a rank runs a plain function")
     if getattr(function, "is_hypothesis_test", False):
         _wrong(metafunc, OF_HYPOTHESIS)
-    real = metafunc.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     if real is not None:
         real.used = True
     sizes, ids = [None], ["all-ranks"]
@@ -207,7 +209,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 WITHOUT_COMM = (
     "has the mark ranks and does not ask for `comm`, so that it would run on no ranks at all: write `comm` among its "
-    "arguments, also if it uses MPI.COMM_WORLD"
+    "arguments, and use it in place of MPI.COMM_WORLD"
 )
 OF_HYPOTHESIS = (
     "is a test of Hypothesis, which would draw other examples on each rank: give examples to all ranks, as in "
@@ -231,10 +233,13 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
     """Refuse the mark on methods of unittest.TestCase, for which pytest makes no parameters."""
     report = yield
     if isinstance(collector, UnitTestCase) and report.passed:
+        real = collector.config.pluginmanager.get_plugin("bsbpool_real_ranks")
         for item in report.result:
             if isinstance(item, pytest.Item) and item.get_closest_marker("ranks") and _is_ours(item):
                 path, line, name = item.location
                 report.outcome, report.result = "failed", []
+                if real is not None:
+                    real.used = True
                 report.longrepr = f"{path}:{(line or 0) + 1}: {name} {IN_TESTCASE}"
                 break
     return report

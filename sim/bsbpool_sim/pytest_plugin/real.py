@@ -514,6 +514,10 @@ class RealRanks:
                 self._send(self._warnings, 0, _WARNED)
             else:
                 self._control.Split(self._MPI.UNDEFINED, self.rank)
+                # On the ranks of this test pytest tears down what fixtures made for another number of ranks.
+                fixturedef = item._fixtureinfo.name2fixturedefs["comm"][-1]  # type: ignore[attr-defined]
+                if fixturedef.cached_result is not None and fixturedef.cached_result[1] != size_of(item):
+                    fixturedef.finish(item._request)  # type: ignore[attr-defined]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
