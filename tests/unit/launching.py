@@ -35,10 +35,11 @@ def unmeasured():
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
-def run(*launch, program, python=sys.executable, limit=60, **environ):
+def run(*launch, program, python=sys.executable, limit=60, cwd=ROOT, **environ):
     """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
 
     :param launch: what stands before Python's path.
+    :param cwd: the folder in which it runs.
     :raises subprocess.TimeoutExpired: it had not ended after `limit` seconds.
     """
     environment = os.environ | {
@@ -52,7 +53,7 @@ def run(*launch, program, python=sys.executable, limit=60, **environ):
     command = [*map(str, launch), str(python), *map(str, program)]
     # Open MPI's mpirun loses what its ranks print if its standard input can't be read, as under pytest.
     process = subprocess.Popen(
-        command, cwd=ROOT, env=environment | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        command, cwd=cwd, env=environment | environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:

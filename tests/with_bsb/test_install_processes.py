@@ -1,0 +1,179 @@
+"""`bsbpool.bsb` in processes of their own: in each order of imports, from the shell, on ranks, on some ranks only."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from launching import MPIRUN, needs_mpich, run
+
+from bsbpool.worlds.launcher import launcher
+
+HERE = Path(__file__).parent
+TOOL = HERE.parent / "unit" / "run_bsbpool.py"
+
+# Under `mpirun` these tests would start programs on ranks of their own from each rank.
+pytestmark = pytest.mark.skipif(launcher() is not None, reason="starts its own ranks")
+
+
+def on(ranks):
+    return (MPIRUN, "-n", str(ranks)) if ranks > 1 else ()
+
+
+def compiles(order, ranks, which="all", folder=None):
+    """What the program `compiles.py` prints: by rank, a line for each of its two compiles."""
+    status, said, complaints = run(
+        *on(ranks), program=[HERE / "compiles.py", order, which, folder], cwd=folder, limit=150
+    )
+    assert status == 0, complaints
+    return json.loads(said)
+
+
+# -- when it is called ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("order", ["before", "after", "early"])
+def test_a_compile_uses_this_pool_whenever_it_is_installed(tmp_path, order):
+    assert compiles(order, 1, folder=tmp_path) == [["bsbpool.pool, running is told"] * 2]
+
+
+@needs_mpich
+def test_on_ranks_running_is_announced(tmp_path):
+    main, *others = compiles("after", 3, folder=tmp_path)
+    assert main == ["bsbpool.pool, running is told"] * 2 and others == [["bsbpool.pool"] * 2] * 2
+
+
+# -- ranks that do not agree ----------------------------------------------------------------------------
+
+
+@needs_mpich
+@pytest.mark.parametrize(
+    ("which", "says"),
+    [
+        ("0", "rank 0 of 3 called bsbpool.bsb.install(), ranks 1, 2 did not"),
+        ("0,2", "ranks 0, 2 of 3 called bsbpool.bsb.install(), rank 1 did not"),
+    ],
+)
+def test_if_main_uses_this_pool_and_not_all_do_each_rank_says_so_and_goes_on_with_bsbs(tmp_path, which, says):
+    for first, second in compiles("before", 3, which, tmp_path):
+        assert first.startswith("JobPoolError The ranks do not use the same job pool: ") and says in first
+        assert "Call it on every rank, before the pool is made" in first
+        # What each rank then uses is BSB's own, and a compile works.
+        assert second == "bsb.services.pool"
+
+
+@needs_mpich
+def test_if_main_uses_bsbs_pool_a_rank_that_does_not_lets_it_fail_and_goes_on_with_it(tmp_path):
+    lines = compiles("before", 2, "1", tmp_path)
+    says = "rank 1 called bsbpool.bsb.install(), and main (rank 0) did not"
+    assert lines[1][0].startswith("JobPoolError The ranks do not use the same job pool: ") and says in lines[1][0]
+    assert lines[0][0].startswith("WorkflowError ") and says in lines[0][0]
+    assert [second for _, second in lines] == ["bsb.services.pool"] * 2
+
+
+# -- from the shell -------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    """BSB's own starting example, with two cell types and a connection; its network file is in another folder."""
+    status, said, complaints = run(program=["-m", "bsb", "new", "demo", ".", "--quickstart", "--json"], cwd=tmp_path)
+    assert status == 0, said + complaints
+    path = tmp_path / "demo" / "network_configuration.json"
+    network = json.loads(path.read_text())
+    network["network"] = {"x": 100, "y": 100, "z": 100, "chunk_size": [50, 50, 100]}
+    network["cell_types"]["other"] = {"spatial": {"radius": 2, "density": 1e-4}}
+    network["placement"]["others"] = {
+        "strategy": "bsb.placement.RandomPlacement", "cell_types": ["other"], "partitions": ["base_layer"],
+    }  # fmt: skip
+    network["connectivity"]["to_other"] = {
+        "strategy": "bsb.connectivity.FixedIndegree",
+        "indegree": 2,
+        "presynaptic": {"cell_types": ["base_type"]},
+        "postsynaptic": {"cell_types": ["other"]},
+    }
+    path.write_text(json.dumps(network))
+    return path.parent
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
+def test_a_command_of_bsbs_runs_with_this_pool_and_is_recorded_and_replayed(project, ranks):
+    command = ["compile", "network_configuration.json", "--clear"]
+    program = [TOOL, "record", "-o", "run.trace", "-m", "bsbpool.bsb", *command]
+    status, said, complaints = run(*on(ranks), program=program, cwd=project, limit=150)
+    assert status == 0, complaints
+    assert "bsbpool: recorded in run.trace" in complaints
+    assert said.count("JobStatus.SUCCESS {root}.connectivity.to_other") == 4
+    status, said, complaints = run(program=[TOOL, "show", "run.trace"], cwd=project)
+    assert status == 0 and "12 succeeded." in said, said + complaints
+    status, said, complaints = run(program=[TOOL, "replay", "run.trace"], cwd=project, limit=150)
+    assert status == 0 and "The same happened again" in said, said + complaints
+
+
+def test_a_command_ends_and_complains_as_with_bsbs_own(project):
+    ends = []
+    for module in ("bsb", "bsbpool.bsb"):
+        for command in (["compile", "nowhere.json"], ["--help"], ["nonsense"]):
+            status, said, complaints = run(program=["-m", module, *command], cwd=project)
+            last = (said + complaints).strip().splitlines()[-1]
+            ends.append((status, last))
+    assert ends[:3] == ends[3:]
+    assert ends[0][0] == 1 and "FileNotFoundError" in ends[0][1]
+
+
+def test_an_empty_recording_says_that_bsb_used_its_own_pool(project):
+    program = [TOOL, "record", "-o", "run.trace", "-m", "bsb", "compile", "network_configuration.json", "--clear"]
+    status, _, complaints = run(program=program, cwd=project, limit=150)
+    assert status == 0 and not (project / "run.trace").exists()
+    assert "BSB used its own pool: start it with `-m bsbpool.bsb compile …`" in complaints
+
+
+def test_the_doctor_tells_of_bsb(project):
+    status, said, _ = run(program=[TOOL, "doctor"], cwd=project)
+    assert status == 0 and "bsb-core 8.0.2, which is tested; it uses its own pool" in said
+    program = (
+        "import bsbpool.bsb, bsbpool.cli, sys; bsbpool.bsb.install(); sys.argv = ['x', 'doctor']; bsbpool.cli.main()"
+    )
+    status, said, _ = run(program=["-c", program], cwd=project)
+    assert status == 0 and "bsb-core 8.0.2, which is tested; it uses this pool" in said
+
+
+def test_bsbs_picture_of_progress_in_a_terminal_works(project):
+    """Its default listener where there is a terminal of some size draws a screen 25 times a second."""
+    main, terminal = pty.openpty()
+    subprocess.run(["stty", "rows", "40", "cols", "120"], stdin=terminal, check=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bsbpool.bsb", "compile", "network_configuration.json", "--clear"],
+        cwd=project, env=os.environ | {"TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+        stdin=terminal, stdout=terminal, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    os.close(terminal)
+    drawn = b""
+    try:
+        while part := os.read(main, 65536):
+            drawn += part
+    except OSError:  # how a terminal ends whose program has ended
+        pass
+    complaints = process.stderr.read().decode()
+    assert process.wait(60) == 0, complaints
+    os.close(main)
+    assert b"Progress" in drawn and b"Job total" in drawn and "Traceback" not in complaints
+
+
+# -- spans ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
+def test_spans_are_those_of_bsbs_own_pool(tmp_path, ranks):
+    said = []
+    for which in ("stock", "bsbpool"):
+        (tmp_path / which).mkdir()
+        status, out, complaints = run(
+            *on(ranks), program=[HERE / "spans.py", which, tmp_path / which], cwd=tmp_path, limit=150
+        )
+        assert status == 0, complaints
+        said.append(out.strip())
+    assert said[0] == said[1] and said[0].startswith("ranks of main and others: (")
