@@ -2,7 +2,7 @@
 
     python compiles.py ORDER RANKS FOLDER
 
-ORDER: when it calls `bsbpool.bsb.install`: `before` BSB is imported, `after`, or `early`, where names were bound before.
+ORDER: when it calls `bsbpool.bsb.install`: `before` BSB is imported, `after`, or `early`, when names are bound already.
 RANKS: on which ranks, as `0,2`, or `all`. Main prints as JSON, by rank, a line for each of two compiles.
 """
 
