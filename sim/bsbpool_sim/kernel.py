@@ -81,6 +81,8 @@ class Rank:
         self.dead_at: int | None = None
         self.main: Task | None = None
         self.tasks: list[Task] = []
+        #: what its substitutes for clocks, chance and names keep.
+        self.kept: dict[str, Any] = {}
 
     def paused_between(self, start: int, end: int) -> int:
         """Nanoseconds of [start, end) during which this rank was paused."""

@@ -28,6 +28,7 @@ from .errors import MPIError, SimulationError
 from .kernel import SECOND, Task
 from .requests import Matched as Message
 from .requests import Request
+from .virtual import host
 from .window import Win
 
 __all__ = [
@@ -73,7 +74,7 @@ def Wtick() -> float:
 
 def Get_processor_name() -> str:
     """``simulated-3``: each simulated rank is a host of its own."""
-    return f"simulated-{current().world_rank}"
+    return host(current().world_rank)
 
 
 def Get_version() -> tuple[int, int]:

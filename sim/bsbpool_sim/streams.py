@@ -7,7 +7,12 @@ a new consumer of chance does not shift what the others draw.
 from __future__ import annotations
 
 import random
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from random import Random
+from threading import Lock
+from types import ModuleType
+from typing import Any, ClassVar
 
 __all__ = ["Random", "seeded_global", "stream"]
 
@@ -18,18 +23,64 @@ def stream(seed: int, purpose: str) -> Random:
 
 
 class seeded_global:
-    """While active, the module-level functions of `random` draw from a stream of the seed.
+    """While active, the module-level functions of `random` and of `numpy.random` draw from a stream of the seed.
 
     A program under simulation that calls `random.random()` is then as reproducible as everything else;
-    afterwards the process's own state is put back.
+    afterwards the process's own state is put back. NumPy is not imported for that: if the program does, it is seeded
+    then, and has a fresh seed afterwards.
     """
+
+    _lock = Lock()
+    #: those that are active, in any thread: the first one keeps the process's state, the last one puts it back.
+    _active: ClassVar[list[seeded_global]] = []
+    _before: ClassVar[tuple[Any, Any]] = (None, None)
 
     def __init__(self, seed: int):
         self._seed = seed
 
     def __enter__(self) -> None:
-        self._before = random.getstate()
-        random.setstate(stream(self._seed, "the program's own random module").getstate())
+        with self._lock:
+            numpy = sys.modules.get("numpy.random")
+            if not self._active:
+                state = numpy.get_state(legacy=False) if numpy is not None else None
+                seeded_global._before = random.getstate(), state
+            self._active.append(self)
+            random.setstate(stream(self._seed, "the program's own random module").getstate())
+            if numpy is not None:
+                self._seed_numpy(numpy)
+            else:
+                sys.meta_path.insert(0, self)
 
     def __exit__(self, *exc: object) -> None:
-        random.setstate(self._before)
+        with self._lock:
+            self._active.remove(self)
+            if self in sys.meta_path:
+                sys.meta_path.remove(self)
+            if self._active:
+                return
+            state, of_numpy = self._before
+            random.setstate(state)
+            numpy = sys.modules.get("numpy.random")
+            if of_numpy is not None:
+                assert numpy is not None
+                numpy.set_state(of_numpy)
+            elif numpy is not None:
+                numpy.seed()
+
+    def _seed_numpy(self, numpy: Any) -> None:
+        numpy.seed(stream(self._seed, "the program's own numpy.random").getrandbits(32))
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """What Python's import calls for each module: how NumPy's is found and loaded, with the seeding thereafter."""
+        if name != "numpy.random":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_seed(module: ModuleType) -> None:
+                load(module)
+                self._seed_numpy(module)
+
+            spec.loader.exec_module = load_and_seed  # type: ignore[method-assign]
+        return spec

@@ -1,8 +1,9 @@
-"""What is virtual, or forbidden, for a simulated rank while a simulation runs: clocks, threads, MPI.
+"""Puts what is virtual, or refused, for a simulated rank in place while a simulation runs.
 
 The one file of the simulator that touches the real ones. Everything is decided at each call by who calls:
 a simulated rank gets the substitute, anybody else in the process (other threads, the hub) the real thing.
 So simulations may run in several threads at once, and only the first and the last install and restore.
+What there is, and what becomes of it, is in `sources`; the substitutes are in `virtual`.
 
 Out of reach is what a program took before: `from time import monotonic` or `comm = MPI.COMM_WORLD` at the
 import of a module that was imported before the simulation. Take them inside the program, or as
@@ -11,11 +12,11 @@ import of a module that was imported before the simulation. Take them inside the
 
 from __future__ import annotations
 
-import _thread
+import functools
+import gc
 import importlib
 import sys
 import threading
-import time
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -25,10 +26,11 @@ from greenlet import getcurrent
 
 from . import mpi
 from .errors import CannotSimulateError
-from .kernel import SECOND, Task, nanoseconds
+from .kernel import Task
+from .sources import TABLE
+from .virtual import EPOCH, VIRTUAL, real
 
-#: What `time.time` gives at virtual time 0: 2000-01-01, 00:00 UTC.
-EPOCH = 946_684_800
+__all__ = ["EPOCH", "substitutes"]
 
 _lock = threading.Lock()
 _users = 0
@@ -54,70 +56,178 @@ def substitutes() -> Iterator[None]:
 
 
 def _install() -> None:
-    _hook_once()
-    for name, substitute in _CLOCKS.items():
-        _real[name] = getattr(time, name)
-        _replace(time, name, substitute)
-    # Python 3.11 has no audit event for a new thread, and none of them has one for multiprocessing's spawn.
-    _replace(_thread, "start_new_thread", _forbidding("_thread.start_new_thread", _thread.start_new_thread))
-    if hasattr(threading, "_start_new_thread"):
-        _replace(threading, "_start_new_thread", _thread.start_new_thread)
-    try:
-        import _posixsubprocess as posix
-    except ImportError:  # pragma: no cover  (not on Windows)
-        pass
-    else:
-        _replace(posix, "fork_exec", _forbidding("subprocess.Popen", posix.fork_exec))
+    if not _places:
+        _prepare()
+    for place in _places:
+        place.install()
+    _undo.append(_restore)
     _install_mpi()
 
 
-def _replace(owner: Any, name: str, value: Any) -> None:
-    before = getattr(owner, name)
-    _undo.append(lambda: setattr(owner, name, before))
-    setattr(owner, name, value)
+def _restore() -> None:
+    for place in reversed(_places):
+        place.restore()
 
 
-# -- clocks ----------------------------------------------------------------------------------------------
+# -- places ----------------------------------------------------------------------------------------------
 
-_real: dict[str, Any] = {}
-
-
-def _sleep(seconds: float) -> None:
-    task = getcurrent()
-    if not isinstance(task, Task):
-        return _real["sleep"](seconds)  # type: ignore[no-any-return]
-    if seconds < 0:
-        raise ValueError("sleep length must be non-negative")
-    if not seconds:
-        # Others run, and an event is counted: a loop of such sleeps meets the horizon.
-        task.kernel.park("its turn, after a sleep of 0 s", task.kernel.now)
-    task.kernel.compute(nanoseconds(seconds), "the end of its sleep")
-    return None
+_NOTHING = object()
 
 
-def _clock(name: str, offset: int) -> Callable[[], float]:
-    def clock() -> float:
+class _Place:
+    """A name in the namespace of a module, where a substitute stands while simulations run."""
+
+    def __init__(self, name: str, space: dict[str, Any], attribute: str, substitute: Any):
+        self.name = name
+        self.space = space
+        self.attribute = attribute
+        self.substitute = substitute
+        self.before: Any = None
+
+    def install(self) -> None:
+        self.before = real[self.name] = self.space[self.attribute]
+        self.space[self.attribute] = self.substitute
+
+    def restore(self) -> None:
+        self.space[self.attribute] = self.before
+
+
+class _Attribute(_Place):
+    """An attribute of a class or of a function."""
+
+    def __init__(self, name: str, owner: Any, attribute: str, substitute: Any):
+        super().__init__(name, dict(vars(owner)), attribute, substitute)
+        self.owner = owner
+
+    def install(self) -> None:
+        self.before = real[self.name] = getattr(self.owner, self.attribute)
+        setattr(self.owner, self.attribute, self.substitute)
+
+    def restore(self) -> None:
+        setattr(self.owner, self.attribute, self.before)
+
+
+class _InC(_Place):
+    """A method of a class that is written in C, whose attributes Python lets nobody set.
+
+    So it is set in the dictionary of the class itself, and Python told to forget what it remembers of the class. This
+    reaches also who took the class before, as ``from datetime import datetime`` does.
+    """
+
+    def __init__(self, name: str, owner: type, attribute: str, substitute: Any):
+        (space, *_) = gc.get_referents(owner.__dict__)
+        super().__init__(name, space, attribute, substitute)
+        self.owner = owner
+        # One that it inherits is real by the class that it is from.
+        real[name] = next(vars(base)[attribute] for base in owner.__mro__ if attribute in vars(base))
+
+    def install(self) -> None:
+        self.before = self.space.get(self.attribute, _NOTHING)
+        self.space[self.attribute] = self.substitute
+        _changed(self.owner)
+
+    def restore(self) -> None:
+        if self.before is _NOTHING:
+            del self.space[self.attribute]
+        else:
+            self.space[self.attribute] = self.before
+        _changed(self.owner)
+
+
+def _changed(owner: type) -> None:
+    import ctypes
+
+    ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
+
+
+_places: list[_Place] = []
+
+
+def _prepare() -> None:
+    """Make the substitutes, once. What takes a clock by name when it is imported is imported before."""
+    _hook()
+    for name, virtual in VIRTUAL.items():
+        _put(name, functools.partial(_dispatching, name, virtual))
+    for row in TABLE:
+        for name in row.names if row.refused_by_name else ():
+            _put(name, functools.partial(_refusing, name, row.what))
+    # Python 3.11 has no audit event for a new thread, and none of them has one for multiprocessing's spawn.
+    for name, event in (
+        ("_thread.start_new_thread", "_thread.start_new_thread"),
+        ("threading._start_new_thread", "_thread.start_new_thread"),
+        ("_posixsubprocess.fork_exec", "subprocess.Popen"),
+    ):
+        _put(name, functools.partial(_forbidding, name, event))
+    # They are bound when the module is imported.
+    scheduler = importlib.import_module("sched").scheduler
+    of_time = [place.substitute for name in ("time.monotonic", "time.sleep") for place in _places if place.name == name]
+    _places.append(_Attribute("sched.scheduler", scheduler.__init__, "__defaults__", tuple(of_time)))
+
+
+def _put(name: str, make: Callable[[Any], Any]) -> None:
+    """Add a place, if this Python and system have it.
+
+    :param make: called with what is there, returns the substitute.
+    """
+    module, *path = _resolved(name)
+    owner: Any = module
+    for each in path[:-1]:
+        owner = getattr(owner, each)
+    if owner is None or not hasattr(owner, path[-1]):
+        return
+    if owner is module:
+        _places.append(_Place(name, vars(owner), path[-1], make(vars(owner)[path[-1]])))
+        return
+    there = next(vars(base)[path[-1]] for base in owner.__mro__ if path[-1] in vars(base))
+    in_c = not owner.__flags__ & 1 << 9  # Py_TPFLAGS_HEAPTYPE
+    _places.append((_InC if in_c else _Attribute)(name, owner, path[-1], make(there)))
+
+
+def _resolved(name: str) -> tuple[Any, ...]:
+    """The module of a dotted name, None if it is not there, and the rest of the name."""
+    module, *path = name.split(".")
+    try:
+        return importlib.import_module(module), *path
+    except ImportError:  # pragma: no cover  (not on Windows)
+        return None, *path
+
+
+def _dispatching(name: str, virtual: Callable[..., Any], there: Any) -> Any:
+    """What a simulated rank gets from `virtual`, and anybody else from what is there."""
+
+    def substitute(*args: Any, **kwargs: Any) -> Any:
         task = getcurrent()
-        if not isinstance(task, Task):
-            return _real[name]()  # type: ignore[no-any-return]
-        return offset + task.kernel.read_clock() / SECOND
+        if isinstance(task, Task):
+            return virtual(task, *args, **kwargs)
+        return real[name](*args, **kwargs)
 
-    def clock_ns() -> int:
+    def of_class(kind: type, *args: Any, **kwargs: Any) -> Any:
         task = getcurrent()
-        if not isinstance(task, Task):
-            return _real[name]()  # type: ignore[no-any-return]
-        return offset * SECOND + task.kernel.read_clock()
+        if isinstance(task, Task):
+            return virtual(task, kind, *args, **kwargs)
+        return real[name].__get__(None, kind)(*args, **kwargs)
 
-    substitute = clock_ns if name.endswith("_ns") else clock
-    substitute.__name__ = substitute.__qualname__ = name
-    return substitute
+    def value(self: Any) -> Any:
+        task = getcurrent()
+        return virtual(task, self) if isinstance(task, Task) else real[name].__get__(self)
+
+    real[name] = there
+    if isinstance(there, property):
+        return property(value, doc=there.__doc__)
+    if isinstance(there, types.ClassMethodDescriptorType):
+        return classmethod(of_class)
+    return functools.update_wrapper(substitute, there)
 
 
-_CLOCKS: dict[str, Callable[..., Any]] = {"sleep": _sleep}
-for _name in ("monotonic", "perf_counter", "process_time", "thread_time", "time"):
-    for _form in (_name, _name + "_ns"):
-        _CLOCKS[_form] = _clock(_form, EPOCH if _name == "time" else 0)
-_real.update({name: getattr(time, name) for name in _CLOCKS})
+def _refusing(name: str, why: str, there: Any) -> Any:
+    def refused(task: Task, *args: Any, **kwargs: Any) -> Any:
+        raise CannotSimulateError(f"simulated rank {task.rank.index} called {name}(), which is refused: {why}")
+
+    return _dispatching(name, refused, there)
+
+
+def _forbidding(name: str, event: str, there: Any) -> Any:
+    return _dispatching(name, lambda task, *args, **kwargs: _refuse(event), there)
 
 
 # -- threads, processes, sockets -------------------------------------------------------------------------
@@ -138,10 +248,13 @@ _FORBIDDEN = {
     "os.system": _PROCESS,
     "_winapi.CreateProcess": _PROCESS,
     "socket.__new__": _SOCKET,
+    **dict.fromkeys(
+        ("socket.gethostbyname", "socket.gethostbyaddr", "socket.getaddrinfo", "socket.getnameinfo"),
+        ("a question to the network", "whose answer comes in real time: ask it before simulate()"),
+    ),
     # From Python 3.13 on. Ours is no such event, so this sleep was imported by name before the simulation.
     "time.sleep": ("a real sleep", "taken before the simulation: write `import time` and `time.sleep(…)`"),
 }
-_hooked = False
 
 
 def _refuse(event: str) -> None:
@@ -156,20 +269,9 @@ def _audit(event: str, _: Any) -> None:  # pragma: no cover  (Python traces no a
         _refuse(event)
 
 
-def _hook_once() -> None:
+def _hook() -> None:
     # An audit hook can't be removed; it costs a dictionary lookup for each event.
-    global _hooked
-    if not _hooked:
-        sys.addaudithook(_audit)
-        _hooked = True
-
-
-def _forbidding(event: str, real: Callable[..., Any]) -> Callable[..., Any]:
-    def start(*args: Any, **kwargs: Any) -> Any:
-        _refuse(event)
-        return real(*args, **kwargs)
-
-    return start
+    sys.addaudithook(_audit)
 
 
 # -- mpi4py ----------------------------------------------------------------------------------------------

@@ -1,0 +1,427 @@
+"""What a simulated rank gets in place of the real sources of time, chance and identity.
+
+A function for each, by the name of what it stands for; it is called with the rank's task and what the program gave.
+`sources` says what there is, and `substitutes` puts these functions in place and sees to it that nobody else gets them.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import random
+import signal
+import sys
+import tempfile
+import threading
+import time
+import types
+import uuid
+from collections.abc import Callable, Iterator
+from platform import uname_result
+from typing import Any, TypeVar
+
+from .errors import CannotSimulateError
+from .kernel import SECOND, Task, nanoseconds
+from .streams import Random, stream
+
+#: What `time.time` gives at virtual time 0: 2000-01-01, 00:00 UTC.
+EPOCH = 946_684_800
+
+#: The number of rank 0's process, and of its thread.
+FIRST_PROCESS = 1000
+
+VIRTUAL: dict[str, Callable[..., Any]] = {}
+
+#: What they stand for, by name, while it is replaced. `substitutes` fills it in.
+real: dict[str, Any] = {}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _for(*names: str) -> Callable[[_F], _F]:
+    def keep(function: _F) -> _F:
+        VIRTUAL.update(dict.fromkeys(names, function))
+        return function
+
+    return keep
+
+
+# -- clocks ----------------------------------------------------------------------------------------------
+
+
+@_for("time.sleep")
+def _sleep(task: Task, seconds: float, /) -> None:
+    if seconds < 0:
+        raise ValueError("sleep length must be non-negative")
+    if not seconds:
+        # Others run, and an event is counted: a loop of such sleeps meets the horizon.
+        task.kernel.park("its turn, after a sleep of 0 s", task.kernel.now)
+    task.kernel.compute(nanoseconds(seconds), "the end of its sleep")
+
+
+@_for("queue.time", "threading._time", "time.monotonic", "time.perf_counter", "time.process_time", "time.thread_time")
+def _clock(task: Task) -> float:
+    return task.kernel.read_clock() / SECOND
+
+
+@_for("time.monotonic_ns", "time.perf_counter_ns", "time.process_time_ns", "time.thread_time_ns")
+def _clock_ns(task: Task) -> int:
+    return task.kernel.read_clock()
+
+
+@_for("time.time")
+def _time(task: Task) -> float:
+    return EPOCH + task.kernel.read_clock() / SECOND
+
+
+@_for("time.time_ns")
+def _time_ns(task: Task) -> int:
+    return EPOCH * SECOND + task.kernel.read_clock()
+
+
+@_for("time.clock_gettime_ns")
+def _clock_gettime_ns(task: Task, clock: int, /) -> int:
+    real["time.clock_getres"](clock)  # that there is one
+    of_the_day = (time.CLOCK_REALTIME, getattr(time, "CLOCK_TAI", None))
+    return _time_ns(task) if clock in of_the_day else _clock_ns(task)
+
+
+@_for("time.clock_gettime")
+def _clock_gettime(task: Task, clock: int, /) -> float:
+    return _clock_gettime_ns(task, clock) / SECOND
+
+
+@_for("time.clock_getres")
+def _clock_getres(task: Task, clock: int, /) -> float:
+    real["time.clock_getres"](clock)
+    return 1 / SECOND
+
+
+@_for("time.get_clock_info")
+def _get_clock_info(task: Task, name: str, /) -> types.SimpleNamespace:
+    known = real["time.get_clock_info"](name)
+    return types.SimpleNamespace(
+        implementation="simulated", monotonic=known.monotonic, adjustable=False, resolution=1 / SECOND
+    )
+
+
+@_for("os.times")
+def _times(task: Task) -> os.times_result:
+    now = _clock(task)
+    return os.times_result((now, 0.0, 0.0, 0.0, now))
+
+
+@_for("resource.getrusage")
+def _getrusage(task: Task, who: int, /) -> Any:
+    result = type(real["resource.getrusage"](who))
+    return result((_clock(task) if who >= 0 else 0.0, 0.0, *[0] * (result.n_sequence_fields - 2)))
+
+
+# -- calendars -------------------------------------------------------------------------------------------
+
+
+@_for("time.localtime", "time.gmtime")
+def _gmtime(task: Task, seconds: float | None = None, /) -> time.struct_time:
+    broken: time.struct_time = real["time.gmtime"](_time(task) if seconds is None else seconds)
+    return time.struct_time((*broken[:9], "UTC", 0))
+
+
+@_for("time.mktime")
+def _mktime(task: Task, fields: Any, /) -> float:
+    real["time.asctime"](fields)  # that it is one, and its fields are within bounds
+    year, month, day, hour, minute, second = fields[:6]
+    start = datetime.datetime(year, month, 1, tzinfo=datetime.UTC)
+    later = datetime.timedelta(days=day - 1, hours=hour, minutes=minute, seconds=second)
+    return (start + later - datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)).total_seconds()
+
+
+@_for("time.asctime")
+def _asctime(task: Task, fields: Any = None, /) -> str:
+    return str(real["time.asctime"](_gmtime(task) if fields is None else fields))
+
+
+@_for("time.ctime")
+def _ctime(task: Task, seconds: float | None = None, /) -> str:
+    return _asctime(task, _gmtime(task, seconds))
+
+
+@_for("time.strftime")
+def _strftime(task: Task, form: str, fields: Any = None, /) -> str:
+    if fields is None:
+        fields = _gmtime(task)
+    elif isinstance(fields, tuple) and len(fields) == 9 and getattr(fields, "tm_zone", None) is None:
+        fields = time.struct_time((*fields, "UTC", 0))
+    return str(real["time.strftime"](form, fields))
+
+
+def _instant(task: Task) -> datetime.datetime:
+    start = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return start + datetime.timedelta(microseconds=_time_ns(task) // 1000)
+
+
+def _as(kind: Any, instant: datetime.datetime) -> Any:
+    """The same date and time as an object of `kind`, which may be a subclass of `datetime`."""
+    of = instant
+    return kind(
+        of.year, of.month, of.day, of.hour, of.minute, of.second, of.microsecond, tzinfo=of.tzinfo, fold=of.fold
+    )
+
+
+@_for("datetime.datetime.now")
+def _now(task: Task, kind: Any, tz: datetime.tzinfo | None = None) -> Any:
+    now = _instant(task)
+    return _as(kind, now.replace(tzinfo=None) if tz is None else now.astimezone(tz))
+
+
+@_for("datetime.datetime.utcnow", "datetime.datetime.today")
+def _utcnow(task: Task, kind: Any) -> Any:
+    return _now(task, kind)
+
+
+@_for("datetime.date.today")
+def _today(task: Task, kind: Any) -> Any:
+    now = _instant(task)
+    return kind(now.year, now.month, now.day)
+
+
+@_for("datetime.datetime.fromtimestamp")
+def _fromtimestamp(task: Task, kind: Any, timestamp: float, tz: datetime.tzinfo | None = None) -> Any:
+    # The real one is bound to the class that it is taken from.
+    made = real["datetime.datetime.fromtimestamp"].__get__(None, kind)(timestamp, tz or datetime.UTC)
+    return made if tz is not None else made.replace(tzinfo=None)
+
+
+@_for("datetime.date.fromtimestamp")
+def _date_fromtimestamp(task: Task, kind: Any, timestamp: float, /) -> Any:
+    day = _fromtimestamp(task, datetime.datetime, timestamp)
+    return kind(day.year, day.month, day.day)
+
+
+@_for("datetime.datetime.timestamp")
+def _timestamp(task: Task, self: datetime.datetime) -> float:
+    if self.tzinfo is None:
+        self = _as(datetime.datetime, self).replace(tzinfo=datetime.UTC)
+    return float(real["datetime.datetime.timestamp"](self))
+
+
+@_for("datetime.datetime.astimezone")
+def _astimezone(task: Task, self: datetime.datetime, tz: datetime.tzinfo | None = None) -> Any:
+    if self.utcoffset() is None:
+        self = self.replace(tzinfo=datetime.UTC)
+    return real["datetime.datetime.astimezone"](self, datetime.UTC if tz is None else tz)
+
+
+# -- chance ----------------------------------------------------------------------------------------------
+
+
+def _own(task: Task, purpose: str) -> Random:
+    """The stream of a rank for a purpose; another one for what is drawn once in a process, by whatever comes first."""
+    kept = task.rank.kept
+    if _once():
+        purpose += ", once"
+    if purpose not in kept:
+        kept[purpose] = stream(task.kernel.cluster.seed, f"{purpose} of rank {task.rank.index}")
+    drawn: Random = kept[purpose]
+    return drawn
+
+
+def _once() -> bool:
+    """Whether it is for a module that is imported now, or for `tempfile`, which looks for its folder once."""
+    frame: types.FrameType | None = sys._getframe(2)
+    while frame is not None:
+        if frame.f_code.co_filename == "<frozen importlib._bootstrap>" or frame.f_code.co_filename == tempfile.__file__:
+            return True
+        frame = frame.f_back
+    return False
+
+
+@_for("os.urandom", "random._urandom")
+def _urandom(task: Task, size: int, /) -> bytes:
+    return _own(task, "os.urandom").randbytes(size)
+
+
+@_for("os.getrandom")
+def _getrandom(task: Task, size: int, flags: int = 0) -> bytes:
+    return _urandom(task, size)
+
+
+@_for("random.Random.seed")
+def _seed(task: Task, self: random.Random, a: Any = None, version: int = 2) -> None:
+    if a is None:
+        a = _own(task, "unseeded generators").getrandbits(256)
+    real["random.Random.seed"](self, a, version)
+
+
+@_for("random.seed")
+def _seed_global(task: Task, a: Any = None, version: int = 2) -> None:
+    _seed(task, random._inst, a, version)
+
+
+@_for("tempfile._get_candidate_names")
+def _names(task: Task) -> Iterator[str]:
+    kept = task.rank.kept
+    if "names" not in kept:
+        drawn = _own(task, "names of tempfile")
+        letters = "abcdefghijklmnopqrstuvwxyz0123456789_"
+        kept["names"] = iter(lambda: "".join(drawn.choices(letters, k=8)), None)
+    names: Iterator[str] = kept["names"]
+    return names
+
+
+@_for("uuid.getnode")
+def _getnode(task: Task) -> int:
+    return 0x02_00_00_00_00_00 + task.rank.index  # administered locally
+
+
+@_for("uuid.uuid1")
+def _uuid1(task: Task, node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
+    kept = task.rank.kept
+    # In steps of 100 ns since 1582-10-15, each one once.
+    at = kept["last uuid1"] = max(_time_ns(task) // 100 + 0x01B21DD213814000, kept.get("last uuid1", 0) + 1)
+    if clock_seq is None:
+        clock_seq = _own(task, "uuid1").getrandbits(14)
+    low, middle, high = at & 0xFFFFFFFF, at >> 32 & 0xFFFF, at >> 48 & 0x0FFF
+    fields = (low, middle, high, clock_seq >> 8 & 0x3F, clock_seq & 0xFF, _getnode(task) if node is None else node)
+    return uuid.UUID(fields=fields, version=1)
+
+
+# -- identity --------------------------------------------------------------------------------------------
+
+
+def host(rank: int) -> str:
+    """The name of a simulated rank's host: each is a host of its own."""
+    return f"simulated-{rank}"
+
+
+@_for("os.getpid", "threading.get_ident", "threading.get_native_id")
+def _getpid(task: Task) -> int:
+    return FIRST_PROCESS + task.rank.index
+
+
+@_for("os.getppid")
+def _getppid(task: Task) -> int:
+    return FIRST_PROCESS - 1
+
+
+@_for("threading.current_thread")
+def _current_thread(task: Task) -> threading.Thread:
+    return threading.main_thread()
+
+
+@_for("threading.Thread.ident", "threading.Thread.native_id")
+def _ident(task: Task, self: threading.Thread) -> int | None:
+    return _getpid(task) if self is threading.main_thread() else None
+
+
+@_for("socket.gethostname", "platform.node")
+def _gethostname(task: Task) -> str:
+    return host(task.rank.index)
+
+
+@_for("socket.getfqdn")
+def _getfqdn(task: Task, name: str = "") -> str:
+    return name.strip() or host(task.rank.index)
+
+
+@_for("os.uname")
+def _uname(task: Task) -> os.uname_result:
+    system, _, *rest = real["os.uname"]()
+    return os.uname_result((system, host(task.rank.index), *rest))
+
+
+@_for("platform.uname")
+def _platform_uname(task: Task) -> uname_result:
+    known = real["platform.uname"]()
+    return uname_result(known.system, host(task.rank.index), known.release, known.version, known.machine)
+
+
+@_for("os.cpu_count", "os.process_cpu_count")
+def _cpu_count(task: Task) -> int:
+    return 1
+
+
+@_for("os.sched_getaffinity")
+def _sched_getaffinity(task: Task, process: int, /) -> set[int]:
+    return {0}
+
+
+@_for("os.getloadavg")
+def _getloadavg(task: Task) -> tuple[float, float, float]:
+    return (0.0, 0.0, 0.0)
+
+
+@_for("os.abort")
+def _end(task: Task) -> None:
+    task.kernel.kill(task.rank)
+    task.kernel.check_open()
+
+
+@_for("os._exit")
+def _exit(task: Task, status: int) -> None:
+    _end(task)
+
+
+@_for("os.kill")
+def _kill(task: Task, process: int, number: int, /) -> None:
+    if process != _getpid(task) or number != signal.SIGKILL:
+        raise CannotSimulateError(
+            f"simulated rank {task.rank.index} called os.kill({process}, {number!r}): a rank can do no more than end "
+            "itself, by os.kill(os.getpid(), signal.SIGKILL)"
+        )
+    _end(task)
+
+
+# -- waiting ---------------------------------------------------------------------------------------------
+
+
+class _Waiter:
+    """Stands for the lock that a thread waits for in a condition."""
+
+    def __init__(self, task: Task):
+        self._task = task
+        self.released = False
+
+    def release(self) -> None:
+        """What `Condition.notify` calls."""
+        self.released = True
+        self._task.kernel.wake(self._task)
+
+
+@_for("threading.Condition.wait")
+def _wait(task: Task, self: Any, timeout: float | None = None) -> bool:
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    kernel, waiter = task.kernel, _Waiter(task)
+    self._waiters.append(waiter)
+    saved = self._release_save()
+    try:
+        until = None if timeout is None else kernel.now + max(0, nanoseconds(timeout))
+        while not waiter.released and kernel.park("a threading.Condition to be notified", until):
+            pass
+        return waiter.released
+    finally:
+        if not waiter.released:
+            self._waiters.remove(waiter)
+        _take_back(task, self, saved)
+
+
+def _take_back(task: Task, condition: Any, saved: Any) -> None:
+    """Take a condition's lock again, which another task may hold while it waits for something else."""
+    lock, kernel, step = condition._lock, task.kernel, 1000
+    if hasattr(lock, "_acquire_restore"):
+        lock._acquire_restore(saved)  # one that a thread may take twice, and all ranks are one thread
+        return
+    while not lock.acquire(False):
+        kernel.park("a threading.Lock", kernel.now + step)
+        step = min(2 * step, SECOND // 1000)
+
+
+@_for("select.select")
+def _select(task: Task, rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None, /) -> Any:
+    if timeout is None or any(map(list, (rlist, wlist, xlist))):
+        raise CannotSimulateError(
+            f"simulated rank {task.rank.index} called select.select() to wait for files, which live in real time: "
+            "use the communicator"
+        )
+    _sleep(task, timeout)
+    return [], [], []
