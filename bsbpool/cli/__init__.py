@@ -15,8 +15,9 @@ import click
 from rich.console import Console
 
 from bsbpool import __version__
+from bsbpool.text import visible
 
-__all__ = ["PoolFailed", "console", "main"]
+__all__ = ["PoolFailed", "console", "main", "say"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
 COMMANDS = ("run", "record", "replay", "show", "diff", "doctor")
@@ -54,7 +55,7 @@ class Commands(click.Group):
             click.echo(error.format_message(), err=True)
             status = error.exit_code
         except click.ClickException as error:
-            message = " ".join(error.format_message().split())
+            message = visible(" ".join(error.format_message().split()))
             if isinstance(error, click.UsageError) and error.ctx is not None:
                 message += f" (see: {error.ctx.command_path} --help)"
             click.echo(f"bsbpool: {message}", err=True)
@@ -73,6 +74,12 @@ def console() -> Console:
     if reconfigure is not None:
         reconfigure(errors="replace")
     return Console(highlight=False, markup=False, emoji=False)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """A line on the standard output, or the standard error, whatever it holds and whatever that can show."""
+    console()
+    click.echo(visible(text), err=err)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

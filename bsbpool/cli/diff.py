@@ -13,11 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.text import label
 from bsbpool.trace import Trace
 from bsbpool.trace.comparing import Difference, Event, StrategyChange, first_difference, strategy_changes
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
-from bsbpool.trace.timeline import label
 
 from . import console
 from .show import read_or_complain

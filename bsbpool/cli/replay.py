@@ -18,12 +18,12 @@ from rich.text import Text
 
 from bsbpool import __version__
 from bsbpool.durations import duration
-from bsbpool.trace.format import harmless
+from bsbpool.text import harmless, label
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Failure, Summary, summarise
-from bsbpool.trace.timeline import Timeline, label
+from bsbpool.trace.timeline import Timeline
 
-from . import PoolFailed, console
+from . import PoolFailed, console, say
 from .diff import show_difference
 from .outputs import Output, force_option
 from .run import MOST_RANKS, indented, time_with_unit
@@ -360,8 +360,8 @@ def keep(path: str, recorded: Trace, output: Output, rounding: float | None, min
     if not result.ok:
         raise PoolFailed(f"{file} does not come out as it expects: see bsbpool run {file}")
     jobs = number_of(len(made.plan.jobs), "job")
-    said = f"{label(file)}: {jobs} on {number_of(made.model.ranks, 'rank')}, comes out as it expects"
-    click.echo(said, err=output.to_standard_output)
+    said = f"{file}: {jobs} on {number_of(made.model.ranks, 'rank')}, comes out as it expects"
+    say(said, err=output.to_standard_output)
     return 0
 
 

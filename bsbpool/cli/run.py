@@ -17,11 +17,12 @@ from rich.text import Text
 
 from bsbpool.durations import duration, read_duration
 from bsbpool.exceptions import WorkflowError
+from bsbpool.text import label, visible
 from bsbpool.trace import Trace
 from bsbpool.trace.summary import Failure, Summary, summarise
-from bsbpool.trace.timeline import Timeline, label
+from bsbpool.trace.timeline import Timeline
 
-from . import PoolFailed, console
+from . import PoolFailed, console, say
 from .outputs import Output, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -189,12 +190,13 @@ def run_scenarios(files: Sequence[str], seed: int | None) -> None:
             scenario = load(file)
         except ScenarioError as error:
             unusable.append(error)
-            click.echo(f"bsbpool: {error}", err=True)
+            for line in str(error).splitlines():
+                say(f"bsbpool: {line}", err=True)
             continue
         result = scenario.run(seed)
         said = f" ({len(result.outcomes)} seeds)" if len(result.outcomes) > 1 else ""
         mark = Text("✓ ", "bold green") if result.ok else Text("✗ ", "bold bright_red")
-        out.print(Text.assemble(mark, label(scenario.title), said, f"  {file}"), soft_wrap=True)
+        out.print(Text.assemble(mark, label(scenario.title), said, f"  {visible(file)}"), soft_wrap=True)
         if not result.ok:
             failed += 1
             out.print()
@@ -295,7 +297,7 @@ def simulated(recording: Recording, ranks: int, seed: int | None, latency: float
 def show_recording(out: Console, recording: Recording) -> None:
     """What the file holds."""
     counts = {_SAID.get(status, status): count for status, count in recording.outcome.items()}
-    out.print(Text.assemble((recording.path, "bold")))
+    out.print(Text(visible(recording.path), "bold"))
     out.print(
         f"Recorded on {number_of(recording.ranks, 'rank')}, {duration(recording.elapsed)}, "
         f"{number_of(len(recording.jobs), 'job')} in {number_of(len(recording.pools), 'pool')}: {listed(counts)}."

@@ -15,12 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import ideal_schedule
 from bsbpool.trace.summary import Failure, Run, Summary, summarise
-from bsbpool.trace.timeline import Timeline, label
+from bsbpool.trace.timeline import Timeline
 
-from . import console
+from . import console, say
 from .outputs import Output, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -110,7 +111,7 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, fo
     for kind, content in contents.items():
         output = outputs[kind]
         output.write(content)
-        click.echo(f"{label(output.path)}: {len(content) / 1e6:.2f} MB", err=output.to_standard_output)
+        say(f"{output.path}: {len(content) / 1e6:.2f} MB", err=output.to_standard_output)
     if outputs:
         for lack in lacks:
             click.echo(f"bsbpool: warning: {lack}", err=True)
@@ -130,7 +131,7 @@ def read_or_complain(path: str) -> Trace:
     except TraceError as error:
         raise click.UsageError(str(error)) from None
     for warning in trace.warnings:
-        click.echo(f"bsbpool: warning: {warning}", err=True)
+        say(f"bsbpool: warning: {warning}", err=True)
     return trace
 
 

@@ -16,8 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.text import label
 from bsbpool.trace.summary import Failure, Summary
-from bsbpool.trace.timeline import Timeline, label
+from bsbpool.trace.timeline import Timeline
 
 #: Ranks that are told of one by one, and failures.
 MOST_ROWS = 16

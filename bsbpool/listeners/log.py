@@ -7,6 +7,7 @@ import logging
 from ..durations import rough_duration
 from ..progress import PoolJobUpdateProgress, PoolProgress, PoolProgressReason
 from ..status import JobStatus, PoolStatus
+from ..text import visible
 from .tally import MOST_FAILURES, Tally
 
 _log = logging.getLogger("bsbpool")
@@ -58,7 +59,9 @@ class LogProgress:
         tally, total = self._tally, self._tally.total
         if progress.status in (JobStatus.FAILED, JobStatus.ABORTED) and total.failed <= MOST_FAILURES:
             where = f" on rank {progress.job._rank}" if progress.job._rank else ""
-            _log.error("%s %s%s: %s", progress.job, progress.status.value, where, tally.failures[-1].error)
+            _log.error(
+                "%s %s%s: %s", visible(str(progress.job)), progress.status.value, where, tally.failures[-1].error
+            )
             if total.failed == MOST_FAILURES:
                 _log.error("Further failures are only counted.")
         self._next_quiet = 0.0
@@ -94,7 +97,9 @@ class LogProgress:
             job, began = running
             where = f" on rank {job._rank}" if job._rank else ""
             others = f", and {len(tally.running) - 1:,} others" if len(tally.running) > 1 else ""
-            what = f"{job.description}{where} has been running for {rough_duration((now - began) / 1e9)}{others}"
+            what = (
+                f"{visible(job.description)}{where} has been running for {rough_duration((now - began) / 1e9)}{others}"
+            )
         _log.info("Nothing new for %s: %s", rough_duration(quiet), what)
 
     def _pool_changed(self, progress: PoolProgress) -> None:

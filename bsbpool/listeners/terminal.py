@@ -12,7 +12,7 @@ from rich.text import Text
 
 from ..durations import rough_duration
 from ..progress import PoolProgress, PoolProgressReason
-from ..trace.timeline import label
+from ..text import label
 from ..worlds import current_world
 from .tally import Strategy, Tally
 

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from ..exceptions import TraceError
 from ..status import JobStatus
-from .format import Trace, harmless
+from ..text import harmless
+from .format import Trace
 from .recording import CALLS_VERSION
 
 __all__ = ["Call", "calls_path", "read_calls"]

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ..status import JobStatus, PoolStatus
+from ..text import harmless
 from ..values import text_of
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
@@ -143,12 +144,10 @@ STATUSES: dict[str, tuple[str, ...]] = {
     "job status": tuple(status.value for status in JobStatus),
 }
 
-#: No text of a trace is longer (characters), no context nested deeper, and no run has more ranks.
-LONGEST, DEEPEST, MOST_RANKS = 200, 50, 1_000_000
+#: No context of a trace is nested deeper, and no run has more ranks.
+DEEPEST, MOST_RANKS = 50, 1_000_000
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
-# What would move a terminal's cursor, break a line, or turn the direction of writing around.
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def describe(value: Any, depth: int = DEEPEST) -> Any:
@@ -180,21 +179,6 @@ def scrub(text: str) -> str:
     if " at 0x" in text:
         text = _ADDRESS.sub("", text)
     return harmless(text)
-
-
-def harmless(text: str) -> str:
-    """`text` as a trace may hold it: control characters written out (``\\x1b``), and cut at 200 characters."""
-    if len(text) > LONGEST:
-        text = text[: LONGEST - 1] + "…"
-    if not text.isprintable() and _UNSEEN.search(text):
-        text = _UNSEEN.sub(_written_out, text)
-        if len(text) > LONGEST:
-            text = text[: LONGEST - 1] + "…"
-    return text
-
-
-def _written_out(found: re.Match[str]) -> str:
-    return found[0].encode("unicode_escape").decode("ascii")
 
 
 def describe_error(error: BaseException | None) -> str | None:

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, BinaryIO
 
 from ..exceptions import TraceError
-from .format import DEEPEST, EVENTS, FIELDS, FOLDED, MOST_RANKS, ROW, STATUSES, VERSION, Trace, harmless, unfold
+from ..text import harmless
+from .format import DEEPEST, EVENTS, FIELDS, FOLDED, MOST_RANKS, ROW, STATUSES, VERSION, Trace, unfold
 
 __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
 

@@ -15,7 +15,8 @@ from operator import itemgetter
 from typing import Any
 
 from ..frames import warn
-from .format import EVENTS, FOLDED, Trace, describe_error, harmless
+from ..text import harmless
+from .format import EVENTS, FOLDED, Trace, describe_error
 
 #: Events that wait to be written, at most, while main never waits and calls nobody else's code.
 MOST_BEHIND = 256

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from xml.sax.saxutils import escape
 
+from ..text import label
 from .history import History
 from .summary import Run, Summary, summarise
-from .timeline import axis_ticks, label
+from .timeline import axis_ticks
 
 __all__ = ["COLOURS", "picture"]
 

@@ -15,10 +15,11 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.text import Text
 
-from ..durations import duration, unit_of
+from ..durations import unit_of
+from ..text import label
 from .summary import Run, Summary
 
-__all__ = ["Timeline", "axis_ticks", "duration", "label"]
+__all__ = ["Timeline", "axis_ticks"]
 
 #: Backgrounds that black letters can be read on; no red among them, which is for failures.
 _COLOURS = (80, 179, 114, 176, 75, 215, 147, 108, 218, 186, 73, 252)
@@ -31,11 +32,6 @@ _FAILED = Style(color="bright_red", bold=True)
 _FRAME = Style(dim=True)
 #: Columns between two ticks, at the least.
 _BETWEEN_TICKS = 12
-
-
-def label(name: str) -> str:
-    """A strategy's name as it is shown: without BSB's ``{root}.``, and without what can't be printed."""
-    return "".join(c if c.isprintable() else "�" for c in name.removeprefix("{root}."))
 
 
 class Timeline:

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ..frames import warn
-from ..trace.format import describe, harmless
+from ..text import harmless
+from ..trace.format import describe
 from ..trace.recording import FileRecorder, Sink
 
 #: The variable that names the trace of a program.

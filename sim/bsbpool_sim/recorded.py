@@ -18,7 +18,7 @@ from typing import Any
 
 from bsbpool.exceptions import RemoteError
 from bsbpool.owner import Owner
-from bsbpool.trace.format import harmless
+from bsbpool.text import harmless
 
 from .errors import SimulationError
 from .script import Script

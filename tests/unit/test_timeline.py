@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from bsbpool.text import label
 from bsbpool.trace.summary import (
     Failure,
     PoolSummary,
@@ -13,7 +14,7 @@ from bsbpool.trace.summary import (
     StrategySummary,
     Summary,
 )
-from bsbpool.trace.timeline import Timeline, _round_up, duration, label
+from bsbpool.trace.timeline import Timeline, _round_up, duration
 
 
 def summary(ranks, makespan, runs, failures=()):

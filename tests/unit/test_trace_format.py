@@ -10,8 +10,9 @@ from enum import Enum
 
 import pytest
 
+from bsbpool.text import harmless
 from bsbpool.trace import EVENTS, VERSION, Recorder, Trace, describe
-from bsbpool.trace.format import DEEPEST, describe_error, harmless, scrub
+from bsbpool.trace.format import DEEPEST, describe_error, scrub
 
 
 class Loud:

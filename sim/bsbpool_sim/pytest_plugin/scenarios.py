@@ -53,13 +53,14 @@ class ScenarioFile(pytest.File):
 
     def collect(self) -> Iterator[ScenarioItem]:
         """The scenario of the file, as an item."""
+        from bsbpool.text import visible
         from bsbpool_sim.scenario import ScenarioError, load
 
         try:
             scenario = load(self._shown())
         except ScenarioError as error:
             raise self.CollectError(str(error)) from None
-        yield ScenarioItem.from_parent(self, name=scenario.title, scenario=scenario)
+        yield ScenarioItem.from_parent(self, name=visible(scenario.title), scenario=scenario)
 
     def _shown(self) -> str:
         """The path as a person would type it here."""

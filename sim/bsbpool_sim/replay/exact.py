@@ -32,9 +32,10 @@ from bsbpool.pool import JobPool
 from bsbpool.progress import PoolJobUpdateProgress, Workflow
 from bsbpool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
 from bsbpool.status import JobStatus
+from bsbpool.text import LONGEST
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
-from bsbpool.trace.format import EVENTS, LONGEST
+from bsbpool.trace.format import EVENTS
 from bsbpool.worlds import Channel, Lost, Split
 
 from ..cluster import Cluster

@@ -26,7 +26,7 @@ from bsbpool.trace.history import History
 from ..kernel import SECOND
 from ..scenario import ScenarioError
 from ..scenario.expecting import Checker, Outcome
-from ..scenario.loading import read, validate
+from ..scenario.loading import plain, read, validate
 from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
@@ -902,6 +902,8 @@ def _lines(data: Data, lists: Sequence[str], margin: str) -> Iterator[str]:
             yield from _lines(value, lists, margin + "  ")
         elif not margin and isinstance(value, str):
             text = yaml.safe_dump(value, width=10**9, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+            if plain(text) is not text:
+                text = _flow(value)
             if key == "about" and len(text) > WIDTH - 10:
                 yield "about: >\n" + textwrap.indent(textwrap.fill(value, WIDTH - 2), "  ") + "\n"
             else:
@@ -926,8 +928,18 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, value: str) -> yaml.ScalarNode:
-    needs = yaml.safe_dump([value], default_flow_style=True, width=10**9, allow_unicode=True)[1] in "'\""
+    needs = not reads_as_itself(value)
     return dumper.represent_scalar("tag:yaml.org,2002:str", value, style='"' if needs else None)
+
+
+#: What may stand in a text without quotes wherever it is, and what it may begin with.
+_PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029#:,\[\]{}\"']([^\x00-\x1f\x7f-\xa0\u2028\u2029#:,\[\]{}]*\S)?")
+
+
+def reads_as_itself(text: str) -> bool:
+    """Whether a text can stand in a scenario without quotes: neither YAML nor a scenario takes it for anything else."""
+    dumped = yaml.safe_dump([text], default_flow_style=True, width=10**9, allow_unicode=True)
+    return dumped[1] not in "'\"" and plain(text) is text and _PLAIN.fullmatch(text) is not None
 
 
 _Dumper.add_representer(str, _text)

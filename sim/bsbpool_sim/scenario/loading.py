@@ -127,7 +127,7 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def _plain(text: str) -> Any:
+def plain(text: str) -> Any:
     """What a plain word is: null, true, false, a number, or itself."""
     if text in _WORDS:
         return _WORDS[text]
@@ -197,7 +197,7 @@ class _Reader:
                 "text, numbers, lists and mappings",
             )
         if kind is yaml.ScalarEvent:
-            value: Any = _plain(event.value) if event.implicit[0] and event.tag is None else event.value
+            value: Any = plain(event.value) if event.implicit[0] and event.tag is None else event.value
         else:
             value = {} if kind is yaml.MappingStartEvent else []
         path = self._put(event, value)
