@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from .values import add_note
+from .values import add_note, text_of
 from .worlds import current_world
 
 __all__ = ["free_items", "free_stale_pool_cache", "get_node_cache_items", "pool_cache"]
@@ -115,9 +115,11 @@ def pool_cache(method: F) -> F:
         except KeyError:
             pass
         except TypeError as error:
-            if "unhashable" not in str(error):
+            if "unhashable" not in text_of(error):
                 raise
-            raise TypeError(f"{name}() is pool-cached, so that its arguments must be hashable: {error}") from None
+            raise TypeError(
+                f"{name}() is pool-cached, so that its arguments must be hashable: {text_of(error)}"
+            ) from None
         else:
             memory.hits += 1
             return result

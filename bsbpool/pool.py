@@ -876,7 +876,7 @@ class JobPool:
                 try:
                     item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
                 except Exception as error:  # MPI noticed a dead rank, and can't go on without it
-                    error.add_note(ranks.whereabouts())
+                    add_note(error, ranks.whereabouts())
                     raise
             with lock:
                 self._waiting = False

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobPoolError
+from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
 from .buffers import Buffer, combine, in_place
@@ -137,7 +138,7 @@ class Comm:
         try:
             return pickle.dumps(obj, 5)
         except Exception as error:
-            raise TypeError(f"rank {self.rank} can't send this {type(obj).__name__}: {error}") from error
+            raise TypeError(f"rank {self.rank} can't send this {type(obj).__name__}: {text_of(error)}") from error
 
     def _peer(self, rank: Any, what: str) -> int | None:
         """A rank as an index; None for PROC_NULL."""
@@ -397,7 +398,7 @@ class Comm:
     def _parts(self, objects: Any, name: str) -> list[bytes]:
         items = list(objects) if hasattr(objects, "__iter__") else None
         if items is None or len(items) != self.size:
-            got = f"{type(objects).__name__} {objects!r}" if items is None else f"{len(items)}"
+            got = f"{type(objects).__name__} {shown(objects)}" if items is None else f"{len(items)}"
             raise ValueError(f"{name} needs {self.size} items, one for each rank, not {got}")
         return [self._dumps(item) for item in items]
 

@@ -19,6 +19,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 from bsbpool.durations import exact_duration
 from bsbpool.frames import file_of, outward, users_frame
+from bsbpool.values import add_note
 
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
@@ -309,7 +310,8 @@ class Kernel:
 
     def fail(self, error: BaseException) -> None:
         """Give the simulation up: `run` raises `error`."""
-        self._failure = self._failure or error
+        if self._failure is None:
+            self._failure = error
         if isinstance(getcurrent(), Task):
             self.hub.switch()
 
@@ -372,7 +374,7 @@ class Kernel:
             if rank.dead_at is not None:
                 lines.append(f"  rank {rank.index} died at {exact_duration(rank.dead_at)}")
             elif rank.main is not None and rank.main.ended_at is not None and len(self.ranks) <= limit:
-                how = "raised" if rank.main.error else "ended"
+                how = "ended" if rank.main.error is None else "raised"
                 lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
@@ -415,5 +417,6 @@ class Kernel:
         """A task that is nobody's to join raised: it would be lost in silence, so it ends the simulation."""
         assert task.error is not None
         where = f"in task {task.name!r} of simulated rank {task.rank.index}"
-        task.error.add_note(f"{where} at {exact_duration(self.now)}")
-        self._failure = self._failure or task.error
+        add_note(task.error, f"{where} at {exact_duration(self.now)}")
+        if self._failure is None:
+            self._failure = task.error

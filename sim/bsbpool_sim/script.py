@@ -67,8 +67,22 @@ class JobRule:
             (self.id is None or self.id == job)
             and (self.pool is None or self.pool == pool)
             and (self.name is None or any(fnmatchcase(n, self.name) for n in names))
-            and all(k in context and context[k] == v for k, v in self.context.items())
+            and all(k in context and _equal(context[k], v) for k, v in self.context.items())
         )
+
+
+def _equal(value: Any, wanted: Any) -> bool:
+    """Whether an entry of a job's context is what a rule wants. One that can't tell is not.
+
+    Arrays, which are equal item by item, are compared as lists.
+    """
+    try:
+        if hasattr(value, "tolist") or hasattr(wanted, "tolist"):
+            value, wanted = (each.tolist() if hasattr(each, "tolist") else each for each in (value, wanted))
+            value, wanted = ([*each] if isinstance(each, tuple) else each for each in (value, wanted))
+        return bool(value == wanted)
+    except Exception:
+        return False
 
 
 class Script:

@@ -15,6 +15,7 @@ from greenlet import GreenletExit, getcurrent
 
 from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
+from bsbpool.values import add_note, shown, text_of
 
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .comm import Comm
@@ -88,7 +89,7 @@ def simulate(
     _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
     _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
     if not callable(program):
-        raise TypeError(f"program must be a function of a communicator, not {program!r}")
+        raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
     cluster = Cluster(
         ranks,
         seed=seed,
@@ -214,10 +215,10 @@ def _errors(
     for task, rank in raised:
         assert isinstance(task.error, Exception)
         assert task.ended_at is not None
-        task.error.add_note(f"on simulated rank {rank}, at {exact_duration(task.ended_at)}")
+        add_note(task.error, f"on simulated rank {rank}, at {exact_duration(task.ended_at)}")
         by_rank[rank], times[rank] = task.error, task.ended_at
     first = min(by_rank, key=lambda r: (times[r], r))
-    what = f"{type(by_rank[first]).__name__}: {by_rank[first]}".removesuffix(": ")
+    what = f"{type(by_rank[first]).__name__}: {text_of(by_rank[first])}".removesuffix(": ")
     if len(by_rank) == 1:
         message = f"rank {first} raised {what}"
     else:

@@ -9,6 +9,7 @@ from bsbpool.exceptions import JobPoolError, WorkflowError
 from bsbpool.pool import ConnectivityJob, FunctionJob, Job, PlacementJob, SubmissionContext
 from bsbpool.trace import read_trace
 from bsbpool.trace.listener import TraceRecorder
+from bsbpool_sim import RankErrors, Script, simulate
 
 np = pytest.importorskip("numpy")
 
@@ -430,3 +431,44 @@ def test_a_method_that_listens_is_removed_though_python_makes_it_anew(worlds):
         return one.mark, other.mark > 0
 
     assert worlds(program) == [(0, True)]
+
+
+def test_a_communicator_that_is_simulated_asks_nothing_of_what_it_carries():
+    def program(comm):
+        value = Hostile(comm.rank)
+        found = [comm.bcast(value).mark, [each.mark for each in comm.allgather(value)]]
+        found.append(comm.sendrecv(value, (comm.rank + 1) % 2, 0, None, (comm.rank + 1) % 2, 0).mark)
+        return [*found, comm.scatter([Hostile(5), Hostile(6)] if comm.rank == 0 else None).mark]
+
+    assert simulate(program, 2).results == [[0, [0, 1], 1, 5], [0, [0, 1], 0, 6]]
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+def test_an_exception_that_is_asked_nothing_ends_a_simulated_program(ranks):
+    def program(comm):
+        raise HostileError(comm.rank)
+
+    with pytest.raises(RankErrors) as caught:
+        simulate(program, ranks)
+    said = caught.value.message
+    marks = {rank: error.mark for rank, error in caught.value.by_rank.items()}
+    # Nothing else is to be asked of it, by pytest for one.
+    caught.value.by_rank.clear()
+    assert said.endswith("HostileError: <HostileError whose text raises Asked>")
+    assert marks == {rank: rank for rank in range(ranks)}
+
+
+def test_a_script_compares_what_can_be_compared():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for chunk in (np.array([0, 1]), np.array([0, 2]), np.int64(3), [0, 1], Hostile(), float("nan"), (0, 2)):
+                    pool.queue(nothing, chunk=chunk, submitter="it")
+            pool.execute()
+            return [job.status.value for job in pool.jobs]
+
+    script = Script().job(context={"chunk": (0, 1)}, takes=1).job(context={"chunk": 3}, takes=10)
+    script.job(context={"chunk": np.array([0, 2])}, takes=100)
+    simulation = simulate(program, 2, script=script)
+    assert simulation.results[0] == ["success"] * 7
+    assert simulation.elapsed == pytest.approx(100 + 1 + 10 + 100, abs=0.1)
