@@ -149,6 +149,7 @@ class Job(Entry, ABC):
     :param deps: jobs of the same pool that have to succeed first.
     :param cache_items: ids of the cached items that this job requires.
     :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
+    :raises TypeError: an argument is not what it has to be, or the class defines `__eq__` or `__hash__`.
     """
 
     # What a submission context says is kept here, without the object: pools have many jobs. Users may set attributes
@@ -174,6 +175,12 @@ class Job(Entry, ABC):
         cache_items: Sequence[int] | None = None,
         timeout: float | Inherit | None = INHERIT,
     ):
+        kind = type(self)
+        if kind.__eq__ is not object.__eq__ or kind.__hash__ is not object.__hash__:
+            raise TypeError(
+                f"{kind.__name__} defines __eq__ or __hash__, but a pool tells jobs apart by which object they are: "
+                "leave both out (for a dataclass: eq=False)"
+            )
         super().__init__(_check_items(cache_items))
         self._pool = pool
         self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)

@@ -472,3 +472,17 @@ def test_a_script_compares_what_can_be_compared():
     simulation = simulate(program, 2, script=script)
     assert simulation.results[0] == ["success"] * 7
     assert simulation.elapsed == pytest.approx(100 + 1 + 10 + 100, abs=0.1)
+
+
+@pytest.mark.ranks(1)
+@pytest.mark.parametrize("name", ["__eq__", "__hash__"])
+def test_a_kind_of_job_that_compares_jobs_is_refused(worlds, name):
+    kind = type("Alike", (Marked,), {name: lambda self, *others: 1})
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            with pytest.raises(TypeError, match=r"a pool tells jobs apart by which object they are.*eq=False"):
+                kind(pool, SubmissionContext("it"), (), {})
+            return len(pool.jobs)
+
+    assert worlds(program) == [0]
