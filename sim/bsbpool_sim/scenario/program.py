@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bsbpool import Owner
 from bsbpool.caching import cache_id, pool_cache
@@ -256,6 +256,13 @@ class Stage:
 _NOT_SCHEDULED = " was not scheduled"
 
 
+class _Unpicklable:
+    """What can't be pickled."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("it can't be pickled")
+
+
 class _Named:
     def __init__(self, name: str):
         self.name = name
@@ -472,7 +479,7 @@ class Playing(Acting):
         if error is not None:
             self._stage.raised.append(error)
             raise error
-        value = memoryview(b"what can't be pickled") if entry.unpicklable else job.fill(entry.returns)
+        value = _Unpicklable() if entry.unpicklable else job.fill(entry.returns)
         if entry.returns_bytes is not None:
             value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
         self._stage.returned[name] = value
