@@ -197,7 +197,7 @@ def test_pytest_exit_ends_the_run(run):
 
 
 def test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say(run):
-    run(FIXTURES).assert_outcomes(passed=10)
+    run(FIXTURES).assert_outcomes(passed=11)
 
 
 def test_a_fixture_that_fails_on_one_rank_is_reported_with_the_rank(run):

@@ -459,8 +459,14 @@ def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
 
 
 def test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
-    result = run(tmp_path / "it", FIXTURES + SELF, ranks=3, python=python)
-    assert result.status == 0 and "12 passed" in result.said
+    result = run(
+        tmp_path / "it",
+        FIXTURES + SELF + "\ndef test_at_the_end():\n    pass",
+        "--mpi-timeout=20",
+        ranks=3,
+        python=python,
+    )
+    assert result.status == 0 and "14 passed" in result.said
 
 
 def test_the_mark_without_comm_is_an_error_of_collecting(tmp_path):

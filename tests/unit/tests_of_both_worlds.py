@@ -22,7 +22,8 @@ def shared(comm):
 
 @pytest.fixture(scope="session")
 def everywhere(comm, shared_folder):
-    return comm.bcast(str(shared_folder) if comm.rank == 0 else None)
+    yield comm.bcast(str(shared_folder) if comm.rank == 0 else None)
+    comm.barrier()
 
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory):
@@ -70,6 +71,9 @@ def test_that_uses_the_world():
     from mpi4py import MPI
 
     assert MPI.COMM_WORLD.size in (2, 3)  # under mpirun it is that of all ranks there are
+
+def test_without_ranks_after_them():
+    pass
 """
 
 SELF = """

@@ -176,6 +176,13 @@ class Watchdog:
         return lines
 
 
+def get_scope_node(item: pytest.Item, scope: str) -> Any:
+    """What has the tests that share a fixture of a scope."""
+    kind: Any = {"class": pytest.Class, "module": pytest.Module, "package": pytest.Package}.get(scope, pytest.Session)
+    fallback = pytest.Module if scope == "class" else pytest.Session
+    return item.getparent(kind) or item.getparent(fallback)
+
+
 def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
     """Something that calls a function, and whose own name in a stack is `name`: faulthandler shows nothing else."""
 
@@ -294,8 +301,10 @@ class RealRanks:
         self._calling = False
         self._subtests: list[dict[str, Any]] = []
         self._attempts = 0
-        #: the communicators of fixtures that outlive a test, by size.
-        self._lasting: dict[int, Any] = {}
+        #: the communicators of fixtures that outlive a test, by size, with the node whose tests share them.
+        self._lasting: dict[int, tuple[Any, Any]] = {}
+        #: the next test on ranks.
+        self._next: pytest.Item | None = None
         self._failures: list[tuple[str, str]] = []
         self._base: Path | None = None
         self._held: tuple[Any, Any] | None = None
@@ -507,6 +516,7 @@ class RealRanks:
                 return
             item = self._items[nodeid]
             self._warnings = []
+            self._next = self._items[following[0]] if following else None
             if self.rank < (size_of(item) or self.size):
                 upcoming = (self._items[n] for n in following)
                 nextitem = next((i for i in upcoming if self.rank < (size_of(i) or self.size)), None)
@@ -514,10 +524,6 @@ class RealRanks:
                 self._send(self._warnings, 0, _WARNED)
             else:
                 self._control.Split(self._MPI.UNDEFINED, self.rank)
-                # On the ranks of this test pytest tears down what fixtures made for another number of ranks.
-                fixturedef = item._fixtureinfo.name2fixturedefs["comm"][-1]  # type: ignore[attr-defined]
-                if fixturedef.cached_result is not None and fixturedef.cached_result[1] != size_of(item):
-                    fixturedef.finish(item._request)  # type: ignore[attr-defined]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -526,8 +532,10 @@ class RealRanks:
         size = size_of(item) or self.size
         if self.rank == 0:
             self._take_warnings()
+            following = self._following(item)
+            self._next = self._items[following[0]] if following else None
             for rank in range(1, self.size):
-                self._send((item.nodeid, self._following(item)), rank, _ORDER)
+                self._send((item.nodeid, following), rank, _ORDER)
             self._owing = item.nodeid, size
         self._item, self._outcome, self._attempts = item, None, 0
         seconds = timeout_of(item)
@@ -606,7 +614,23 @@ class RealRanks:
                 self.comm = self._of_first(size)
             if scope_of(item) != "function" and size not in self._lasting:
                 # Made here, where all ranks come, whatever their fixtures do.
-                self._lasting[size] = self._of_first(size)
+                self._lasting[size] = self._of_first(size), get_scope_node(item, scope_of(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """End fixtures on ranks with the last test on these ranks that could use them, where all of their ranks are.
+
+        pytest would end them with the last test of their scope, which may run on rank 0 alone.
+        """
+        size = size_of(item) or self.size if item is self._item else 0
+        try:
+            if size in self._lasting:
+                node, following = self._lasting[size][1], self._next
+                if following is None or size_of(following) != size_of(item) or node not in following.listchain():
+                    item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)  # type: ignore[attr-defined]
+        finally:
+            result = yield
+        return result
 
     def _of_first(self, size: int) -> Any:
         comm = self._control.Create_group(self._control.group.Incl(range(size)))
@@ -616,8 +640,8 @@ class RealRanks:
     def lasting(self, size: int | None) -> Iterator[Any]:
         """The communicator of fixtures that outlive a test."""
         size = size or self.size
-        yield self._lasting[size]
-        comm = self._lasting.pop(size)
+        yield self._lasting[size][0]
+        comm, _ = self._lasting.pop(size)
         if comm != self._MPI.COMM_NULL:
             comm.Free()
 
