@@ -18,7 +18,7 @@ import pytest
 import watching
 
 #: Seconds after which a test on real ranks ends the run, with the stacks of all threads of each rank.
-LIMIT = 60
+LIMIT = 300
 
 _STDERR = pytest.StashKey()
 

@@ -46,7 +46,7 @@ def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
         env=os.environ | root | {"BSBPOOL_TRACE": str(path)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert path.exists(), done.stderr
     return read_trace(path)

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 ULFM = ["--with-ft", "ulfm", "-x", "MPI4PY_RC_FINALIZE=0"]
 
 #: Seconds that a run may take; it takes a few.
-BOUND = 90
+BOUND = 300
 
 
 def mpirun(ranks, *command):

@@ -251,5 +251,5 @@ with bsbpool.job_pool(quiet=True) as pool:
 
 def test_a_process_ends_after_the_scheduler_that_its_pool_did_not_wait_for():
     """Else a lock that it holds just then, such as that of h5py, would keep Python from ending."""
-    ran = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, timeout=60)
+    ran = subprocess.run([sys.executable, "-c", CUT_OFF], capture_output=True, text=True, timeout=300)
     assert ran.stdout.splitlines() == ["that takes too long", "the scheduler has ended"], ran.stderr

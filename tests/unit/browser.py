@@ -40,7 +40,7 @@ def browser(profile: Path):
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
     try:
-        driver.set_script_timeout(60)
+        driver.set_script_timeout(300)
         yield driver
     finally:
         driver.quit()
@@ -61,7 +61,7 @@ def open_page(driver, path: Path):
     logged(driver)
     driver.get(path.resolve().as_uri())
     state = "return document.documentElement.dataset.ready"
-    said = WebDriverWait(driver, 60, 0.02).until(lambda driver: driver.execute_script(state))
+    said = WebDriverWait(driver, 300, 0.02).until(lambda driver: driver.execute_script(state))
     frame(driver)
     return said
 

@@ -35,7 +35,7 @@ def unmeasured():
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
-def run(*launch, program, python=sys.executable, limit=60, cwd=ROOT, **environ):
+def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, **environ):
     """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
 
     :param launch: what stands before Python's path.

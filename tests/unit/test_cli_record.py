@@ -21,7 +21,8 @@ def python(folder, *arguments):
         "NO_COLOR": "1",
     }
     return subprocess.run(
-        [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True, timeout=60,
+        [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True,
+        timeout=300,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
     )  # fmt: skip
 

@@ -145,7 +145,7 @@ with bsbpool.job_pool() as pool:
 @pytest.mark.parametrize("setup", ["", "import logging; logging.basicConfig(level='WARNING')\n"])
 def test_lines_go_to_standard_error_unless_the_program_has_set_up_logging(here, setup):
     env = {k: v for k, v in os.environ.items() if k not in LAUNCHERS}
-    done = subprocess.run([sys.executable, "-c", setup + PROGRAM], capture_output=True, text=True, env=env, timeout=60)
+    done = subprocess.run([sys.executable, "-c", setup + PROGRAM], capture_output=True, text=True, env=env, timeout=300)
     assert done.returncode == 0 and done.stdout == ""
     said = [line.split(" bsbpool: ")[1] for line in done.stderr.splitlines()]
     assert [line.split(" in ")[0] for line in said] == ([] if setup else ["Begins on one rank: 1 job", "Done"])

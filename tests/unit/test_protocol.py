@@ -82,7 +82,7 @@ def test_what_pickle_can_take_is_left_to_it():
 def python(code):
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=60).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=300).stdout
 
 
 PACKED = "from bsbpool.protocol import Codec\ndef f(): return 42\n"

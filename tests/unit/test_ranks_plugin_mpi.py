@@ -40,7 +40,7 @@ def python(request):
     return request.param
 
 
-def run(folder, source, *arguments, ranks=2, limit=60, python=sys.executable):
+def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable):
     """Run pytest on a test file under mpirun; whatever is started is ended."""
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
@@ -353,7 +353,7 @@ def test_of_a_rank_that_the_machine_has_no_time_for(comm):
     folder.mkdir()
     # Longer than any rank has ever waited for rank 0, with nothing that needs the processor.
     (folder / "conftest.py").write_text("import time\n\ndef pytest_sessionfinish():\n    time.sleep(15)")
-    result = run(folder, source, python=python, limit=120)
+    result = run(folder, source, python=python)
     assert result.status != 0 and result.said.count("a line\n") == 100_000
     assert "the one before" in section(result.said, "test_with_much_to_report[all-ranks]")
     assert "FAILED test_it.py::test_of_a_rank_that_the_machine_has_no_time_for[2-ranks] - took longer" in result.said

@@ -23,7 +23,7 @@ MPIRUN = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil
 RECORD = ["-c", "from bsbpool.cli import main; main()", "record"]
 
 #: Seconds after which a test gives up waiting for what must happen.
-PATIENCE = 40
+PATIENCE = 300
 
 pytestmark = [
     pytest.mark.skipif(launcher() is not None, reason="this run is under an MPI launcher itself"),

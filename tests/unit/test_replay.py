@@ -556,7 +556,7 @@ def captured(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("program.py").write_text(SCRIPT)
     record = [str(Path(sys.executable).parent / "bsbpool"), "record", "-o", "run.trace", "--capture", "failed"]
-    subprocess.run([*record, "program.py"], check=True, capture_output=True, timeout=60)
+    subprocess.run([*record, "program.py"], check=True, capture_output=True, timeout=300)
     monkeypatch.setattr(sys, "path", [*sys.path])
 
     def replayed(*args, **options):

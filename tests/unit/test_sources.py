@@ -313,7 +313,7 @@ def program(comm):
     except queue.Empty:
         return time.monotonic()
 print(simulate(program, 1).results)"""
-    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert said.stdout == "[3600.0]\n", said.stderr
 
 

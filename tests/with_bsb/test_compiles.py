@@ -172,7 +172,7 @@ def started(*command, **more):
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI", "HYDRA"))}
     return subprocess.run(
         [str(part) for part in command], env=environment | {"UCX_LOG_LEVEL": "error"}, capture_output=True, text=True,
-        timeout=120, **more,
+        timeout=600, **more,
     )  # fmt: skip
 
 

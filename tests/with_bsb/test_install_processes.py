@@ -22,7 +22,7 @@ def on(ranks):
 def compiles(order, ranks, which="all", folder=None):
     """What the program `compiles.py` prints: by rank, a line for each of its two compiles."""
     status, said, complaints = run(
-        *on(ranks), program=[HERE / "compiles.py", order, which, folder], cwd=folder, limit=150
+        *on(ranks), program=[HERE / "compiles.py", order, which, folder], cwd=folder, limit=600
     )
     assert status == 0, complaints
     return json.loads(said)
@@ -99,13 +99,13 @@ def project(tmp_path):
 def test_a_command_of_bsbs_runs_with_this_pool_and_is_recorded_and_replayed(project, ranks):
     command = ["compile", "network_configuration.json", "--clear"]
     program = [TOOL, "record", "-o", "run.trace", "-m", "bsbpool.bsb", *command]
-    status, said, complaints = run(*on(ranks), program=program, cwd=project, limit=150)
+    status, said, complaints = run(*on(ranks), program=program, cwd=project, limit=600)
     assert status == 0, complaints
     assert "bsbpool: recorded in run.trace" in complaints
     assert said.count("JobStatus.SUCCESS {root}.connectivity.to_other") == 4
     status, said, complaints = run(program=[TOOL, "show", "run.trace"], cwd=project)
     assert status == 0 and "12 succeeded." in said, said + complaints
-    status, said, complaints = run(program=[TOOL, "replay", "run.trace"], cwd=project, limit=150)
+    status, said, complaints = run(program=[TOOL, "replay", "run.trace"], cwd=project, limit=600)
     assert status == 0 and "The same happened again" in said, said + complaints
 
 
@@ -122,7 +122,7 @@ def test_a_command_ends_and_complains_as_with_bsbs_own(project):
 
 def test_an_empty_recording_says_that_bsb_used_its_own_pool(project):
     program = [TOOL, "record", "-o", "run.trace", "-m", "bsb", "compile", "network_configuration.json", "--clear"]
-    status, _, complaints = run(program=program, cwd=project, limit=150)
+    status, _, complaints = run(program=program, cwd=project, limit=600)
     assert status == 0 and not (project / "run.trace").exists()
     assert "BSB used its own pool: start it with `-m bsbpool.bsb compile …`" in complaints
 
@@ -146,7 +146,7 @@ def test_spans_are_those_of_bsbs_own_pool(tmp_path, ranks):
     for which in ("stock", "bsbpool"):
         (tmp_path / which).mkdir()
         status, out, complaints = run(
-            *on(ranks), program=[HERE / "spans.py", which, tmp_path / which], cwd=tmp_path, limit=150
+            *on(ranks), program=[HERE / "spans.py", which, tmp_path / which], cwd=tmp_path, limit=600
         )
         assert status == 0, complaints
         said.append(out.strip())
