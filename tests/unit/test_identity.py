@@ -37,7 +37,11 @@ KEPT = {
         "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
         "job_class": "names of classes in traces, which are pickled by them",
     },
-    "sim/bsbpool_sim/substitutes.py": {"_real": "functions of the standard library", "_undo": "as long as one runs"},
+    "sim/bsbpool_sim/substitutes.py": {
+        "_places": "attributes of modules that are replaced; found once",
+        "_undo": "as long as a simulation runs",
+    },
+    "sim/bsbpool_sim/virtual.py": {"VIRTUAL": "names of functions", "real": "functions of the standard library"},
 }
 
 #: By file: the functions in which a test computes with a clock, and why that asserts nothing about a real one.
