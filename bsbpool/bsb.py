@@ -22,11 +22,16 @@ import functools
 import gc
 import importlib
 import inspect
+import os
+import shutil
 import sys
+import tempfile
 import types
 import warnings
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib import metadata, util
+from pathlib import Path
 from typing import Any
 
 from . import exceptions, host, inside
@@ -469,6 +474,39 @@ class _BSB(host.Host):
         from bsb.storage._chunks import chunklist
 
         return chunklist(chunks)
+
+    def owner_again(self, owner: Any) -> Callable[[Sequence[Path]], Any] | None:
+        storage = getattr(owner, "storage", None)
+        root = None if storage is None else getattr(storage, "root", None)
+        return functools.partial(network_again, os.path.abspath(root)) if isinstance(root, str | os.PathLike) else None
+
+
+def network_again(root: str, folders: Sequence[Path]) -> Any:
+    """A network as it was left in its storage, to run a job in. It is a copy, so that the job may write to it.
+
+    :param root: where its storage was: a file, or a folder.
+    :param folders: where else it may be, by its name.
+    :returns: its `Scaffold`.
+    :raises FileNotFoundError: it is in none of these places.
+    """
+    from bsb import from_storage
+
+    name = os.path.basename(root)
+    places = [root, *(os.path.join(folder, name) for folder in folders)]
+    found = next((place for place in places if os.path.exists(place)), None)
+    if found is None:
+        raise FileNotFoundError(
+            f"the job's network, {name}, is not in {os.path.dirname(root)}; put it beside the trace, or into this folder"
+        )
+    folder = tempfile.mkdtemp(prefix="bsbpool-")
+    copy = os.path.join(folder, name)
+    if os.path.isdir(found):
+        shutil.copytree(found, copy)
+    else:
+        shutil.copyfile(found, copy)
+    network = from_storage(copy)
+    weakref.finalize(network, shutil.rmtree, folder, ignore_errors=True)
+    return network
 
 
 # -- ranks that do not agree -------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ not depend on the rank, since simulated ranks share the process.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 __all__ = ["Host", "chunks_of"]
@@ -25,6 +26,14 @@ class Host:
         :param chunks: what the submitter gave; never None.
         """
         return chunks
+
+    def owner_again(self, owner: Any) -> Callable[[Sequence[Path]], Any] | None:
+        """What makes such an owner again, in another process, for a job that runs there from its kept call.
+
+        :returns: a function that can be pickled: it is called with the folders where files of that run may be now. None
+            if the owner can't be made again.
+        """
+        return None
 
 
 #: The framework; None if there is none.

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
+from . import host
 from .engine import RUNNING, SUCCESS, Engine, Entry
 from .jobs import Job, call_to_send
 from .protocol import dumps
@@ -175,4 +176,6 @@ def _has_ended(job: Job) -> bool:
 
 
 def _packed_call(job: Job) -> bytes:
-    return dumps(call_to_send(job))
+    call = call_to_send(job)
+    again = None if host.current is None else host.current.owner_again(job._pool.owner)
+    return dumps(call if again is None else (*call, again))

@@ -90,22 +90,22 @@ def network(path: str | Path, comm=None, seed: int = 42, fails: str | None = Non
         },
     }
     if fails == "strategy":
-        connectivity["left_right"] = connectivity["grid_left"] | {"strategy": Failing, "depends_on": [], "fails_at": 1}
+        connectivity["left_right"] = connectivity["grid_left"] | {"strategy": "reconstructions.Failing", "depends_on": [], "fails_at": 1}
         del connectivity["left_right"]["affinity"]
     configuration = Configuration.default(
         network={"x": 100, "y": 100, "z": 100, "chunk_size": [50, 50, 100]},
         partitions={"layer": {"type": "layer", "thickness": 100}},
         cell_types=cells | ({"empty": {"spatial": {"radius": 2, "count": 1}}} if fails == "placement hook" else {}),
         placement={
-            "grid": place | {"strategy": Grid, "cell_types": ["grid"]},
+            "grid": place | {"strategy": "reconstructions.Grid", "cell_types": ["grid"]},
             "left": random | {"cell_types": ["left"]},
             "right": random | {"cell_types": ["right"]},
         },
         after_placement={
-            "label": {"strategy": LabelCells, "cell_type": "empty" if fails == "placement hook" else "left"}
+            "label": {"strategy": "reconstructions.LabelCells", "cell_type": "empty" if fails == "placement hook" else "left"}
         },
         connectivity=connectivity,
-        after_connectivity={"count": {"strategy": CountConnections, "fails": fails == "hook"}},
+        after_connectivity={"count": {"strategy": "reconstructions.CountConnections", "fails": fails == "hook"}},
         rng={"seed": seed},
     )
     return Scaffold(configuration, Storage("hdf5", str(path), *([] if comm is None else [comm])), clear=True, comm=comm)

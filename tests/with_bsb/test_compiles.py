@@ -132,7 +132,8 @@ def test_a_failing_strategy_ends_as_with_bsbs_own_pool_and_leaves_no_job_queued(
 @pytest.mark.parametrize("fails", [None, *FAILING])
 def test_a_compile_is_recorded_shown_and_replayed_exactly(tmp_path, installed, fails):
     recorder = TraceRecorder(tmp_path / "run.trace", capture=True)
-    jobs, error = compiled(on_all(tmp_path) / "network.hdf5", recorder=recorder, fails=fails)
+    path = on_all(tmp_path) / "network.hdf5"
+    jobs, error = compiled(path, recorder=recorder, fails=fails)
     recorder.close()
     assert (error is None) == (fails is None)
     if not IS_MAIN:
@@ -151,6 +152,11 @@ def test_a_compile_is_recorded_shown_and_replayed_exactly(tmp_path, installed, f
         assert {event["error"] for event in failed} == {message}
         assert f"✗ {message}" in shown.stdout and message.partition(": ")[2] in again.stdout
         assert name in {job.name for job in jobs if job.status.value == "failed"}
+        # The job alone, again, on a copy of the network as it was left.
+        (pool, job), before = (failed[0]["pool"], failed[0]["job"]), contents(path)
+        alone = CliRunner().invoke(main, ["replay", "run.trace", "--job", f"{pool}:{job}", "--trust"])
+        assert alone.exit_code == 0 and f"now:  {message}" in alone.stdout, alone.output
+        assert contents(path) == before
     MPI.barrier()
 
 
@@ -186,3 +192,16 @@ def test_on_four_ranks_recorded_by_the_command(bsbs, tmp_path):
     assert contents("network.hdf5") == bsbs(fails="strategy", fail_fast=True)[2]
     again = CliRunner().invoke(main, ["replay", "run.trace"])
     assert again.exit_code == 0 and "The same happened again" in again.stdout, again.output
+
+
+def test_a_job_whose_network_is_gone_cannot_run_again(tmp_path, installed):
+    recorder = TraceRecorder(tmp_path / "run.trace", capture=True)
+    path = on_all(tmp_path) / "network.hdf5"
+    compiled(path, recorder=recorder, fails="placement hook")
+    recorder.close()
+    MPI.barrier()
+    if IS_MAIN:
+        path.unlink()
+        pool = next(event["pool"] for event in read_trace("run.trace").of("status") if event["status"] == "failed")
+        alone = CliRunner().invoke(main, ["replay", "run.trace", "--job", f"{pool}:0", "--trust"])
+        assert alone.exit_code == 2 and "network.hdf5, is not in" in alone.output

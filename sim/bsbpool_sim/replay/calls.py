@@ -49,11 +49,12 @@ class Calls:
         return self._calls[pool, job].name
 
     def function(self, pool: int | str, job: int, owner: Any) -> Callable[[], Any]:
-        """What does that job, on this owner.
+        """What does that job, on this owner, or on the one that the call says how to make: a network of BSB's.
 
-        :raises Exception: it can't be unpickled here.
+        :raises Exception: it can't be unpickled here, or its owner can't be made.
         """
-        return bind(self._unpickled(self._calls[pool, job]), owner)
+        call, again = self._unpickled(self._calls[pool, job])
+        return bind(call, owner if again is None else again(self._places()))
 
     def for_replay(self, number: int, job: int, owner: Any) -> Callable[[], Any] | None:
         """What does a job of a pool (its number in the trace) in a replay; None if its call is not there."""
@@ -68,10 +69,11 @@ class Calls:
         self.ran += 1
         return function
 
-    def _unpickled(self, call: Call) -> tuple[Any, Any, Any]:
+    def _unpickled(self, call: Call) -> tuple[tuple[Any, Any, Any], Callable[[Sequence[Path]], Any] | None]:
+        """A call, and what makes its owner again, if that is kept with it."""
         self._find_modules()
-        called, args, kwargs = _Unpickler(io.BytesIO(call.packed), self._main).load()
-        return called, args, kwargs
+        called, args, kwargs, *again = _Unpickler(io.BytesIO(call.packed), self._main).load()
+        return (called, args, kwargs), again[0] if again else None
 
     def _find_modules(self) -> None:
         """The program's own modules are to be found, as they were when it ran."""
