@@ -25,7 +25,6 @@ import inspect
 import os
 import shutil
 import sys
-import tempfile
 import types
 import warnings
 import weakref
@@ -496,9 +495,10 @@ def network_again(root: str, folders: Sequence[Path]) -> Any:
     found = next((place for place in places if os.path.exists(place)), None)
     if found is None:
         raise FileNotFoundError(
-            f"the job's network, {name}, is not in {os.path.dirname(root)}; put it beside the trace, or into this folder"
+            f"the job's network, {name}, is not in {os.path.dirname(root)}; put it beside the trace, or into this "
+            "folder"
         )
-    folder = tempfile.mkdtemp(prefix="bsbpool-")
+    folder = world_of(None).folder()
     copy = os.path.join(folder, name)
     if os.path.isdir(found):
         shutil.copytree(found, copy)

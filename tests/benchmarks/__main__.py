@@ -21,6 +21,7 @@ SUBJECTS = {
     "page": "page",
     "prediction": "prediction",
     "scenarios": "scenarios",
+    "bsb": "reconstruction",
 }
 
 

@@ -90,7 +90,8 @@ def network(path: str | Path, comm=None, seed: int = 42, fails: str | None = Non
         },
     }
     if fails == "strategy":
-        connectivity["left_right"] = connectivity["grid_left"] | {"strategy": "reconstructions.Failing", "depends_on": [], "fails_at": 1}
+        failing = {"strategy": "reconstructions.Failing", "depends_on": [], "fails_at": 1}
+        connectivity["left_right"] = connectivity["grid_left"] | failing
         del connectivity["left_right"]["affinity"]
     configuration = Configuration.default(
         network={"x": 100, "y": 100, "z": 100, "chunk_size": [50, 50, 100]},
@@ -102,7 +103,10 @@ def network(path: str | Path, comm=None, seed: int = 42, fails: str | None = Non
             "right": random | {"cell_types": ["right"]},
         },
         after_placement={
-            "label": {"strategy": "reconstructions.LabelCells", "cell_type": "empty" if fails == "placement hook" else "left"}
+            "label": {
+                "strategy": "reconstructions.LabelCells",
+                "cell_type": "empty" if fails == "placement hook" else "left",
+            }
         },
         connectivity=connectivity,
         after_connectivity={"count": {"strategy": "reconstructions.CountConnections", "fails": fails == "hook"}},
