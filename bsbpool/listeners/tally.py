@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -124,8 +125,9 @@ class Tally:
     def left(self, now: int) -> float | None:
         """An estimate of the seconds until all jobs have ended that are known by now; None where nothing tells yet.
 
-        Jobs take what those of their strategy took so far on average, and keep all ranks busy. Where none of a
-        strategy has ended, they take what all jobs did, and no less than those of it have been running for.
+        Jobs take what those of their strategy took so far on average, and go to the rank that is free first; a job is
+        not shared among ranks. Where none of a strategy has ended, they take what all jobs did, and no less than those
+        of it have been running for.
         """
         if not self.total.ran:
             return None
@@ -134,9 +136,18 @@ class Tally:
         for job, began in self.running.values():
             if not self.strategies[job.name].ran:
                 means[job.name] = max(means[job.name], now - began)
-        ns = sum((s.jobs - s.ended) * means[s.name] for s in self.strategies.values())
-        ns -= sum(min(now - began, means[job.name]) for job, began in self.running.values())
-        return max(0.0, ns) / self.workers / 1e9
+        free = [max(0.0, means[job.name] - (now - began)) for job, began in self.running.values()]
+        free += [0.0] * (self.workers - len(free))
+        heapq.heapify(free)
+        for s in self.strategies.values():
+            waiting, mean = s.jobs - s.ended - s.running, means[s.name]
+            # Of very many all ranks get the same first, so that the cost does not grow with their number.
+            rounds = max(0, waiting // len(free) - 2)
+            if rounds:
+                free = [each + rounds * mean for each in free]
+            for _ in range(waiting - rounds * len(free)):
+                heapq.heapreplace(free, free[0] + mean)
+        return max(free) / 1e9
 
     def words(self) -> str:
         """How many jobs ended how."""

@@ -15,9 +15,9 @@ from bsbpool import job_pool
 from bsbpool.durations import rough_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
-from bsbpool.listeners.tally import MOST_FAILURES
+from bsbpool.listeners.tally import MOST_FAILURES, Strategy, Tally
 from bsbpool.listeners.terminal import Terminal
-from bsbpool.progress import Workflow
+from bsbpool.progress import PoolProgressReason, Workflow
 from bsbpool.worlds.launcher import LAUNCHERS
 from bsbpool_sim import simulate
 
@@ -205,7 +205,7 @@ def test_the_view_shows_each_strategy_each_rank_and_what_is_left():
         ["placement.golgi", "9/30", "3", "running"], ["placement.bad", "0/1"], ["connectivity.slow", "0/1"],
     ]  # fmt: skip
     assert said[4:7] == [f"rank {n}     placement.golgi (chunk={8 + n})  1.0 s" for n in (1, 2, 3)]
-    assert said[7] == "9 of 32 jobs · 7.0 s · about 14 s left"
+    assert said[7] == "9 of 32 jobs · 7.0 s · about 15 s left"
 
 
 def test_the_view_tells_of_failures_and_of_silence():
@@ -304,3 +304,54 @@ def test_simulated_ranks_show_nothing(lines):
 
     simulate(program, 2)
     assert lines() == []
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+@pytest.mark.parametrize("jobs", [1, 3, 4, 7, 20, 100])
+def test_what_is_left_of_equal_jobs_is_told_exactly(ranks, jobs):
+    estimates = []
+
+    class Estimates:
+        def __init__(self):
+            self.tally = Tally()
+
+        def __call__(self, progress):
+            self.tally.count(progress)
+            now = progress._pool._world.now()
+            if progress.reason is PoolProgressReason.MAX_TIMEOUT_PING and self.tally.total.ended:
+                estimates.append((now, self.tally.left(now)))
+
+    def program(comm):
+        with job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                pool.add_listener(Estimates(), max_wait=0.25)
+                for _ in range(jobs):
+                    pool.queue(lambda owner: time.sleep(1.0), submitter="equal")
+            pool.execute()
+
+    end = simulate(program, ranks).elapsed
+    assert jobs <= max(1, ranks - 1) or estimates
+    for now, left in estimates:
+        assert left == pytest.approx(end - now / 1e9, abs=0.05)
+
+
+def test_an_estimate_takes_no_longer_with_many_jobs():
+    tally = Tally()
+    tally.workers = 100
+    tally.total.ran, tally.total.took = 1, 10**9
+    strategy = tally.strategies["a"] = Strategy("a")
+    strategy.jobs, strategy.ended, strategy.ran, strategy.took = 10**9 + 1, 1, 1, 10**9
+    assert tally.left(0) == pytest.approx(10**7)
+
+
+@pytest.mark.parametrize(("forced", "kind"), [("1", "TerminalProgress"), (None, "LogProgress")])
+def test_a_launcher_s_pipe_shows_the_live_view_if_it_is_asked_for(forced, kind):
+    environment = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "TTY_COMPATIBLE")}
+    came = subprocess.run(
+        [
+            sys.executable, "-c",
+            "from bsbpool.listeners import progress_listener; print(type(progress_listener()[0]).__name__)",
+        ],
+        env=environment | ({"FORCE_COLOR": forced} if forced else {}), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert came.stdout.strip() == kind
