@@ -20,11 +20,6 @@ RANKS = MPI.get_size()
 IS_MAIN = MPI.get_rank() == 0
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def job(owner, n):
     if n == 2:
         raise ValueError("boom")

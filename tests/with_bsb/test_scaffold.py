@@ -8,12 +8,6 @@ from bsb.services import pool_cache as bsb_pool_cache
 from bsbpool.pool import JobPool, PlacementJob, get_node_cache_items
 
 
-@pytest.fixture(autouse=True)
-def own_folder(tmp_path, monkeypatch):
-    """A scaffold without a name for its storage makes one where it is."""
-    monkeypatch.chdir(tmp_path)
-
-
 def network(folder):
     """A real network: one cell type in one layer, in four chunks."""
     configuration = Configuration(
