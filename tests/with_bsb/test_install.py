@@ -313,23 +313,6 @@ def test_a_compile_with_hooks_runs_in_this_pool(tmp_path, installed):
     assert scaffold._pool_cache == {}
 
 
-def test_both_pools_make_the_same_network(tmp_path):
-    counts = []
-    for which in ("bsb", "bsbpool"):
-        if which == "bsbpool":
-            bsbpool.bsb.install()
-        folder = tmp_path / which
-        folder.mkdir()
-        scaffold = network(folder)
-        scaffold.compile(clear=True)
-        if IS_MAIN:
-            counts.append([*(len(ps) for ps in scaffold.get_placement_sets())])
-            counts[-1] += [len(cs) for cs in scaffold.get_connectivity_sets()]
-    bsbpool.bsb.uninstall()
-    if IS_MAIN:
-        assert counts[0] == counts[1] and counts[0][-1] == 200
-
-
 def test_a_strategy_that_fails_ends_the_compile_as_bsb_has_it(tmp_path, installed):
     @config.node
     class Failing(PlacementStrategy):
