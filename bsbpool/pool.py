@@ -812,7 +812,7 @@ class JobPool:
         if not self.parallel:
             self._local_worker = self._world.mailbox()
             self._start("worker", self._work_here, self._local_worker)
-        if self._turns is not None:
+        if self._turns is not None and schedulers.left:
             self._until(lambda: not schedulers.left, self._begin)
         else:
             with self._lock:

@@ -1,7 +1,7 @@
 """What listeners hear, in which order, and what they may do."""
 
 import pytest
-from helpers import Ear, double, executed, fail, nap, nothing
+from helpers import Ear, double, executed, fail, gate, nap, nothing
 
 import bsbpool
 from bsbpool.pool import PoolProgressReason, PoolStatus, Workflow
@@ -57,19 +57,33 @@ def test_notifications_say_what_happened(worlds):
     ]
 
 
-def test_a_job_of_a_third_of_a_second_gives_three_pings_at_a_tenth(worlds):
-    def program(comm):
-        ear = Ear()
-        executed(comm, lambda pool: pool.queue(nap, (0.35,)) and None, listeners=[(ear, 0.1), (Ear(), 5)])
-        return ear.heard
+def test_a_job_of_a_third_of_a_second_gives_three_pings_at_a_tenth(worlds, tmp_path):
+    """How many there are on real ranks depends on how busy the machine is: there the job waits for the third."""
 
-    assert worlds(program)[0].count("ping") == 3
+    def program(comm):
+        third, pings = str(tmp_path / "third"), []
+
+        def reply(progress, word):
+            if word == "ping":
+                pings.append(word)
+                if len(pings) == 3:
+                    open(third, "w").close()
+
+        def fill(pool):
+            pool.queue(*((nap, (0.35,)) if worlds.simulated else (gate, (third,))))
+
+        executed(comm, fill, listeners=[(Ear(reply), 0.1), (Ear(), 5)])
+        return len(pings)
+
+    pings = worlds(program)[0]
+    assert pings == 3 if worlds.simulated else pings >= 3
 
 
 def test_pings_come_only_when_nothing_else_does(worlds):
     def program(comm):
         ear = Ear()
-        executed(comm, lambda pool: [pool.queue(nap, (0.06,)) for _ in range(5)] and None, listeners=[(ear, 0.2)])
+        wait = 0.2 if worlds.simulated else 20.0  # a busy machine takes its time
+        executed(comm, lambda pool: [pool.queue(nap, (0.06,)) for _ in range(5)] and None, listeners=[(ear, wait)])
         return ear.heard.count("ping")
 
     assert worlds(program)[0] == 0

@@ -4,7 +4,7 @@ import contextlib
 import threading
 
 import pytest
-from helpers import Ear, executed, fail, nap, nothing
+from helpers import Ear, executed, fail, gate, nap, nothing
 
 import bsbpool
 from bsbpool.pool import WorkflowError
@@ -82,14 +82,28 @@ def test_schedulers_come_first_then_jobs_and_nothing_runs_beside_anything(worlds
     assert order == ["scheduler a", "scheduler b", "scheduler c", "early", "job a", "job b", "job c", "clean-up"]
 
 
-def test_the_status_is_scheduling_while_they_run_and_main_pings(worlds):
+def opens(path, number):
+    """A reply of a listener: opens a gate at the ping of that number."""
+    pings = []
+
+    def reply(progress, word):
+        if word == "ping":
+            pings.append(word)
+            if len(pings) == number:
+                open(path, "w").close()
+
+    return reply
+
+
+def test_the_status_is_scheduling_while_they_run_and_main_pings(worlds, tmp_path):
     def program(comm):
-        ear, seen = Ear(), []
+        third = str(tmp_path / "third")
+        ear, seen = Ear(opens(third, 3)), []
 
         def fill(pool):
             def scheduler(node):
                 seen.append((pool.status.value, pool.scheduling))
-                nap(None, 0.35)
+                gate(None, third)
                 pool.queue(nothing)
 
             pool.schedule([1], scheduler)
@@ -99,21 +113,21 @@ def test_the_status_is_scheduling_while_they_run_and_main_pings(worlds):
 
     heard, seen = worlds(program)[0]
     assert seen == [("scheduling", True)]
-    assert heard.count("ping") == 3
+    assert heard.index("executing") > [i for i, word in enumerate(heard) if word == "ping"][2]
     assert [word for word in heard if word != "ping"] == [
         "scheduling", "+0", "executing", "0 queued", "0 running", "0 success", "closing",
     ]  # fmt: skip
-    assert heard.index("executing") > max(i for i, word in enumerate(heard) if word == "ping")
 
 
-def test_what_a_scheduler_queued_is_told_with_the_next_ping(worlds):
+def test_what_a_scheduler_queued_is_told_with_the_next_ping(worlds, tmp_path):
     def program(comm):
-        ear = Ear()
+        first = str(tmp_path / "first")
+        ear = Ear(opens(first, 1))
 
         def fill(pool):
             def scheduler(node):
                 pool.queue(nothing)
-                nap(None, 0.15)
+                gate(None, first)
 
             pool.schedule([1], scheduler)
 
