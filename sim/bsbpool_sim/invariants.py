@@ -19,6 +19,9 @@ MAY_FOLLOW = {
 }
 ENDED = ("success", "failed", "cancelled", "aborted")
 
+#: Nanoseconds that a job which was interrupted at its limit has to come to its end.
+GRACE = 1_000_000_000
+
 #: Nothing but these comes between what the engine decided at a time and the closing of the pool.
 _OF_A_STOP = ("status", "pool_status", "cancel", "raised", "unhandled", "resumed", "by_hand")
 
@@ -106,6 +109,8 @@ class _Pool:
         self.busy: dict[int, int] = {}
         self.free_at: dict[int, int] = {}
         self.stuck: dict[int, int] = {}
+        # Jobs that somebody asked back, and from which rank.
+        self.called_back: dict[int, int] = {}
         # What must come next of a job, at which time: by job (time, statuses, why).
         self.due: dict[int, tuple[int, tuple[str, ...], str]] = {}
         # Jobs that ended without a reason but that the pool stopped: it has to have stopped, then.
@@ -210,6 +215,11 @@ class _Pool:
 
     def _call_back(self, event: dict[str, Any]) -> None:
         self.jobs[event["job"]].unwanted = True
+        self.called_back[event["job"]] = event["rank"]
+
+    def _started(self, event: dict[str, Any]) -> None:
+        if self.called_back.pop(event["job"], None) is None:
+            self.wrong(f"rank {event['rank']} says that job {event['job']} has started, and nobody asked")
 
     def _status(self, event: dict[str, Any]) -> None:
         id, status, rank = event["job"], event["status"], event["rank"]
@@ -346,8 +356,8 @@ class _Pool:
     def _stuck(self, event: dict[str, Any]) -> None:
         rank, id = event["rank"], event["job"]
         job = self.jobs[id]
-        if job.limit is None or self.t - job.since <= job.limit:
-            self.wrong(f"job {id} is given up, and is not past its limit")
+        if job.limit is None or self.t - job.since < job.limit + GRACE:
+            self.wrong(f"job {id} is given up, and is not past its limit for long")
         self.stuck[rank] = id
         self.due[id] = (self.t, ("aborted",), "it is past its limit, and can't be interrupted")
 
@@ -356,6 +366,8 @@ class _Pool:
         if rank in self.lost:
             self.wrong(f"rank {rank} is lost, and gives back {[*event['jobs']]}")
         for id in event["jobs"]:
+            if self.called_back.pop(id, None) == rank and self.jobs[id].status == "queued":
+                self.due[id] = (self.t, ("cancelled",), f"it was called back, and rank {rank} gave it back")
             if self.jobs[id].status not in ("queued", "cancelled") and not self.jobs[id].by_hand:
                 self.wrong(f"rank {rank} gives back job {id}, which is {self.jobs[id].status}")
 
@@ -396,6 +408,10 @@ class _Pool:
             for id, job in enumerate(self.jobs):
                 if job.status not in ENDED:
                     self.wrong(f"it closes, and job {id} is {job.status}")
+
+    def _scheduling(self, event: dict[str, Any]) -> None:
+        if self.status == "closing":
+            self.wrong(f"{event['node']} is being scheduled after the pool has closed")
 
     def _ping(self, event: dict[str, Any]) -> None:
         if self.status == "closing":

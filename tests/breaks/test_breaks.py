@@ -3,11 +3,14 @@
 ``python -m pytest tests/breaks -s`` prints for each break the first scenario that catches it.
 """
 
+import importlib
 from functools import cache
 from pathlib import Path
 
 import pytest
 from breaks import BREAKS, Gone
+from hypothesis import Phase, settings
+from subtle import SUBTLE
 
 from bsbpool_sim.scenario import load
 
@@ -21,6 +24,9 @@ FILES = sorted(path for path in ROOT.rglob("*.yaml") if path.parent.name not in 
 SEEDS = 3
 
 RECORDED = sorted((ROOT / "recorded").glob("*.yaml"))
+#: All that may be wrong with the pool and the simulator.
+ALL = {**BREAKS, **SUBTLE}
+
 NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in FILES]
 
 
@@ -28,7 +34,7 @@ NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in FILES]
 def _fails(name, what):
     """Whether a scenario fails with a break."""
     with pytest.MonkeyPatch.context() as patch:
-        BREAKS[what](patch)
+        ALL[what](patch)
         return not _holds(_scenario(name))
 
 
@@ -44,8 +50,61 @@ def _holds(scenario):
         return False
 
 
-def test_there_are_at_least_twenty_breaks():
+#: Those first that are about what the subtle mistakes are about.
+SUBTLE_FIRST = sorted(NAMES, key=lambda name: not name.startswith(("crossings", "by-hand")))
+
+#: Subtle mistakes that no scenario can show, and what finds them: a test module and a function of it.
+BY_OTHERS = {
+    "what a rank gives back goes to the end of the line": ("test_engine", "test_jobs_that_come_back_keep_their_order"),
+    "a result is only kept if there is room left for one byte more": ("test_large_results", "test_the_room_is_used_up"),
+    "a message of the program overtakes others of its link": (
+        "test_messages", "test_messages_of_one_link_arrive_in_order_whatever_the_policy"),
+    "a message that is sent later may arrive earlier": ("test_messages", "test_links_keep_their_order_and_time"),
+    "the last receive that was posted gets a message": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
+    "a receive takes any tag": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
+    "a receive from any rank takes only tag by tag": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
+    "a split orders by rank, and not by key": (
+        "test_messages", "test_a_communicator_that_is_split_again_and_again_has_the_ranks_that_mpi_says"),
+    "a split of a split has the ranks of the first": (
+        "test_messages", "test_a_communicator_that_is_split_again_and_again_has_the_ranks_that_mpi_says"),
+    "the last rule of a script that matches a job is its rule": (
+        "test_messages", "test_the_first_rule_that_matches_a_job_is_its_rule"),
+    "rules with an id come first": ("test_messages", "test_the_first_rule_that_matches_a_job_is_its_rule"),
+}  # fmt: skip
+
+#: Where these modules are.
+MODULES = ("unit", "pool", "property")
+
+
+def test_there_are_enough_breaks():
     assert len(BREAKS) >= 20
+    assert len(SUBTLE) >= 40
+    assert len(SUBTLE) - len(BY_OTHERS) >= 30, "scenarios, and what they hold every run against, find too few"
+
+
+@pytest.mark.parametrize("what", [what for what in SUBTLE if what not in BY_OTHERS])
+def test_a_scenario_catches_a_subtle_mistake(what):
+    by = next((name for name in SUBTLE_FIRST if _fails(name, what)), None)
+    print(f"\n{what}:\n    {by}")
+    assert by, f"no shipped scenario fails when {what}: one is missing"
+
+
+@pytest.mark.parametrize("what", BY_OTHERS)
+def test_another_test_catches_a_subtle_mistake(what, monkeypatch):
+    module, test = BY_OTHERS[what]
+    for folder in MODULES:
+        monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / folder))
+    found = importlib.import_module(module)
+    function = getattr(found, test)
+    # The mistake is known: no time is spent on the smallest case that shows it.
+    if hasattr(found, "examples"):
+        usual = found.examples
+        monkeypatch.setattr(found, "examples", lambda number: settings(usual(number), phases=[Phase.generate]))
+    if (mine := getattr(function, "_hypothesis_internal_use_settings", None)) is not None:
+        monkeypatch.setattr(function, "_hypothesis_internal_use_settings", settings(mine, phases=[Phase.generate]))
+    SUBTLE[what](monkeypatch)
+    with pytest.raises((Exception, Gone)):
+        function()
 
 
 @pytest.mark.parametrize("what", BREAKS)
@@ -57,7 +116,7 @@ def test_a_scenario_catches(what):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_something_breaks(name):
-    assert any(_fails(name, what) for what in BREAKS), f"{name} fails with none of the breaks: what is it there for?"
+    assert any(_fails(name, what) for what in ALL), f"{name} fails with none of the breaks: what is it there for?"
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)

@@ -1,6 +1,8 @@
 """Large results travel from their own memory, arrive whole, and take no more memory of main than there is for them."""
 
 import os
+import tempfile
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -8,6 +10,8 @@ from helpers import executed, fail
 
 import bsbpool
 from bsbpool.pool import JobPool, JobPoolError
+from bsbpool.protocol import Codec
+from bsbpool.results import Results
 
 MEGABYTE = 1_000_000
 
@@ -157,3 +161,14 @@ def test_a_result_that_the_folder_has_no_room_for_stays_in_memory(worlds, monkey
             return [int(job.result.sum()) for job in jobs]
 
     assert worlds(program)[0] == [0, MEGABYTE]
+
+
+def test_the_room_is_used_up():
+    """A result stays in memory if it fits to the byte, and the next one is written."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 300)
+        results = Results(Codec(), lambda: folders.append("asked for") or tempfile.gettempdir())
+        folders, fits = [], SimpleNamespace(_payload=None, _id=10**9)
+        results.keep(fits, [b"x" * 100, b"y" * 200])
+        assert not folders
+        assert fits._payload == [b"x" * 100, b"y" * 200]

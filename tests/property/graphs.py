@@ -7,6 +7,7 @@ something: that is what lets Hypothesis shrink. What has to hold of a run is sai
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import re
 import time
@@ -20,6 +21,7 @@ from hypothesis import strategies as st
 from invariants import Run
 
 import bsbpool
+from bsbpool.exceptions import JobInterrupted
 from bsbpool.pool import (
     JobPoolError,
     JobStatus,
@@ -111,6 +113,15 @@ class Wait:
 
 
 @dataclass(frozen=True)
+class ByHand:
+    """Do something by hand to a job, counted as in `Cancel`: ``set`` its result, ``fail`` it, or ``run`` it on main."""
+
+    how: str
+    which: int
+    near: bool = False
+
+
+@dataclass(frozen=True)
 class Raise:
     """Raise an error."""
 
@@ -188,16 +199,20 @@ tiny = st.sampled_from([0.0, 0.000005, 0.00005, 0.0002, 0.0007])
 endings = st.sampled_from(
     ["returns"] * 40
     + ["raises"] * 4
+    + ["goes on"] * 3
     + ["untold result", "untold argument", "untold error", "exits", "kills", "returns much", "interrupts"]
 )
 values = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.lists(st.booleans(), max_size=3))
 some_nodes = st.sampled_from([(), (), (), (0,), (1,), (0, 1), (2,), (0, 1, 2)])
 
 
+by_hand = st.builds(ByHand, st.sampled_from(["set", "fail", "run"]), numbers, st.booleans())
+
+
 def small_steps(inside: int = 1) -> st.SearchStrategy[Any]:
     """What a listener or a callback does: one thing."""
     job = queues(then=st.just(()) if inside == 0 else thens)
-    return rarely(12, st.just(Raise()), st.one_of(job, st.builds(Cancel, numbers)))
+    return rarely(12, st.just(Raise()), st.one_of(job, st.builds(Cancel, numbers), rarely(3, by_hand, job)))
 
 
 @st.composite
@@ -252,7 +267,7 @@ later_steps = st.lists(
     rarely(
         16,
         st.just(Raise()),
-        st.one_of(st.builds(Wait, durations), queues(), st.builds(Cancel, numbers), shapes().map(tuple)),
+        st.one_of(st.builds(Wait, durations), queues(), st.builds(Cancel, numbers), shapes().map(tuple), by_hand),
     ),
     max_size=6,
 ).map(lambda steps: tuple(s for each in steps for s in (each if isinstance(each, tuple) else (each,))))
@@ -285,13 +300,17 @@ def cases(draw):
         steps += draw(st.lists(schedules, min_size=1, max_size=2))
         steps += draw(st.lists(queues(), max_size=2))
     if draw(st.integers(0, 4)) == 4:
-        calm = st.one_of(st.builds(Cancel, numbers), st.builds(Wait, durations))
+        calm = st.one_of(st.builds(Cancel, numbers), st.builds(Wait, durations), by_hand)
         extra = draw(rarely(6, st.just(Raise()), calm))
         steps.insert(draw(st.integers(0, len(steps))), extra)
     a_rank, late = st.integers(0, ranks - 1), st.sampled_from([0.00002, 0.003, 0.5])
     fated = ()
     if draw(st.integers(0, 2)) == 2:
         fated = tuple(sorted(draw(st.dictionaries(a_rank, fates, max_size=3)).items(), key=str))
+    elif ranks > 2 and draw(st.integers(0, 4)) == 4:
+        # Two that are lost at once, or as good as that.
+        dies = draw(durations)
+        fated = ((1, Fate(dies=dies)), (ranks - 1, Fate(dies=draw(st.sampled_from([dies, dies + 0.00001])))))
     return Case(
         ranks=ranks,
         steps=tuple(steps),
@@ -487,6 +506,13 @@ class Record:
                     raise KeyboardInterrupt
                 case "untold result":
                     value = (x for x in "a generator")
+                case "goes on":
+                    # As code that is not Python may: it is not interrupted.
+                    until = time.monotonic() + min(3.0, 2 * plan.takes)
+                    while (left := until - time.monotonic()) > 0:
+                        with contextlib.suppress(JobInterrupted):
+                            time.sleep(left)
+                    value = (id, plan.value, trees)
                 case "returns much":
                     value = bytes([id % 256]) * 1_000_100
                 case _:
@@ -516,6 +542,9 @@ class Record:
                 case Cancel() if self.jobs:
                     last = self.run.started[-1][0] + 1 if step.near and self.run.started else 0
                     self.cancel(self.jobs[(last + step.which) % len(self.jobs)])
+                case ByHand() if self.jobs:
+                    last = self.run.started[-1][0] + 1 if step.near and self.run.started else 0
+                    self.by_hand(step.how, self.jobs[(last + step.which) % len(self.jobs)])
                 case Wait():
                     time.sleep(step.seconds)
                 case Raise():
@@ -566,6 +595,22 @@ class Record:
         job.cancel(reason)
         done = not any(task is getcurrent() for task in self.warned[warned:])
         self.run.requests[place] = (job.id, reason, done)
+
+    def by_hand(self, how, job):
+        """Not every job can be set by hand at any time; one that is run here ends here, and nobody waits for that."""
+        run = self.run
+        try:
+            if how == "run":
+                run.on_main.add(job.id)
+                job.run(timeout=0.0001)
+            elif how == "set":
+                job.change_status(JobStatus.SUCCESS)
+                run.set_by_hand.add(job.id)
+            else:
+                job.change_status(JobStatus.FAILED)
+                run.set_by_hand.add(job.id)
+        except JobPoolError:
+            pass
 
     def schedule(self, plans):
         try:

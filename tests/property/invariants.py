@@ -37,6 +37,8 @@ class Run:
     :ivar handled: jobs whose failure a listener said it had handled.
     :ivar started: ``(job, rank, position)`` for each call of a job's function.
     :ivar answers: by job: ``("returned", value)`` or ``("raised", type's name)``, from inside of its function.
+    :ivar set_by_hand: jobs whose status the program set itself.
+    :ivar on_main: jobs that it may have run on main's rank itself.
     :ivar untold: jobs whose call or result no pickler takes, so that they fail whatever their function did.
     :ivar requests: ``(job, reason, done)``: who asked for a job to be cancelled, and whether it was.
     :ivar thrown: what listeners, callbacks and main's own code raised on main, in order.
@@ -61,6 +63,8 @@ class Run:
     handled: set[int] = field(default_factory=set)
     started: list[tuple[int, int, int]] = field(default_factory=list)
     answers: dict[int, tuple[str, Any]] = field(default_factory=dict)
+    set_by_hand: set[int] = field(default_factory=set)
+    on_main: set[int] = field(default_factory=set)
     untold: set[int] = field(default_factory=set)
     requests: list[tuple[int, str, bool]] = field(default_factory=list)
     thrown: list[str] = field(default_factory=list)
@@ -166,6 +170,8 @@ def each_job_runs_once_after_its_dependencies(run: Run) -> None:
         tried = sum(e["status"] == "queued" for _, e in statuses[job])
         require(count <= max(1, tried), f"job {job} ran {count} times", statuses[job])
     for job, rank, position in run.started:
+        if job in run.on_main:
+            continue
         require(rank != 0 or run.ranks == 1, f"main ran job {job}, though it has workers")
         for dependency in jobs[job]["deps"]:
             end = ends.get(dependency)
@@ -182,7 +188,7 @@ def each_job_runs_once_after_its_dependencies(run: Run) -> None:
     started = dict.fromkeys(job for job, _, _ in run.started)
     for job, (_, end) in ends.items():
         if end["status"] == "success":
-            require(job in started, f"job {job} succeeded and never ran")
+            require(job in started or job in run.set_by_hand, f"job {job} succeeded and never ran")
 
 
 def only_what_must_be_is_cancelled(run: Run) -> None:
@@ -217,7 +223,9 @@ def only_what_must_be_is_cancelled(run: Run) -> None:
                 limit = run.limits().get(job)
                 require(limit and end["t"] - began[-1] >= limit, f"job {job} was aborted before its limit", began, end)
             else:
-                require(_may_stop_early(run) and "The pool stopped" in end["error"], f"job {job} was aborted", end)
+                require(
+                    _may_stop_early(run) and any(why in end["error"] for why in BY_STOP), f"job {job} was aborted", end
+                )
     for job in jobs:
         # A doomed job must be told so at once, not when somebody looks.
         if job in ends and ends[job][1]["status"] == "cancelled":
@@ -424,12 +432,18 @@ def results_are_what_the_jobs_returned(run: Run) -> None:
     right = {}
     for job, (_, end) in ends.items():
         answer = run.answers.get(job)
-        if end["status"] == "success":
+        if job in run.set_by_hand:
+            if end["status"] == "success":
+                right[job] = run.results.get(job)
+        elif end["status"] == "success":
             require(answer is not None and answer[0] == "returned", f"job {job} succeeded", answer)
-            require(job not in run.untold or run.ranks == 1, f"job {job} can't have succeeded: nothing can carry it")
+            require(
+                job not in run.untold or run.ranks == 1 or job in run.on_main,
+                f"job {job} can't have succeeded: nothing can carry it",
+            )
             right[job] = answer[1]
         elif end["status"] == "failed":
-            if job in run.untold and run.ranks > 1:
+            if job in run.untold and run.ranks > 1 and job not in run.on_main:
                 require("can't be pickled" in end["error"], f"job {job} failed for another reason", end)
             else:
                 require(answer is not None and answer[0] == "raised", f"job {job} failed, and it did not", answer, end)

@@ -1,7 +1,8 @@
 """Random job graphs on simulated ranks, under random timings, failures, cancellations and deaths: the invariants of
 docs/design.md hold on every event.
 
-Under plain pytest a few hundred cases run, the same each time. To hunt by hand, with thousands, and others each time
+Under plain pytest a few hundred cases run, the same each time, and then some that nobody has seen: Hypothesis prints how to
+have these again (`--hypothesis-seed=N`, or a line to put above the test). To hunt by hand, with thousands, and others each time
 (`--hypothesis-seed=N` for the same again):
 
     pytest tests/property --hypothesis-profile=thorough
@@ -36,6 +37,11 @@ def examples(number):
     if THOROUGH:
         return settings(max_examples=settings.default.max_examples * number // 300, suppress_health_check=SLOW)
     return settings(max_examples=number, derandomize=True, deadline=None, database=None, suppress_health_check=SLOW)
+
+
+def new_examples(number):
+    """So many cases, others in every run."""
+    return settings(examples(number), derandomize=False, print_blob=True)
 
 
 #: What random cases have to bring about now and then, lest they test nothing.
@@ -92,6 +98,12 @@ def test_the_invariants_hold_where_many_short_jobs_are_sent_ahead():
 
     hold()
     assert seen["called back"] and seen["returned"] and seen["too late to cancel"], seen
+
+
+@new_examples(100)
+@given(st.one_of(cases(), crowds()))
+def test_the_invariants_hold_in_cases_that_nobody_has_seen(case):
+    check(run(case))
 
 
 @examples(80)

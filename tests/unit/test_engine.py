@@ -981,3 +981,17 @@ def test_a_job_costs_the_same_whether_there_are_a_thousand_or_five_thousand(shap
     few, many = steps(shape, 1000, options, end), steps(shape, 5000, options, end)
     # What happens once only is shared by more; it is counted exactly, so that the least growth shows.
     assert 0.95 * few < many < 1.001 * few
+
+
+def test_jobs_that_come_back_keep_their_order():
+    engine = Engine(send_ahead=True)
+    jobs = [Entry() for _ in range(60)]
+    for job in jobs:
+        engine.add(job, ())
+    engine._typical_ns = engine._brief_ns = 1.0  # so short that they are sent ahead
+    engine.begin()
+    engine.ready(1, ())
+    behind = [*engine._lines[1]][1:]
+    assert len(behind) > 2
+    engine.returned(1, behind)
+    assert [*engine._ready] == jobs[1:]

@@ -80,7 +80,7 @@ LIES = [
     ("given back|gives back", lambda es: es.insert(
         es.index(status(es, 2, "running")) + 1,
         {"t": status(es, 2, "running")["t"], "e": "returned", "pool": "pool", "rank": 1, "jobs": [2]})),
-    ("not past its limit", lambda es: of(es, "limit", 1).update(ns=10**12)),
+    ("not past its limit for long", lambda es: of(es, "limit", 1).update(ns=10**12)),
     ("aborted, and not|not success or failed", lambda es: of(es, "limit", 0).update(ns=10**12)),
     ("does not hold", lambda es: es.remove(of(es, "cached"))),
     ("still holds|and keeps", lambda es: es.remove(of(es, "freed"))),

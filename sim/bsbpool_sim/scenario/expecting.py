@@ -25,6 +25,9 @@ AROUND = 4
 #: Failures that a report tells of one by one.
 MOST_FAILURES = 8
 
+#: Nanoseconds after which a pool pings if nobody asked for less.
+MAX_WAIT = 60 * 10**9
+
 ENDED = ("success", "failed", "cancelled", "aborted")
 
 
@@ -437,6 +440,7 @@ class Checker:
         self._dependencies_held()
         self._listeners_heard()
         self._caches_are_empty()
+        self._pings_are_due()
         self._invariants()
 
     def _ranks_left(self) -> None:
@@ -461,6 +465,28 @@ class Checker:
                 and not any(error is each for each in self.stage.raised)
             ):
                 self.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
+
+    def _pings_are_due(self) -> None:
+        """While the pool executes, listeners are pinged when nothing was told for its maximal wait, and no earlier."""
+        listeners, kinds = self.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
+        if not listeners or 0 in self.outcome.died or any(e["e"] == "fault" and e["rank"] == 0 for e in self.events):
+            return
+        wait = min([MAX_WAIT, *(each.max_wait for each in listeners if each.max_wait is not None)])
+        told: int | None = None
+        for number, event in enumerate(self.events):
+            if event["e"] not in kinds:
+                continue
+            if event["e"] == "ping" and told is not None and event["t"] - told != wait:
+                self.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
+                          f"one after {exact_duration(event['t'] - told)}", event["t"], number)  # fmt: skip
+                return
+            if told is not None and event["t"] - told > wait:
+                self.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
+                          f"none for {exact_duration(event['t'] - told)}", event["t"], number)  # fmt: skip
+                return
+            told = event["t"]
+            if event["e"] == "pool_status" and event["status"] != "executing":
+                told = None
 
     def _invariants(self) -> None:
         """What holds in every trace."""

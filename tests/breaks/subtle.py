@@ -1,0 +1,300 @@
+"""More ways to break the pool and the simulator, in which one word of the code is another.
+
+Off by one, the other end of a line, a condition that is missing: they show only where messages cross, at a bound, or in
+a rare order. Each replaces a text in the source of one function. If that text has changed the mistake is to be written
+anew.
+"""
+
+import __future__ as future
+
+import inspect
+import sys
+import textwrap
+
+from bsbpool import by_hand, delivery, engine, limits, pool, ranks, results, scheduling, worker
+from bsbpool_sim import comm, mailbox, network, script, world
+
+SUBTLE = {}
+
+
+def mistake(what, owner, name, right, wrong):
+    """One mistake: in that method, `wrong` in place of `right`."""
+
+    def apply(patch):
+        patch.setattr(owner, name, edited(owner, name, right, wrong))
+
+    assert what not in SUBTLE
+    SUBTLE[what] = apply
+
+
+def edited(owner, name, right, wrong):
+    """A method with one text replaced."""
+    plain = inspect.getattr_static(owner, name)
+    function = getattr(plain, "__func__", plain)
+    function = inspect.unwrap(function)
+    source = textwrap.dedent(inspect.getsource(function))
+    assert source.count(right) >= 1, f"{owner.__name__}.{name} has no {right!r} any more: write this mistake anew"
+    module = sys.modules[function.__module__]
+    made = {}
+    code = compile(source.replace(right, wrong, 1), f"a mistake in {name}", "exec", future.annotations.compiler_flag)
+    exec(code, module.__dict__, made)
+    return made[name]
+
+
+E, P, W, L = engine.Engine, pool.JobPool, worker.Worker, limits.Limits
+
+# -- the engine: counts, bounds, and lines
+mistake("a rank may hold one job more than the bound", E, "_how_many", "min(MOST_AHEAD,", "min(MOST_AHEAD + 1,")
+mistake("a lost job runs once less than it may", E, "lost", "losses <= self.retries", "losses < self.retries")
+mistake("a lost job runs once more than it may", E, "lost", "losses <= self.retries", "losses <= self.retries + 1")
+mistake(
+    "a lost job goes to the end of the line",
+    E,
+    "lost",
+    "self._ready.appendleft(running)",
+    "self._ready.append(running)",
+)
+mistake(
+    "a lost job is counted as lost by its rank",
+    E,
+    "lost",
+    "self._losses.get(running._id, 0)",
+    "self._losses.get(rank, 0)",
+)
+mistake("a rank that was lost while stuck still counts as stuck", E, "lost", "self.stuck.pop(rank, None)", "pass")
+mistake("a rank that comes back counts as stuck", E, "finished", "self.stuck.pop(rank, None)", "pass")
+mistake("a rank whose job is overdue is not known to be stuck", E, "overdue", "self.stuck[rank] = None", "pass")
+mistake("only one of the jobs that a lost rank had in line is taken back", E, "lost", "[*line][1:])", "[*line][1:2])")
+mistake(
+    "a job that was called back and comes is queued again",
+    E,
+    "_take_back",
+    "if job._id in self._called_back:",
+    "if False:",
+)
+mistake(
+    "what a rank gives back goes to the end of the line",
+    E,
+    "_take_back",
+    "self._ready.appendleft(job)",
+    "self._ready.append(job)",
+)
+mistake(
+    "the number of ranks with jobs ahead is not counted down",
+    E,
+    "_take_back",
+    "self._supplied -= len(line) == 2",
+    "pass",
+)
+mistake("ranks with jobs ahead are counted one job too late", E, "_vacate", "len(line) == 2", "len(line) == 3")
+mistake("a job with a limit is sent with others", E, "_send", " or job._limit is not None", "")
+mistake("a job that requires items is sent with others", E, "_send", "job._cache_items or job._limit", "job._limit")
+mistake("a rank that holds items is sent jobs ahead", E, "_how_many", " or self._held[rank]", "")
+mistake("items that are wanted again are freed", E, "still_stale", "if item in self.required and", "if False and")
+mistake(
+    "what is stale is told to the first rank that holds it",
+    E,
+    "_release",
+    "self._holders.pop(item, ())",
+    "self._holders.pop(item, ())[:1]",
+)
+mistake("a dependency that was cancelled counts as one that succeeded", E, "add", "is not SUCCESS:", "is FAILED:")
+mistake("the last dependents in a chain are not cancelled", E, "_end", "doomed.extend(", "list(")
+mistake(
+    "what waits for a job that was ended by hand goes on waiting",
+    E,
+    "set_status",
+    "self._end(job, status, error)",
+    "self._settle(job, status, error)",
+)
+mistake(
+    "a rank is free as soon as its job was ended by hand",
+    E,
+    "set_status",
+    "self._end(job, status, error)",
+    "rank = job._rank; self._end(job, status, error); rank is not None and self._vacate(rank, job)",
+)
+mistake("jobs are not given out again after a cancellation", E, "go_on", "self._assign()", "pass")
+mistake(
+    "a cancelled job in line is given out",
+    E,
+    "_send",
+    "if job._status is not QUEUED:",
+    "if job._status.ended and not job._error:",
+)
+mistake(
+    "an unfinished job counts as two when it was lost",
+    E,
+    "lost",
+    "running._rank = None",
+    "running._rank = None; self.unfinished += 1",
+)
+
+# -- main
+mistake(
+    "any message puts off a ping",
+    P,
+    "_receive",
+    "news = self._codec.decode(message)",
+    "news = self._codec.decode(message); self._delivery.quiet_since = self._world.now()",
+)
+mistake(
+    "what a rank says of a job that was ended by hand is its result",
+    P,
+    "_done",
+    "if not job._status.ended:",
+    "if True:",
+)
+mistake(
+    "jobs that were sent ahead are not called back when the pool stops",
+    P,
+    "_call_all_back",
+    "self._send(rank, (CALL_BACK, None))",
+    "waiting = {}; break",
+)
+mistake("a failed job does not hold the others back where a pool fails fast", P, "_done", "engine.hold()", "pass")
+mistake(
+    "the limits of jobs are not known to main",
+    P,
+    "_assign",
+    "self._ranks.expect(rank, job, self._world.now() + limit)",
+    "pass",
+)
+mistake("a rank that is lost is not gone", P, "_lost", "self._ranks.gone[rank] = None", "pass")
+mistake(
+    "the pool closes before its listeners have heard the last thing",
+    P,
+    "_until",
+    "if not notifications and done():",
+    "if done():",
+)
+mistake(
+    "a rank that is late is given up when another one's time is over",
+    ranks.Ranks,
+    "next_deadline",
+    "return max(at,",
+    "return min(at,",
+)
+mistake(
+    "the second listener takes back that the first handled an error", delivery.Delivery, "deliver", " or handled", ""
+)
+mistake(
+    "the last listener says when all are pinged", delivery.Delivery, "add", "min(self.max_wait, max_wait)", "max_wait"
+)
+mistake("a value that was set by hand is lost", by_hand.ByHand, "finish", "job._result = value", "pass")
+mistake("a job that is run by hand is never ended", by_hand.ByHand, "_run", "self.finish(job, value, failure)", "pass")
+mistake(
+    "a result is only kept if there is room left for one byte more",
+    results.Results,
+    "keep",
+    "self._in_memory + size <= RESULTS",
+    "self._in_memory + size < RESULTS",
+)
+mistake(
+    "a node that depends on one that was skipped is scheduled",
+    scheduling.Schedulers,
+    "_schedule",
+    "self.not_scheduled[id(node)] = node",
+    "self.not_scheduled.update({id(node): node} if problem.__cause__ else {})",
+)
+mistake(
+    "a scheduler goes on as the pool stops", scheduling.Schedulers, "_schedule", "if self._stopping():", "if False:"
+)
+
+# -- the workers
+mistake(
+    "a rank that has started a job says that it gives it back",
+    W,
+    "_take",
+    "(STARTED, order[1])",
+    "(RETURNED, [order[1]])",
+)
+mistake(
+    "a rank keeps one of the jobs that it gives back",
+    W,
+    "_return_line",
+    "self._line.clear()",
+    "self._line.popleft() if self._line else None",
+)
+mistake(
+    "the last job in line is not given back",
+    W,
+    "_return_line",
+    "for each in self._line]",
+    "for each in [*self._line][:-1]]",
+)
+mistake("a rank runs the last job that came first", W, "work", "call = line.popleft()", "call = line.pop()")
+mistake("an item that comes back is not told of", W, "_run", "self._told.pop(item, None)", "pass")
+mistake(
+    "what arrives while a long job runs stays there",
+    W,
+    "_give_back",
+    "self._take(*order)",
+    "None if order[1] is None else self._line.extend(())",
+)
+mistake("a rank has no time to end a job that was interrupted", L, "_keep_time", "until + GRACE", "until + 1")
+mistake("a short limit behind a long one is not kept", L, "run", "run.next < asleep_until", "run.next > asleep_until")
+
+# -- the simulator
+mistake("a message overtakes others of its link", world.PoolLines, "_deliver", "under_way.popleft()", "under_way.pop()")
+mistake(
+    "a message of the program overtakes others of its link",
+    mailbox.Link,
+    "_deliver",
+    "self._queue.popleft()",
+    "self._queue.pop()",
+)
+mistake(
+    "a message that is sent later may arrive earlier", network.Network, "arrival", "if arrival < last:", "if False:"
+)
+mistake(
+    "a delay is that of the other direction",
+    network.Network,
+    "delay",
+    "self._delays[source, dest] = ns",
+    "self._delays[dest, source] = ns",
+)
+mistake(
+    "the last receive that was posted gets a message",
+    mailbox.Mailbox,
+    "put",
+    "in enumerate(self.posted):",
+    "in reversed([*enumerate(self.posted)]):",
+)
+mistake("a receive takes any tag", mailbox.Mailbox, "find", "tag is None or message.tag == tag", "True")
+mistake(
+    "a receive from any rank takes only tag by tag",
+    mailbox.Mailbox,
+    "put",
+    "receive.tag in (None, message.tag)",
+    "receive.tag == message.tag",
+)
+mistake(
+    "a split orders by rank, and not by key",
+    comm.Comm,
+    "Split",
+    "sorted(wishes)]",
+    "sorted(wishes, key=lambda wish: wish[1])]",
+)
+mistake(
+    "a split of a split has the ranks of the first",
+    comm.Comm,
+    "Split",
+    "[self.group.members[r] for r in order]",
+    "[*order]",
+)
+mistake(
+    "the last rule of a script that matches a job is its rule",
+    script.Acting,
+    "introduce",
+    "for rule in rules:",
+    "for rule in reversed(rules):",
+)
+mistake(
+    "rules with an id come first",
+    script.Acting,
+    "introduce",
+    "key=lambda rule: rule.number",
+    "key=lambda rule: (rule.id is None, rule.number)",
+)
+mistake("a limit comes before a job's end", world.SimMailbox, "get", "until, DEADLINES", "until, 0")
