@@ -1,7 +1,7 @@
 """Random job graphs on simulated ranks, under random timings, failures, cancellations and deaths: the invariants of
 docs/design.md hold on every event.
 
-Under plain pytest a few hundred cases run, the same each time, and then some that nobody has seen: Hypothesis prints how
+Under plain pytest a few hundred cases run, the same each time, and then some that nobody has seen: it prints how
 to have these again (`--hypothesis-seed=N`, or a line to put above the test). To hunt by hand, with thousands, and
 others each time:
 
