@@ -16,9 +16,10 @@ from .engine import RUNNING, SUCCESS, Engine, Entry
 from .jobs import Job, call_to_send
 from .protocol import dumps
 from .status import JobStatus
-from .trace.format import describe, describe_error, scrub
+from .trace.format import describe, describe_error, error_as_json, scrub
 from .trace.listener import TraceRecorder
 from .trace.recording import MOST_FOLDED, Several, Sink, Successes
+from .tracebacks import raised
 from .worlds import World
 
 # What the calls of jobs may be kept for.
@@ -84,6 +85,15 @@ class Journal:
             with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
                 sink.emit(kind, self._label, *fields)
 
+    def raised(self, of: str, error: BaseException, job: int | None = None) -> None:
+        """Record where an error was raised, if that is known, right before the event that tells of it.
+
+        :param of: the kind of that event.
+        :param job: the job that raised it, if one did.
+        """
+        if (sink := self.sink) is not None and (where := raised(error)):
+            self.record("traceback", job, of, [error_as_json(*each, sink.portable) for each in where])
+
     def job(self, job: Job, name: str, dependencies: Sequence[Entry]) -> None:
         """Record that a job was queued; called under the lock, where there is a sink."""
         sink, context = self.sink, job._context
@@ -120,6 +130,8 @@ class Journal:
         t, label = sink.now(), self._label
         for job, status, rank in changes:
             error = describe_error(job._error) if status.ended and job._error is not None else None
+            if error is not None and status in _FAILURES:
+                self.raised("status", job._error, job._id)
             if status is JobStatus.QUEUED:
                 rank = None
             sink.record(("status", t, label, job._id, status._value_, rank, error))

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import os
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
 from .frames import file_of, is_own, users_frame
+from .tracebacks import Frame, frames_of_stack
 from .worlds import Interruptible, Mailbox, World
 
 #: Nanoseconds that an interrupted job has to come to its end (its ``finally`` blocks), before it counts as stuck.
@@ -25,17 +26,22 @@ MAIN_GRACE = 4_000_000_000
 
 _START, _END = "start", "end"
 
+#: Where a job was: its place and its stack, as texts, and its frames.
+Where = tuple[str, str, list[Frame]]
+
 
 class Overdue(BaseException):
     """A job was interrupted at its limit, and has ended.
 
     :ivar place: where it was, in a few words.
     :ivar stack: its stack then.
+    :ivar frames: its frames then, as data.
     """
 
-    def __init__(self, place: str, stack: str):
+    def __init__(self, place: str, stack: str, frames: Sequence[Frame] = ()):
         self.place = place
         self.stack = stack
+        self.frames = [*frames]
 
 
 class _Run:
@@ -46,7 +52,7 @@ class _Run:
         self.part = part
         #: when there is something to do next; None: never again.
         self.next: int | None = deadline
-        self.was: tuple[str, str] | None = None
+        self.was: Where | None = None
 
 
 class Limits:
@@ -56,7 +62,7 @@ class Limits:
         that gives its place and stack if it still runs.
     """
 
-    def __init__(self, world: World, tell_stuck: Callable[[int, Callable[[], tuple[str, str] | None]], None]):
+    def __init__(self, world: World, tell_stuck: Callable[[int, Callable[[], Where | None]], None]):
         self._world = world
         self._tell_stuck = tell_stuck
         self._running: _Run | None = None
@@ -113,12 +119,12 @@ class Limits:
                 self._tell_stuck(run.job, lambda run=run: self._where(run) if self._running is run else None)  # type: ignore[misc]
 
     @staticmethod
-    def _where(run: _Run) -> tuple[str, str]:
+    def _where(run: _Run) -> Where:
         return where(run.part.frame(), run.part.code)
 
 
-def where(frame: FrameType | None, beyond: CodeType) -> tuple[str, str]:
-    """The place of a stack's innermost function, in words, and the stack, as Python prints them.
+def where(frame: FrameType | None, beyond: CodeType) -> Where:
+    """The place of a stack's innermost function, in words, and the stack, as Python prints them, and as data.
 
     :param beyond: the code of the function up to which it is not the job's.
     """
@@ -134,7 +140,7 @@ def where(frame: FrameType | None, beyond: CodeType) -> tuple[str, str]:
         frames.pop(0)
     inner = users_frame(frames)
     if inner is None:
-        return "", ""
+        return "", "", []
     place = f"{inner.f_code.co_name}, line {inner.f_lineno} of {os.path.basename(file_of(inner))}"
     shown = [traceback.FrameSummary(file_of(f), f.f_lineno, f.f_code.co_name) for f in frames[19::-1]]
-    return place, "".join(traceback.StackSummary.from_list(shown).format()).rstrip()
+    return place, "".join(traceback.StackSummary.from_list(shown).format()).rstrip(), frames_of_stack(frames)

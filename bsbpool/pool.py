@@ -78,6 +78,7 @@ from .scheduling import ENDED, Schedulers
 from .status import JobStatus, PoolStatus
 from .trace.format import describe_error, scrub
 from .trace.listener import TraceRecorder
+from .tracebacks import Frame, remember
 from .turns import Turns
 from .values import add_note, listed, name_of, positive, shown, text_of, whole_number
 from .worker import Worker
@@ -185,7 +186,9 @@ class JobPool:
         self._ranks = Ranks(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
         self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, record, self._attend)
-        self._schedulers = Schedulers(self._lock, self._start, self._tell_main, record, settle, lambda: self._stopping)
+        self._schedulers = Schedulers(
+            self._lock, self._start, self._tell_main, record, self._journal.raised, settle, lambda: self._stopping
+        )
         # Where there is one rank: whose turn it is.
         self._turns = None if self.parallel else Turns(self._engine, self._schedulers, self._to_local_worker)
         self._channel: Channel | None = None
@@ -318,6 +321,8 @@ class JobPool:
             why = told = "Main left the pool without calling execute(); every rank calls it."
         else:
             why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
+        if error is not None:
+            self._journal.raised("unexecuted", error)
         self._journal.record("unexecuted", describe_error(error))
         problems = self._stop_early(why)
         self._dismiss(told)
@@ -775,6 +780,7 @@ class JobPool:
             problems = self._call_all_back()
             problems += self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
+            self._journal.raised("raised", error)
             self._journal.record("raised", describe_error(error))
             problems = [error]
             if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
@@ -791,6 +797,7 @@ class JobPool:
             first = problems[0]
             for other in [*problems[1:], *self._delivery.unhandled]:
                 add_note(first, f"Besides: {describe_error(other)}")
+            self._journal.raised("end", first)
             self._journal.record("end", describe_error(first))
             raise first
         errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
@@ -955,6 +962,7 @@ class JobPool:
             except _StopEarly:
                 self._stopping = True
             except BaseException as error:
+                self._journal.raised("raised", error)
                 self._journal.record("raised", describe_error(error))
                 problems.append(error)
         return problems
@@ -1097,7 +1105,7 @@ class JobPool:
         elif kind == STARTED:
             self._journal.record("started", rank, news[1])
         elif kind == STUCK:
-            self._give_up(news[1], rank, news[2], news[3])
+            self._give_up(news[1], rank, *news[2:])
         elif kind == GREW:
             self._journal.record("memory", rank, news[1], news[2])
         elif kind == LEFT:
@@ -1128,10 +1136,11 @@ class JobPool:
         if self._fail_fast:
             engine.hold()  # if nobody handles it, nothing is to start any more
         if succeeded is None:
-            place, stack = payload
+            place, stack, frames = payload
             error: BaseException = self._ranks.overran(
                 job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack
             )
+            remember(error, [("raised", describe_error(error) or "", frames)])
         else:
             error = self._codec.unpack_error(payload)
         engine.finished(job, error, ended - started, interrupted=succeeded is None)
@@ -1149,14 +1158,16 @@ class JobPool:
             job._limit = limit
             self._journal.record("limit", job._id, limit)
 
-    def _give_up(self, id: int, rank: int, place: str, stack: str) -> None:
+    def _give_up(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job: Job = self._engine.jobs[id]  # type: ignore[assignment]
         if self._fail_fast:
             self._engine.hold()
         what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
-        if self._engine.overdue(job, rank, self._ranks.overran(job, rank, why, stack)):
+        error = self._ranks.overran(job, rank, why, stack)
+        remember(error, [("raised", describe_error(error) or "", [*frames])])
+        if self._engine.overdue(job, rank, error):
             self._journal.record("stuck", rank, id)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:

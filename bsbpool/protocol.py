@@ -15,12 +15,12 @@ From a worker to main:
 
 - ``(READY, items, host)``, once: give me jobs; I hold these cached items, and this is where I am.
 - ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised, or
-  (succeeded: None) where it was when it was interrupted at its limit: a place and a stack, as texts; a large
-  result comes in parts beside the message, and the payload is None; times are nanoseconds of the worker's clock;
-  items: what this rank has taken into its cache since it last told. If there are any, it has dropped the jobs
+  (succeeded: None) where it was when it was interrupted at its limit: a place and a stack, as texts, and
+  frames; a large result comes in parts beside the message, and the payload is None; times are nanoseconds of the
+  worker's clock; items: what this rank has taken into its cache since it last told. If there are any, it has dropped the jobs
   that it had not started.
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
-- ``(STUCK, job, place, stack)``: my job is past its limit, was interrupted, and still runs.
+- ``(STUCK, job, place, stack, frames)``: my job is past its limit, was interrupted, and still runs.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
 - ``(GREW, job, peak)``: the most memory that this process has had grew, by the end of this job, to so many bytes.
 - ``(LEFT, why)``: I am off, for a reason of my own.
@@ -42,6 +42,7 @@ from typing import Any
 
 from .exceptions import JobPoolError, RemoteError
 from .frames import without_own
+from .tracebacks import raised, remember
 from .values import add_note, shown, text_of
 
 PROTOCOL = 5
@@ -84,7 +85,15 @@ loads = pickle.loads
 
 
 def pack_error(error: BaseException, where: str) -> bytes:
-    """Pack an exception, with its traceback as a note. One that would not arrive whole becomes a `RemoteError`."""
+    """Pack an exception, with its traceback as a note, and beside it as data.
+
+    One that would not arrive whole becomes a `RemoteError`.
+    """
+    beside = raised(error)
+    return pickle.dumps((_packed_error(error, where), beside), PROTOCOL)
+
+
+def _packed_error(error: BaseException, where: str) -> bytes:
     lines = _traceback(error)
     add_note(error, f"\nOn {where}:\n\n{''.join(lines).rstrip()}")
     try:
@@ -110,7 +119,14 @@ def _traceback(error: BaseException) -> list[str]:
 
 
 def unpack_error(packed: bytes) -> BaseException:
-    """The exception that was packed; a `RemoteError` if this rank can't make it."""
+    """The exception that was packed, with where it was raised; a `RemoteError` if this rank can't make it."""
+    packed, where = loads(packed)
+    error = _unpacked_error(packed)
+    remember(error, where)
+    return error
+
+
+def _unpacked_error(packed: bytes) -> BaseException:
     try:
         error = loads(packed)
     except Exception as why:

@@ -28,6 +28,7 @@ class Schedulers:
     :param start: starts a task of main.
     :param tell: hands main a message: a `JobSchedulingError`, or `ENDED`.
     :param record: records an event of the pool.
+    :param raised: records where an error was raised of which an event of that kind is about to tell.
     :param settle: sees to it that what was recorded outlives this process.
     :param stopping: says whether the pool stops early.
     :ivar left: how many have not ended; those count that have yet to start.
@@ -41,6 +42,7 @@ class Schedulers:
         start: Callable[..., None],
         tell: Callable[[Any], None],
         record: Callable[..., None],
+        raised: Callable[[str, BaseException], None],
         settle: Callable[[], None],
         stopping: Callable[[], bool],
     ):
@@ -48,6 +50,7 @@ class Schedulers:
         self._start = start
         self._tell = tell
         self._record = record
+        self._raised = raised
         self._settle = settle
         self._stopping = stopping
         self._waiting: deque[tuple[int, Sequence[Any], Callable[[Any], Any], Context]] = deque()
@@ -128,4 +131,6 @@ class Schedulers:
             problem.__cause__ = raised
             return problem
         finally:
+            if error is not None:
+                self._raised("scheduled", error)
             self._record("scheduled", name, describe_error(error), number)

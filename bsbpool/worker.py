@@ -14,7 +14,7 @@ from .caching import free_items
 from .engine import SHORT_NS
 from .exceptions import RankLostError
 from .jobs import bind
-from .limits import Limits, Overdue
+from .limits import Limits, Overdue, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 from .worlds import Lost, Mailbox, World
 
@@ -253,7 +253,7 @@ class Worker:
             succeeded = True
         except Overdue as overdue:
             ended = now()
-            packed, parts, succeeded = (overdue.place, overdue.stack), (), None
+            packed, parts, succeeded = (overdue.place, overdue.stack, overdue.frames), (), None
         except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job
             ended = now()
             packed, parts = codec.pack_error(error, f"rank {self._world.rank} on {self._world.host}"), ()
@@ -262,14 +262,15 @@ class Worker:
         # News are told once: what fails from here on ends the rank.
         return codec.encode((DONE, job, succeeded, packed, started, ended, self._news())), parts
 
-    def _tell_stuck(self, job: int, where: Callable[[], tuple[str, str] | None]) -> None:
+    def _tell_stuck(self, job: int, where: Callable[[], Where | None]) -> None:
         """The timekeeper's: a job runs on after it was interrupted. Main learns of it before it learns of its end."""
         if not self._any_task_sends:
             return  # main has a clock, too
         with self._lock:
             if (found := where()) is not None:
-                place, stack = found
-                self._send(self._codec.encode((STUCK, job, place or "no Python code of its own", stack)))
+                place, stack, frames = found
+                place = place or "no Python code of its own"
+                self._send(self._codec.encode((STUCK, job, place, stack, frames)))
 
     def _measure(self, job: int) -> None:
         """Tell main if this rank has taken more memory than main knows of."""

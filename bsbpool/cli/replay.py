@@ -36,6 +36,7 @@ from .tables import (
     new_table,
     number_column,
     number_of,
+    places,
     rank_table,
     show_failures,
     show_strategies,
@@ -223,7 +224,24 @@ def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
         out.print("The run failed then, and fails now:")
         out.print()
         out.print(indented(told(raised)), soft_wrap=True)
+    show_places(out, history, summary)
     return 0
+
+
+def show_places(out: Console, history: History, summary: Summary) -> None:
+    """Where errors were raised in the recorded run, as its trace has it."""
+    found = [(f"job {failure.job}, {failure.name}", places(failure.raised)) for failure in summary.failures]
+    found += [(errors[0]["error"], places(errors)) for pool in history.pools for errors in pool.raised]
+    found = [(who, where) for who, where in found if where]
+    if not found:
+        return
+    out.print()
+    for who, where in found[:MOST_ROWS]:
+        out.print(label(who), soft_wrap=True)
+        for place in where:
+            out.print(f"  {place}", soft_wrap=True)
+    if len(found) > MOST_ROWS:
+        out.print(f"and {number_of(len(found) - MOST_ROWS, 'error')} more")
 
 
 def show_divergence(out: Console, result: Replay, version: object) -> None:

@@ -31,6 +31,7 @@ from .tables import (
     new_table,
     number_column,
     number_of,
+    places,
     rank_table,
     show_failures,
     show_strategies,
@@ -180,9 +181,23 @@ def show_history(out: Console, path: str, history: History) -> None:
         return f"job {failure.job}{where}", context
 
     show_failures(out, summary.failures, told)
+    show_raised(out, history)
     show_running(out, history)
     if ranks:
         out.print(timeline)
+
+
+def show_raised(out: Console, history: History) -> None:
+    """What schedulers, listeners, callbacks and clean-ups raised, and where."""
+    found = [errors for pool in history.pools for errors in pool.raised]
+    for errors in found[:MOST_ROWS]:
+        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(errors[0]["error"]), "bold")))
+        for place in places(errors):
+            out.print(Text(f"  {place}"), soft_wrap=True)
+    if len(found) > MOST_ROWS:
+        out.print(f"and {number_of(len(found) - MOST_ROWS, 'error')} more")
+    if found:
+        out.print()
 
 
 def about(history: History) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -148,10 +149,25 @@ def show_failures(out: Console, failures: Sequence[Failure], told: Callable[[Fai
         rank = "" if failure.rank is None else f", on rank {failure.rank}"
         where = f"{label(failure.name)}, {which}{rank}, at {duration(failure.at)}"
         out.print(Padding(Text("\n".join(filter(None, [where, label(about)]))), (0, 0, 0, 2), expand=False))
+        for place in places(failure.raised):
+            out.print(Text(f"  {place}"), soft_wrap=True)
     if len(failures) > MOST_ROWS:
         out.print(f"and {number_of(len(failures) - MOST_ROWS, 'failure')} more")
     if failures:
         out.print()
+
+
+def places(raised: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Where an error was raised, and its causes, a line each: ``raised at /home/a/program.py:12 in place``."""
+    how = {"raised": "raised", "cause": "caused by", "context": "while handling", "member": "member"}
+    told = []
+    for number, error in enumerate(raised):
+        if error["frames"]:
+            file, line, function = error["frames"][-1]
+            what = how.get(error["how"], "raised")
+            of = f" {error['error']}," if number else ""
+            told.append(label(f"{what}{of} at {file}:{line} in {function}"))
+    return told
 
 
 def number_of(number: int, what: str) -> str:

@@ -97,7 +97,10 @@ class _Side:
 
     def __init__(self, events: Iterable[Event], kinds: Collection[str] | None, skipped: Collection[str]):
         self._events = iter(events)
-        self._wanted: Callable[[Event], bool] = (lambda event: True) if kinds is None else (lambda e: e["e"] in kinds)
+        self._wanted: Callable[[Event], bool] = (
+            # Where in a file an error was raised is no part of what happened: lines move.
+            (lambda e: e["e"] != "traceback") if kinds is None else (lambda e: e["e"] in kinds)
+        )
         self._skipped = skipped
         self._pools: dict[str, int] = {}
         self.event: Event = {}

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -57,6 +58,8 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "stuck": ("pool", "rank", "job"),
     # jobs are given out again, after listeners have heard of a failure, or of such a cancellation
     "resumed": ("pool",),
+    # where the error was raised of which the next event tells, and its causes; of: that event's kind
+    "traceback": ("pool", "job", "of", "errors"),
     # somebody set a job's status by hand, or runs it on main
     "by_hand": ("pool", "job", "status", "error"),
     "ping": ("pool",),
@@ -111,6 +114,9 @@ FIELDS: dict[str, str] = {
     "cached.job": "job id or null",
     "freed.job": "job id or null",
     "unhandled.job": "job id or null",
+    "traceback.job": "job id or null",
+    "of": "text",
+    "errors": "list of errors",
     "kind": "text",
     "name": "text",
     "context": "object",
@@ -137,6 +143,13 @@ FIELDS: dict[str, str] = {
     "size": "bytes",
     "what": "text",
 }
+
+#: What an error of a traceback holds: how it belongs to the one before it, type and message, and its frames.
+ERROR: dict[str, str] = {"how": "text", "error": "text", "frames": "list of frames"}
+#: What a frame holds: the file, the line, and the function.
+FRAME = ("text", "integer", "text")
+#: No traceback has more errors, and no error more frames.
+MOST_ERRORS, MOST_FRAMES = 8, 20
 
 #: The texts that stand for a status.
 STATUSES: dict[str, tuple[str, ...]] = {
@@ -190,6 +203,38 @@ def describe_error(error: BaseException | None) -> str | None:
     except Exception as why:
         message = f"(its text raises {type(why).__name__})"
     return scrub(f"{type(error).__name__}: {message}" if message else type(error).__name__)
+
+
+def error_as_json(
+    how: str, error: str, frames: Sequence[tuple[str, int, str]], portable: bool = False
+) -> dict[str, Any]:
+    """An error of a traceback as a trace has it; see `bsbpool.tracebacks`.
+
+    :param portable: the same on every machine and Python: files by their place in a folder of `sys.path`, and no frames
+        of Python's own library.
+    """
+    if portable:
+        frames = [
+            (_in_path(file), line, function)
+            for file, line, function in frames
+            if not _of_python(file) and not function.endswith(_INLINED)
+        ]
+    told = [[harmless(file), line, harmless(function)] for file, line, function in frames]
+    return {"how": how, "error": harmless(error), "frames": told}
+
+
+#: Functions that only some Pythons have.
+_INLINED = ("<listcomp>", "<dictcomp>", "<setcomp>")
+
+
+def _of_python(file: str) -> bool:
+    return file.startswith(("<frozen ", os.path.dirname(os.__file__) + os.sep)) and "site-packages" not in file
+
+
+def _in_path(file: str) -> str:
+    places = [each.rstrip(os.sep) + os.sep for each in (*sys.path, os.getcwd()) if each]
+    found = max((each for each in places if file.startswith(each)), key=len, default="")
+    return file[len(found) :]
 
 
 def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:

@@ -32,6 +32,7 @@ class JobHistory:
     :ivar finished: when main learned how it ended; None if the trace stops before.
     :ivar tries: runs that were lost with their rank, so that it was tried again: rank, when main sent it, and when
         main learned of the loss.
+    :ivar raised: where its error was raised, as the trace has it: that error, its causes, and the members of a group.
     """
 
     id: int
@@ -49,6 +50,7 @@ class JobHistory:
     finished: int | None = None
     error: str | None = None
     tries: list[tuple[int, int, int]] = field(default_factory=list)
+    raised: Sequence[Mapping[str, Any]] = ()
 
     def interval(self, last: int) -> tuple[int, int] | None:
         """From when to when it ran, on main's clock; None if it did not.
@@ -88,6 +90,7 @@ class PoolHistory:
     :ivar ended: when `execute` ended on main; None if the trace stops before.
     :ivar error: what `execute` raised.
     :ivar announced: whether it is BSB's own, of which the trace has only what that announced.
+    :ivar raised: where errors were raised that are of no job: of schedulers, listeners, callbacks and clean-ups.
     """
 
     place: int
@@ -98,6 +101,7 @@ class PoolHistory:
     ended: int | None = None
     error: str | None = None
     announced: bool = False
+    raised: list[Sequence[Mapping[str, Any]]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +190,13 @@ class History:
             elif kind == "message":
                 job = by_id[repr(event["pool"])].jobs[event["job"]]
                 job.outcome = (event["started"], event["ended"], t)
+            elif kind == "traceback":
+                pool = by_id[repr(event["pool"])]
+                if event["job"] is None:
+                    if event["errors"] not in pool.raised[-1:]:  # what a listener raised is told again at the end
+                        pool.raised.append(event["errors"])
+                else:
+                    pool.jobs[event["job"]].raised = event["errors"]
             elif kind == "end":
                 pool = by_id[repr(event["pool"])]
                 pool.ended, pool.error = t, event["error"]

@@ -15,7 +15,21 @@ from typing import Any, BinaryIO
 
 from ..exceptions import TraceError
 from ..text import harmless
-from .format import DEEPEST, EVENTS, FIELDS, FOLDED, MOST_RANKS, ROW, STATUSES, VERSION, Trace, unfold
+from .format import (
+    DEEPEST,
+    EVENTS,
+    FIELDS,
+    FOLDED,
+    FRAME,
+    MOST_ERRORS,
+    MOST_FRAMES,
+    MOST_RANKS,
+    ROW,
+    STATUSES,
+    VERSION,
+    Trace,
+    unfold,
+)
 
 __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
 
@@ -290,6 +304,7 @@ class _Reader:
             "object": lambda value: self._clean(value) or _NO_OBJECT if type(value) is dict else _wrong(),
             "list of texts": lambda value: [*map(self._text, value)] if type(value) is list else _wrong(),
             "list of integers": lambda value: tuple(map(_integer, value)) if type(value) is list else _wrong(),
+            "list of errors": self._errors,
             "list of job ids": lambda value: tuple(map(_natural, value)) if type(value) is list else _wrong(),
         }[wanted]
 
@@ -300,6 +315,22 @@ class _Reader:
             return tuple([rule(value) for rule, value in zip(rules, values, strict=True)])
 
         return lambda rows: tuple(map(row, rows)) if type(rows) is list else _wrong()
+
+    def _errors(self, value: Any) -> list[dict[str, Any]]:
+        if type(value) is not list or len(value) > MOST_ERRORS:
+            raise _Wrong
+        return [self._error(each) for each in value]
+
+    def _error(self, value: Any) -> dict[str, Any]:
+        if type(value) is not dict or type(frames := value.get("frames")) is not list or len(frames) > MOST_FRAMES:
+            raise _Wrong
+        rules = [*map(self._rule_for, FRAME)]
+        told = []
+        for frame in frames:
+            if type(frame) is not list or len(frame) != len(rules):
+                raise _Wrong
+            told.append([rule(each) for rule, each in zip(rules, frame, strict=True)])
+        return {"how": self._text(value.get("how")), "error": self._text(value.get("error")), "frames": told}
 
     def _rank(self, value: Any) -> int:
         if type(value) is int and 0 <= value < self._ranks:

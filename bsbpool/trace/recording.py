@@ -44,6 +44,8 @@ class Sink:
     folds = False
     #: the time of its clock at which the trace begins.
     start = 0
+    #: whether equal runs have equal traces on all machines and Pythons.
+    portable = False
     #: whether ranks should tell how much memory they take.
     measures = False
     #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
@@ -85,10 +87,12 @@ class Sink:
 
 
 class Recorder(Sink):
-    """Collects events into a `Trace`.
+    """Collects the events of a simulation into a `Trace`.
 
     :param header: what the trace's first line says of the run.
     """
+
+    portable = True
 
     def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
         self.trace = Trace(header)
@@ -104,6 +108,7 @@ class Several(Sink):
     def __init__(self, sinks: Sequence[Sink], label: Any, labels: Sequence[int | str]):
         self._sinks = [*zip(sinks, labels, strict=True)]
         self._label = label
+        self.portable = any(sink.portable for sink in sinks)
         self.writes = any(sink.writes for sink in sinks)
         self.measures = any(sink.measures for sink in sinks)
         super().__init__(sinks[0].now, self._hand_on)

@@ -6,7 +6,7 @@ a number means for whoever reads it, don't belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -129,6 +129,7 @@ class Failure:
     :ivar at: seconds since the trace's first pool was opened.
     :ivar error: type and message of what it raised.
     :ivar context: what was said about the job when it was queued.
+    :ivar raised: where it was raised: see `bsbpool.trace.history.JobHistory`.
     """
 
     pool: int
@@ -138,6 +139,7 @@ class Failure:
     at: float
     error: str
     context: Mapping[str, Any]
+    raised: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +264,7 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
             if job.failed:
                 at = ((last if job.finished is None else job.finished) - first) / _SECOND
                 place = None if pool.announced and job.running is None else job.rank
-                failures.append(Failure(number, id, job.name, place, at, job.error or "", job.context))
+                failures.append(Failure(number, id, job.name, place, at, job.error or "", job.context, job.raised))
         end = None if pool.ended is None else (pool.ended - first) / _SECOND
         opened = (pool.opened - first) / _SECOND
         path = _path(pool, chains, longest[1])

@@ -267,7 +267,7 @@ def test_an_exception_without_words_is_stood_in_for_too():
 
 
 def test_an_exception_that_main_can_not_unpack_is_said_to_be_one():
-    arrived = unpack_error(b"cno_such_module\nBad\n.")
+    arrived = unpack_error(pickle.dumps((b"cno_such_module\nBad\n.", [])))
     assert isinstance(arrived, RemoteError)
     assert "can't be unpacked on main: ModuleNotFoundError" in str(arrived)
 

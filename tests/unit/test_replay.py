@@ -52,6 +52,11 @@ def recorded(program=program, ranks=3, **options):
     return simulate(quietly, ranks, **options).trace
 
 
+def told(events):
+    """How many events are of main: those of which a replay is held against the trace."""
+    return sum(event[0] not in ("fault", "receive", "traceback") for event in events)
+
+
 def edited(trace, edit):
     """The same trace with other events."""
     copy = Trace(trace.header)
@@ -68,7 +73,7 @@ def edited(trace, edit):
 def test_the_same_happens_again_with_the_same_exception(ranks):
     trace = recorded(ranks=ranks)
     result = replay(trace)
-    assert (result.same, result.complete, result.events) == (True, True, len(trace))
+    assert (result.same, result.complete, result.events) == (True, True, told(trace.tuples))
     (error,) = result.errors
     assert isinstance(error, WorkflowError)
     (inner,) = error.exceptions
@@ -240,7 +245,7 @@ def test_a_trace_that_was_cut_off_is_replayed_up_to_there():
         for event in trace.tuples[:length]:
             cut.append(event)
         result = replay(cut)
-        assert (result.same, result.complete, result.events) == (True, False, length)
+        assert (result.same, result.complete, result.events) == (True, False, told(cut.tuples))
 
 
 def test_a_message_too_little_is_found():

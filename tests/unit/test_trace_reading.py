@@ -253,6 +253,17 @@ NONE_OF_IT = {
     "object": [None, [], "a", 1],
     "list of texts": [None, "a", [1], [["a"]], {}],
     "list of integers": [None, 1, "1", [1.5], ["1"], [None], [2**63], [[1]], {}],
+    "list of errors": [
+        None,
+        0,
+        {},
+        [0],
+        [{}],
+        [{"how": "raised", "error": "E"}],
+        [{"how": 0, "error": "E", "frames": []}],
+        [{"how": "raised", "error": "E", "frames": [["f", 1]]}],
+        [{"how": "raised", "error": "E", "frames": [[1, 1, ""]]}],
+    ],
     "list of job ids": [None, 0, [-1], [0.0], ["0"], [True], [10**6], {}],
     "list of rows": [
         None,
@@ -279,6 +290,7 @@ CORRECT = {
     "nanoseconds": 5, "nanoseconds on the rank's clock": -5,
     "bytes": 5, "job id": 0, "integer": -5, "rank": 2, "number of ranks": 3, "true or false": True,
     "text": "a", "integer or text": 1, "object": {}, "list of texts": ["a"], "list of integers": [-1],
+    "list of errors": [{"how": "raised", "error": "E", "frames": [["a.py", 1, "f"]]}],
     "list of job ids": [0], "list of rows": [[0, 1, 0, -5, 3, 0]], "pool status": "closing", "job status": "running",
 }  # fmt: skip
 

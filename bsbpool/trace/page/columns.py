@@ -90,6 +90,7 @@ def _jobs(history: History) -> dict[str, Any]:
     before, last = history.first, history.last
     failures: list[int] = []
     cut: list[int] = []
+    raised: dict[int, list[Any]] = {}
     tries: list[tuple[int, int, int, int]] = []
     number = -1
     for pool in history.pools:
@@ -98,6 +99,8 @@ def _jobs(history: History) -> dict[str, Any]:
             number += 1
             if job.failed:
                 failures.append(number)
+            if job.raised:
+                raised[number] = _raised(job.raised)
             if job.cut:
                 cut.append(number)
             tries.extend((number, rank, sent - history.first, lost - sent) for rank, sent, lost in job.tries)
@@ -132,10 +135,18 @@ def _jobs(history: History) -> dict[str, Any]:
         "jobs": columns,
         # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
         "failed": failures,
+        # Where errors were raised, by number of the job; and of those that are of no job.
+        "raised": raised,
+        "others": [_raised(errors) for pool in history.pools for errors in pool.raised],
         # Numbers of jobs that were cut off: what they took is no sample of what jobs take.
         "cut": cut,
         "tries": tries,
     }
+
+
+def _raised(errors: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """For each error how it belongs to the one before it, its text, and its frames."""
+    return [[error["how"], error["error"], error["frames"]] for error in errors]
 
 
 def _caches(history: History) -> dict[str, Any]:

@@ -1216,6 +1216,7 @@ function jobSection(job) {
   ];
   const cache = D.caches[D.cache[job]], parts = [];
   if (error) parts.push(element("p", {class: "error"}, error));
+  parts.push(...places(D.raised[job]));
   parts.push(pairs(rows));
   if (ran) parts.push(element("p", {class: "links"}, button("← before on this rank", () => neighbour(-1)), button("after →", () => neighbour(1)), button("Zoom to it", () => choose(job, {close: true}))));
   parts.push(element("h3", {}, `Depends on ${many(deps.length, "job")}`), jobList(deps, 60));
@@ -1230,8 +1231,27 @@ function jobSection(job) {
 }
 
 function failureSection() {
-  if (!D.failures.length) return null;
-  return section(many(D.failures.length, "failure"), jobList(D.failures, 100, job => `✗ ${D.errors[D.error[job]]} — ${jobTitle(job)}, ${rankName(D.rank[job])}, at ${duration(D.received[job])}`));
+  if (!D.failures.length && !D.others.length) return null;
+  const others = D.others.slice(0, 100).flatMap(errors => [element("p", {class: "error"}, errors[0][1]), ...places(errors)]);
+  return section(many(D.failures.length, "failure"), jobList(D.failures, 100, job => `✗ ${D.errors[D.error[job]]} — ${jobTitle(job)}, ${rankName(D.rank[job])}, at ${duration(D.received[job])}${placeOf(job)}`), ...others);
+}
+
+// Where an error was raised in the program: file:line, which one click selects, and the frames that led there.
+function places(errors) {
+  const how = {cause: "caused by", context: "while handling", member: "member of the group"};
+  return (errors || []).filter(([, , frames]) => frames.length).flatMap(([what, text, frames], place) => {
+    const [file, line, name] = frames[frames.length - 1];
+    const rows = frames.map(([f, l, n]) => element("li", {}, element("code", {class: "place"}, `${f}:${l}`), ` in ${n}`));
+    return [
+      element("p", {class: "raised"}, `${place ? `${how[what] || "raised"} ${text}, ` : "raised "}at `, element("code", {class: "place", title: "Click to select, to copy it"}, `${file}:${line}`), ` in ${name}`),
+      frames.length > 1 ? element("details", {}, element("summary", {}, `${many(frames.length, "frame")}, outermost first`), element("ol", {}, ...rows)) : null,
+    ].filter(Boolean);
+  });
+}
+
+function placeOf(job) {
+  const frames = D.raised[job] && D.raised[job][0][2];
+  return frames && frames.length ? `, raised at ${frames[frames.length - 1].slice(0, 2).join(":")}` : "";
 }
 
 function strategySection() {

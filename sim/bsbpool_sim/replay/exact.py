@@ -48,8 +48,9 @@ from ..world import SimWorld
 from .ending import HORIZON, MOST_NODES, ReplayError, check_size, ending_at_ctrl_c, most_steps
 from .standins import Named, error_of, error_of_job, job_class
 
-#: Kinds of events that are not of main: nothing that it did, nor anything that it was told.
-NOT_OF_MAIN = frozenset({"receive", "fault"})
+#: Kinds of events that are not of main: nothing that it did, nor anything that it was told; and where errors were
+#: raised, which is told beside them.
+NOT_OF_MAIN = frozenset({"receive", "fault", "traceback"})
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
 _FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "memory", "lost"})
@@ -795,7 +796,7 @@ class Director:
             if kind == "started":
                 return rank, codec.encode((STARTED, what))
             place = pool.overdue.get(what, "")
-            return rank, codec.encode((STUCK, what, place, "as recorded" if place else ""))
+            return rank, codec.encode((STUCK, what, place, "as recorded" if place else "", []))
         if kind == "lost" and (found := _LOST.fullmatch(what or "")):
             self._until(event)
             if rank and rank < len(self._kernel.ranks):

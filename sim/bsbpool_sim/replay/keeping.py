@@ -31,6 +31,7 @@ from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
 from .ending import ReplayError, ending_at_ctrl_c
+from .exact import NOT_OF_MAIN
 from .whatif import PoolPlan, plans_of
 
 #: How long a line is, at the most, where it can be broken.
@@ -317,7 +318,7 @@ class _Writer:
         label, executing, began = plan.recorded.label, False, 0
         for event in self.trace.tuples:
             kind = event[0]
-            if kind in ("receive", "fault") or event[2] != label:
+            if kind in NOT_OF_MAIN or event[2] != label:
                 continue
             if kind == "pool_status" and event[3] == "executing":
                 executing, began = True, event[1]
