@@ -17,8 +17,8 @@ From a worker to main:
 - ``(DONE, job, succeeded, payload, started, ended, items)``: its result, or the exception that it raised, or
   (succeeded: None) where it was when it was interrupted at its limit: a place and a stack, as texts, and
   frames; a large result comes in parts beside the message, and the payload is None; times are nanoseconds of the
-  worker's clock; items: what this rank has taken into its cache since it last told. If there are any, it has dropped the jobs
-  that it had not started.
+  worker's clock; items: what this rank has taken into its cache since it last told. If there are any, it has dropped
+  the jobs that it had not started.
 - ``(RETURNED, jobs)``: jobs that this rank was sent ahead and will not run.
 - ``(STUCK, job, place, stack, frames)``: my job is past its limit, was interrupted, and still runs.
 - ``(STARTED, job)``: a job that was called back, but too late: it has started.
