@@ -26,7 +26,7 @@ GRACE = 1_000_000_000
 _OF_A_STOP = ("status", "pool_status", "cancel", "raised", "unhandled", "resumed", "by_hand")
 
 #: What a scheduler that was called before the end may still do.
-_AFTER_THE_END = ("scheduled", "cancel")
+_AFTER_THE_END = ("scheduled", "traceback", "cancel")
 
 
 class Broken(NamedTuple):
