@@ -23,7 +23,7 @@ ENDED = ("success", "failed", "cancelled", "aborted")
 GRACE = 1_000_000_000
 
 #: Nothing but these comes between what the engine decided at a time and the closing of the pool.
-_OF_A_STOP = ("status", "pool_status", "cancel", "raised", "unhandled", "resumed", "by_hand")
+_OF_A_STOP = ("status", "traceback", "pool_status", "cancel", "raised", "unhandled", "resumed", "by_hand")
 
 #: What a scheduler that was called before the end may still do.
 _AFTER_THE_END = ("scheduled", "traceback", "cancel")
