@@ -211,6 +211,8 @@ def test_a_communicator_that_is_split_again_and_again_has_the_ranks_that_mpi_say
         split = comm.Split(*first[mine])
         again = split.Split(*second[mine])
         beside = split.Split(*third[mine])
+        # By these numbers links are slow, and ranks die.
+        assert [each.world_rank for each in (split, again, beside)] == [mine] * 3
         other = split.isend(("split", mine), (split.rank + 1) % split.size, 3)
         again.send(("again", mine), (again.rank + 1) % again.size, 3)
         beside.send(("beside", mine), (beside.rank + 1) % beside.size, 3)
