@@ -17,6 +17,7 @@ from reconstructions import contents, network
 
 import bsbpool.bsb
 from bsbpool.cli import main
+from bsbpool.mpi import MPIService
 from bsbpool.trace import TraceRecorder, read_trace
 
 RANKS = MPI.get_size()
@@ -68,6 +69,11 @@ def bsbs(tmp_path_factory):
     return on_one_rank
 
 
+def on_main():
+    """What main finds wrong in here is an error on all ranks, so that none waits for it."""
+    return MPIService(MPI.get_communicator()).try_main()
+
+
 def statuses(jobs):
     return Counter((job.name, job.status.value) for job in jobs)
 
@@ -84,14 +90,14 @@ def test_a_compile_makes_the_same_network_as_with_bsbs_own_pool(bsbs, tmp_path, 
     path = on_all(tmp_path) / "network.hdf5"
     jobs, raised = compiled(path)
     assert raised is None and error is None
-    if IS_MAIN:
-        assert type(jobs[0]).__module__ == "bsbpool.jobs" and type(theirs[0]).__module__ == "bsb.services.pool"
-        assert statuses(jobs) == statuses(theirs)
-        assert set(statuses(jobs)) == {(name, "success") for name, _ in statuses(jobs)} and len(jobs) == 22
-        stored = contents(path)
-        assert stored.keys() == expected.keys() and len(stored) > 100
-        assert [name for name in stored if stored[name] != expected[name]] == []
-    MPI.barrier()
+    with on_main():
+        if IS_MAIN:
+            assert type(jobs[0]).__module__ == "bsbpool.jobs" and type(theirs[0]).__module__ == "bsb.services.pool"
+            assert statuses(jobs) == statuses(theirs)
+            assert set(statuses(jobs)) == {(name, "success") for name, _ in statuses(jobs)} and len(jobs) == 22
+            stored = contents(path)
+            assert stored.keys() == expected.keys() and len(stored) > 100
+            assert [name for name in stored if stored[name] != expected[name]] == []
 
 
 def test_another_seed_makes_another_network(bsbs):
@@ -112,21 +118,21 @@ def test_a_failing_strategy_ends_as_with_bsbs_own_pool_and_leaves_no_job_queued(
     assert isinstance(error, bsb.services.pool.WorkflowError)
     if not IS_MAIN:
         assert [str(each) for each in error.exceptions] == ["See main node logs for details."]
-    else:
-        assert {type(each).__name__ for each in error.exceptions} == {"JobErroredError"}
-        assert {str(each.error) for each in error.exceptions} == {str(each.error) for each in expected.exceptions}
-        ended = statuses(jobs)
-        placed = {key: number for key, number in ended.items() if "placement" in key[0]}
-        assert placed == {key: number for key, number in statuses(theirs).items() if "placement" in key[0]}
-        assert {status for _, status in ended} <= {"success", "failed", "cancelled", "aborted"}
-        if fail_fast:
-            assert 1 <= ended[FAILING["strategy"][0], "failed"] <= 2
-        else:
-            assert ended == statuses(theirs)
-            assert len(error.exceptions) == len(expected.exceptions) == 2
-            assert ended["{root}.connectivity.grid_left", "cancelled"] == 4
-        assert contents(path) == stored
-    MPI.barrier()
+    with on_main():
+        if IS_MAIN:
+            assert {type(each).__name__ for each in error.exceptions} == {"JobErroredError"}
+            assert {str(each.error) for each in error.exceptions} == {str(each.error) for each in expected.exceptions}
+            ended = statuses(jobs)
+            placed = {key: number for key, number in ended.items() if "placement" in key[0]}
+            assert placed == {key: number for key, number in statuses(theirs).items() if "placement" in key[0]}
+            assert {status for _, status in ended} <= {"success", "failed", "cancelled", "aborted"}
+            if fail_fast:
+                assert 1 <= ended[FAILING["strategy"][0], "failed"] <= 2
+            else:
+                assert ended == statuses(theirs)
+                assert len(error.exceptions) == len(expected.exceptions) == 2
+                assert ended["{root}.connectivity.grid_left", "cancelled"] == 4
+            assert contents(path) == stored
 
 
 @pytest.mark.parametrize("fails", [None, *FAILING])
@@ -136,10 +142,14 @@ def test_a_compile_is_recorded_shown_and_replayed_exactly(tmp_path, installed, f
     jobs, error = compiled(path, recorder=recorder, fails=fails)
     recorder.close()
     assert (error is None) == (fails is None)
-    if not IS_MAIN:
-        MPI.barrier()
-        return
-    trace = read_trace(tmp_path / "run.trace")
+    with on_main():
+        if IS_MAIN:
+            check_recorded(path, tmp_path / "run.trace", jobs, fails)
+
+
+def check_recorded(path, file, jobs, fails):
+    """Main's part: the trace can be read, is shown, and replays; and so does the job that failed, alone."""
+    trace = read_trace(file)
     assert trace.warnings == []
     assert len(trace.of("job")) == len(jobs) and all(pool["fail_fast"] in (True, False) for pool in trace.of("pool"))
     shown = CliRunner().invoke(main, ["show", "run.trace"])
@@ -152,12 +162,13 @@ def test_a_compile_is_recorded_shown_and_replayed_exactly(tmp_path, installed, f
         assert {event["error"] for event in failed} == {message}
         assert f"✗ {message}" in shown.stdout and message.partition(": ")[2] in again.stdout
         assert name in {job.name for job in jobs if job.status.value == "failed"}
-        # The job alone, again, on a copy of the network as it was left.
+        # The job alone, again, on a copy of the network as it was left; in a process of its own, since all ranks of a
+        # run make BSB's scaffold together.
         (pool, job), before = (failed[0]["pool"], failed[0]["job"]), contents(path)
-        alone = CliRunner().invoke(main, ["replay", "run.trace", "--job", f"{pool}:{job}", "--trust"])
-        assert alone.exit_code == 0 and f"now:  {message}" in alone.stdout, alone.output
+        command = [Path(sys.executable).parent / "bsbpool", "replay", file, "--job", f"{pool}:{job}", "--trust"]
+        alone = started(*command, cwd=file.parent)
+        assert alone.returncode == 0 and f"now:  {message}" in alone.stdout, alone.stdout + alone.stderr
         assert contents(path) == before
-    MPI.barrier()
 
 
 PROGRAM = f"""
@@ -176,10 +187,11 @@ if __name__ == "__main__":
 def started(*command, **more):
     """A fresh process, without the variables by which it would take itself for a rank of this test's."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PMI", "MPI", "HYDRA"))}
+    paths = [str(Path(__file__).parent), *filter(None, [environment.get("PYTHONPATH")])]  # where the strategies are
+    environment |= {"UCX_LOG_LEVEL": "error", "PYTHONPATH": os.pathsep.join(paths)}
     return subprocess.run(
-        [str(part) for part in command], env=environment | {"UCX_LOG_LEVEL": "error"}, capture_output=True, text=True,
-        timeout=600, **more,
-    )  # fmt: skip
+        [str(part) for part in command], env=environment, capture_output=True, text=True, timeout=600, **more
+    )
 
 
 @pytest.mark.skipif(RANKS > 1, reason="it starts an mpirun of its own")
@@ -200,8 +212,9 @@ def test_a_job_whose_network_is_gone_cannot_run_again(tmp_path, installed):
     compiled(path, recorder=recorder, fails="placement hook")
     recorder.close()
     MPI.barrier()
-    if IS_MAIN:
-        path.unlink()
-        pool = next(event["pool"] for event in read_trace("run.trace").of("status") if event["status"] == "failed")
-        alone = CliRunner().invoke(main, ["replay", "run.trace", "--job", f"{pool}:0", "--trust"])
-        assert alone.exit_code == 2 and "network.hdf5, is not in" in alone.output
+    with on_main():
+        if IS_MAIN:
+            path.unlink()
+            pool = next(event["pool"] for event in read_trace("run.trace").of("status") if event["status"] == "failed")
+            alone = CliRunner().invoke(main, ["replay", "run.trace", "--job", f"{pool}:0", "--trust"])
+            assert alone.exit_code == 2 and "network.hdf5, is not in" in alone.output
