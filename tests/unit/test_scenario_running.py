@@ -416,6 +416,7 @@ def test_a_report_can_tell_every_event_of_a_trace(run):
 
     result = run("jobs: [{name: a}]\nexpect: {}")
     checker = Checker(result.scenario.plan, result.outcomes[0])
+    raised = [{"how": "raised", "error": "no", "frames": [["jobs.py", 7, "outer"], ["jobs.py", 9, "inner"]]}]
     for kind, fields in EVENTS.items():
         if kind not in ("message", "receive"):
             event = dict.fromkeys(fields, 1) | {
@@ -425,8 +426,12 @@ def test_a_report_can_tell_every_event_of_a_trace(run):
                 "deps": [],
                 "items": [],
                 "error": "no",
+                "errors": raised,
             }
             assert checker.told(event), kind
+    where = {"e": "traceback", "pool": "pool", "job": 0, "of": "status"}
+    assert "jobs.py:9, in inner" in checker.told({**where, "errors": raised})
+    assert "nobody knows where" in checker.told({**where, "errors": [{**raised[0], "frames": []}]})
 
 
 def test_a_slow_rank_reaches_its_limit_sooner_and_what_cannot_be_interrupted_takes_its_time(run):

@@ -631,6 +631,10 @@ class Checker:
             items = ", ".join(self.stage.items.get(i, str(i)) for i in event["items"])
             verb = "has cached" if kind == "cached" else "is told to free"
             return f"rank {event['rank']} {verb} {items}"
+        if kind == "traceback":
+            places = [each["frames"][-1] for each in event["errors"] if each["frames"]]
+            where = "{}:{}, in {}".format(*places[0]) if places else "nobody knows where"
+            return f"an error is raised, of which {event['of']!r} tells next: {where}"
         words = {
             "pool": "pool {pool} opens",
             "announced": "pool {pool} is one of BSB's own, and this is what it announced",
