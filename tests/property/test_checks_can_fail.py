@@ -82,11 +82,98 @@ def move_first(run, job):
         run.events.append({**event, "t": run.events[-1]["t"]})
 
 
+def move_to_end(run, job):
+    """Let a job end as the last thing that happens."""
+    event = end(run, job)
+    run.events.remove(event)
+    run.events.append(event)
+
+
+def message(run, job):
+    """The event in which main received the outcome of a job."""
+    return next(e for e in run.events if e["e"] == "message" and e["job"] == job)
+
+
+def closing(run):
+    """The event in which the pool closed."""
+    return next(e for e in run.events if e["e"] == "pool_status" and e["status"] == "closing")
+
+
 def of_kind(run, kind):
     return next(e for e in run.events if e["e"] == kind)
 
 
 DOCTORED = {
+    # what the simulator holds against every trace
+    "every_rule_of_the_trace_holds": [
+        ("the trace goes back in time", "time goes back, from", "fine", lambda r: r.events[-1].update(t=-1)),
+        ("a job has another's number", "job 5 is added as number 1", "fine", lambda r: r.events[3].update(job=5)),
+        ("a job comes as the pool closes", "is added as the pool closes", "fine",
+         lambda r: insert_after(r, closing(r), **{**r.events[3], "job": 2, "deps": ()})),
+        ("a rule names a job that is not there", "names a job that is not there", "fine",
+         lambda r: end(r, 1).update(job=9)),
+        ("a job skips a status", "goes from pending to running", "fine",
+         lambda r: r.events.remove(change(r, 1, "queued"))),
+        ("a job ends after the pool has closed", "after the pool has closed", "fine", lambda r: move_to_end(r, 1)),
+        ("a job is queued before its dependency ended", "is queued, and job 0, which it waits for", "fine",
+         lambda r: r.events.remove(end(r, 0))),
+        ("a job runs nowhere", "runs nowhere", "fine", lambda r: change(r, 0, "running").update(rank=None)),
+        ("a job is given to a rank that is not there", "rank 1, which is not there", "fine",
+         lambda r: r.events.remove(of_kind(r, "ready"))),
+        ("a rank is ready twice", "is there a second time", "fine", lambda r: insert_after(r, of_kind(r, "ready"))),
+        ("a job succeeds and no rank said so", "no rank said so", "fine",
+         lambda r: r.events.remove(of_kind(r, "message"))),
+        ("a rank tells of a job of another", "rank 2 tells of job 0", "fine",
+         lambda r: of_kind(r, "message").update(rank=2)),
+        ("a job took less than no time", "job 0 ran from 5 to 0", "fine",
+         lambda r: of_kind(r, "message").update(started=5)),
+        ("a job is aborted that has no limit", "not success or failed", "fine",
+         lambda r: end(r, 0).update(status="aborted")),
+        ("a dependent of a failed job goes on", "which it waits for, is failed", "rich",
+         lambda r: r.events.remove(end(r, 1))),
+        ("a job that may be queued is not", "all that it waits for has succeeded", "rich",
+         lambda r: r.events.remove(change(r, 4, "queued"))),
+        ("a cancelled job goes on all the same", "it is said to be cancelled", "rich",
+         lambda r: r.events.remove(end(r, 5))),
+        ("a job is cancelled that had ended", "is success, and is said to be cancelled", "fine",
+         lambda r: insert_after(r, end(r, 0), e="cancel", done=True)),
+        ("main is lost", "rank 0 is lost", "rich", lambda r: of_kind(r, "lost").update(rank=0)),
+        ("a lost job is another", "lost with rank 3, for the 1. time", "rich", lambda r: r.events.remove(end(r, 6))),
+        ("a rank's word counts after it was lost", "its word on job 6 counts", "rich",
+         lambda r: insert_after(r, of_kind(r, "lost"), e="message", job=6, started=0, ended=1)),
+        ("a rank gives back what it has finished", "gives back job 0, which is success", "fine",
+         lambda r: insert_after(r, end(r, 0), e="returned", rank=1, jobs=[0])),
+        ("a rank is stuck in a job without a limit", "is not past its limit for long", "fine",
+         lambda r: insert_after(r, change(r, 0, "running"), e="stuck")),
+        ("a rank is to free what it does not hold", "which it does not hold", "rich",
+         lambda r: of_kind(r, "freed").update(items=[1])),
+        ("a rank is to free what is required", "which unfinished jobs require", "rich",
+         lambda r: insert_after(r, change(r, 3, "running"), e="freed", job=3, items=[ITEMS[0]])),
+        ("a rank keeps what nobody requires", "which nobody requires", "rich",
+         lambda r: r.events.remove(of_kind(r, "freed"))),
+        ("a rank holds an item in the end", "still holds", "rich",
+         lambda r: r.events.remove([e for e in r.events if e["e"] == "freed"][-1])),
+        ("a pool does not execute", "goes from scheduling to success", "fine",
+         lambda r: r.events[4].update(status="success")),
+        ("a pool does not close", r"execute\(\) ends, and it is executing", "fine",
+         lambda r: r.events.remove(closing(r))),
+        ("a pool closes and a job is running", "it closes, and job 1 is running", "fine",
+         lambda r: r.events.remove(end(r, 1))),
+        ("a pool pings after it has closed", "it pings after it has closed", "fine",
+         lambda r: insert_after(r, closing(r), e="ping")),
+        ("a node is scheduled after the pool has closed", "is being scheduled after", "rich",
+         lambda r: insert_after(r, closing(r), e="scheduling", node="late", scheduler=0)),
+        ("something comes after the end", "ping comes after its end", "fine",
+         lambda r: insert_after(r, r.events[-1], e="ping")),
+        ("a job is an error and succeeded", "is success, and counts as an error", "fine",
+         lambda r: insert_after(r, end(r, 0), e="unhandled")),
+        ("errors are forgotten", "there were errors that nobody handled", "rich",
+         lambda r: r.events[-1].update(error=None)),
+        ("a job is aborted as if something had stopped", "for no reason: nothing stopped", "rich",
+         lambda r: (r.events.remove(message(r, 7)), end(r, 7).update(status="aborted"))),
+        ("a pool stops for no reason", "it stops, and job 1 with it, for no reason", "stopped",
+         lambda r: r.events.remove(of_kind(r, "raised"))),
+    ],
     # 1
     "each_job_ends_once": [
         ("a job ends twice", "went from success to", "fine", lambda r: insert_after(r, end(r, 0), status="failed")),
