@@ -226,11 +226,11 @@ def _(patch):
 
     def wrap(deliver):
         def to_one(self, notification):
-            listeners, self.listeners = self.listeners, self.listeners[:1]
+            calls, self._calls = self._calls, self._calls[:1]
             try:
                 return deliver(self, notification)
             finally:
-                self.listeners = listeners
+                self._calls = calls
 
         return to_one
 
@@ -344,12 +344,12 @@ def _(patch):
 
     def wrap(deliver):
         def unhandled(self, notification):
-            listeners = self.listeners
-            self.listeners = [lambda p, each=each: each(p) and None for each in listeners]
+            calls = self._calls
+            self._calls = [lambda p, each=each: each(p) and None for each in calls]
             try:
                 return deliver(self, notification)
             finally:
-                self.listeners = listeners
+                self._calls = calls
 
         return unhandled
 

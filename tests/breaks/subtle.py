@@ -98,7 +98,13 @@ mistake(
     "self._holders.pop(item, ())",
     "self._holders.pop(item, ())[:1]",
 )
-mistake("a dependency that was cancelled counts as one that succeeded", E, "add", "is not SUCCESS:", "is FAILED:")
+mistake(
+    "a dependency that was cancelled counts as one that succeeded",
+    E,
+    "add",
+    "elif dependency._status is not SUCCESS and",
+    "elif dependency._status is FAILED and",
+)
 mistake("the last dependents in a chain are not cancelled", E, "_end", "doomed.extend(", "list(")
 mistake(
     "what waits for a job that was ended by hand goes on waiting",
@@ -176,7 +182,11 @@ mistake(
     "return min(at,",
 )
 mistake(
-    "the second listener takes back that the first handled an error", delivery.Delivery, "deliver", " or handled", ""
+    "the second listener takes back that the first handled an error",
+    delivery.Delivery,
+    "deliver",
+    "_handled(returned)",
+    "_handled(returned[-1:])",
 )
 mistake(
     "the last listener says when all are pinged", delivery.Delivery, "add", "min(self.max_wait, max_wait)", "max_wait"
