@@ -113,10 +113,10 @@ def say_where() -> None:
         )
     elif rank_of_process() == 0:
         print("bsbpool: nothing recorded, since the program opened no pool of bsbpool", file=sys.stderr)
-        # Not earlier: Python warns if what it runs with `-m` was imported before.
-        from bsbpool import bsb
-
-        if "bsb.core" in sys.modules and not bsb.installed():
+        # Nothing is imported here. Python would forget that Ctrl-C ended the program, and exit with 1: it does whenever
+        # text is executed, and modules with dataclasses or named tuples do that.
+        bsb = sys.modules.get("bsbpool.bsb")
+        if "bsb.core" in sys.modules and (bsb is None or not bsb.installed()):
             print(
                 "  BSB used its own pool: start it with `-m bsbpool.bsb compile …`, or let the program call "
                 "bsbpool.bsb.install()",

@@ -70,6 +70,7 @@ def test_a_program_has_its_arguments_and_is_main(program):
         "raise SystemExit(None)",
         "def f():\n    1 / 0\nf()",
         "raise KeyboardInterrupt",
+        POOL + "raise KeyboardInterrupt",
         "def f(:",
         "import nosuchmodule",
         "import sys\nsys.excepthook = lambda *e: print('mine', e[0])\n1 / 0",
