@@ -72,6 +72,8 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
     :raises TypeError: they are no list.
     :raises JobPoolError: one of them is no job of the same pool.
     """
+    if isinstance(deps, Mapping):  # `dict.fromkeys(jobs)` is a set that keeps its order
+        deps = [*deps]
     dependencies: list[Job] | None = None if isinstance(deps, Job) else listed(deps)
     if dependencies is None:
         raise TypeError(

@@ -166,6 +166,7 @@ def test_dependencies_of_a_set_are_taken_in_the_order_in_which_they_were_queued(
         last = pool.queue(nothing)
         assert check_dependencies(last, {*jobs}) == jobs
         assert check_dependencies(last, jobs[::-1]) == jobs[::-1]
+        assert check_dependencies(last, dict.fromkeys(jobs[::-1])) == jobs[::-1]
         with pytest.raises(JobPoolError, match="is no job but"):
             check_dependencies(last, {*jobs, "a"})
         pool.execute()
