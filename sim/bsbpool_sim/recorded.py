@@ -242,7 +242,11 @@ class _Reader:
 
         def integers(key: str) -> tuple[int, ...]:
             right = "a list of integers"
-            return tuple(self.get(row, key, right, lambda v: isinstance(v, list) and all(map(_integer, v))))
+            values = self.get(row, key, right, lambda v: isinstance(v, list))
+            for value in values:
+                if not _integer(value):
+                    raise self.wrong(f"{key!r} holds {_shown(value)}; it must be {right}")
+            return tuple(values)
 
         def seconds(key: str) -> float | None:
             value: float | None = self.get(row, key, "a number of seconds, or null", lambda v: v is None or _number(v))
