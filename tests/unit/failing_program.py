@@ -11,6 +11,7 @@ import bsbpool
 from bsbpool.protocol import DONE, Codec
 
 comm, case = MPI.COMM_WORLD, sys.argv[1]
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it
 
 
 def tell(text):

@@ -21,6 +21,7 @@ CALLS = {
     "bsbpool/pool.py": (["__init__"], "whether a pool's id can be hashed at all"),
     "bsbpool/scheduling.py": (["_schedule", "_schedule_node"], "nodes that were not scheduled are kept with their ids"),
     "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
+    "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
     "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/scheduling.py"),
     "sim/bsbpool_sim/replay/keeping.py": (["id_of"], "of groups, which the caller holds meanwhile"),

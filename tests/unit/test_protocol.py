@@ -263,7 +263,9 @@ def test_an_exception_that_would_not_arrive_is_stood_in_for(error, text):
 def test_an_exception_without_words_is_stood_in_for_too():
     error = raised(Wordless())
     error.thing = Unpicklable()
-    assert str(unpack_error(pack_error(error, "rank 1"))) == "test_protocol.Wordless: (its text raises ValueError)"
+    assert str(unpack_error(pack_error(error, "rank 1"))) == (
+        "test_protocol.Wordless: <Wordless whose text raises ValueError>"
+    )
 
 
 def test_an_exception_that_main_can_not_unpack_is_said_to_be_one():

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
+from bsbpool.durations import duration
 from bsbpool.text import label
 from bsbpool.trace.summary import (
     Failure,
@@ -14,7 +15,7 @@ from bsbpool.trace.summary import (
     StrategySummary,
     Summary,
 )
-from bsbpool.trace.timeline import Timeline, _round_up, duration
+from bsbpool.trace.timeline import Timeline, _round_up
 
 
 def summary(ranks, makespan, runs, failures=()):
