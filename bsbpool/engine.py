@@ -503,7 +503,9 @@ class Engine:
             for place, job in enumerate(line):
                 assert job._rank == rank or job._status.ended, f"{job} stands in the line of rank {rank}"
                 assert job._id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[job._id]}"
-                assert place == 0 or job._status is QUEUED, f"{job} stands behind another, and is {job._status.value}"
+                # A pool that stops ends them where they stand.
+                fits = place == 0 or job._status is QUEUED or not unfinished
+                assert fits, f"{job} stands behind another, and is {job._status.value}"
                 assert job._status is not QUEUED or place, f"{job} is first on rank {rank}, and does not run"
                 sent[job._id] = rank
             alone = [job for job in line if job._cache_items or job._limit is not None]
@@ -522,7 +524,9 @@ class Engine:
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
         idle = [rank for rank, line in self._lines.items() if not line]
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
-        assert self.holding or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
+        # Where jobs are sent ahead, what becomes ready by the end of a job whose rank has another one goes to an idle
+        # rank with the next end only.
+        assert self.holding or self.send_ahead or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
         held = self.holdings()
         for rank, count in self._held.items():
             assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"

@@ -113,6 +113,8 @@ class _Pool:
         self.called_back: dict[int, int] = {}
         # What must come next of a job, at which time: by job (time, statuses, why).
         self.due: dict[int, tuple[int, tuple[str, ...], str]] = {}
+        # Jobs that the program runs or ends by hand, and that have not ended.
+        self.in_hand: dict[int, None] = {}
         # Jobs that ended without a reason but that the pool stopped: it has to have stopped, then.
         self.stopped: list[tuple[int, int, int]] = []
         self.why_stopped = False
@@ -157,6 +159,8 @@ class _Pool:
     # -- what has to have come by the time at which something else does ------------------------------------
 
     def _time_goes_on(self) -> None:
+        if self.in_hand:
+            return  # main may wait for a job that it runs itself, and tells of all else later
         for id, (t, statuses, why) in self.due.items():
             if not self.main_died:
                 self.wrong(f"job {id} is {self.jobs[id].status}, and not {' or '.join(statuses)}, at {t}: {why}")
@@ -198,6 +202,7 @@ class _Pool:
 
     def _by_hand(self, event: dict[str, Any]) -> None:
         self.jobs[event["job"]].by_hand = True
+        self.in_hand[event["job"]] = None
 
     def _cancel(self, event: dict[str, Any]) -> None:
         id = event["job"]
@@ -227,6 +232,8 @@ class _Pool:
             self.wrong(f"job {id} goes from {job.status} to {status}")
         if self.status == "closing":
             self.wrong(f"job {id} becomes {status} after the pool has closed")
+        if status in ENDED:
+            self.in_hand.pop(id, None)
         due = self.due.pop(id, None)
         if due is not None and job.unwanted and (job.status, status) == ("pending", "queued"):
             self.due[id] = due  # that came before it was cancelled, and is told now
@@ -387,7 +394,9 @@ class _Pool:
             if item not in held and rank:
                 self.wrong(f"rank {rank} is to free {item}, which it does not hold")
             held.pop(item, None)
-            if self.required[item] > doomed[item] and self.status == "executing" and id is not None:
+            # The job before it, if that could not be packed, has failed, and is told to have after this.
+            failed = self.busy.get(rank, id) != id
+            if self.required[item] > doomed[item] and self.status == "executing" and id is not None and not failed:
                 self.wrong(f"rank {rank} is to free {item}, which unfinished jobs require")
             if id in self.stale:
                 self.stale[id][1].pop(item, None)

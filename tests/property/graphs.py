@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
+import sys
 import time
 import warnings
 from dataclasses import dataclass, field
@@ -505,7 +506,7 @@ class Record:
                     run.own_trouble.add(owner.rank)
                     raise KeyboardInterrupt
                 case "untold result":
-                    value = (x for x in "a generator")
+                    value = sys._getframe()  # nothing packs a frame
                 case "goes on":
                     # As code that is not Python may: it is not interrupted.
                     until = time.monotonic() + min(3.0, 2 * plan.takes)

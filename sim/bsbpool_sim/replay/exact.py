@@ -218,6 +218,10 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
             pool.retries = event[3]
         elif kind == "cached":
             pool.cached[event[3], event[4]] = event[5]
+        elif kind == "freed":
+            if event[3] == 0 and event[4] is None and pool.ranks > 1:
+                # What main took in by itself, with jobs that it ran by hand: nobody told when.
+                pool.cached[0, None] = event[5]
         elif kind == "ready":
             ready.add((pool.number, event[3]))
         elif kind == "lost":
@@ -648,7 +652,7 @@ class Director:
             # What somebody raises about a job that failed comes after that nobody handled it.
             event = self._events[self._place + 1] if self._place + 1 < len(self._events) else None
         if event is not None and event[0] == "raised":
-            raise error_of(event[3], BaseException)
+            raise error_of(event[3])
 
     def host(self, rank: int) -> str:
         """The host of a rank, as it was recorded."""
@@ -756,7 +760,7 @@ class Director:
                 return None, (self._job(self._of(event), event[4]), event[5], _Unanswered())
             elif kind == "raised":
                 self._until(event)
-                raise error_of(event[3], BaseException)
+                raise error_of(event[3])
             elif kind == "unhandled":
                 mine = next((item for item in own if isinstance(item[1], JobSchedulingError)), None)
                 if mine is not None:
