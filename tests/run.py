@@ -151,11 +151,12 @@ def main(arguments: list[str]) -> None:
         run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *ON_RANKS)
     bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
     run("an environment with BSB", sys.executable, "-m", "venv", bsb)
-    run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "pytest", *BSB)
-    with_bsb = [bsb / "bin" / "python", *PYTEST, "tests/with_bsb"]
-    run("BSB's own Scaffold as owner", *with_bsb)
+    run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "coverage", "pytest", *BSB)
+    with_bsb = [*PYTEST, "tests/with_bsb"]
+    # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
+    run("BSB's own Scaffold as owner", bsb / "bin" / "python", "-m", "coverage", "run", *with_bsb)
     for size in ("2", "3"):
-        run(f"the same on {size} real ranks", bsb / "bin" / "mpirun", "-n", size, *with_bsb)
+        run(f"the same on {size} real ranks", bsb / "bin" / "mpirun", "-n", size, bsb / "bin" / "python", *with_bsb)
     run("combine measurements", *measured, "combine", "-q")
     run("branch coverage over all worlds", *measured, "report")
 
