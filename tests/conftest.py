@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 import watching
 
-#: Seconds after which a test on real ranks ends the run, with the stacks of all threads of each rank.
+#: Seconds after which a test ends its process, with the stacks of all threads: on real ranks the run is over; here the
+#: others go on in a new process.
 LIMIT = 300
 
 _STDERR = pytest.StashKey()
@@ -90,16 +91,19 @@ def _has_world(item):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item):
-    if MPI_SIZE > 1:
-        limit = 10 * LIMIT if item.get_closest_marker("huge") else LIMIT
+    limit = 10 * LIMIT if item.get_closest_marker("huge") else LIMIT
+    if item.config.getoption("--hypothesis-profile", None) != "thorough":
         faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_STDERR])
     watching.watching = not item.get_closest_marker("unwatched")
     try:
         with _unmeasured() if item.get_closest_marker("unmeasured") else contextlib.nullcontext():
             return (yield)
     finally:
-        if MPI_SIZE > 1:
-            faulthandler.cancel_dump_traceback_later()
+        faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_enter_pdb():
+    faulthandler.cancel_dump_traceback_later()  # a person takes their time
 
 
 @contextlib.contextmanager

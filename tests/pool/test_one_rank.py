@@ -1,6 +1,7 @@
 """One rank: nothing of the user's runs beside something else of the user's. `bsbpool.turns` has the rule."""
 
 import contextlib
+import sys
 import threading
 
 import pytest
@@ -259,7 +260,20 @@ def test_a_job_that_a_listener_ends_as_it_is_announced_does_not_run(worlds):
     assert worlds(program)[0] == ([2], ("known", "success"))
 
 
-def test_a_job_that_can_not_be_interrupted_keeps_no_scheduler_waiting(tmp_path):
+@pytest.fixture(params=[False, True], ids=["plain", "traced"])
+def traced(request):
+    """Whether Python traces all calls of all threads, as a debugger does."""
+    before = sys.gettrace(), threading.gettrace()
+    if request.param:
+        threading.settrace(lambda *_: None)
+        sys.settrace(lambda *_: None)
+    yield request.param
+    if request.param:
+        threading.settrace(before[1])
+        sys.settrace(before[0])
+
+
+def test_a_job_that_can_not_be_interrupted_keeps_no_scheduler_waiting(traced):
     """In this process only: a simulated job can always be interrupted."""
     release, scheduled = threading.Event(), []
 
