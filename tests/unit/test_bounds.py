@@ -14,8 +14,9 @@ import bsbpool
 from bsbpool.cli import main
 from bsbpool.exceptions import JobErroredError, TraceError
 from bsbpool.trace import read_trace, reading
-from bsbpool_sim import recorded
+from bsbpool_sim import recorded, simulate
 from bsbpool_sim.recorded import RecordingError, read_recording
+from bsbpool_sim.replay import keeping
 from bsbpool_sim.scenario import ScenarioError, parse, planning
 from bsbpool_sim.scenario.expecting import Checker
 
@@ -24,12 +25,14 @@ def command(*args):
     return CliRunner().invoke(main, [str(arg) for arg in args], prog_name="bsbpool")
 
 
-def steps(function, *args):
-    """How many instructions of Python's a call takes."""
+def steps(function, module=None):
+    """How many instructions of Python's a call takes, in one module or in all."""
     count = 0
 
     def trace(frame, event, arg):
         nonlocal count
+        if module is not None and frame.f_code.co_filename != module.__file__:
+            return None
         frame.f_trace_opcodes = True
         count += event == "opcode"
         return trace
@@ -37,15 +40,15 @@ def steps(function, *args):
     before = sys.gettrace()
     sys.settrace(trace)
     try:
-        function(*args)
+        function()
     finally:
         sys.settrace(before)
     return count
 
 
-def assert_linear(made, few=100, many=400):
+def assert_linear(made, few=100, many=400, module=None):
     """The steps of what `made(n)` gives grow as n does."""
-    less, more = steps(made(few)), steps(made(many))
+    less, more = steps(made(few), module), steps(made(many), module)
     assert more < 1.3 * many / few * less
 
 
@@ -264,6 +267,25 @@ def test_jobs_of_schedulers_are_found_without_looking_at_all():
 
     assert_linear(made)
     assert planning.MOST_WAITS
+
+
+def test_a_scenario_of_a_run_takes_steps_as_its_jobs_are_many():
+    """Jobs of which no two have the same name, so that each becomes an entry of its own."""
+
+    def made(count):
+        def program(comm):
+            with bsbpool.job_pool(comm, quiet=True) as pool:
+                if pool.is_main():
+                    jobs = []
+                    for number in range(count):
+                        name = "".join(chr(ord("a") + int(digit)) for digit in str(number))
+                        jobs.append(pool.queue(type, submitter=name, deps=jobs[-1:] if number % 3 else ()))
+                pool.execute()
+
+        trace = simulate(program, 2).trace
+        return lambda: keeping.to_scenario(trace)
+
+    assert_linear(made, module=keeping)
 
 
 def test_callbacks_take_steps_as_they_are_many():

@@ -24,7 +24,6 @@ CALLS = {
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
     "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/scheduling.py"),
-    "sim/bsbpool_sim/replay/keeping.py": (["id_of"], "of groups, which the caller holds meanwhile"),
     "sim/bsbpool_sim/scenario/program.py": (["_blame"], "of errors, which their jobs keep"),
 }
 

@@ -10,11 +10,14 @@ What the words of a scenario mean belongs to `bsbpool_sim.scenario`.
 from __future__ import annotations
 
 import copy
+import operator
 import re
 import textwrap
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 import yaml
@@ -88,9 +91,9 @@ def _rounding(to: int | None) -> Callable[[int], int]:
 # -- jobs that are alike -----------------------------------------------------------------------------------
 
 
-@dataclass
+@dataclass(eq=False)
 class Alike:
-    """Jobs that become one entry.
+    """Jobs that become one entry. Each is told from the others by which object it is.
 
     :ivar later: whether they were queued after one that stopped the pool.
     :ivar jobs: their ids.
@@ -102,15 +105,19 @@ class Alike:
     ends: tuple[str, str] | None
     cache: tuple[int, ...]
     scheduler: int | None
-    waits_for: tuple[int, ...]
+    waits_for: tuple[Alike, ...]
     later: bool
     jobs: list[int] = field(default_factory=list)
     name: str = ""
     after: list[str] = field(default_factory=list)
 
     def job(self, id: int) -> str:
-        """The name of one of them."""
-        return f"{self.name} {self.jobs.index(id)}" if len(self.jobs) > 1 else self.name
+        """The name of one of them, once all are known."""
+        return f"{self.name} {self._numbers[id]}" if len(self.jobs) > 1 else self.name
+
+    @cached_property
+    def _numbers(self) -> dict[int, int]:
+        return {id: number for number, id in enumerate(self.jobs)}
 
     @property
     def pattern(self) -> str:
@@ -206,7 +213,7 @@ class _Writer:
                     ends = ("kills", "")
                 elif (error := plan.jobs[job.id].error) is not None:
                     ends = ("raises", error)
-                groups = tuple(dict.fromkeys(self.groups.index(self.of[number, dep]) for dep in job.deps))
+                groups = tuple(dict.fromkeys(self.of[number, dep] for dep in job.deps))
                 alike = (number, _base(job.name), ends, tuple(job.cache), late.get(job.id), groups, stops)
                 key = (*alike, plan.limits.get(job.id), kinds[job.id])
                 if key not in found:
@@ -220,7 +227,7 @@ class _Writer:
 
     def _split(self) -> None:
         """Take groups apart whose jobs do not wait for others in the same way."""
-        while apart := [group for group in self.groups if len(group.jobs) > 1 and not self._alike(group)]:
+        while apart := {group for group in self.groups if len(group.jobs) > 1 and not self._alike(group)}:
             groups: list[Alike] = []
             for group in self.groups:
                 if group not in apart:
@@ -239,7 +246,7 @@ class _Writer:
     def _alike(self, group: Alike) -> bool:
         """Whether all of its jobs wait for the same ones of another group, or each for its own one."""
         deps = [self.history.pools[group.pool].jobs[id].deps for id in group.jobs]
-        for other in {id_of(o): o for waits in deps for o in (self.of[group.pool, dep] for dep in waits)}.values():
+        for other in dict.fromkeys(self.of[group.pool, dep] for waits in deps for dep in waits):
             members = set(other.jobs)
             found = [[dep for dep in waits if dep in members] for waits in deps]
             if all({*mine} == {*found[0]} for mine in found):
@@ -294,9 +301,7 @@ class _Writer:
         for group in self.groups:
             jobs = self.history.pools[group.pool].jobs
             deps = list(dict.fromkeys(dep for id in group.jobs for dep in jobs[id].deps))
-            others = list(dict.fromkeys(id_of(self.of[group.pool, dep]) for dep in deps))
-            by_id = {id_of(each): each for each in self.groups}
-            for other in (by_id[each] for each in others):
+            for other in dict.fromkeys(self.of[group.pool, dep] for dep in deps):
                 mine = [dep for dep in jobs[group.jobs[0]].deps if self.of[group.pool, dep] is other]
                 last = [dep for dep in jobs[group.jobs[-1]].deps if self.of[group.pool, dep] is other]
                 if len(mine) == len(other.jobs):
@@ -470,7 +475,7 @@ class _Writer:
                     asked.setdefault((self.rounded(after), event[4]), []).append((event[3], self.of[number, event[3]]))
             for (after, reason), jobs in asked.items():
                 names = []
-                for group in {id_of(group): group for _, group in jobs}.values():
+                for group in dict.fromkeys(group for _, group in jobs):
                     mine = [id for id, each in jobs if each is group]
                     names += [group.pattern] if len(mine) == len(group.jobs) else [group.job(id) for id in mine]
                 entry: Data = {
@@ -533,11 +538,6 @@ class _Writer:
                 self.wanted["status", group.job(job.id)] = "aborted" if killed else job.status
                 if job.id in self.plans[group.pool].recorded.unhandled:
                     self.wanted["error", group.job(job.id)] = job.error or ""
-
-
-def id_of(group: Alike) -> int:
-    """What tells one group from the others."""
-    return id(group)
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -658,6 +658,7 @@ def _folded_errors(errors: Iterable[tuple[str, str]], plan: Plan) -> Data:
 def _folded_statuses(data: Data, names: Sequence[str], same: Mapping[str, str]) -> Data:
     folded: Data = {}
     entries = [*data.get("jobs", ()), *(job for s in data.get("schedulers", ()) for job in s.get("jobs", ()))]
+    ordered = sorted(names)
     for entry in entries:
         if "repeat" not in entry:
             if entry["name"] in same:
@@ -667,7 +668,8 @@ def _folded_statuses(data: Data, names: Sequence[str], same: Mapping[str, str]) 
         found = {same.get(each) for each in mine}
         pattern = entry["name"].replace("{i}", "*")
         stem = entry["name"].removesuffix("{i}")
-        alone = sum(name.startswith(stem) for name in names) == len(mine)
+        begins: Callable[[str], str] = operator.itemgetter(slice(len(stem)))
+        alone = bisect_right(ordered, stem, key=begins) - bisect_left(ordered, stem, key=begins) == len(mine)
         if len(found) == 1 and alone:
             if (status := found.pop()) is not None:
                 folded[pattern] = status
