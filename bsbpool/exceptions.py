@@ -109,9 +109,11 @@ class WorkflowError(ExceptionGroup[Exception]):
     """What went wrong in a pool and was not handled: an exception for each failed job or node.
 
     :ivar results: if all jobs succeeded and some results can't be read: those of all other jobs, by job. Else empty.
+    :ivar reported_by_main: True on other ranks than main, where it says no more than that main raises what failed.
     """
 
     results: Mapping[Any, Any] = MappingProxyType({})
+    reported_by_main = False
 
     def derive(self, excs: Any) -> WorkflowError:  # type: ignore[override]
         return WorkflowError(self.message, excs)

@@ -727,7 +727,9 @@ class JobPool:
             if cleanup is not None and (raised := sys.exception()) is not None:
                 add_note(raised, f"Besides: {describe_error(cleanup)}")
         if problem is not None:
-            raise WorkflowError(_UNHANDLED, [JobPoolError(problem), *([cleanup] if cleanup is not None else [])])
+            told = WorkflowError(_UNHANDLED, [JobPoolError(problem), *([cleanup] if cleanup is not None else [])])
+            told.reported_by_main = problem == _SEE_MAIN and cleanup is None
+            raise told
         if cleanup is not None:
             raise cleanup
         return {}

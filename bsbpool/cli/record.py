@@ -16,8 +16,9 @@ from typing import Any
 
 import click
 
-from bsbpool.worlds.launcher import rank_of_process
+from bsbpool.worlds.launcher import launcher, rank_of_process
 from bsbpool.worlds.recording import record_to, recorded
+from bsbpool.worlds.uncaught import print_at_once
 
 from .outputs import descriptor_of
 
@@ -88,6 +89,8 @@ def run_program(name: str, arguments: list[str], is_module: bool) -> None:
     sys.argv = [name, *arguments]
     if not sys.flags.safe_path:
         sys.path[0] = os.getcwd() if is_module else os.path.dirname(os.path.realpath(name))
+    if launcher() is not None:
+        print_at_once()
     sys.excepthook = _without_our_frames(sys.excepthook)
     if is_module:
         runpy.run_module(name, run_name="__main__", alter_sys=True)

@@ -35,6 +35,7 @@ from . import NO_COMMUNICATOR
 from .base import Channel, Lost, Split
 from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
+from .uncaught import print_at_once
 
 #: Longest message, in bytes, that is sent without being asked for.
 EAGER = 32 * 1024
@@ -74,6 +75,7 @@ def mpi_world(comm: MPI.Comm) -> ThreadedWorld:
     if not isinstance(world, MPIWorld):
         world = MPIWorld(comm)
         comm.Set_attr(_KEYVAL, world)
+        print_at_once()
     return world
 
 

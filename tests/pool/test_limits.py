@@ -134,8 +134,6 @@ def test_a_job_that_swallows_the_interruption_and_returns_is_aborted_too(worlds)
     assert main["statuses"] == ["aborted", "success"]
 
 
-# While it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code.
-@pytest.mark.unmeasured
 def test_a_job_that_cannot_be_interrupted_costs_its_rank_and_nothing_else(worlds, tmp_path):
     """On real ranks it ends when the pool has: if main waited for that, this would not end."""
     fifo = str(tmp_path / "stuck")

@@ -57,6 +57,17 @@ class Listener:
             raise self.error
 
 
+def deep(levels):
+    """Fails with a long traceback, whose lines differ: Python does not fold them."""
+    if not levels:
+        raise ValueError(f"rank {comm.rank} went deep")
+    (shallow if levels % 2 else deep)(levels - 1)
+
+
+def shallow(levels):
+    deep(levels)
+
+
 def break_the_machinery():
     encode = Codec.encode
 
@@ -99,6 +110,9 @@ def program():
                 tell(f"{sum(job.status.value == 'success' for job in pool.jobs)} of {len(pool.jobs)} succeeded")
         if case == "after" and pool.is_main():
             raise ValueError("after execute()")
+        if case == "everywhere":
+            comm.Barrier()
+            deep(40)
 
 
 try:

@@ -59,8 +59,7 @@ def test_every_process_of_open_mpi_exits_with_the_right_error(case):
 
 @needs_mpich
 def test_a_job_that_waits_for_all_ranks_is_given_up_at_its_limit_and_the_others_keep_their_results():
-    # Not measured: while it is traced, Python 3.11 stands still as long as an exception waits for a thread in C code.
-    status, said, _ = run(MPIRUN, "-n", "3", program=[PROGRAM, "barrier"], COVERAGE_PROCESS_CONFIG="")
+    status, said, _ = run(MPIRUN, "-n", "3", program=[PROGRAM, "barrier"])
     assert status == 7  # what main gave to Abort
     assert "rank 0: 7 of 8 succeeded" in said
     assert "It ran for longer than its limit of 0.5 s on rank" in said
@@ -74,3 +73,32 @@ def test_a_job_that_prints_a_lot_prints_it_all_and_the_pool_goes_on():
     assert status == 0, complaints
     assert said.count(".") - said.count("details.") >= megabytes * 999_999
     assert "rank 0: 8 of 8 succeeded" in said
+
+
+@needs_mpich
+def test_a_rank_that_only_knows_that_main_raises_says_so_in_one_line():
+    status, _, complaints = run(MPIRUN, "-n", "3", program=[PROGRAM, "memory"])
+    assert status == 1
+    lines = complaints.splitlines()
+    for rank in (1, 2):
+        line = f"rank {rank}: bsbpool.exceptions.WorkflowError: main, rank 0, raises what failed"
+        assert lines.count(line) == 1
+        lines.remove(line)
+    # What is left is one traceback, from its first line to its last.
+    assert lines[0] == "  + Exception Group Traceback (most recent call last):"
+    assert lines[-1] == "    +------------------------------------"
+    assert sum("Traceback" in line for line in lines) == 2  # of the error, and of the job's
+    assert all(line.startswith(("  | ", "  +", "    | ", "    +")) for line in lines)
+
+
+@needs_mpich
+@pytest.mark.parametrize("how", [[], ["-m", "bsbpool", "record", "-o"]], ids=["plain", "recorded"])
+def test_tracebacks_of_ranks_are_not_mixed(how, tmp_path):
+    recorded = [*how, tmp_path / "run.trace"] if how else []
+    _, _, complaints = run(MPIRUN, "-n", "4", program=[*recorded, PROGRAM, "everywhere"])
+    blocks = re.split(r"^(?=Traceback \(most recent call last\):$)", complaints, flags=re.MULTILINE)[1:]
+    tracebacks = {int(re.search(r"^ValueError: rank (\d) went deep$", each, re.MULTILINE)[1]): each for each in blocks}
+    assert sorted(tracebacks) == [0, 1, 2, 3]
+    for rank, traceback in tracebacks.items():
+        whole = traceback[: traceback.index(f"rank {rank} went deep")]
+        assert whole.count("in shallow") == 20 and whole.count("in deep") == 41, traceback
