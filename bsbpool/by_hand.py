@@ -16,7 +16,7 @@ from .exceptions import JobPoolError
 from .status import JobStatus
 from .trace.format import describe_error
 from .values import shown
-from .worlds import Mailbox, World
+from .worlds import Mailbox, Role, World
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -58,7 +58,7 @@ class ByHand:
                 self.begin(job)
             self._waiting.setdefault(job._id, []).append(waiter)
         if first:
-            self._world.start(f"job {job._id}", self._run, job)
+            self._world.start(Role.MANUAL_JOB, self._run, job, name=f"job {job._id}")
         until = None if timeout is None else max(1, self._world.now() + round(timeout * 1e9))
         return not job._status.ended and waiter.get(until) is None
 

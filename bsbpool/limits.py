@@ -16,7 +16,7 @@ from typing import Any
 
 from .frames import file_of, is_own, users_frame
 from .tracebacks import Frame, frames_of_stack
-from .worlds import Interruptible, Mailbox, World
+from .worlds import Interruptible, Mailbox, Role, World
 
 #: Nanoseconds that an interrupted job has to come to its end (its ``finally`` blocks), before it counts as stuck.
 GRACE = 1_000_000_000
@@ -78,7 +78,7 @@ class Limits:
         world = self._world
         if self._calls is None:
             self._calls = world.mailbox()
-            world.start("timekeeper", self._keep_time, self._calls)
+            world.start(Role.TIMEKEEPER, self._keep_time, self._calls)
         part = world.interruptible()
         run = self._running = _Run(job, part, world.now() + limit)
         asleep_until = self._asleep_until

@@ -82,7 +82,7 @@ from .tracebacks import Frame, remember
 from .turns import Turns
 from .values import add_note, listed, name_of, positive, shown, text_of, whole_number
 from .worker import Worker
-from .worlds import Channel, Lost, Mailbox, Split, current_world, find_comm_world, handed_in, this_world, world_of
+from .worlds import Channel, Lost, Mailbox, Role, Split, current_world, find_comm_world, handed_in, this_world, world_of
 
 __all__ = [
     "ConnectivityJob",
@@ -607,7 +607,7 @@ class JobPool:
                 return job._status is JobStatus.CANCELLED
         return bool(answered[0])
 
-    def _start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+    def _start(self, role: Role, function: Callable[..., Any], *args: Any) -> None:
         """Start a task of main. What it raises ends the pool: main must not wait for a task that is gone."""
         assert self._channel is not None
         tell = self._channel.put
@@ -618,7 +618,7 @@ class JobPool:
             except BaseException as error:
                 tell((None, error))
 
-        self._world.start(name, body)
+        self._world.start(role, body)
 
     def _tell_main(self, message: Any) -> None:
         """What another task of main has for the one that executes: see `_receive`."""
@@ -820,7 +820,7 @@ class JobPool:
         engine, schedulers = self._engine, self._schedulers
         if not self.parallel:
             self._local_worker = self._world.mailbox()
-            self._start("worker", self._work_here, self._local_worker)
+            self._start(Role.WORKER, self._work_here, self._local_worker)
         if self._turns is not None and schedulers.left:
             self._until(lambda: not schedulers.left, self._begin)
         else:

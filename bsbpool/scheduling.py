@@ -15,7 +15,7 @@ from typing import Any
 from .exceptions import JobSchedulingError
 from .trace.format import describe_error, scrub
 from .values import name_of, node_name
-from .worlds.base import SCHEDULER
+from .worlds import Role
 
 #: What main is told when a scheduler has ended.
 ENDED = object()
@@ -93,7 +93,7 @@ class Schedulers:
         self.running = False
 
     def _begin(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any], context: Context) -> None:
-        self._start(SCHEDULER, context.run, self._schedule, number, nodes, scheduler)
+        self._start(Role.SCHEDULER, context.run, self._schedule, number, nodes, scheduler)
 
     def _schedule(self, number: int, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
         """The task of a scheduler."""

@@ -16,7 +16,7 @@ from .exceptions import RankLostError
 from .jobs import bind
 from .limits import Limits, Overdue, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
-from .worlds import Lost, Mailbox, World
+from .worlds import Lost, Mailbox, Role, World
 
 #: Nanoseconds after which jobs that stand behind a running one are given back: at the least, twice what the last one
 #: took, and at the most.
@@ -179,7 +179,7 @@ class Worker:
             return
         if self._watch_calls is None:
             self._watch_calls = self._world.mailbox()
-            self._world.start("watch", self._watch, self._watch_calls)
+            self._world.start(Role.WATCH, self._watch, self._watch_calls)
         self._watched = True
         self._watch_calls.put(RUN)
 

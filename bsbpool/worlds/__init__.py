@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..values import shown
-from .base import Channel, Interruptible, Lost, Mailbox, Split, World, current_world, handed_in, this_world
+from .base import Channel, Interruptible, Lost, Mailbox, Role, Split, World, current_world, handed_in, this_world
 from .launcher import find_comm_world
 
 #: What a pool says to a rank that has no part in its communicator.
@@ -25,6 +25,7 @@ __all__ = [
     "Interruptible",
     "Lost",
     "Mailbox",
+    "Role",
     "Split",
     "World",
     "current_world",

@@ -6,14 +6,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Context, ContextVar, copy_context
+from enum import Enum
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
 
-#: The name of tasks that are schedulers.
-SCHEDULER = "scheduler"
+
+class Role(Enum):
+    """What a task of a rank does, beside its program. The value is how reports call it."""
+
+    WORKER = "worker"  # runs jobs beside main, where there is one rank only
+    SCHEDULER = "scheduler"  # queues jobs: code of the user's
+    MANUAL_JOB = "job by hand"  # runs one job for who called its `run()`
+    TIMEKEEPER = "timekeeper"  # interrupts jobs at their limits
+    WATCH = "watch"  # gives back jobs that have waited behind a long one
+    EVENT = "event"  # carries out an event of a scenario
 
 
 class Lost:
@@ -152,10 +161,11 @@ class World(ABC):
         """The channel of the next pool on this communicator; all ranks open theirs in the same order."""
 
     @abstractmethod
-    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+    def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
         """Start a task of this rank that calls the function; nobody waits for it, and it must not raise.
 
-        :param name: what it is; the process does not end before those that are called `SCHEDULER` have.
+        :param role: what it does. The process does not end before those of role `SCHEDULER` have.
+        :param name: how reports call it; by default as its role.
         """
 
     @abstractmethod

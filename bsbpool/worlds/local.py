@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ..exceptions import JobInterrupted
-from .base import SCHEDULER, Channel, Interruptible, World, this_world
+from .base import Channel, Interruptible, Role, World, this_world
 
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
@@ -95,15 +95,15 @@ class ThreadedWorld(World):
     def mailbox(self) -> LocalChannel:
         return LocalChannel()
 
-    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+    def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
         def body() -> None:
             this_world(self)
             function(*args)
 
         # A scheduler is code of the user's that ends: the process waits for it. Were it cut off in the midst, locks of
         # its libraries would stay taken, and Python's own end would wait for them for ever: h5py's is one.
-        daemon = name != SCHEDULER
-        threading.Thread(target=body, name=f"bsbpool: {name}", daemon=daemon).start()
+        daemon = role is not Role.SCHEDULER
+        threading.Thread(target=body, name=f"bsbpool: {name or role.value}", daemon=daemon).start()
 
     def task(self) -> object:
         return threading.get_ident()

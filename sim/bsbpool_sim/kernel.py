@@ -13,6 +13,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
+from enum import Enum
 from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -98,6 +99,8 @@ class Task(greenlet):
         self.kernel = kernel
         self.rank = rank
         self.name = name
+        #: what it does, if it does not run a rank's program.
+        self.role: Enum | None = None
         self.function = function
         self.args = args
         self.parked = False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
-from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Split, World, this_world
+from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Role, Split, World, this_world
 
 from .instant import DEADLINES, LOSSES, NEWS
 from .kernel import Kernel, Rank, Task
@@ -227,12 +227,13 @@ class SimWorld(World):
             pools[key] = PoolLines(self.comm, self._pools)
         return SimChannel(pools[key], self.rank)
 
-    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
+    def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
         def body() -> None:
             this_world(self)
             function(*args)
 
-        self._kernel.start(self._kernel_rank, name, body)
+        task = self._kernel.start(self._kernel_rank, name or role.value, body)
+        task.role = role
 
     def task(self) -> object:
         return self._kernel.task

@@ -9,6 +9,7 @@ from helpers import Ear, double, executed, fail, gate, nap, nothing
 
 import bsbpool
 from bsbpool.pool import FunctionJob, Job, JobCancelledError, JobPoolError, JobStatus, SubmissionContext, dispatcher
+from bsbpool.worlds import Role
 from bsbpool_sim import simulate
 
 
@@ -629,7 +630,7 @@ def test_two_tasks_that_run_the_same_job_both_learn_of_its_end(worlds):
                 job = pool.queue(nap, (0.1,), submitter="by hand")
                 told = pool._world.mailbox()
                 for _ in range(2):
-                    pool._world.start("other", lambda: told.put((job.run(),)))
+                    pool._world.start(Role.MANUAL_JOB, lambda: told.put((job.run(),)))
                 seen += [job.run(), *told.get(), *told.get()]
             pool.execute()
         return seen

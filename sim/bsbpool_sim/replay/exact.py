@@ -36,7 +36,7 @@ from bsbpool.text import LONGEST
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
 from bsbpool.trace.format import EVENTS
-from bsbpool.worlds import Channel, Lost, Split
+from bsbpool.worlds import Channel, Lost, Role, Split
 
 from ..cluster import Cluster
 from ..comm import Comm
@@ -939,7 +939,7 @@ class _World(SimWorld):
 
     def now(self) -> int:
         director = self.director
-        if self.rank or self._kernel.task.name == "worker":
+        if self.rank or self._kernel.task.role is Role.WORKER:
             return director.clock(director._at[self.rank], self.rank)
         return 0  # main is told when its time has come; by itself it waits for nothing
 
@@ -952,12 +952,12 @@ class _World(SimWorld):
     def host(self, name: str) -> None:
         pass
 
-    def start(self, name: str, function: Callable[..., Any], *args: Any) -> None:
-        if name == "scheduler":
+    def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
+        if role is Role.SCHEDULER:
             self.director._coming += 1
-            super().start(name, self.director.schedules, function, args)
+            super().start(role, self.director.schedules, function, args, name=name)
         else:
-            super().start(name, function, *args)
+            super().start(role, function, *args, name=name)
 
 
 class _Gate:

@@ -16,6 +16,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted, JobPoolError
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.trace.format import describe_error
+from bsbpool.worlds import Role
 
 from ..script import Acting, Script
 from ..streams import stream
@@ -517,7 +518,7 @@ class Playing(Acting):
             if stage.pool is None:
                 stage.troubles.append((number, "there was no pool yet", kernel.now))
             else:
-                stage.pool._world.start("event", stage.carry_out, number, event)
+                stage.pool._world.start(Role.EVENT, stage.carry_out, number, event)
         elif event.interrupt is not None:
             main = kernel.ranks[0].main
             assert main is not None
