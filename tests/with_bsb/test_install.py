@@ -251,9 +251,8 @@ def test_bsbs_errors_travel_as_themselves(installed):
         with pytest.raises(bsb.WorkflowError) as caught:
             pool.execute()
     if jobs:
-        assert [type(each.error) for each in caught.value.exceptions] == [
-            bsb.exceptions.JobPoolError, bsb.exceptions.BootError
-        ]  # fmt: skip
+        assert [type(job.error) for job in jobs] == [bsb.exceptions.JobPoolError, bsb.exceptions.BootError]
+        assert {each.error for each in caught.value.exceptions} == {job.error for job in jobs}
         assert str(jobs[1].error) == "no such thing: thing" and jobs[1].error.details["node"] == "thing"
     else:
         assert [str(each) for each in caught.value.exceptions] == ["See main node logs for details."]
