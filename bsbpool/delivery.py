@@ -12,14 +12,13 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from .exceptions import JobErroredError, JobTimeoutError, RankLostError
-from .progress import PoolJobUpdateProgress, PoolProgress
+from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
 from .status import JobStatus
 from .trace.format import describe_error
 from .values import shown
 
 if TYPE_CHECKING:
     from .jobs import Job
-    from .pool import JobPool
 
 #: Seconds after which a pool pings its listeners if nothing happened and none of them asked for less.
 MAX_WAIT = 60.0
@@ -58,7 +57,7 @@ class Delivery:
     :ivar unhandled: errors that no listener handled: `execute` is to raise them.
     """
 
-    def __init__(self, pool: JobPool, record: Callable[..., None], settle: Callable[[], None]):
+    def __init__(self, pool: PoolOfProgress, record: Callable[..., None], settle: Callable[[], None]):
         self._pool = pool
         self._record = record
         self._settle = settle

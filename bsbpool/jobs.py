@@ -10,22 +10,50 @@ import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import AbstractContextManager
 from contextvars import Context
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from . import host
 from .caching import get_node_cache_items
 from .checks import check_function, check_returned, merged
-from .engine import Entry
+from .engine import Engine, Entry
 from .exceptions import JobPoolError
 from .frames import warn
 from .status import JobStatus
 from .values import listed, name_of, positive, shown, text_of, whole_number
 
-if TYPE_CHECKING:
-    from .pool import JobPool
-
 _NOTHING: Mapping[str, Any] = {}
+
+
+class _ManualJobs(Protocol):
+    def run(self, job: Job, timeout: float | None) -> bool: ...
+    def finish(self, job: Job, value: Any, error: BaseException | None) -> None: ...
+    def set_status(self, job: Job, status: JobStatus) -> None: ...
+
+
+class PoolOfJobs(Protocol):
+    """What a job needs of the pool that it is a part of: `bsbpool.pool.JobPool` has it."""
+
+    @property
+    def id(self) -> Any: ...
+    @property
+    def owner(self) -> Any: ...
+    @property
+    def _engine(self) -> Engine: ...
+    @property
+    def _lock(self) -> AbstractContextManager[Any]: ...
+    @property
+    def _by_hand(self) -> _ManualJobs: ...
+    @property
+    def _job_limit(self) -> int | None: ...
+
+    def _put(self, job: Job, deps: Iterable[Job] | None) -> None: ...
+    def _limit(self, job: Job, limit: int | None) -> None: ...
+    def _cancel(self, job: Job, reason: str | None) -> bool: ...
+    def _result_of(self, job: Job) -> Any: ...
+    def _handed_in(self) -> Context: ...
+    def _check_not_at_jobs(self, what: str) -> None: ...
 
 
 class Inherit(enum.Enum):
@@ -169,7 +197,7 @@ class Job(Entry, ABC):
 
     def __init__(
         self,
-        pool: JobPool,
+        pool: PoolOfJobs,
         submission_context: SubmissionContext,
         args: Any,
         kwargs: Any,
@@ -353,7 +381,7 @@ class FunctionJob(Job):
 
     def __init__(
         self,
-        pool: JobPool,
+        pool: PoolOfJobs,
         f: Callable[..., Any],
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
@@ -399,7 +427,7 @@ class PlacementJob(Job):
 
     def __init__(
         self,
-        pool: JobPool,
+        pool: PoolOfJobs,
         strategy: Any,
         chunk: Any,
         deps: Iterable[Job] | None = None,
@@ -429,7 +457,7 @@ class ConnectivityJob(Job):
 
     def __init__(
         self,
-        pool: JobPool,
+        pool: PoolOfJobs,
         strategy: Any,
         pre_roi: Any,
         post_roi: Any,

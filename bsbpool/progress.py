@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .status import JobStatus, PoolStatus
 
 if TYPE_CHECKING:
     from .jobs import Job
-    from .pool import JobPool
+    from .worlds import World
 
 
 class PoolProgressReason(Enum):
@@ -22,10 +22,25 @@ class PoolProgressReason(Enum):
     MAX_TIMEOUT_PING = 4
 
 
+class PoolOfProgress(Protocol):
+    """What a notification needs of the pool that it is about: `bsbpool.pool.JobPool` has it."""
+
+    @property
+    def workflow(self) -> Any: ...
+    @property
+    def jobs(self) -> list[Job]: ...
+    @property
+    def status(self) -> PoolStatus | None: ...
+    @property
+    def scheduling(self) -> bool: ...
+    @property
+    def _world(self) -> World: ...
+
+
 class PoolProgress:
     """Something happened in a pool, or (a ping) nothing did for its maximal wait."""
 
-    def __init__(self, pool: JobPool, reason: PoolProgressReason):
+    def __init__(self, pool: PoolOfProgress, reason: PoolProgressReason):
         self._pool = pool
         self._reason = reason
 
@@ -49,11 +64,26 @@ class PoolProgress:
         """The pool's status."""
         return self._pool.status
 
+    @property
+    def scheduling(self) -> bool:
+        """Whether a scheduler still runs, or has yet to start."""
+        return self._pool.scheduling
+
+    @property
+    def ranks(self) -> int:
+        """How many ranks the pool has, main among them."""
+        return self._pool._world.size
+
+    @property
+    def time_ns(self) -> int:
+        """Main's clock now, in nanoseconds since some start; on simulated ranks virtual ones."""
+        return self._pool._world.now()
+
 
 class PoolStatusProgress(PoolProgress):
     """The pool's status changed."""
 
-    def __init__(self, pool: JobPool, old_status: PoolStatus | None):
+    def __init__(self, pool: PoolOfProgress, old_status: PoolStatus | None):
         super().__init__(pool, PoolProgressReason.POOL_STATUS_CHANGE)
         self._old_status = old_status
         self._status = pool.status
@@ -72,7 +102,7 @@ class PoolStatusProgress(PoolProgress):
 class PoolJobAddedProgress(PoolProgress):
     """A job was added."""
 
-    def __init__(self, pool: JobPool, job: Job):
+    def __init__(self, pool: PoolOfProgress, job: Job):
         super().__init__(pool, PoolProgressReason.JOB_ADDED)
         self._job = job
 
@@ -85,7 +115,7 @@ class PoolJobAddedProgress(PoolProgress):
 class PoolJobUpdateProgress(PoolProgress):
     """A job's status changed."""
 
-    def __init__(self, pool: JobPool, job: Job, old_status: JobStatus, status: JobStatus | None = None):
+    def __init__(self, pool: PoolOfProgress, job: Job, old_status: JobStatus, status: JobStatus | None = None):
         super().__init__(pool, PoolProgressReason.JOB_STATUS_CHANGE)
         self._job = job
         self._old_status = old_status

@@ -358,7 +358,7 @@ def keep(path: str, recorded: Trace, output: Output, rounding: float | None, min
     from bsbpool_sim.replay import ReplayError
     from bsbpool_sim.replay.keeping import to_scenario
     from bsbpool_sim.scenario import parse
-    from bsbpool_sim.scenario.loading import LARGEST
+    from bsbpool_sim.scenario.document import LARGEST
 
     file = output.path
     ns = None if rounding is None else max(1, round(rounding * 1e9))

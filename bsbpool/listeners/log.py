@@ -46,12 +46,12 @@ class LogProgress:
         tally = self._tally
         tally.count(progress)
         if self._due and tally.total.ended < tally.total.jobs:
-            self._how_far(progress._pool._world.now())
+            self._how_far(progress.time_ns)
         if isinstance(progress, PoolJobUpdateProgress):
             if progress.status.ended:
                 self._job_ended(progress)
         elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
-            self._quiet(progress._pool._world.now())
+            self._quiet(progress.time_ns)
         elif progress.reason is PoolProgressReason.POOL_STATUS_CHANGE:
             self._pool_changed(progress)
 
@@ -72,7 +72,7 @@ class LogProgress:
         if total.ended == total.jobs:
             self._due = True  # if no other job comes, the line that says that the pool is done says it all
         else:
-            self._how_far(progress._pool._world.now())
+            self._how_far(progress.time_ns)
 
     def _how_far(self, now: int) -> None:
         tally, total = self._tally, self._tally.total
@@ -103,13 +103,13 @@ class LogProgress:
         _log.info("Nothing new for %s: %s", rough_duration(quiet), what)
 
     def _pool_changed(self, progress: PoolProgress) -> None:
-        tally, world = self._tally, progress._pool._world
-        if progress.status is PoolStatus.EXECUTING and tally.total.jobs + progress._pool.scheduling:
-            ranks = f"{world.size:,} ranks" if world.size > 1 else "one rank"
+        tally = self._tally
+        if progress.status is PoolStatus.EXECUTING and tally.total.jobs + progress.scheduling:
+            ranks = f"{progress.ranks:,} ranks" if progress.ranks > 1 else "one rank"
             phases = progress.workflow.phases
             phase = f"phase {progress.workflow.phase}, " if len(phases) > 1 else ""
             jobs = "1 job" if tally.total.jobs == 1 else f"{tally.total.jobs:,} jobs"
             _log.info("Begins on %s: %s%s", ranks, phase, jobs)
         elif progress.status is PoolStatus.CLOSING and not self._ended and tally.total.jobs:
             self._ended = True
-            _log.info("Done in %s: %s", rough_duration(tally.elapsed(world.now())), tally.words())
+            _log.info("Done in %s: %s", rough_duration(tally.elapsed(progress.time_ns)), tally.words())

@@ -58,13 +58,13 @@ class Tally:
 
     def count(self, progress: PoolProgress) -> None:
         """Take in a notification."""
-        now = progress._pool._world.now()
+        now = progress.time_ns
         if progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
             self.pings += 1
             return
         if self.since is None:
             self.since = now
-            self.workers = max(1, progress._pool._world.size - 1)
+            self.workers = max(1, progress.ranks - 1)
         self.quiet_since, self.pings = now, 0
         if isinstance(progress, PoolJobUpdateProgress):
             self._know(progress, progress.job)

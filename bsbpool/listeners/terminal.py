@@ -67,7 +67,7 @@ class TerminalProgress:
 
     def __call__(self, progress: PoolProgress) -> None:
         self._tally.count(progress)
-        self._now = progress._pool._world.now()
+        self._now = progress.time_ns
         phases = progress.workflow.phases
         if len(phases) > 1:
             self._phase = f"phase {progress.workflow.phase}"

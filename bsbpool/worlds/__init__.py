@@ -10,14 +10,20 @@ from __future__ import annotations
 from typing import Any
 
 from ..values import shown
-from .base import Channel, Interruptible, Lost, Mailbox, Role, Split, World, current_world, handed_in, this_world
-from .launcher import find_comm_world
-
-#: What a pool says to a rank that has no part in its communicator.
-NO_COMMUNICATOR = (
-    "A pool can't use this communicator: it is COMM_NULL, which is what a rank gets that has no part in a new "
-    "communicator, or what is left of one after Free(). Open the pool only on ranks that have a part in it."
+from .base import (
+    NO_COMMUNICATOR,
+    Channel,
+    Interruptible,
+    Lost,
+    Mailbox,
+    Role,
+    Split,
+    World,
+    handed_in,
+    known_world,
+    this_world,
 )
+from .launcher import find_comm_world
 
 __all__ = [
     "NO_COMMUNICATOR",
@@ -34,6 +40,16 @@ __all__ = [
     "this_world",
     "world_of",
 ]
+
+
+def current_world() -> World:
+    """The world of the rank whose code runs now; the local one where nothing else is known."""
+    world = known_world()
+    if world is None:
+        from .local import LOCAL
+
+        return LOCAL
+    return world
 
 
 def world_of(comm: Any) -> World:

@@ -13,6 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
 
+#: What a pool says to a rank that has no part in its communicator.
+NO_COMMUNICATOR = (
+    "A pool can't use this communicator: it is COMM_NULL, which is what a rank gets that has no part in a new "
+    "communicator, or what is left of one after Free(). Open the pool only on ranks that have a part in it."
+)
+
 
 class Role(Enum):
     """What a task of a rank does, beside its program. The value is how reports call it."""
@@ -210,14 +216,9 @@ class World(ABC):
 _current: ContextVar[World | None] = ContextVar("bsbpool_world", default=None)
 
 
-def current_world() -> World:
-    """The world of the rank whose code runs now; the local one where nothing else is known."""
-    world = _current.get()
-    if world is None:
-        from .local import LOCAL
-
-        return LOCAL
-    return world
+def known_world() -> World | None:
+    """The world of the rank whose code runs now, if that is known."""
+    return _current.get()
 
 
 def this_world(world: World) -> None:

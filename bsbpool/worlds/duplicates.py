@@ -15,15 +15,13 @@ trusted: where a rank dies, other operations may fail on some ranks only, or lea
 from __future__ import annotations
 
 import itertools
+from collections import deque
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from mpi4py import MPI
 
 from .machine import survives
-
-if TYPE_CHECKING:
-    from .mpi import MPIChannel
 
 #: Classes of errors by which MPI tells that a rank is dead.
 FAULTS = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING)
@@ -37,6 +35,17 @@ _numbers = itertools.count()
 
 # What a rank tells the others: its host, a number of its own, and the serials of the duplicates that it has put by.
 _Words = tuple[str, int, dict[int, int]]
+
+
+class OpenChannel(Protocol):
+    """What a duplicate needs of the channels of pools that are open on it.
+
+    :ivar lost: ranks that died, of which the channel has not told yet.
+    """
+
+    lost: deque[int]
+
+    def _take(self, source: int, kind: int, data: bytearray) -> None: ...
 
 
 class Duplicate:
@@ -70,7 +79,7 @@ class Duplicate:
         self.hosts = tuple(hosts[:1] if len(set(hosts)) == 1 else told)
         self.serial = 0
         self.early: dict[int, list[tuple[int, int, bytearray]]] = {}
-        self.open: dict[int, MPIChannel] = {}
+        self.open: dict[int, OpenChannel] = {}
         self.sends: list[tuple[MPI.Request, Any]] = []
         # Where it is put by, if others may find it there.
         self.key: tuple[int, ...] = ()

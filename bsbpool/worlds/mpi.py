@@ -31,8 +31,7 @@ from typing import Any
 from mpi4py import MPI
 
 from ..exceptions import JobPoolError
-from . import NO_COMMUNICATOR
-from .base import Channel, Lost, Split
+from .base import NO_COMMUNICATOR, Channel, Lost, Split
 from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
 from .uncaught import print_at_once

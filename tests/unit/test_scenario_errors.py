@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bsbpool_sim.scenario import ScenarioError, load
-from bsbpool_sim.scenario.loading import LARGEST
+from bsbpool_sim.scenario.document import LARGEST
 
 HEAD = "scenario: It is wrong\nranks: 3\n"
 TAIL = "expect: {outcome: ok}\n"

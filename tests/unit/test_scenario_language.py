@@ -11,7 +11,7 @@ from launching import unmeasured
 
 from bsbpool.durations import UNITS as _UNITS
 from bsbpool_sim.scenario import load, schema_text
-from bsbpool_sim.scenario.loading import read
+from bsbpool_sim.scenario.document import read
 from bsbpool_sim.scenario.model import VERBS, Bounds, Model, Takes, read_duration, read_occurrence, schema
 from bsbpool_sim.scenario.planning import matcher
 from bsbpool_sim.streams import stream

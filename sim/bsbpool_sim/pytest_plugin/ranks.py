@@ -17,46 +17,20 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
+from .marks import REPORT, UNMARKED, NotYet, on_ranks, positive
+
 if TYPE_CHECKING:
-    from .rank_reports import Outcome
-
-#: Simulated ranks of a test without a mark; on real ranks it runs on all that there are.
-UNMARKED = 2
-
-#: What came of what a test's simulated ranks ran: the phase, what they printed by title, and the outcome.
-REPORT: pytest.StashKey[list[tuple[str, dict[str, str], Outcome]]] = pytest.StashKey()
+    pass
 
 
 # -- options, and whether there are real ranks -------------------------------------------------------
 
 
-def _positive(text: str) -> float:
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
-
-
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("MPI ranks")
     what = "seconds that a test with `comm` may take on real ranks, before all ranks show their stacks and end"
-    group.addoption("--mpi-timeout", type=_positive, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)")
+    group.addoption("--mpi-timeout", type=positive, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)")
     parser.addini("mpi_timeout", what, default="60")
-
-
-def limit(config: pytest.Config) -> float:
-    """Seconds that a test may take on real ranks.
-
-    :raises pytest.UsageError: the ini file says no number of seconds.
-    """
-    given: float | None = config.getoption("--mpi-timeout")
-    if given is not None:
-        return given
-    text = config.getini("mpi_timeout")
-    try:
-        return _positive(text)
-    except ValueError:
-        raise pytest.UsageError(f"mpi_timeout = {text!r}: it must be seconds, a number more than 0") from None
 
 
 @pytest.hookimpl(trylast=True)
@@ -81,33 +55,6 @@ def _launched() -> bool:
 
 
 # -- the mark and the fixture ------------------------------------------------------------------------
-
-
-class NotYet:
-    """What `comm` is outside of simulated ranks: it has a size, and nothing to communicate with."""
-
-    def __init__(self, size: int):
-        self.size = size
-        #: whether fixtures run on these ranks, which then are the same for the test and for them.
-        self.kept = False
-        #: the simulated ranks that are kept.
-        self.cluster: Any = None
-        #: whether they got stuck in a test.
-        self.spoiled = False
-        #: the test after which fixtures are torn down.
-        self.item: Any = None
-
-    def Get_size(self) -> int:
-        """Number of ranks that the test will have."""
-        return self.size
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        raise RuntimeError(
-            f"comm.{name} was used outside of the simulated ranks: there it has a size only. A fixture runs on each of "
-            "them if it names `comm` among its arguments, in place of asking request.getfixturevalue for it"
-        )
 
 
 @pytest.fixture(scope="session")  # how long it lives is said with its parameters: see `_widest`
@@ -135,28 +82,6 @@ def comm(request: pytest.FixtureRequest) -> Iterator[Any]:
         let_go(ranks)
 
 
-def on_ranks(item: Any) -> bool:
-    """Whether a test (or a function about to be parametrised) gets its `comm` from here, not from a user's fixture."""
-    if isinstance(item, pytest.Metafunc):
-        found = item._arg2fixturedefs.get("comm", ())
-    else:
-        info = getattr(item, "_fixtureinfo", None)
-        found = info.name2fixturedefs.get("comm", ()) if info is not None else ()
-    return bool(found) and getattr(found[-1].func, "__module__", None) == __name__
-
-
-def size_of(item: Any) -> int | None:
-    """On how many ranks a test runs; None for all that there are."""
-    size: int | None = item.callspec.params["comm"]
-    return size
-
-
-def scope_of(item: Any) -> str:
-    """How long the `comm` of a test lives: as long as the widest fixture of the test that asks for it."""
-    scope: str = item.callspec._arg2scope["comm"].value
-    return scope
-
-
 _SCOPES = ["function", "class", "module", "package", "session"]
 
 
@@ -177,12 +102,6 @@ def _widest(metafunc: pytest.Metafunc) -> Any:
             if name != "comm" and _SCOPES.index(fixturedef.scope) > _SCOPES.index(widest) and asks(fixturedef, (name,)):
                 widest = fixturedef.scope
     return widest
-
-
-def timeout_of(item: pytest.Item) -> float:
-    """Seconds that a test may take on real ranks."""
-    mark = item.get_closest_marker("ranks")
-    return float(mark.kwargs.get("timeout") or limit(item.config)) if mark else limit(item.config)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -38,6 +38,7 @@ from _pytest.runner import CallInfo
 
 from bsbpool.frames import from_users
 
+from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .rank_reports import (
     Outcome,
     Part,
@@ -49,7 +50,6 @@ from .rank_reports import (
     name_warning,
     together,
 )
-from .ranks import limit, on_ranks, scope_of, size_of, timeout_of
 
 #: Variables in which launchers give a process its rank. Whoever has none of them is treated as any rank but the first.
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",

@@ -28,8 +28,8 @@ from .. import RankErrors, SimulationError, simulate
 from ..cluster import Cluster
 from ..kernel import Task
 from ..simulation import close, run_on
+from .marks import REPORT, NotYet
 from .rank_reports import RANK, Outcome, Part, RanksRepr, partly_skipped
-from .ranks import REPORT, NotYet
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -28,8 +28,9 @@ from bsbpool.trace.history import History
 
 from ..kernel import SECOND
 from ..scenario import ScenarioError
+from ..scenario.document import plain, read
 from ..scenario.expecting import Checker, Outcome
-from ..scenario.loading import plain, read, validate
+from ..scenario.loading import validate
 from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario

@@ -3,8 +3,8 @@
 ``load(path)`` gives a `Scenario`, ``run(path)`` runs it. The language itself is in `model`.
 """
 
+from .document import ScenarioError
 from .expecting import Failure, Outcome
-from .loading import ScenarioError
 from .model import schema, schema_text
 from .running import Result, Scenario, load, parse, run
 

@@ -15,7 +15,7 @@ from bsbpool.status import TRANSITIONS, JobStatus
 from bsbpool.trace.format import describe_error
 
 from ..invariants import broken
-from .loading import KeyPath
+from .document import KeyPath
 from .model import Bounds, Occurrence
 from .planning import Plan, PlannedJob, matcher
 from .program import Stage

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..kernel import nanoseconds
 from ..recorded import RecordedJob, RecordingError, read_recording
-from .loading import Document, KeyPath, ScenarioError
+from .document import Document, KeyPath, ScenarioError
 from .model import ACTIONS, BY_SOMEBODY, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler, Strategy, Takes, shown
 
 #: How main may leave, besides by the exception of a name.

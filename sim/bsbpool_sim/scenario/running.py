@@ -18,8 +18,9 @@ from bsbpool.trace.format import describe_error
 
 from ..errors import DeadlockError, HorizonError, RankErrors
 from ..simulation import simulate
+from .document import read
 from .expecting import MOST_FAILURES, Checker, Failure, Outcome
-from .loading import load_model, read, validate
+from .loading import load_model, validate
 from .model import Model
 from .planning import Plan
 from .program import Stage
