@@ -11,6 +11,7 @@ import functools
 from bsbpool.engine import Engine
 from bsbpool_sim import simulation
 from bsbpool_sim.invariants import broken
+from bsbpool_sim.world import SimWorld
 
 #: What happens to an engine.
 EVENTS = (
@@ -56,7 +57,7 @@ def watch():
     def checked(cluster):
         result = made(cluster)
         # A replay has the times and the order of what was recorded, whatever that is.
-        if watching and cluster.world_class is None:
+        if watching and cluster.make_world is SimWorld:
             found = broken(result.trace)
             assert not found, f"the trace breaks a rule: {found[0].what}, at event {found[0].event}, {found[0].t} ns"
         return result

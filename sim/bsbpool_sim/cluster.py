@@ -2,22 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
 from bsbpool.trace import Recorder
+from bsbpool.worlds import World
 
-from .comm import Comm
-from .group import Group
 from .kernel import SECOND, InOrder, Kernel, Policy
 from .network import Network
-
-if TYPE_CHECKING:
-    from .script import Acting
-    from .world import PoolLines, SimWorld
 
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
 HORIZON = 30 * 24 * 3600 * SECOND
 MAX_EVENTS = 50_000_000
+
+
+class JobScript(Protocol):
+    """What says how the jobs of pools go: `bsbpool_sim.script.Acting` does.
+
+    A key tells a pool from the others of the simulation: its communicator, and its number there.
+    """
+
+    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+        """A job was queued."""
+
+    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """A job runs: call its function, or do something in its place."""
+
+    def send(self, rank: int) -> None:
+        """A rank is about to send a message of its pool."""
 
 
 class Cluster:
@@ -49,26 +61,19 @@ class Cluster:
         header = {"ranks": ranks, "hosts": ["simulated"], "simulated": True, "seed": seed}
         self.recorder = Recorder(header, lambda: self.kernel.now)
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
-        self.script: Acting | None = None
-        #: the class of the worlds in which pools live, if it is not `SimWorld`.
-        self.world_class: type[SimWorld] | None = None
+        self.script: JobScript | None = None
+        #: makes the world of a rank's communicator, in which pools live; None before programs run.
+        self.make_world: Callable[[Any], World] | None = None
         #: what each rank's code keeps per process, by rank.
         self.states: dict[int, dict[str, Any]] = {}
-        #: the channels of pools, by communicator and number.
-        self.pools: dict[tuple[int, int], PoolLines] = {}
+        #: the lines of pools, by communicator and number: see `world`.
+        self.pools: dict[tuple[int, int], Any] = {}
+        #: MPI_COMM_WORLD, and MPI_COMM_SELF by rank, once somebody asked: see `comm`.
+        self.comms: list[Any] = []
+        self.selves: dict[int, Any] = {}
         self._contexts = 0
-        self.world = Group(self, range(ranks), "MPI_COMM_WORLD")
-        #: the world's communicator as each rank has it.
-        self.comms = [Comm(self.world, rank) for rank in range(ranks)]
-        self._selves: dict[int, Comm] = {}
 
     def new_context(self) -> int:
         """A number for a new communicator; the world has 0."""
         self._contexts += 1
         return self._contexts - 1
-
-    def comm_self(self, rank: int) -> Comm:
-        """MPI.COMM_SELF of a rank."""
-        if rank not in self._selves:
-            self._selves[rank] = Comm(Group(self, [rank], "MPI_COMM_SELF"), 0)
-        return self._selves[rank]

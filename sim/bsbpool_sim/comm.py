@@ -9,7 +9,9 @@ from __future__ import annotations
 import functools
 import pickle
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
+
+from greenlet import getcurrent
 
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobPoolError
@@ -17,14 +19,13 @@ from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
 from .buffers import Buffer, combine, in_place
+from .cluster import Cluster
 from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
-from .errors import AbortError, MPIError
+from .errors import AbortError, MPIError, SimulationError
 from .group import Collective, Group
+from .kernel import Task
 from .mailbox import Mailbox, Message
 from .requests import Matched, Receive, Request, load, poll
-
-if TYPE_CHECKING:
-    from .cluster import Cluster
 
 SUM = OPS["SUM"]
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
@@ -91,11 +92,9 @@ class Comm:
     @functools.cached_property
     def bsbpool_world(self) -> Any:
         """The world in which a job pool on this communicator lives."""
-        if self.cluster.world_class is not None:
-            return self.cluster.world_class(self)
-        from .world import SimWorld
-
-        return SimWorld(self)
+        make = self.cluster.make_world
+        assert make is not None, "no programs run on these ranks"
+        return make(self)
 
     # -- who we are --------------------------------------------------------------------------------
 
@@ -635,3 +634,31 @@ def _fold(op: Callable[[Any, Any], Any], values: list[Any]) -> Any:
             values[i] = op(values[i], values[i + step])
         step *= 2
     return values[0]
+
+
+def world_comms(cluster: Cluster) -> list[Comm]:
+    """MPI.COMM_WORLD, as each rank has it. It is the first communicator of a cluster."""
+    if not cluster.comms:
+        ranks = range(len(cluster.kernel.ranks))
+        world = Group(cluster, ranks, "MPI_COMM_WORLD")
+        cluster.comms = [Comm(world, rank) for rank in ranks]
+    return cluster.comms
+
+
+def self_comm(cluster: Cluster, rank: int) -> Comm:
+    """MPI.COMM_SELF of a rank."""
+    if rank not in cluster.selves:
+        cluster.selves[rank] = Comm(Group(cluster, [rank], "MPI_COMM_SELF"), 0)
+    found: Comm = cluster.selves[rank]
+    return found
+
+
+def current() -> Comm:
+    """The world's communicator of the simulated rank that runs now.
+
+    :raises SimulationError: none does.
+    """
+    task = getcurrent()
+    if not isinstance(task, Task) or task.kernel.cluster is None:
+        raise SimulationError("the MPI of simulated ranks was used outside of a program under simulate()")
+    return world_comms(task.kernel.cluster)[task.rank.index]

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bsbpool.durations import exact_duration
 
+from .cluster import Cluster
 from .errors import CollectiveMismatchError
 from .kernel import Task
 from .mailbox import Link, Mailbox, Message
 from .requests import Request
-
-if TYPE_CHECKING:
-    from .cluster import Cluster
 
 #: Of this many ranks a message gives the numbers.
 _SHOWN = 10
@@ -115,7 +113,7 @@ class Group:
         return f"{ranks(world)} to call {call.text()} ({notes}){self._where()}"
 
     def _where(self) -> str:
-        if self is self.cluster.world:
+        if self.context == 0:  # all ranks
             return ""
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
 

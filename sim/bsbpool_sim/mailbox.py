@@ -7,12 +7,30 @@ one rank to another never overtake each other. What a message holds is nobody's 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from .kernel import Kernel, Rank, Task
 
-if TYPE_CHECKING:
-    from .requests import Receive, Request
+
+class Sender(Protocol):
+    """Who waits until a message is matched: a synchronous send."""
+
+    def complete(self) -> None:
+        """The message was matched."""
+
+
+class Posted(Protocol):
+    """A receive that waits for a message.
+
+    :ivar source: from which rank; None: from any.
+    :ivar tag: with which tag; None: any.
+    """
+
+    source: int | None
+    tag: int | None
+
+    def match(self, message: Message) -> None:
+        """This message is its own."""
 
 
 class Message:
@@ -20,7 +38,7 @@ class Message:
 
     __slots__ = ("data", "source", "sync", "tag")
 
-    def __init__(self, source: int, tag: int, data: bytes, sync: Request | None = None):
+    def __init__(self, source: int, tag: int, data: bytes, sync: Sender | None = None):
         self.source = source
         self.tag = tag
         self.data = data
@@ -42,7 +60,7 @@ class Mailbox:
         self._arrived: OrderedDict[Message, None] = OrderedDict()
         self._by_source: dict[int, OrderedDict[Message, None]] = {}
         #: receives that wait for a message, in the order in which they were posted.
-        self.posted: list[Receive] = []
+        self.posted: list[Posted] = []
         #: tasks to wake when a message arrives that no posted receive takes.
         self.watching: list[Task] = []
 

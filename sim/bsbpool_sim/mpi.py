@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from greenlet import getcurrent
-
 from . import constants
-from .comm import COMM_NULL, COMM_TYPE_SHARED, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm
+from .comm import COMM_NULL, COMM_TYPE_SHARED, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, current, self_comm
 from .constants import (
     ANY_SOURCE,
     ANY_TAG,
@@ -24,8 +22,8 @@ from .constants import (
     Op,
     Status,
 )
-from .errors import MPIError, SimulationError
-from .kernel import SECOND, Task
+from .errors import MPIError
+from .kernel import SECOND
 from .requests import Matched as Message
 from .requests import Request
 from .virtual import host
@@ -48,18 +46,6 @@ INFO_NULL = None
 SUCCESS = 0
 MODE_NOCHECK, MODE_NOSTORE, MODE_NOPUT, MODE_NOPRECEDE, MODE_NOSUCCEED = 1024, 2048, 4096, 8192, 16384
 THREAD_SINGLE, THREAD_FUNNELED, THREAD_SERIALIZED, THREAD_MULTIPLE = range(4)
-
-
-def current() -> Comm:
-    """The world's communicator of the simulated rank that runs now.
-
-    :raises SimulationError: none does.
-    """
-    task = getcurrent()
-    if not isinstance(task, Task) or task.kernel.cluster is None:
-        raise SimulationError("the MPI of simulated ranks was used outside of a program under simulate()")
-    comm: Comm = task.kernel.cluster.comms[task.rank.index]
-    return comm
 
 
 def Wtime() -> float:
@@ -124,7 +110,7 @@ def __getattr__(name: str) -> Any:
         return current()
     if name == "COMM_SELF":
         here = current()
-        return here.cluster.comm_self(here.rank)
+        return self_comm(here.cluster, here.world_rank)
     found = constants.OPS.get(name) or constants.DATATYPES.get(name)
     if found is None:
         raise AttributeError(f"MPI.{name} can't be simulated, or is not there at all")

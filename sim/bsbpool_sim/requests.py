@@ -5,15 +5,15 @@ from __future__ import annotations
 import functools
 import pickle
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
+from .cluster import Cluster
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, fill
 from .kernel import Kernel
-from .mailbox import Message
+from .mailbox import Mailbox, Message
 
 if TYPE_CHECKING:
     from .buffers import Buffer
-    from .comm import Comm
 
 #: Virtual nanoseconds that an unsuccessful test or probe takes, so that a loop of them gets somewhere.
 POLL = 1000
@@ -210,6 +210,23 @@ def _why(requests: Sequence[Request], enough: Callable[[Any], bool]) -> str:
     return (" and " if enough is all else " or ").join(texts[:5] + more)
 
 
+class Receiver(Protocol):
+    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.comm.Comm` has it."""
+
+    cluster: Cluster
+    mailbox: Mailbox
+
+    @property
+    def group(self) -> _Group: ...
+
+    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
+        """Take in a message that was matched. Returns the object, or None if it went into the buffer."""
+
+
+class _Group(Protocol):
+    def message_text(self, source: int | None, tag: int | None, call: str) -> str: ...
+
+
 class Receive(Request):
     """A receive: posted, then matched with a message.
 
@@ -220,7 +237,7 @@ class Receive(Request):
 
     def __init__(
         self,
-        comm: Comm,
+        comm: Receiver,
         source: int | None,
         tag: int | None,
         buffer: Buffer | None = None,
@@ -270,7 +287,7 @@ class Receive(Request):
 class Matched:
     """A message that a matched probe took out of the mailbox: nobody else can receive it."""
 
-    def __init__(self, comm: Comm, message: Message):
+    def __init__(self, comm: Receiver, message: Message):
         self._comm = comm
         self._message = message
 

@@ -11,17 +11,15 @@ import difflib
 import re
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.trace.format import scrub
 
+from .cluster import Cluster
 from .errors import ScriptError
 from .kernel import Rank, nanoseconds
 from .streams import Random, stream
-
-if TYPE_CHECKING:
-    from .cluster import Cluster
 
 _REAL = object()
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.]+)>$")
@@ -201,6 +199,7 @@ class Script:
         :raises ScriptError: a rule matched no job.
         """
         acting = cluster.script
+        assert isinstance(acting, Acting)
         assert acting is not None
         for rule in self._rules:
             if not acting.matched[rule.number]:

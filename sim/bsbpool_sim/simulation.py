@@ -18,7 +18,7 @@ from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
 from .cluster import HORIZON, MAX_EVENTS, Cluster
-from .comm import Comm
+from .comm import Comm, world_comms
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError
 from .garbage import deliberate_collection
 from .group import ranks as ranks_text
@@ -26,6 +26,7 @@ from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds
 from .network import Network
 from .streams import seeded_global
 from .substitutes import substitutes
+from .world import SimWorld
 
 
 @dataclass
@@ -111,7 +112,8 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
     """
     kernel, stuck, over = cluster.kernel, None, True
     kernel.reopen()
-    for rank, comm in zip(kernel.ranks, cluster.comms, strict=True):
+    cluster.make_world = cluster.make_world or SimWorld
+    for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
         kernel.start_program(rank, _run, program, comm)
     with substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:

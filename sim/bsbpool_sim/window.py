@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import functools
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .buffers import Buffer, combine
+from .comm import Comm, current, self_comm
 from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, OPS, means, operation
 from .errors import MPIError
 from .group import Group
 from .kernel import Task
-
-if TYPE_CHECKING:
-    from .comm import Comm
 
 SUM, REPLACE = OPS["SUM"], OPS["REPLACE"]
 
@@ -249,7 +247,5 @@ def _or_self(comm: Any) -> Comm:
     if comm is not None:
         given: Comm = comm
         return given
-    from .mpi import current
-
     here = current()
-    return here.cluster.comm_self(here.rank)
+    return self_comm(here.cluster, here.world_rank)

@@ -221,7 +221,7 @@ class SimWorld(World):
 
     def channel(self) -> Channel:
         self._pools += 1
-        pools = self.comm.cluster.pools
+        pools: dict[tuple[int, int], PoolLines] = self.comm.cluster.pools
         key = (self.comm.group.context, self._pools)
         if key not in pools:
             pools[key] = PoolLines(self.comm, self._pools)

@@ -388,7 +388,7 @@ def test_async_tests_are_refused(run):
 
 @pytest.mark.parametrize("ini", ["soon", "0", "inf"])
 def test_a_wrong_time_limit_is_an_error(pytester, ini):
-    from bsbpool_sim.pytest_plugin.ranks import limit
+    from bsbpool_sim.pytest_plugin.marks import limit
 
     with pytest.raises(pytest.UsageError, match="it must be seconds"):
         limit(pytester.parseconfig("-o", f"mpi_timeout={ini}"))

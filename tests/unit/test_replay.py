@@ -21,6 +21,7 @@ from bsbpool.exceptions import JobErroredError, WorkflowError
 from bsbpool.trace import Trace, TraceRecorder, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
+from bsbpool_sim.comm import self_comm
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
 from bsbpool_sim.replay.keeping import to_scenario
 from bsbpool_sim.replay.whatif import Costs, costs_of
@@ -96,7 +97,7 @@ def test_several_pools_one_of_them_on_main_alone():
                     pool.queue(place, (0,), submitter="place")
                 pool.execute()
         if comm.rank == 0:
-            with bsbpool.job_pool(comm.cluster.comm_self(0), quiet=True) as pool:
+            with bsbpool.job_pool(self_comm(comm.cluster, 0), quiet=True) as pool:
                 pool.queue(place, (0,), submitter="alone")
                 pool.execute()
 

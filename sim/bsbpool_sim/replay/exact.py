@@ -330,7 +330,7 @@ class Director:
                 super().__init__(comm)
                 self.director = director
 
-        cluster.world_class = ReplayedWorld
+        cluster.make_world = ReplayedWorld
 
     def check(self, cluster: Cluster) -> None:
         """Nothing is wrong with it after the run."""

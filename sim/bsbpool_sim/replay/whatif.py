@@ -22,7 +22,7 @@ from bsbpool.trace.clocks import Offset, offsets
 from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
-from ..comm import Comm
+from ..comm import Comm, self_comm
 from ..errors import HorizonError, RankErrors
 from ..kernel import SECOND
 from ..script import Acting, Script
@@ -296,7 +296,7 @@ class Run(Script):
     def program(self, comm: Comm) -> None:
         """What each rank runs."""
         owner = Owner(comm)
-        alone = Owner(comm.cluster.comm_self(comm.world_rank))
+        alone = Owner(self_comm(comm.cluster, comm.world_rank))
         for plan in self.plans:
             mine = alone if plan.recorded.ranks == 1 and self._most > 1 else owner
             if mine is alone and comm.rank:
