@@ -61,6 +61,7 @@ def pytest_addoption(parser, pluginmanager):
 def pytest_configure(config):
     if MPI_SIZE == 1:
         watching.watch()
+        no_deadlines()
     # The real one: what a rank says when it gives up must not end in a captured file.
     config.stash[_STDERR] = os.fdopen(os.dup(2), "w")
     if MPI_SIZE > 1 and comm_world().Get_rank() > 0:
@@ -69,6 +70,16 @@ def pytest_configure(config):
 
 def pytest_unconfigure(config):
     config.stash[_STDERR].close()
+
+
+def no_deadlines():
+    """Hypothesis does not look at the clock: how long an example takes depends on what else the machine does."""
+    if importlib.util.find_spec("hypothesis") is None:
+        return
+    from hypothesis import settings
+
+    settings.register_profile("suite", settings.default, deadline=None)
+    settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(config, items):

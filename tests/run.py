@@ -1,7 +1,8 @@
 """Runs all tests in all worlds with this Python, and measures their combined branch coverage.
 
     python tests/run.py            everything
-    python tests/run.py --quick    what needs no mpirun beforehand, without BSB, Open MPI and coverage
+    python tests/run.py --quick    what needs no mpirun beforehand and runs lines that no other test runs, without BSB,
+                                   Open MPI and coverage
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
@@ -149,7 +150,8 @@ def main(arguments: list[str]) -> None:
     if arguments not in ([], ["--quick"]):
         sys.exit(__doc__)
     if arguments:
-        run("processes without MPI, and simulated ranks", sys.executable, *PYTEST, *SIDE_BY_SIDE)
+        one_each = ["-m", "not unmeasured"]
+        run("processes without MPI, and simulated ranks", sys.executable, *PYTEST, *one_each, *SIDE_BY_SIDE)
         return
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
@@ -163,10 +165,12 @@ def main(arguments: list[str]) -> None:
         run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *ON_RANKS)
     bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
     run("an environment with BSB", sys.executable, "-m", "venv", bsb)
-    run("install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "coverage", "pytest", *BSB)
+    run(
+        "install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "coverage", "pytest", "pytest-xdist", *BSB
+    )
     with_bsb = [*PYTEST, "tests/with_bsb"]
     # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
-    run("BSB's own Scaffold as owner", bsb / "bin" / "python", "-m", "coverage", "run", *with_bsb)
+    run("BSB's own Scaffold as owner", bsb / "bin" / "python", "-m", "coverage", "run", *with_bsb, *SIDE_BY_SIDE)
     for size in ("2", "3"):
         run(f"the same on {size} real ranks", bsb / "bin" / "mpirun", "-n", size, bsb / "bin" / "python", *with_bsb)
     run("combine measurements", *measured, "combine", "-q")
