@@ -131,7 +131,7 @@ def _handled(returned: list[Any]) -> tuple[bool, list[str]]:
         except Exception as error:
             notes.append(
                 f"A listener returned {shown(value)}, of which nobody can tell whether it is true "
-                f"({type(error).__name__}): it has not handled this error. Return True or False."
+                f"({describe_error(error)}): it has not handled this error. Return True or False."
             )
     return False, notes
 

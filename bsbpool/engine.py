@@ -126,6 +126,8 @@ class Engine:
     :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they
         became ready; so it is where one rank runs them all.
     :param send_ahead: whether ranks may be sent more than one job.
+    :ivar idle_first: whether what becomes ready by the end of a job goes to idle ranks before its own rank gets more;
+        0.1 let it wait for the next end, if that rank had jobs ahead.
     :param retries: how many times a job that was lost with its rank runs again.
     """
 
@@ -158,6 +160,7 @@ class Engine:
         self.changes: list[tuple[Entry, JobStatus, int | None]] | None = None
         #: whether ranks may be sent more than one job.
         self.send_ahead = send_ahead
+        self.idle_first = True
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
         self._called_back: dict[int, BaseException] = {}
         #: whether it gives out no jobs for now.
@@ -300,6 +303,8 @@ class Engine:
             first = line[0]
             if first._status is QUEUED:
                 self.change(first, RUNNING)
+            if self.idle_first:
+                self._assign()
             filled = self._filled[rank]
             if self._ready and (filled <= FEW or 2 * len(line) <= filled) and not self.holding:
                 self._send(rank, self._how_many(rank))
@@ -524,9 +529,8 @@ class Engine:
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
         idle = [rank for rank, line in self._lines.items() if not line]
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
-        # Where jobs are sent ahead, what becomes ready by the end of a job whose rank has another one goes to an idle
-        # rank with the next end only.
-        assert self.holding or self.send_ahead or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
+        spread = self.idle_first or not self.send_ahead
+        assert self.holding or not spread or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
         held = self.holdings()
         for rank, count in self._held.items():
             assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"

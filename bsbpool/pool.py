@@ -444,6 +444,8 @@ class JobPool:
         yield "pool", self._world.size, self._fail_fast, phases
         if self.parallel and not self._engine.send_ahead:
             yield ("one_at_a_time",)
+        elif self.parallel and self._engine.idle_first:
+            yield ("idle_first",)
         if self._turns is not None:
             yield ("in_turn",)
         if self._engine.retries:

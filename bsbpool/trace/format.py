@@ -29,6 +29,9 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "announced": ("pool",),
     # its ranks get no job ahead of time: with this MPI only one thread may send
     "one_at_a_time": ("pool",),
+    # its idle ranks get what becomes ready before others get more
+    "idle_first": ("pool",),
+    # it has one rank, on which schedulers and jobs take turns
     "in_turn": ("pool",),
     # a job that is lost with its rank runs again, so many times
     "retries": ("pool", "times"),

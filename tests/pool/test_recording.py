@@ -125,7 +125,7 @@ def test_a_recorder_may_come_when_the_pool_is_open_but_not_after_the_first_job(w
             pool.add_listener(TraceRecorder(path + "2"))
 
     worlds(lambda comm: executed(comm, come))
-    opening = ["pool", "in_turn"] if worlds.ranks == 1 else ["pool"]
+    opening = ["pool", "in_turn" if worlds.ranks == 1 else "idle_first"]
     assert [e["e"] for e in read_trace(path)][: len(opening) + 2] == [*opening, "pool_status", "job"]
     assert statuses(read_trace(path)) == {0: ["queued", "running", "success"]}
     assert not os.path.exists(path + "2")

@@ -427,6 +427,21 @@ def test_short_jobs_are_sent_several_at_a_time():
     assert len(ahead().assigned[-1][0]) == MOST_AHEAD
 
 
+@pytest.mark.parametrize("idle_first", [True, False])
+def test_what_becomes_ready_goes_to_an_idle_rank_at_once(idle_first):
+    driver = Driver(2, send_ahead=True)
+    driver.engine.idle_first = idle_first  # traces of 0.1 were made without that rule
+    driver.add_many(5)
+    driver.finish(0, ns=SHORT)
+    assert driver.assigned == [([0], 1, []), ([1], 2, []), ([2, 3], 1, [])]
+    driver.finish(1, ns=SHORT)
+    driver.finish(4, ns=SHORT)
+    assert driver.assigned[3:] == [([4], 2, [])]  # and rank 2 is idle
+    driver.add(2), driver.add(2)
+    driver.finish(2, ns=SHORT)  # after it rank 1 has job 3, which may be long
+    assert driver.assigned[4:] == ([([5], 2, [])] if idle_first else [([5], 1, [])])
+
+
 def test_nothing_is_sent_ahead_where_that_is_off():
     driver = Driver(1)
     driver.add_many(1000)

@@ -462,7 +462,7 @@ def run(tmp_path, monkeypatch):
 def test_it_says_that_it_is_the_same_and_shows_the_failure(run):
     result = run()
     assert result.exit_code == 0
-    assert "✓ The same happened again: 38 events of main" in result.output
+    assert "✓ The same happened again: 39 events of main" in result.output
     assert "CorruptMorphology: of a golgi cell" in result.output
     assert "JobErroredError: <FunctionJob 3 place (chunk=(0, 3))> failed" in result.output
     assert "standins" not in result.output
@@ -472,8 +472,8 @@ def test_it_says_where_it_differs(run):
     edited(read_trace("run.trace"), lambda e: [] if e[0] == "message" and e[4] == 2 else [e]).write("run.trace")
     result = run()
     assert result.exit_code == 1
-    assert "✗ Not the same, after 25 events" in result.output
-    assert "B      26  (the end)" in result.output
+    assert "✗ Not the same, after 26 events" in result.output
+    assert "B      27  (the end)" in result.output
     assert "pip install" not in result.output
 
 

@@ -626,9 +626,9 @@ def test_each_bad_input_is_one_error_with_its_place_and_what_would_be_right(erro
 @pytest.mark.parametrize("name", ["an open bracket", "a control character", "deep nesting", "two documents"])
 def test_messages_do_not_depend_on_which_parser_there_is(error, monkeypatch, parser, name):
     if parser == "pure":
-        from bsbpool_sim.scenario import loading
+        from bsbpool_sim.scenario import document
 
-        monkeypatch.setattr(loading, "_FAST", loading.yaml.SafeLoader)
+        monkeypatch.setattr(document, "_FAST", document.yaml.SafeLoader)
     text, message = CASES[name]
     assert error(text.replace("«", "")).message == message
 

@@ -141,6 +141,7 @@ class Recorded:
     """What a trace says of a pool, as far as it has to be known ahead.
 
     :ivar in_turn: whether schedulers and jobs take turns, as they do on one rank; before 0.2 they did not.
+    :ivar idle_first: whether idle ranks get what becomes ready before others get more; before 0.2 they did not.
     :ivar outs: by rank, what came from it and has to do with its jobs, in order.
     :ivar cached: by rank and job (None: before the first), what it took into its cache.
     :ivar failed: what jobs raised.
@@ -162,6 +163,7 @@ class Recorded:
     phases: list[str]
     ahead: bool = True
     in_turn: bool = False
+    idle_first: bool = False
     retries: int = 0
     overdue: dict[int, str] = field(default_factory=dict)
     hosts: dict[int, str] = field(default_factory=dict)
@@ -245,6 +247,8 @@ def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
             pool.ahead = False
         elif kind == "in_turn":
             pool.in_turn = True
+        elif kind == "idle_first":
+            pool.idle_first = True
         elif kind in ("end", "unexecuted"):
             pool.ended = True
     if not pools:
@@ -455,6 +459,7 @@ class Director:
         pool = JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
         if not recorded.in_turn:
             pool._turns = None
+        pool._engine.idle_first = recorded.idle_first
         return pool
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:
