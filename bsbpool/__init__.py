@@ -10,9 +10,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .caching import pool_cache
     from .owner import Owner, job_pool
     from .pool import JobPool, Workflow, WorkflowError
+    from .pool.caching import pool_cache
 
     MPI: Any
     MPILock: Any
@@ -37,7 +37,7 @@ _PLACES = {
     "Workflow": "pool",
     "WorkflowError": "exceptions",
     "job_pool": "owner",
-    "pool_cache": "caching",
+    "pool_cache": "pool.caching",
 }
 
 

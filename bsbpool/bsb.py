@@ -33,9 +33,11 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from . import exceptions, host, inside
+from . import exceptions, host
 from . import pool as ours
 from .exceptions import DependencyError, JobPoolError
+from .pool import inside
+from .pool.job_pool import open_pools
 from .worlds import world_of
 
 __all__ = ["TESTED", "install", "installed", "main", "uninstall", "version"]
@@ -220,7 +222,7 @@ def _other_parameters(name: str, old: Any, new: Any) -> str | None:
 def _check_no_pool(what: str, theirs: Any) -> None:
     """A pool that is open would be left with half of its objects being those of the other one."""
     own = getattr(theirs.JobPool, "_pools", {}) if theirs.JobPool is not ours.JobPool else {}
-    if own or ours.open_pools():
+    if own or open_pools():
         raise JobPoolError(
             f"{what}() was called while {'a pool of BSB' if own else 'a pool'} is open: call it before the pool opens, "
             "or after its `with` block. Nothing was changed."

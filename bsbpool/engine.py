@@ -9,7 +9,7 @@ House rules:
   `begin` and `stop`, once each.
 - Nothing iterates a set, and no decision reads `hash()` or `id()`: same events, same commands.
 
-Theory of operation. A job (`Entry`) counts its open dependencies. When none is left, and the pool
+Theory of operation. A job (`JobState`) counts its open dependencies. When none is left, and the pool
 executes, it is *queued* and joins the line of ready jobs, which leave it in that order. A ready rank that
 has nothing to do is *idle*; the lowest idle rank takes the first ready job, and then the job is *running*.
 A job that ends in success closes a dependency of its dependents; one that ends otherwise cancels them, and
@@ -71,7 +71,7 @@ class Links:
     __slots__ = ("_dependents", "_open_dependencies", "_pool", "_status")
 
 
-class Entry(Links):
+class JobState(Links):
     """What the engine knows of a job."""
 
     __slots__ = ("_cache_items", "_callbacks", "_error", "_id", "_limit", "_rank")
@@ -91,7 +91,7 @@ class Entry(Links):
         self._callbacks: list[Any] | None = None
 
 
-def _killed(job: Entry) -> JobCancelledError:
+def _killed(job: JobState) -> JobCancelledError:
     """Why the dependents of a job that did not succeed are cancelled; its cause is the first error of the chain."""
     killed, error = JobCancelledError(DEPENDENCY_FAILED), job._error
     inherited = isinstance(error, JobCancelledError) and error.args == (DEPENDENCY_FAILED,)
@@ -103,15 +103,15 @@ class Heap:
     """A line of jobs that leave it in the order in which they were added to the pool."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[int, Entry]] = []
+        self._heap: list[tuple[int, JobState]] = []
 
     def __len__(self) -> int:
         return len(self._heap)
 
-    def append(self, job: Entry) -> None:
+    def append(self, job: JobState) -> None:
         heapq.heappush(self._heap, (job._id, job))
 
-    def popleft(self) -> Entry:
+    def popleft(self) -> JobState:
         return heapq.heappop(self._heap)[1]
 
     appendleft = append
@@ -126,8 +126,8 @@ class Engine:
     :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they
         became ready; so it is where one rank runs them all.
     :param send_ahead: whether ranks may be sent more than one job.
-    :ivar idle_first: whether what becomes ready by the end of a job goes to idle ranks before its own rank gets more;
-        0.1 let it wait for the next end, if that rank had jobs ahead.
+    :ivar idle_first: whether what becomes ready by the end of a job goes to idle ranks at once; 0.1 let it wait for
+        whatever came next, if the job's rank had jobs ahead, or somebody had ended it by hand.
     :param retries: how many times a job that was lost with its rank runs again.
     """
 
@@ -135,29 +135,29 @@ class Engine:
         #: what to carry out, in this order.
         self.commands: deque[tuple[Any, ...]] = deque()
         #: all jobs, in the order in which they were added; a job's id is its place here.
-        self.jobs: list[Entry] = []
+        self.jobs: list[JobState] = []
         # By link: the dependent, and the link before it of the same job, or -1. They stay when jobs have ended. A list
         # for each job would be spread all over the memory of a large graph, and the garbage collector would go through
         # all of them while jobs are made.
-        self._dependents: list[Entry] = []
+        self._dependents: list[JobState] = []
         self._before: array[int] = array("q")
         #: how many jobs have not ended.
         self.unfinished = 0
         #: cache items that unfinished jobs require, with the number of those jobs.
         self.required: dict[int, int] = {}
         self._begun = False
-        self._ready: deque[Entry] | Heap = Heap() if first_in_first_out else deque()
+        self._ready: deque[JobState] | Heap = Heap() if first_in_first_out else deque()
         self._idle: list[int] = []
         # By rank: the jobs that it was sent and has not told the end of; the first is running. And how many ranks have
         # more than that one.
-        self._lines: dict[int, deque[Entry]] = {}
+        self._lines: dict[int, deque[JobState]] = {}
         self._supplied = 0
         #: whether to command that jobs were added: somebody listens.
         self.tells_added = False
         #: whether to announce all changes: somebody listens. Else only ends that somebody has to hear of.
         self.tells_all = True
         #: all changes, for who records them: job, new status, rank; None: nobody does.
-        self.changes: list[tuple[Entry, JobStatus, int | None]] | None = None
+        self.changes: list[tuple[JobState, JobStatus, int | None]] | None = None
         #: whether ranks may be sent more than one job.
         self.send_ahead = send_ahead
         self.idle_first = True
@@ -188,7 +188,7 @@ class Engine:
 
     # -- events ------------------------------------------------------------------------------------
 
-    def add(self, job: Entry, dependencies: Iterable[Entry]) -> None:
+    def add(self, job: JobState, dependencies: Iterable[JobState]) -> None:
         """A job was queued."""
         job._id = len(self.jobs)
         self.jobs.append(job)
@@ -197,7 +197,7 @@ class Engine:
             self.commands.append((ADDED, job))
         for item in job._cache_items:
             self.required[item] = self.required.get(item, 0) + 1
-        doomed: Entry | None = None
+        doomed: JobState | None = None
         for dependency in dependencies:
             if not dependency._status.ended:
                 # The link counts when both rows have it: whatever interrupts this, the pool can still stop.
@@ -213,7 +213,7 @@ class Engine:
             self._make_ready(job)
             self._assign()
 
-    def begin(self) -> list[Entry]:
+    def begin(self) -> list[JobState]:
         """The pool starts to execute. Returns the jobs that are queued now: they are not among the `changes`."""
         self._begun = True
         queued = [job for job in self.jobs if job._status is PENDING and not job._open_dependencies]
@@ -252,7 +252,7 @@ class Engine:
                 self._stale[rank].append(item)
 
     def finished(
-        self, job: Entry, error: BaseException | None, ns: int | None = None, interrupted: bool = False
+        self, job: JobState, error: BaseException | None, ns: int | None = None, interrupted: bool = False
     ) -> None:
         """A job came to its end: in success, or with an error. News of a job that has ended are ignored.
 
@@ -270,6 +270,7 @@ class Engine:
             return
         if rank is None:  # run by hand
             self._end(job, SUCCESS if error is None else FAILED, error)
+            self._assign()
             return
         # Two long jobs are enough to send no more ahead, it takes many short ones to do so again; a single one
         # may just have lost its core for a while.
@@ -284,7 +285,7 @@ class Engine:
         self._end(job, SUCCESS if error is None else ABORTED if interrupted else FAILED, error)
         self._vacate(rank, job)
 
-    def overdue(self, job: Entry, rank: int, error: BaseException) -> bool:
+    def overdue(self, job: JobState, rank: int, error: BaseException) -> bool:
         """A job is past its limit, and its rank could not end it. Returns whether it still ran, and is aborted."""
         if job._status is not RUNNING or job._rank != rank:
             return False
@@ -292,7 +293,7 @@ class Engine:
         self._end(job, ABORTED, error)
         return True
 
-    def _vacate(self, rank: int, job: Entry) -> None:
+    def _vacate(self, rank: int, job: JobState) -> None:
         line = self._lines[rank]
         self._supplied -= len(line) == 2
         if line[0] is job:
@@ -312,7 +313,7 @@ class Engine:
             heapq.heappush(self._idle, rank)
             self._assign()
 
-    def leisure(self) -> int:
+    def poll_slack_ns(self) -> int:
         """For how long, in nanoseconds, news of ranks may wait: each has a job to go on with for longer than that.
 
         It goes by jobs that took little of late, not by those that are typical: one in five that is long makes a line
@@ -322,14 +323,14 @@ class Engine:
             return 0
         return int(self._brief_ns / 2)
 
-    def returned(self, rank: int, jobs: Iterable[Entry]) -> None:
+    def returned(self, rank: int, jobs: Iterable[JobState]) -> None:
         """A rank gives back jobs that it was sent ahead and has not started."""
         if rank not in self._lines:
             return  # it is lost, and they were taken back then
         self._take_back(rank, [*jobs])
         self._assign()
 
-    def _take_back(self, rank: int, jobs: list[Entry]) -> None:
+    def _take_back(self, rank: int, jobs: list[JobState]) -> None:
         line = self._lines[rank]
         for job in reversed(jobs):
             if job._status is RUNNING:
@@ -342,7 +343,7 @@ class Engine:
             elif job._status is QUEUED:
                 self._ready.appendleft(job)
 
-    def open_dependencies(self, job: Entry) -> list[Entry]:
+    def open_dependencies(self, job: JobState) -> list[JobState]:
         """The dependencies of a job that have not ended, in the order in which they were added. It walks all jobs."""
         found = []
         for other in self.jobs:
@@ -353,7 +354,7 @@ class Engine:
                 found.append(other)
         return found
 
-    def is_ahead(self, job: Entry) -> bool:
+    def is_ahead(self, job: JobState) -> bool:
         """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
         return job._status is QUEUED and job._rank is not None
 
@@ -365,7 +366,7 @@ class Engine:
         """Whether a rank has jobs that were sent ahead."""
         return len(self._lines.get(rank, ())) > 1
 
-    def run_by_hand(self, job: Entry) -> None:
+    def run_by_hand(self, job: JobState) -> None:
         """Somebody runs a job without the pool's ranks.
 
         :raises JobPoolError: it has open dependencies, was sent to a rank, runs, or has ended.
@@ -378,7 +379,7 @@ class Engine:
             self.change(job, QUEUED)
         self.change(job, RUNNING)
 
-    def set_status(self, job: Entry, status: JobStatus, error: BaseException | None = None) -> None:
+    def set_status(self, job: JobState, status: JobStatus, error: BaseException | None = None) -> None:
         """Somebody sets a job's status by hand. A rank that runs it stays taken until it has told of its end.
 
         :raises JobPoolError: the table of `bsbpool.status` does not have the change.
@@ -387,6 +388,8 @@ class Engine:
             raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
         if status.ended and status in job._status.successors:
             self._end(job, status, error)
+            if self.idle_first:
+                self._assign()
         elif status is QUEUED and job._status is RUNNING:
             raise JobPoolError(
                 f"{job} is running, it can't be queued again by hand: only a job that was lost with its rank is"
@@ -397,7 +400,7 @@ class Engine:
                 self._ready.append(job)
                 self._assign()
 
-    def cancel(self, job: Entry, reason: str | None) -> bool:
+    def cancel(self, job: JobState, reason: str | None) -> bool:
         """Somebody wants a job cancelled. Returns whether it was: it had not started.
 
         One that was sent ahead is not cancelled until its rank returns it: `is_ahead` says so.
@@ -419,7 +422,7 @@ class Engine:
         self.holding = False
         self._assign()
 
-    def lost(self, rank: int, error: BaseException) -> Entry | None:
+    def lost(self, rank: int, error: BaseException) -> JobState | None:
         """A rank is gone. Returns the job that ran there, which is aborted, or queued again."""
         if rank not in self._lines:
             return None
@@ -447,7 +450,7 @@ class Engine:
         self._assign()
         return running
 
-    def was_lost(self, job: Entry) -> bool:
+    def was_lost(self, job: JobState) -> bool:
         """Whether a job was lost with its rank at least once."""
         return job._id in self._losses
 
@@ -536,13 +539,13 @@ class Engine:
             assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"
         assert all(rank in self._lines for rank in self.stuck), f"{[*self.stuck]} are stuck, and not there"
 
-    def _waiting_in_line(self) -> list[Entry]:
+    def _waiting_in_line(self) -> list[JobState]:
         ready = self._ready
         return [job for _, job in ready._heap] if isinstance(ready, Heap) else [*ready]
 
     # -- consequences ------------------------------------------------------------------------------
 
-    def change(self, job: Entry, status: JobStatus) -> None:
+    def change(self, job: JobState, status: JobStatus) -> None:
         """The one way for a job to change its status.
 
         :raises JobPoolError: the table of `bsbpool.status` does not have the change.
@@ -556,7 +559,7 @@ class Engine:
         if self.tells_all or (status.ended and (status is not SUCCESS or job._callbacks)):
             self.commands.append((ANNOUNCE, job, old, status))
 
-    def _make_ready(self, job: Entry) -> None:
+    def _make_ready(self, job: JobState) -> None:
         self.change(job, QUEUED)
         self._ready.append(job)
 
@@ -585,7 +588,7 @@ class Engine:
     def _send(self, rank: int, most: int) -> bool:
         """Fill the line of a rank up to `most` jobs. Returns whether there was any."""
         ready, line = self._ready, self._lines[rank]
-        jobs: list[Entry] = []
+        jobs: list[JobState] = []
         while ready and len(line) < most:
             job = ready.popleft()
             if job._status is not QUEUED:
@@ -622,7 +625,7 @@ class Engine:
         self._held[rank] -= len(free)
         return free
 
-    def _end(self, job: Entry, status: JobStatus, error: BaseException | None) -> None:
+    def _end(self, job: JobState, status: JobStatus, error: BaseException | None) -> None:
         """Let a job end, and all that follows from it."""
         dependents = self._settle(job, status, error)
         if status is SUCCESS:
@@ -637,7 +640,7 @@ class Engine:
             if dependent._status is PENDING:
                 doomed.extend(self._settle(dependent, CANCELLED, _killed(job)))
 
-    def _settle(self, job: Entry, status: JobStatus, error: BaseException | None) -> Sequence[Entry]:
+    def _settle(self, job: JobState, status: JobStatus, error: BaseException | None) -> Sequence[JobState]:
         """Let this one job end. Returns its dependents."""
         job._error = error
         self.change(job, status)

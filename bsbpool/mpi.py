@@ -6,10 +6,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-from . import inside
 from ._util import MockModule
 from .exceptions import JobPoolError
-from .protocol import pack_error, unpack_error
+from .pool import inside
+from .pool.protocol import pack_error, unpack_error
 from .trace.format import describe_error
 from .worlds import find_comm_world, world_of
 from .worlds.launcher import without_mpi4py

@@ -8,8 +8,8 @@ from types import MethodType
 from typing import Any
 
 from .mpi import MPIService
-from .pool import JobPool
-from .progress import PoolProgress, Workflow
+from .pool.job_pool import JobPool
+from .pool.progress import PoolProgress, Workflow
 from .values import shown
 
 __all__ = ["Owner", "job_pool"]

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool import __version__, bsb
-from bsbpool.protocol import dumps, loads
+from bsbpool.pool.protocol import dumps, loads
 from bsbpool.worlds.machine import MPIFacts, RankFacts, examine, find_mpi
 
 from . import console

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..progress import PoolProgress
+from ..pool.progress import PoolProgress
 from .log import LogProgress
 from .terminal import Terminal, TerminalProgress
 

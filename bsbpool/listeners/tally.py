@@ -6,12 +6,12 @@ import heapq
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ..progress import PoolJobAddedProgress, PoolJobUpdateProgress, PoolProgress, PoolProgressReason
+from ..pool.progress import PoolJobAddedProgress, PoolJobUpdateProgress, PoolProgress, PoolProgressReason
 from ..status import JobStatus
 from ..trace.format import describe_error
 
 if TYPE_CHECKING:
-    from ..jobs import Job
+    from ..pool.jobs import Job
 
 #: How many failures are kept with their errors; all are counted.
 MOST_FAILURES = 20

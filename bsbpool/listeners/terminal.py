@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..durations import rough_duration
-from ..progress import PoolProgress, PoolProgressReason
+from ..pool.progress import PoolProgress, PoolProgressReason
 from ..text import label
 from ..worlds import current_world
 from .tally import Strategy, Tally

@@ -31,7 +31,7 @@ class Role(Enum):
     EVENT = "event"  # carries out an event of a scenario
 
 
-class Lost:
+class RankLost:
     """What arrives in place of a message when a rank is gone.
 
     :ivar why: how it was lost, as a person reads it: what the rank did.
@@ -43,7 +43,7 @@ class Lost:
         self.host = host
 
 
-class Split(NamedTuple):
+class MultipartMessage(NamedTuple):
     """A message that came with parts.
 
     :ivar message: what else was sent.
@@ -73,8 +73,8 @@ class Mailbox(ABC):
 class Channel(Mailbox):
     """The mailbox of one pool on one rank: messages from other ranks, and what this rank's tasks put in.
 
-    `get` returns ``(rank, message)``; the message is `bytes` from another rank, a `Split` if it came in parts, or a
-    `Lost` if that rank is gone. Tasks of this rank put in pairs of the same form.
+    `get` returns ``(rank, message)``; the message is `bytes` from another rank, a `MultipartMessage` if it came in
+    parts, or a `RankLost` if that rank is gone. Tasks of this rank put in pairs of the same form.
     """
 
     #: whether a script wants to hear of jobs.
@@ -82,7 +82,7 @@ class Channel(Mailbox):
     #: whether any task of this rank may send, not only the one that executes the pool.
     any_task_sends = True
     #: how much later than it came, in nanoseconds, a message may be taken in: for so long nobody waits for it.
-    leisure = 0
+    poll_slack_ns = 0
 
     @abstractmethod
     def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:

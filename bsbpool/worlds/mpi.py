@@ -10,7 +10,8 @@ messages between two ranks never overtake each other. Parts are sent from where 
 
 Ranks that die end the run, but for an MPI that goes on without them (ULFM: Open MPI 5 under ``mpirun --with-ft ulfm``).
 Such an MPI raises in whatever has to do with a dead rank, and in all that could: looking for a message from any rank,
-until it is told that the death is known. What a dead rank had sent is received first, then a `Lost` stands in its line.
+until it is told that the death is known. What a dead rank had sent is received first, then a `RankLost` stands in its
+line.
 
 Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
 core, then naps of up to a millisecond and a half, so that a rank that waits does not burn the core that another one
@@ -31,7 +32,7 @@ from typing import Any
 from mpi4py import MPI
 
 from ..exceptions import JobPoolError
-from .base import NO_COMMUNICATOR, Channel, Lost, Split
+from .base import NO_COMMUNICATOR, Channel, MultipartMessage, RankLost
 from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
 from .uncaught import print_at_once
@@ -51,7 +52,7 @@ SPIN, KEEP, FIRST_NAP, LONGEST_NAP = 200_000, 30_000, 20_000, 1_000_000
 LONG_WAIT, LONGEST_LATER = 100_000_000, 1_500_000
 
 #: Who waited for so long before does not spin; and the longest nap where a message may be taken in later than it came.
-LONG_ENOUGH, MOST_LEISURE = 1_000_000, 4_000_000
+LONG_ENOUGH, MOST_POLL_SLACK = 1_000_000, 4_000_000
 
 # Kinds of messages; a tag is the pool's serial number and the kind.
 _MESSAGE, _ANNOUNCED, _WANTED, _LARGE, _LAST = range(5)
@@ -233,8 +234,8 @@ class MPIChannel(ProcessChannel):
                 self._waits_since = now
                 self._tidy()
                 # Who waited for long is not about to get an answer at once.
-                self._nap = max(FIRST_NAP, min(self._waited // 32, LONGEST_NAP), self._leisure())
-            spins = self._waited < LONG_ENOUGH and self._leisure() < SPIN
+                self._nap = max(FIRST_NAP, min(self._waited // 32, LONGEST_NAP), self._poll_slack_ns())
+            spins = self._waited < LONG_ENOUGH and self._poll_slack_ns() < SPIN
             spin_until = self._waits_since + (SPIN if spins else 0)
             self._nap = self._pause(spin_until, self._nap, until)
             # MPICH sees what came while nobody looked only at the second look: without this one, a nap later.
@@ -251,17 +252,17 @@ class MPIChannel(ProcessChannel):
             if now >= spin_until - SPIN + KEEP:
                 os.sched_yield()
             return nap
-        longest = max(LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER, self._leisure())
+        longest = max(LONGEST_NAP if now < spin_until + LONG_WAIT else LONGEST_LATER, self._poll_slack_ns())
         nap = min(nap, longest)  # it may have been longer, before a large message was announced
         self._asleep.acquire(timeout=(nap if until is None else max(0, min(nap, until - now))) / 1e9)
         return min(2 * nap, longest)
 
-    def _leisure(self) -> int:
+    def _poll_slack_ns(self) -> int:
         """How long a nap may be because nobody waits for what has come: a large message goes on only when both ranks
         look, and so may what MPI has not sent yet."""
         if self._behind or self._announced or self._sending or self._duplicate.sends:
             return 0
-        return min(self.leisure, MOST_LEISURE)
+        return min(self.poll_slack_ns, MOST_POLL_SLACK)
 
     def close(self) -> None:
         self._closing = True
@@ -301,7 +302,7 @@ class MPIChannel(ProcessChannel):
             self._duplicate.note_deaths(error)
             return True
 
-    def _lose(self, rank: int) -> tuple[int, Lost]:
+    def _lose(self, rank: int) -> tuple[int, RankLost]:
         """A rank is dead, and all that it had sent was received: drop what will never arrive."""
         for large in self._behind.pop(rank, ()):
             if type(large) is _Large and large.parts:
@@ -311,7 +312,7 @@ class MPIChannel(ProcessChannel):
         self._left[rank] = None
         self._tidy()
         self._ask()
-        return rank, Lost("died")
+        return rank, RankLost("died")
 
     def _poll(self) -> bool:
         """Take in what has come. Returns whether there was anything."""
@@ -422,7 +423,7 @@ class _Large:
 
     def message(self) -> Any:
         """The message, when it has arrived."""
-        return self.parts[0] if self.head is None else Split(self.head, self.parts)
+        return self.parts[0] if self.head is None else MultipartMessage(self.head, self.parts)
 
 
 def _pieces(parts: Sequence[Any]) -> Iterator[Any]:

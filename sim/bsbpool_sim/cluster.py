@@ -17,7 +17,7 @@ MAX_EVENTS = 50_000_000
 
 
 class JobScript(Protocol):
-    """What says how the jobs of pools go: `bsbpool_sim.script.Acting` does.
+    """What says how the jobs of pools go: `bsbpool_sim.script.ScriptRuntime` does.
 
     A key tells a pool from the others of the simulation: its communicator, and its number there.
     """

@@ -189,9 +189,9 @@ class Script:
             cluster.network.set(self.latency or 0.0, self.bandwidth)
         cluster.script = self.acting(cluster)
 
-    def acting(self, cluster: Cluster) -> Acting:
+    def acting(self, cluster: Cluster) -> ScriptRuntime:
         """This script at work; one that does more than rules can say has another."""
-        return Acting(self, cluster)
+        return ScriptRuntime(self, cluster)
 
     def check(self, cluster: Cluster) -> None:
         """After the run: did all that it names come?
@@ -199,7 +199,7 @@ class Script:
         :raises ScriptError: a rule matched no job.
         """
         acting = cluster.script
-        assert isinstance(acting, Acting)
+        assert isinstance(acting, ScriptRuntime)
         assert acting is not None
         for rule in self._rules:
             if not acting.matched[rule.number]:
@@ -208,7 +208,7 @@ class Script:
                 )
 
 
-class Acting:
+class ScriptRuntime:
     """A script at work in one simulation."""
 
     def __init__(self, script: Script, cluster: Cluster):

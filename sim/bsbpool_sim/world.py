@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
-from bsbpool.worlds import Channel, Interruptible, Lost, Mailbox, Role, Split, World, this_world
+from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
 from .instant import DEADLINES, LOSSES, NEWS
 from .kernel import Kernel, Rank, Task
@@ -58,7 +58,7 @@ class SimMailbox(Mailbox):
         return items.popleft()
 
 
-class PoolLines:
+class SimTransport:
     """The channels of one pool on all ranks of its communicator: where messages arrive, and deaths are told."""
 
     def __init__(self, comm: Comm, serial: int):
@@ -98,7 +98,7 @@ class PoolLines:
             link = self._links[source, dest] = (deque(), dest)
         link[0].append((source, item))
         arrival = self.cluster.network.arrival(kernel.now, self.members[source], to, size)
-        if type(item) is Lost:
+        if type(item) is RankLost:
             kernel.in_order(arrival, LOSSES, source / len(self.members), self._deliver, link)
         else:
             kernel.at(arrival, self._deliver, link)
@@ -126,13 +126,13 @@ class PoolLines:
     def _tell_lost(self, number: int, rank: int) -> None:
         died = self.cluster.kernel.ranks[self.members[number]].dead_at
         assert died is not None
-        self.send(number, rank, Lost(f"died at {exact_duration(died)}", "a simulated host"), 0)
+        self.send(number, rank, RankLost(f"died at {exact_duration(died)}", "a simulated host"), 0)
 
 
 class SimChannel(Channel):
     """Messages of one pool on one simulated rank."""
 
-    def __init__(self, lines: PoolLines, rank: int):
+    def __init__(self, lines: SimTransport, rank: int):
         self._lines = lines
         self._rank = rank
         self._mailbox = lines.open(rank)
@@ -152,7 +152,7 @@ class SimChannel(Channel):
             self._lines.send(self._rank, rank, message, len(message))
             return
         copies = [bytearray(part) for part in parts]
-        self._lines.send(self._rank, rank, Split(message, copies), len(message) + sum(map(len, copies)))
+        self._lines.send(self._rank, rank, MultipartMessage(message, copies), len(message) + sum(map(len, copies)))
 
     def close(self) -> None:
         self._lines.close(self._rank)
@@ -221,10 +221,10 @@ class SimWorld(World):
 
     def channel(self) -> Channel:
         self._pools += 1
-        pools: dict[tuple[int, int], PoolLines] = self.comm.cluster.pools
+        pools: dict[tuple[int, int], SimTransport] = self.comm.cluster.pools
         key = (self.comm.group.context, self._pools)
         if key not in pools:
-            pools[key] = PoolLines(self.comm, self._pools)
+            pools[key] = SimTransport(self.comm, self._pools)
         return SimChannel(pools[key], self.rank)
 
     def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:

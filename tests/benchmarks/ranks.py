@@ -204,7 +204,7 @@ def payload(comm, repetitions: int):
     import psutil
     from mpi4py.util import pkl5
 
-    import bsbpool.results
+    import bsbpool.pool.results
 
     direct = pkl5.Intracomm(comm)
     jobs, more = 4, 20
@@ -213,9 +213,9 @@ def payload(comm, repetitions: int):
     for _ in range(repetitions + 1):
         rates["bsbpool"].append(pool(comm, jobs, block, ARRAY))
         rates["mpi4py.util.pkl5"].append(loop(comm, jobs, block, ARRAY, send=direct.send, receive=direct.recv))
-        room, bsbpool.results.RESULTS_IN_MEMORY = bsbpool.results.RESULTS_IN_MEMORY, 0
+        room, bsbpool.pool.results.RESULTS_IN_MEMORY = bsbpool.pool.results.RESULTS_IN_MEMORY, 0
         rates["bsbpool, to the folder"].append(pool(comm, jobs, block, ARRAY))
-        bsbpool.results.RESULTS_IN_MEMORY = room
+        bsbpool.pool.results.RESULTS_IN_MEMORY = room
     before = psutil.Process().memory_info().rss
     with bsbpool.job_pool(comm, quiet=True) as all_of_them:
         if all_of_them.is_main():

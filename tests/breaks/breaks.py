@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool import caching, jobs, limits, pool, protocol, scheduling, worker
-from bsbpool.delivery import Delivery
 from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
-from bsbpool.pool import JobPool
-from bsbpool.results import Results
-from bsbpool.scheduling import Schedulers
+from bsbpool.pool import JobPool, caching, job_pool, jobs, limits, protocol, scheduling, worker
+from bsbpool.pool.notifier import Notifier
+from bsbpool.pool.results import Results
+from bsbpool.pool.scheduling import Schedulers
+from bsbpool.pool.worker import Worker
 from bsbpool.status import JobStatus
-from bsbpool.worker import Worker
 
 BREAKS = {}
 
@@ -209,7 +208,7 @@ def _(patch):
 
     def wrap(notify):
         def reversed_(self):
-            line = self._delivery.line
+            line = self._notifier.line
             changes = [*line]
             line.clear()
             line.extend(reversed(changes))
@@ -234,13 +233,13 @@ def _(patch):
 
         return to_one
 
-    around(patch, Delivery, "deliver", wrap)
+    around(patch, Notifier, "deliver", wrap)
 
 
 @a_break
 def _(patch):
     """a listener that raises is not heard"""
-    around(patch, Delivery, "deliver", lambda deliver: lambda self, n: deliver(self, n) and [])
+    around(patch, Notifier, "deliver", lambda deliver: lambda self, n: deliver(self, n) and [])
 
 
 # -- pings -----------------------------------------------------------------------------------------------
@@ -249,7 +248,7 @@ def _(patch):
 @a_break
 def _(patch):
     """pings are forgotten"""
-    patch.setattr(JobPool, "ping", lambda self: setattr(self._delivery, "quiet_since", self._world.now()))
+    patch.setattr(JobPool, "ping", lambda self: setattr(self._notifier, "quiet_since", self._world.now()))
 
 
 @a_break
@@ -268,7 +267,7 @@ def _(patch):
 
     def wrap(add):
         def most(self, listener, max_wait=None):
-            delivery = self._delivery
+            delivery = self._notifier
             before, first = delivery.max_wait, not delivery.listeners
             add(self, listener, max_wait)
             if max_wait is not None and not first:
@@ -286,7 +285,7 @@ def _(patch):
 
 
 def _wait_long(self):
-    self._delivery.max_wait = 1e6
+    self._notifier.max_wait = 1e6
 
 
 @a_break
@@ -295,8 +294,8 @@ def _(patch):
 
     def wrap(loop):
         def noisy(self):
-            if not self._delivery.listeners:
-                self._delivery.listeners.append(lambda progress: None)
+            if not self._notifier.listeners:
+                self._notifier.listeners.append(lambda progress: None)
             return loop(self)
 
         return noisy
@@ -329,8 +328,8 @@ def _(patch):
 
     def wrap(raise_unhandled):
         def swallowing(self):
-            if self._delivery.unhandled:
-                self._delivery.unhandled.pop()
+            if self._notifier.unhandled:
+                self._notifier.unhandled.pop()
             raise_unhandled(self)
 
         return swallowing
@@ -353,7 +352,7 @@ def _(patch):
 
         return unhandled
 
-    around(patch, Delivery, "deliver", wrap)
+    around(patch, Notifier, "deliver", wrap)
 
 
 @a_break
@@ -603,7 +602,7 @@ def _(patch):
 @a_break
 def _(patch):
     """nothing is freed at the end"""
-    patch.setattr(pool, "free_stale_pool_cache", lambda owner, required: [])
+    patch.setattr(job_pool, "free_stale_pool_cache", lambda owner, required: [])
 
 
 @a_break

@@ -11,7 +11,8 @@ import inspect
 import sys
 import textwrap
 
-from bsbpool import by_hand, delivery, engine, limits, pool, ranks, results, scheduling, worker
+from bsbpool import engine
+from bsbpool.pool import job_pool, limits, manual, notifier, results, scheduling, worker, worker_table
 from bsbpool_sim import comm, mailbox, network, script, world
 
 SUBTLE = {}
@@ -41,7 +42,7 @@ def edited(owner, name, right, wrong):
     return made[name]
 
 
-E, P, W, L = engine.Engine, pool.JobPool, worker.Worker, limits.Limits
+E, P, W, L = engine.Engine, job_pool.JobPool, worker.Worker, limits.Limits
 
 # -- the engine: counts, bounds, and lines
 mistake("a rank may hold one job more than the bound", E, "_how_many", "min(MOST_AHEAD,", "min(MOST_AHEAD + 1,")
@@ -142,7 +143,7 @@ mistake(
     P,
     "_receive",
     "news = self._codec.decode(message)",
-    "news = self._codec.decode(message); self._delivery.quiet_since = self._world.now()",
+    "news = self._codec.decode(message); self._notifier.quiet_since = self._world.now()",
 )
 mistake(
     "what a rank says of a job that was ended by hand is its result",
@@ -176,23 +177,25 @@ mistake(
 )
 mistake(
     "a rank that is late is given up when another one's time is over",
-    ranks.Ranks,
+    worker_table.WorkerTable,
     "next_deadline",
     "return max(at,",
     "return min(at,",
 )
 mistake(
     "the second listener takes back that the first handled an error",
-    delivery.Delivery,
+    notifier.Notifier,
     "deliver",
     "_handled(returned)",
     "_handled(returned[-1:])",
 )
 mistake(
-    "the last listener says when all are pinged", delivery.Delivery, "add", "min(self.max_wait, max_wait)", "max_wait"
+    "the last listener says when all are pinged", notifier.Notifier, "add", "min(self.max_wait, max_wait)", "max_wait"
 )
-mistake("a value that was set by hand is lost", by_hand.ByHand, "finish", "job._result = value", "pass")
-mistake("a job that is run by hand is never ended", by_hand.ByHand, "_run", "self.finish(job, value, failure)", "pass")
+mistake("a value that was set by hand is lost", manual.ManualJobs, "finish", "job._result = value", "pass")
+mistake(
+    "a job that is run by hand is never ended", manual.ManualJobs, "_run", "self.finish(job, value, failure)", "pass"
+)
 mistake(
     "a result is only kept if there is room left for one byte more",
     results.Results,
@@ -246,7 +249,9 @@ mistake("a rank has no time to end a job that was interrupted", L, "_keep_time",
 mistake("a short limit behind a long one is not kept", L, "run", "run.next < asleep_until", "run.next > asleep_until")
 
 # -- the simulator
-mistake("a message overtakes others of its link", world.PoolLines, "_deliver", "under_way.popleft()", "under_way.pop()")
+mistake(
+    "a message overtakes others of its link", world.SimTransport, "_deliver", "under_way.popleft()", "under_way.pop()"
+)
 mistake(
     "a message of the program overtakes others of its link",
     mailbox.Link,
@@ -295,14 +300,14 @@ mistake(
 )
 mistake(
     "the last rule of a script that matches a job is its rule",
-    script.Acting,
+    script.ScriptRuntime,
     "introduce",
     "for rule in rules:",
     "for rule in reversed(rules):",
 )
 mistake(
     "rules with an id come first",
-    script.Acting,
+    script.ScriptRuntime,
     "introduce",
     "key=lambda rule: rule.number",
     "key=lambda rule: (rule.id is None, rule.number)",

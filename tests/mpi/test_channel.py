@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bsbpool.worlds import Lost
+from bsbpool.worlds import RankLost
 
 pytestmark = pytest.mark.mpi
 
@@ -53,7 +53,7 @@ def test_the_last_word_of_a_worker_comes_after_its_large_messages(channel, monke
             channel, "_all_there", lambda large: there(large) and bool(looks.append(1) or len(looks) > 3)
         )
         came = [channel.get() for _ in range(2)]
-        assert [(source, type(message) is Lost, len(message)) for source, message in came] == [
+        assert [(source, type(message) is RankLost, len(message)) for source, message in came] == [
             (1, False, 100_000),
             (1, False, 3),
         ]
@@ -67,7 +67,7 @@ def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, m
         naps, asleep = [], channel._asleep
         counting = SimpleNamespace(acquire=lambda timeout: naps.append(timeout) or asleep.acquire(timeout=timeout))
         monkeypatch.setattr(channel, "_asleep", counting)
-        channel.leisure = 4_000_000
+        channel.poll_slack_ns = 4_000_000
         assert channel.get(time.monotonic_ns() + 100_000_000) is None  # nobody has anything to say meanwhile
         assert naps[:-1] == [0.004] * (len(naps) - 1) and naps[-1] <= 0.004  # the last up to the end only
     channel.close()
@@ -76,7 +76,7 @@ def test_a_rank_naps_for_as_long_as_nobody_waits_for_what_it_takes_in(channel, m
 
 @pytest.mark.parametrize("sender", [0, 1])
 def test_a_rank_naps_no_longer_than_usual_while_a_large_message_is_on_its_way(channel, monkeypatch, sender):
-    """Whatever leisure it has: the other rank may have nothing to go on with."""
+    """Whatever poll_slack_ns it has: the other rank may have nothing to go on with."""
     world = comm_world()
     if world.rank == sender:
         channel.send(1 - sender, bytes(100_000))
@@ -89,7 +89,7 @@ def test_a_rank_naps_no_longer_than_usual_while_a_large_message_is_on_its_way(ch
             return asleep.acquire(timeout=timeout)
 
         monkeypatch.setattr(channel, "_asleep", SimpleNamespace(acquire=nap))
-        channel.leisure = 4_000_000
+        channel.poll_slack_ns = 4_000_000
         assert channel.get(time.monotonic_ns() + 50_000_000) is None  # the other one is at a job meanwhile
         assert 0 < max(naps) <= 0.001
     world.Barrier()

@@ -86,7 +86,7 @@ def large(owner, i):
 
 @pytest.fixture
 def no_room_in_memory(monkeypatch):
-    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 0)
 
 
 @pytest.fixture
@@ -228,7 +228,7 @@ def test_a_job_that_changes_directory_changes_it_for_its_rank_and_the_pool_goes_
 
         return executed(comm, fill)
 
-    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 0)
     outcome = worlds(program)[0]
     assert outcome["error"] is None
     assert outcome["seen"] is True

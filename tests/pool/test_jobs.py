@@ -636,3 +636,40 @@ def test_two_tasks_that_run_the_same_job_both_learn_of_its_end(worlds):
         return seen
 
     assert worlds(program)[0] == [False] * 3
+
+
+def test_what_waits_for_a_job_that_is_run_by_hand_runs_when_that_ends(worlds):
+    """Nothing else happens meanwhile by which main would look what is ready."""
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                first = pool.queue(nap, (0.2,), submitter="by hand")
+                pool.queue(double, (1,), deps=[pool.queue(double, (2,), deps=[first])])
+                pool._world.start(Role.MANUAL_JOB, first.run)
+            pool.execute()
+            return [job.status.value for job in pool.jobs]
+
+    assert worlds(program)[0] == ["success"] * 3
+
+
+@pytest.mark.parametrize("how", ["succeeds", "fails"])
+def test_what_waits_for_a_job_that_is_ended_by_hand_goes_on_at_once(worlds, how):
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                first = pool.queue(nap, submitter="by hand")
+                other = pool.queue(double, (1,), deps=[first])
+
+                def end():
+                    time.sleep(0.2)
+                    first.set_result(1) if how == "succeeds" else first.set_exception(ValueError("by hand"))
+
+                first.change_status(JobStatus.QUEUED)
+                first.change_status(JobStatus.RUNNING)
+                pool._world.start(Role.MANUAL_JOB, end)
+                pool.add_listener(lambda progress: True)
+            pool.execute()
+            return other.status.value if pool.is_main() else None
+
+    assert worlds(program)[0] == ("success" if how == "succeeds" else "cancelled")

@@ -10,8 +10,8 @@ from helpers import executed, fail
 
 import bsbpool
 from bsbpool.pool import JobPool, JobPoolError
-from bsbpool.protocol import Codec
-from bsbpool.results import Results
+from bsbpool.pool.protocol import Codec
+from bsbpool.pool.results import Results
 
 MEGABYTE = 1_000_000
 
@@ -118,7 +118,7 @@ def test_every_rank_leaves_a_pool_that_stops_while_large_results_are_on_their_wa
 
 
 def test_results_in_the_folder_are_read_from_there_and_not_kept(worlds, monkeypatch):
-    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 0)
 
     def program(comm):
         with JobPool("arrays", bsbpool.Owner(comm)) as pool:
@@ -147,7 +147,7 @@ def test_results_in_the_folder_are_read_from_there_and_not_kept(worlds, monkeypa
 
 
 def test_a_result_that_the_folder_has_no_room_for_stays_in_memory(worlds, monkeypatch):
-    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 0)
+    monkeypatch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 0)
 
     def program(comm):
         with JobPool("full", bsbpool.Owner(comm)) as pool:
@@ -166,7 +166,7 @@ def test_a_result_that_the_folder_has_no_room_for_stays_in_memory(worlds, monkey
 def test_the_room_is_used_up():
     """A result stays in memory if it fits to the byte, and the next one is written."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("bsbpool.results.RESULTS_IN_MEMORY", 300)
+        patch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 300)
         results = Results(Codec(), lambda: folders.append("asked for") or tempfile.gettempdir())
         folders, fits = [], SimpleNamespace(_payload=None, _id=10**9)
         results.keep(fits, [b"x" * 100, b"y" * 200])

@@ -169,7 +169,7 @@ def test_each_rank_has_a_folder_that_goes_with_the_pool(worlds, tmp_path):
 def test_large_results_that_exceed_the_memory_for_them_wait_in_the_folder_of_the_pool(worlds, monkeypatch, room):
     import os
 
-    monkeypatch.setattr("bsbpool.results.RESULTS_IN_MEMORY", room)
+    monkeypatch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", room)
 
     def large(owner, i):
         return bytes([i]) * 3_000_000

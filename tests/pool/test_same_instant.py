@@ -8,8 +8,8 @@ import pytest
 from helpers import Ear, executed, nap
 
 from bsbpool.exceptions import JobInterrupted
-from bsbpool.limits import GRACE, MAIN_GRACE
-from bsbpool.worker import PATIENCE
+from bsbpool.pool.limits import GRACE, MAIN_GRACE
+from bsbpool.pool.worker import PATIENCE
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.instant import PAIRS
 

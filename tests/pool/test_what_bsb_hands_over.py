@@ -24,9 +24,9 @@ import numpy as np
 import pytest
 from helpers import Ear, double, executed, nothing
 
-from bsbpool.jobs import check_dependencies
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool, JobPoolError, JobStatus, SubmissionContext, Workflow
+from bsbpool.pool.jobs import check_dependencies
 
 
 class Strategy:

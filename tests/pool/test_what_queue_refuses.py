@@ -8,9 +8,9 @@ import pytest
 from helpers import double, executed, fail, nothing
 
 import bsbpool
-from bsbpool.checks import ELSEWHERE, OPTIONS
 from bsbpool.exceptions import JobPoolError, WorkflowError
 from bsbpool.pool import JobPool, JobStatus, SubmissionContext
+from bsbpool.pool.checks import ELSEWHERE, OPTIONS
 
 # -- names of context entries ------------------------------------------------------------------------------
 

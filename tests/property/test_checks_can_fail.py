@@ -107,9 +107,9 @@ DOCTORED = {
     # what the simulator holds against every trace
     "every_rule_of_the_trace_holds": [
         ("the trace goes back in time", "time goes back, from", "fine", lambda r: r.events[-1].update(t=-1)),
-        ("a job has another's number", "job 5 is added as number 1", "fine", lambda r: r.events[3].update(job=5)),
+        ("a job has another's number", "job 5 is added as number 1", "fine", lambda r: r.events[4].update(job=5)),
         ("a job comes as the pool closes", "is added as the pool closes", "fine",
-         lambda r: insert_after(r, closing(r), **{**r.events[3], "job": 2, "deps": ()})),
+         lambda r: insert_after(r, closing(r), **{**r.events[4], "job": 2, "deps": ()})),
         ("a rule names a job that is not there", "names a job that is not there", "fine",
          lambda r: end(r, 1).update(job=9)),
         ("a job skips a status", "goes from pending to running", "fine",
@@ -154,7 +154,7 @@ DOCTORED = {
         ("a rank holds an item in the end", "still holds", "rich",
          lambda r: r.events.remove([e for e in r.events if e["e"] == "freed"][-1])),
         ("a pool does not execute", "goes from scheduling to success", "fine",
-         lambda r: r.events[4].update(status="success")),
+         lambda r: r.events[5].update(status="success")),
         ("a pool does not close", r"execute\(\) ends, and it is executing", "fine",
          lambda r: r.events.remove(closing(r))),
         ("a pool closes and a job is running", "it closes, and job 1 is running", "fine",

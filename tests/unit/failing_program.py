@@ -8,7 +8,7 @@ import time
 from mpi4py import MPI
 
 import bsbpool
-from bsbpool.protocol import DONE, Codec
+from bsbpool.pool.protocol import DONE, Codec
 
 comm, case = MPI.COMM_WORLD, sys.argv[1]
 signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores it

@@ -199,7 +199,7 @@ def test_a_job_is_abstract():
 
 
 @pytest.mark.parametrize(
-    "module", ["_util", "caching", "exceptions", "listeners", "mpi", "mpilock", "owner", "pool", "trace", "worlds"]
+    "module", ["_util", "exceptions", "listeners", "mpi", "mpilock", "owner", "pool", "pool.caching", "trace", "worlds"]
 )
 def test_a_module_has_what_it_says_to_export(module):
     found = importlib.import_module(f"bsbpool.{module}")

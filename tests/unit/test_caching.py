@@ -9,7 +9,7 @@ import pytest
 
 from bsbpool import Owner as PoolOwner
 from bsbpool import pool_cache
-from bsbpool.caching import free_items, free_stale_pool_cache, get_node_cache_items
+from bsbpool.pool.caching import free_items, free_stale_pool_cache, get_node_cache_items
 from bsbpool_sim import simulate
 
 

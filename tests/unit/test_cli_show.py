@@ -296,11 +296,11 @@ def test_the_first_difference_is_told_with_what_is_around_it(tmp_path):
     compared = command("diff", one, other, "--context", "1")
     assert compared.exit_code == 1
     lines = [line.split() for line in compared.stdout.splitlines()]
-    assert "They part at event 4: job with another name." in compared.stdout
+    assert "They part at event 5: job with another name." in compared.stdout
     numbered = [line[:2] for line in lines if len(line) > 4 and line[-1].startswith("cache=")]
-    assert numbered == [["3", "0"], ["A", "4"], ["B", "4"]]
-    assert [line[:2] for line in lines if line[:1] in (["A"], ["B"]) and line[1] in ("4", "5")] == [
-        ["A", "4"], ["A", "5"], ["B", "4"], ["B", "5"],
+    assert numbered == [["4", "0"], ["A", "5"], ["B", "5"]]
+    assert [line[:2] for line in lines if line[:1] in (["A"], ["B"]) and line[1] in ("5", "6")] == [
+        ["A", "5"], ["A", "6"], ["B", "5"], ["B", "6"],
     ]  # fmt: skip
     assert "c" in prose(compared.stdout)
 

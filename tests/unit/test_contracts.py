@@ -77,7 +77,7 @@ SPOILED = {
     "never imports the simulator": "bsbpool/listeners/tally.py",
     "the engine imports neither": "bsbpool/engine.py",
     "worlds know nothing": "bsbpool/worlds/local.py",
-    "parts that a pool owns": "bsbpool/ranks.py",
+    "parts that a pool owns": "bsbpool/pool/worker_table.py",
 }
 
 
@@ -172,7 +172,7 @@ def test_worlds_may_touch_the_ground(bypass):
 
 @pytest.mark.unmeasured
 @ruff
-@pytest.mark.parametrize("path", ["bsbpool/pool.py", "bsbpool/cli/new.py", "sim/bsbpool_sim/kernel.py"])
+@pytest.mark.parametrize("path", ["bsbpool/pool/job_pool.py", "bsbpool/cli/new.py", "sim/bsbpool_sim/kernel.py"])
 def test_no_other_file_may(path):
     assert banned(path, "import time\n")
 

@@ -5,7 +5,7 @@ import tracemalloc
 
 import pytest
 
-from bsbpool.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine, Entry
+from bsbpool.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine, JobState
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
 from bsbpool.status import JobStatus
 
@@ -34,7 +34,7 @@ class Driver:
         answer = getattr(self.engine, event)(*arguments)
         self.carry_out()
         lines = self.lines().values()
-        assert bool(self.engine.leisure()) == (bool(lines) and all(len(line) > 1 for line in lines))
+        assert bool(self.engine.poll_slack_ns()) == (bool(lines) and all(len(line) > 1 for line in lines))
         return answer
 
     def carry_out(self):
@@ -47,7 +47,7 @@ class Driver:
                 assert rest[1] in rest[0].successors
 
     def add(self, *dependencies, cache=()):
-        job = Entry(cache)
+        job = JobState(cache)
         self.jobs.append(job)
         self.do("add", job, [self.jobs[d] for d in dependencies])
         return job
@@ -143,10 +143,10 @@ def test_a_job_goes_through_all_states_in_order():
 
 def test_added_jobs_are_told_only_to_those_who_listen():
     engine = Engine()
-    engine.add(Entry(), ())
+    engine.add(JobState(), ())
     assert not engine.commands
     engine.tells_added = True
-    job = Entry()
+    job = JobState()
     engine.add(job, ())
     assert list(engine.commands) == [(ADDED, job)]
 
@@ -660,15 +660,15 @@ def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
 def test_news_may_wait_for_half_of_a_job_while_each_rank_has_another_one():
     driver = ahead(jobs=5, ranks=2, ns=8_000_000)
     assert driver.lines() == {1: [2, 3], 2: [4]}
-    assert driver.engine.leisure() == 0
+    assert driver.engine.poll_slack_ns() == 0
     driver = ahead(jobs=8, ranks=2, ns=8_000_000)
     first, second = driver.lines().values()
     assert len(first) == len(second) == 2
-    assert driver.engine.leisure() == 4_000_000
+    assert driver.engine.poll_slack_ns() == 4_000_000
     driver.do("returned", 2, [driver.jobs[second[1]]])
-    assert driver.engine.leisure() == 0
+    assert driver.engine.poll_slack_ns() == 0
     driver.do("lost", 2, RankLostError("gone"))
-    assert driver.engine.leisure() == 4_000_000
+    assert driver.engine.poll_slack_ns() == 4_000_000
 
 
 def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
@@ -677,10 +677,10 @@ def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
     for number in range(40):
         driver.finish(driver.lines()[1][0], ns=10_000 if number % 5 else 8_000_000)
         assert {len(line) for line in driver.lines().values()} == {2}
-        assert driver.engine.leisure() <= (4_000_000 if number == 0 else 420_000)
+        assert driver.engine.poll_slack_ns() <= (4_000_000 if number == 0 else 420_000)
     for _ in range(40):
         driver.finish(driver.lines()[1][0], ns=8_000_000)
-    assert driver.engine.leisure() > 3_800_000
+    assert driver.engine.poll_slack_ns() > 3_800_000
 
 
 def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
@@ -688,24 +688,24 @@ def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
         def append(self, item):
             raise KeyboardInterrupt
 
-    engine, job = Engine(), Entry()
+    engine, job = Engine(), JobState()
     engine.add(job, ())
     engine.begin()
     engine._dependents = Interrupted()
     with pytest.raises(KeyboardInterrupt):
-        engine.add(Entry(), [job])
+        engine.add(JobState(), [job])
     engine.stop("Ctrl-C")
     assert [entry._status.value for entry in engine.jobs] == ["cancelled", "cancelled"]
 
 
 def test_a_link_takes_two_words():
-    engine, jobs = Engine(), [Entry() for _ in range(1000)]
+    engine, jobs = Engine(), [JobState() for _ in range(1000)]
     for job in jobs:
         engine.add(job, ())
     tracemalloc.start()
     try:
         for _ in range(10):
-            engine.add(Entry(), jobs)
+            engine.add(JobState(), jobs)
         taken, _ = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
@@ -1000,7 +1000,7 @@ def test_a_job_costs_the_same_whether_there_are_a_thousand_or_five_thousand(shap
 
 def test_jobs_that_come_back_keep_their_order():
     engine = Engine(send_ahead=True)
-    jobs = [Entry() for _ in range(60)]
+    jobs = [JobState() for _ in range(60)]
     for job in jobs:
         engine.add(job, ())
     engine._typical_ns = engine._brief_ns = 1.0  # so short that they are sent ahead

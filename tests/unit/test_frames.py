@@ -175,7 +175,7 @@ LIBRARY = Path(os.__file__).parent
         (PACKAGES[1] / "scenario" / "running.py", Whose.OWN),
         (f"{PACKAGES[0]}_more/program.py", Whose.USER),
         (f"{PACKAGES[0]}.py", Whose.USER),
-        ("bsbpool/pool.py", Whose.USER),
+        ("bsbpool/pool/job_pool.py", Whose.USER),
         (Path(__file__), Whose.USER),
         (LIBRARY / "threading.py", Whose.PYTHON),
         (LIBRARY / "concurrent" / "futures" / "thread.py", Whose.PYTHON),

@@ -16,20 +16,23 @@ CALLS = {
         ["_give_back", "_names_of_ours", "_parts_of", "_replace", "_replace_in", "_replace_in_dict"],
         "within one call that replaces names, and holds what it asks meanwhile",
     ),
-    "bsbpool/caching.py": (["__init__", "cached"], "a memory in the index by id keeps its node and owner alive"),
+    "bsbpool/pool/caching.py": (["__init__", "cached"], "a memory in the index by id keeps its node and owner alive"),
     "bsbpool/cli/replay.py": (["bare"], "within one walk over exceptions, which the first of them keeps alive"),
-    "bsbpool/pool.py": (["__init__"], "whether a pool's id can be hashed at all"),
-    "bsbpool/scheduling.py": (["_schedule", "_schedule_node"], "nodes that were not scheduled are kept with their ids"),
+    "bsbpool/pool/job_pool.py": (["__init__"], "whether a pool's id can be hashed at all"),
+    "bsbpool/pool/scheduling.py": (
+        ["_schedule", "_schedule_node"],
+        "nodes that were not scheduled are kept with their ids",
+    ),
     "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
-    "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/scheduling.py"),
+    "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/pool/scheduling.py"),
     "sim/bsbpool_sim/scenario/program.py": (["_blame"], "of errors, which their jobs keep"),
 }
 
 #: By file: what of a module grows while a program runs, and what bounds it.
 KEPT = {
-    "bsbpool/jobs.py": {"KINDS": "classes of one name take each other's place"},
+    "bsbpool/pool/jobs.py": {"KINDS": "classes of one name take each other's place"},
     "bsbpool/worlds/duplicates.py": {"_put_by": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
     "sim/bsbpool_sim/constants.py": {"_real": "names of mpi4py"},

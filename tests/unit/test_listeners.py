@@ -17,7 +17,7 @@ from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
 from bsbpool.listeners.tally import MOST_FAILURES, Strategy, Tally
 from bsbpool.listeners.terminal import Terminal
-from bsbpool.progress import PoolProgressReason, Workflow
+from bsbpool.pool.progress import PoolProgressReason, Workflow
 from bsbpool.worlds.launcher import LAUNCHERS
 from bsbpool_sim import simulate
 

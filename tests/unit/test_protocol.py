@@ -11,7 +11,7 @@ import pytest
 
 from bsbpool import job_pool
 from bsbpool.exceptions import JobPoolError, RemoteError, WorkflowError
-from bsbpool.protocol import ByReference, Codec, dumps, loads, pack_error, unpack_error
+from bsbpool.pool.protocol import ByReference, Codec, dumps, loads, pack_error, unpack_error
 from bsbpool_sim import RankErrors, simulate
 
 
@@ -85,8 +85,8 @@ def python(code):
     return subprocess.run(command, capture_output=True, text=True, check=True, env=env, timeout=300).stdout
 
 
-PACKED = "from bsbpool.protocol import Codec\ndef f(): return 42\n"
-UNPACK = "from bsbpool.protocol import Codec\nunpack = lambda packed: Codec().unpack_call(eval(packed))[0]()\n"
+PACKED = "from bsbpool.pool.protocol import Codec\ndef f(): return 42\n"
+UNPACK = "from bsbpool.pool.protocol import Codec\nunpack = lambda packed: Codec().unpack_call(eval(packed))[0]()\n"
 
 
 @pytest.mark.parametrize("function", ["f", "lambda: f()"])

@@ -236,7 +236,7 @@ def test_a_kind_of_job_that_nobody_here_knows():
     trace = edited(trace, lambda e: [tuple(f.replace("FunctionJob", "Morphing") if type(f) is str else f for f in e)])
     result = replay(trace)
     assert result.same, result.difference
-    assert "Morphing" not in bsbpool.jobs.KINDS
+    assert "Morphing" not in bsbpool.pool.jobs.KINDS
 
 
 def test_a_trace_that_was_cut_off_is_replayed_up_to_there():

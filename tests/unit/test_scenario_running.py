@@ -451,7 +451,7 @@ def test_a_report_of_many_failures_is_cut(run):
 
 
 def test_a_task_of_the_pool_that_raises_is_told(run, monkeypatch):
-    from bsbpool.worker import Worker
+    from bsbpool.pool.worker import Worker
 
     def broken(self, *_):
         raise RuntimeError("a bug in the pool")
@@ -513,53 +513,56 @@ def test_a_dependency_that_is_not_waited_for_is_found(run, monkeypatch):
 
 
 def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
-    from bsbpool.delivery import Delivery
     from bsbpool.pool import PoolJobUpdateProgress
+    from bsbpool.pool.notifier import Notifier
 
-    real = Delivery.deliver
+    real = Notifier.deliver
 
     def twice(self, notification):
         for listener in self.listeners if type(notification) is tuple else ():
             listener(PoolJobUpdateProgress(self._pool, *notification))
         return real(self, notification)
 
-    monkeypatch.setattr(Delivery, "deliver", twice)
+    monkeypatch.setattr(Notifier, "deliver", twice)
     (found,) = always(run, "pool: {listeners: [{name: log}]}\njobs: [{name: a}]\nexpect: {}")
     assert found == "listener log is told, as number 2: a running | a queued"
 
 
 def test_what_stays_cached_is_found(run, monkeypatch):
-    import bsbpool.pool
 
-    monkeypatch.setattr(bsbpool.pool, "free_stale_pool_cache", lambda owner, required: [])
+    monkeypatch.setattr("bsbpool.pool.job_pool.free_stale_pool_cache", lambda owner, required: [])
     text = "strategies: {g: {cached: [x]}}\njobs: [{name: a, strategy: g}]\nexpect: {}"
     assert always(run, text) == ["rank 1 has freed all cached items in the end | it still has g.x"]
 
 
 def test_what_is_freed_too_early_is_found(run, monkeypatch):
-    import bsbpool.worker
+    import bsbpool.pool.worker
 
     monkeypatch.setattr(
-        bsbpool.worker, "free_items", lambda owner, items: bsbpool.caching.free_items(owner, list(owner._pool_cache))
+        bsbpool.pool.worker,
+        "free_items",
+        lambda owner, items: bsbpool.pool.caching.free_items(owner, list(owner._pool_cache)),
     )
-    real = bsbpool.worker.Worker._run
-    monkeypatch.setattr(bsbpool.worker.Worker, "_run", lambda self, *a: setattr(self, "_free", [0]) or real(self, *a))
+    real = bsbpool.pool.worker.Worker._run
+    monkeypatch.setattr(
+        bsbpool.pool.worker.Worker, "_run", lambda self, *a: setattr(self, "_free", [0]) or real(self, *a)
+    )
     text = "strategies: {g: {cached: [x]}}\njobs: [{name: 'a {i}', repeat: 3, strategy: g, takes: 1s}]\nexpect: {}"
     assert "rank 1 keeps g.x while a 1 requires it | it frees it" in always(run, text, ranks=2)
 
 
 @pytest.mark.unwatched
 def test_a_change_that_may_not_be_is_found(run, monkeypatch):
-    from bsbpool.journal import Journal
+    from bsbpool.pool.event_log import EventLog
 
-    real = Journal.record
+    real = EventLog.record
 
     def twice(self, kind, *fields):
         real(self, kind, *fields)
         if kind == "end":
             self.sink.record(("status", self.sink.now(), self._label, 0, "queued", None, None))
 
-    monkeypatch.setattr(Journal, "record", twice)
+    monkeypatch.setattr(EventLog, "record", twice)
     found = always(run, "jobs: [{name: a}]\nexpect: {}")
     assert found[:2] == ["a does not go from success to queued | queued", "a ends | it is queued when main has left"]
     assert found[2] == "what every pool holds to | pool pool: status comes after its end"

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from bsbpool.engine import Engine, Entry
+from bsbpool.engine import Engine, JobState
 from bsbpool.exceptions import JobPoolError
 from bsbpool.status import TRANSITIONS, JobStatus
 
@@ -39,7 +39,7 @@ def test_a_state_knows_its_line_of_the_table(status):
 
 @pytest.mark.parametrize(("old", "new"), [*itertools.product(JobStatus, JobStatus)])
 def test_the_engine_holds_to_the_table(old, new):
-    engine, job = Engine(), Entry()
+    engine, job = Engine(), JobState()
     job._status = old
     if (old.value, new.value) in ALLOWED:
         engine.change(job, new)

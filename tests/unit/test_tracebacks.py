@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import main
-from bsbpool.protocol import pack_error, unpack_error
+from bsbpool.pool.protocol import pack_error, unpack_error
 from bsbpool.trace import Trace, TraceRecorder, read_trace
 from bsbpool.trace.comparing import first_difference
 from bsbpool.trace.history import History

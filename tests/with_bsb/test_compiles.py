@@ -94,7 +94,7 @@ def test_a_compile_makes_the_same_network_as_with_bsbs_own_pool(bsbs, tmp_path, 
     assert raised is None and error is None
     with on_main():
         if IS_MAIN:
-            assert type(jobs[0]).__module__ == "bsbpool.jobs" and type(theirs[0]).__module__ == "bsb.services.pool"
+            assert type(jobs[0]).__module__ == "bsbpool.pool.jobs" and type(theirs[0]).__module__ == "bsb.services.pool"
             assert statuses(jobs) == statuses(theirs)
             assert set(statuses(jobs)) == {(name, "success") for name, _ in statuses(jobs)} and len(jobs) == 22
             stored = contents(path)

@@ -25,18 +25,18 @@ from typing import Any, NoReturn
 from greenlet import GreenletExit, getcurrent
 
 from bsbpool.exceptions import JobSchedulingError
-from bsbpool.jobs import Job
-from bsbpool.limits import Overdue
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
-from bsbpool.progress import PoolJobUpdateProgress, Workflow
-from bsbpool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
+from bsbpool.pool.jobs import Job
+from bsbpool.pool.limits import Overdue
+from bsbpool.pool.progress import PoolJobUpdateProgress, Workflow
+from bsbpool.pool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
 from bsbpool.status import JobStatus
 from bsbpool.text import LONGEST
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference
 from bsbpool.trace.format import EVENTS
-from bsbpool.worlds import Channel, Lost, Role, Split
+from bsbpool.worlds import Channel, MultipartMessage, RankLost, Role
 
 from ..cluster import Cluster
 from ..comm import Comm
@@ -459,7 +459,7 @@ class Director:
         pool = JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
         if not recorded.in_turn:
             pool._turns = None
-        pool._engine.idle_first = recorded.idle_first
+        pool._engine.idle_first = recorded.idle_first or recorded.in_turn
         return pool
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:
@@ -579,7 +579,7 @@ class Director:
             elif kind == "limit":
                 pool._limit(self._job(pool, event[3]), event[4])
             else:
-                self._by_hand(pool, *event[3:])
+                self._manual(pool, *event[3:])
         except (GreenletExit, Stopped):
             raise
         except Exception as error:
@@ -625,14 +625,14 @@ class Director:
         assert isinstance(job, Job)
         return job
 
-    def _by_hand(self, pool: JobPool, id: int, status: str, error: str | None) -> None:
+    def _manual(self, pool: JobPool, id: int, status: str, error: str | None) -> None:
         job = self._job(pool, id)
         if status == "running":
-            pool._by_hand.begin(job)
+            pool._manual.begin(job)
         elif error is not None:
-            pool._by_hand.finish(job, None, error_of(error, BaseException))
+            pool._manual.finish(job, None, error_of(error, BaseException))
         else:
-            pool._by_hand.set_status(job, JobStatus(status))
+            pool._manual.set_status(job, JobStatus(status))
 
     def _listen(self, progress: Any) -> bool:
         """The listener of main's pool: does what listeners and callbacks did, and handles what they handled."""
@@ -810,7 +810,7 @@ class Director:
             self._until(event)
             if rank and rank < len(self._kernel.ranks):
                 self._kernel.kill(self._kernel.ranks[rank])
-            return rank, Lost(found[2], found[1])
+            return rank, RankLost(found[2], found[1])
         if kind == "lost":
             left = _LEFT.fullmatch(what or "")
             line.leaves = left[1] if left is not None else what or "Exception"
@@ -865,7 +865,7 @@ class Director:
 
     def says(self, pool: Recorded, rank: int, message: Any, parts: Sequence[Any]) -> None:
         """A rank sends to main."""
-        self.line(pool, rank).inbox.append(Split(message, [*map(bytearray, parts)]) if parts else message)
+        self.line(pool, rank).inbox.append(MultipartMessage(message, [*map(bytearray, parts)]) if parts else message)
         if self._waiting and self._main is not None:
             self._kernel.wake(self._main)
 

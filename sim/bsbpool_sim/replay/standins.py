@@ -13,8 +13,8 @@ from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any
 
-from bsbpool.jobs import FunctionJob, Job, SubmissionContext
 from bsbpool.pool import JobPool
+from bsbpool.pool.jobs import FunctionJob, Job, SubmissionContext
 
 _NAME = re.compile(r"([^\W\d]\w*)(?:: (.*))?", re.DOTALL)
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from bsbpool.exceptions import JobPoolError
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
-from bsbpool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
+from bsbpool.pool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
 from bsbpool.trace import Trace
 from bsbpool.trace.clocks import Offset, offsets
 from bsbpool.trace.history import History, JobHistory
@@ -25,7 +25,7 @@ from ..cluster import Cluster
 from ..comm import Comm, self_comm
 from ..errors import HorizonError, RankErrors
 from ..kernel import SECOND
-from ..script import Acting, Script
+from ..script import Script, ScriptRuntime
 from ..simulation import simulate
 from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c
 from .exact import NOT_OF_MAIN, Recorded, recorded_pools
@@ -286,7 +286,7 @@ class Run(Script):
 
     # -- a script ----------------------------------------------------------------------------------
 
-    def acting(self, cluster: Cluster) -> Acting:
+    def acting(self, cluster: Cluster) -> ScriptRuntime:
         self._kernel = cluster.kernel
         self._acting = _Acting(self, cluster)
         return self._acting
@@ -309,7 +309,7 @@ class Run(Script):
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
             pool.add_listener(_Handles(plan))
-            pool._delivery.max_wait = HORIZON  # it needs no pings, which would be many in weeks of virtual time
+            pool._notifier.max_wait = HORIZON  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
                 late = statistics.median(plan.late_ranks) - self.costs.latency * SECOND - self.costs.overhead
                 self._pause(sum(plan.before) + max(0, round(late)))
@@ -376,7 +376,7 @@ class _Handles:
         return isinstance(progress, PoolJobUpdateProgress) and progress.job.id in self._plan.handled
 
 
-class _Acting(Acting):
+class _Acting(ScriptRuntime):
     """Lets jobs take their time, and end as they ended."""
 
     def __init__(self, run: Run, cluster: Cluster):

@@ -18,7 +18,7 @@ from ..invariants import broken
 from .document import KeyPath
 from .model import Bounds, Occurrence
 from .planning import Plan, PlannedJob, matcher
-from .program import Stage
+from .program import ScenarioRun
 
 #: Events of the trace that a report shows before and after the one that it is about.
 AROUND = 4
@@ -79,7 +79,7 @@ class Outcome:
     error: str | None
     elapsed: int
     trace: Any
-    stage: Stage
+    stage: ScenarioRun
     died: Mapping[int, float]
     failures: list[Failure] = field(default_factory=list)
 

@@ -11,14 +11,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from bsbpool import Owner
-from bsbpool.caching import cache_id, pool_cache
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted, JobPoolError
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
+from bsbpool.pool.caching import cache_id, pool_cache
 from bsbpool.trace.format import describe_error
 from bsbpool.worlds import Role
 
-from ..script import Acting, Script
+from ..script import Script, ScriptRuntime
 from ..streams import stream
 from .model import BY_SOMEBODY, Event, Listener, Occurrence, Raised, Scheduler
 from .planning import Plan, PlannedJob, matcher
@@ -34,7 +34,7 @@ MOST_RESULTS = 2000
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
 
 
-class Stage:
+class ScenarioRun:
     """One run of a scenario: what it needs while it goes on, and what is seen of it beside the trace.
 
     :ivar outcomes: what each rank's program raised, or None, by rank; a rank that never left is not there.
@@ -71,7 +71,7 @@ class Stage:
         self.raised: list[BaseException] = []
         self.coming: PlannedJob | None = None
         self.pool: JobPool | None = None
-        self.acting: Playing
+        self.acting: ScenarioRuntime
         self.items = {
             cache_id(_Named(name), method): f"{name}.{method}"
             for name, s in plan.strategies.items()
@@ -295,7 +295,7 @@ class Strategy(_Named):
 class StageOwner(Owner):
     """The owner of the pools on one rank; it notes what is cached and freed."""
 
-    def __init__(self, comm: Comm, stage: Stage, rank: int):
+    def __init__(self, comm: Comm, stage: ScenarioRun, rank: int):
         nodes = {name: kind(name, self) for name, kind in stage.classes.items()}
         super().__init__(comm, nodes, nodes)
         self.stage = stage
@@ -326,7 +326,9 @@ def work(owner: StageOwner) -> Any:
 class Node(_Named):
     """A node that queues jobs while the pool executes."""
 
-    def __init__(self, stage: Stage, owner: StageOwner, number: int, scheduler: Scheduler, depends_on: list[Node]):
+    def __init__(
+        self, stage: ScenarioRun, owner: StageOwner, number: int, scheduler: Scheduler, depends_on: list[Node]
+    ):
         super().__init__(scheduler.name)
         self.stage, self.owner, self.number, self.scheduler = stage, owner, number, scheduler
         self.depends_on = depends_on
@@ -353,7 +355,7 @@ class Node(_Named):
 class Ear:
     """A listener; it does what the scenario says of it, and writes down what it is told of jobs."""
 
-    def __init__(self, stage: Stage, listener: Listener):
+    def __init__(self, stage: ScenarioRun, listener: Listener):
         self._stage = stage
         self._name = listener.name
         self._heard = stage.heard.setdefault(listener.name, [])
@@ -409,20 +411,20 @@ def fits(when: Occurrence, name: str, status: str) -> bool:
 class _StageScript(Script):
     """The script of a run of a scenario."""
 
-    def __init__(self, stage: Stage):
+    def __init__(self, stage: ScenarioRun):
         super().__init__()
         self._stage = stage
         for rank, factor in stage.plan.model.slow.items():
             self.rank(rank, slower=float(factor))
 
-    def acting(self, cluster: Cluster) -> Acting:
-        return Playing(self, cluster, self._stage)
+    def acting(self, cluster: Cluster) -> ScriptRuntime:
+        return ScenarioRuntime(self, cluster, self._stage)
 
 
-class Playing(Acting):
+class ScenarioRuntime(ScriptRuntime):
     """A scenario at work in one simulation: it lets jobs act, and events happen."""
 
-    def __init__(self, script: Script, cluster: Cluster, stage: Stage):
+    def __init__(self, script: Script, cluster: Cluster, stage: ScenarioRun):
         super().__init__(script, cluster)
         self.kernel = cluster.kernel
         self.cluster = cluster

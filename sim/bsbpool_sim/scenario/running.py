@@ -23,7 +23,7 @@ from .expecting import MOST_FAILURES, Checker, Failure, Outcome
 from .loading import load_model, validate
 from .model import Model
 from .planning import Plan
-from .program import Stage
+from .program import ScenarioRun
 
 #: Events after which a run is given up.
 MOST_EVENTS = 20_000_000
@@ -62,7 +62,7 @@ class Scenario:
 
     def run_seed(self, seed: int) -> Outcome:
         """Run it with one seed, and compare what happened with what it expects."""
-        model, stage = self.model, Stage(self.plan, seed)
+        model, stage = self.model, ScenarioRun(self.plan, seed)
         shuffled = model.policy is None and (len(model.seeds) > 1 or seed not in model.seeds)
         simulation: Any = None
         kind, said = "", None
@@ -101,7 +101,7 @@ class Scenario:
         return outcome
 
 
-def _how_main_left(stage: Stage, died: Any) -> tuple[str, str | None]:
+def _how_main_left(stage: ScenarioRun, died: Any) -> tuple[str, str | None]:
     if 0 in died:
         return "died", None
     error = stage.outcomes[0]

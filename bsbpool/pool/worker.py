@@ -10,13 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from ..engine import SHORT_NS
+from ..exceptions import RankLostError
+from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items
-from .engine import SHORT_NS
-from .exceptions import RankLostError
 from .jobs import bind
 from .limits import Limits, Overdue, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
-from .worlds import Lost, Mailbox, Role, World
 
 #: Nanoseconds after which jobs that stand behind a running one are given back: at the least, twice what the last one
 #: took, and at the most.
@@ -136,7 +136,7 @@ class Worker:
 
     def _take(self, rank: int, message: Any) -> bool:
         """Do what main says; called under the lock. Returns whether there may be more to do before the next job."""
-        if type(message) is Lost:
+        if type(message) is RankLost:
             if rank == 0:
                 raise RankLostError(
                     f"main (rank 0) is gone: {f'{message.host} ' if message.host else 'it '}{message.why}"

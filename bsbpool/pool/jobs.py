@@ -14,14 +14,14 @@ from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any, Protocol
 
-from . import host
+from .. import host
+from ..engine import Engine, JobState
+from ..exceptions import JobPoolError
+from ..frames import warn
+from ..status import JobStatus
+from ..values import listed, name_of, positive, shown, text_of, whole_number
 from .caching import get_node_cache_items
 from .checks import check_function, check_returned, merged
-from .engine import Engine, Entry
-from .exceptions import JobPoolError
-from .frames import warn
-from .status import JobStatus
-from .values import listed, name_of, positive, shown, text_of, whole_number
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -44,7 +44,7 @@ class PoolOfJobs(Protocol):
     @property
     def _lock(self) -> AbstractContextManager[Any]: ...
     @property
-    def _by_hand(self) -> _ManualJobs: ...
+    def _manual(self) -> _ManualJobs: ...
     @property
     def _job_limit(self) -> int | None: ...
 
@@ -109,10 +109,10 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
         )
     if isinstance(deps, Set):
         # BSB hands over sets, whose order is another one in each process. What is no job is refused below.
-        dependencies.sort(key=lambda each: each._id if isinstance(each, Entry) else -1)
+        dependencies.sort(key=lambda each: each._id if isinstance(each, JobState) else -1)
     for dependency in dependencies:
-        # An `Entry`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
-        if isinstance(dependency, Entry) and dependency._pool is job._pool:
+        # An `JobState`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
+        if isinstance(dependency, JobState) and dependency._pool is job._pool:
             continue
         if not isinstance(dependency, Job):
             raise JobPoolError(
@@ -170,7 +170,7 @@ class SubmissionContext:
 KINDS: dict[str, type[Job]] = {}
 
 
-class Job(Entry, ABC):
+class Job(JobState, ABC):
     """A function call that a pool hands to one of its ranks. Derive from it to make your own kind.
 
     :param submission_context: who submits it.
@@ -319,7 +319,7 @@ class Job(Entry, ABC):
         :param timeout: seconds to wait for its end; None waits until it comes.
         :raises JobPoolError: it can't start: its dependencies have not succeeded, or it has ended.
         """
-        return self._pool._by_hand.run(self, timeout)
+        return self._pool._manual.run(self, timeout)
 
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
         """Call `callback(job)` on main when the job has ended; at once if it has."""
@@ -342,21 +342,21 @@ class Job(Entry, ABC):
 
         :raises JobPoolError: it does not run.
         """
-        self._pool._by_hand.finish(self, value, None)
+        self._pool._manual.finish(self, value, None)
 
     def set_exception(self, error: BaseException) -> None:
         """The running job failed with this exception.
 
         :raises JobPoolError: it does not run.
         """
-        self._pool._by_hand.finish(self, None, error)
+        self._pool._manual.finish(self, None, error)
 
     def change_status(self, status: JobStatus) -> None:
         """Set the status.
 
         :raises JobPoolError: that status can't follow the present one.
         """
-        self._pool._by_hand.set_status(self, status)
+        self._pool._manual.set_status(self, status)
 
     def cancel(self, reason: str | None = None) -> None:
         """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning.

@@ -16,23 +16,35 @@ from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any
 
-from . import inside
-from .by_hand import ByHand
-from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
-from .checks import check_returned
-from .delivery import Delivery, enter
-from .engine import ANNOUNCE, ASSIGN, Engine
-from .exceptions import (
-    JobAbortedError,
-    JobCancelledError,
-    JobErroredError,
+from ..engine import ANNOUNCE, ASSIGN, Engine
+from ..exceptions import (
     JobPoolContextError,
     JobPoolError,
     JobSchedulingError,
-    JobTimeoutError,
     RankLostError,
     WorkflowError,
 )
+from ..status import JobStatus, PoolStatus
+from ..trace.format import describe_error, scrub
+from ..trace.listener import TraceRecorder
+from ..tracebacks import Frame, remember
+from ..values import add_note, listed, name_of, positive, shown, text_of, whole_number
+from ..worlds import (
+    Channel,
+    Mailbox,
+    MultipartMessage,
+    RankLost,
+    Role,
+    current_world,
+    find_comm_world,
+    handed_in,
+    this_world,
+    world_of,
+)
+from . import inside
+from .caching import free_stale_pool_cache
+from .checks import check_returned
+from .event_log import EventLog
 from .jobs import (
     INHERIT,
     ConnectivityJob,
@@ -40,18 +52,17 @@ from .jobs import (
     Inherit,
     Job,
     PlacementJob,
-    SubmissionContext,
     bind,
     call_to_send,
     check_dependencies,
     find_kind,
     limit_ns,
 )
-from .journal import Journal
 from .limits import MAIN_GRACE
+from .manual import ManualJobs
+from .notifier import Notifier, enter
 from .progress import (
     PoolJobAddedProgress,
-    PoolJobUpdateProgress,
     PoolProgress,
     PoolProgressReason,
     PoolStatusProgress,
@@ -72,47 +83,13 @@ from .protocol import (
     ByReference,
     Codec,
 )
-from .ranks import Ranks
 from .results import Results, no_result
 from .scheduling import ENDED, Schedulers
-from .status import JobStatus, PoolStatus
-from .trace.format import describe_error, scrub
-from .trace.listener import TraceRecorder
-from .tracebacks import Frame, remember
 from .turns import Turns
-from .values import add_note, listed, name_of, positive, shown, text_of, whole_number
 from .worker import Worker
-from .worlds import Channel, Lost, Mailbox, Role, Split, current_world, find_comm_world, handed_in, this_world, world_of
+from .worker_table import WorkerTable
 
-__all__ = [
-    "ConnectivityJob",
-    "FunctionJob",
-    "Job",
-    "JobAbortedError",
-    "JobCancelledError",
-    "JobErroredError",
-    "JobPool",
-    "JobPoolContextError",
-    "JobPoolError",
-    "JobSchedulingError",
-    "JobStatus",
-    "JobTimeoutError",
-    "PlacementJob",
-    "PoolJobAddedProgress",
-    "PoolJobUpdateProgress",
-    "PoolProgress",
-    "PoolProgressReason",
-    "PoolStatus",
-    "PoolStatusProgress",
-    "RankLostError",
-    "SubmissionContext",
-    "Workflow",
-    "WorkflowError",
-    "dispatcher",
-    "free_stale_pool_cache",
-    "get_node_cache_items",
-    "pool_cache",
-]
+__all__ = ["JobPool", "dispatcher", "open_pools"]
 
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
@@ -180,14 +157,14 @@ class JobPool:
         self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again)
         self._lock = self._world.lock()
         self._codec = Codec() if self.parallel else ByReference()
-        self._journal = Journal(id, self._engine, self._lock)
-        record, settle = self._journal.record, self._journal.settle
-        self._delivery = Delivery(self, record, settle)
-        self._ranks = Ranks(self._engine.jobs)
+        self._event_log = EventLog(id, self._engine, self._lock)
+        record, settle = self._event_log.record, self._event_log.settle
+        self._notifier = Notifier(self, record, settle)
+        self._ranks = WorkerTable(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
-        self._by_hand = ByHand(self._world, self._engine, self._lock, self._perform, record, self._attend)
+        self._manual = ManualJobs(self._world, self._engine, self._lock, self._perform, record, self._wake_main)
         self._schedulers = Schedulers(
-            self._lock, self._start, self._tell_main, record, self._journal.raised, settle, lambda: self._stopping
+            self._lock, self._start, self._tell_main, record, self._event_log.raised, settle, lambda: self._stopping
         )
         # Where there is one rank: whose turn it is.
         self._turns = None if self.parallel else Turns(self._engine, self._schedulers, self._to_local_worker)
@@ -290,12 +267,12 @@ class JobPool:
         pools.setdefault(self._id, []).append(self)
         self._open = True
         if self.is_main():
-            self._journal.open(self._world)
+            self._event_log.open(self._world)
             for kind, *fields in self._opening():
-                self._journal.record(kind, *fields)
-        for listener in self._delivery.listeners:
+                self._event_log.record(kind, *fields)
+        for listener in self._notifier.listeners:
             enter(listener, self._stack)
-        self._engine.tells_all = bool(self._delivery.listeners)
+        self._engine.tells_all = bool(self._notifier.listeners)
         self.change_status(PoolStatus.SCHEDULING)
 
     def __exit__(
@@ -322,8 +299,8 @@ class JobPool:
         else:
             why, told = f"The pool stopped: {describe_error(error)}", _SEE_MAIN
         if error is not None:
-            self._journal.raised("unexecuted", error)
-        self._journal.record("unexecuted", describe_error(error))
+            self._event_log.raised("unexecuted", error)
+        self._event_log.record("unexecuted", describe_error(error))
         problems = self._stop_early(why)
         self._dismiss(told)
         if problems and error is None:
@@ -351,7 +328,7 @@ class JobPool:
         if not pools.get(self._id, True):
             del pools[self._id]
         channel.close()
-        self._journal.rest()
+        self._event_log.rest()
         self._closed = True
 
     def _folder(self) -> str:
@@ -382,23 +359,23 @@ class JobPool:
             if self._open:
                 self._record_from_now_on(listener)
             else:
-                self._journal.add(listener)
+                self._event_log.add(listener)
             return
         if self._open:
             enter(listener, self._stack)
-        self._delivery.add(listener, seconds, self._handed_in())
+        self._notifier.add(listener, seconds, self._handed_in())
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
         """Put a notification in line; `notify` delivers it."""
-        self._delivery.line.append(notification)
+        self._notifier.line.append(notification)
 
     def notify(self) -> None:
         """Deliver the notifications that stand in line, in order, to all listeners.
 
         :raises BaseException: what a listener or callback raised, after the others got this notification too.
         """
-        delivery = self._delivery
+        delivery = self._notifier
         while delivery.line:
             delivery.quiet_since = self._world.now()
             errors = delivery.deliver(delivery.line.popleft())
@@ -411,16 +388,16 @@ class JobPool:
 
     def ping(self) -> None:
         """Tell listeners that the pool is alive, though nothing happened for a while."""
-        self._journal.record("ping")
+        self._event_log.record("ping")
         self.add_notification(PoolProgress(self, PoolProgressReason.MAX_TIMEOUT_PING))
 
     def change_status(self, status: PoolStatus) -> None:
         """Set the pool's status, and tell listeners."""
         with self._lock:
-            self._carry_out()
+            self._execute_commands()
             old, self._status = self._status, status
             if self.is_main():
-                self._journal.record("pool_status", status.value)
+                self._event_log.record("pool_status", status.value)
                 self.add_notification(PoolStatusProgress(self, old))
 
     def _record_from_now_on(self, listener: TraceRecorder) -> None:
@@ -436,7 +413,7 @@ class JobPool:
             assert self._status is not None
             scheduled = [("schedule", nodes) for nodes in self._schedulers.to_start()]
             status = ("pool_status", self._status.value)
-            self._journal.join(listener, self._world, *self._opening(), status, *scheduled)
+            self._event_log.join(listener, self._world, *self._opening(), status, *scheduled)
 
     def _opening(self) -> Iterator[tuple[Any, ...]]:
         """What a trace says of the pool before all else, as kinds of events with their fields."""
@@ -444,7 +421,7 @@ class JobPool:
         yield "pool", self._world.size, self._fail_fast, phases
         if self.parallel and not self._engine.send_ahead:
             yield ("one_at_a_time",)
-        elif self.parallel and self._engine.idle_first:
+        if self.parallel and self._engine.idle_first:
             yield ("idle_first",)
         if self._turns is not None:
             yield ("in_turn",)
@@ -504,11 +481,11 @@ class JobPool:
     @property
     def _max_wait(self) -> float:
         """Seconds after which listeners get a ping if nothing happened, under the name that code for BSB uses."""
-        return self._delivery.max_wait
+        return self._notifier.max_wait
 
     @_max_wait.setter
     def _max_wait(self, seconds: float) -> None:
-        self._delivery.max_wait = seconds
+        self._notifier.max_wait = seconds
 
     def _put(self, job: Job, deps: Iterable[Job] | None) -> None:
         """What every new job does."""
@@ -523,7 +500,7 @@ class JobPool:
                 return
             if self._turns is not None:
                 job._variables = self._handed_in()
-            recorded = self._journal.sink is not None
+            recorded = self._event_log.sink is not None
             name = job.name if recorded or channel.scripted else ""
             try:
                 self._engine.add(job, dependencies)
@@ -533,8 +510,8 @@ class JobPool:
             if channel.scripted:
                 channel.introduce(job._id, name, job._context)
             if recorded:
-                self._journal.job(job, name, dependencies)
-            self._attend()
+                self._event_log.job(job, name, dependencies)
+            self._wake_main()
 
     def _check_can_queue(self, what: str) -> None:
         if not self._open:
@@ -562,10 +539,10 @@ class JobPool:
 
     # -- other tasks of main, and cancelling -------------------------------------------------------
 
-    def _attend(self) -> None:
+    def _wake_main(self) -> None:
         """Something about jobs changed, under the lock: see to it that it is carried out."""
         if self._status is not PoolStatus.EXECUTING:
-            self._carry_out()
+            self._execute_commands()
         elif self._waiting:
             self._waiting = False
             assert self._channel is not None
@@ -588,17 +565,19 @@ class JobPool:
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
                     assert channel is not None and job._rank is not None
                     rank = job._rank
-                    self._journal.record("call_back", rank, job._id, None if reason is None else scrub(text_of(reason)))
-                    self._carry_out()
+                    self._event_log.record(
+                        "call_back", rank, job._id, None if reason is None else scrub(text_of(reason))
+                    )
+                    self._execute_commands()
                     self._send(rank, (CALL_BACK, job._id))
                     engine.hold()  # who cancels one job may be about to cancel the others
-                    self._journal.settle()
+                    self._event_log.settle()
                     while engine.is_ahead(job):
                         self._receive(*channel.get())
-                        self._carry_out()
+                        self._execute_commands()
                     done = job._status is JobStatus.CANCELLED
-                self._journal.record("cancel", job._id, None if reason is None else scrub(text_of(reason)), done)
-                self._attend()
+                self._event_log.record("cancel", job._id, None if reason is None else scrub(text_of(reason)), done)
+                self._wake_main()
                 return done
         # Only the task that executes the pool receives answers: let it ask.
         assert channel is not None
@@ -657,7 +636,7 @@ class JobPool:
             if self._turns is not None:
                 if self._status is PoolStatus.EXECUTING:
                     self._engine.hold()  # it runs before the next job
-                self._attend()
+                self._wake_main()
                 return
         if self._status is PoolStatus.EXECUTING:
             self._schedulers.start()
@@ -768,7 +747,7 @@ class JobPool:
         try:
             freed = free_stale_pool_cache(self._owner, ())
             if freed and told:
-                self._journal.record("freed", 0, None, freed)
+                self._event_log.record("freed", 0, None, freed)
         except ExceptionGroup as group:
             self._cleanup_errors += group.exceptions
         errors = self._cleanup_errors
@@ -784,28 +763,28 @@ class JobPool:
             problems = self._call_all_back()
             problems += self._stop_early("The pool stopped at the first error, before this job had ended.")
         except BaseException as error:
-            self._journal.raised("raised", error)
-            self._journal.record("raised", describe_error(error))
+            self._event_log.raised("raised", error)
+            self._event_log.record("raised", describe_error(error))
             problems = [error]
             if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
                 problems += self._call_all_back()
             problems += self._stop_early(f"The pool stopped: {describe_error(error)}")
         else:
             problems = self._drain()
-        failed = bool(problems or self._delivery.unhandled)
+        failed = bool(problems or self._notifier.unhandled)
         self._dismiss(_SEE_MAIN if failed else None)
         cleanup = self._free_all(told=self.parallel)
         if cleanup is not None:
             problems.append(cleanup)
         if problems:
             first = problems[0]
-            for other in [*problems[1:], *self._delivery.unhandled]:
+            for other in [*problems[1:], *self._notifier.unhandled]:
                 add_note(first, f"Besides: {describe_error(other)}")
-            self._journal.raised("end", first)
-            self._journal.record("end", describe_error(first))
+            self._event_log.raised("end", first)
+            self._event_log.record("end", describe_error(first))
             raise first
-        errors = "; ".join(describe_error(error) or "" for error in self._delivery.unhandled)
-        self._journal.record("end", scrub(f"WorkflowError: {errors}") if errors else None)
+        errors = "; ".join(describe_error(error) or "" for error in self._notifier.unhandled)
+        self._event_log.record("end", scrub(f"WorkflowError: {errors}") if errors else None)
         self.raise_unhandled()
 
     def raise_unhandled(self) -> None:
@@ -813,8 +792,8 @@ class JobPool:
 
         :raises WorkflowError: with all of them.
         """
-        if self._delivery.unhandled:
-            raise WorkflowError("Your workflow encountered errors.", self._delivery.unhandled)
+        if self._notifier.unhandled:
+            raise WorkflowError("Your workflow encountered errors.", self._notifier.unhandled)
 
     def _loop(self) -> None:
         """What main does while the pool executes."""
@@ -837,26 +816,26 @@ class JobPool:
     def _begin(self) -> None:
         """Jobs run from now on; called under the lock."""
         self.change_status(PoolStatus.EXECUTING)
-        self._journal.queued(self._engine.begin())
+        self._event_log.queued(self._engine.begin())
 
     def _until(self, done: Callable[[], bool], then: Callable[[], None]) -> None:
         """Take in what comes, until that is `done` and listeners have heard all; `then` is called under the lock."""
         channel, engine, lock, world, turns = self._channel, self._engine, self._lock, self._world, self._turns
         assert channel is not None
-        schedulers, ranks, delivery = self._schedulers, self._ranks, self._delivery
+        schedulers, ranks, delivery = self._schedulers, self._ranks, self._notifier
         notifications, commands, receive, get = delivery.line, engine.commands, self._receive, channel.get
         # Whether listeners are told now even if something of the user's runs.
         due = False
         while True:
             with lock:
-                self._carry_out()
+                self._execute_commands()
                 # Jobs are given out again when listeners have heard all that there is to hear.
                 if engine.holding and not notifications and not (turns is not None and schedulers.left):
                     engine.go_on()
-                    self._journal.record("resumed")
-                    self._carry_out()
+                    self._event_log.record("resumed")
+                    self._execute_commands()
                 while turns is not None and not notifications and turns.begin_next():
-                    self._carry_out()
+                    self._execute_commands()
                 tell = bool(notifications) and (due or turns is None or not turns.taken)
                 self._waiting = not tell
                 if not notifications and done():
@@ -875,9 +854,9 @@ class JobPool:
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
             ping_at = delivery.quiet_since + round(delivery.max_wait * 1e9) if delivery.listeners else None
             limit_at = ranks.next_deadline()
-            channel.leisure = engine.leisure()
+            channel.poll_slack_ns = engine.poll_slack_ns()
             item = None
-            if (sink := self._journal.sink) is not None and sink.writes:
+            if (sink := self._event_log.sink) is not None and sink.writes:
                 # What was recorded is written when there is time: before main waits for long, and when there is much.
                 sink.keep_up()
                 item = get(world.now() + LULL)
@@ -893,7 +872,7 @@ class JobPool:
                 self._waiting = False
                 if item is None:
                     if limit_at is not None and limit_at <= world.now():
-                        self._give_up(*ranks.pop_deadline(), "", "")
+                        self._on_overdue(*ranks.pop_deadline(), "", "")
                     else:
                         self.ping()
                         due = True
@@ -902,14 +881,14 @@ class JobPool:
                 # What else is there already, as long as nobody has to hear of it.
                 for _ in range(MOST_AT_ONCE):
                     if commands or engine.changes:
-                        self._carry_out()
+                        self._execute_commands()
                     if notifications or engine.holding or ranks.gone or ranks.deadlines or not engine.unfinished:
                         break
                     if (item := get(0)) is None:
                         break
                     receive(*item)
                 if commands or engine.changes:
-                    self._carry_out()
+                    self._execute_commands()
 
     # -- stopping, and letting every rank leave ----------------------------------------------------
 
@@ -932,7 +911,7 @@ class JobPool:
         try:
             with self._lock:
                 engine.hold()
-                self._carry_out()
+                self._execute_commands()
                 waiting = engine.ranks_ahead()
                 for rank in waiting:
                     self._send(rank, (CALL_BACK, None))
@@ -942,7 +921,7 @@ class JobPool:
                 with self._lock:
                     if item is None:  # these are at jobs that let nothing else of their process run
                         for rank in waiting:
-                            self._journal.record("unanswered", rank)
+                            self._event_log.record("unanswered", rank)
                         break
                     try:
                         self._receive(*item)
@@ -950,7 +929,7 @@ class JobPool:
                         pass
                     except Exception as error:
                         problems.append(error)
-                    self._carry_out()
+                    self._execute_commands()
                     if not engine.has_ahead(item[0]):
                         waiting.pop(item[0], None)
         except BaseException as error:  # it can't be learned, and the pool stops all the same
@@ -960,14 +939,14 @@ class JobPool:
     def _drain(self) -> list[BaseException]:
         """Tell listeners all that there is to tell. Returns what they raised."""
         problems: list[BaseException] = []
-        while self._delivery.line:
+        while self._notifier.line:
             try:
                 self.notify()
             except _StopEarly:
                 self._stopping = True
             except BaseException as error:
-                self._journal.raised("raised", error)
-                self._journal.record("raised", describe_error(error))
+                self._event_log.raised("raised", error)
+                self._event_log.record("raised", describe_error(error))
                 problems.append(error)
         return problems
 
@@ -975,7 +954,7 @@ class JobPool:
         """Let the workers leave."""
         assert self._channel is not None
         message = self._codec.encode((STOP, problem))
-        self._journal.settle()
+        self._event_log.settle()
         if self._local_worker is not None:
             self._to_local_worker(message)
         for rank in range(1, self._world.size):
@@ -983,7 +962,7 @@ class JobPool:
                 self._channel.send(rank, message, last=True)
         self._dismissed = True
         for rank, items in self._engine.holdings().items():
-            self._journal.record("freed", rank, None, items)
+            self._event_log.record("freed", rank, None, items)
 
     def _leave(self, error: BaseException | None) -> None:
         """Tell main that this worker is off for a reason of its own, unless main knows."""
@@ -997,15 +976,15 @@ class JobPool:
 
     # -- carrying out what the engine has decided --------------------------------------------------
 
-    def _carry_out(self) -> None:
+    def _execute_commands(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
         engine = self._engine
         commands = engine.commands
         if engine.changes:
-            self._journal.changes()
+            self._event_log.changes()
         if not commands:
             return
-        notify, told = self._delivery.line.append, bool(self._delivery.listeners)
+        notify, told = self._notifier.line.append, bool(self._notifier.listeners)
         while commands:
             command = commands.popleft()
             kind, job = command[0], command[1]
@@ -1018,14 +997,14 @@ class JobPool:
             else:
                 notify(PoolJobAddedProgress(self, job))
         if engine.changes:  # of jobs that could not even be packed
-            self._journal.changes()
+            self._event_log.changes()
 
     def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         if free := self._engine.still_stale(rank, free):
-            self._journal.record("freed", rank, jobs[0]._id, free)
+            self._event_log.record("freed", rank, jobs[0]._id, free)
         calls: list[tuple[Any, ...]] = []
         failed: list[tuple[Job, Exception | None]] = []
-        keeps = self._journal.keeps_calls
+        keeps = self._event_log.keeps_calls
         for job in jobs:
             if job._status.ended:
                 # The pool stopped between the decision and now, or somebody ended it by hand: no rank runs it.
@@ -1037,14 +1016,14 @@ class JobPool:
                 failed.append((job, error))
                 continue
             if keeps:
-                self._journal.sending(job)
+                self._event_log.sending(job)
             if limit is None:
                 calls.append((job._id, packed))
             else:
                 calls.append((job._id, packed, limit))
                 self._ranks.expect(rank, job, self._world.now() + limit)
         if keeps:
-            self._journal.settle()
+            self._event_log.settle()
         if calls and self._turns is not None:
             self._turns.order(self._codec.encode((RUN, calls, free, self._engine.news[rank])), jobs[0])
         elif calls or free:
@@ -1070,7 +1049,7 @@ class JobPool:
         """Something came; called under the lock."""
         if rank is None:
             if isinstance(message, JobSchedulingError):
-                self._delivery.add_unhandled(message)
+                self._notifier.add_unhandled(message)
                 if self._fail_fast:
                     raise _StopEarly
             elif message is ENDED:
@@ -1083,10 +1062,10 @@ class JobPool:
             return
         if rank in self._ranks.gone:
             return  # what it said before it was lost; its jobs were taken back, or aborted
-        if type(message) is Lost:
+        if type(message) is RankLost:
             self._lost(rank, f"Rank {rank} on {message.host or self._ranks.host(rank)} {message.why}", False)
             return
-        if type(message) is Split:
+        if type(message) is MultipartMessage:
             message, parts = message
             _, job, succeeded, _, *more = self._codec.decode(message)
             self._done(rank, job, succeeded, parts, *more)
@@ -1096,22 +1075,22 @@ class JobPool:
         if kind == DONE:
             self._done(rank, *news[1:])
         elif kind == READY:
-            self._journal.record("ready", rank)
+            self._event_log.record("ready", rank)
             self._ranks.hosts[rank] = news[2]
-            if (sink := self._journal.sink) is not None and sink.measures:
+            if (sink := self._event_log.sink) is not None and sink.measures:
                 self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
             if news[1]:
-                self._journal.record("cached", rank, None, news[1])
+                self._event_log.record("cached", rank, None, news[1])
         elif kind == RETURNED:
-            self._journal.record("returned", rank, news[1])
+            self._event_log.record("returned", rank, news[1])
             self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
         elif kind == STARTED:
-            self._journal.record("started", rank, news[1])
+            self._event_log.record("started", rank, news[1])
         elif kind == STUCK:
-            self._give_up(news[1], rank, *news[2:])
+            self._on_overdue(news[1], rank, *news[2:])
         elif kind == GREW:
-            self._journal.record("memory", rank, news[1], news[2])
+            self._event_log.record("memory", rank, news[1], news[2])
         elif kind == LEFT:
             self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
 
@@ -1125,12 +1104,12 @@ class JobPool:
             if not job._status.ended:
                 self._results.keep(job, payload)
             engine.finished(job, None, ended - started)
-            if self._journal.sink is not None:
-                self._journal.success(job, rank, started, ended)
+            if self._event_log.sink is not None:
+                self._event_log.success(job, rank, started, ended)
             return
-        self._journal.record("message", rank, id, started, ended)
+        self._event_log.record("message", rank, id, started, ended)
         if cached:
-            self._journal.record("cached", rank, id, cached)
+            self._event_log.record("cached", rank, id, cached)
             engine.cached(rank, cached)
         if succeeded:
             if not job._status.ended:
@@ -1160,9 +1139,9 @@ class JobPool:
                     "starts, or hand it over with queue(…, timeout=seconds)."
                 )
             job._limit = limit
-            self._journal.record("limit", job._id, limit)
+            self._event_log.record("limit", job._id, limit)
 
-    def _give_up(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
+    def _on_overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job: Job = self._engine.jobs[id]  # type: ignore[assignment]
         if self._fail_fast:
@@ -1172,22 +1151,22 @@ class JobPool:
         error = self._ranks.overran(job, rank, why, stack)
         remember(error, [("raised", describe_error(error) or "", [*frames])])
         if self._engine.overdue(job, rank, error):
-            self._journal.record("stuck", rank, id)
+            self._event_log.record("stuck", rank, id)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
         if rank in self._ranks.gone or rank == 0 or (not self.is_main()):
             return
         self._ranks.gone[rank] = None
-        self._journal.record("lost", rank, scrub(why))
+        self._event_log.record("lost", rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if is_error and (job is None or not job._status.ended):
-            self._delivery.add_unhandled(RankLostError(why))
+            self._notifier.add_unhandled(RankLostError(why))
             if self._fail_fast:
                 raise _StopEarly
 
     def _nobody_left(self) -> None:
-        self._delivery.add_unhandled(self._ranks.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
+        self._notifier.add_unhandled(self._ranks.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
         raise _StopEarly
 
     # -- what jobs ask their pool for --------------------------------------------------------------

@@ -12,10 +12,10 @@ from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
 
-from .exceptions import JobSchedulingError
-from .trace.format import describe_error, scrub
-from .values import name_of, node_name
-from .worlds import Role
+from ..exceptions import JobSchedulingError
+from ..trace.format import describe_error, scrub
+from ..values import name_of, node_name
+from ..worlds import Role
 
 #: What main is told when a scheduler has ended.
 ENDED = object()

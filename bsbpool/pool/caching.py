@@ -12,8 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakValueDictionary
 
-from .values import add_note, text_of
-from .worlds import current_world
+from ..values import add_note, text_of
+from ..worlds import current_world
 
 __all__ = ["free_items", "free_stale_pool_cache", "get_node_cache_items", "pool_cache"]
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .status import JobStatus, PoolStatus
+from ..status import JobStatus, PoolStatus
 
 if TYPE_CHECKING:
+    from ..worlds import World
     from .jobs import Job
-    from .worlds import World
 
 
 class PoolProgressReason(Enum):

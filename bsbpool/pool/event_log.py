@@ -11,16 +11,16 @@ from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
-from . import host
-from .engine import RUNNING, SUCCESS, Engine, Entry
+from .. import host
+from ..engine import RUNNING, SUCCESS, Engine, JobState
+from ..status import JobStatus
+from ..trace.format import describe, describe_error, error_as_json, scrub
+from ..trace.listener import TraceRecorder
+from ..trace.recording import MOST_FOLDED, Several, Sink, Successes
+from ..tracebacks import raised
+from ..worlds import World
 from .jobs import Job, call_to_send
 from .protocol import dumps
-from .status import JobStatus
-from .trace.format import describe, describe_error, error_as_json, scrub
-from .trace.listener import TraceRecorder
-from .trace.recording import MOST_FOLDED, Several, Sink, Successes
-from .tracebacks import raised
-from .worlds import World
 
 # What the calls of jobs may be kept for.
 _FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
@@ -28,7 +28,7 @@ _FAILURES = (JobStatus.FAILED, JobStatus.ABORTED)
 _NO_CONTEXT: Mapping[str, Any] = {}
 
 
-class Journal:
+class EventLog:
     """The record of one pool. It takes in nothing until somebody wants it.
 
     :param id: the pool's id.
@@ -94,7 +94,7 @@ class Journal:
         if (sink := self.sink) is not None and (where := raised(error)):
             self.record("traceback", job, of, [error_as_json(*each, sink.portable) for each in where])
 
-    def job(self, job: Job, name: str, dependencies: Sequence[Entry]) -> None:
+    def job(self, job: Job, name: str, dependencies: Sequence[JobState]) -> None:
         """Record that a job was queued; called under the lock, where there is a sink."""
         sink, context = self.sink, job._context
         assert sink is not None
@@ -108,7 +108,7 @@ class Journal:
             self.record("limit", job._id, job._limit)
         sink.keep_up()
 
-    def queued(self, jobs: Sequence[Entry]) -> None:
+    def queued(self, jobs: Sequence[JobState]) -> None:
         """Record that jobs became queued as the pool began to execute."""
         sink = self.sink
         if sink is None:
@@ -139,7 +139,7 @@ class Journal:
             if sink.capture is not None and (status in _FAILURES or self._engine.was_lost(job)):
                 sink.capture(label, job._id, job.name, partial(_packed_call, job))
 
-    def success(self, job: Entry, rank: int, started: int, ended: int) -> None:
+    def success(self, job: JobState, rank: int, started: int, ended: int) -> None:
         """Record that a rank told of a success: one event with what followed in the engine, where that is the rule.
 
         Called under the lock, where there is a sink, when the engine knows, and before `changes`.

@@ -11,11 +11,11 @@ from contextlib import ExitStack
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from .exceptions import JobErroredError, JobTimeoutError, RankLostError
+from ..exceptions import JobErroredError, JobTimeoutError, RankLostError
+from ..status import JobStatus
+from ..trace.format import describe_error
+from ..values import shown
 from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
-from .status import JobStatus
-from .trace.format import describe_error
-from .values import shown
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -44,7 +44,7 @@ class _Listener:
             self._busy = False
 
 
-class Delivery:
+class Notifier:
     """What a pool tells, and to whom.
 
     :param pool: whom notifications are about.

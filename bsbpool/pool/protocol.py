@@ -40,10 +40,10 @@ from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any
 
-from .exceptions import JobPoolError, RemoteError
-from .frames import without_own
-from .tracebacks import raised, remember
-from .values import add_note, shown, text_of
+from ..exceptions import JobPoolError, RemoteError
+from ..frames import without_own
+from ..tracebacks import raised, remember
+from ..values import add_note, shown, text_of
 
 PROTOCOL = 5
 

@@ -14,9 +14,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .engine import Engine, Entry
+from ..engine import Engine, JobState
+from ..status import JobStatus
 from .scheduling import Schedulers
-from .status import JobStatus
 
 
 class Turns:
@@ -32,8 +32,8 @@ class Turns:
         self._schedulers = schedulers
         self._send = send
         # Orders to run a job that are not handed over yet: the message, and the job.
-        self._orders: deque[tuple[Any, Entry]] = deque()
-        self._job: Entry | None = None
+        self._orders: deque[tuple[Any, JobState]] = deque()
+        self._job: JobState | None = None
 
     @property
     def taken(self) -> bool:
@@ -41,7 +41,7 @@ class Turns:
         job = self._job
         return self._schedulers.running or (job is not None and job._status is JobStatus.RUNNING)
 
-    def order(self, message: Any, job: Entry) -> None:
+    def order(self, message: Any, job: JobState) -> None:
         """The engine has decided that a job runs next; it begins when `begin_next` hands the order over."""
         self._orders.append((message, job))
 

@@ -9,14 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 
-from .durations import exact_duration
-from .engine import Entry
-from .exceptions import JobPoolError, JobTimeoutError
+from ..durations import exact_duration
+from ..engine import JobState
+from ..exceptions import JobPoolError, JobTimeoutError
+from ..status import JobStatus
 from .limits import MAIN_GRACE
-from .status import JobStatus
 
 
-class Ranks:
+class WorkerTable:
     """The other ranks of a pool, as main sees them.
 
     :param jobs: those of the pool, by id.
@@ -25,7 +25,7 @@ class Ranks:
     :ivar deadlines: when main stops waiting for a rank's word on a job with a limit: a heap of (time, job's id, rank).
     """
 
-    def __init__(self, jobs: Sequence[Entry]):
+    def __init__(self, jobs: Sequence[JobState]):
         self._jobs = jobs
         self.hosts: dict[int, str] = {}
         self.gone: dict[int, None] = {}
@@ -34,7 +34,7 @@ class Ranks:
 
     # -- until when main waits ---------------------------------------------------------------------
 
-    def expect(self, rank: int, job: Entry, limit_at: int) -> None:
+    def expect(self, rank: int, job: JobState, limit_at: int) -> None:
         """Main hears from the rank when the job has ended, or is past its limit, which will be at that time."""
         heapq.heappush(self.deadlines, (limit_at + MAIN_GRACE, job._id, rank))
 
@@ -64,7 +64,7 @@ class Ranks:
         """A rank's host, as a person reads it."""
         return self.hosts.get(rank, "its host")
 
-    def overran(self, job: Entry, rank: int, what: str, stack: str) -> JobTimeoutError:
+    def overran(self, job: JobState, rank: int, what: str, stack: str) -> JobTimeoutError:
         """The error of a job that ran past its limit.
 
         :param what: what became of it there.

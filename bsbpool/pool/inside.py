@@ -11,8 +11,8 @@ from __future__ import annotations
 from contextvars import Context, ContextVar
 from typing import Any, NamedTuple
 
-from .exceptions import JobPoolError
-from .worlds import World
+from ..exceptions import JobPoolError
+from ..worlds import World
 
 
 class _Pool(NamedTuple):

@@ -11,12 +11,12 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .exceptions import JobPoolError
-from .frames import warn
+from ..exceptions import JobPoolError
+from ..frames import warn
+from ..status import JobStatus
+from ..trace.format import describe_error
+from ..values import text_of
 from .protocol import ByReference, Codec
-from .status import JobStatus
-from .trace.format import describe_error
-from .values import text_of
 
 if TYPE_CHECKING:
     from .jobs import Job

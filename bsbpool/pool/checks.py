@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
-from .exceptions import JobPoolError
-from .values import shown
+from ..exceptions import JobPoolError
+from ..values import shown
 
 # -- functions -------------------------------------------------------------------------------------
 

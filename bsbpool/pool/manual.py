@@ -11,18 +11,18 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from .engine import Engine
-from .exceptions import JobPoolError
-from .status import JobStatus
-from .trace.format import describe_error
-from .values import shown
-from .worlds import Mailbox, Role, World
+from ..engine import Engine
+from ..exceptions import JobPoolError
+from ..status import JobStatus
+from ..trace.format import describe_error
+from ..values import shown
+from ..worlds import Mailbox, Role, World
 
 if TYPE_CHECKING:
     from .jobs import Job
 
 
-class ByHand:
+class ManualJobs:
     """The jobs of a pool that are run by hand.
 
     :param lock: the pool's, which guards the engine.
@@ -45,7 +45,7 @@ class ByHand:
         self._lock = lock
         self._perform = perform
         self._record = record
-        self._attend = attend
+        self._wake_main = attend
         # By job: where those wait who called `run`.
         self._waiting: dict[int, list[Mailbox]] = {}
 
@@ -84,7 +84,7 @@ class ByHand:
         with self._lock:
             self._engine.run_by_hand(job)
             self._record("by_hand", job._id, JobStatus.RUNNING.value, None)
-            self._attend()
+            self._wake_main()
 
     def finish(self, job: Job, value: Any, error: BaseException | None) -> None:
         """The job has ended, with a value, or with an error.
@@ -99,7 +99,7 @@ class ByHand:
             self._engine.set_status(job, status, error)
             self._record("by_hand", job._id, status.value, describe_error(error))
             job._result = value
-            self._attend()
+            self._wake_main()
 
     def set_status(self, job: Job, status: JobStatus) -> None:
         """Set the status of a job.
@@ -110,7 +110,7 @@ class ByHand:
         with self._lock:
             self._engine.set_status(job, status)
             self._record("by_hand", job._id, status.value, None)
-            self._attend()
+            self._wake_main()
 
     def _check_main(self, job: Job) -> None:
         if self._world.rank:

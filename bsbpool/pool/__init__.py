@@ -1,0 +1,108 @@
+"""The job pool: what its users import. Each name comes from the file of its kind, when it is asked for.
+
+`job_pool` is the face of a pool, which users call; the other files are its parts. Decisions about jobs belong to
+`bsbpool.engine`, clocks and threads to `bsbpool.worlds`.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..exceptions import (
+        JobAbortedError,
+        JobCancelledError,
+        JobErroredError,
+        JobPoolContextError,
+        JobPoolError,
+        JobSchedulingError,
+        JobTimeoutError,
+        RankLostError,
+        WorkflowError,
+    )
+    from ..status import JobStatus, PoolStatus
+    from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
+    from .job_pool import JobPool, dispatcher
+    from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob, SubmissionContext
+    from .progress import (
+        PoolJobAddedProgress,
+        PoolJobUpdateProgress,
+        PoolProgress,
+        PoolProgressReason,
+        PoolStatusProgress,
+        Workflow,
+    )
+
+__all__ = [
+    "ConnectivityJob",
+    "FunctionJob",
+    "Job",
+    "JobAbortedError",
+    "JobCancelledError",
+    "JobErroredError",
+    "JobPool",
+    "JobPoolContextError",
+    "JobPoolError",
+    "JobSchedulingError",
+    "JobStatus",
+    "JobTimeoutError",
+    "PlacementJob",
+    "PoolJobAddedProgress",
+    "PoolJobUpdateProgress",
+    "PoolProgress",
+    "PoolProgressReason",
+    "PoolStatus",
+    "PoolStatusProgress",
+    "RankLostError",
+    "SubmissionContext",
+    "Workflow",
+    "WorkflowError",
+    "dispatcher",
+    "free_stale_pool_cache",
+    "get_node_cache_items",
+    "pool_cache",
+]
+
+#: Where each name comes from. They are imported when they are asked for: other packages need single files of this one.
+_PLACES = {
+    "ConnectivityJob": ".jobs",
+    "FunctionJob": ".jobs",
+    "Job": ".jobs",
+    "PlacementJob": ".jobs",
+    "SubmissionContext": ".jobs",
+    "JobAbortedError": "..exceptions",
+    "JobCancelledError": "..exceptions",
+    "JobErroredError": "..exceptions",
+    "JobPoolContextError": "..exceptions",
+    "JobPoolError": "..exceptions",
+    "JobSchedulingError": "..exceptions",
+    "JobTimeoutError": "..exceptions",
+    "RankLostError": "..exceptions",
+    "WorkflowError": "..exceptions",
+    "JobPool": ".job_pool",
+    "dispatcher": ".job_pool",
+    "JobStatus": "..status",
+    "PoolStatus": "..status",
+    "PoolJobAddedProgress": ".progress",
+    "PoolJobUpdateProgress": ".progress",
+    "PoolProgress": ".progress",
+    "PoolProgressReason": ".progress",
+    "PoolStatusProgress": ".progress",
+    "Workflow": ".progress",
+    "free_stale_pool_cache": ".caching",
+    "get_node_cache_items": ".caching",
+    "pool_cache": ".caching",
+}
+
+
+def __getattr__(name: str) -> Any:
+    place = _PLACES.get(name)
+    if place is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(importlib.import_module(place, __name__), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
