@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -70,6 +71,18 @@ def test_no_files_import_each_other():
         if any(module in below[other] for other in below[module])
     }
     assert not circles
+
+
+def test_the_map_of_the_design_names_files_that_exist():
+    page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
+    section = page.partition("## Where things live")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "`" in line]
+    named = {path for row in rows for path in re.findall(r"`((?:bsbpool|sim)/[^`]*)`", row)}
+    assert all(re.search(r"`(bsbpool|sim)/", row) for row in rows) and len(rows) > 30
+    assert [path for path in sorted(named) if not (ROOT / path).exists()] == []
+    # Each file of a pool, and of the engine, is on it.
+    files = [*(ROOT / "bsbpool" / "pool").glob("*.py"), ROOT / "bsbpool" / "engine.py", ROOT / "bsbpool" / "status.py"]
+    assert [str(file) for file in files if file.relative_to(ROOT).as_posix() not in named] == []
 
 
 #: By a word of its name: the file to spoil for a contract.
