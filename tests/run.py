@@ -1,8 +1,7 @@
 """Runs all tests in all worlds with this Python, and measures their combined branch coverage.
 
     python tests/run.py            everything
-    python tests/run.py --quick    what needs no mpirun beforehand and runs lines that no other test runs, without BSB,
-                                   Open MPI and coverage
+    python tests/run.py --quick    what depends on the Python: no mpirun, no random cases, without BSB and coverage
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
@@ -38,6 +37,23 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
+#: Random cases, planted mistakes, and what starts an mpirun: they say nothing of the Python.
+NOT_QUICK = [
+    "tests/breaks", "tests/mpi", "tests/property", "tests/unit/test_exits.py", "tests/unit/test_ranks_plugin_mpi.py",
+    "tests/unit/test_recording_real_ranks.py",
+]  # fmt: skip
+
+#: Seconds that the longest parts take on a machine of two cores.
+USUAL = {
+    "what depends on the Python": 120,
+    "processes without MPI, and simulated ranks": 420,
+    "4 real ranks of Open MPI": 50,
+    "4 real ranks of MPICH": 50,
+    "BSB's own Scaffold as owner": 100,
+    "the same on 2 real ranks": 45,
+    "the same on 3 real ranks": 90,
+}
+
 #: What runs where bsbpool is installed: reports that name lines, what loads files, each world that needs no MPI. No
 #: test of these needs more than pytest.
 INSTALLED = [
@@ -67,7 +83,8 @@ def used() -> float:
 
 def run(what: str, *command: str | Path, folder: Path = ROOT) -> None:
     """Run a command in a folder, say what it took, and end with its status if it fails, or never ends."""
-    print(f"\n== {what}", flush=True)
+    usual = f", usually {USUAL[what]} s on two cores" if what in USUAL else ""
+    print(f"\n== {what}{usual}", flush=True)
     start, before = time.monotonic(), used()
     process = subprocess.Popen([str(part) for part in command], cwd=folder, env=ENVIRONMENT, start_new_session=True)
     try:
@@ -150,8 +167,8 @@ def main(arguments: list[str]) -> None:
     if arguments not in ([], ["--quick"]):
         sys.exit(__doc__)
     if arguments:
-        one_each = ["-m", "not unmeasured"]
-        run("processes without MPI, and simulated ranks", sys.executable, *PYTEST, *one_each, *SIDE_BY_SIDE)
+        without = [f"--ignore={each}" for each in NOT_QUICK]
+        run("what depends on the Python", sys.executable, *PYTEST, *without, *SIDE_BY_SIDE)
         return
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
