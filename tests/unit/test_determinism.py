@@ -115,7 +115,6 @@ def test_the_run_has_all_that_could_vary():
     assert [e["error"] for e in trace.of("scheduled") if e["error"]] == ["ValueError: no more nodes after node 3"]
 
 
-@pytest.mark.unmeasured
 def test_the_trace_is_the_same_in_fifty_processes():
     expected = run(1, "shuffled").digest()
     with ThreadPoolExecutor(2) as two:
