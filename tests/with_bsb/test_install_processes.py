@@ -33,13 +33,13 @@ def compiles(order, ranks, which="all", folder=None):
 
 @pytest.mark.parametrize("order", ["before", "early"])
 def test_a_compile_uses_this_pool_whenever_it_is_installed(tmp_path, order):
-    assert compiles(order, 1, folder=tmp_path) == [["bsbpool.pool, running is told"] * 2]
+    assert compiles(order, 1, folder=tmp_path) == [["bsbpool.pool.job_pool, running is told"] * 2]
 
 
 @needs_mpich
 def test_on_ranks_running_is_announced(tmp_path):
     main, *others = compiles("after", 3, folder=tmp_path)
-    assert main == ["bsbpool.pool, running is told"] * 2 and others == [["bsbpool.pool"] * 2] * 2
+    assert main == ["bsbpool.pool.job_pool, running is told"] * 2 and others == [["bsbpool.pool.job_pool"] * 2] * 2
 
 
 # -- ranks that do not agree ----------------------------------------------------------------------------
