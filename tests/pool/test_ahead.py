@@ -168,7 +168,8 @@ def test_when_a_pool_stops_early_what_it_calls_cancelled_has_not_run(worlds, why
     ran = sorted(i for rank in (marks[:1] if worlds.simulated else marks) for i in rank)
     assert ran == [i for i, status in enumerate(statuses) if status in ("success", "aborted")]
     assert statuses[300] == "failed" if why == "a job" else "of a listener" in str(error)
-    assert "cancelled" in statuses
+    # On real ranks that one may lose its core for so long that the others run all.
+    assert "cancelled" in statuses or not worlds.simulated
 
 
 @pytest.mark.ranks(2)
