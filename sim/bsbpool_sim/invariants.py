@@ -159,8 +159,8 @@ class _Pool:
     # -- what has to have come by the time at which something else does ------------------------------------
 
     def _time_goes_on(self) -> None:
-        if self.in_hand:
-            return  # main may wait for a job that it runs itself, and tells of all else later
+        if self.in_hand or self.called_back:
+            return  # main may wait for a job that it runs itself, or for a rank's answer, and tells of all else later
         for id, (t, statuses, why) in self.due.items():
             if not self.main_died:
                 self.wrong(f"job {id} is {self.jobs[id].status}, and not {' or '.join(statuses)}, at {t}: {why}")
@@ -324,6 +324,7 @@ class _Pool:
             self.wrong(f"rank {rank} is lost{' again' if rank else ''}")
         self.lost[rank] = None
         self.held.pop(rank, None)
+        self.called_back = {job: other for job, other in self.called_back.items() if other != rank}
         id = self.busy.pop(rank, None)
         stuck = self.stuck.pop(rank, None)
         if id is None or stuck is not None or self.jobs[id].status != "running" or self.jobs[id].by_hand:

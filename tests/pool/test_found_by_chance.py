@@ -66,3 +66,34 @@ def test_an_item_that_a_job_queued_at_the_same_instant_requires_is_not_freed():
     trace = simulate(program, 2).trace
     assert made == ["tree"]
     assert [e["job"] for e in trace.of("freed")] == [None]
+
+
+def test_a_job_that_is_cancelled_while_main_waits_for_a_rank_is_told_of_later():
+    """Main cancels a job that was sent ahead, in a listener, and waits for its rank; a scheduler cancels another."""
+
+    def program(comm):
+        jobs = []
+
+        def listener(progress):
+            job = getattr(progress, "job", None)
+            if job is jobs[40] and progress.status.value == "running":
+                jobs[60].cancel("of the listener")
+
+        def scheduler(node):
+            while jobs[60]._id not in pool._engine._called_back:
+                time.sleep(1e-5)
+            jobs[99].cancel("of the scheduler")
+            time.sleep(1e-5)
+
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                jobs += [pool.queue(nap, (0.0001,)) for _ in range(120)]
+                pool.add_listener(listener)
+                pool.schedule(["a node"], scheduler)
+            pool.execute()
+            return [job.id for job in jobs if job.status.value == "cancelled"]
+
+    run = simulate(program, 2, script=Script(latency=0.0003))
+    assert run.results[0] == [60, 99]
+    asked, cancelled = run.trace.of("call_back")[0]["t"], run.trace.of("cancel")
+    assert [(event["job"], event["t"] > asked) for event in cancelled] == [(99, True), (60, True)]
