@@ -113,6 +113,8 @@ class _Pool:
         self.called_back: dict[int, int] = {}
         # What must come next of a job, at which time: by job (time, statuses, why).
         self.due: dict[int, tuple[int, tuple[str, ...], str]] = {}
+        # Jobs that were cancelled while main may have waited for a rank's answer: it tells of these when that has come.
+        self.told_later: dict[int, None] = {}
         # Jobs that the program runs or ends by hand, and that have not ended.
         self.in_hand: dict[int, None] = {}
         # Jobs that ended without a reason but that the pool stopped: it has to have stopped, then.
@@ -159,12 +161,13 @@ class _Pool:
     # -- what has to have come by the time at which something else does ------------------------------------
 
     def _time_goes_on(self) -> None:
-        if self.in_hand or self.called_back:
-            return  # main may wait for a job that it runs itself, or for a rank's answer, and tells of all else later
+        if self.in_hand:
+            return  # main may wait for a job that it runs itself, and tells of all else later
+        later = {id: due for id, due in self.due.items() if id in self.told_later and self.called_back}
         for id, (t, statuses, why) in self.due.items():
-            if not self.main_died:
+            if not self.main_died and id not in later:
                 self.wrong(f"job {id} is {self.jobs[id].status}, and not {' or '.join(statuses)}, at {t}: {why}")
-        self.due.clear()
+        self.due = later
         for id, (rank, items) in self.stale.items():
             if items and rank not in self.lost and not self.main_died and self.status != "closing":
                 self.wrong(f"rank {rank} starts job {id} and keeps {[*items]}, which nobody requires")
@@ -217,6 +220,8 @@ class _Pool:
         job.unwanted = True
         if job.status != "cancelled":
             self.due[id] = (self.t, ("cancelled",), "it is said to be cancelled")
+            if self.called_back:
+                self.told_later[id] = None
 
     def _call_back(self, event: dict[str, Any]) -> None:
         self.jobs[event["job"]].unwanted = True

@@ -639,18 +639,20 @@ def test_two_tasks_that_run_the_same_job_both_learn_of_its_end(worlds):
 
 
 def test_what_waits_for_a_job_that_is_run_by_hand_runs_when_that_ends(worlds):
-    """Nothing else happens meanwhile by which main would look what is ready."""
+    """It ends when the last job that a rank ran has: nothing happens by which main would look what is ready."""
 
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             if pool.is_main():
-                first = pool.queue(nap, (0.2,), submitter="by hand")
+                ended = threading.Event()
+                pool.queue(nothing).on_completion(lambda job: ended.set())
+                first = pool.queue(lambda owner: ended.wait(), submitter="by hand")
                 pool.queue(double, (1,), deps=[pool.queue(double, (2,), deps=[first])])
                 pool._world.start(Role.MANUAL_JOB, first.run)
             pool.execute()
             return [job.status.value for job in pool.jobs]
 
-    assert worlds(program)[0] == ["success"] * 3
+    assert worlds(program)[0] == ["success"] * 4
 
 
 @pytest.mark.parametrize("how", ["succeeds", "fails"])
@@ -661,8 +663,11 @@ def test_what_waits_for_a_job_that_is_ended_by_hand_goes_on_at_once(worlds, how)
                 first = pool.queue(nap, submitter="by hand")
                 other = pool.queue(double, (1,), deps=[first])
 
+                ended = threading.Event()
+                pool.queue(nothing).on_completion(lambda job: ended.set())
+
                 def end():
-                    time.sleep(0.2)
+                    ended.wait()
                     first.set_result(1) if how == "succeeds" else first.set_exception(ValueError("by hand"))
 
                 first.change_status(JobStatus.QUEUED)

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 TOOL = HERE.parent / "unit" / "run_bsbpool.py"
 
 # Under `mpirun` these tests would start programs on ranks of their own from each rank.
-pytestmark = [pytest.mark.skipif(launcher() is not None, reason="starts its own ranks"), pytest.mark.unmeasured]
+pytestmark = pytest.mark.skipif(launcher() is not None, reason="starts its own ranks")
 
 
 def on(ranks):
