@@ -13,8 +13,6 @@ from bsbpool.pool.worker import PATIENCE
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.instant import PAIRS
 
-pytestmark = pytest.mark.unmeasured  # other tests run these lines, with less in them
-
 ORDERS = [(None, 0), *(("shuffled", seed) for seed in range(25))]
 
 

@@ -18,7 +18,6 @@ CASES, SHARES = 240, 4
 PRESS_CTRL_C = signal.raise_signal
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("share", range(SHARES))
 def test_commands_end_whatever_a_trace_says(tmp_path, share):
     for number in range(share, CASES, SHARES):

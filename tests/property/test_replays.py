@@ -13,8 +13,6 @@ from bsbpool_sim.replay import ReplayError, replay
 from bsbpool_sim.replay.keeping import to_scenario
 from bsbpool_sim.scenario import load
 
-pytestmark = pytest.mark.unmeasured
-
 
 def is_replayed(case, tmp_path_factory):
     trace = run(case).trace

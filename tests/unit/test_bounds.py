@@ -20,8 +20,6 @@ from bsbpool_sim.replay import keeping
 from bsbpool_sim.scenario import ScenarioError, parse, planning
 from bsbpool_sim.scenario.expecting import Checker
 
-pytestmark = pytest.mark.unmeasured  # other tests run these lines, with less in them
-
 
 def command(*args):
     return CliRunner().invoke(main, [str(arg) for arg in args], prog_name="bsbpool")

@@ -229,7 +229,6 @@ def test_numbers_of_ranks_are_compared():
     assert max(map(len, result.output.splitlines())) <= 80
 
 
-@pytest.mark.unmeasured
 def test_the_fewest_ranks_that_are_as_fast_are_best():
     output = bsbpool("run", SERIAL, "--ranks", "64,300,600").output
     assert re.search(r"^▶ +300 ", output, re.M)

@@ -26,8 +26,6 @@ from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, TraceRecorder, read_t
 from bsbpool.trace.format import STATUSES
 from bsbpool_sim import simulate
 
-pytestmark = pytest.mark.unmeasured  # other tests run these lines, with less in them
-
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

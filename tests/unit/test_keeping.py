@@ -293,7 +293,6 @@ def test_all_that_can_happen(tmp_path):
         assert part in text, text
 
 
-@pytest.mark.unmeasured
 @pytest.mark.parametrize("failing", ["", "_failing"])
 def test_a_real_reconstruction_is_a_page(failing, tmp_path):
     recording = read_recording(RECORDINGS / f"bsb_reconstruction_4_ranks{failing}.json")

@@ -85,7 +85,6 @@ def test_jobs_that_were_stopped_are_hatched_over_their_colour():
     assert "had not ended" in texts(svg)
 
 
-@pytest.mark.unmeasured
 def test_thousands_of_jobs_stay_small_and_many_ranks_stay_on_the_page():
     svg = draw([("a", 0.01)] * 5000, ranks=201)
     height = float(svg.get("height").removesuffix("pt"))

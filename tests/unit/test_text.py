@@ -22,8 +22,6 @@ from bsbpool_sim import RankErrors, simulate
 from bsbpool_sim.replay.keeping import dump
 from bsbpool_sim.scenario.document import read
 
-pytestmark = pytest.mark.unmeasured  # other tests run these lines, with less in them
-
 #: What YAML takes for something else, what terminals and markup act on, and what is no text at all.
 AWKWARD = [
     "\udc80x",

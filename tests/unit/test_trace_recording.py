@@ -112,7 +112,6 @@ def test_what_is_settled_can_be_read_at_once_and_not_before(tmp_path, name):
     assert len(read_trace(tmp_path / name)) == 4
 
 
-@pytest.mark.unmeasured
 def test_it_keeps_up_when_there_is_much(tmp_path):
     recorder = made(tmp_path / "x")
     recorder.emit("pool", 1, 1, False, [])

@@ -20,8 +20,6 @@ from bsbpool.cli import main
 from bsbpool.mpi import MPIService
 from bsbpool.trace import TraceRecorder, read_trace
 
-pytestmark = pytest.mark.unmeasured
-
 RANKS = MPI.get_size()
 IS_MAIN = MPI.get_rank() == 0
 
