@@ -270,7 +270,7 @@ class Engine:
             return
         if rank is None:  # run by hand
             self._end(job, SUCCESS if error is None else FAILED, error)
-            self._assign()
+            self._spread()
             return
         # Two long jobs are enough to send no more ahead, it takes many short ones to do so again; a single one
         # may just have lost its core for a while.
@@ -304,8 +304,7 @@ class Engine:
             first = line[0]
             if first._status is QUEUED:
                 self.change(first, RUNNING)
-            if self.idle_first:
-                self._assign()
+            self._spread()
             filled = self._filled[rank]
             if self._ready and (filled <= FEW or 2 * len(line) <= filled) and not self.holding:
                 self._send(rank, self._how_many(rank))
@@ -388,8 +387,7 @@ class Engine:
             raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
         if status.ended and status in job._status.successors:
             self._end(job, status, error)
-            if self.idle_first:
-                self._assign()
+            self._spread()
         elif status is QUEUED and job._status is RUNNING:
             raise JobPoolError(
                 f"{job} is running, it can't be queued again by hand: only a job that was lost with its rank is"
@@ -532,8 +530,8 @@ class Engine:
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
         idle = [rank for rank, line in self._lines.items() if not line]
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
-        spread = self.idle_first or not self.send_ahead
-        assert self.holding or not spread or not (waiting and idle), f"{waiting[:3]} could run on {idle[:3]}"
+        spread = self.holding or not (waiting and idle) or not self.idle_first
+        assert spread, f"{waiting[:3]} could run on {idle[:3]}"
         held = self.holdings()
         for rank, count in self._held.items():
             assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"
@@ -570,6 +568,11 @@ class Engine:
             rank = heapq.heappop(idle)
             if not self._send(rank, self._how_many(rank)):
                 heapq.heappush(idle, rank)
+
+    def _spread(self) -> None:
+        """Give what the end of a job has made ready to idle ranks, by the rule `idle_first`."""
+        if self.idle_first:
+            self._assign()
 
     def _how_many(self, rank: int) -> int:
         """How many jobs the rank should have at the most: the one that it runs, and those ahead of time."""

@@ -160,7 +160,7 @@ class JobPool:
         self._event_log = EventLog(id, self._engine, self._lock)
         record, settle = self._event_log.record, self._event_log.settle
         self._notifier = Notifier(self, record, settle)
-        self._ranks = WorkerTable(self._engine.jobs)
+        self._workers = WorkerTable(self._engine.jobs)
         self._results = Results(self._codec, self._folder)
         self._manual = ManualJobs(self._world, self._engine, self._lock, self._perform, record, self._wake_main)
         self._schedulers = Schedulers(
@@ -822,8 +822,8 @@ class JobPool:
         """Take in what comes, until that is `done` and listeners have heard all; `then` is called under the lock."""
         channel, engine, lock, world, turns = self._channel, self._engine, self._lock, self._world, self._turns
         assert channel is not None
-        schedulers, ranks, delivery = self._schedulers, self._ranks, self._notifier
-        notifications, commands, receive, get = delivery.line, engine.commands, self._receive, channel.get
+        schedulers, workers, notifier = self._schedulers, self._workers, self._notifier
+        notifications, commands, receive, get = notifier.line, engine.commands, self._receive, channel.get
         # Whether listeners are told now even if something of the user's runs.
         due = False
         while True:
@@ -847,13 +847,13 @@ class JobPool:
                 left_at = world.now()
                 self.notify()
                 if (back_at := world.now()) - left_at >= AWAY:
-                    ranks.main_was_away(back_at)
+                    workers.main_was_away(back_at)
                 continue
-            if engine.unfinished and len(ranks.gone) + len(engine.stuck) >= max(1, world.size - 1):
+            if engine.unfinished and len(workers.gone) + len(engine.stuck) >= max(1, world.size - 1):
                 self._nobody_left()
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
-            ping_at = delivery.quiet_since + round(delivery.max_wait * 1e9) if delivery.listeners else None
-            limit_at = ranks.next_deadline()
+            ping_at = notifier.quiet_since + round(notifier.max_wait * 1e9) if notifier.listeners else None
+            limit_at = workers.next_deadline()
             channel.poll_slack_ns = engine.poll_slack_ns()
             item = None
             if (sink := self._event_log.sink) is not None and sink.writes:
@@ -866,13 +866,13 @@ class JobPool:
                 try:
                     item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
                 except Exception as error:  # MPI noticed a dead rank, and can't go on without it
-                    add_note(error, ranks.whereabouts())
+                    add_note(error, workers.whereabouts())
                     raise
             with lock:
                 self._waiting = False
                 if item is None:
                     if limit_at is not None and limit_at <= world.now():
-                        self._on_overdue(*ranks.pop_deadline(), "", "")
+                        self._on_overdue(*workers.pop_deadline(), "", "")
                     else:
                         self.ping()
                         due = True
@@ -882,7 +882,7 @@ class JobPool:
                 for _ in range(MOST_AT_ONCE):
                     if commands or engine.changes:
                         self._execute_commands()
-                    if notifications or engine.holding or ranks.gone or ranks.deadlines or not engine.unfinished:
+                    if notifications or engine.holding or workers.gone or workers.deadlines or not engine.unfinished:
                         break
                     if (item := get(0)) is None:
                         break
@@ -958,7 +958,7 @@ class JobPool:
         if self._local_worker is not None:
             self._to_local_worker(message)
         for rank in range(1, self._world.size):
-            if rank not in self._ranks.gone:
+            if rank not in self._workers.gone:
                 self._channel.send(rank, message, last=True)
         self._dismissed = True
         for rank, items in self._engine.holdings().items():
@@ -1021,7 +1021,7 @@ class JobPool:
                 calls.append((job._id, packed))
             else:
                 calls.append((job._id, packed, limit))
-                self._ranks.expect(rank, job, self._world.now() + limit)
+                self._workers.expect(rank, job, self._world.now() + limit)
         if keeps:
             self._event_log.settle()
         if calls and self._turns is not None:
@@ -1060,10 +1060,10 @@ class JobPool:
                 job, reason, answer = message
                 answer.put((self._cancel(job, reason),))
             return
-        if rank in self._ranks.gone:
+        if rank in self._workers.gone:
             return  # what it said before it was lost; its jobs were taken back, or aborted
         if type(message) is RankLost:
-            self._lost(rank, f"Rank {rank} on {message.host or self._ranks.host(rank)} {message.why}", False)
+            self._lost(rank, f"Rank {rank} on {message.host or self._workers.host(rank)} {message.why}", False)
             return
         if type(message) is MultipartMessage:
             message, parts = message
@@ -1076,7 +1076,7 @@ class JobPool:
             self._done(rank, *news[1:])
         elif kind == READY:
             self._event_log.record("ready", rank)
-            self._ranks.hosts[rank] = news[2]
+            self._workers.hosts[rank] = news[2]
             if (sink := self._event_log.sink) is not None and sink.measures:
                 self._send(rank, (MEASURE,))
             self._engine.ready(rank, news[1])
@@ -1120,7 +1120,7 @@ class JobPool:
             engine.hold()  # if nobody handles it, nothing is to start any more
         if succeeded is None:
             place, stack, frames = payload
-            error: BaseException = self._ranks.overran(
+            error: BaseException = self._workers.overran(
                 job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack
             )
             remember(error, [("raised", describe_error(error) or "", frames)])
@@ -1148,16 +1148,16 @@ class JobPool:
             self._engine.hold()
         what = f"was in {place}" if place else "its rank does not answer"
         why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
-        error = self._ranks.overran(job, rank, why, stack)
+        error = self._workers.overran(job, rank, why, stack)
         remember(error, [("raised", describe_error(error) or "", [*frames])])
         if self._engine.overdue(job, rank, error):
             self._event_log.record("stuck", rank, id)
 
     def _lost(self, rank: int, why: str, is_error: bool) -> None:
         """A rank is gone; called under the lock."""
-        if rank in self._ranks.gone or rank == 0 or (not self.is_main()):
+        if rank in self._workers.gone or rank == 0 or (not self.is_main()):
             return
-        self._ranks.gone[rank] = None
+        self._workers.gone[rank] = None
         self._event_log.record("lost", rank, scrub(why))
         job = self._engine.lost(rank, RankLostError(why))
         if is_error and (job is None or not job._status.ended):
@@ -1166,7 +1166,7 @@ class JobPool:
                 raise _StopEarly
 
     def _nobody_left(self) -> None:
-        self._notifier.add_unhandled(self._ranks.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
+        self._notifier.add_unhandled(self._workers.nobody_left(self._engine.unfinished, [*self._engine.stuck]))
         raise _StopEarly
 
     # -- what jobs ask their pool for --------------------------------------------------------------

@@ -29,7 +29,7 @@ EVENTS: dict[str, tuple[str, ...]] = {
     "announced": ("pool",),
     # its ranks get no job ahead of time: with this MPI only one thread may send
     "one_at_a_time": ("pool",),
-    # its idle ranks get what becomes ready before others get more
+    # its idle ranks get what becomes ready at once
     "idle_first": ("pool",),
     # it has one rank, on which schedulers and jobs take turns
     "in_turn": ("pool",),

@@ -442,7 +442,7 @@ def _(patch):
 
     def wrap(dismiss):
         def forgetful(self, problem):
-            self._ranks.gone[self._world.size - 1] = None
+            self._workers.gone[self._world.size - 1] = None
             dismiss(self, problem)
 
         return forgetful

@@ -164,10 +164,10 @@ mistake(
     "the limits of jobs are not known to main",
     P,
     "_assign",
-    "self._ranks.expect(rank, job, self._world.now() + limit)",
+    "self._workers.expect(rank, job, self._world.now() + limit)",
     "pass",
 )
-mistake("a rank that is lost is not gone", P, "_lost", "self._ranks.gone[rank] = None", "pass")
+mistake("a rank that is lost is not gone", P, "_lost", "self._workers.gone[rank] = None", "pass")
 mistake(
     "the pool closes before its listeners have heard the last thing",
     P,

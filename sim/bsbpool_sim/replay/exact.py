@@ -141,7 +141,7 @@ class Recorded:
     """What a trace says of a pool, as far as it has to be known ahead.
 
     :ivar in_turn: whether schedulers and jobs take turns, as they do on one rank; before 0.2 they did not.
-    :ivar idle_first: whether idle ranks get what becomes ready before others get more; before 0.2 they did not.
+    :ivar idle_first: whether idle ranks get what becomes ready at once; before 0.2 they did not always.
     :ivar outs: by rank, what came from it and has to do with its jobs, in order.
     :ivar cached: by rank and job (None: before the first), what it took into its cache.
     :ivar failed: what jobs raised.

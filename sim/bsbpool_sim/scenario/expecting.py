@@ -639,7 +639,7 @@ class Checker:
             "pool": "pool {pool} opens",
             "announced": "pool {pool} is one of BSB's own, and this is what it announced",
             "one_at_a_time": "ranks get no job ahead of time",
-            "idle_first": "idle ranks get what becomes ready first",
+            "idle_first": "idle ranks get what becomes ready at once",
             "in_turn": "there is one rank: schedulers and jobs take turns",
             "pool_status": "pool is {status}",
             "ping": "ping",
