@@ -13,6 +13,27 @@ sys.path.append(str(Path(__file__).parents[1] / "unit"))
 os.environ.setdefault("UCX_LOG_LEVEL", "error")
 
 
+@pytest.fixture(autouse=True, scope="session")
+def locks_keep_their_memory():
+    """The memory of mpilock's locks stays until the end.
+
+    MPI needs the memory of a window until the window is freed. A lock of mpilock 2.2.1 that is garbage gives its memory
+    back and leaves its windows open: another rank that locks, or unlocks, later writes into what is somebody else's by
+    then, and the process aborts at a later ``malloc``. A program has one scaffold, which stays; tests have many.
+    """
+    import mpilock
+
+    kept, init = [], mpilock.WindowController.__init__
+
+    def initialise(self, *args, **kwargs):
+        kept.append(self)
+        init(self, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mpilock.WindowController, "__init__", initialise)
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_folder(tmp_path, monkeypatch):
     """A scaffold without a name for its storage makes one where it is."""
