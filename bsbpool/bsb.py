@@ -18,6 +18,7 @@ derive from both would do for `except`, but then an error would be of a class th
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import gc
 import importlib
@@ -506,9 +507,24 @@ def network_again(root: str, folders: Sequence[Path]) -> Any:
         shutil.copytree(found, copy)
     else:
         shutil.copyfile(found, copy)
-    network = from_storage(copy)
+    network = _in_one_of(folders, functools.partial(from_storage, copy))
     weakref.finalize(network, shutil.rmtree, folder, ignore_errors=True)
     return network
+
+
+def _in_one_of(folders: Sequence[Path], make: Callable[[], Any]) -> Any:
+    """Make a network in the first of these folders where that works: BSB looks for its components in the current one.
+
+    :raises Exception: it works in none of them; why not in the first.
+    """
+    first: Exception | None = None
+    for folder in dict.fromkeys(each for each in folders if each.is_dir()):
+        try:
+            with contextlib.chdir(folder):
+                return make()
+        except Exception as error:
+            first = first or error
+    raise first or FileNotFoundError("none of the folders where the program may be is there")
 
 
 # -- ranks that do not agree -------------------------------------------------------------------------------------------

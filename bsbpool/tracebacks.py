@@ -39,6 +39,18 @@ def raised(error: BaseException) -> Raised:
         return []
 
 
+def describe_with_causes(error: BaseException) -> str:
+    """The error's type and message, and those of the errors that it was raised from, outermost first."""
+    from .trace.format import describe_error
+
+    chain: list[BaseException] = []
+    each: BaseException | None = error
+    while each is not None and len(chain) < MOST_ERRORS and not any(each is other for other in chain):
+        chain.append(each)
+        each = each.__cause__
+    return ", because of ".join(describe_error(each) or "" for each in chain)
+
+
 def _gathered(error: BaseException) -> Raised:
     from .trace.format import describe_error
 

@@ -313,6 +313,7 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     """Run one job again in this process. Returns 0 if it fails as it did."""
     from bsbpool.owner import Owner
     from bsbpool.trace.format import describe_error
+    from bsbpool.tracebacks import describe_with_causes
 
     calls = calls_of(path, recorded)
     pool, _, id = which.rpartition(":")
@@ -331,7 +332,8 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     try:
         function = calls.function(pool_id, job, Owner())
     except Exception as error:
-        raise click.UsageError(f"the call of job {job} can't be unpickled here: {describe_error(error)}") from None
+        why = describe_with_causes(error)
+        raise click.UsageError(f"the call of job {job} can't be made again here: {why}") from None
     try:
         value = function()
     except Exception as error:

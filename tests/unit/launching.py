@@ -35,11 +35,12 @@ def unmeasured():
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
-def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, **environ):
+def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, typed=None, **environ):
     """Run a program, a list of a file and its arguments. Returns its exit status, and what it printed.
 
     :param launch: what stands before Python's path.
     :param cwd: the folder in which it runs.
+    :param typed: what it reads from its standard input.
     :raises subprocess.TimeoutExpired: it had not ended after `limit` seconds.
     """
     environment = os.environ | {
@@ -57,7 +58,7 @@ def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, **environ)
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
     try:
-        said, complaints = process.communicate(timeout=limit)
+        said, complaints = process.communicate(typed, timeout=limit)
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)

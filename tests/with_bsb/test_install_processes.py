@@ -109,6 +109,39 @@ def test_a_command_of_bsbs_runs_with_this_pool_and_is_recorded_and_replayed(proj
     assert status == 0 and "The same happened again" in said, said + complaints
 
 
+@pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
+def test_a_failed_job_of_a_command_runs_again_in_the_debugger(project, tmp_path, ranks):
+    path = project / "network_configuration.json"
+    network = json.loads(path.read_text())
+    network["components"] = ["parts.py"]
+    network["connectivity"]["to_other"]["strategy"] = "parts.Fails"
+    path.write_text(json.dumps(network))
+    (project / "parts.py").write_text(
+        "from bsb import config\n"
+        "from bsb.connectivity.general import FixedIndegree\n"
+        "@config.node\n"
+        "class Fails(FixedIndegree):\n"
+        "    def connect(self, pre, post):\n"
+        "        cells = sum(map(len, pre.placement))\n"
+        "        raise ValueError(f'{self.name}: {cells > 0}')\n"
+    )
+    command = ["compile", "network_configuration.json", "--clear"]
+    program = [TOOL, "record", "-o", "run.trace", "--capture", "failed", "-m", "bsbpool.bsb", *command]
+    status, said, complaints = run(*on(ranks), program=program, cwd=project, limit=600)
+    assert status != 0 and "bsbpool: recorded in run.trace" in complaints, said + complaints
+    (tmp_path / "elsewhere").mkdir()
+    call = json.loads((project / "run.trace.calls").read_bytes().splitlines()[1])
+    again = [TOOL, "replay", project / "run.trace", "--trust", "--job", f"{call['pool']}:{call['job']}", "--pdb"]
+    status, said, complaints = run(program=again, cwd=tmp_path / "elsewhere", typed="p (self.name, cells)\nq\n")
+    assert "now:  ValueError: to_other: True" in said and "(Pdb) ('to_other', " in said, said + complaints
+    assert f"> {project / 'parts.py'}(7)connect()" in said
+    if ranks == 1:
+        (project / "parts.py").unlink()
+        status, said, complaints = run(program=again, cwd=tmp_path / "elsewhere")
+        assert status == 2 and "can't be made again here: BootError: " in complaints
+        assert "because of " in complaints and "parts" in complaints.partition("because of ")[2]
+
+
 def test_a_command_ends_and_complains_as_with_bsbs_own(project):
     ends = []
     for module in ("bsb", "bsbpool.bsb"):

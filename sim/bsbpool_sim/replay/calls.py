@@ -17,6 +17,7 @@ from typing import Any
 from bsbpool.pool.jobs import bind
 from bsbpool.trace import Trace
 from bsbpool.trace.calls import Call, calls_path, read_calls
+from bsbpool.tracebacks import describe_with_causes
 
 
 class Calls:
@@ -64,7 +65,7 @@ class Calls:
         try:
             function = self.function(label, job, owner)
         except Exception as error:
-            self.missing[label, job] = f"{type(error).__name__}: {error}"
+            self.missing[label, job] = describe_with_causes(error)
             return None
         self.ran += 1
         return function
@@ -82,10 +83,15 @@ class Calls:
                 sys.path.insert(0, str(place))
 
     def _places(self) -> list[Path]:
-        """Where the program may be: where it was, beside the trace, or here."""
+        """Where the program's modules may be: where Python looked for them, beside the trace, or here.
+
+        The folder of a module that ran with ``-m`` is none of these: its modules belong to its package, and have other
+        names there.
+        """
         folder = Path(str(self._header.get("folder") or "."))
         program = folder / str(self._header.get("program") or "")
-        return [program.parent, folder, self._beside, Path.cwd()]
+        places = [folder, self._beside, Path.cwd()]
+        return places if self._header.get("module") else [program.parent, *places]
 
     def _main(self, name: str) -> Any:
         """What the program itself defined under that name. Like multiprocessing, it must guard what it runs."""
