@@ -10,6 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..engine.status import JobStatus, PoolStatus
     from ..exceptions import (
         JobAbortedError,
         JobCancelledError,
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
         RankLostError,
         WorkflowError,
     )
-    from ..status import JobStatus, PoolStatus
     from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
     from .job_pool import JobPool, dispatcher
     from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob, SubmissionContext
@@ -82,8 +82,8 @@ _PLACES = {
     "WorkflowError": "..exceptions",
     "JobPool": ".job_pool",
     "dispatcher": ".job_pool",
-    "JobStatus": "..status",
-    "PoolStatus": "..status",
+    "JobStatus": "..engine.status",
+    "PoolStatus": "..engine.status",
     "PoolJobAddedProgress": ".progress",
     "PoolJobUpdateProgress": ".progress",
     "PoolProgress": ".progress",

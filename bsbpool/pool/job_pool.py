@@ -16,7 +16,8 @@ from contextvars import Context, copy_context
 from types import TracebackType
 from typing import Any
 
-from ..engine import ANNOUNCE, ASSIGN, Engine
+from ..engine.engine import ANNOUNCE, ASSIGN, Engine
+from ..engine.status import JobStatus, PoolStatus
 from ..exceptions import (
     JobPoolContextError,
     JobPoolError,
@@ -24,7 +25,6 @@ from ..exceptions import (
     RankLostError,
     WorkflowError,
 )
-from ..status import JobStatus, PoolStatus
 from ..trace.format import describe_error, scrub
 from ..trace.listener import TraceRecorder
 from ..tracebacks import Frame, remember

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
+from bsbpool.engine.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool, caching, job_pool, jobs, limits, protocol, scheduling, worker
 from bsbpool.pool.notifier import Notifier
 from bsbpool.pool.results import Results
 from bsbpool.pool.scheduling import Schedulers
 from bsbpool.pool.worker import Worker
-from bsbpool.status import JobStatus
 
 BREAKS = {}
 

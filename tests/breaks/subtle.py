@@ -11,7 +11,7 @@ import inspect
 import sys
 import textwrap
 
-from bsbpool import engine
+from bsbpool.engine import engine
 from bsbpool.pool import job_pool, limits, manual, notifier, results, scheduling, worker, worker_table
 from bsbpool_sim import comm, mailbox, network, script, world
 

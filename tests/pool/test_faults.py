@@ -20,7 +20,7 @@ from greenlet import getcurrent
 from injection import points_in
 
 import bsbpool
-from bsbpool import engine
+from bsbpool.engine import engine
 from bsbpool.pool import (
     caching,
     event_log,

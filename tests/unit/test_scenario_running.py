@@ -502,7 +502,7 @@ def test_a_worker_that_raises_what_it_should_not_is_found(run, monkeypatch):
 
 
 def test_a_dependency_that_is_not_waited_for_is_found(run, monkeypatch):
-    from bsbpool.engine import Engine
+    from bsbpool.engine.engine import Engine
 
     real = Engine.add
     monkeypatch.setattr(Engine, "add", lambda self, job, deps: real(self, job, ()))
