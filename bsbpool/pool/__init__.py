@@ -1,7 +1,8 @@
 """The job pool: what its users import. Each name comes from the file of its kind, when it is asked for.
 
-`job_pool` is the face of a pool, which users call; the other files are its parts. Decisions about jobs belong to
-`bsbpool.engine`, clocks and threads to `bsbpool.worlds`.
+`job_pool` is the face of a pool, which users call; `coordinator` is what main does, `worker_rank` what the others do,
+and the other files are their parts. Decisions about jobs belong to `bsbpool.engine`, clocks and threads to
+`bsbpool.worlds`.
 """
 
 from __future__ import annotations
