@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 
-from bsbpool.engine import Engine
+from bsbpool.engine.engine import Engine
 from bsbpool_sim import simulation
 from bsbpool_sim.invariants import broken
 from bsbpool_sim.world import SimWorld

@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 
 from ..durations import rough_duration
+from ..engine.status import JobStatus, PoolStatus
 from ..pool.progress import PoolJobUpdateProgress, PoolProgress, PoolProgressReason
-from ..status import JobStatus, PoolStatus
 from ..text import visible
 from .tally import MOST_FAILURES, Tally
 

@@ -6,8 +6,8 @@ import heapq
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from ..engine.status import JobStatus
 from ..pool.progress import PoolJobAddedProgress, PoolJobUpdateProgress, PoolProgress, PoolProgressReason
-from ..status import JobStatus
 from ..trace.format import describe_error
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """The job pool: what its users import. Each name comes from the file of its kind, when it is asked for.
 
-`job_pool` is the face of a pool, which users call; the other files are its parts. Decisions about jobs belong to
-`bsbpool.engine`, clocks and threads to `bsbpool.worlds`.
+`job_pool` is the face of a pool, which users call; `coordinator` is what main does, `worker_rank` what the others do,
+and the other files are their parts. Decisions about jobs belong to `bsbpool.engine`, clocks and threads to
+`bsbpool.worlds`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ..engine.status import JobStatus, PoolStatus
     from ..exceptions import (
         JobAbortedError,
         JobCancelledError,
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
         RankLostError,
         WorkflowError,
     )
-    from ..status import JobStatus, PoolStatus
     from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
     from .job_pool import JobPool, dispatcher
     from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob, SubmissionContext
@@ -82,8 +83,8 @@ _PLACES = {
     "WorkflowError": "..exceptions",
     "JobPool": ".job_pool",
     "dispatcher": ".job_pool",
-    "JobStatus": "..status",
-    "PoolStatus": "..status",
+    "JobStatus": "..engine.status",
+    "PoolStatus": "..engine.status",
     "PoolJobAddedProgress": ".progress",
     "PoolJobUpdateProgress": ".progress",
     "PoolProgress": ".progress",

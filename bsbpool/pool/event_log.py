@@ -12,8 +12,8 @@ from functools import partial
 from typing import Any
 
 from .. import host
-from ..engine import RUNNING, SUCCESS, Engine, JobState
-from ..status import JobStatus
+from ..engine.engine import RUNNING, SUCCESS, Engine, JobState
+from ..engine.status import JobStatus
 from ..trace.format import describe, describe_error, error_as_json, scrub
 from ..trace.listener import TraceRecorder
 from ..trace.recording import MOST_FOLDED, Several, Sink, Successes

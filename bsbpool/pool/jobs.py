@@ -15,10 +15,10 @@ from contextvars import Context
 from typing import Any, Protocol
 
 from .. import host
-from ..engine import Engine, JobState
+from ..engine.engine import Engine, JobState
+from ..engine.status import JobStatus
 from ..exceptions import JobPoolError
 from ..frames import warn
-from ..status import JobStatus
 from ..values import listed, name_of, positive, shown, text_of, whole_number
 from .caching import get_node_cache_items
 from .checks import check_function, check_returned, merged

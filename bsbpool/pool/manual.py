@@ -11,9 +11,9 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
-from ..engine import Engine
+from ..engine.engine import Engine
+from ..engine.status import JobStatus
 from ..exceptions import JobPoolError
-from ..status import JobStatus
 from ..trace.format import describe_error
 from ..values import shown
 from ..worlds import Mailbox, Role, World

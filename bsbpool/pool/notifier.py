@@ -11,8 +11,8 @@ from contextlib import ExitStack
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
+from ..engine.status import JobStatus
 from ..exceptions import JobErroredError, JobTimeoutError, RankLostError
-from ..status import JobStatus
 from ..trace.format import describe_error
 from ..values import shown
 from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress

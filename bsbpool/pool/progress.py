@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..status import JobStatus, PoolStatus
+from ..engine.status import JobStatus, PoolStatus
 
 if TYPE_CHECKING:
     from ..worlds import World

@@ -11,9 +11,9 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..engine.status import JobStatus
 from ..exceptions import JobPoolError
 from ..frames import warn
-from ..status import JobStatus
 from ..trace.format import describe_error
 from ..values import text_of
 from .protocol import ByReference, Codec

@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..engine import Engine, JobState
-from ..status import JobStatus
+from ..engine.engine import Engine, JobState
+from ..engine.status import JobStatus
 from .scheduling import Schedulers
 
 

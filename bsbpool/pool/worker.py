@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..engine import SHORT_NS
+from ..engine.engine import SHORT_NS
 from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items

@@ -10,9 +10,9 @@ import heapq
 from collections.abc import Sequence
 
 from ..durations import exact_duration
-from ..engine import JobState
+from ..engine.engine import JobState
+from ..engine.status import JobStatus
 from ..exceptions import JobPoolError, JobTimeoutError
-from ..status import JobStatus
 from .limits import MAIN_GRACE
 
 

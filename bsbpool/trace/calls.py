@@ -10,8 +10,8 @@ import json
 import os
 from typing import NamedTuple
 
+from ..engine.status import JobStatus
 from ..exceptions import TraceError
-from ..status import JobStatus
 from ..text import harmless
 from .format import Trace
 from .recording import CALLS_VERSION

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from ..status import JobStatus, PoolStatus
+from ..engine.status import JobStatus, PoolStatus
 from ..text import harmless
 from ..values import text_of
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bsbpool.status import JobStatus
+from bsbpool.engine.status import JobStatus
 
 __all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory"]
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
+from bsbpool.engine.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
-from bsbpool.pool import JobPool, caching, job_pool, jobs, limits, protocol, scheduling, worker
+from bsbpool.pool import JobPool, caching, jobs, limits, member, protocol, scheduling, worker
+from bsbpool.pool.coordinator import Coordinator
+from bsbpool.pool.member import Member
 from bsbpool.pool.notifier import Notifier
 from bsbpool.pool.results import Results
 from bsbpool.pool.scheduling import Schedulers
 from bsbpool.pool.worker import Worker
-from bsbpool.status import JobStatus
 
 BREAKS = {}
 
@@ -208,7 +210,7 @@ def _(patch):
 
     def wrap(notify):
         def reversed_(self):
-            line = self._notifier.line
+            line = self.notifier.line
             changes = [*line]
             line.clear()
             line.extend(reversed(changes))
@@ -216,7 +218,7 @@ def _(patch):
 
         return reversed_
 
-    around(patch, JobPool, "notify", wrap)
+    around(patch, Member, "notify", wrap)
 
 
 @a_break
@@ -248,7 +250,7 @@ def _(patch):
 @a_break
 def _(patch):
     """pings are forgotten"""
-    patch.setattr(JobPool, "ping", lambda self: setattr(self._notifier, "quiet_since", self._world.now()))
+    patch.setattr(Member, "ping", lambda self: setattr(self.notifier, "quiet_since", self.world.now()))
 
 
 @a_break
@@ -294,13 +296,13 @@ def _(patch):
 
     def wrap(loop):
         def noisy(self):
-            if not self._notifier.listeners:
-                self._notifier.listeners.append(lambda progress: None)
+            if not self.notifier.listeners:
+                self.notifier.listeners.append(lambda progress: None)
             return loop(self)
 
         return noisy
 
-    around(patch, JobPool, "_loop", wrap)
+    around(patch, Coordinator, "_loop", wrap)
 
 
 # -- errors ------------------------------------------------------------------------------------------------
@@ -319,7 +321,7 @@ def _(patch):
 
 
 def _slow(self, fail_fast):
-    self._fail_fast = fail_fast
+    self._member.fail_fast = fail_fast
 
 
 @a_break
@@ -328,13 +330,13 @@ def _(patch):
 
     def wrap(raise_unhandled):
         def swallowing(self):
-            if self._notifier.unhandled:
-                self._notifier.unhandled.pop()
+            if self.notifier.unhandled:
+                self.notifier.unhandled.pop()
             raise_unhandled(self)
 
         return swallowing
 
-    around(patch, JobPool, "raise_unhandled", wrap)
+    around(patch, Member, "raise_unhandled", wrap)
 
 
 @a_break
@@ -409,7 +411,7 @@ def _(patch):
 
         return stubborn
 
-    around(patch, JobPool, "_loop", wrap)
+    around(patch, Coordinator, "_loop", wrap)
 
 
 # -- stopping, and ranks that leave --------------------------------------------------------------------------
@@ -442,18 +444,18 @@ def _(patch):
 
     def wrap(dismiss):
         def forgetful(self, problem):
-            self._workers.gone[self._world.size - 1] = None
+            self.workers.gone[self.world.size - 1] = None
             dismiss(self, problem)
 
         return forgetful
 
-    around(patch, JobPool, "_dismiss", wrap)
+    around(patch, Coordinator, "_dismiss", wrap)
 
 
 @a_break
 def _(patch):
     """workers are not told that something went wrong"""
-    around(patch, JobPool, "_dismiss", lambda dismiss: lambda self, problem: dismiss(self, None))
+    around(patch, Coordinator, "_dismiss", lambda dismiss: lambda self, problem: dismiss(self, None))
 
 
 @a_break
@@ -481,7 +483,7 @@ def _(patch):
 @a_break
 def _(patch):
     """with no rank left main waits"""
-    patch.setattr(JobPool, "_nobody_left", lambda self: None)
+    patch.setattr(Coordinator, "_nobody_left", lambda self: None)
 
 
 # -- cancelling ----------------------------------------------------------------------------------------------
@@ -527,7 +529,7 @@ def _(patch):
 
         return deaf
 
-    around(patch, JobPool, "_receive", wrap)
+    around(patch, Coordinator, "_receive", wrap)
 
 
 @a_break
@@ -602,7 +604,7 @@ def _(patch):
 @a_break
 def _(patch):
     """nothing is freed at the end"""
-    patch.setattr(job_pool, "free_stale_pool_cache", lambda owner, required: [])
+    patch.setattr(member, "free_stale_pool_cache", lambda owner, required: [])
 
 
 @a_break

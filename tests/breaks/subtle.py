@@ -11,8 +11,8 @@ import inspect
 import sys
 import textwrap
 
-from bsbpool import engine
-from bsbpool.pool import job_pool, limits, manual, notifier, results, scheduling, worker, worker_table
+from bsbpool.engine import engine
+from bsbpool.pool import coordinator, limits, manual, notifier, results, scheduling, worker, worker_table
 from bsbpool_sim import comm, mailbox, network, script, world
 
 SUBTLE = {}
@@ -42,7 +42,7 @@ def edited(owner, name, right, wrong):
     return made[name]
 
 
-E, P, W, L = engine.Engine, job_pool.JobPool, worker.Worker, limits.Limits
+E, P, W, L = engine.Engine, coordinator.Coordinator, worker.Worker, limits.Limits
 
 # -- the engine: counts, bounds, and lines
 mistake("a rank may hold one job more than the bound", E, "_how_many", "min(MOST_AHEAD,", "min(MOST_AHEAD + 1,")
@@ -142,8 +142,8 @@ mistake(
     "any message puts off a ping",
     P,
     "_receive",
-    "news = self._codec.decode(message)",
-    "news = self._codec.decode(message); self._notifier.quiet_since = self._world.now()",
+    "news = self.codec.decode(message)",
+    "news = self.codec.decode(message); self.notifier.quiet_since = self.world.now()",
 )
 mistake(
     "what a rank says of a job that was ended by hand is its result",
@@ -164,10 +164,10 @@ mistake(
     "the limits of jobs are not known to main",
     P,
     "_assign",
-    "self._workers.expect(rank, job, self._world.now() + limit)",
+    "self.workers.expect(rank, job, self.world.now() + limit)",
     "pass",
 )
-mistake("a rank that is lost is not gone", P, "_lost", "self._workers.gone[rank] = None", "pass")
+mistake("a rank that is lost is not gone", P, "_lost", "self.workers.gone[rank] = None", "pass")
 mistake(
     "the pool closes before its listeners have heard the last thing",
     P,

@@ -20,25 +20,29 @@ from greenlet import getcurrent
 from injection import points_in
 
 import bsbpool
-from bsbpool import engine
+from bsbpool.engine import engine
 from bsbpool.pool import (
     caching,
+    coordinator,
     event_log,
     job_pool,
     jobs,
     manual,
+    member,
     notifier,
     protocol,
     results,
     scheduling,
     worker,
+    worker_rank,
     worker_table,
 )  # fmt: skip
 from bsbpool_sim import simulate
 from bsbpool_sim.kernel import Task
 
 MODULES = (
-    caching, engine, event_log, job_pool, jobs, manual, notifier, protocol, results, scheduling, worker, worker_table,
+    caching, coordinator, engine, event_log, job_pool, jobs, manual, member, notifier, protocol, results, scheduling,
+    worker, worker_rank, worker_table,
 )  # fmt: skip
 
 #: Runs of each case. More find more: set BSBPOOL_FAULT_RUNS to a thousand or more to try nearly all.
@@ -77,7 +81,7 @@ class Fault:
             return
         rank = task.rank.index
         open_pool = self.pools.get(rank)
-        if open_pool is None or open_pool._channel is None or open_pool._closed:
+        if open_pool is None or open_pool._member.channel is None or open_pool._closed:
             return
         if (task is self.mains[rank]) is not self.main_task:
             return
@@ -249,26 +253,26 @@ def test_an_error_at_any_statement_of_a_rank_lets_every_rank_leave_with_the_righ
 def test_a_pool_that_leaves_others_waiting_would_be_found(monkeypatch):
     """The checks can fail: without what main does last, workers wait for it."""
     unharmed = Outcome(2, Fault())
-    assert check(2, Fault(0, 1, Injected(MARK), where="JobPool._dismiss"), unharmed) is None
+    assert check(2, Fault(0, 1, Injected(MARK), where="Coordinator._dismiss"), unharmed) is None
     monkeypatch.setattr(job_pool.JobPool, "_close", lambda self: None)
-    assert "DeadlockError" in check(2, Fault(0, 1, Injected(MARK), where="JobPool._dismiss"), unharmed)
+    assert "DeadlockError" in check(2, Fault(0, 1, Injected(MARK), where="Coordinator._dismiss"), unharmed)
 
 
 def test_an_error_that_nobody_is_told_of_would_be_found(monkeypatch):
     unharmed = Outcome(2, Fault())
-    monkeypatch.setattr(job_pool.JobPool, "raise_unhandled", lambda self: None)
+    monkeypatch.setattr(member.Member, "raise_unhandled", lambda self: None)
     problem = check(2, Fault(1, 1, Injected(MARK), where="PlacementJob.execute"), unharmed)
     assert problem.startswith("the error came out nowhere")
 
 
 #: Where it was found, with this file, that ranks were left waiting, or that an error was lost: all are mended.
 FOUND = {
-    "a worker that fails before its loop tells main": (1, "JobPool._execute_worker", 1),
+    "a worker that fails before its loop tells main": (1, "WorkerRank.execute", 1),
     "a worker that fails while it is made tells main": (1, "Worker.__init__", 1),
-    "a worker that fails after it entered tells main": (1, "JobPool.change_status", 1),
+    "a worker that fails after it entered tells main": (1, "WorkerRank.change_status", 1),
     "main that fails after it opened its channel lets the others leave": (0, "EventLog.record", 1),
-    "main that fails while it lets the others leave does so all the same": (0, "JobPool._dismiss", 1),
-    "main that fails in between lets the rest of them leave": (0, "JobPool._dismiss", 5),
+    "main that fails while it lets the others leave does so all the same": (0, "Coordinator._dismiss", 1),
+    "main that fails in between lets the rest of them leave": (0, "Coordinator._dismiss", 5),
     "a worker that can't pack its outcome leaves": (1, "Codec.encode", 2),
     "main that fails while it closes has let the others leave": (0, "JobPool._close", 1),
 }

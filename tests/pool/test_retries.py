@@ -4,8 +4,8 @@ import pytest
 from helpers import Ear, double, executed, fail, nap
 
 import bsbpool
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobPoolError
-from bsbpool.status import JobStatus
 from bsbpool_sim import Script, simulate
 
 

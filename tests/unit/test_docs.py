@@ -21,7 +21,7 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import main
-from bsbpool.status import TRANSITIONS
+from bsbpool.engine.status import TRANSITIONS
 from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, TraceRecorder, read_trace
 from bsbpool.trace.format import STATUSES
 from bsbpool_sim import simulate

@@ -5,9 +5,9 @@ import tracemalloc
 
 import pytest
 
-from bsbpool.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine, JobState
+from bsbpool.engine.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine, JobState
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
-from bsbpool.status import JobStatus
 
 SHORT, LONG = 1_000, 2 * SHORT_NS
 

@@ -472,23 +472,23 @@ def always(run, text, **options):
 
 
 def test_a_rank_that_leaves_without_mains_error_is_found(run, monkeypatch):
-    from bsbpool.pool import JobPool
+    from bsbpool.pool.worker_rank import WorkerRank
 
-    real = JobPool._execute_worker
+    real = WorkerRank.execute
 
     def quiet(self):
         with contextlib.suppress(WorkflowError):
             return real(self)
 
-    monkeypatch.setattr(JobPool, "_execute_worker", quiet)
+    monkeypatch.setattr(WorkerRank, "execute", quiet)
     found = always(run, "jobs: [{name: a, raises: KeyError}]\nexpect: {outcome: error}", ranks=2)
     assert found == ["rank 1 leaves execute() with an error, as main | it left without an error"]
 
 
 def test_a_worker_that_raises_what_it_should_not_is_found(run, monkeypatch):
-    from bsbpool.pool import JobPool
+    from bsbpool.pool.worker_rank import WorkerRank
 
-    real = JobPool._execute_worker
+    real = WorkerRank.execute
 
     def broken(self):
         try:
@@ -496,13 +496,13 @@ def test_a_worker_that_raises_what_it_should_not_is_found(run, monkeypatch):
         except Exception:
             raise TypeError("no") from None
 
-    monkeypatch.setattr(JobPool, "_execute_worker", broken)
+    monkeypatch.setattr(WorkerRank, "execute", broken)
     found = always(run, "jobs: [{name: a, raises: KeyError}]\nexpect: {outcome: error}")
     assert "rank 1 raises a WorkflowError | TypeError: no" in found
 
 
 def test_a_dependency_that_is_not_waited_for_is_found(run, monkeypatch):
-    from bsbpool.engine import Engine
+    from bsbpool.engine.engine import Engine
 
     real = Engine.add
     monkeypatch.setattr(Engine, "add", lambda self, job, deps: real(self, job, ()))
@@ -530,7 +530,7 @@ def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
 
 def test_what_stays_cached_is_found(run, monkeypatch):
 
-    monkeypatch.setattr("bsbpool.pool.job_pool.free_stale_pool_cache", lambda owner, required: [])
+    monkeypatch.setattr("bsbpool.pool.member.free_stale_pool_cache", lambda owner, required: [])
     text = "strategies: {g: {cached: [x]}}\njobs: [{name: a, strategy: g}]\nexpect: {}"
     assert always(run, text) == ["rank 1 has freed all cached items in the end | it still has g.x"]
 

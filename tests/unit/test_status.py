@@ -4,9 +4,9 @@ import itertools
 
 import pytest
 
-from bsbpool.engine import Engine, JobState
+from bsbpool.engine.engine import Engine, JobState
+from bsbpool.engine.status import TRANSITIONS, JobStatus
 from bsbpool.exceptions import JobPoolError
-from bsbpool.status import TRANSITIONS, JobStatus
 
 #: pending → queued → running → success or failed. pending or queued → cancelled. running → aborted. And one more than
 #: the reference has: running → queued, for a job that was lost with its rank and is tried again.

@@ -10,7 +10,7 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
-from bsbpool.status import JobStatus
+from bsbpool.engine.status import JobStatus
 
 from ..history import History
 from ..ideal import ideal_schedule

@@ -24,6 +24,7 @@ from typing import Any, NoReturn
 
 from greenlet import GreenletExit, getcurrent
 
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobSchedulingError
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
@@ -31,7 +32,6 @@ from bsbpool.pool.jobs import Job
 from bsbpool.pool.limits import Overdue
 from bsbpool.pool.progress import PoolJobUpdateProgress, Workflow
 from bsbpool.pool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
-from bsbpool.status import JobStatus
 from bsbpool.text import LONGEST
 from bsbpool.trace import Recorder, Trace
 from bsbpool.trace.comparing import Difference

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bsbpool.durations import exact_duration
+from bsbpool.engine.status import TRANSITIONS, JobStatus
 from bsbpool.exceptions import WorkflowError
-from bsbpool.status import TRANSITIONS, JobStatus
 from bsbpool.trace.format import describe_error
 
 from ..invariants import broken

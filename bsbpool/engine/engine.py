@@ -42,7 +42,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .exceptions import JobAbortedError, JobCancelledError, JobPoolError
+from ..exceptions import JobAbortedError, JobCancelledError, JobPoolError
 from .status import JobStatus
 
 PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING
@@ -381,7 +381,7 @@ class Engine:
     def set_status(self, job: JobState, status: JobStatus, error: BaseException | None = None) -> None:
         """Somebody sets a job's status by hand. A rank that runs it stays taken until it has told of its end.
 
-        :raises JobPoolError: the table of `bsbpool.status` does not have the change.
+        :raises JobPoolError: the table of `bsbpool.engine.status` does not have the change.
         """
         if self.is_ahead(job):
             raise JobPoolError(f"{job} was handed to rank {job._rank}, which may have started it: cancel() it instead")
@@ -546,7 +546,7 @@ class Engine:
     def change(self, job: JobState, status: JobStatus) -> None:
         """The one way for a job to change its status.
 
-        :raises JobPoolError: the table of `bsbpool.status` does not have the change.
+        :raises JobPoolError: the table of `bsbpool.engine.status` does not have the change.
         """
         old = job._status
         if status not in old.successors:

@@ -1,0 +1,256 @@
+"""What each rank has of an open pool, whatever it does there: its channel, its status, listeners, cached items.
+
+What main does besides is in `coordinator`, and what the others do in `worker_rank`.
+"""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from contextvars import Context, copy_context
+from typing import Any
+
+from ..engine.engine import Engine
+from ..engine.status import JobStatus, PoolStatus
+from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
+from ..trace.listener import TraceRecorder
+from ..values import add_note, shown
+from ..worlds import Channel, World, handed_in
+from . import inside
+from .caching import free_stale_pool_cache
+from .event_log import EventLog
+from .jobs import Job, bind, call_to_send
+from .manual import ManualJobs
+from .notifier import Notifier
+from .progress import PoolOfProgress, PoolProgress, PoolProgressReason
+from .protocol import ByReference, Codec
+from .turns import Turns
+from .worker import Worker
+
+SEE_MAIN = "See main node logs for details."
+
+
+class StopEarly(BaseException):
+    """Inside of `execute`: an unhandled error ends a pool that fails fast. Nobody else is to catch it."""
+
+
+class Member(ABC):
+    """One rank's part in a pool.
+
+    :param pool: the pool, as notifications show it.
+    :param id: its id.
+    :param owner: its owner on this rank.
+    :param world: the ranks.
+    :param engine: what decides; on other ranks than main it has handles of jobs, and decides nothing.
+    :param fail_fast: stop at the first error that no listener handled.
+    :ivar lock: guards the engine.
+    :ivar status: what the pool is doing; None before it is opened.
+    :ivar channel: where this rank waits for others; None before the pool is opened.
+    :ivar is_open: whether jobs can be queued, and it can be executed.
+    :ivar dismissed: on main, whether all workers were let go; on another rank, whether main knows that it leaves, or
+        has let it go.
+    :ivar turns: who runs next, where there is one rank.
+    """
+
+    def __init__(
+        self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine, fail_fast: bool
+    ) -> None:
+        self._pool = pool
+        self.id = id
+        self.owner = owner
+        self.world = world
+        self.engine = engine
+        self.fail_fast = fail_fast
+        self.lock = world.lock()
+        self.codec = Codec() if world.size > 1 else ByReference()
+        self.event_log = EventLog(id, engine, self.lock)
+        record = self.event_log.record
+        self.notifier = Notifier(pool, record, self.event_log.settle)
+        self.manual = ManualJobs(world, engine, self.lock, self._perform_job, record, self.attend)
+        self.status: PoolStatus | None = None
+        self.channel: Channel | None = None
+        self.is_open = False
+        self.dismissed = False
+        self.turns: Turns | None = None
+        self._stopping = False
+        self._cleanup_errors: list[Exception] = []
+
+    # -- what differs ------------------------------------------------------------------------------
+
+    @abstractmethod
+    def opened(self) -> None:
+        """The pool has opened."""
+
+    @abstractmethod
+    def change_status(self, status: PoolStatus) -> None:
+        """Set the pool's status, and tell listeners."""
+
+    @abstractmethod
+    def record_from_now_on(self, recorder: TraceRecorder) -> None:
+        """A recorder came when the pool was open.
+
+        :raises JobPoolError: there is a job already.
+        """
+
+    @abstractmethod
+    def put(self, job: Job, deps: Iterable[Job] | None) -> None:
+        """What every new job does."""
+
+    @abstractmethod
+    def cancel(self, job: Job, reason: str | None) -> bool:
+        """Cancel a job if it has not started. Returns whether it was cancelled, or is main's to cancel."""
+
+    @abstractmethod
+    def attend(self) -> None:
+        """See to it that what the engine has decided is carried out; called under the lock."""
+
+    @abstractmethod
+    def schedule(self, nodes: Sequence[Any], scheduler: Callable[[Any], Any]) -> None:
+        """Call the scheduler with each node, in order."""
+
+    @property
+    @abstractmethod
+    def scheduling(self) -> bool:
+        """Whether a scheduler still runs, or has yet to start."""
+
+    @abstractmethod
+    def execute(self) -> None:
+        """Run the jobs."""
+
+    @abstractmethod
+    def result_of(self, job: Job) -> Any:
+        """What a job returned.
+
+        :raises JobPoolError: it has not succeeded, or its pool was closed.
+        """
+
+    @abstractmethod
+    def leave_unexecuted(self, error: BaseException | None) -> None:
+        """The program leaves the pool and has not executed it, because of an error if there is one."""
+
+    @abstractmethod
+    def let_go(self) -> None:
+        """The last thing: nobody is to wait for this rank any more."""
+
+    # -- what does not -----------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the channel."""
+        self.channel = self.world.channel()
+        self.engine.send_ahead &= self.channel.any_task_sends
+
+    def check_can_queue(self, what: str) -> None:
+        """Refuse what takes a pool that is open and has not ended.
+
+        :param what: what is refused, such as ``"queue jobs"``.
+        :raises JobPoolError: it is not, or this is a worker and the pool executes.
+        """
+        if not self.is_open:
+            state = "is closed" if self.status is not None else "is not open"
+            raise JobPoolContextError(
+                f"Can't {what}: pool {self.id} {state}. Use it inside of its `with` block, before that ends."
+            )
+        if self.status is PoolStatus.CLOSING:
+            raise JobPoolError(f"Can't {what}: pool {self.id} is closing, execute() has ended.")
+        self.check_not_at_jobs(what)
+
+    def check_not_at_jobs(self, what: str) -> None:
+        """A job on a worker can't do to its pool what main does: in silence, nothing would come of it."""
+        if self.status is PoolStatus.EXECUTING and self.world.rank:
+            raise JobPoolError(
+                f"Can't {what} on rank {self.world.rank} while pool {self.id} executes: main (rank 0) has the jobs. "
+                "Do it from main's listeners, callbacks and schedulers, or before execute()."
+            )
+
+    def handed_in(self) -> Context:
+        """The context variables of the caller, for what it hands in to run later."""
+        context = handed_in(self.world)
+        inside.mark(self.id, self.world, context)
+        return context
+
+    def notify(self) -> None:
+        """Deliver the notifications that stand in line, in order, to all listeners.
+
+        :raises BaseException: what a listener or callback raised, after the others got this notification too.
+        """
+        notifier = self.notifier
+        while notifier.line:
+            notifier.quiet_since = self.world.now()
+            errors = notifier.deliver(notifier.line.popleft())
+            if errors:
+                for other in errors[1:]:
+                    add_note(errors[0], f"Another listener raised for the same notification: {shown(other)}")
+                raise errors[0]
+            if notifier.unhandled and self.fail_fast and not self._stopping:
+                raise StopEarly
+
+    def ping(self) -> None:
+        """Tell listeners that the pool is alive, though nothing happened for a while."""
+        self.event_log.record("ping")
+        self.notifier.line.append(PoolProgress(self._pool, PoolProgressReason.MAX_TIMEOUT_PING))
+
+    def raise_unhandled(self) -> None:
+        """Raise the errors that no listener handled, if there are any.
+
+        :raises WorkflowError: with all of them.
+        """
+        if self.notifier.unhandled:
+            raise WorkflowError("Your workflow encountered errors.", self.notifier.unhandled)
+
+    def limit(self, job: Job, limit: int | None) -> None:
+        """Set a job's time limit, in nanoseconds.
+
+        :raises JobPoolError: it is too late for that.
+        """
+        with self.lock:
+            if job._status is JobStatus.RUNNING or job._status.ended or self.engine.is_ahead(job):
+                raise JobPoolError(
+                    f"The timeout of {job} can't change any more, it is {job._status.value}: set it before the job "
+                    "starts, or hand it over with queue(…, timeout=seconds)."
+                )
+            job._limit = limit
+            self.event_log.record("limit", job._id, limit)
+
+    # -- running jobs, and cached items ------------------------------------------------------------
+
+    def worker(self, receive: Callable[..., Any], send: Callable[..., Any]) -> Worker:
+        """What runs jobs on this rank.
+
+        :param receive: gives it the next message.
+        :param send: takes its messages for main.
+        """
+        channel = self.channel
+        assert channel is not None
+        return Worker(
+            self.world, self.owner, self.codec, receive, send, channel.flush, self._perform, channel.any_task_sends,
+            self._cleanup_errors.append,
+        )  # fmt: skip
+
+    def _perform(self, id: int, call: Callable[[], Any]) -> Any:
+        """Run the user's code of a job with its context variables. What it sets there, no other job sees.
+
+        They are those with which it was queued, where they are known in this process, or those of this task.
+        """
+        channel = self.channel
+        assert channel is not None
+        variables = self.engine.jobs[id]._variables if self.turns is not None else None  # type: ignore[attr-defined]
+        return channel.perform(id, functools.partial((variables or copy_context()).run, call))
+
+    def _perform_job(self, job: Job) -> Any:
+        """Call what a job calls, on this rank."""
+        return self._perform(job._id, bind(call_to_send(job), self.owner))
+
+    def free_all(self, told: bool = False) -> ExceptionGroup[Exception] | None:
+        """Free all cached items of this rank. Returns what clean-up functions raised, now and before.
+
+        :param told: whether the trace is to have what was freed.
+        """
+        try:
+            freed = free_stale_pool_cache(self.owner, ())
+            if freed and told:
+                self.event_log.record("freed", 0, None, freed)
+        except ExceptionGroup as group:
+            self._cleanup_errors += group.exceptions
+        errors = self._cleanup_errors
+        return ExceptionGroup("clean-up of cached items failed", errors) if errors else None
