@@ -56,7 +56,10 @@ _undo: list[Callable[[], Any]] | None = None
 
 
 def version() -> str | None:
-    """The version of bsb-core that is installed; None if BSB is not."""
+    """Return the version of BSB that is installed.
+
+    :returns: the version of bsb-core; None if it is not installed.
+    """
     try:
         return metadata.version("bsb-core")
     except metadata.PackageNotFoundError:
@@ -64,7 +67,10 @@ def version() -> str | None:
 
 
 def installed() -> bool:
-    """Whether BSB uses this pool, in this process."""
+    """Return whether BSB uses this pool in this process.
+
+    :returns: True after `install`, until `uninstall`.
+    """
     return _undo is not None
 
 

@@ -30,7 +30,7 @@ class _Error(Exception):
 
 
 class JobPoolError(_Error):
-    """Something is wrong with a job pool, or with how it is used."""
+    """A job pool failed, or was used wrongly. Base of the pool's errors."""
 
 
 class JobPoolContextError(JobPoolError):
@@ -38,26 +38,26 @@ class JobPoolContextError(JobPoolError):
 
 
 class JobCancelledError(JobPoolError):
-    """Why a job was cancelled; the `error` of a cancelled job."""
+    """A job was cancelled before it started; the `error` of a cancelled job."""
 
 
 class JobAbortedError(JobPoolError):
-    """Why a job that ran did not get to its end; the `error` of an aborted job."""
+    """A job started and could not finish; the `error` of an aborted job."""
 
 
 class RankLostError(JobAbortedError):
-    """A rank is gone: it died, or left the pool."""
+    """A rank died, or left the pool early."""
 
 
 class JobTimeoutError(JobAbortedError):
-    """A job ran for longer than its limit; its notes hold the stack that it had then."""
+    """A job exceeded its time limit. Its notes hold the stack of the job at that moment."""
 
 
 class JobInterrupted(BaseException):
-    """Raised inside of a job that has reached its time limit, wherever its code is.
+    """Raised inside a job that has reached its time limit, at whatever statement it executes.
 
-    It is no `Exception`, so that ``except Exception`` lets it pass. Clean up in ``finally``, and let it pass too: a job
-    that goes on regardless costs its pool the rank that it runs on.
+    It does not derive from `Exception`, so ``except Exception`` does not catch it. Clean up in ``finally``, and do not
+    swallow it: while the job continues, the pool can't use its rank.
     """
 
 
@@ -66,7 +66,7 @@ class JobSchedulingError(JobPoolError):
 
 
 class RemoteError(JobPoolError):
-    """Stands for an exception of another rank that can't be brought to this one: names its type and message."""
+    """Replaces an exception of another rank that can't be pickled. The message has its type and text."""
 
 
 class DependencyError(_Error):
@@ -76,8 +76,9 @@ class DependencyError(_Error):
 class TraceError(Exception):
     """A file can't be read as a trace.
 
-    :ivar path: the file.
-    :ivar line: the number of the line where it goes wrong, from 1; None if that is not about a line.
+    :param path: the file.
+    :param line: the number of the line with the problem, from 1; None if the problem is not in one line.
+    :param problem: what is wrong.
     """
 
     def __init__(self, path: str, line: int | None, problem: str):
@@ -93,7 +94,9 @@ class TraceError(Exception):
 class JobErroredError(_Error):
     """A job failed.
 
-    :ivar error: the exception that the job raised; its notes hold the traceback of the rank that ran it.
+    :param message: which job, and why.
+    :param error: the exception that the job raised; its notes hold the traceback from the rank that ran it. It is also
+        the ``__cause__``.
     """
 
     def __init__(self, message: str, error: BaseException | None):
@@ -106,14 +109,20 @@ class JobErroredError(_Error):
 
 
 class WorkflowError(ExceptionGroup[Exception]):
-    """What went wrong in a pool and was not handled: an exception for each failed job or node.
+    """The errors of a pool that no listener handled: one exception for each failed job or node.
 
-    :ivar results: if all jobs succeeded and some results can't be read: those of all other jobs, by job. Else empty.
-    :ivar reported_by_main: True on other ranks than main, where it says no more than that main raises what failed.
+    :ivar results: if all jobs succeeded and some results can't be read: the results of all other jobs, by job.
+        Otherwise empty.
+    :ivar reported_by_main: True on ranks other than main; there the group only refers to the error on main.
     """
 
     results: Mapping[Any, Any] = MappingProxyType({})
     reported_by_main = False
 
     def derive(self, excs: Any) -> WorkflowError:  # type: ignore[override]
+        """Make a group of the same kind from some of the exceptions; `split` and `subgroup` call it.
+
+        :param excs: the exceptions.
+        :returns: the group.
+        """
         return WorkflowError(self.message, excs)

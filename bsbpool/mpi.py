@@ -39,15 +39,24 @@ class MPIService:
         self._comm = comm if comm is not None else find_comm_world()
 
     def get_communicator(self) -> Any:
-        """The communicator; None where there is no MPI."""
+        """Return the communicator.
+
+        :returns: the communicator; None where there is no MPI.
+        """
         return self._comm
 
     def get_rank(self) -> int:
-        """This rank, from 0."""
+        """Return this process's rank.
+
+        :returns: the rank, from 0.
+        """
         return int(self._comm.Get_rank()) if self._comm is not None else 0
 
     def get_size(self) -> int:
-        """The number of ranks."""
+        """Return the number of ranks.
+
+        :returns: the size of the communicator; 1 where there is no MPI.
+        """
         return int(self._comm.Get_size()) if self._comm is not None else 1
 
     def _check(self, call: str) -> None:
@@ -59,46 +68,75 @@ class MPIService:
             inside.refuse(f"Can't call {call}", world_of(self._comm))
 
     def barrier(self) -> None:
-        """Wait for all ranks."""
+        """Wait until all ranks have called it.
+
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("barrier()")
         if self._comm is not None:
             self._comm.Barrier()
 
     def abort(self, errorcode: int = 1) -> Any:
-        """End all ranks at once; without MPI, exit this process.
+        """End all ranks immediately; without MPI, exit this process.
 
         :param errorcode: the exit status.
+        :returns: whatever the communicator's `Abort` returns; MPI's does not return.
+        :raises SystemExit: there is no MPI.
         """
         if self._comm is not None:
             return self._comm.Abort(errorcode)
         raise SystemExit(errorcode)
 
     def bcast(self, obj: Any, root: int = 0) -> Any:
-        """The object of rank `root`, on every rank."""
+        """Broadcast an object from one rank to all.
+
+        :param obj: the object; only that of rank `root` matters.
+        :param root: the rank that sends.
+        :returns: the object of rank `root`, on every rank.
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("bcast()")
         return self._comm.bcast(obj, root=root) if self._comm is not None else obj
 
     def gather(self, obj: Any, root: int = 0) -> Any:
-        """On rank `root`, the list of the objects of all ranks; None elsewhere."""
+        """Collect an object of each rank on one rank.
+
+        :param obj: this rank's object.
+        :param root: the rank that receives.
+        :returns: on rank `root` the list of the objects, by rank; None elsewhere.
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("gather()")
         return self._comm.gather(obj, root=root) if self._comm is not None else [obj]
 
     def allgather(self, obj: Any) -> Any:
-        """The list of the objects of all ranks, on every rank."""
+        """Collect an object of each rank on every rank.
+
+        :param obj: this rank's object.
+        :returns: the list of the objects, by rank.
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("allgather()")
         return self._comm.allgather(obj) if self._comm is not None else [obj]
 
     def window(self, buffer: Any) -> Any:
-        """A window (Lock, Get, Unlock) over the buffers of all ranks."""
+        """Open a window for one-sided reads of the buffers of all ranks. Collective.
+
+        :param buffer: this rank's memory, as bytes.
+        :returns: the window, with `Lock`, `Get` and `Unlock` as in mpi4py.
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("window()")
         return world_of(self._comm).window(buffer)
 
     @contextlib.contextmanager
     def try_all(self, default_exception: BaseException | None = None) -> Iterator[None]:
-        """An error on one rank is an error on all. Every rank enters.
+        """Make an error on one rank an error on all. Every rank enters the context.
 
-        :param default_exception: what the ranks raise that had no error of their own; by default a
-            `JobPoolError` that names the ranks that had one, and the first of these errors.
+        :param default_exception: raised on the ranks that had no error themselves; by default a `JobPoolError` that
+            names the ranks that failed, and the first of their errors.
+        :returns: a context manager.
+        :raises JobPoolError: another rank failed, or it was called within a job.
         """
         self._check("try_all()")
         error: BaseException | None = None
@@ -118,7 +156,11 @@ class MPIService:
 
     @contextlib.contextmanager
     def try_main(self) -> Iterator[None]:
-        """An error on main is that error on all. Every rank enters; errors of other ranks stay there."""
+        """Raise an error of main on all ranks. Every rank enters the context; errors of other ranks stay on their rank.
+
+        :returns: a context manager.
+        :raises JobPoolError: it was called within a job.
+        """
         self._check("try_main()")
         error: BaseException | None = None
         try:

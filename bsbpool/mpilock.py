@@ -18,7 +18,12 @@ class MPILockModule(MockModule):
     """Stands in for `mpilock` where that can't be imported."""
 
     def sync(self, comm: Any = None, master: int = 0) -> Controller:
-        """A controller for the ranks of `comm`; `master` is the rank that keeps the locks."""
+        """Make a controller of locks for the ranks of a communicator.
+
+        :param comm: an mpi4py communicator; None for COMM_WORLD.
+        :param master: the rank that keeps the locks.
+        :returns: the controller; this one grants every lock at once.
+        """
         return Controller(comm, master)
 
 

@@ -16,7 +16,7 @@ __all__ = ["Owner", "job_pool"]
 
 
 class Owner:
-    """What a pool needs of the program that it belongs to; each rank makes one.
+    """Gives a pool its communicator, caches and strategies; each rank makes one.
 
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
     :param placement: placement strategies by name, for placement jobs.
@@ -37,20 +37,26 @@ class Owner:
         self.connectivity = dict(connectivity if connectivity is not None else {})
 
     def register_pool_cached_item(self, id: int, cleanup: Callable[[], Any]) -> None:
-        """Call `cleanup` when no unfinished job requires the cached item `id` any more."""
+        """Register a cached item: `cleanup` is called when no unfinished job requires it any more.
+
+        :param id: the id of the item, as jobs give it in `cache_items`.
+        :param cleanup: a function without arguments that frees the item.
+        """
         self._pool_cache.setdefault(id, []).append(cleanup)
 
     def register_listener(self, listener: Callable[[PoolProgress], Any], max_wait: float | None = None) -> None:
-        """Add `listener` to every pool that is made from now on.
+        """Add a listener to every pool that is made from now on.
 
-        :param max_wait: seconds after which it wants a ping if nothing happens.
+        :param listener: called with each notification, see `JobPool.add_listener`.
+        :param max_wait: seconds without a notification after which it gets a ping.
         """
         self._listeners.append((listener, max_wait))
 
     def remove_listener(self, listener: Callable[[PoolProgress], Any]) -> None:
-        """Take `listener` away from pools that are made from now on.
+        """Remove a listener from the pools that are made from now on.
 
-        :raises ValueError: it was not registered.
+        :param listener: the listener.
+        :raises ValueError: it is not registered.
         """
         kept = [each for each in self._listeners if not _same(each[0], listener)]
         if len(kept) == len(self._listeners):
@@ -65,13 +71,14 @@ class Owner:
         job_timeout: float | None = None,
         retries: int = 0,
     ) -> JobPool:
-        """A new pool, to be opened on every rank.
+        """Make a new pool; every rank does, and opens it with ``with``.
 
-        :param fail_fast: stop at the first error that no listener handled.
+        :param fail_fast: stop at the first error that no listener handles.
         :param quiet: show no progress.
         :param workflow: the phases of which this pool is a part.
-        :param job_timeout: seconds that each job may run for; see `JobPool`.
-        :param retries: how many times a job that is lost with its rank runs again.
+        :param job_timeout: seconds that each job may run; see `JobPool`.
+        :param retries: how many times a job runs again whose rank was lost.
+        :returns: the pool.
         """
         self._pools += 1
         pool = JobPool(
@@ -88,7 +95,7 @@ class Owner:
 
 
 def _same(a: Any, b: Any) -> bool:
-    """Whether these are one listener; Python makes a method of an object anew each time that it is asked for."""
+    """Whether two listeners are the same; Python creates a bound method anew at each access."""
     if type(a) is MethodType and type(b) is MethodType:
         return a.__self__ is b.__self__ and a.__func__ is b.__func__
     return a is b
@@ -107,11 +114,12 @@ def job_pool(
     """Open a pool with an owner of its own; every rank does.
 
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
-    :param fail_fast: stop at the first error that no listener handled.
+    :param fail_fast: stop at the first error that no listener handles.
     :param workflow: the phases of which this pool is a part.
     :param quiet: show no progress.
-    :param job_timeout: seconds that each job may run for; see `JobPool`.
-    :param retries: how many times a job that is lost with its rank runs again.
+    :param job_timeout: seconds that each job may run; see `JobPool`.
+    :param retries: how many times a job runs again whose rank was lost.
+    :returns: a context manager that gives the open pool.
     """
     owner = Owner(comm)
     with owner.create_job_pool(

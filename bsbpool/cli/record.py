@@ -27,6 +27,7 @@ class OfAProgram(click.Command):
     """Ends the options of the command where Python ends its own: after the script, or the module."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Take what follows the options as the command that is recorded."""
         place = 0
         while place < len(args) and args[place].startswith("-") and args[place] != "--":
             if args[place] == "-m" and place + 1 < len(args):

@@ -66,7 +66,8 @@ DEPENDENCY_FAILED = "Job killed for dependency failure"
 
 class Links:
     """What is looked at of a job each time that another one that it is linked to is queued or ends: it stands together
-    in memory, since in a large graph that is all over it."""
+    in memory, since in a large graph that is all over it.
+    """
 
     __slots__ = ("_dependents", "_open_dependencies", "_pool", "_status")
 
@@ -109,14 +110,17 @@ class Heap:
         return len(self._heap)
 
     def append(self, job: JobState) -> None:
+        """Put a job in its place."""
         heapq.heappush(self._heap, (job._id, job))
 
     def popleft(self) -> JobState:
+        """Take the job out that was added to the pool first."""
         return heapq.heappop(self._heap)[1]
 
     appendleft = append
 
     def clear(self) -> None:
+        """Take all jobs out."""
         self._heap.clear()
 
 

@@ -16,7 +16,10 @@ __all__ = ["LogProgress", "TerminalProgress", "progress_listener"]
 
 
 def progress_listener() -> tuple[Callable[[PoolProgress], Any], float | None]:
-    """What shows progress best here, and its maximal wait in seconds: a view in a terminal, else lines in a log."""
+    """Choose the listener that shows progress here: a live view in a terminal, otherwise lines in a log.
+
+    :returns: the listener, and its maximal wait in seconds (None: the pool's).
+    """
     console = Terminal(stderr=True)
     if console.is_terminal:
         return TerminalProgress(console), 1.0

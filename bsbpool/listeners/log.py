@@ -43,6 +43,7 @@ class LogProgress:
             _log.setLevel(self._level)
 
     def __call__(self, progress: PoolProgress) -> None:
+        """Take in a notification."""
         tally = self._tally
         tally.count(progress)
         if self._due and tally.total.ended < tally.total.jobs:

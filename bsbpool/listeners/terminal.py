@@ -30,17 +30,23 @@ _FAILURES = 3
 
 
 class Terminal(Console):
-    """A console that leaves it to its user what a terminal that is gone means; rich's own ends the program."""
+    """A console that raises if its terminal is closed; rich's own console ends the program."""
 
     def on_broken_pipe(self) -> None:
+        """Raise the error of a closed terminal.
+
+        :raises BrokenPipeError: always.
+        """
         raise BrokenPipeError
 
 
 class TerminalProgress:
-    """A live view in the terminal, for as long as the pool is open; what is left in the end is a summary.
+    """Shows a live view in the terminal while the pool is open, and leaves a summary there.
 
-    It draws when something happens, ten times a second at most, and at each ping. What it can't draw it leaves: a run
-    never stops because of its view.
+    It draws when something happens, at most ten times a second, and at each ping. An error in drawing ends the view,
+    never the run.
+
+    :param console: where to draw.
     """
 
     def __init__(self, console: Console):
@@ -66,6 +72,7 @@ class TerminalProgress:
             self._guard(self._live.stop)
 
     def __call__(self, progress: PoolProgress) -> None:
+        """Take in a notification."""
         self._tally.count(progress)
         self._now = progress.time_ns
         phases = progress.workflow.phases

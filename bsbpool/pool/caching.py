@@ -151,9 +151,12 @@ def pool_cache(method: F) -> F:
 
 
 def get_node_cache_items(node: Any) -> list[int]:
-    """The ids of what the pool-cached methods of a node keep, and those of its child nodes.
+    """Return the ids of the cached items of a node's pool-cached methods, and of those of its child nodes.
 
     A node's children are what its `walk_nodes()` yields, or what BSB finds in a configuration node.
+
+    :param node: an object with `get_node_name()`.
+    :returns: the ids, each once.
     """
     items: dict[int, None] = {}
     for each in _walk(node):
@@ -178,18 +181,24 @@ def _walk(node: Any) -> Iterator[Any]:
 
 
 def free_stale_pool_cache(owner: Any, required_cache_items: Collection[int]) -> list[int]:
-    """Free every cached item of the owner that is not required, and return their ids.
+    """Free every cached item of the owner that is not required.
 
-    :raises ExceptionGroup: what clean-up functions raised; all items were freed none the less.
+    :param owner: the owner of the cache on this rank.
+    :param required_cache_items: the ids that unfinished jobs require.
+    :returns: the ids of the freed items.
+    :raises ExceptionGroup: clean-up functions raised; all items were freed nevertheless.
     """
     required = {*required_cache_items}  # an array answers `in` by comparing all that it has
     return free_items(owner, [item for item in owner._pool_cache if item not in required])
 
 
 def free_items(owner: Any, items: Iterable[int]) -> list[int]:
-    """Free these cached items of the owner, where it has them, and return the ids of those it had.
+    """Free these cached items of the owner, where it has them.
 
-    :raises ExceptionGroup: what clean-up functions raised; all items were freed none the less.
+    :param owner: the owner of the cache on this rank.
+    :param items: the ids.
+    :returns: the ids of the items that it had.
+    :raises ExceptionGroup: clean-up functions raised; all items were freed nevertheless.
     """
     freed, errors = [], []
     for item in items:

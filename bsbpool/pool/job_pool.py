@@ -37,13 +37,15 @@ __all__ = ["JobPool", "dispatcher", "open_pools"]
 class JobPool:
     """Runs jobs on the ranks of a communicator. Opened with ``with``, on every rank.
 
-    :param id: an id that other ranks give the same pool; what `get_owner` goes by.
+    :param id: the id of the pool, the same on every rank; `get_owner` finds the pool by it.
     :param scaffold: the owner; it has `_comm`, `_pool_cache` and `register_pool_cached_item`.
-    :param fail_fast: stop at the first error that no listener handled; None, which BSB passes, is false.
+    :param fail_fast: stop at the first error that no listener handles; None, which BSB passes, is false.
     :param workflow: the phases of which this pool is a part.
-    :param job_timeout: seconds that each job may run for, if nothing else was said of it. Past it the job is
-        interrupted and becomes aborted, with a `JobTimeoutError`.
-    :param retries: how many times a job that is lost with its rank runs again, elsewhere.
+    :param job_timeout: seconds that each job may run, unless it is queued with a `timeout` of its own; None: no limit.
+        At the limit the job is interrupted and becomes aborted, with a `JobTimeoutError`.
+    :param retries: how many times a job runs again, on another rank, whose rank was lost.
+    :raises TypeError: `id` is not hashable, or another argument has the wrong type.
+    :raises ValueError: `retries` or `job_timeout` is out of range.
     """
 
     def __init__(
@@ -135,21 +137,28 @@ class JobPool:
         return self._member.scheduling
 
     def is_main(self) -> bool:
-        """Whether this is the rank that queues jobs and hears of them: rank 0."""
+        """Return whether this is main, the rank that queues jobs and calls listeners: rank 0.
+
+        :returns: True on main.
+        """
         return self._world.rank == 0
 
     @classmethod
     def get_owner(cls, id: Any) -> Any:
-        """The owner, on this rank, of the open pool with that id.
+        """Return the owner, on this rank, of an open pool.
 
+        :param id: the id of the pool.
+        :returns: the owner.
         :raises JobPoolError: no such pool is open on this rank.
         """
         return _find_pool(id)._owner
 
     @classmethod
     def get_tmp_folder(cls, id: Any) -> str:
-        """The folder, on this rank, of the open pool with that id; it goes when the pool closes.
+        """Return the temporary folder, on this rank, of an open pool; it is removed when the pool closes.
 
+        :param id: the id of the pool.
+        :returns: the path of the folder.
         :raises JobPoolError: no such pool is open on this rank.
         """
         return _find_pool(id)._folder()
@@ -225,12 +234,15 @@ class JobPool:
     # -- listeners ---------------------------------------------------------------------------------
 
     def add_listener(self, listener: Callable[[PoolProgress], Any], max_wait: float | None = None) -> None:
-        """Tell `listener` of all that happens; it is called on main, with a `PoolProgress`.
+        """Add a listener, which is called on main with each notification, a `PoolProgress`.
 
-        One that is a context manager enters and leaves with the pool. One that returns a true value for a
-        job that failed has handled that error.
+        A listener that is a context manager is entered and left with the pool. A listener that returns a true value
+        for a job that failed has handled that error.
 
-        :param max_wait: seconds after which it wants a ping if nothing happens.
+        :param listener: the function or other callable.
+        :param max_wait: seconds without a notification after which it gets a ping; by default 60.
+        :raises TypeError: `listener` is not callable.
+        :raises ValueError: `max_wait` is not a number of seconds above 0.
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with each PoolProgress; {shown(listener)} can't be called")
@@ -251,22 +263,28 @@ class JobPool:
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
-        """Put a notification in line; `notify` delivers it."""
+        """Queue a notification; `notify` delivers it.
+
+        :param notification: the notification.
+        """
         self._notifier.line.append(notification)
 
     def notify(self) -> None:
-        """Deliver the notifications that stand in line, in order, to all listeners.
+        """Deliver the queued notifications to all listeners, in order.
 
-        :raises BaseException: what a listener or callback raised, after the others got this notification too.
+        :raises BaseException: a listener or callback raised; the others got the notification nevertheless.
         """
         self._member.notify()
 
     def ping(self) -> None:
-        """Tell listeners that the pool is alive, though nothing happened for a while."""
+        """Notify listeners that the pool is alive, though nothing has happened for a while."""
         self._member.ping()
 
     def change_status(self, status: PoolStatus) -> None:
-        """Set the pool's status, and tell listeners."""
+        """Set the pool's status, and notify listeners.
+
+        :param status: the new status.
+        """
         self._member.change_status(status)
 
     def raise_unhandled(self) -> None:
@@ -288,14 +306,18 @@ class JobPool:
     ) -> FunctionJob:
         """Queue a call of ``f(owner, *args, **kwargs)``.
 
-        :param deps: jobs of this pool that have to succeed first.
-        :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
-            of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
-            default the pool's `job_timeout`). A name that is easily taken for an option, such as `priority`, is
-            refused; an entry of that name is written ``context={"priority": 3}``.
-        :returns: the job; on other ranks than main a handle that stays pending unless it is cancelled there, since main
-            has the job.
-        :raises TypeError: an argument is not what it has to be, or `f` is a coroutine or generator function.
+        :param f: the function; on the rank that runs it, it gets the owner of the pool there.
+        :param args: its further positional arguments.
+        :param kwargs: its keyword arguments.
+        :param deps: jobs of this pool that must succeed first.
+        :param context: information about the job, which listeners and traces show. Some names are options: `submitter`
+            names the job, `cache_items` lists the ids of the cached items that it requires, and `timeout` is the
+            number of seconds that it may run (None: no limit; by default the pool's `job_timeout`). A name that is
+            easily taken for an option, such as `priority`, is refused; such an entry goes into a dictionary, which is
+            given as `context`.
+        :returns: the job; on other ranks than main a handle that stays pending unless it is cancelled there, since
+            main has the job.
+        :raises TypeError: an argument has the wrong type, or `f` is a coroutine or generator function.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         cache_items = context.pop("cache_items", None)
@@ -304,7 +326,14 @@ class JobPool:
     def queue_placement(
         self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None, timeout: float | Inherit | None = INHERIT
     ) -> PlacementJob:
-        """Queue the placement of one chunk; see `PlacementJob`."""
+        """Queue the placement of one chunk; see `PlacementJob`.
+
+        :param strategy: the strategy; every rank looks ``strategy.name`` up in its owner's `placement`.
+        :param chunk: the chunk.
+        :param deps: jobs of this pool that must succeed first.
+        :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
+        :returns: the job, as from `queue`.
+        """
         return PlacementJob(self, strategy, chunk, deps, timeout)
 
     def queue_connectivity(
@@ -315,15 +344,30 @@ class JobPool:
         deps: Iterable[Job] | None = None,
         timeout: float | Inherit | None = INHERIT,
     ) -> ConnectivityJob:
-        """Queue the connection of two regions; see `ConnectivityJob`."""
+        """Queue the connection of two regions of interest; see `ConnectivityJob`.
+
+        :param strategy: the strategy; every rank looks ``strategy.name`` up in its owner's `connectivity`.
+        :param pre_roi: chunks to connect from; None for all.
+        :param post_roi: chunks to connect to; None for all.
+        :param deps: jobs of this pool that must succeed first.
+        :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
+        :returns: the job, as from `queue`.
+        """
         return ConnectivityJob(self, strategy, pre_roi, post_roi, deps, timeout)
 
     def get_submissions_of(self, submitter: Any) -> list[Job]:
-        """The jobs that `submitter` submitted, in order."""
+        """Return the jobs of a submitter.
+
+        :param submitter: the object that was given as `submitter`, or as the strategy.
+        :returns: its jobs, in the order in which they were queued.
+        """
         return [job for job in self.jobs if job.submitter is submitter]
 
     def get_required_cache_items(self) -> set[int]:
-        """The ids of the cached items that jobs require which have not ended."""
+        """Return the cached items that unfinished jobs require.
+
+        :returns: their ids.
+        """
         return {*self._engine.required}
 
     @property
@@ -340,12 +384,13 @@ class JobPool:
     def schedule(self, nodes: Iterable[Any], scheduler: Callable[[Any], Any] | None = None) -> None:
         """Call ``scheduler(node)`` for each node, in order.
 
-        On several ranks that goes on while jobs run. On one rank, schedulers run before the first job, one after the
-        other; those that come later run between two jobs. On other ranks than main no scheduler is called.
+        On several ranks, schedulers run while jobs run. On one rank, they run before the first job, one after the
+        other; schedulers that are added later run between two jobs. On other ranks than main no scheduler is called.
 
-        :param nodes: topologically sorted, or a set, which is sorted by name; one whose `depends_on` holds a node that
-            was not scheduled is not scheduled.
-        :param scheduler: by default ``node.queue(pool)``.
+        :param nodes: the nodes, topologically sorted; a set is sorted by name. A node is not scheduled if its
+            `depends_on` has a node that was not scheduled.
+        :param scheduler: called with each node; by default ``node.queue(pool)``.
+        :raises TypeError: `nodes` is no collection, or `scheduler` is not callable.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
         """
         self._member.check_can_queue("schedule")
@@ -361,12 +406,15 @@ class JobPool:
     # -- executing ---------------------------------------------------------------------------------
 
     def execute(self, return_results: bool = False) -> dict[Job, Any]:
-        """Run the jobs. Every rank calls it; it ends when all jobs and all schedulers have.
+        """Run the jobs. Every rank calls it; it returns when all jobs and all schedulers have ended.
 
-        :returns: on main, with `return_results`, the results of the jobs that succeeded; else an empty dictionary.
+        :param return_results: whether to return the results.
+        :returns: on main, with `return_results`, the results of the jobs that succeeded, by job; otherwise an empty
+            dictionary.
         :raises WorkflowError: on main, all errors that no listener handled; on the other ranks, that there were some.
-            With `return_results`, also for results that can't be unpickled on main; its `results` are the others.
+            With `return_results` also if results can't be unpickled on main; its `results` has the others.
         :raises JobPoolContextError: the pool is not open.
+        :raises JobPoolError: it was called before.
         """
         if not self._member.is_open:
             raise JobPoolContextError(
@@ -419,10 +467,13 @@ class JobPool:
 
 
 def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
-    """Run, on this rank, the job that `Job.serialize` gave, for the open pool with that id.
+    """Run a job of an open pool on this rank.
 
     Before the job, cached items that no unfinished job requires are freed.
 
+    :param pool_id: the id of the pool.
+    :param job_args: what `Job.serialize` returned.
+    :returns: the result of the job.
     :raises JobPoolError: no such pool is open on this rank, or there is no such kind of job.
     """
     pool = _find_pool(pool_id)

@@ -36,9 +36,13 @@ class PoolOfJobs(Protocol):
     """What a job needs of the pool that it is a part of: `bsbpool.pool.JobPool` has it."""
 
     @property
-    def id(self) -> Any: ...
+    def id(self) -> Any:
+        """The id of the pool."""
+
     @property
-    def owner(self) -> Any: ...
+    def owner(self) -> Any:
+        """The owner of the pool."""
+
     @property
     def _engine(self) -> Engine: ...
     @property
@@ -127,10 +131,11 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
 
 
 class SubmissionContext:
-    """Who submitted a job, and what about it is worth saying.
+    """The submitter of a job, and information about it.
 
-    :param submitter: whoever submits; its `get_node_name()`, if it has one, names the job.
+    :param submitter: the object that submits; its `get_node_name()`, if it has one, names the job.
     :param chunks: the chunks that the job is about.
+    :param kwargs: further information, by name; each entry can also be read as an attribute.
     """
 
     __slots__ = ("_chunks", "_context", "_submitter")
@@ -142,12 +147,12 @@ class SubmissionContext:
 
     @property
     def name(self) -> str:
-        """The submitter's node name, or its text."""
+        """The node name of the submitter, or its text."""
         return name_of(self._submitter)
 
     @property
     def submitter(self) -> Any:
-        """Who submitted."""
+        """The object that submitted."""
         return self._submitter
 
     @property
@@ -171,15 +176,16 @@ KINDS: dict[str, type[Job]] = {}
 
 
 class Job(JobState, ABC):
-    """A function call that a pool hands to one of its ranks. Derive from it to make your own kind.
+    """A function call that a pool assigns to one of its ranks. Derive from it to define another kind of job.
 
-    :param submission_context: who submits it.
-    :param args: positional arguments, handed to `execute` on the worker.
-    :param kwargs: keyword arguments, handed to `execute` on the worker.
-    :param deps: jobs of the same pool that have to succeed first.
+    :param pool: the pool that runs it.
+    :param submission_context: who submits it, and further information.
+    :param args: positional arguments for `execute` on the worker.
+    :param kwargs: keyword arguments for `execute` on the worker.
+    :param deps: jobs of the same pool that must succeed first.
     :param cache_items: ids of the cached items that this job requires.
-    :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
-    :raises TypeError: an argument is not what it has to be, or the class defines `__eq__` or `__hash__`.
+    :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
+    :raises TypeError: an argument has the wrong type, or the class defines `__eq__` or `__hash__`.
     """
 
     # What a submission context says is kept here, without the object: pools have many jobs. Users may set attributes
@@ -227,9 +233,9 @@ class Job(JobState, ABC):
 
     @property
     def timeout(self) -> float | None:
-        """Seconds that it may run for on its rank; None: any time. Can be set until it starts.
+        """Seconds that the job may run on its rank; None: no limit. Can be set until the job starts.
 
-        Past it the job is interrupted, and becomes aborted, with a `JobTimeoutError`. :meth:`run` does not keep it.
+        At the limit the job is interrupted, and becomes aborted, with a `JobTimeoutError`. :meth:`run` ignores it.
         """
         return None if self._limit is None else self._limit / 1e9
 
@@ -244,7 +250,7 @@ class Job(JobState, ABC):
 
     @property
     def id(self) -> int:
-        """The place of this job among those of its pool, from 0."""
+        """The index of this job among the jobs of its pool, from 0."""
         return self._id
 
     @property
@@ -254,75 +260,87 @@ class Job(JobState, ABC):
 
     @property
     def name(self) -> str:
-        """The name of who submitted it."""
+        """The name of its submitter."""
         return name_of(self._submitter)
 
     @property
     def description(self) -> str:
-        """The name, and the context in brackets if there is any."""
+        """The name, and in brackets the context if it has one."""
         if not self._context:
             return self.name
         return f"{self.name} ({', '.join(f'{k}={text_of(v)}' for k, v in self._context.items())})"
 
     @property
     def submitter(self) -> Any:
-        """Who submitted it."""
+        """The object that submitted it."""
         return self._submitter
 
     @property
     def context(self) -> dict[str, Any]:
-        """What was said about it on submission."""
+        """The information that was given on submission (a copy)."""
         return dict(self._context)
 
     @property
     def _deps(self) -> set[Job]:
-        """The jobs that it still waits for, under the name that code written for BSB uses."""
+        """The jobs that it still waits for; code written for BSB reads this name."""
         return {*self._pool._engine.open_dependencies(self)}  # type: ignore[arg-type]
 
     # -- what became of it -------------------------------------------------------------------------
 
     @property
     def status(self) -> JobStatus:
-        """Where it is on its way."""
+        """The status now."""
         return self._status
 
     @property
     def error(self) -> BaseException | None:
-        """Why it did not succeed."""
+        """The reason why it did not succeed; None as long as there is none."""
         return self._error
 
     @property
     def result(self) -> Any:
-        """What it returned.
+        """The return value of the job.
 
-        :raises JobPoolError: it has not succeeded, or its pool was closed.
+        :raises JobPoolError: the job has not succeeded, or its pool is closed.
         """
         return self._pool._result_of(self)
 
     # -- what it does ------------------------------------------------------------------------------
 
     def serialize(self) -> tuple[str, Any, Any]:
-        """The name of its class, and what `execute` gets on the worker: args and kwargs."""
+        """Return what a worker needs to execute the job.
+
+        :returns: the name of the class, args and kwargs; the worker passes the last two to `execute`.
+        """
         return type(self).__name__, self._args, self._kwargs
 
     @staticmethod
     @abstractmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
-        """Do the job, on the worker.
+        """Execute the job; called on the worker.
 
         :param job_owner: the owner of the pool on that rank.
+        :param args: the second item of `serialize()`.
+        :param kwargs: the third item of `serialize()`.
+        :returns: the result of the job.
         """
 
     def run(self, timeout: float | None = None) -> bool:
-        """Execute the job on the current process, in a thread, and return whether the job is still running.
+        """Execute the job in this process, in a thread, and return whether it is still running.
 
-        :param timeout: seconds to wait for its end; None waits until it comes.
-        :raises JobPoolError: it can't start: its dependencies have not succeeded, or it has ended.
+        :param timeout: seconds to wait for its end; None: until it ends.
+        :returns: whether it is still running.
+        :raises JobPoolError: it can't start: a dependency has not succeeded, or the job has ended.
         """
         return self._pool._manual.run(self, timeout)
 
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
-        """Call `callback(job)` on main when the job has ended; at once if it has."""
+        """Call a function on main when the job has ended; immediately if it has ended already.
+
+        :param callback: called with the job.
+        :raises TypeError: it is not callable.
+        :raises JobPoolError: it was called within a job.
+        """
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {shown(callback)}")
         self._pool._check_not_at_jobs("wait for the end of a job")
@@ -338,15 +356,17 @@ class Job(JobState, ABC):
             callback(self)
 
     def set_result(self, value: Any) -> None:
-        """The running job succeeded with this result.
+        """End a running job with success.
 
+        :param value: its result.
         :raises JobPoolError: it does not run.
         """
         self._pool._manual.finish(self, value, None)
 
     def set_exception(self, error: BaseException) -> None:
-        """The running job failed with this exception.
+        """End a running job with failure.
 
+        :param error: its error.
         :raises JobPoolError: it does not run.
         """
         self._pool._manual.finish(self, None, error)
@@ -354,14 +374,16 @@ class Job(JobState, ABC):
     def change_status(self, status: JobStatus) -> None:
         """Set the status.
 
+        :param status: the new status.
         :raises JobPoolError: that status can't follow the present one.
         """
         self._pool._manual.set_status(self, status)
 
     def cancel(self, reason: str | None = None) -> None:
-        """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning.
+        """Cancel the job and the jobs that depend on it. One that runs or has ended stays as it is, with a warning.
 
-        :raises JobPoolError: this is a worker, and the pool executes: main has the job.
+        :param reason: the text of the job's `JobCancelledError`.
+        :raises JobPoolError: it was called on a worker of a pool that executes: main has the job.
         """
         if not self._pool._cancel(self, reason):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
@@ -369,12 +391,18 @@ class Job(JobState, ABC):
 
 
 class FunctionJob(Job):
-    """Calls ``f(owner, *args, **kwargs)``. Of what `context` holds, `submitter` and `timeout` are about the job.
+    """Calls ``f(owner, *args, **kwargs)``.
 
-    :param context: what is worth saying about it. An entry whose name looks like an option is given as
-        ``context={"priority": 3}``.
-    :raises TypeError: an argument is not what it has to be, or `f` is a coroutine function, a generator function or
-        another one whose call alone runs nothing.
+    :param pool: the pool that runs it.
+    :param f: the function; on each rank it gets the owner of the pool there.
+    :param args: its further positional arguments; None: none.
+    :param kwargs: its keyword arguments; None: none.
+    :param deps: jobs of the same pool that must succeed first.
+    :param cache_items: ids of the cached items that this job requires.
+    :param context: information about the job, which listeners and traces show. `submitter`, `chunks` and `timeout` are
+        options of the job; other names that look like options are given as ``context={"priority": 3}``.
+    :raises TypeError: an argument has the wrong type, or a call of `f` would run nothing: it is a coroutine function, a
+        generator function or the like.
     """
 
     __slots__ = ("_function",)
@@ -408,10 +436,21 @@ class FunctionJob(Job):
         super().__init__(pool, submission, tuple(arguments), named or _NOTHING, deps, cache_items, timeout)
 
     def serialize(self) -> tuple[str, Any, Any]:
+        """Return what a worker needs to execute the job.
+
+        :returns: the name of the class, the function and its arguments, and the keyword arguments.
+        """
         return "FunctionJob", (self._function, self._args), self._kwargs
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Execute the job; called on the worker.
+
+        :param job_owner: the owner of the pool on that rank.
+        :param args: the function and its arguments.
+        :param kwargs: keyword arguments.
+        :returns: the result of the job.
+        """
         function, arguments = args
         return function(job_owner, *arguments, **kwargs)
 
@@ -419,8 +458,11 @@ class FunctionJob(Job):
 class PlacementJob(Job):
     """Places the cells of one chunk with a placement strategy of the owner.
 
-    :param strategy: what is under ``strategy.name`` in the owner's `placement`, on every rank.
+    :param pool: the pool that runs it.
+    :param strategy: the strategy; every rank looks ``strategy.name`` up in its owner's `placement`.
     :param chunk: the chunk to place.
+    :param deps: jobs of the same pool that must succeed first.
+    :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
     """
 
     __slots__ = ()
@@ -439,6 +481,13 @@ class PlacementJob(Job):
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Execute the job; called on the worker.
+
+        :param job_owner: the owner of the pool on that rank.
+        :param args: the name of the strategy, and the chunk.
+        :param kwargs: keyword arguments.
+        :returns: the result of the job.
+        """
         name, chunk = args
         placement = job_owner.placement[name]
         indicators = placement.get_indicators()
@@ -448,9 +497,12 @@ class PlacementJob(Job):
 class ConnectivityJob(Job):
     """Connects two regions of interest with a connectivity strategy of the owner.
 
-    :param strategy: what is under ``strategy.name`` in the owner's `connectivity`, on every rank.
+    :param pool: the pool that runs it.
+    :param strategy: the strategy; every rank looks ``strategy.name`` up in its owner's `connectivity`.
     :param pre_roi: chunks to connect from; None for all.
     :param post_roi: chunks to connect to; None for all.
+    :param deps: jobs of the same pool that must succeed first.
+    :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
     """
 
     __slots__ = ()
@@ -472,6 +524,13 @@ class ConnectivityJob(Job):
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Execute the job; called on the worker.
+
+        :param job_owner: the owner of the pool on that rank.
+        :param args: the name of the strategy, and the two regions of interest.
+        :param kwargs: keyword arguments.
+        :returns: the result of the job.
+        """
         name, *regions = args
         connectivity = job_owner.connectivity[name]
         collections = connectivity._get_connect_args_from_job(*regions)

@@ -1,4 +1,4 @@
-"""What a pool tells its listeners. When it tells them does not belong here."""
+"""Notifications: what a pool passes to its listeners. When it delivers them does not belong here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class PoolProgressReason(Enum):
-    """Why listeners are told."""
+    """The kinds of notifications."""
 
     POOL_STATUS_CHANGE = 1
     JOB_ADDED = 2
@@ -23,22 +23,34 @@ class PoolProgressReason(Enum):
 
 
 class PoolOfProgress(Protocol):
-    """What a notification needs of the pool that it is about: `bsbpool.pool.JobPool` has it."""
+    """Interface of the pool of a notification; `bsbpool.pool.JobPool` implements it."""
 
     @property
-    def workflow(self) -> Any: ...
+    def workflow(self) -> Any:
+        """The workflow of the pool."""
+
     @property
-    def jobs(self) -> list[Job]: ...
+    def jobs(self) -> list[Job]:
+        """All jobs of the pool."""
+
     @property
-    def status(self) -> PoolStatus | None: ...
+    def status(self) -> PoolStatus | None:
+        """The status of the pool."""
+
     @property
-    def scheduling(self) -> bool: ...
+    def scheduling(self) -> bool:
+        """Whether a scheduler still runs, or has yet to start."""
+
     @property
     def _world(self) -> World: ...
 
 
 class PoolProgress:
-    """Something happened in a pool, or (a ping) nothing did for its maximal wait."""
+    """A notification: something happened in a pool, or (a ping) nothing did for its maximal wait.
+
+    :param pool: the pool.
+    :param reason: what kind of notification it is.
+    """
 
     def __init__(self, pool: PoolOfProgress, reason: PoolProgressReason):
         self._pool = pool
@@ -46,7 +58,7 @@ class PoolProgress:
 
     @property
     def reason(self) -> PoolProgressReason:
-        """Why listeners are told."""
+        """What kind of notification it is."""
         return self._reason
 
     @property
@@ -76,12 +88,16 @@ class PoolProgress:
 
     @property
     def time_ns(self) -> int:
-        """Main's clock now, in nanoseconds since some start; on simulated ranks virtual ones."""
+        """Main's clock now, in nanoseconds from an arbitrary start; virtual time on simulated ranks."""
         return self._pool._world.now()
 
 
 class PoolStatusProgress(PoolProgress):
-    """The pool's status changed."""
+    """The pool's status changed.
+
+    :param pool: the pool, with its new status.
+    :param old_status: the status before; None for the first.
+    """
 
     def __init__(self, pool: PoolOfProgress, old_status: PoolStatus | None):
         super().__init__(pool, PoolProgressReason.POOL_STATUS_CHANGE)
@@ -100,7 +116,11 @@ class PoolStatusProgress(PoolProgress):
 
 
 class PoolJobAddedProgress(PoolProgress):
-    """A job was added."""
+    """A job was added.
+
+    :param pool: the pool.
+    :param job: the job.
+    """
 
     def __init__(self, pool: PoolOfProgress, job: Job):
         super().__init__(pool, PoolProgressReason.JOB_ADDED)
@@ -113,7 +133,13 @@ class PoolJobAddedProgress(PoolProgress):
 
 
 class PoolJobUpdateProgress(PoolProgress):
-    """A job's status changed."""
+    """A job's status changed.
+
+    :param pool: the pool.
+    :param job: the job.
+    :param old_status: the status before.
+    :param status: the new status; by default the one that the job has now.
+    """
 
     def __init__(self, pool: PoolOfProgress, job: Job, old_status: JobStatus, status: JobStatus | None = None):
         super().__init__(pool, PoolProgressReason.JOB_STATUS_CHANGE)
@@ -133,7 +159,7 @@ class PoolJobUpdateProgress(PoolProgress):
 
     @property
     def status(self) -> JobStatus:
-        """The status that the job took; it may have gone on since."""
+        """The status that the job took; it may have changed since."""
         return self._status
 
 
@@ -163,6 +189,9 @@ class Workflow:
         return self._phase >= len(self._phases)
 
     def next_phase(self) -> str:
-        """Go on to the next phase, and return its name."""
+        """Start the next phase.
+
+        :returns: its name; ``"finished"`` after the last.
+        """
         self._phase += 1
         return self.phase

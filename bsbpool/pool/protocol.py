@@ -240,23 +240,29 @@ class ByReference(Codec):
     """Packs nothing: for main's own worker, where there is one rank only."""
 
     def encode(self, message: tuple[Any, ...]) -> Any:
+        """Return the message itself."""
         return message
 
     def decode(self, message: Any) -> tuple[Any, ...]:
+        """Return the message itself."""
         decoded: tuple[Any, ...] = message
         return decoded
 
     def pack_call(self, call: tuple[Any, Any, Any]) -> Any:
+        """Return the call itself."""
         return call
 
     def unpack_call(self, payload: Any) -> tuple[Any, Any, Any]:
+        """Return the call itself."""
         function, args, kwargs = payload
         return function, args, kwargs
 
     def pack_result(self, result: Any) -> tuple[Any, Sequence[Any]]:
+        """Return the result itself, which has no parts."""
         return result, ()
 
     def unpack_result(self, payload: Any) -> Any:
+        """Return the result itself."""
         return payload
 
     pack_error = unpack_error = staticmethod(lambda error, where="": error)  # type: ignore[assignment]

@@ -162,7 +162,8 @@ class StrategyChange:
     @property
     def factor(self) -> float | None:
         """How many times as long one of its jobs ran on average; None if none ran to its
-        end in one of the runs."""
+        end in one of the runs.
+        """
         return self.right.mean / self.left.mean if self.left.mean and self.right.timed else None
 
 

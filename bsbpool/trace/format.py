@@ -167,10 +167,14 @@ _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def describe(value: Any, depth: int = DEEPEST) -> Any:
-    """`value` as JSON that is the same on every machine and in every process.
+    """Convert a value to JSON data that is the same on every machine and in every process.
 
-    Numbers, texts, lists and mappings stay what they are; a set becomes a sorted list; anything else its
-    `repr`, without memory addresses and cut at 200 characters. So does what is nested deeper than `depth`.
+    Numbers, texts, lists and mappings are kept; a set becomes a sorted list; anything else becomes its `repr`, without
+    memory addresses, cut at 200 characters. So does whatever is nested deeper than `depth`.
+
+    :param value: any object.
+    :param depth: how many levels of lists and mappings are kept.
+    :returns: data that `json` can write.
     """
     if value is None or isinstance(value, bool | int | str):
         return scrub(value) if isinstance(value, str) else value
@@ -262,8 +266,9 @@ class Trace:
     Iterating gives each event as a dictionary with ``t`` (nanoseconds), ``e`` (the kind) and the fields
     that `EVENTS` lists for it; lists of numbers may be tuples.
 
+    :param header: what the first line says of the run; the version of the format is added.
     :ivar header: the first line.
-    :ivar warnings: what is wrong with the file that it was read from, if that could be read all the same.
+    :ivar warnings: problems of the file that it was read from which did not prevent reading it.
     """
 
     def __init__(self, header: Mapping[str, Any]):
@@ -286,28 +291,37 @@ class Trace:
         return self._events
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
-        """The events of these kinds, in order."""
+        """Return the events of some kinds, in order.
+
+        :param kinds: names of kinds, see `EVENTS`.
+        :returns: the events as dictionaries.
+        """
         return [_as_dict(e) for e in self._events if e[0] in kinds]
 
     def lines(self) -> Iterator[str]:
-        """The lines of the file, without line ends."""
+        """Give the lines of the file.
+
+        :returns: an iterator of lines of JSON, without line ends.
+        """
         dumps = json.JSONEncoder(separators=(",", ":")).encode
         yield dumps(self.header)
         for event in self._events:
             yield dumps(_as_dict(event))
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, compressed if its name ends in ``.gz``; `bsbpool.trace.read_trace` reads it.
+        """Write the trace to a file; `bsbpool.trace.read_trace` reads it.
 
+        :param path: the file; it is compressed if its name ends in ``.gz``, and replaced if it exists.
         :raises OSError: it can't be written.
         """
         with open(path, "wb") as plain:
             self.write_to(plain, packed=os.fspath(path).endswith(".gz"))
 
     def write_to(self, file: Any, *, packed: bool) -> None:
-        """Write it into a binary file that is open.
+        """Write the trace to an open file.
 
-        :param packed: whether it is compressed, as gzip.
+        :param file: a file that is open for writing bytes.
+        :param packed: whether to compress it, as gzip.
         """
         lines = (line.encode() + b"\n" for line in self.lines())
         if packed:
@@ -320,7 +334,10 @@ class Trace:
             file.writelines(lines)
 
     def digest(self) -> str:
-        """The SHA-256 of the lines, in hexadecimal: equal for equal traces only."""
+        """Return the SHA-256 of the lines, which equal traces share.
+
+        :returns: 64 hexadecimal digits.
+        """
         sha = hashlib.sha256()
         for line in self.lines():
             sha.update(line.encode())

@@ -52,8 +52,10 @@ class TraceRecorder:
         self._early: list[str] = []
 
     def open(self, world: World) -> FileRecorder:
-        """Begin with the first pool that is recorded here.
+        """Create the file when the first pool is recorded; the pool calls it.
 
+        :param world: the world of main.
+        :returns: what writes the events.
         :raises OSError: the file can't be written.
         """
         if self._recorder is None:

@@ -48,8 +48,10 @@ _MISSING: Any = object()
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:
-    """Read a trace, compressed or not; if its end is missing, up to there, with a warning in its `warnings`.
+    """Read a trace. If the end of the file is missing, the trace ends there, with a text in its `warnings`.
 
+    :param path: the file, compressed or not.
+    :returns: the trace.
     :raises TraceError: the file can't be read, or is no trace of a version that this one knows.
     """
     name = os.fspath(path)

@@ -62,11 +62,19 @@ class Sink:
         self._labels: dict[int | str, int] = {}
 
     def emit(self, kind: str, *fields: Any) -> None:
-        """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
+        """Record an event now.
+
+        :param kind: the kind of event.
+        :param fields: its fields, in the order of `bsbpool.trace.EVENTS`.
+        """
         self.record((kind, self.now(), *fields))
 
     def label(self, id: Any) -> int | str:
-        """What a pool with this id (as `describe` gives it) is called in the trace: no other one of it is called so."""
+        """Give a pool a name in the trace that no other pool of the trace has.
+
+        :param id: the id of the pool, as `describe` gives it.
+        :returns: the name.
+        """
         label = id if isinstance(id, int | str) and not isinstance(id, bool) else json.dumps(id)
         label = harmless(label) if isinstance(label, str) else label
         count = self._labels[label] = self._labels.get(label, 0) + 1
@@ -87,9 +95,11 @@ class Sink:
 
 
 class Recorder(Sink):
-    """Collects the events of a simulation into a `Trace`.
+    """Collects the events of a simulation in a `Trace`.
 
-    :param header: what the trace's first line says of the run.
+    :param header: what the first line of the trace says of the run.
+    :param now: returns the time in nanoseconds.
+    :ivar trace: the trace.
     """
 
     portable = True

@@ -221,6 +221,6 @@ def axis_ticks(makespan: float, most: int) -> tuple[str, list[tuple[float, str]]
 
 
 def round_up(value: float) -> float:
-    """The next of 1, 2, 5, 10, 20, …, and of 0.5, 0.2, 0.1, …"""
+    """Round up to the next of 1, 2, 5, 10, 20 and so on, and of 0.5, 0.2, 0.1 and so on."""
     power = 10.0 ** math.floor(math.log10(value))
     return next(m * power for m in (1, 2, 5, 10) if m * power >= value * (1 - 1e-9))

@@ -259,7 +259,8 @@ class MPIChannel(ProcessChannel):
 
     def _poll_slack_ns(self) -> int:
         """How long a nap may be because nobody waits for what has come: a large message goes on only when both ranks
-        look, and so may what MPI has not sent yet."""
+        look, and so may what MPI has not sent yet.
+        """
         if self._behind or self._announced or self._sending or self._duplicate.sends:
             return 0
         return min(self.poll_slack_ns, MOST_POLL_SLACK)

@@ -1,4 +1,4 @@
-"""What a simulation raises. No error of the pool belongs here: those are in `bsbpool.exceptions`."""
+"""Errors of the simulator. Errors of the pool are in `bsbpool.exceptions`."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 
 
 class SimulationError(Exception):
-    """A simulation could not go on, or could not be believed.
+    """A simulation could not continue, or would not be true to MPI. Base of the simulator's errors.
 
-    :ivar simulation: the `Simulation` that it ended, with the trace up to there; None if there is none.
+    :ivar simulation: the `Simulation` that ended so, with its trace; None if there is none.
     """
 
     simulation: Any = None
 
 
 class DeadlockError(SimulationError):
-    """Nothing can ever run again, and somebody waits.
+    """No task can run any more, and at least one waits.
 
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
     """
 
 
 class HorizonError(SimulationError):
-    """The simulation went past its horizon of virtual time or of events."""
+    """The simulation exceeded its limit of virtual time or of events."""
 
 
 class CannotSimulateError(SimulationError):
-    """A simulated rank tried to start something real: a thread, a process, a socket."""
+    """A simulated rank used something that can't be simulated: a thread, a process, a socket."""
 
 
 class MPIError(SimulationError, RuntimeError):
@@ -43,13 +43,14 @@ class CollectiveMismatchError(MPIError):
 
 
 class ScriptError(SimulationError):
-    """A script that can't be meant: it names a job or a rank that is not there, or contradicts itself."""
+    """A script is wrong: it names a job or rank that does not exist, or contradicts itself."""
 
 
 class AbortError(SimulationError):
     """A simulated rank called `Abort`.
 
-    :ivar errorcode: what it was called with.
+    :param message: which rank, and when.
+    :param errorcode: the argument of the call.
     """
 
     def __init__(self, message: str, errorcode: int):
@@ -58,7 +59,7 @@ class AbortError(SimulationError):
 
 
 class RankErrors(ExceptionGroup[Exception]):
-    """Some simulated ranks raised; holds each one's exception.
+    """The programs of some simulated ranks raised; the group holds their exceptions.
 
     :ivar by_rank: ``{rank: exception}``.
     :ivar simulation: the `Simulation`, with the results of the ranks that returned, and the trace.
@@ -68,4 +69,9 @@ class RankErrors(ExceptionGroup[Exception]):
     simulation: Any = None
 
     def derive(self, excs: Any) -> Any:
+        """Make a group of the same kind from some of the exceptions; `split` and `subgroup` call it.
+
+        :param excs: the exceptions.
+        :returns: the group.
+        """
         return RankErrors(self.message, excs)

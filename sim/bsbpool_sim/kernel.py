@@ -50,6 +50,7 @@ class InOrder:
     """Events of one instant and one turn happen in the order in which they were scheduled."""
 
     def choose(self) -> float:
+        """Rank all events the same."""
         return 0
 
 
@@ -60,6 +61,7 @@ class Shuffled:
         self._random: Random = stream(seed, "order of simultaneous events")
 
     def choose(self) -> float:
+        """Draw a rank."""
         return self._random.random()
 
 
@@ -187,7 +189,8 @@ class Kernel:
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
         """As `at`, at a place in the turn, from 0 to below 1, which no policy changes; at one place, first come, first
-        served."""
+        served.
+        """
         self._sequence += 1
         heapq.heappush(self._heap, (when, turn + place, self._sequence, call, argument))
 

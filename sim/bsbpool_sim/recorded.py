@@ -330,6 +330,7 @@ def _samples_for(job: RecordedJob, pool: int) -> list[tuple[str, Any]]:
 
 
 def recorded_exception(text: str | None) -> Exception:
+    """The exception of a job that failed, from its text in a recording."""
     if text is None:
         return RemoteError("the recording does not say what it raised")
     name, _, message = text.partition(": ")

@@ -217,7 +217,8 @@ class Receiver(Protocol):
     mailbox: Mailbox
 
     @property
-    def group(self) -> _Group: ...
+    def group(self) -> _Group:
+        """The ranks that may complete it."""
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Take in a message that was matched. Returns the object, or None if it went into the buffer."""
@@ -269,6 +270,7 @@ class Receive(Request):
         return self.comm.received(message, status, self.buffer)
 
     def get_status(self, status: Any = None) -> bool:
+        """Whether this is done, without ending it."""
         if self.message is not None:
             fill(status, self.message.source, self.message.tag, len(self.message.data))
         return self.done

@@ -1,7 +1,7 @@
-"""Scripts: what jobs take and how they end, and what befalls ranks and links, in place of what would just happen.
+"""Scripts: inject faults and durations into ranks, links and jobs.
 
-A script is data until a simulation installs it. It stands between the pool and the user's functions, and
-between ranks and the network; it never touches a part of the pool.
+A script is data until a simulation installs it. It acts between the pool and the user's functions, and between ranks
+and the network; it never changes a part of the pool.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from .streams import Random, stream
 _REAL = object()
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.]+)>$")
 
-#: Seconds, or a function that draws them from a seeded stream.
+#: Seconds, or a function that draws them from a seeded stream of random numbers.
 Duration = float | Callable[[Random], float]
 
 
 class JobRule:
-    """What a script says of the jobs that a selection matches; made by `Script.job`."""
+    """A rule of a script: which jobs it matches, and what they do. Made by `Script.job`."""
 
     def __init__(
         self,
@@ -60,7 +60,13 @@ class JobRule:
         return f"job({', '.join(f'{k}={v!r}' for k, v in said.items() if v is not None)})"
 
     def matches(self, pool: int, job: int, names: tuple[str, ...], context: Mapping[str, Any]) -> bool:
-        """Whether the selection is of that job."""
+        """Whether the rule matches a job.
+
+        :param pool: the number of its pool.
+        :param job: its id.
+        :param names: its name, and the name of its function.
+        :param context: its context.
+        """
         return (
             (self.id is None or self.id == job)
             and (self.pool is None or self.pool == pool)
@@ -84,14 +90,16 @@ def _equal(value: Any, wanted: Any) -> bool:
 
 
 class Script:
-    """A script for one simulation; its methods return the script, so that they can be chained.
+    """A script for one simulation. Its methods return the script, so that calls can be chained.
 
-    ::
+    For example::
 
         Script().job("place *", takes=0.5).job("connect", raises=ValueError("corrupt")).rank(3, dies=2.0)
 
-    :param latency: seconds that each message takes; with either of these, what `simulate` was given is void.
+    :param latency: seconds that each message takes. If `latency` or `bandwidth` is given, both replace those of
+        `simulate`.
     :param bandwidth: bytes per second of each link; None: unlimited.
+    :raises ScriptError: a number is out of range.
     """
 
     def __init__(self, *, latency: float | None = None, bandwidth: float | None = None):
@@ -118,20 +126,21 @@ class Script:
         hangs: bool = False,
         kills: bool = False,
     ) -> Script:
-        """Say what jobs take and how they end. The first rule that matches a job is its rule.
+        """Add a rule: how long the jobs that it matches take, and how they end. The first matching rule applies.
 
-        Without `returns`, `raises`, `hangs` or `kills`, the job's function runs for real, when its time is over.
+        Without `returns`, `raises`, `hangs` and `kills`, the job's function runs for real, after the time it takes.
 
         :param name: the job's name, or the name of its function; a pattern with ``*`` and ``?``.
         :param id: the job's id: its place among the jobs of its pool, from 0.
         :param pool: the pool's number on its communicator, from 1.
-        :param context: entries that the job's context has.
+        :param context: entries that the job's context must have.
         :param takes: seconds of the rank's time; or a function that draws them from a seeded `random.Random`.
-        :param returns: what it returns in place of running.
-        :param raises: what it raises in place of running.
-        :param hangs: it never ends.
-        :param kills: it ends its rank, as ``kill -9`` would.
-        :raises ScriptError: nothing is selected, or it ends in two ways.
+        :param returns: the result; the function does not run.
+        :param raises: the exception; the function does not run.
+        :param hangs: the job never ends.
+        :param kills: the job ends its rank, as ``kill -9`` would.
+        :returns: the script.
+        :raises ScriptError: no job is selected, or more than one ending is given.
         """
         if name is None and id is None and not context:
             raise ScriptError("say which job: by name (a pattern; '*' for all), id or context")
@@ -152,11 +161,14 @@ class Script:
         pauses: tuple[tuple[float, float], ...] | list[tuple[float, float]] = (),
         dies: float | None = None,
     ) -> Script:
-        """Say what befalls a rank.
+        """Inject faults into a rank.
 
+        :param rank: the rank.
         :param slower: the factor by which its jobs, and its `time.sleep`, take longer.
-        :param pauses: ``(at, for)`` pairs, in seconds: nothing on it goes on meanwhile.
-        :param dies: seconds after which it is gone.
+        :param pauses: ``(at, for)`` pairs in seconds: the rank stands still from a time on, for a time.
+        :param dies: seconds after which the rank dies; None: never.
+        :returns: the script.
+        :raises ScriptError: the rank was given before, or a number is out of range.
         """
         if rank in self._ranks:
             raise ScriptError(f"rank {rank} has a line in this script already: say all of it in one")
@@ -169,7 +181,13 @@ class Script:
         return self
 
     def link(self, source: int, dest: int, *, delay: float) -> Script:
-        """Say that messages from rank `source` to rank `dest` take `delay` seconds more."""
+        """Delay the messages from one rank to another.
+
+        :param source: the rank that sends.
+        :param dest: the rank that receives.
+        :param delay: seconds that each message takes longer.
+        :returns: the script.
+        """
         _not_negative("delay", delay)
         self._links[source, dest] = delay
         return self
@@ -177,9 +195,10 @@ class Script:
     # -- what comes of it --------------------------------------------------------------------------
 
     def install(self, cluster: Cluster) -> None:
-        """Make it the script of a simulation.
+        """Make it the script of a simulation; `simulate` calls it.
 
-        :raises ScriptError: it names a rank that is not there.
+        :param cluster: the simulation.
+        :raises ScriptError: it names a rank that does not exist.
         """
         size = len(cluster.kernel.ranks)
         for rank in [*self._ranks, *(r for link in self._links for r in link)]:
@@ -190,12 +209,17 @@ class Script:
         cluster.script = self.acting(cluster)
 
     def acting(self, cluster: Cluster) -> ScriptRuntime:
-        """This script at work; one that does more than rules can say has another."""
+        """Make the object that executes the script; subclasses make their own.
+
+        :param cluster: the simulation.
+        :returns: the runtime of the script.
+        """
         return ScriptRuntime(self, cluster)
 
     def check(self, cluster: Cluster) -> None:
-        """After the run: did all that it names come?
+        """Check after the run that each rule has matched a job; `simulate` calls it.
 
+        :param cluster: the simulation.
         :raises ScriptError: a rule matched no job.
         """
         acting = cluster.script
@@ -209,7 +233,7 @@ class Script:
 
 
 class ScriptRuntime:
-    """A script at work in one simulation."""
+    """Executes a script in one simulation."""
 
     def __init__(self, script: Script, cluster: Cluster):
         self._cluster = cluster
@@ -238,7 +262,7 @@ class ScriptRuntime:
             cluster.network.delay(source, dest, nanoseconds(delay))
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
-        """A job was queued: find the rule for it, and draw its time."""
+        """Find the rule of a job that was queued, and draw its duration."""
         if not self.matched:
             return
         plain = scrub(name)
@@ -258,7 +282,7 @@ class ScriptRuntime:
                 return
 
     def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """Let a job take its time, and end as it must."""
+        """Execute a job: let its time pass, then end it as its rule says."""
         part = self._parts.get((key, job))
         if part is None:
             return function()
@@ -276,7 +300,7 @@ class ScriptRuntime:
         return function() if rule.returns is _REAL else rule.returns
 
     def send(self, rank: int) -> None:
-        """A rank is about to send a message of its pool."""
+        """Called before a rank sends a message of its pool."""
 
     def pause(self, what: tuple[Rank, int]) -> None:
         """Pause a rank for some nanoseconds."""
@@ -285,14 +309,14 @@ class ScriptRuntime:
         self._kernel.pause(rank, ns)
 
     def kill(self, what: tuple[Rank, str]) -> None:
-        """End a rank, for that reason."""
+        """End a rank; the reason goes into the trace."""
         rank, how = what
         if rank.dead_at is None:
             self._cluster.recorder.emit("fault", rank.index, how)
             self._kernel.kill(rank)
 
     def nearest(self, name: str | None) -> str:
-        """Which names came, those like `name` first."""
+        """Say which names jobs had, those most like `name` first."""
         if not self._names:
             return "no job came at all"
         names = list(self._names)

@@ -1,4 +1,4 @@
-"""`simulate`: runs a program on simulated ranks, and says what came of it.
+"""`simulate`: runs a program on simulated ranks, and returns the results.
 
 It puts the parts together and tears them down; how ranks talk, wait and fail belongs to the parts.
 """
@@ -31,9 +31,9 @@ from .world import SimWorld
 
 @dataclass
 class Simulation:
-    """What came of a simulation.
+    """Result of a simulation.
 
-    :ivar results: what the program returned, by rank; None for a rank that died or raised.
+    :ivar results: what the program returned on each rank; None for a rank that died or raised.
     :ivar elapsed: virtual seconds until the last program ended.
     :ivar trace: what happened.
     :ivar died: ``{rank: virtual seconds}`` of the ranks that died.
@@ -63,19 +63,24 @@ def simulate(
 
     Same program, arguments and script: same results and same trace, to the byte.
 
-    :param program: what each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
-    :param seed: for all chance in it, also that of the `random` module.
-    :param script: what befalls ranks, jobs and links; None: nothing.
+    :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
+    :param ranks: how many ranks there are.
+    :param seed: for all random numbers in it, also those of the `random` module.
+    :param script: a `Script` of faults and durations of ranks, links and jobs; None: none.
     :param latency: seconds that each message takes.
     :param bandwidth: bytes per second of each link; None: unlimited.
-    :param policy: which of the events of one instant comes first: None for that scheduled first,
+    :param policy: which of the events of one instant comes first: None for the one that was scheduled first,
         ``"shuffled"`` for an order drawn from the seed, or an object with ``choose()``.
-    :param horizon: virtual seconds after which the simulation is given up.
-    :param max_events: events after which it is given up.
-    :raises RankErrors: programs raised; holds each rank's exception.
-    :raises DeadlockError: nothing can run any more, and a rank waits.
-    :raises HorizonError: it went past the horizon of time or events.
+    :param horizon: virtual seconds after which the simulation is stopped.
+    :param max_events: events after which it is stopped.
+    :returns: the results, the virtual time that passed, and the trace.
+    :raises RankErrors: programs raised; it holds each rank's exception.
+    :raises DeadlockError: no task can run any more, and a rank waits.
+    :raises HorizonError: it exceeded `horizon` or `max_events`.
     :raises AbortError: a rank called `Abort`.
+    :raises SimulationError: it was called on a simulated rank.
+    :raises TypeError: `program` is not callable.
+    :raises ValueError: another argument is out of range.
     """
     here = getcurrent()
     if isinstance(here, Task):

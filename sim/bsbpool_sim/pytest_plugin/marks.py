@@ -20,6 +20,7 @@ REPORT: pytest.StashKey[list[tuple[str, dict[str, str], Outcome]]] = pytest.Stas
 
 
 def positive(text: str) -> float:
+    """Read a number above 0 from the command line."""
     seconds = float(text)
     if not 0 < seconds < float("inf"):
         raise ValueError(text)

@@ -84,20 +84,20 @@ RunsJobs = Callable[[int, int, Any], Callable[[], Any] | None]
 
 
 class Stopped(SimulationError):
-    """The replay is over: it came to the end of the trace, or to the first difference."""
+    """Ends the replay: it reached the end of the trace, or the first difference."""
 
 
 @dataclass
 class Replay:
-    """What came of a replay.
+    """Result of a replay.
 
-    :ivar difference: where it first differs from what was recorded; None if it is the same. Its right side is the
+    :ivar difference: where the replay first differs from the recording; None if it does not. Its right side is the
         replay.
-    :ivar why: what the replay did there, in words, if it is no event.
+    :ivar why: what the replay did there, in words, if that is no event.
     :ivar events: how many events were the same.
-    :ivar complete: whether the trace goes up to the end of its last pool.
-    :ivar errors: what main raised in each pool, as it would be raised there; None where it raised nothing.
-    :ivar trace: the replay's own trace.
+    :ivar complete: whether the trace contains the end of its last pool.
+    :ivar errors: what main raised in each pool; None where it raised nothing.
+    :ivar trace: the trace of the replay.
     """
 
     difference: Difference | None
@@ -114,9 +114,11 @@ class Replay:
 
 
 def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
-    """Run the recorded pools again, on simulated ranks, and hold what happens against the trace.
+    """Run the recorded pools again on simulated ranks, and compare each event with the trace.
 
-    :param jobs: gives the functions of those jobs that are to run for real; by default none does.
+    :param trace: the recording.
+    :param jobs: returns the function of a job that is to run for real; by default none does.
+    :returns: where the replay differs, and its own trace.
     :raises ReplayError: the trace has no pool, one of BSB's own, or pools that were open at the same time.
     """
     director = Director(trace, jobs)

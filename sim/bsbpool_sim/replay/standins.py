@@ -124,9 +124,11 @@ class RecordedJob(FunctionJob, metaclass=_Kind):
 
     @property
     def description(self) -> str:
+        """The recorded name and context."""
         return super().description if self._told is None else self._told
 
     def serialize(self) -> tuple[str, Any, Any]:
+        """What a worker is sent: nothing but the name of the class."""
         if self._unpackable is not None:
             raise error_of(self._unpackable)
         return super().serialize()

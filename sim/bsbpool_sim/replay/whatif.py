@@ -1,8 +1,8 @@
-"""What would have happened: a recorded run on simulated ranks, with one thing changed.
+"""What-if: runs a recorded run again on simulated ranks, with a change.
 
-Here nothing is forced: main queues what was queued, jobs take the time that they took and end as they ended, and
-the pool decides. What is queued while the pool executes comes when it came. What cannot be known is assumed, and
-`ASSUMPTIONS` says so.
+The order of events is not forced, as in an exact replay: main queues the recorded jobs, jobs take the recorded time and
+end as recorded, and the pool decides. What was queued while the pool executed comes at the recorded time. `ASSUMPTIONS`
+lists what is assumed where a recording does not tell.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ _LATE = frozenset({"job", "cancel"})
 
 @dataclass(frozen=True)
 class Change:
-    """What is to be otherwise.
+    """The change of a recorded run.
 
-    :ivar ranks: how many ranks there are; None: as many as were recorded.
-    :ivar speed: by rank (None: all that are not named): how many times faster its jobs are.
-    :ivar kill: by rank: seconds after which it dies.
-    :ivar fail: jobs that fail: their ids, or patterns of their names.
+    :param ranks: how many ranks there are; None: as many as were recorded.
+    :param speed: by rank (None: all others): the factor by which its jobs are faster.
+    :param kill: by rank: seconds after which it dies.
+    :param fail: jobs that fail: their ids, or patterns of their names.
     """
 
     ranks: int | None = None
@@ -107,8 +107,11 @@ class PoolPlan:
 
 
 def what_if(trace: Trace, change: Change) -> Outcome:
-    """Run it with that change.
+    """Run a recorded run again with a change.
 
+    :param trace: the recording.
+    :param change: what is different.
+    :returns: the trace of the changed run, and what its pools raised.
     :raises ReplayError: the trace has no pool, one of BSB's own, pools that were open at the same time, or absurd
         times.
     :raises SimulationError: the change can't be simulated.
@@ -287,6 +290,7 @@ class Run(Script):
     # -- a script ----------------------------------------------------------------------------------
 
     def acting(self, cluster: Cluster) -> ScriptRuntime:
+        """Make the object that acts as the recording and the change say."""
         self._kernel = cluster.kernel
         self._acting = _Acting(self, cluster)
         return self._acting

@@ -29,13 +29,14 @@ KeyPath = tuple[Any, ...]
 
 
 class ScenarioError(Exception):
-    """A scenario file that can't be used: says where, why, and what would be right.
+    """A scenario file can't be used: where, why, and what would be right.
 
-    :ivar file: its path.
-    :ivar line: from 1.
-    :ivar column: from 1.
-    :ivar message: what is wrong there.
-    :ivar others: what else is wrong in the file, in the order of lines.
+    :param file: its path.
+    :param place: the line and column of the mistake, from 1.
+    :param message: what is wrong there.
+    :param others: further mistakes in the file, in the order of lines.
+    :ivar line: the line, from 1.
+    :ivar column: the column, from 1.
     """
 
     def __init__(self, file: str, place: Place, message: str, others: Sequence[ScenarioError] = ()):
@@ -53,7 +54,11 @@ class ScenarioError(Exception):
 
     @classmethod
     def of(cls, errors: Iterable[ScenarioError]) -> ScenarioError:
-        """One error that tells several of a file, each once."""
+        """Combine the errors of one file.
+
+        :param errors: the errors; equal ones are kept once.
+        :returns: the first error, with the others in `others`.
+        """
         each = {error.args[0]: error for error in errors}
         first, *others = sorted(each.values(), key=lambda error: (error.line, error.column))
         return cls(first.file, (first.line, first.column), first.message, others)

@@ -1,6 +1,6 @@
-"""Compares what happened with what a scenario expects, and with what always holds; says where they differ.
+"""Compares the outcome of a scenario with what it expects, and with what always holds.
 
-What happened is the trace, and what the stage noted. Running it belongs to `running`.
+The outcome is the trace, and what the program of the scenario noted. Running it belongs to `running`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,14 @@ ENDED = ("success", "failed", "cancelled", "aborted")
 
 @dataclass
 class Failure:
-    """Something that is not as expected.
+    """An expectation that does not hold.
 
-    :ivar path: which part of the scenario says what is expected; empty for what always holds.
-    :ivar what: whose expectation it is, such as ``statuses: b``.
-    :ivar at: virtual nanoseconds at which it went wrong; None: it never happened.
+    :ivar path: the key of the scenario that states the expectation; empty for what always holds.
+    :ivar what: a name of the expectation, such as ``statuses: b``.
+    :ivar expected: what was expected.
+    :ivar happened: what happened instead.
+    :ivar at: the virtual time in nanoseconds at which it failed; None: something never happened.
+    :ivar event: the index of the event that failed; None if there is none.
     """
 
     path: KeyPath
@@ -45,7 +48,6 @@ class Failure:
     expected: str
     happened: str
     at: int | None = None
-    #: the place of the event that is wrong among those of the story.
     event: int | None = None
 
 
@@ -67,11 +69,16 @@ class Change:
 
 @dataclass
 class Outcome:
-    """What came of a scenario with one seed.
+    """The outcome of a scenario with one seed.
 
-    :ivar kind: how main left: ok, error, deadlock, horizon, died, or the name of what it raised.
-    :ivar error: what it raised, and all that there is to say of a deadlock.
+    :ivar seed: the seed.
+    :ivar kind: how main left: ok, error, deadlock, horizon, died, or the name of the exception.
+    :ivar error: the exception or the deadlock, as text; None if there is none.
     :ivar elapsed: virtual nanoseconds until the last rank had left.
+    :ivar trace: what happened, as a `bsbpool.trace.Trace`.
+    :ivar stage: what the program of the scenario noted.
+    :ivar died: by rank: the virtual seconds at which it died.
+    :ivar failures: the expectations that do not hold.
     """
 
     seed: int
@@ -90,7 +97,7 @@ class Outcome:
 
 
 class Checker:
-    """Compares one outcome with what its scenario expects; `failures` is what differs."""
+    """Compares one outcome with what its scenario expects; collects `failures`."""
 
     def __init__(self, plan: Plan, outcome: Outcome):
         self.plan = plan
@@ -122,10 +129,11 @@ class Checker:
     def fail(
         self, path: KeyPath, what: str, expected: str, happened: str, at: int | None = None, event: int | None = None
     ) -> None:
+        """Add a failure; the arguments are its fields."""
         self.failures.append(Failure(path, what, expected, happened, at, event))
 
     def check(self) -> list[Failure]:
-        """All that differs: first how main left, then what the scenario says, then what always holds."""
+        """Return all failures: first how main left, then the expectations of the scenario, then what always holds."""
         self._outcome()
         self._events_happened()
         self._errors()

@@ -634,7 +634,10 @@ BY_SOMEBODY = ("cancel", "queue", "set_status", "run")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the language."""
+    """Make the JSON Schema of scenario files.
+
+    :returns: the schema, as data for `json`.
+    """
     made = Model.model_json_schema(by_alias=True)
     _tidy(made)
     return {
@@ -658,5 +661,8 @@ def _tidy(node: Any) -> None:
 
 
 def schema_text() -> str:
-    """The text of `schema.json`."""
+    """Make the text of `schema.json`.
+
+    :returns: the schema as JSON, with a line end.
+    """
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -269,6 +269,7 @@ class _Named:
         self.name = name
 
     def get_node_name(self) -> str:
+        """The name of the node."""
         return self.name
 
 
@@ -280,15 +281,18 @@ class Strategy(_Named):
         self.scaffold = owner
 
     def get_indicators(self) -> dict[str, Any]:
+        """What a placement strategy has for a job: nothing here."""
         return {}
 
     def place(self, chunk: Any, indicators: Any) -> Any:
+        """Execute a placement job."""
         return self.scaffold.act()
 
     def _get_connect_args_from_job(self, pre: Any, post: Any) -> tuple[Any, Any]:
         return pre, post
 
     def connect(self, pre: Any, post: Any) -> Any:
+        """Execute a connectivity job."""
         return self.scaffold.act()
 
 
@@ -303,6 +307,8 @@ class StageOwner(Owner):
         self.current: PlannedJob
 
     def register_pool_cached_item(self, id: int, cleanup: Callable[[], Any]) -> None:
+        """Note that a cached item was registered, and register it."""
+
         def noted() -> None:
             self.log.append(("frees", self.stage.now(), self.stage.items[id]))
             cleanup()
@@ -381,6 +387,7 @@ class Ear:
         raise raised
 
     def __call__(self, progress: PoolProgress) -> bool:
+        """Note a notification, and do what the scenario says of it."""
         now, name, status = self._stage.now(), "", ""
         if isinstance(progress, PoolJobUpdateProgress):
             name, status = self._name_of(progress), progress.status.value
@@ -418,6 +425,7 @@ class _StageScript(Script):
             self.rank(rank, slower=float(factor))
 
     def acting(self, cluster: Cluster) -> ScriptRuntime:
+        """Make the object that executes the scenario."""
         return ScenarioRuntime(self, cluster, self._stage)
 
 
@@ -445,11 +453,13 @@ class ScenarioRuntime(ScriptRuntime):
     # -- jobs ------------------------------------------------------------------------------------------------
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+        """Take in a job that was queued."""
         stage = self._stage
         assert stage.coming is not None
         stage.by_id[stage.plan.phases[key[1] - 1], job] = stage.coming
 
     def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """Execute a job as the scenario says."""
         stage = self._stage
         planned = stage.by_id[stage.plan.phases[key[1] - 1], job]
         owner = stage.owners[self.kernel.task.rank.index]

@@ -1,7 +1,6 @@
-"""Runs a scenario with each of its seeds, and reports what is not as expected.
+"""Runs a scenario with each of its seeds, and reports the expectations that do not hold.
 
-What a scenario means is worked out in `planning`, what it does in `program`, and what must come of it is
-compared in `expecting`.
+What a scenario means is in `planning`, the program that it runs in `program`, and its expectations in `expecting`.
 """
 
 from __future__ import annotations
@@ -31,10 +30,11 @@ MOST_EVENTS = 20_000_000
 
 @dataclass
 class Scenario:
-    """A scenario that can be run.
+    """A scenario that can be run; `load` and `parse` make it.
 
-    :ivar path: its file, as it was named.
-    :ivar model: what the file says.
+    :ivar path: the path of its file, as it was given.
+    :ivar model: the content of the file.
+    :ivar plan: the jobs, nodes and events that follow from it.
     """
 
     path: str
@@ -43,16 +43,20 @@ class Scenario:
 
     @property
     def title(self) -> str:
-        """What it shows, in a sentence."""
+        """Its sentence: what it shows."""
         return self.model.scenario
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds that must all hold."""
+        """The seeds with which its expectations must hold."""
         return self.model.seeds
 
     def run(self, seed: int | None = None) -> Result:
-        """Run it with that seed, or with each of its own until one fails."""
+        """Run it.
+
+        :param seed: the seed; by default each of its own, up to the first that fails.
+        :returns: an outcome for each seed.
+        """
         outcomes: list[Outcome] = []
         for each in self.seeds if seed is None else [seed]:
             outcomes.append(self.run_seed(each))
@@ -61,7 +65,11 @@ class Scenario:
         return Result(self, outcomes)
 
     def run_seed(self, seed: int) -> Outcome:
-        """Run it with one seed, and compare what happened with what it expects."""
+        """Run it with one seed, and check its expectations.
+
+        :param seed: the seed.
+        :returns: what happened, and the expectations that do not hold.
+        """
         model, stage = self.model, ScenarioRun(self.plan, seed)
         shuffled = model.policy is None and (len(model.seeds) > 1 or seed not in model.seeds)
         simulation: Any = None
@@ -114,23 +122,30 @@ def _how_main_left(stage: ScenarioRun, died: Any) -> tuple[str, str | None]:
 
 @dataclass
 class Result:
-    """What came of a scenario: an outcome for each seed that was run, the last of which may have failed."""
+    """Result of a scenario.
+
+    :ivar scenario: the scenario.
+    :ivar outcomes: an outcome for each seed that was run; only the last may have failed.
+    """
 
     scenario: Scenario
     outcomes: list[Outcome]
 
     @property
     def ok(self) -> bool:
-        """Whether all was as expected, with every seed."""
+        """Whether all expectations hold, with every seed."""
         return all(outcome.ok for outcome in self.outcomes)
 
     @property
     def failed(self) -> Outcome | None:
-        """The outcome that is not as expected, if there is one."""
+        """The outcome that failed; None if none did."""
         return next((outcome for outcome in self.outcomes if not outcome.ok), None)
 
     def report(self) -> str:
-        """What is not as expected: what was expected beside what happened, when, and what happened around it."""
+        """Report the failures: what was expected, what happened and when, and the events around it.
+
+        :returns: the report, of several lines.
+        """
         outcome = self.failed
         if outcome is None:
             return f"{self.scenario.title}: as expected"
@@ -164,18 +179,22 @@ class Result:
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in a file, checked as a whole.
+    """Load a scenario file.
 
-    :raises ScenarioError: it can't be used; says where, why, and what would be right.
+    :param path: the file.
+    :returns: the scenario, checked completely.
+    :raises ScenarioError: it can't be used: where, why, and what would be right.
     """
     model, document = load_model(path)
     return Scenario(str(path), model, Plan(model, document))
 
 
 def parse(text: str, file: str) -> Scenario:
-    """The scenario in a text, checked as a whole.
+    """Read a scenario from a text.
 
-    :param file: what it is called in errors; other files that it names are looked for beside that.
+    :param text: the content of a scenario file.
+    :param file: its name in error messages; paths in the scenario are relative to it.
+    :returns: the scenario, checked completely.
     :raises ScenarioError: it can't be used.
     """
     document = read(text, file)
@@ -184,8 +203,11 @@ def parse(text: str, file: str) -> Scenario:
 
 
 def run(path: str | Path, seed: int | None = None) -> Result:
-    """Load a scenario and run it, with that seed or with each of its own.
+    """Load a scenario file and run it.
 
+    :param path: the file.
+    :param seed: the seed; by default each of its own, up to the first that fails.
+    :returns: an outcome for each seed.
     :raises ScenarioError: it can't be used.
     """
     return load(path).run(seed)
