@@ -30,7 +30,7 @@ PRIVATE = {
     ),
     "mpi/test_waiting.py": ({"_poll"}, "how often a channel asks MPI is seen nowhere else"),
     "pool/test_faults.py": (
-        {"_channel", "_close", "_closed"},
+        {"_close", "_closed", "_member"},
         "faults strike while the channel is open; and without the last step of the pool the checks must fail",
     ),
     "pool/test_jobs.py": ({"_callbacks"}, "a callback comes between two statements of the pool"),
