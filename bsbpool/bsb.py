@@ -70,6 +70,10 @@ def installed() -> bool:
     """Return whether BSB uses this pool in this process.
 
     :returns: True after `install`, until `uninstall`.
+
+    >>> import bsbpool.bsb
+    >>> bsbpool.bsb.installed()
+    False
     """
     return _undo is not None
 

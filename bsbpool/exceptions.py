@@ -114,6 +114,17 @@ class WorkflowError(ExceptionGroup[Exception]):
     :ivar results: if all jobs succeeded and some results can't be read: the results of all other jobs, by job.
         Otherwise empty.
     :ivar reported_by_main: True on ranks other than main; there the group only refers to the error on main.
+
+    >>> import bsbpool
+    >>> def corrupt(owner):
+    ...     raise ValueError("corrupt morphology")
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     job = pool.queue(corrupt, submitter="golgi")
+    ...     try:
+    ...         pool.execute()
+    ...     except bsbpool.WorkflowError as error:
+    ...         print(error.exceptions[0], "with", repr(error.exceptions[0].error))
+    <FunctionJob 0 golgi> failed with ValueError('corrupt morphology')
     """
 
     results: Mapping[Any, Any] = MappingProxyType({})

@@ -18,7 +18,11 @@ __all__ = ["MPIModule", "MPIService"]
 
 
 class MPIModule(MockModule):
-    """Stands in for `mpi4py.MPI` where that can't be imported."""
+    """Stands in for `mpi4py.MPI` where that can't be imported.
+
+    >>> from bsbpool.mpi import MPIModule
+    >>> MPIModule("no_such_package.MPI").COMM_WORLD  # None: each process is on its own
+    """
 
     @property
     def COMM_WORLD(self) -> Any:
@@ -33,6 +37,14 @@ class MPIService:
     """The ranks of a communicator, or this process alone.
 
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI.
+
+    >>> from bsbpool_sim import simulate
+    >>> from bsbpool.mpi import MPIService
+    >>> def program(comm):
+    ...     service = MPIService(comm)
+    ...     return service.get_rank(), service.get_size(), service.bcast("from main" if comm.rank == 0 else None)
+    >>> simulate(program, ranks=2).results
+    [(0, 2, 'from main'), (1, 2, 'from main')]
     """
 
     def __init__(self, comm: Any = None):

@@ -21,6 +21,14 @@ class Owner:
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
     :param placement: placement strategies by name, for placement jobs.
     :param connectivity: connectivity strategies by name, for connectivity jobs.
+
+    >>> from bsbpool import Owner
+    >>> owner = Owner()
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue(lambda owner: sorted(owner.placement))
+    ...     _ = pool.execute()
+    ...     job.result
+    []
     """
 
     def __init__(
@@ -120,6 +128,15 @@ def job_pool(
     :param job_timeout: seconds that each job may run; see `JobPool`.
     :param retries: how many times a job runs again whose rank was lost.
     :returns: a context manager that gives the open pool.
+
+    >>> import bsbpool
+    >>> def square(owner, x):
+    ...     return x * x
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     jobs = [pool.queue(square, (x,)) for x in range(4)] if pool.is_main() else []
+    ...     results = pool.execute(return_results=True)
+    >>> [results[job] for job in jobs]
+    [0, 1, 4, 9]
     """
     owner = Owner(comm)
     with owner.create_job_pool(

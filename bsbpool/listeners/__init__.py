@@ -19,6 +19,12 @@ def progress_listener() -> tuple[Callable[[PoolProgress], Any], float | None]:
     """Choose the listener that shows progress here: a live view in a terminal, otherwise lines in a log.
 
     :returns: the listener, and its maximal wait in seconds (None: the pool's).
+
+    >>> import bsbpool
+    >>> from bsbpool.listeners import LogProgress, progress_listener
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     pool.add_listener(*progress_listener())  # what a pool does that is not quiet
+    ...     pool.add_listener(LogProgress())  # lines in the log, also in a terminal
     """
     console = Terminal(stderr=True)
     if console.is_terminal:

@@ -98,6 +98,21 @@ def pool_cache(method: F) -> F:
     :param method: the method; it may be that of a class whose objects can't be hashed, compared or referred to weakly.
     :returns: the method that remembers.
     :raises TypeError: when it is called with an argument that is not hashable.
+
+    >>> from bsbpool import Owner, pool_cache
+    >>> class Golgi:
+    ...     def __init__(self, owner):
+    ...         self.scaffold = owner
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     @pool_cache
+    ...     def tree(self):
+    ...         print("reads the tree")
+    ...         return "a large tree"
+    >>> golgi = Golgi(Owner())
+    >>> golgi.tree(), golgi.tree()
+    reads the tree
+    ('a large tree', 'a large tree')
     """
     memories: WeakValueDictionary[tuple[int, int], _Memory] = WeakValueDictionary()
     name = method.__name__
@@ -157,6 +172,16 @@ def get_node_cache_items(node: Any) -> list[int]:
 
     :param node: an object with `get_node_name()`.
     :returns: the ids, each once.
+
+    >>> from bsbpool.pool import get_node_cache_items, pool_cache
+    >>> class Golgi:
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     @pool_cache
+    ...     def tree(self):
+    ...         return "a large tree"
+    >>> get_node_cache_items(Golgi()) == [Golgi.tree.get_pool_cache_id(Golgi())]
+    True
     """
     items: dict[int, None] = {}
     for each in _walk(node):
@@ -187,6 +212,15 @@ def free_stale_pool_cache(owner: Any, required_cache_items: Collection[int]) -> 
     :param required_cache_items: the ids that unfinished jobs require.
     :returns: the ids of the freed items.
     :raises ExceptionGroup: clean-up functions raised; all items were freed nevertheless.
+
+    >>> from bsbpool import Owner
+    >>> from bsbpool.pool import free_stale_pool_cache
+    >>> owner = Owner()
+    >>> for item in 1, 2:
+    ...     owner.register_pool_cached_item(item, lambda: print("freed"))
+    >>> free_stale_pool_cache(owner, required_cache_items=[2])
+    freed
+    [1]
     """
     required = {*required_cache_items}  # an array answers `in` by comparing all that it has
     return free_items(owner, [item for item in owner._pool_cache if item not in required])

@@ -46,6 +46,12 @@ class JobPool:
     :param retries: how many times a job runs again, on another rank, whose rank was lost.
     :raises TypeError: `id` is not hashable, or another argument has the wrong type.
     :raises ValueError: `retries` or `job_timeout` is out of range.
+
+    >>> from bsbpool import JobPool, Owner
+    >>> with JobPool("squares", Owner()) as pool:
+    ...     job = pool.queue(lambda owner, x: x * x, (3,)) if pool.is_main() else None
+    ...     pool.execute(return_results=True)[job]
+    9
     """
 
     def __init__(
@@ -243,6 +249,15 @@ class JobPool:
         :param max_wait: seconds without a notification after which it gets a ping; by default 60.
         :raises TypeError: `listener` is not callable.
         :raises ValueError: `max_wait` is not a number of seconds above 0.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     pool.add_listener(lambda progress: print(progress.reason.name, progress.status.value))
+        ...     pool.execute()
+        POOL_STATUS_CHANGE scheduling
+        POOL_STATUS_CHANGE executing
+        POOL_STATUS_CHANGE closing
+        {}
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with each PoolProgress; {shown(listener)} can't be called")
@@ -319,6 +334,14 @@ class JobPool:
             main has the job.
         :raises TypeError: an argument has the wrong type, or `f` is a coroutine or generator function.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     first = pool.queue(lambda owner, x: x + 1, (1,), submitter="add", chunk=7)
+        ...     last = pool.queue(lambda owner: "after it", deps=[first])
+        ...     results = pool.execute(return_results=True)
+        ...     first, results[first], results[last]
+        (<FunctionJob 0 add (chunk=7)>, 2, 'after it')
         """
         cache_items = context.pop("cache_items", None)
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
@@ -392,6 +415,13 @@ class JobPool:
         :param scheduler: called with each node; by default ``node.queue(pool)``.
         :raises TypeError: `nodes` is no collection, or `scheduler` is not callable.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     pool.schedule(["golgi", "granule"], lambda node: pool.queue(lambda owner: None, submitter=node))
+        ...     _ = pool.execute()
+        ...     pool.jobs
+        [<FunctionJob 0 golgi>, <FunctionJob 1 granule>]
         """
         self._member.check_can_queue("schedule")
         each = listed(nodes)
@@ -475,6 +505,14 @@ def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
     :param job_args: what `Job.serialize` returned.
     :returns: the result of the job.
     :raises JobPoolError: no such pool is open on this rank, or there is no such kind of job.
+
+    >>> from bsbpool import JobPool, Owner
+    >>> from bsbpool.pool import dispatcher
+    >>> with JobPool("by hand", Owner()) as pool:
+    ...     job = pool.queue(lambda owner, x: x * x, (3,))
+    ...     dispatcher("by hand", job.serialize())
+    ...     _ = pool.execute()
+    9
     """
     pool = _find_pool(pool_id)
     kind, args, kwargs = job_args

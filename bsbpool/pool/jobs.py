@@ -136,6 +136,11 @@ class SubmissionContext:
     :param submitter: the object that submits; its `get_node_name()`, if it has one, names the job.
     :param chunks: the chunks that the job is about.
     :param kwargs: further information, by name; each entry can also be read as an attribute.
+
+    >>> from bsbpool.pool import SubmissionContext
+    >>> context = SubmissionContext("golgi", chunks=[(0, 0, 1)], attempt=2)
+    >>> context.name, context.attempt, context.context
+    ('golgi', 2, {'attempt': 2})
     """
 
     __slots__ = ("_chunks", "_context", "_submitter")
@@ -186,6 +191,18 @@ class Job(JobState, ABC):
     :param cache_items: ids of the cached items that this job requires.
     :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
     :raises TypeError: an argument has the wrong type, or the class defines `__eq__` or `__hash__`.
+
+    >>> import bsbpool
+    >>> from bsbpool.pool import Job, SubmissionContext
+    >>> class Shout(Job):
+    ...     @staticmethod
+    ...     def execute(job_owner, args, kwargs):
+    ...         return args[0].upper()
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     job = Shout(pool, SubmissionContext("shout"), ("golgi",), {})
+    ...     _ = pool.execute()
+    ...     job, job.status.value, job.result
+    (<Shout 0 shout>, 'success', 'GOLGI')
     """
 
     # What a submission context says is kept here, without the object: pools have many jobs. Users may set attributes
@@ -384,6 +401,14 @@ class Job(JobState, ABC):
 
         :param reason: the text of the job's `JobCancelledError`.
         :raises JobPoolError: it was called on a worker of a pool that executes: main has the job.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     job = pool.queue(print)
+        ...     job.cancel("the data did not come")
+        ...     _ = pool.execute()
+        >>> job.status.value, job.error
+        ('cancelled', JobCancelledError('the data did not come'))
         """
         if not self._pool._cancel(self, reason):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
@@ -463,6 +488,22 @@ class PlacementJob(Job):
     :param chunk: the chunk to place.
     :param deps: jobs of the same pool that must succeed first.
     :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
+
+    >>> from bsbpool import Owner
+    >>> class Golgi:
+    ...     name = "golgi"
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     def get_indicators(self):
+    ...         return {}
+    ...     def place(self, chunk, indicators):
+    ...         return f"cells of chunk {chunk}"
+    >>> owner = Owner(placement={"golgi": Golgi()})
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue_placement(owner.placement["golgi"], 3)
+    ...     _ = pool.execute()
+    ...     job, job.result
+    (<PlacementJob 0 golgi>, 'cells of chunk 3')
     """
 
     __slots__ = ()
@@ -503,6 +544,22 @@ class ConnectivityJob(Job):
     :param post_roi: chunks to connect to; None for all.
     :param deps: jobs of the same pool that must succeed first.
     :param timeout: seconds that it may run; None: no limit. By default the pool's `job_timeout`.
+
+    >>> from bsbpool import Owner
+    >>> class GolgiToGranule:
+    ...     name = "golgi_granule"
+    ...     def get_node_name(self):
+    ...         return "golgi_granule"
+    ...     def _get_connect_args_from_job(self, pre_roi, post_roi):
+    ...         return pre_roi, post_roi
+    ...     def connect(self, pre, post):
+    ...         return f"{len(pre)} chunks to {len(post)}"
+    >>> owner = Owner(connectivity={"golgi_granule": GolgiToGranule()})
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue_connectivity(owner.connectivity["golgi_granule"], [0, 1], [2])
+    ...     _ = pool.execute()
+    ...     job.result
+    '2 chunks to 1'
     """
 
     __slots__ = ()

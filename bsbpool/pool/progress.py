@@ -50,6 +50,23 @@ class PoolProgress:
 
     :param pool: the pool.
     :param reason: what kind of notification it is.
+
+    >>> import time
+    >>> import bsbpool
+    >>> from bsbpool.pool import PoolProgress
+    >>> from bsbpool_sim import simulate
+    >>> def on_ping(progress):
+    ...     if type(progress) is PoolProgress:
+    ...         print(progress.reason.name, "at", progress.time_ns, "ns on", progress.ranks, "ranks")
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm) as pool:
+    ...         pool.add_listener(on_ping, max_wait=2)
+    ...         if pool.is_main():
+    ...             pool.queue(lambda owner: time.sleep(5))
+    ...         pool.execute()
+    >>> _ = simulate(program, ranks=2)
+    MAX_TIMEOUT_PING at 2000000000 ns on 2 ranks
+    MAX_TIMEOUT_PING at 4000000000 ns on 2 ranks
     """
 
     def __init__(self, pool: PoolOfProgress, reason: PoolProgressReason):
@@ -139,6 +156,19 @@ class PoolJobUpdateProgress(PoolProgress):
     :param job: the job.
     :param old_status: the status before.
     :param status: the new status; by default the one that the job has now.
+
+    >>> import bsbpool
+    >>> from bsbpool.pool import PoolJobUpdateProgress
+    >>> def show(progress):
+    ...     if isinstance(progress, PoolJobUpdateProgress):
+    ...         print(progress.job.name, progress.old_status.value, "->", progress.status.value)
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     pool.add_listener(show)
+    ...     _ = pool.queue(lambda owner: None, submitter="golgi")
+    ...     _ = pool.execute()
+    golgi pending -> queued
+    golgi queued -> running
+    golgi running -> success
     """
 
     def __init__(self, pool: PoolOfProgress, job: Job, old_status: JobStatus, status: JobStatus | None = None):
@@ -167,6 +197,11 @@ class Workflow:
     """The named phases of a longer run, one after the other.
 
     :param phases: the names; at least one.
+
+    >>> from bsbpool import Workflow
+    >>> workflow = Workflow(["placement", "connectivity"])
+    >>> workflow.phase, workflow.next_phase(), workflow.next_phase(), workflow.finished
+    ('placement', 'connectivity', 'finished', True)
     """
 
     def __init__(self, phases: Iterable[str]):

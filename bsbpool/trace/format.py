@@ -175,6 +175,10 @@ def describe(value: Any, depth: int = DEEPEST) -> Any:
     :param value: any object.
     :param depth: how many levels of lists and mappings are kept.
     :returns: data that `json` can write.
+
+    >>> from bsbpool.trace import describe
+    >>> describe({"chunk": (1, 2), "names": {"granule", "golgi"}, "what": object()})
+    {'chunk': [1, 2], 'names': ['golgi', 'granule'], 'what': '<object object>'}
     """
     if value is None or isinstance(value, bool | int | str):
         return scrub(value) if isinstance(value, str) else value
@@ -269,6 +273,17 @@ class Trace:
     :param header: what the first line says of the run; the version of the format is added.
     :ivar header: the first line.
     :ivar warnings: problems of the file that it was read from which did not prevent reading it.
+
+    >>> from bsbpool_sim import simulate
+    >>> import bsbpool
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm) as pool:
+    ...         if pool.is_main():
+    ...             pool.queue(lambda owner: None, submitter="golgi")
+    ...         pool.execute()
+    >>> trace = simulate(program, ranks=2).trace
+    >>> [(event["t"], event["status"], event["rank"]) for event in trace.of("status")]
+    [(0, 'queued', None), (0, 'running', 1), (0, 'success', 1)]
     """
 
     def __init__(self, header: Mapping[str, Any]):

@@ -39,6 +39,18 @@ class TraceRecorder:
         failed`` does; only in pools of this library.
 
     :ivar path: the file that is written; what was asked for until a pool opens.
+
+    >>> import os, tempfile
+    >>> import bsbpool
+    >>> from bsbpool.trace import TraceRecorder, read_trace
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recorder = TraceRecorder(os.path.join(folder, "run.trace"))
+    ...     with bsbpool.job_pool(quiet=True) as pool:
+    ...         pool.add_listener(recorder)
+    ...         _ = pool.execute()
+    ...     recorder.close()
+    ...     read_trace(recorder.path).header["ranks"]
+    1
     """
 
     def __init__(self, path: str | os.PathLike[str], capture: bool = False):

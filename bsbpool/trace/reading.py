@@ -53,6 +53,13 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     :param path: the file, compressed or not.
     :returns: the trace.
     :raises TraceError: the file can't be read, or is no trace of a version that this one knows.
+
+    >>> from bsbpool.trace import read_trace
+    >>> night = read_trace("docs/night/night.trace")
+    >>> night.header["ranks"], len(night)
+    (4, 489)
+    >>> [event["error"] for event in night.of("status") if event["status"] == "failed"]
+    ['ZeroDivisionError: division by zero']
     """
     name = os.fspath(path)
     try:

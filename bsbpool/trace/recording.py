@@ -100,6 +100,12 @@ class Recorder(Sink):
     :param header: what the first line of the trace says of the run.
     :param now: returns the time in nanoseconds.
     :ivar trace: the trace.
+
+    >>> from bsbpool.trace import Recorder
+    >>> recorder = Recorder({"ranks": 2}, now=lambda: 5)
+    >>> recorder.emit("ping", 1)
+    >>> [*recorder.trace]
+    [{'t': 5, 'e': 'ping', 'pool': 1}]
     """
 
     portable = True

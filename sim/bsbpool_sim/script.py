@@ -100,6 +100,18 @@ class Script:
         `simulate`.
     :param bandwidth: bytes per second of each link; None: unlimited.
     :raises ScriptError: a number is out of range.
+
+    >>> import bsbpool
+    >>> from bsbpool_sim import Script, simulate
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm, retries=1) as pool:
+    ...         jobs = [pool.queue(print, submitter=f"place {i}") for i in range(4)] if pool.is_main() else []
+    ...         pool.execute()
+    ...         return [job.status.value for job in jobs]
+    >>> script = Script(latency=50e-6).job("place *", takes=0.5, returns="cells").rank(2, dies=0.7)
+    >>> simulation = simulate(program, ranks=3, script=script)
+    >>> simulation.results[0], simulation.died
+    (['success', 'success', 'success', 'success'], {2: 0.7})
     """
 
     def __init__(self, *, latency: float | None = None, bandwidth: float | None = None):

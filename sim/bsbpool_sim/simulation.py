@@ -81,6 +81,15 @@ def simulate(
     :raises SimulationError: it was called on a simulated rank.
     :raises TypeError: `program` is not callable.
     :raises ValueError: another argument is out of range.
+
+    >>> import time
+    >>> from bsbpool_sim import simulate
+    >>> def program(comm):
+    ...     time.sleep(60 * comm.rank)
+    ...     return comm.allreduce(comm.rank)
+    >>> simulation = simulate(program, ranks=4)
+    >>> simulation.results, simulation.elapsed
+    ([6, 6, 6, 6], 180.0)
     """
     here = getcurrent()
     if isinstance(here, Task):

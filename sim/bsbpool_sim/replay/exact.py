@@ -120,6 +120,12 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     :param jobs: returns the function of a job that is to run for real; by default none does.
     :returns: where the replay differs, and its own trace.
     :raises ReplayError: the trace has no pool, one of BSB's own, or pools that were open at the same time.
+
+    >>> from bsbpool.trace import read_trace
+    >>> from bsbpool_sim.replay import replay
+    >>> again = replay(read_trace("docs/night/night.trace"))
+    >>> again.same, again.events, again.errors[0].exceptions[0].error
+    (True, 489, ZeroDivisionError('division by zero'))
     """
     director = Director(trace, jobs)
     try:

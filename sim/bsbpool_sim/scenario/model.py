@@ -637,6 +637,10 @@ def schema() -> dict[str, Any]:
     """Make the JSON Schema of scenario files.
 
     :returns: the schema, as data for `json`.
+
+    >>> from bsbpool_sim.scenario import schema
+    >>> schema()["title"]
+    'A bsbpool scenario'
     """
     made = Model.model_json_schema(by_alias=True)
     _tidy(made)
@@ -664,5 +668,9 @@ def schema_text() -> str:
     """Make the text of `schema.json`.
 
     :returns: the schema as JSON, with a line end.
+
+    >>> from bsbpool_sim.scenario import schema_text
+    >>> schema_text().startswith("{")
+    True
     """
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

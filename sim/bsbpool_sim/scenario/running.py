@@ -184,6 +184,11 @@ def load(path: str | Path) -> Scenario:
     :param path: the file.
     :returns: the scenario, checked completely.
     :raises ScenarioError: it can't be used: where, why, and what would be right.
+
+    >>> from bsbpool_sim.scenario import load
+    >>> scenario = load("scenarios/dependencies/a-probe-comes-first.yaml")
+    >>> scenario.seeds, scenario.run_seed(19).ok
+    ([19, 47, 97, 136], True)
     """
     model, document = load_model(path)
     return Scenario(str(path), model, Plan(model, document))
@@ -196,6 +201,19 @@ def parse(text: str, file: str) -> Scenario:
     :param file: its name in error messages; paths in the scenario are relative to it.
     :returns: the scenario, checked completely.
     :raises ScenarioError: it can't be used.
+
+    >>> from bsbpool_sim.scenario import parse
+    >>> scenario = parse('''
+    ... scenario: A job runs
+    ... ranks: 2
+    ... jobs:
+    ...   - {name: golgi, takes: 2s}
+    ... expect:
+    ...   statuses: {golgi: success}
+    ...   elapsed: 2s
+    ... ''', "golgi.yaml")
+    >>> scenario.run().ok
+    True
     """
     document = read(text, file)
     model = validate(document)
@@ -209,5 +227,9 @@ def run(path: str | Path, seed: int | None = None) -> Result:
     :param seed: the seed; by default each of its own, up to the first that fails.
     :returns: an outcome for each seed.
     :raises ScenarioError: it can't be used.
+
+    >>> from bsbpool_sim.scenario import run
+    >>> print(run("scenarios/dependencies/a-probe-comes-first.yaml").report())
+    What a failing probe should keep from running depends on the probe, and never starts: as expected
     """
     return load(path).run(seed)
