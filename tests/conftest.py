@@ -194,7 +194,7 @@ class Real:
         return [result for result, _ in results[:ranks]]
 
 
-WORLDS = [Real()] if MPI_SIZE > 1 else [Local(), Simulated()]
+WORLDS: list = [Real()] if MPI_SIZE > 1 else [Local(), Simulated()]
 
 
 class Case:

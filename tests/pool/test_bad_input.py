@@ -139,7 +139,7 @@ def test_a_folder_that_can_not_be_made_costs_no_result(worlds, no_room_in_memory
             raise FileNotFoundError("No usable temporary directory found")
 
         with JobPool("large", bsbpool.Owner(comm)) as pool, said_on_main(pool) as said:
-            pool._world.folder = nowhere
+            pool._world.folder = nowhere  # type: ignore[method-assign]
             try:
                 job = pool.queue(large, (1,)) if pool.is_main() else None
                 pool.execute()

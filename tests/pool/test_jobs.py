@@ -293,7 +293,7 @@ def test_thousands_of_jobs_are_cancelled_in_the_midst_of_the_execution(worlds, t
 
 def test_callbacks_are_called_once_on_main_when_a_job_has_ended(worlds):
     def program(comm):
-        called = []
+        called: list = []
 
         def fill(pool):
             a, b = pool.queue(double, (3,)), pool.queue(fail)
@@ -468,7 +468,7 @@ def test_a_kind_of_job_that_a_user_defines_works_on_workers_too(worlds):
 
 def test_job_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
-        Job(None, SubmissionContext("x"), (), {})
+        Job(None, SubmissionContext("x"), (), {})  # type: ignore[abstract]
 
 
 def test_the_dispatcher_runs_what_a_job_serialized(worlds):
@@ -583,11 +583,11 @@ def test_a_callback_that_comes_while_the_job_ends_is_called():
                 late = time.monotonic() + 0.5
                 while not self.status.ended and time.monotonic() < late:
                     time.sleep(0.001)
-            return FunctionJob._callbacks.__get__(self)
+            return FunctionJob._callbacks.__get__(self)  # type: ignore[attr-defined, misc]
 
         @_callbacks.setter
         def _callbacks(self, callbacks):
-            FunctionJob._callbacks.__set__(self, callbacks)
+            FunctionJob._callbacks.__set__(self, callbacks)  # type: ignore[attr-defined, misc]
 
     called = []
     with bsbpool.job_pool(quiet=True) as pool:

@@ -85,7 +85,7 @@ def test_a_job_may_change_the_array_that_the_one_before_it_returned(worlds, smal
     def program(comm):
         shared = numpy.zeros(MEGABYTE, dtype=numpy.uint8)
         owner = bsbpool.Owner(comm)
-        owner.shared = shared
+        owner.shared = shared  # type: ignore[attr-defined]
 
         def fill(pool):
             for _ in range(12):
@@ -169,6 +169,6 @@ def test_the_room_is_used_up():
         patch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 300)
         results = Results(Codec(), lambda: folders.append("asked for") or tempfile.gettempdir())
         folders, fits = [], SimpleNamespace(_payload=None, _id=10**9)
-        results.keep(fits, [b"x" * 100, b"y" * 200])
+        results.keep(fits, [b"x" * 100, b"y" * 200])  # type: ignore[arg-type]
         assert not folders
         assert fits._payload == [b"x" * 100, b"y" * 200]

@@ -24,7 +24,7 @@ def test_a_context_entry_that_looks_like_an_option_is_refused_with_what_to_write
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             with pytest.raises(TypeError) as caught:
-                pool.queue(nothing, **{name: 3})
+                pool.queue(nothing, **{name: 3})  # type: ignore[arg-type]
             job = pool.queue(nothing, context={name: 3}, submitter="it")
             pool.execute()
             return str(caught.value), job.description, job.context, len(pool.jobs)
@@ -47,7 +47,7 @@ def test_other_names_are_context(worlds, name):
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             job = pool.queue(nothing, context={name: 1, "more": 2}) if name in ("self", "pool") else None
-            job = job or pool.queue(nothing, more=2, **{name: 1})
+            job = job or pool.queue(nothing, more=2, **{name: 1})  # type: ignore[arg-type]
             pool.execute()
             return job.context
 
@@ -361,7 +361,7 @@ def test_an_intercommunicator_and_one_that_was_freed_elsewhere_are_refused():
 
     world = MPI.COMM_WORLD
     half = world.Split(world.rank % 2)
-    inter = half.Create_intercomm(0, world, 1 - world.rank % 2)
+    inter = half.Create_intercomm(0, world, 1 - world.rank % 2)  # type: ignore[attr-defined]
     for comm in (inter, MPI.COMM_NULL):
         with pytest.raises(JobPoolError, match="A pool can't use"):
             bsbpool.Owner(comm).create_job_pool(quiet=True)

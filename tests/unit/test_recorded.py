@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bsbpool.exceptions import RemoteError, WorkflowError
+from bsbpool.exceptions import JobErroredError, RemoteError, WorkflowError
 from bsbpool_sim import RankErrors, SimulationError, simulate
 from bsbpool_sim.recorded import RecordingError, _exception, read_recording
 
@@ -154,6 +154,7 @@ def test_the_recorded_failure_comes_again_with_its_type_and_message():
     _, error = run(FAILING, 4)
     assert isinstance(error, WorkflowError)
     (failure,) = error.exceptions
+    assert isinstance(failure, JobErroredError)
     assert type(failure.error) is ValueError
     assert str(failure.error) == "corrupt morphology in chunk (1, 1, 0)"
 

@@ -150,7 +150,7 @@ def test_nobody_is_probed_at_once():
     def program(comm):
         status = MPI.Status()
         none = comm.mprobe(MPI.PROC_NULL), comm.improbe(MPI.PROC_NULL)
-        return comm.probe(MPI.PROC_NULL, status=status), comm.iprobe(MPI.PROC_NULL), none, status.source.name
+        return comm.probe(MPI.PROC_NULL, status=status), comm.iprobe(MPI.PROC_NULL), none, status.source.name  # type: ignore[attr-defined]
 
     assert run(program, 1) == [(True, True, (None, None), "PROC_NULL")]
 

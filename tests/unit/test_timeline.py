@@ -33,7 +33,7 @@ def summary(ranks, makespan, runs, failures=()):
         tuple(strategies.values()),
         tuple(by_rank),
         tuple(Failure(0, 0, "a", rank, at, "ValueError: no", {}) for rank, at in failures),
-        tuple(Run(0, i, *run, "success") for i, run in enumerate(runs)),
+        tuple(Run(0, i, name, rank, started, ended, "success") for i, (name, rank, started, ended) in enumerate(runs)),
     )
 
 
