@@ -480,7 +480,7 @@ class Record:
             if rank == 0:
                 run.notes = list(getattr(error, "__notes__", ()))
         finally:
-            if not comm.cluster.kernel._closing:
+            if not comm.cluster.kernel.closing:
                 run.left[rank] = how
                 run.still_cached[rank] = list(owner._pool_cache)
 
@@ -665,7 +665,7 @@ class Hears:
 
     def __call__(self, progress):
         run = self.record.run
-        if getcurrent().kernel._closing:  # type: ignore[attr-defined]
+        if getcurrent().kernel.closing:  # type: ignore[attr-defined]
             return False  # main is dead, and is being tidied away
         number = len(self.heard)
         self.heard.append(_word(progress))

@@ -7,7 +7,7 @@ import pytest
 
 from bsbpool.exceptions import JobErroredError, RemoteError, WorkflowError
 from bsbpool_sim import RankErrors, SimulationError, simulate
-from bsbpool_sim.recorded import RecordingError, _exception, read_recording
+from bsbpool_sim.recorded import RecordingError, read_recording, recorded_exception
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios" / "recordings"
 SERIAL = RECORDINGS / "bsb_reconstruction_1_rank.json"
@@ -190,7 +190,7 @@ def test_pools_after_one_that_failed_do_not_run(write):
     ],
 )
 def test_what_a_job_raised_is_raised_again_or_named(text, kind, message):
-    error = _exception(text)
+    error = recorded_exception(text)
     assert type(error) is kind
     assert str(error) == message
 

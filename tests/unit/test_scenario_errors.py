@@ -629,7 +629,7 @@ def test_messages_do_not_depend_on_which_parser_there_is(error, monkeypatch, par
     if parser == "pure":
         from bsbpool_sim.scenario import document
 
-        monkeypatch.setattr(document, "_FAST", yaml.SafeLoader)
+        monkeypatch.setattr(document, "PARSER", yaml.SafeLoader)
     text, message = CASES[name]
     assert error(text.replace("«", "")).message == message
 

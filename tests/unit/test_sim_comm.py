@@ -419,7 +419,7 @@ def test_collective_calls_are_forgotten_when_all_left():
             comm.allreduce(1)
             comm.Ibarrier().wait()
         comm.barrier()
-        return len(comm.group._under_way)
+        return len(comm.group.under_way)
 
     assert run(program) == [1, 0]
 
