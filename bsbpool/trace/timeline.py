@@ -214,13 +214,13 @@ def axis_ticks(makespan: float, most: int) -> tuple[str, list[tuple[float, str]]
     :param makespan: how long the axis is, in seconds; more than 0.
     :param most: about how many ticks there may be.
     """
-    step = _round_up(makespan / most)
+    step = round_up(makespan / most)
     size, unit = unit_of(makespan)
     times = [number * step for number in range(int(makespan / step + 1e-9) + 1)]
     return unit, [(time, f"{time / size:.10g}") for time in times]
 
 
-def _round_up(value: float) -> float:
+def round_up(value: float) -> float:
     """The next of 1, 2, 5, 10, 20, …, and of 0.5, 0.2, 0.1, …"""
     power = 10.0 ** math.floor(math.log10(value))
     return next(m * power for m in (1, 2, 5, 10) if m * power >= value * (1 - 1e-9))

@@ -30,7 +30,7 @@ FAULTS = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING)
 UNKNOWN_HOST = "unknown"
 
 # By ranks, as those of COMM_WORLD: the duplicates that are put by, by the number that their rank 0 gave.
-_put_by: dict[tuple[int, ...], dict[int, Duplicate]] = {}
+spare: dict[tuple[int, ...], dict[int, Duplicate]] = {}
 _numbers = itertools.count()
 
 # What a rank tells the others: its host, a number of its own, and the serials of the duplicates that it has put by.
@@ -106,7 +106,7 @@ class Duplicate:
     def put_by(self) -> None:
         """The program has freed the communicator: keep this for the next one of the same ranks."""
         if self.key and not self.open:
-            _put_by.setdefault(self.key, {})[self.number] = self
+            spare.setdefault(self.key, {})[self.number] = self
 
 
 def duplicate_of(comm: MPI.Comm, host: str) -> Duplicate:
@@ -116,19 +116,19 @@ def duplicate_of(comm: MPI.Comm, host: str) -> Duplicate:
     """
     mortal = survives(MPI) is True
     while True:
-        left = _shrunk(comm) if mortal else comm
+        left = shrunk(comm) if mortal else comm
         key = _ranks_in_the_world(left)
         # Out of the reach of another task, which may open a pool on another communicator of these ranks meanwhile.
-        mine = _put_by.pop(key, {})
+        mine = spare.pop(key, {})
         try:
             words = (host, next(_numbers), {number: each.serial for number, each in mine.items()})
-            told = _tell_mortals(left, words) if mortal else left.allgather(words)
+            told = allgather_of_survivors(left, words) if mortal else left.allgather(words)
             if told is None:
                 continue  # without those that died meanwhile
             common = set.intersection(*(set(serials) for _, _, serials in told))
             old = mine.pop(min(common)) if common else None
         finally:
-            _put_by.setdefault(key, {}).update(mine)
+            spare.setdefault(key, {}).update(mine)
         hosts = [each for each, _, _ in told]
         if old is None:
             found = Duplicate(left if mortal else left.Dup(), comm, hosts)
@@ -144,13 +144,14 @@ def duplicate_of(comm: MPI.Comm, host: str) -> Duplicate:
         return found
 
 
-def _shrunk(comm: MPI.Comm) -> MPI.Comm:
+def shrunk(comm: MPI.Comm) -> MPI.Comm:
+    """A communicator of the ranks of `comm` that are alive, whose errors are raised."""
     left = comm.Shrink()
     left.Set_errhandler(MPI.ERRORS_RETURN)
     return left
 
 
-def _tell_mortals(left: MPI.Comm, words: _Words) -> list[_Words] | None:
+def allgather_of_survivors(left: MPI.Comm, words: _Words) -> list[_Words] | None:
     """What each rank tells; None, on all of them, if one has died."""
     told: list[_Words] | None = None
     problem: Exception | None = None

@@ -181,12 +181,12 @@ def examine(versions: Mapping[str, str]) -> RankFacts:
     return RankFacts(
         host=socket.gethostname(),
         cores=frozenset(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else frozenset(_all_cores()),
-        quota=_quota(),
+        quota=cpu_quota(),
         versions={"Python": platform.python_version(), **versions},
         folder=folder,
         refused=asked if asked and folder != os.path.abspath(asked) else None,
         room=room,
-        in_memory=_in_memory(folder),
+        in_memory=is_in_memory(folder),
         folder_problem=problem,
     )
 
@@ -195,8 +195,11 @@ def _all_cores() -> range:
     return range(os.cpu_count() or 1)
 
 
-def _quota(path: str = "/sys/fs/cgroup/cpu.max") -> float:
-    """How many cores' worth of time the container that this runs in gets."""
+def cpu_quota(path: str = "/sys/fs/cgroup/cpu.max") -> float:
+    """The processor time that this container may use, in cores; infinite without a limit.
+
+    :param path: the control file of the control group.
+    """
     try:
         limit, period = Path(path).read_text().split()
         return int(limit) / int(period)
@@ -204,8 +207,12 @@ def _quota(path: str = "/sys/fs/cgroup/cpu.max") -> float:
         return math.inf
 
 
-def _in_memory(folder: str, mounts: str = "/proc/mounts") -> bool:
-    """Whether a folder is in a file system that lives in memory."""
+def is_in_memory(folder: str, mounts: str = "/proc/mounts") -> bool:
+    """Whether a folder is in a file system that lives in memory.
+
+    :param folder: its path.
+    :param mounts: the file that lists the mounted file systems.
+    """
     kinds: dict[str, str] = {}
     try:
         for line in Path(mounts).read_text(errors="replace").splitlines():

@@ -53,6 +53,12 @@ def process_recorder(ranks: int, hosts: Sequence[str]) -> Sink | None:
     return _recorder
 
 
+def forget() -> None:
+    """Take back `record_to`, and leave the trace of this process to whoever closes it: the next pool begins another."""
+    global _asked, _recorder
+    _asked = _recorder = None
+
+
 def recorded() -> str | None:
     """The path of the trace of this process; None if there is none."""
     return _recorder.path if _recorder is not None and _process == os.getpid() else None

@@ -43,7 +43,7 @@ class Group:
         self.boxes = [Mailbox() for _ in members]
         self._links: dict[tuple[int, int], Link] = {}
         self._calls = [0] * len(members)
-        self._under_way: dict[int, Collective] = {}
+        self.under_way: dict[int, Collective] = {}
 
     def send(self, message: Message, dest: int) -> None:
         """Put `message` on its way to `dest`."""
@@ -62,9 +62,9 @@ class Group:
         """
         position = self._calls[rank]
         self._calls[rank] += 1
-        call = self._under_way.get(position)
+        call = self.under_way.get(position)
         if call is None:
-            call = self._under_way[position] = Collective(self, position, name, root, waits, detail, rank)
+            call = self.under_way[position] = Collective(self, position, name, root, waits, detail, rank)
         elif (call.name, call.root, call.detail) != (name, root, detail):
             where = self.name or f"communicator {self.context}"
             raise CollectiveMismatchError(
@@ -80,7 +80,7 @@ class Group:
         """Forget a call that every rank has returned from."""
         call.inside -= 1
         if call.inside == 0:
-            del self._under_way[call.position]
+            del self.under_way[call.position]
 
     # -- for those who read why a rank waits -------------------------------------------------------
 

@@ -391,6 +391,11 @@ class Kernel:
             rank.tasks.clear()
         self._heap.clear()
 
+    @property
+    def closing(self) -> bool:
+        """Whether the simulation is over, and what still waited is being ended."""
+        return self._closing
+
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""
         self._closing, self._failure, self._programs = False, None, 0

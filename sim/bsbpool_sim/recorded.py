@@ -63,7 +63,7 @@ class RecordedJob:
     @property
     def raises(self) -> Exception | None:
         """What it raised, if it failed: a built-in exception made anew, or a `RemoteError` that names any other."""
-        return _exception(self.error) if self.status == "failed" else None
+        return recorded_exception(self.error) if self.status == "failed" else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,7 +329,7 @@ def _samples_for(job: RecordedJob, pool: int) -> list[tuple[str, Any]]:
     return [("strategy", job.name), ("pool", pool), ("run", None)]
 
 
-def _exception(text: str | None) -> Exception:
+def recorded_exception(text: str | None) -> Exception:
     if text is None:
         return RemoteError("the recording does not say what it raised")
     name, _, message = text.partition(": ")

@@ -14,6 +14,7 @@ import signal
 import sys
 import threading
 import time
+from functools import partial
 
 from mpi4py import MPI
 
@@ -54,6 +55,12 @@ def intact(i, result):
     return number == i and len(data) == 100_000 and all(x == i for x in data[::1000])
 
 
+def note(changes, progress):
+    """A listener that writes down each change of a job."""
+    if hasattr(progress, "job"):
+        changes.setdefault(progress.job.id, []).append(pool_word(progress))
+
+
 def main():
     # A rank that hangs says where, before the test gives up.
     faulthandler.dump_traceback_later(40, exit=True)
@@ -66,11 +73,9 @@ def main():
         doomed = {mortal.pop(chance.randrange(len(mortal))): chance.uniform(0, 0.15) for _ in range(KILLS) if mortal}
         all_doomed.append(doomed)
         pool = owner.create_job_pool(quiet=True, retries=RETRIES)
-        changes = {}
+        changes: dict[int, list[str]] = {}
         if pool.is_main():
-            pool.add_listener(
-                lambda p, changes=changes: hasattr(p, "job") and changes.setdefault(p.job.id, []).append(pool_word(p))
-            )
+            pool.add_listener(partial(note, changes))
         errors = []
         with pool:
             if pool.is_main():
@@ -81,7 +86,7 @@ def main():
             try:
                 pool.execute()
             except WorkflowError as error:
-                errors = error.exceptions
+                errors = [*error.exceptions]
             if pool.is_main():
                 jobs = first + second
                 done = [job for job in jobs if job.status.value == "success"]

@@ -101,7 +101,7 @@ def with_tree(owner):
 
 
 def on_main_cached(pool):
-    item = Cell.tree.get_pool_cache_id(Cell(pool.owner))
+    item = Cell.tree.get_pool_cache_id(Cell(pool.owner))  # type: ignore[attr-defined]
     for n in range(30):
         pool.queue(with_tree, submitter="cell", cache_items=[item] if n % 2 else [])
     queue_some(pool, 20)

@@ -98,7 +98,7 @@ def main():
         pool_on(comm, dead, "first", moment if WORLD.rank == doomed else 0)
         wait_for_death(comm)
         pool_on(comm, dead, "second")
-        comm = comm.Shrink()
+        comm = comm.Shrink()  # type: ignore[assignment]
         pool_on(comm, dead, "shrunk")
         comm = comm.Dup()
 

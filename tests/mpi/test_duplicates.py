@@ -22,7 +22,7 @@ def world():
 
     from bsbpool.worlds import duplicates
 
-    duplicates._put_by.clear()
+    duplicates.spare.clear()
     return MPI.COMM_WORLD
 
 
@@ -39,7 +39,7 @@ def run(comm, value):
 
 
 def private(comm):
-    return world_of(comm).duplicate.comm
+    return world_of(comm).duplicate.comm  # type: ignore[attr-defined]
 
 
 def test_a_program_may_open_pools_on_more_communicators_than_an_mpi_can_have(world):
@@ -118,7 +118,7 @@ def test_a_communicator_may_be_freed_before_its_pool_is_closed(world):
 
 
 def large(owner, number):
-    return number, bytes([number]) * 300_000
+    return owner._comm.get_rank(), number, bytes([number]) * 300_000
 
 
 def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_as_lost(world, tmp_path):
@@ -134,7 +134,7 @@ def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_a
         comm.Free()
         return
     hosts = [f"node{rank}" for rank in range(comm.size - 1)]
-    duplicate = world_of(comm).duplicate = Duplicate(left, comm, hosts)
+    duplicate = world_of(comm).duplicate = Duplicate(left, comm, hosts)  # type: ignore[attr-defined]
     assert duplicate.hosts == (hosts[0], UNKNOWN_HOST, *hosts[1:])
     assert duplicate.there == [0, MPI.PROC_NULL, *range(1, comm.size - 1)]
     assert duplicate.here == [0, *range(2, comm.size)]
@@ -148,8 +148,9 @@ def test_a_duplicate_without_the_dead_has_their_ranks_and_the_pool_counts_them_a
         if pool.is_main():
             assert [event["rank"] for event in read_trace(tmp_path / f"{number}.trace").of("lost")] == [dead]
         for place, job in enumerate(jobs):
-            assert results[job] == (place, bytes([place]) * 300_000)
-            assert job._rank != dead
+            rank, *result = results[job]
+            assert result == [place, bytes([place]) * 300_000]
+            assert rank != dead
     comm.Free()
     left.Free()
 
@@ -160,7 +161,7 @@ def mortal(monkeypatch):
     from bsbpool.worlds import duplicates
 
     monkeypatch.setattr(duplicates, "survives", lambda MPI: True)
-    monkeypatch.setattr(duplicates, "_shrunk", lambda comm: comm.Dup())
+    monkeypatch.setattr(duplicates, "shrunk", lambda comm: comm.Dup())
     return duplicates
 
 
@@ -171,7 +172,7 @@ def test_ranks_tell_each_other_again_if_one_died_meanwhile(world, mortal, monkey
         asked.append(left)
         return left.allgather(words) if len(asked) > 1 else None
 
-    monkeypatch.setattr(mortal, "_tell_mortals", tell)
+    monkeypatch.setattr(mortal, "allgather_of_survivors", tell)
     for number in range(3):
         comm = split(world)
         assert run(comm, number) == number
@@ -212,22 +213,23 @@ class Left:
 def test_what_was_told_while_a_rank_died_is_not_trusted():
     from mpi4py import MPI
 
-    from bsbpool.worlds.duplicates import _tell_mortals
+    from bsbpool.worlds.duplicates import allgather_of_survivors
 
     words = ("host", 0, {})
-    assert _tell_mortals(Left(None, 0), words) == [words]
-    assert _tell_mortals(Left(None, 1), words) is None
+    assert allgather_of_survivors(Left(None, 0), words) == [words]  # type: ignore[arg-type]
+    assert allgather_of_survivors(Left(None, 1), words) is None  # type: ignore[arg-type]
     for problem in (pickle.UnpicklingError("rubbish"), MPI.Exception(MPI.ERR_PROC_FAILED)):
         left = Left(problem, 1)
-        assert _tell_mortals(left, words) is None
+        assert allgather_of_survivors(left, words) is None  # type: ignore[arg-type]
         assert left.revoked
     with pytest.raises(MemoryError):
-        _tell_mortals(Left(MemoryError(), 0), words)
+        allgather_of_survivors(Left(MemoryError(), 0), words)  # type: ignore[arg-type]
 
 
 def answer_late(owner):
     from mpi4py import MPI
 
+    MPI.COMM_WORLD.isend(MPI.COMM_WORLD.rank, 0, tag=78)
     MPI.COMM_WORLD.recv(source=0, tag=77)
     return bytes(100)
 
@@ -249,7 +251,7 @@ def test_what_arrives_late_for_a_pool_means_nothing_to_that_of_a_later_communica
     before = private(comm).handle
     if world.rank == 0:
         assert answer.status.value == "aborted"
-        world.send(None, answer._rank, tag=77)  # its answer comes to a main that has left
+        world.send(None, world.recv(tag=78), tag=77)  # its answer comes to a main that has left
     comm.Free()
     comm = split(world)
     with bsbpool.Owner(comm).create_job_pool(quiet=True) as pool:

@@ -108,7 +108,7 @@ def executed(comm, fill, *, listeners=(), owner=None, **options):
     pool = owner.create_job_pool(quiet=True, **options)
     for listener in listeners:
         pool.add_listener(*(listener if isinstance(listener, tuple) else (listener,)))
-    outcome = {"error": None, "returned": None}
+    outcome: dict = {"error": None, "returned": None}
     with pool:
         look = fill(pool) if pool.is_main() else None
         try:

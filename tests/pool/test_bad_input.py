@@ -13,6 +13,7 @@ from helpers import double, executed, nap
 
 import bsbpool
 from bsbpool.pool import JobPool, JobPoolError, JobStatus
+from bsbpool.worlds import world_of
 from bsbpool_sim import DeadlockError, simulate
 
 # -- arguments ---------------------------------------------------------------------------------------------
@@ -139,12 +140,10 @@ def test_a_folder_that_can_not_be_made_costs_no_result(worlds, no_room_in_memory
             raise FileNotFoundError("No usable temporary directory found")
 
         with JobPool("large", bsbpool.Owner(comm)) as pool, said_on_main(pool) as said:
-            pool._world.folder = nowhere
-            try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(world_of(comm), "folder", nowhere)
                 job = pool.queue(large, (1,)) if pool.is_main() else None
                 pool.execute()
-            finally:
-                del pool._world.folder
             return job and job.result == large(None, 1), [str(w.message) for w in said]
 
     right, said = worlds(program)[0]

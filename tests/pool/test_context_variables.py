@@ -105,10 +105,10 @@ def test_attributes_of_a_users_own_and_weak_references(worlds):
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             job = pool.queue(look)
-            job.mine = [1]
+            job.mine = [1]  # type: ignore[attr-defined]
             alive = weakref.WeakKeyDictionary({job: "known"})
             pool._max_wait = 0.5
             pool.execute()
-            return job.mine, alive[job], pool._max_wait
+            return job.mine, alive[job], pool._max_wait  # type: ignore[attr-defined]
 
     assert set(map(str, worlds(program))) == {"([1], 'known', 0.5)"}

@@ -163,7 +163,7 @@ def picky_error(owner):
 
 def stubborn_error(owner):
     error = ValueError("stubborn")
-    error.load = Stubborn()
+    error.load = Stubborn()  # type: ignore[attr-defined]
     raise error
 
 

@@ -216,9 +216,9 @@ def check(ranks, fault, unharmed, fail_fast=False):
     if not told and (any(outcome.errors) or outcome.statuses != unharmed.statuses):
         return f"the error came out nowhere: {outcome.errors}, {outcome.statuses}"
     for rank in range(1, ranks):
-        error = outcome.errors[rank]
-        if rank != fault.rank and error is not None and not isinstance(error, bsbpool.WorkflowError):
-            return f"rank {rank} got {error!r}"
+        got = outcome.errors[rank]
+        if rank != fault.rank and got is not None and not isinstance(got, bsbpool.WorkflowError):
+            return f"rank {rank} got {got!r}"
     return None
 
 

@@ -13,9 +13,9 @@ from bsbpool.pool import WorkflowError
 def ran(comm, function, fill=None):
     """What a job that calls `function(owner)` came to on main: its result, or the text of its error."""
     owner = bsbpool.Owner(comm)
-    owner.comm = comm
+    owner.comm = comm  # type: ignore[attr-defined]
     with owner.create_job_pool(quiet=True) as pool:
-        owner.pool = pool
+        owner.pool = pool  # type: ignore[attr-defined]
         job = pool.queue(function, submitter="outer")
         with contextlib.suppress(WorkflowError):
             pool.execute()
@@ -56,7 +56,7 @@ def test_a_duplicate_of_the_communicator_is_no_way_out(worlds):
     assert "from within a job of pool 1 on rank 1" in worlds(program)[0]
 
 
-_FUNCTIONS = [None]
+_FUNCTIONS: list = [None]
 
 
 def call_function(owner):
@@ -82,7 +82,7 @@ def own_pool_of_workers(owner):
 def test_a_pool_of_workers_that_all_run_a_job_works(worlds):
     def program(comm):
         owner = bsbpool.Owner(comm)
-        owner.workers = comm.Split(comm.rank > 0, comm.rank)
+        owner.workers = comm.Split(comm.rank > 0, comm.rank)  # type: ignore[attr-defined]
         with owner.create_job_pool(quiet=True) as pool:
             jobs = [pool.queue(own_pool_of_workers) for _ in range(2)]
             pool.execute()

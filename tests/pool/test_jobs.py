@@ -9,7 +9,7 @@ from helpers import Ear, double, executed, fail, gate, nap, nothing
 
 import bsbpool
 from bsbpool.pool import FunctionJob, Job, JobCancelledError, JobPoolError, JobStatus, SubmissionContext, dispatcher
-from bsbpool.worlds import Role
+from bsbpool.worlds import Role, world_of
 from bsbpool_sim import simulate
 
 
@@ -131,12 +131,17 @@ def test_a_job_queued_behind_one_that_was_cancelled_is_cancelled_at_once(worlds)
 
 def test_a_job_queued_behind_one_that_succeeded_just_runs(worlds):
     def program(comm):
-        ear = Ear(
-            lambda progress, word: (
-                word == "0 success" and progress.job._pool.queue(double, (4,), deps=[progress.job]) and None
-            )
-        )
-        return executed(comm, lambda pool: pool.queue(double, (1,)) and None, listeners=[ear])
+        pools = []
+
+        def reply(progress, word):
+            if word == "0 success":
+                pools[0].queue(double, (4,), deps=[progress.job])
+
+        def fill(pool):
+            pools.append(pool)
+            pool.queue(double, (1,))
+
+        return executed(comm, fill, listeners=[Ear(reply)])
 
     assert worlds(program)[0]["returned"] == {0: 2, 1: 8}
 
@@ -293,7 +298,7 @@ def test_thousands_of_jobs_are_cancelled_in_the_midst_of_the_execution(worlds, t
 
 def test_callbacks_are_called_once_on_main_when_a_job_has_ended(worlds):
     def program(comm):
-        called = []
+        called: list = []
 
         def fill(pool):
             a, b = pool.queue(double, (3,)), pool.queue(fail)
@@ -468,7 +473,7 @@ def test_a_kind_of_job_that_a_user_defines_works_on_workers_too(worlds):
 
 def test_job_is_abstract():
     with pytest.raises(TypeError, match="abstract"):
-        Job(None, SubmissionContext("x"), (), {})
+        Job(None, SubmissionContext("x"), (), {})  # type: ignore[abstract]
 
 
 def test_the_dispatcher_runs_what_a_job_serialized(worlds):
@@ -583,11 +588,11 @@ def test_a_callback_that_comes_while_the_job_ends_is_called():
                 late = time.monotonic() + 0.5
                 while not self.status.ended and time.monotonic() < late:
                     time.sleep(0.001)
-            return FunctionJob._callbacks.__get__(self)
+            return FunctionJob._callbacks.__get__(self)  # type: ignore[attr-defined, misc]
 
         @_callbacks.setter
         def _callbacks(self, callbacks):
-            FunctionJob._callbacks.__set__(self, callbacks)
+            FunctionJob._callbacks.__set__(self, callbacks)  # type: ignore[attr-defined, misc]
 
     called = []
     with bsbpool.job_pool(quiet=True) as pool:
@@ -628,9 +633,9 @@ def test_two_tasks_that_run_the_same_job_both_learn_of_its_end(worlds):
         with bsbpool.job_pool(comm, quiet=True) as pool:
             if pool.is_main():
                 job = pool.queue(nap, (0.1,), submitter="by hand")
-                told = pool._world.mailbox()
+                told = world_of(comm).mailbox()
                 for _ in range(2):
-                    pool._world.start(Role.MANUAL_JOB, lambda: told.put((job.run(),)))
+                    world_of(comm).start(Role.MANUAL_JOB, lambda: told.put((job.run(),)))
                 seen += [job.run(), *told.get(), *told.get()]
             pool.execute()
         return seen
@@ -648,7 +653,7 @@ def test_what_waits_for_a_job_that_is_run_by_hand_runs_when_that_ends(worlds):
                 pool.queue(nothing).on_completion(lambda job: ended.set())
                 first = pool.queue(lambda owner: ended.wait(), submitter="by hand")
                 pool.queue(double, (1,), deps=[pool.queue(double, (2,), deps=[first])])
-                pool._world.start(Role.MANUAL_JOB, first.run)
+                world_of(comm).start(Role.MANUAL_JOB, first.run)
             pool.execute()
             return [job.status.value for job in pool.jobs]
 
@@ -672,7 +677,7 @@ def test_what_waits_for_a_job_that_is_ended_by_hand_goes_on_at_once(worlds, how)
 
                 first.change_status(JobStatus.QUEUED)
                 first.change_status(JobStatus.RUNNING)
-                pool._world.start(Role.MANUAL_JOB, end)
+                world_of(comm).start(Role.MANUAL_JOB, end)
                 pool.add_listener(lambda progress: True)
             pool.execute()
             return other.status.value if pool.is_main() else None

@@ -1,8 +1,6 @@
 """Large results travel from their own memory, arrive whole, and take no more memory of main than there is for them."""
 
 import os
-import tempfile
-from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -85,7 +83,7 @@ def test_a_job_may_change_the_array_that_the_one_before_it_returned(worlds, smal
     def program(comm):
         shared = numpy.zeros(MEGABYTE, dtype=numpy.uint8)
         owner = bsbpool.Owner(comm)
-        owner.shared = shared
+        owner.shared = shared  # type: ignore[attr-defined]
 
         def fill(pool):
             for _ in range(12):
@@ -167,8 +165,11 @@ def test_the_room_is_used_up():
     """A result stays in memory if it fits to the byte, and the next one is written."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bsbpool.pool.results.RESULTS_IN_MEMORY", 300)
-        results = Results(Codec(), lambda: folders.append("asked for") or tempfile.gettempdir())
-        folders, fits = [], SimpleNamespace(_payload=None, _id=10**9)
-        results.keep(fits, [b"x" * 100, b"y" * 200])
-        assert not folders
-        assert fits._payload == [b"x" * 100, b"y" * 200]
+        results = Results(Codec(), lambda: folders.append("asked for") or "/no/such/folder")
+        folders = []
+        with bsbpool.job_pool(quiet=True) as pool:
+            results.keep(pool.queue(print), [b"x" * 100, b"y" * 200])
+            assert not folders
+            with pytest.warns(UserWarning, match="stays in memory"):  # there is no such folder
+                results.keep(pool.queue(print), [b"z"])
+            assert folders == ["asked for"]

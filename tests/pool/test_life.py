@@ -299,7 +299,7 @@ def test_a_job_that_queues_jobs_on_its_rank_fails(worlds):
     def program(comm):
         owner = bsbpool.Owner(comm)
         with owner.create_job_pool(quiet=True) as pool:
-            owner.pool = pool
+            owner.pool = pool  # type: ignore[attr-defined]
             job = pool.queue(_queues_more)
             with contextlib.suppress(WorkflowError):
                 pool.execute()
@@ -334,7 +334,7 @@ def test_a_dependency_from_another_pool_is_named(worlds):
 def test_a_dependency_that_is_no_job_is_named(worlds):
     def program(comm):
         with bsbpool.job_pool(comm, quiet=True) as pool:
-            error = _error(lambda: pool.queue(double, (2,), deps=["granule"])) if pool.is_main() else None
+            error = _error(lambda: pool.queue(double, (2,), deps=["granule"])) if pool.is_main() else None  # type: ignore[list-item]
             pool.execute()
             return error
 

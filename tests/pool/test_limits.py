@@ -323,7 +323,7 @@ def test_a_job_in_c_that_cannot_be_interrupted_was_in_no_python_code():
     lock = threading.Lock()
     lock.acquire()
     owner = bsbpool.Owner()
-    owner.take = lock.acquire
+    owner.take = lock.acquire  # type: ignore[attr-defined]
 
     def let_go(progress):
         if getattr(progress, "status", None) is JobStatus.ABORTED:

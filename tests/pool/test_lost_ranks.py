@@ -4,6 +4,7 @@ import pytest
 from helpers import Ear, double, executed, fail, nap, nothing
 
 import bsbpool
+from bsbpool.worlds import current_world
 from bsbpool_sim import DeadlockError, RankErrors, Script, simulate
 
 
@@ -202,7 +203,8 @@ def test_when_messages_fail_main_says_which_job_was_where(monkeypatch):
     get = SimChannel.get
 
     def fails(channel, until=None):
-        if channel._rank == 0 and until != 0 and channel._lines.cluster.kernel.now >= 1_000_000_000:
+        world = current_world()
+        if world.rank == 0 and until != 0 and world.now() >= 1_000_000_000:
             raise OSError("a peer is gone")
         return get(channel, until)
 

@@ -131,12 +131,18 @@ def test_listeners_that_are_contexts_enter_and_leave_with_the_pool_on_every_rank
 
 def test_a_listener_may_queue_jobs(worlds):
     def program(comm):
+        pools = []
+
         def reply(progress, word):
             if word.endswith("success") and len(progress.jobs) < 6:
-                progress.job._pool.queue(double, (len(progress.jobs),), deps=[progress.job])
+                pools[0].queue(double, (len(progress.jobs),), deps=[progress.job])
+
+        def fill(pool):
+            pools.append(pool)
+            pool.queue(double, (0,))
 
         ear = Ear(reply)
-        outcome = executed(comm, lambda pool: pool.queue(double, (0,)) and None, listeners=[ear])
+        outcome = executed(comm, fill, listeners=[ear])
         return outcome["returned"], ear.heard[-4:]
 
     returned, heard = worlds(program)[0]

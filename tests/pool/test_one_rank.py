@@ -40,7 +40,7 @@ def job(owner, name, seconds=0.02):
 def run(comm, fill, **options):
     """The stage of a pool whose jobs, schedulers, listeners, callbacks and clean-ups all go on it."""
     owner = bsbpool.Owner(comm)
-    stage = owner.stage = Stage()
+    stage = owner.stage = Stage()  # type: ignore[attr-defined]
 
     def listener(progress):
         with stage.on("listener"):

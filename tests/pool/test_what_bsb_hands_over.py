@@ -91,7 +91,7 @@ def test_what_is_no_number_of_seconds_is_refused():
     with JobPool(1, Owner()) as pool:
         for wrong in (0, -1, np.float64(-1), "1", True, float("nan")):
             with pytest.raises(ValueError, match="max_wait is a number of seconds above 0"):
-                pool.add_listener(Ear(), wrong)
+                pool.add_listener(Ear(), wrong)  # type: ignore[arg-type]
         pool.execute()
 
 
@@ -146,7 +146,15 @@ def test_regions(worlds, region, expected):
 
 
 def test_dependencies_come_in_any_collection(worlds):
-    kinds = [set, list, tuple, iter, frozenset, lambda jobs: (job for job in jobs), lambda jobs: dict.fromkeys(jobs)]
+    kinds: list = [
+        set,
+        list,
+        tuple,
+        iter,
+        frozenset,
+        lambda jobs: (job for job in jobs),
+        lambda jobs: dict.fromkeys(jobs),
+    ]
     kinds += [lambda jobs: dict.fromkeys(jobs).keys(), lambda jobs: itertools.chain(jobs[:1], jobs[1:])]
     kinds += [lambda jobs: np.array(jobs, dtype=object), lambda jobs: [*jobs, *jobs]]
 
@@ -168,7 +176,7 @@ def test_dependencies_of_a_set_are_taken_in_the_order_in_which_they_were_queued(
         assert check_dependencies(last, jobs[::-1]) == jobs[::-1]
         assert check_dependencies(last, dict.fromkeys(jobs[::-1])) == jobs[::-1]
         with pytest.raises(JobPoolError, match="is no job but"):
-            check_dependencies(last, {*jobs, "a"})
+            check_dependencies(last, {*jobs, "a"})  # type: ignore[arg-type]
         pool.execute()
 
 

@@ -305,7 +305,7 @@ def cases(draw):
         extra = draw(rarely(6, st.just(Raise()), calm))
         steps.insert(draw(st.integers(0, len(steps))), extra)
     a_rank, late = st.integers(0, ranks - 1), st.sampled_from([0.00002, 0.003, 0.5])
-    fated = ()
+    fated: tuple[tuple[int, Fate], ...] = ()
     if draw(st.integers(0, 2)) == 2:
         fated = tuple(sorted(draw(st.dictionaries(a_rank, fates, max_size=3)).items(), key=str))
     elif ranks > 2 and draw(st.integers(0, 4)) == 4:
@@ -480,7 +480,7 @@ class Record:
             if rank == 0:
                 run.notes = list(getattr(error, "__notes__", ()))
         finally:
-            if not comm.cluster.kernel._closing:
+            if not comm.cluster.kernel.closing:
                 run.left[rank] = how
                 run.still_cached[rank] = list(owner._pool_cache)
 
@@ -506,7 +506,7 @@ class Record:
                     run.own_trouble.add(owner.rank)
                     raise KeyboardInterrupt
                 case "untold result":
-                    value = sys._getframe()  # nothing packs a frame
+                    value: object = sys._getframe()  # nothing packs a frame
                 case "goes on":
                     # As code that is not Python may: it is not interrupted.
                     until = time.monotonic() + min(3.0, 2 * plan.takes)
@@ -665,7 +665,7 @@ class Hears:
 
     def __call__(self, progress):
         run = self.record.run
-        if getcurrent().kernel._closing:
+        if getcurrent().kernel.closing:  # type: ignore[attr-defined]
             return False  # main is dead, and is being tidied away
         number = len(self.heard)
         self.heard.append(_word(progress))
@@ -696,7 +696,7 @@ def described(error, record):
     """What a rank raised: ``("WorkflowError", parts)`` or ``("raised", text)``."""
     if not isinstance(error, WorkflowError):
         return "raised", str(error)
-    parts = []
+    parts: list[tuple] = []
     for each in error.exceptions:
         text = str(each)
         if isinstance(each, bsbpool.pool.JobErroredError):

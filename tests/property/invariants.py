@@ -186,8 +186,8 @@ def each_job_runs_once_after_its_dependencies(run: Run) -> None:
         elif run.main_lived:
             require(False, f"job {job} ran, and main says it did not", ends.get(job))
     started = dict.fromkeys(job for job, _, _ in run.started)
-    for job, (_, end) in ends.items():
-        if end["status"] == "success":
+    for job, (_, last) in ends.items():
+        if last["status"] == "success":
             require(job in started or job in run.set_by_hand, f"job {job} succeeded and never ran")
 
 
@@ -393,7 +393,7 @@ def exactly_the_unhandled_failures_are_raised(run: Run) -> None:
     if interrupted:
         require(main is not None and main[0] == "raised", "an interrupt is gone", main)
         return
-    due = Counter(jobs)
+    due: Counter[tuple] = Counter(jobs)
     running: dict[int, set[int]] = {}
     for position, event in enumerate(run.events):
         if event["e"] == "status" and event["status"] == "running":

@@ -232,7 +232,7 @@ def test_comparing_failed_jobs_takes_steps_as_they_are_many(expect):
     def made(count):
         scenario, result = failing(count, expect)
         (outcome,) = result.outcomes
-        return Checker(scenario.plan, outcome)._errors
+        return Checker(scenario.plan, outcome).check
 
     assert_linear(made)
 
@@ -241,7 +241,7 @@ def test_blaming_failed_jobs_takes_steps_as_they_are_many():
     def made(count):
         (outcome,) = failing(count, "{errors: {'j*': 'ValueError: no'}}")[1].outcomes
         errors = [JobErroredError("failed", job.error) for job in outcome.stage.jobs.values()]
-        return lambda: outcome.stage._blame(errors)
+        return lambda: outcome.stage.owners_of_errors(errors)
 
     assert_linear(made)
 

@@ -347,17 +347,17 @@ def test_a_node_that_gets_another_owner_is_registered_there():
 
 def test_a_cached_method_can_be_cleared_and_says_what_it_has_like_that_of_functools():
     nodes = [Node(name, Owner()) for name in "ab"]
-    before = Node.other.cache_info()
+    before = Node.other.cache_info()  # type: ignore[attr-defined]
     for node in [*nodes, *nodes]:
         node.other()
-    now = Node.other.cache_info()
+    now = Node.other.cache_info()  # type: ignore[attr-defined]
     assert (now.hits - before.hits, now.misses - before.misses, now.currsize - before.currsize) == (2, 2, 2)
     assert now.maxsize is None
-    Node.other.cache_clear()
-    assert Node.other.cache_info() == (0, 0, None, 0)
+    Node.other.cache_clear()  # type: ignore[attr-defined]
+    assert Node.other.cache_info() == (0, 0, None, 0)  # type: ignore[attr-defined]
     assert [node.other() for node in nodes] == [2, 2]
     assert all(len(cleanups) == 1 for node in nodes for cleanups in node.scaffold._pool_cache.values())
-    assert Node.other.__wrapped__(nodes[0]) == 3
+    assert Node.other.__wrapped__(nodes[0]) == 3  # type: ignore[attr-defined]
 
 
 def test_a_rank_clears_its_own_memory_only():
@@ -370,9 +370,9 @@ def test_a_rank_clears_its_own_memory_only():
             node.other()
             comm.barrier()
             if comm.rank == 0:
-                Node.other.cache_clear()
+                Node.other.cache_clear()  # type: ignore[attr-defined]
             comm.barrier()
-            seen = Node.other.cache_info().currsize, node.other()
+            seen = Node.other.cache_info().currsize, node.other()  # type: ignore[attr-defined]
             pool.execute()
         return seen
 

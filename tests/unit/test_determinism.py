@@ -38,7 +38,7 @@ class Node:
 
     def queue(self, pool):
         time.sleep(random.uniform(0, 0.5))
-        item = Node.heavy.get_pool_cache_id(self)
+        item = Node.heavy.get_pool_cache_id(self)  # type: ignore[attr-defined]
         tags = {"alpha", "beta", "gamma", self.name}
         parts = [pool.queue(work, (self.name, i), submitter=self, cache_items=[item], tags=tags) for i in range(10)]
         pool.queue(gather, (self.name,), deps=parts[::2], submitter=self)
@@ -69,7 +69,7 @@ def program(comm):
     nodes = []
     for i in range(5):
         nodes.append(Node(f"node {i}", owner, nodes[-1:] if i == 4 else ()))
-    owner.nodes = {node.name: node for node in nodes}
+    owner.nodes = {node.name: node for node in nodes}  # type: ignore[attr-defined]
     with owner.create_job_pool() as pool:
         if pool.is_main():
             pool.add_listener(lambda progress: progress.reason.name == "JOB_STATUS_CHANGE", max_wait=0.3)

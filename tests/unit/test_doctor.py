@@ -15,7 +15,7 @@ from rich.console import Console
 
 from bsbpool.cli import main
 from bsbpool.cli.doctor import COULD, GOOD, MUST, BSBFacts, judge, show
-from bsbpool.worlds.machine import MPIFacts, RankFacts, _in_memory, _quota, examine
+from bsbpool.worlds.machine import MPIFacts, RankFacts, cpu_quota, examine, is_in_memory
 
 
 def doctor(*launch, python=sys.executable, **environ):
@@ -282,19 +282,19 @@ def test_the_page_on_failures_shows_what_it_says():
 
 def test_the_quota_of_a_container_counts(tmp_path):
     (tmp_path / "cpu.max").write_text("150000 100000\n")
-    assert _quota(str(tmp_path / "cpu.max")) == 1.5
+    assert cpu_quota(str(tmp_path / "cpu.max")) == 1.5
     (tmp_path / "cpu.max").write_text("max 100000\n")
-    assert _quota(str(tmp_path / "cpu.max")) == math.inf
-    assert _quota(str(tmp_path / "none")) == math.inf
+    assert cpu_quota(str(tmp_path / "cpu.max")) == math.inf
+    assert cpu_quota(str(tmp_path / "none")) == math.inf
 
 
 def test_a_folder_in_memory_is_known_by_its_mount(tmp_path):
     mounts = tmp_path / "mounts"
     mounts.write_text("/dev/sda / ext4 rw 0 0\ntmpfs /scratch tmpfs rw 0 0\n/dev/sdb /scratch/disk xfs rw 0 0\n")
-    assert _in_memory("/scratch/mine", str(mounts))
-    assert not _in_memory("/scratch/disk/mine", str(mounts))
-    assert not _in_memory("/tmp", str(mounts))
-    assert not _in_memory("/tmp", str(tmp_path / "none"))
+    assert is_in_memory("/scratch/mine", str(mounts))
+    assert not is_in_memory("/scratch/disk/mine", str(mounts))
+    assert not is_in_memory("/tmp", str(mounts))
+    assert not is_in_memory("/tmp", str(tmp_path / "none"))
 
 
 def test_nothing_is_left_behind_in_the_folder(tmp_path, monkeypatch):

@@ -288,7 +288,7 @@ def test_a_traceback_loses_the_frames_of_this_project_that_it_begins_with():
 
 def test_a_warning_is_about_the_users_line():
     source = "from bsbpool.frames import warn\ndef late():\n    warn('text')"
-    module = {"__name__": "bsbpool.late"}
+    module: dict = {"__name__": "bsbpool.late"}
     exec(compile(source, str(PACKAGES[0] / "late.py"), "exec"), module)
     with pytest.warns(UserWarning, match="text") as caught:
         module["late"]()

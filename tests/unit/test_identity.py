@@ -27,13 +27,13 @@ CALLS = {
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
     "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/pool/scheduling.py"),
-    "sim/bsbpool_sim/scenario/program.py": (["_blame"], "of errors, which their jobs keep"),
+    "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
 }
 
 #: By file: what of a module grows while a program runs, and what bounds it.
 KEPT = {
     "bsbpool/pool/jobs.py": {"KINDS": "classes of one name take each other's place"},
-    "bsbpool/worlds/duplicates.py": {"_put_by": "duplicates that wait for the next communicator of the same ranks"},
+    "bsbpool/worlds/duplicates.py": {"spare": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
     "sim/bsbpool_sim/constants.py": {"_real": "names of mpi4py"},
     "sim/bsbpool_sim/replay/standins.py": {

@@ -113,7 +113,7 @@ def test_nothing_of_a_dead_rank_runs_any_more():
         try:
             k.compute(10)
         finally:
-            if not k._closing:
+            if not k.closing:
                 ran.append("finally")
 
     k.on_death.append(lambda rank: ran.append(f"{rank.index} died"))

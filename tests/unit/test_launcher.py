@@ -117,5 +117,5 @@ def test_a_pool_runs_without_mpi():
 
 
 def test_the_module_stands_in_only_where_there_is_none():
-    assert MPIModule("json").__name__ == "json"
+    assert MPIModule("json").__name__ == "json"  # type: ignore[attr-defined]
     assert MPIModule("no_such_module_here")._mocked is True

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from rich.console import Console
+from rich.control import Control
 
 from bsbpool import job_pool
 from bsbpool.durations import rough_duration
@@ -18,6 +19,7 @@ from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
 from bsbpool.listeners.tally import MOST_FAILURES, Strategy, Tally
 from bsbpool.listeners.terminal import Terminal
 from bsbpool.pool.progress import PoolProgressReason, Workflow
+from bsbpool.worlds import current_world
 from bsbpool.worlds.launcher import LAUNCHERS
 from bsbpool_sim import simulate
 
@@ -154,6 +156,9 @@ def test_lines_go_to_standard_error_unless_the_program_has_set_up_logging(here, 
 # -- in a terminal -----------------------------------------------------------------------------------
 
 
+HIDE_CURSOR, SHOW_CURSOR = (str(Control.show_cursor(shown)) for shown in (False, True))
+
+
 def terminal(height=24):
     return Console(
         file=io.StringIO(), force_terminal=True, width=100, height=height, legacy_windows=False, _environ={},
@@ -174,7 +179,7 @@ def view_of(fill, ranks=4, at=None, height=24):
     seen = []
 
     def look(progress):
-        if at is not None and not seen and progress._pool._world.now() >= at * 1e9:
+        if at is not None and not seen and current_world().now() >= at * 1e9:
             seen.append(drawn(view, height))
 
     def program(comm):
@@ -256,12 +261,13 @@ def test_a_view_that_cannot_be_drawn_stops_no_run(here):
 
 
 def test_the_view_is_there_while_the_pool_is_open(here):
-    view = TerminalProgress(terminal())
+    console = terminal()
     with job_pool(quiet=True) as pool:
-        pool.add_listener(view)
-        assert view._live.is_started
+        pool.add_listener(TerminalProgress(console))
+        shown = console.file.getvalue()
+        assert HIDE_CURSOR in shown and SHOW_CURSOR not in shown
         pool.execute()
-    assert not view._live.is_started
+    assert console.file.getvalue().rindex(SHOW_CURSOR) > console.file.getvalue().rindex(HIDE_CURSOR)
 
 
 @pytest.mark.parametrize(
@@ -317,7 +323,7 @@ def test_what_is_left_of_equal_jobs_is_told_exactly(ranks, jobs):
 
         def __call__(self, progress):
             self.tally.count(progress)
-            now = progress._pool._world.now()
+            now = current_world().now()
             if progress.reason is PoolProgressReason.MAX_TIMEOUT_PING and self.tally.total.ended:
                 estimates.append((now, self.tally.left(now)))
 

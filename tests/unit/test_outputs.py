@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from bsbpool.cli import main, outputs
+from bsbpool.cli import main
 from bsbpool.cli.outputs import Output
 from bsbpool.trace import read_trace
 from bsbpool.worlds.recording import open_recorder
@@ -192,7 +192,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(kind, inputs, t
     def full(file):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(outputs.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     run = write(kind, inputs[kind], target)
     assert run.exit_code == 2
     assert "No space left on device" in run.stderr
@@ -245,7 +245,7 @@ def test_a_folder_that_can_not_be_written_to_is_told(inputs, tmp_path, monkeypat
     def refused(*args):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
-    monkeypatch.setattr(outputs.os, "open", refused)
+    monkeypatch.setattr(os, "open", refused)
     run = write("page", inputs["page"], tmp_path / "out")
     assert run.exit_code == 2
     assert "give a folder that you may write to" in run.stderr

@@ -16,7 +16,7 @@ from bsbpool.trace.history import History
 from bsbpool.trace.page import page
 from bsbpool_sim import RankErrors, Script, simulate
 
-if browsers.webdriver is not None:
+if browsers.missing() is None:
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
@@ -501,7 +501,7 @@ def test_markup_in_names_contexts_errors_and_titles_never_runs(show):
         with bsbpool.job_pool(comm) as pool:
             if pool.is_main():
                 for name in HOSTILE:
-                    pool.queue(work, (1.0, name), submitter=name, **{name: name})
+                    pool.queue(work, (1.0, name), submitter=name, **{name: name})  # type: ignore[arg-type]
             pool.execute()
 
     trace = traced(program, 3)

@@ -199,8 +199,8 @@ def test_an_exception_of_a_local_class_arrives():
 
 def test_an_exception_keeps_its_attributes():
     error = ValueError("bad")
-    error.where = "here"
-    assert unpack_error(pack_error(error, "rank 1")).where == "here"
+    error.where = "here"  # type: ignore[attr-defined]
+    assert unpack_error(pack_error(error, "rank 1")).where == "here"  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bsbpool.exceptions import RemoteError, WorkflowError
+from bsbpool.exceptions import JobErroredError, RemoteError, WorkflowError
 from bsbpool_sim import RankErrors, SimulationError, simulate
-from bsbpool_sim.recorded import RecordingError, _exception, read_recording
+from bsbpool_sim.recorded import RecordingError, read_recording, recorded_exception
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios" / "recordings"
 SERIAL = RECORDINGS / "bsb_reconstruction_1_rank.json"
@@ -154,6 +154,7 @@ def test_the_recorded_failure_comes_again_with_its_type_and_message():
     _, error = run(FAILING, 4)
     assert isinstance(error, WorkflowError)
     (failure,) = error.exceptions
+    assert isinstance(failure, JobErroredError)
     assert type(failure.error) is ValueError
     assert str(failure.error) == "corrupt morphology in chunk (1, 1, 0)"
 
@@ -189,7 +190,7 @@ def test_pools_after_one_that_failed_do_not_run(write):
     ],
 )
 def test_what_a_job_raised_is_raised_again_or_named(text, kind, message):
-    error = _exception(text)
+    error = recorded_exception(text)
     assert type(error) is kind
     assert str(error) == message
 

@@ -392,7 +392,7 @@ def test_what_came_while_the_pool_executed_comes_then_too():
     outcome = what_if(trace, Change())
     assert summarise(outcome.trace).outcome == summarise(trace).outcome
     assert summarise(outcome.trace).makespan == summarise(trace).makespan == 1.5
-    assert [str(e) for e in outcome.errors[0].exceptions] == ["bad was not scheduled: ValueError: no"]
+    assert [str(e) for e in outcome.errors[0].exceptions] == ["bad was not scheduled: ValueError: no"]  # type: ignore[attr-defined]
 
 
 def test_a_pool_that_fails_where_it_had_not_ends_the_run():

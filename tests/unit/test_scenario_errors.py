@@ -5,6 +5,7 @@
 import json
 
 import pytest
+import yaml
 
 from bsbpool_sim.scenario import ScenarioError, load
 from bsbpool_sim.scenario.document import LARGEST
@@ -628,7 +629,7 @@ def test_messages_do_not_depend_on_which_parser_there_is(error, monkeypatch, par
     if parser == "pure":
         from bsbpool_sim.scenario import document
 
-        monkeypatch.setattr(document, "_FAST", document.yaml.SafeLoader)
+        monkeypatch.setattr(document, "PARSER", yaml.SafeLoader)
     text, message = CASES[name]
     assert error(text.replace("«", "")).message == message
 

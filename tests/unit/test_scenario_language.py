@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_seeds_are_one_or_several(plan):
 
 def test_a_duration_may_be_drawn():
     def draw(kind, *numbers):
-        return [Takes(kind, numbers).draw(lambda s=s: stream(s, "test")) for s in range(200)]
+        return [Takes(kind, numbers).draw(partial(stream, s, "test")) for s in range(200)]
 
     assert draw("fixed", 5) == [5] * 200
     assert min(draw("uniform", 10, 20)) >= 10 and max(draw("uniform", 10, 20)) <= 20
@@ -197,7 +198,7 @@ class Validator:
                 except AssertionError as error:
                     wrong.append(str(error))
             raise AssertionError(wrong)
-        kinds = {
+        kinds: dict[str, type | tuple[type, ...]] = {
             "string": str,
             "integer": int,
             "number": (int, float),

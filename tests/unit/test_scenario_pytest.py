@@ -105,6 +105,7 @@ def test_each_bad_file_is_one_collection_error_with_its_place_and_all_others_run
     scenarios = pytester.path / "scenarios"
     scenarios.mkdir()
     for name, (content, _) in BADLY.items():
+        assert isinstance(content, str | bytes)
         content = content if isinstance(content, bytes) else content.encode()
         (scenarios / f"{name.replace(' ', '-')}.yaml").write_bytes(content)
     (scenarios / "first.yaml").write_text(GOOD)

@@ -240,7 +240,7 @@ def test_arguments_that_cannot_be_meant_are_refused(arguments, text):
 
 def test_a_program_must_be_a_function():
     with pytest.raises(TypeError, match="program must be a function"):
-        simulate("sleeps", 2)
+        simulate("sleeps", 2)  # type: ignore[arg-type]
 
 
 def test_simulations_are_not_nested():

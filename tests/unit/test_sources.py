@@ -134,7 +134,7 @@ def ask():
     """Ask for everything on three ranks, and let time pass between."""
 
     def program(comm):
-        said = []
+        said: list = []
         for _ in range(2):
             time.sleep(1.5 + comm.rank)
             said.append({name: asked() for name, asked in ASKED.items()})
@@ -217,7 +217,8 @@ def test_times_that_were_given_stay_what_they_are():
 
 
 @pytest.mark.parametrize(
-    "ask", [lambda: time.clock_gettime(999), lambda: time.mktime((1, 2)), lambda: time.clock_getres(999)]
+    "ask",
+    [lambda: time.clock_gettime(999), lambda: time.mktime((1, 2)), lambda: time.clock_getres(999)],  # type: ignore[arg-type]
 )
 def test_what_the_real_one_refuses_is_refused(ask):
     with pytest.raises(RankErrors) as caught:
@@ -378,7 +379,7 @@ REFUSED = {
     "signal.pidfd_send_signal": lambda: signal.pidfd_send_signal(0, signal.SIGKILL),
     "os.killpg": lambda: os.killpg(os.getpid(), signal.SIGKILL),
     "os.pidfd_open": lambda: os.pidfd_open(1),
-    "os.timerfd_create": lambda: os.timerfd_create(0),
+    "os.timerfd_create": lambda: os.timerfd_create(0),  # type: ignore[attr-defined]
     "os.wait": lambda: os.wait(),
     "os.waitpid": lambda: os.waitpid(-1, 0),
     "os.waitid": lambda: os.waitid(os.P_ALL, 0, os.WEXITED),
@@ -386,7 +387,7 @@ REFUSED = {
     "os.wait4": lambda: os.wait4(-1, 0),
     "select.poll": lambda: select.poll(),
     "select.epoll": lambda: select.epoll(),
-    "select.kqueue": lambda: select.kqueue(),
+    "select.kqueue": lambda: select.kqueue(),  # type: ignore[attr-defined]
     "select.select": lambda: select.select([0], [], [], 0),
     "os.kill": lambda: os.kill(1, 0),
     "os.kill of itself": lambda: os.kill(os.getpid(), signal.SIGTERM),
@@ -466,7 +467,8 @@ def test_all_is_put_back(program):
 
 
 def test_other_threads_have_the_real_ones_meanwhile():
-    go, done, seen = threading.Lock(), threading.Lock(), {}
+    go, done = threading.Lock(), threading.Lock()
+    seen: dict = {}
     go.acquire()
     done.acquire()
 

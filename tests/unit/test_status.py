@@ -3,8 +3,9 @@
 import itertools
 
 import pytest
+from engine_jobs import EngineJob
 
-from bsbpool.engine.engine import Engine, JobState
+from bsbpool.engine.engine import Engine
 from bsbpool.engine.status import TRANSITIONS, JobStatus
 from bsbpool.exceptions import JobPoolError
 
@@ -39,14 +40,13 @@ def test_a_state_knows_its_line_of_the_table(status):
 
 @pytest.mark.parametrize(("old", "new"), [*itertools.product(JobStatus, JobStatus)])
 def test_the_engine_holds_to_the_table(old, new):
-    engine, job = Engine(), JobState()
-    job._status = old
+    engine, job = Engine(), EngineJob(status=old)
     if (old.value, new.value) in ALLOWED:
         engine.change(job, new)
-        assert job._status is new
+        assert job.status is new
     else:
         what = "never changes again" if old.ended else f"from {old.value} a job becomes"
         with pytest.raises(JobPoolError, match=f"is {old.value}, it can't become {new.value}: .*{what}"):
             engine.change(job, new)
-        assert job._status is old
+        assert job.status is old
         assert not engine.commands

@@ -195,7 +195,7 @@ def test_others_see_the_stand_ins_constants(without_mpi4py):
 
 def test_what_was_replaced_meanwhile_is_left_alone(without_mpi4py):
     with substitutes():
-        sys.modules["mpi4py.MPI"] = other = object()
+        sys.modules["mpi4py.MPI"] = other = object()  # type: ignore[assignment]
     assert sys.modules.pop("mpi4py.MPI") is other
 
 

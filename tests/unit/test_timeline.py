@@ -15,7 +15,7 @@ from bsbpool.trace.summary import (
     StrategySummary,
     Summary,
 )
-from bsbpool.trace.timeline import Timeline, _round_up
+from bsbpool.trace.timeline import Timeline, round_up
 
 
 def summary(ranks, makespan, runs, failures=()):
@@ -33,7 +33,7 @@ def summary(ranks, makespan, runs, failures=()):
         tuple(strategies.values()),
         tuple(by_rank),
         tuple(Failure(0, 0, "a", rank, at, "ValueError: no", {}) for rank, at in failures),
-        tuple(Run(0, i, *run, "success") for i, run in enumerate(runs)),
+        tuple(Run(0, i, name, rank, started, ended, "success") for i, (name, rank, started, ended) in enumerate(runs)),
     )
 
 
@@ -143,7 +143,7 @@ def test_a_tick_stands_over_its_time(width, time):
     ("value", "rounded"), [(1.0, 1), (1.1, 2), (2.5, 5), (5.1, 10), (0.03, 0.05), (0.1, 0.1), (120, 200)]
 )
 def test_steps_are_rounded_up(value, rounded):
-    assert _round_up(value) == pytest.approx(rounded)
+    assert round_up(value) == pytest.approx(rounded)
 
 
 # -- many ranks ------------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ def trace(hosts, clocks, seed=0, simulated=False):
     chance = random.Random(seed)
     made = Trace({"ranks": len(clocks), "hosts": hosts, "simulated": simulated})
     made.append(("pool", 0, 1, len(clocks), False, ["main"]))
-    events = []
+    events: list[tuple] = []
     for rank in range(1, len(clocks)):
         t = rank * MS
         for job in range(20):

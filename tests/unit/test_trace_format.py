@@ -96,7 +96,7 @@ def test_a_long_text_is_cut_at_200_characters(wrap, length):
 
 
 def test_what_is_nested_too_deeply_ends_in_its_repr():
-    value = "x"
+    value: str | list = "x"
     for _ in range(DEEPEST + 10):
         value = [value]
     text = json.dumps(describe(value))

@@ -239,7 +239,7 @@ def test_a_header_that_is_wrong(tmp_path, changed, problem):
 # -- what no line may hold ---------------------------------------------------------------------------------
 
 #: For each type of field, what is none of it.
-NONE_OF_IT = {
+NONE_OF_IT: dict[str, list] = {
     "nanoseconds": [None, -1, 1.5, "1", True, 2**63, []],
     "nanoseconds on the rank's clock": [None, 1.5, "1", True, 2**63, []],
     "bytes": [None, -1, 1.5, "1", False, 2**63],

@@ -26,8 +26,22 @@ from bsbpool.worlds.recording import VARIABLE, numbered
 def nothing_asked(monkeypatch):
     """No test records on, and none records for another."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    monkeypatch.setattr(recording, "_asked", None)
-    monkeypatch.setattr(recording, "_recorder", None)
+    recording.forget()
+    yield
+    recording.forget()
+
+
+def fill_up(path):
+    """Let the disk be full for a file that this process writes."""
+    (file,) = [int(fd) for fd in os.listdir("/proc/self/fd") if points_to(fd, path)]
+    full = os.open("/dev/full", os.O_WRONLY)
+    os.dup2(full, file)
+    os.close(full)
+
+
+def points_to(fd, path):
+    with contextlib.suppress(OSError):  # that of the folder itself is gone by now
+        return os.readlink(f"/proc/self/fd/{fd}") == str(path)
 
 
 def made(path, now=lambda: 1_000, start=0, lock=None):
@@ -143,9 +157,7 @@ def test_tasks_may_record_and_settle_at_once(tmp_path):
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
 def test_a_full_disk_ends_the_trace_and_not_the_run(tmp_path):
     recorder = made(tmp_path / "x")
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, recorder._file)
-    os.close(full)
+    fill_up(tmp_path / "x")
     recorder.emit("pool", 1, 1, False, [])
     with pytest.warns(
         UserWarning, match=r"The trace .*x ends here, since it can't be written: OSError: .* No space left"
@@ -163,9 +175,7 @@ def test_a_full_disk_ends_a_compressed_trace_and_not_the_run(tmp_path, filled):
     recorder.emit("pool", 1, 1, False, [])
     if filled == "at the end":
         recorder.settle()
-    full = os.open("/dev/full", os.O_WRONLY)
-    os.dup2(full, recorder._file)
-    os.close(full)
+    fill_up(tmp_path / "x.gz")
     with pytest.warns(UserWarning, match=r"The trace .*x.gz ends here, since it can't be written") as warned:
         recorder.rest()
     assert len(warned) == 1
@@ -178,9 +188,7 @@ def test_a_full_disk_ends_the_calls_that_are_kept_once_and_not_the_run(tmp_path)
     with bsbpool.job_pool(quiet=True) as pool:
         listener = TraceRecorder(tmp_path / "x", capture=True)
         pool.add_listener(listener)
-        full = os.open("/dev/full", os.O_WRONLY)
-        os.dup2(full, listener._recorder._calls)
-        os.close(full)
+        fill_up(tmp_path / "x.calls")
         for _ in range(3):
             pool.queue(lambda owner: 1 / 0)
         with (
@@ -305,7 +313,8 @@ def test_a_folder_is_no_name_for_a_trace(tmp_path, monkeypatch):
 def test_a_child_of_a_fork_has_a_trace_of_its_own(tmp_path, monkeypatch):
     monkeypatch.setenv(VARIABLE, str(tmp_path / "run.trace"))
     run()
-    monkeypatch.setattr(recording, "_process", -1)  # as in a child
+    pid = os.getpid()
+    monkeypatch.setattr(os, "getpid", lambda: pid + 1)  # as in a child
     run(2)
     assert len(read_trace(tmp_path / "run.trace").of("job")) == 1
     assert len(read_trace(tmp_path / "run-2.trace").of("job")) == 2

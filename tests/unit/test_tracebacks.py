@@ -160,7 +160,7 @@ def test_it_travels_beside_errors_that_cannot():
 
 def test_odd_names_are_read_and_shown(tmp_path):
     code = compile("def odd(owner):\n    raise ValueError('v')", "/tmp/\udc80 \x1b[31m <b>\n.py", "exec")
-    namespace = {"__name__": "x"}
+    namespace: dict = {"__name__": "x"}
     exec(code, namespace)
     path = tmp_path / "run.trace"
     trace = run(lambda pool: pool.queue(lambda owner: namespace["odd"](owner)))

@@ -9,7 +9,7 @@ def configuration(**more):
     :param more: parts that are added, such as `after_placement`.
     """
     cell = {"spatial": {"radius": 2, "density": 1e-4}}
-    parts = {
+    parts: dict[str, dict] = {
         "network": {"x": 100, "y": 100, "z": 100, "chunk_size": [50, 50, 100]},
         "partitions": {"layer": {"type": "layer", "thickness": 100}},
         "cell_types": {"a": cell, "b": cell},

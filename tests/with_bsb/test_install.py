@@ -181,7 +181,7 @@ def test_what_was_this_projects_before_stays_so(own_modules):
 
 def snapshot():
     """All that modules of BSB and this one hold, their classes too."""
-    held = {}
+    held: dict[tuple, object] = {}
     for name, module in [*sys.modules.items()]:
         if name.partition(".")[0] in ("bsb", "bsb_hdf5", "bsb_otel", __name__):
             for key, value in vars(module).items():
@@ -403,7 +403,7 @@ def both_in_use(owner):
 
 def test_what_bsb_has_decorated_is_cached_per_node(installed):
     scaffold = Scaffold()
-    scaffold.nodes = {name: Caching(name=name) for name in "xy"}
+    scaffold.nodes = {name: Caching(name=name) for name in "xy"}  # type: ignore[call-arg]
     for name, node in scaffold.nodes.items():
         node.scaffold = scaffold
         node.get_node_name = lambda name=name: name
@@ -548,7 +548,7 @@ def test_an_install_that_is_interrupted_is_taken_back(monkeypatch):
 
 
 def test_a_service_that_a_user_registered_gives_way_meanwhile():
-    class Mine(stock("JobPool")):
+    class Mine(stock("JobPool")):  # type: ignore[misc]
         pass
 
     bsb.services.register_service("JobPool", Mine)

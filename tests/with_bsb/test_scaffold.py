@@ -80,7 +80,7 @@ def look(owner):
 
 def test_what_bsb_caches_is_listed_and_freed():
     scaffold = Scaffold()
-    scaffold.node = Node(name="x")
+    scaffold.node = Node(name="x")  # type: ignore[call-arg]
     scaffold.node.scaffold = scaffold
     with JobPool(1, scaffold) as pool:
         jobs = []

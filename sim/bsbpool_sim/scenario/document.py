@@ -89,7 +89,8 @@ class Document:
 
 # -- YAML ----------------------------------------------------------------------------------------------
 
-_FAST: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+#: The fastest parser that there is here; all give the same.
+PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}$", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,3})?$", re.ASCII)
 _WORDS: dict[str, Any] = {
@@ -218,7 +219,7 @@ def read(text: str, file: str) -> Document:
     """
     reader = _Reader(file)
     try:
-        _parse(text, reader, _FAST)
+        _parse(text, reader, PARSER)
     except yaml.YAMLError as error:
         raise ScenarioError.of([*reader.problems, _syntax_error(text, file, error)]) from None
     except ScenarioError as error:

@@ -139,7 +139,7 @@ class ScenarioRun:
             try:
                 pool.execute()
             except BaseExceptionGroup as group:
-                self.errors += self._blame(group.exceptions)
+                self.errors += self.owners_of_errors(group.exceptions)
                 raise
             finally:
                 owner.log.append(("leaves", self.now(), phase))
@@ -190,7 +190,7 @@ class ScenarioRun:
             )
         self.jobs[job.name] = queued
 
-    def _blame(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
+    def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
         """Whose each error of a WorkflowError is, and what it says."""
         # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
         owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
