@@ -46,6 +46,10 @@ class ScriptError(SimulationError):
     """A script that can't be meant: it names a job or a rank that is not there, or contradicts itself."""
 
 
+class TapeError(SimulationError, ValueError):
+    """A tape of choices that is none, or does not fit the run: it is of another program or version."""
+
+
 class AbortError(SimulationError):
     """A simulated rank called `Abort`.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.trace.format import scrub
 
+from .choices import Chooser, Kind, Strikes
 from .cluster import Cluster
 from .errors import ScriptError
 from .kernel import Rank, nanoseconds
@@ -101,7 +102,9 @@ class Script:
             raise ScriptError(f"bandwidth is a number of bytes per second above 0, not {bandwidth!r}")
         self._rules: list[JobRule] = []
         self._ranks: dict[int, tuple[float, tuple[tuple[float, float], ...], float | None]] = {}
+        self._mortal: set[int] = set()
         self._links: dict[tuple[int, int], float] = {}
+        self._possible_delays: dict[tuple[int, int], float] = {}
 
     # -- what it says ------------------------------------------------------------------------------
 
@@ -151,12 +154,14 @@ class Script:
         slower: float = 1.0,
         pauses: tuple[tuple[float, float], ...] | list[tuple[float, float]] = (),
         dies: float | None = None,
+        may_die: bool = False,
     ) -> Script:
         """Say what befalls a rank.
 
         :param slower: the factor by which its jobs, and its `time.sleep`, take longer.
         :param pauses: ``(at, for)`` pairs, in seconds: nothing on it goes on meanwhile.
         :param dies: seconds after which it is gone.
+        :param may_die: whether it dies is a choice, before each message that it sends; by default it lives.
         """
         if rank in self._ranks:
             raise ScriptError(f"rank {rank} has a line in this script already: say all of it in one")
@@ -166,12 +171,22 @@ class Script:
             _not_negative("a pause's start", at)
             _not_negative("a pause's length", length)
         self._ranks[rank] = (slower, tuple(pauses), _not_negative("dies", dies))
+        if may_die:
+            self._mortal.add(rank)
         return self
 
-    def link(self, source: int, dest: int, *, delay: float) -> Script:
-        """Say that messages from rank `source` to rank `dest` take `delay` seconds more."""
+    def link(self, source: int, dest: int, *, delay: float = 0.0, may_delay: float = 0.0) -> Script:
+        """Say that messages from rank `source` to rank `dest` take longer.
+
+        :param delay: seconds that each of them takes more.
+        :param may_delay: seconds that a message may take more on top of that: whether it does is a choice for each
+            message; by default it does not.
+        """
         _not_negative("delay", delay)
+        _not_negative("may_delay", may_delay)
         self._links[source, dest] = delay
+        if may_delay:
+            self._possible_delays[source, dest] = may_delay
         return self
 
     # -- what comes of it --------------------------------------------------------------------------
@@ -235,7 +250,12 @@ class ScriptRuntime:
             if dies is not None:
                 self._kernel.fault(nanoseconds(dies), self.kill, (rank, "died"))
         for (source, dest), delay in script._links.items():
-            cluster.network.delay(source, dest, nanoseconds(delay))
+            if delay:
+                cluster.network.delay(source, dest, nanoseconds(delay))
+        delays = {link: nanoseconds(delay) for link, delay in script._possible_delays.items()}
+        chooser = self._kernel.chooser
+        if chooser is not None and (delays or script._mortal):
+            cluster.faults = FaultChoices(self, chooser, script._mortal, delays)
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
         """A job was queued: find the rule for it, and draw its time."""
@@ -275,6 +295,10 @@ class ScriptRuntime:
             raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
         return function() if rule.returns is _REAL else rule.returns
 
+    def rank(self, index: int) -> Rank:
+        """A rank of the simulation."""
+        return self._kernel.ranks[index]
+
     def send(self, rank: int) -> None:
         """A rank is about to send a message of its pool."""
 
@@ -301,6 +325,35 @@ class ScriptRuntime:
             return f"the nearest name that came is {near[0]!r}"
         shown = ", ".join(map(repr, names[:5]))
         return f"jobs that came are named {shown}" + (" and others" if len(names) > 5 else "")
+
+
+class FaultChoices:
+    """Whether faults strike that a script holds possible: a choice at each message.
+
+    :param acting: brings them about.
+    :param mortal: the ranks that may die.
+    :param delays: nanoseconds that a message may take longer, by its source and destination.
+    """
+
+    def __init__(
+        self, acting: ScriptRuntime, chooser: Chooser, mortal: Collection[int], delays: Mapping[tuple[int, int], int]
+    ):
+        self._acting = acting
+        self._chooser = chooser
+        self._mortal = mortal
+        self._delays = delays
+
+    def before_send(self, source: int, dest: int) -> int:
+        """Rank `source` sends a message to rank `dest`: choose whether it dies before, and how much longer it takes."""
+        if source in self._mortal and self._strikes(source, f"rank {source} dies"):
+            self._acting.kill((self._acting.rank(source), "died"))
+        delay = self._delays.get((source, dest), 0)
+        if delay and self._strikes(source, f"its message to rank {dest} takes {exact_duration(delay)} longer"):
+            return delay
+        return 0
+
+    def _strikes(self, rank: int, what: str) -> bool:
+        return self._chooser.one_of(Kind.FAULT, rank, "send", (None, what), Strikes) is not None
 
 
 def _not_negative(what: str, value: float | None) -> float | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,13 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
+from .choices import InOrder, Policy, Shuffled, Strategy, Tape
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .comm import Comm, world_comms
-from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError
+from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .garbage import deliberate_collection
 from .group import ranks as ranks_text
-from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds
+from .kernel import SECOND, Task, nanoseconds
 from .network import Network
 from .streams import seeded_global
 from .substitutes import substitutes
@@ -38,6 +39,8 @@ class Simulation:
     :ivar trace: what happened.
     :ivar died: ``{rank: virtual seconds}`` of the ranks that died.
     :ivar seed: the seed it ran with.
+    :ivar tape: what was chosen where the run could have gone on in several ways: `simulate(tape=…)` repeats it. Without
+        a policy and a tape, nothing was asked, and it is the empty one.
     """
 
     results: list[Any]
@@ -45,6 +48,7 @@ class Simulation:
     trace: Trace = field(repr=False)
     died: dict[int, float]
     seed: int
+    tape: Tape = field(default_factory=Tape)
 
 
 def simulate(
@@ -55,27 +59,31 @@ def simulate(
     script: Any = None,
     latency: float = 0.0,
     bandwidth: float | None = None,
-    policy: Policy | str | None = None,
+    policy: Strategy | Policy | str | None = None,
+    tape: Tape | str | Sequence[int] | None = None,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
     """Run ``program(comm)`` on each of `ranks` simulated ranks, in virtual time.
 
-    Same program, arguments and script: same results and same trace, to the byte.
+    Same program, arguments, script and tape: same results and same trace, to the byte.
 
     :param program: what each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
     :param seed: for all chance in it, also that of the `random` module.
     :param script: what befalls ranks, jobs and links; None: nothing.
     :param latency: seconds that each message takes.
     :param bandwidth: bytes per second of each link; None: unlimited.
-    :param policy: which of the events of one instant comes first: None for that scheduled first,
-        ``"shuffled"`` for an order drawn from the seed, or an object with ``choose()``.
+    :param policy: decides what MPI and time leave open. None: what comes first is taken first; ``"shuffled"``: events
+        of one instant come in an order drawn from the seed; or an object with ``pick(choice)``, which gives the index
+        of one of the alternatives, or with ``choose()``, which gives each event a number.
+    :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
     :param horizon: virtual seconds after which the simulation is given up.
     :param max_events: events after which it is given up.
     :raises RankErrors: programs raised; holds each rank's exception.
     :raises DeadlockError: nothing can run any more, and a rank waits.
     :raises HorizonError: it went past the horizon of time or events.
     :raises AbortError: a rank called `Abort`.
+    :raises TapeError: the tape is none, or is of another program.
     """
     here = getcurrent()
     if isinstance(here, Task):
@@ -98,6 +106,7 @@ def simulate(
         policy=_policy(policy, seed),
         horizon=nanoseconds(horizon),
         max_events=max_events,
+        tape=None if tape is None else Tape.of(tape),
     )
     if script is not None:
         script.install(cluster)
@@ -130,11 +139,17 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
                 kernel.close()
     simulation = _simulation(cluster)
+    misfit = kernel.chooser.misfit() if kernel.chooser is not None and last else None
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
-        raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster))
+        raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster), misfit)
     if stuck is not None:
         stuck.simulation = simulation
+        if misfit is not None:
+            add_note(stuck, f"and {misfit}")
         raise stuck
+    if misfit is not None:
+        misfit.simulation = simulation
+        raise misfit
     if script is not None:
         script.check(cluster)
     return simulation
@@ -160,13 +175,13 @@ def _check(name: str, value: Any, good: bool, right: str) -> None:
         raise ValueError(f"{name}={value!r}: it must be {right}")
 
 
-def _policy(policy: Policy | str | None, seed: int) -> Policy:
+def _policy(policy: Strategy | Policy | str | None, seed: int) -> Strategy | Policy:
     if policy is None:
         return InOrder()
     if policy == "shuffled":
         return Shuffled(seed)
-    if isinstance(policy, str) or not hasattr(policy, "choose"):
-        raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with choose()')
+    if isinstance(policy, str) or not isinstance(policy, Strategy | Policy):
+        raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with pick(choice) or choose()')
     return policy
 
 
@@ -193,6 +208,7 @@ def _simulation(cluster: Cluster) -> Simulation:
         trace=cluster.recorder.trace,
         died={r.index: r.dead_at / SECOND for r in ranks if r.dead_at is not None},
         seed=cluster.seed,
+        tape=Tape() if cluster.kernel.chooser is None else cluster.kernel.chooser.tape,
     )
 
 
@@ -211,6 +227,7 @@ def _errors(
     simulation: Simulation,
     stuck: Exception | None,
     check: Callable[[], str | None],
+    misfit: TapeError | None,
 ) -> RankErrors:
     by_rank: dict[int, Exception] = {}
     times: dict[int, int] = {}
@@ -231,4 +248,6 @@ def _errors(
         group.add_note(f"and then {stuck}")
     if (wrong := check()) is not None:
         group.add_note(f"and the script: {wrong}")
+    if misfit is not None:
+        group.add_note(f"and {misfit}")
     return group
