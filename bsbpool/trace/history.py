@@ -12,7 +12,7 @@ from typing import Any
 
 from bsbpool.engine.status import JobStatus
 
-__all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory"]
+__all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory", "pools_at_once"]
 
 #: What a job is aborted with if that is an error of its own; else its pool was stopped.
 _ERRORS = ("RankLostError", "JobTimeoutError")
@@ -33,6 +33,7 @@ class JobHistory:
     :ivar tries: runs that were lost with their rank, so that it was tried again: rank, when main sent it, and when
         main learned of the loss.
     :ivar raised: where its error was raised, as the trace has it: that error, its causes, and the members of a group.
+    :ivar ready: each time at which it became ready to run: more than one if it was tried again.
     """
 
     id: int
@@ -51,6 +52,7 @@ class JobHistory:
     error: str | None = None
     tries: list[tuple[int, int, int]] = field(default_factory=list)
     raised: Sequence[Mapping[str, Any]] = ()
+    ready: list[int] = field(default_factory=list)
 
     def interval(self, last: int) -> tuple[int, int] | None:
         """From when to when it ran, on main's clock; None if it did not.
@@ -91,6 +93,7 @@ class PoolHistory:
     :ivar error: what `execute` raised.
     :ivar announced: whether it is BSB's own, of which the trace has only what that announced.
     :ivar raised: where errors were raised that are of no job: of schedulers, listeners, callbacks and clean-ups.
+    :ivar presence: when main learned that a rank is there to run jobs, or (False) is gone: time, rank, which.
     """
 
     place: int
@@ -102,6 +105,26 @@ class PoolHistory:
     error: str | None = None
     announced: bool = False
     raised: list[Sequence[Mapping[str, Any]]] = field(default_factory=list)
+    presence: list[tuple[int, int, bool]] = field(default_factory=list)
+
+    def end(self, last: int) -> int:
+        """When it ended; `last`, where the trace stops, if it had not ended there."""
+        return last if self.ended is None else self.ended
+
+
+def pools_at_once(pools: Sequence[PoolHistory], last: int) -> list[list[PoolHistory]]:
+    """The pools, in groups of those that were open at the same time.
+
+    :param last: where the trace stops.
+    """
+    groups: list[list[PoolHistory]] = []
+    until = -1
+    for pool in pools:
+        if not groups or pool.opened >= until:
+            groups.append([])
+        groups[-1].append(pool)
+        until = max(until, pool.end(last))
+    return groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +203,7 @@ class History:
                         job.tries.append((job.rank, job.running, t))
                         job.running = None
                     job.queued = t
+                    job.ready.append(t)
                 elif job.status == "running":
                     job.running = t
                     job.rank = event["rank"] or 0  # one that is run by hand runs on main
@@ -203,7 +227,10 @@ class History:
                 self.caches.append(CacheChange(t, 0, False, None))
             elif kind in ("cached", "freed"):
                 self.caches.append(CacheChange(t, event["rank"], kind == "cached", event["items"]))
+            elif kind == "ready":
+                by_id[repr(event["pool"])].presence.append((t, event["rank"], True))
             elif kind == "lost":
+                by_id[repr(event["pool"])].presence.append((t, event["rank"], False))
                 self.marks.append(Mark(t, event["rank"], f"lost: {event['error']}"))
             elif kind == "fault":
                 self.marks.append(Mark(t, event["rank"], event["what"]))

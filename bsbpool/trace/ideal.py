@@ -10,7 +10,7 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .history import History, PoolHistory
+from .history import History, PoolHistory, pools_at_once
 
 __all__ = ["Ideal", "ideal_schedule"]
 
@@ -34,7 +34,7 @@ class Ideal:
 def ideal_schedule(history: History) -> Ideal:
     """What the jobs that ran could have taken: of pools that followed each other the sum, of others together."""
     bound = packed = 0
-    for pools in _side_by_side(history):
+    for pools in pools_at_once(history.pools, history.last):
         workers = max(1, max(pool.ranks for pool in pools) - 1)
         jobs = _jobs_of(pools, history.last)
         behind = _behind(jobs)
@@ -42,18 +42,6 @@ def ideal_schedule(history: History) -> Ideal:
         bound += max(max(behind, default=0), -(-work // workers))
         packed += _schedule(jobs, behind, workers)
     return Ideal(bound / _SECOND, packed / _SECOND)
-
-
-def _side_by_side(history: History) -> list[list[PoolHistory]]:
-    """The pools, in groups of those that were open at the same time."""
-    groups: list[list[PoolHistory]] = []
-    until = -1
-    for pool in history.pools:
-        if not groups or pool.opened >= until:
-            groups.append([])
-        groups[-1].append(pool)
-        until = max(until, history.last if pool.ended is None else pool.ended)
-    return groups
 
 
 def _jobs_of(pools: Sequence[PoolHistory], last: int) -> list[tuple[int, list[int]]]:

@@ -11,6 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .choices import Choice, Tape
     from .errors import (
         AbortError,
         CannotSimulateError,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         RankErrors,
         ScriptError,
         SimulationError,
+        TapeError,
         TruncationError,
     )
     from .script import Script
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AbortError",
     "CannotSimulateError",
+    "Choice",
     "CollectiveMismatchError",
     "DeadlockError",
     "HorizonError",
@@ -38,6 +41,8 @@ __all__ = [
     "ScriptError",
     "Simulation",
     "SimulationError",
+    "Tape",
+    "TapeError",
     "TruncationError",
     "simulate",
 ]
@@ -45,6 +50,7 @@ __all__ = [
 _PLACES = {
     "AbortError": "errors",
     "CannotSimulateError": "errors",
+    "Choice": "choices",
     "CollectiveMismatchError": "errors",
     "DeadlockError": "errors",
     "HorizonError": "errors",
@@ -54,6 +60,8 @@ _PLACES = {
     "ScriptError": "errors",
     "Simulation": "simulation",
     "SimulationError": "errors",
+    "Tape": "choices",
+    "TapeError": "errors",
     "TruncationError": "errors",
     "simulate": "simulation",
 }

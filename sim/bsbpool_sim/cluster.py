@@ -8,7 +8,8 @@ from typing import Any, Protocol
 from bsbpool.trace import Recorder
 from bsbpool.worlds import World
 
-from .kernel import SECOND, InOrder, Kernel, Policy
+from .choices import InOrder, Policy, Strategy, Tape
+from .kernel import SECOND, Kernel
 from .network import Network
 
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
@@ -32,15 +33,24 @@ class JobScript(Protocol):
         """A rank is about to send a message of its pool."""
 
 
+class PossibleFaults(Protocol):
+    """What may befall messages and their senders, where that is a choice: `bsbpool_sim.script.FaultChoices` is it."""
+
+    def before_send(self, source: int, dest: int) -> int:
+        """Rank `source` sends a message to rank `dest`. Returns the nanoseconds that it takes longer; does not return
+        if the sender dies."""
+
+
 class Cluster:
     """The simulated ranks with their kernel, network and recorder.
 
     :param ranks: how many.
     :param seed: for all chance in this simulation.
     :param network: latency and bandwidth; by default messages take no time.
-    :param policy: which of the events of one instant comes first; by default that scheduled first.
+    :param policy: decides what a tape says nothing of; by default what comes first is taken first.
     :param horizon: virtual nanoseconds after which the simulation is given up.
     :param max_events: events after which it is given up.
+    :param tape: the alternatives that are taken first, in the choices of the run.
     """
 
     def __init__(
@@ -49,12 +59,13 @@ class Cluster:
         *,
         seed: int = 0,
         network: Network | None = None,
-        policy: Policy | None = None,
+        policy: Strategy | Policy | None = None,
         horizon: int = HORIZON,
         max_events: int = MAX_EVENTS,
+        tape: Tape | None = None,
     ):
         self.seed = seed
-        self.kernel = Kernel(ranks, policy or InOrder(), horizon=horizon, max_events=max_events)
+        self.kernel = Kernel(ranks, policy or InOrder(), horizon=horizon, max_events=max_events, tape=tape)
         self.kernel.cluster = self
         self.network = network or Network()
         # Nothing of this machine or Python: a trace of simulated ranks is the same everywhere.
@@ -62,6 +73,8 @@ class Cluster:
         self.recorder = Recorder(header, lambda: self.kernel.now)
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
         self.script: JobScript | None = None
+        #: what may befall those who send, once a script says that something may.
+        self.faults: PossibleFaults | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.
         self.make_world: Callable[[Any], World] | None = None
         #: what each rank's code keeps per process, by rank.

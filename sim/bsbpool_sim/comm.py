@@ -19,6 +19,7 @@ from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
 from .buffers import Buffer, combine, in_place
+from .choices import Kind, MessageFrom
 from .cluster import Cluster
 from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
 from .errors import AbortError, MPIError, SimulationError
@@ -230,12 +231,26 @@ class Comm:
         if not possible:
             return _FromNobody(self.cluster.kernel)
         receive = Receive(self, wanted, wanted_tag, buffer, call)
-        message = self.mailbox.take(wanted, wanted_tag)
+        message = self._first(wanted, wanted_tag, call)
         if message is None:
             self.mailbox.posted.append(receive)
         else:
+            self.mailbox.take(message)
             receive.match(message)
         return receive
+
+    def _first(self, source: int | None, tag: int | None, call: str) -> Message | None:
+        """The message that a receive or a probe takes, of those that have arrived."""
+        chooser = self.cluster.kernel.chooser
+        if source is not None or chooser is None:
+            return self.mailbox.find(source, tag)
+        found = self.mailbox.firsts(tag)
+        if not found:
+            return None
+        return chooser.one_of(Kind.MESSAGE, self.world_rank, call, found, self._alternative)
+
+    def _alternative(self, message: Message) -> MessageFrom:
+        return MessageFrom(self.group.members[message.source], message.tag)
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Hand a matched message over to the program."""
@@ -253,14 +268,14 @@ class Comm:
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
-        while (message := box.find(wanted, wanted_tag)) is None:
+        while (message := self._first(wanted, wanted_tag, call)) is None:
             if not wait:
                 poll(kernel)
                 return None
             box.watching.append(kernel.task)
             kernel.park(functools.partial(self.group.message_text, wanted, wanted_tag, call))
         if take:
-            box.take(wanted, wanted_tag)
+            box.take(message)
         fill(status, message.source, message.tag, len(message.data))
         return message
 

@@ -53,6 +53,10 @@ class ScriptError(SimulationError):
     """A script is wrong: it names a job or rank that does not exist, or contradicts itself."""
 
 
+class TapeError(SimulationError, ValueError):
+    """A tape of choices that is none, or does not fit the run: it is of another program or version."""
+
+
 class AbortError(SimulationError):
     """A simulated rank called `Abort`.
 

@@ -50,8 +50,10 @@ class Group:
         kernel, source, target = self.cluster.kernel, self.members[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
         if link is None:
-            link = self._links[message.source, dest] = Link(kernel, kernel.ranks[target], self.boxes[dest])
-        link.send(message, self.cluster.network.arrival(kernel.now, source, target, len(message.data)))
+            link = self._links[message.source, dest] = Link(kernel, source, kernel.ranks[target], self.boxes[dest])
+        faults = self.cluster.faults
+        longer = 0 if faults is None else faults.before_send(source, target)
+        link.send(message, self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer))
 
     def enter(
         self, rank: int, name: str, root: int | None, payload: Any, size: int, waits: str, detail: str

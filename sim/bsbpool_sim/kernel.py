@@ -1,8 +1,9 @@
 """The discrete-event kernel: virtual time, tasks, and who runs next.
 
-What happens is a heap of events keyed by (time, turn and policy's choice, sequence); which event has which turn is
-in `instant`. A task is a greenlet; it runs until it parks, and nothing else runs meanwhile, so a simulated rank needs
-no locks. Virtual time is an integer number of nanoseconds and moves only from one event to the next.
+What happens is a heap of events keyed by (time, turn, sequence); which event has which turn is in `instant`, and
+which of those of one turn comes first is a choice, as `choices` says. A task is a greenlet; it runs until it parks,
+and nothing else runs meanwhile, so a simulated rank needs no locks. Virtual time is an integer number of nanoseconds
+and moves only from one event to the next.
 
 Messages, windows, jobs and scripts don't belong here: the kernel knows ranks only as owners of tasks
 that can be slow, paused or dead.
@@ -11,10 +12,9 @@ that can be slow, paused or dead.
 from __future__ import annotations
 
 import heapq
-import math
 from collections.abc import Callable
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -22,10 +22,10 @@ from bsbpool.durations import exact_duration
 from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import add_note
 
+from .choices import Chooser, Event, InOrder, KernelEvent, Policy, Strategy, Tape
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
 from .instant import FAULTS, WORK
-from .streams import Random, stream
 
 SECOND = 1_000_000_000
 
@@ -38,40 +38,12 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * SECOND)
 
 
-class Policy(Protocol):
-    """Which of the events of one instant and one turn comes first? The one question that a search strategy answers."""
+class Happening:
+    """Whose methods the kernel calls as events: it says what they are, where an event is an alternative."""
 
-    def choose(self) -> float:
-        """The rank of the event now being scheduled among those of its instant and turn: smallest first."""
-        ...  # pragma: no cover
-
-
-class InOrder:
-    """Events of one instant and one turn happen in the order in which they were scheduled."""
-
-    def choose(self) -> float:
-        """Rank all events the same."""
-        return 0
-
-
-class Shuffled:
-    """Events of one instant and one turn happen in an order drawn from the seed."""
-
-    def __init__(self, seed: int):
-        self._random: Random = stream(seed, "order of simultaneous events")
-
-    def choose(self) -> float:
-        """Draw a rank."""
-        return self._random.random()
-
-
-def _within_a_turn(policy: Policy) -> Callable[[], float] | None:
-    """What a policy chooses, as numbers from 0 to below 1 in the same order; None if that is always the same one."""
-    if isinstance(policy, InOrder):
-        return None
-    if isinstance(policy, Shuffled):
-        return policy.choose
-    return lambda: 0.5 + math.atan(policy.choose()) / 4
+    def happening(self, argument: Any) -> Event:
+        """What happens when a method of this is called with `argument`."""
+        return Event(None, type(self).__name__)
 
 
 class Rank:
@@ -151,12 +123,15 @@ class Kernel:
     """Runs tasks in virtual time until every rank's program has ended.
 
     :param size: number of ranks.
-    :param policy: which of the events of one instant comes first.
+    :param strategy: decides what a tape says nothing of.
     :param horizon: virtual nanoseconds after which the simulation is given up.
     :param max_events: number of events after which it is given up.
+    :param tape: the alternatives to take first; with None and `InOrder`, nothing is asked and nothing recorded.
     """
 
-    def __init__(self, size: int, policy: Policy, *, horizon: int, max_events: int):
+    def __init__(
+        self, size: int, strategy: Strategy | Policy, *, horizon: int, max_events: int, tape: Tape | None = None
+    ):
         self.now = 0
         self.ranks = [Rank(i) for i in range(size)]
         #: the ranks that died, in that order.
@@ -168,10 +143,14 @@ class Kernel:
         self.on_death: list[Callable[[Rank], None]] = []
         #: called with the rank, right after its program returned or raised.
         self.on_end: list[Callable[[Rank], None]] = []
-        self._choose = _within_a_turn(policy)
+        #: makes the choices; None: whatever is asked, the first alternative is taken.
+        self.chooser: Chooser | None = None
+        if tape is not None or type(strategy) is not InOrder:
+            self.chooser = Chooser(tape or Tape(), strategy, self.fail)
+        self._events = None if self.chooser is None else self.chooser.events(self._describe)
         self._horizon = horizon
         self._max_events = max_events
-        self._heap: list[tuple[int, float, int, Callable[[Any], None] | None, Any]] = []
+        self._heap: list[KernelEvent] = []
         self._sequence = 0
         self._programs = 0
         self._failure: BaseException | None = None
@@ -184,13 +163,14 @@ class Kernel:
     def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
         """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
         self._sequence += 1
-        choice = turn + self._choose() if self._choose is not None else turn
-        heapq.heappush(self._heap, (when, choice, self._sequence, call, argument))
+        if self._events is None:
+            heapq.heappush(self._heap, (when, turn, self._sequence, call, argument))
+        else:
+            self._events.add(self._heap, (when, turn, self._sequence, call, argument), turn)
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
-        """As `at`, at a place in the turn, from 0 to below 1, which no policy changes; at one place, first come, first
-        served.
-        """
+        """As `at`, at a place in the turn, from 0 to below 1, that is never a choice; at one place, first come, first
+        served."""
         self._sequence += 1
         heapq.heappush(self._heap, (when, turn + place, self._sequence, call, argument))
 
@@ -329,11 +309,12 @@ class Kernel:
         :raises DeadlockError: nothing can run any more, and a program has not ended.
         :raises HorizonError: virtual time or the number of events went past the horizon.
         """
-        heap, pop, horizon, left = self._heap, heapq.heappop, self._horizon, self._max_events
+        heap, horizon, left = self._heap, self._horizon, self._max_events
+        pop = heapq.heappop if self._events is None else self._events.pop
         while self._programs:
             if not heap:
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
-            when, choice, _, call, argument = pop(heap)
+            when, turn, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
                 # parked again for longer, or for a later turn: a task has at most one timer that
@@ -344,7 +325,7 @@ class Kernel:
                 task.timer = None
                 if not task.parked or task.deadline is None:
                     continue
-                if task.deadline > when or choice < task.turn:
+                if task.deadline > when or turn < task.turn:
                     self._set_timer(task, task.deadline, task.turn)
                     continue
                 task.parked = False
@@ -384,15 +365,29 @@ class Kernel:
                 lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
+    def _describe(self, event: KernelEvent) -> Event:
+        """What an event is, for those who choose among several."""
+        when, turn, _, call, argument = event
+        if isinstance(argument, Task):
+            task = argument
+            idle = task.rank.dead_at is not None
+            if call is None:
+                idle = task.timer != when or not task.parked or task.deadline != when or turn < task.turn or idle
+            return Event(task.rank.index, f"{task.name} goes on", idle)
+        owner = getattr(call, "__self__", None)
+        return owner.happening(argument) if isinstance(owner, Happening) else Event(None, repr(call))
+
     def close(self) -> None:
         """End what still waits. Its `finally` blocks run, but can do nothing to the simulation."""
-        self._closing = True
+        self._close(True)
         for rank in self.ranks:
             for task in rank.tasks.copy():
                 if not task.dead:
                     task.throw(GreenletExit)
             rank.tasks.clear()
         self._heap.clear()
+        if self._events is not None:
+            self._events.clear()
 
     @property
     def closing(self) -> bool:
@@ -401,7 +396,13 @@ class Kernel:
 
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""
-        self._closing, self._failure, self._programs = False, None, 0
+        self._close(False)
+        self._failure, self._programs = None, 0
+
+    def _close(self, closing: bool) -> None:
+        self._closing = closing
+        if self.chooser is not None:
+            self.chooser.closed = closing
 
     def _resume(self, task: Task) -> None:
         rank = task.rank

@@ -7,9 +7,10 @@ one rank to another never overtake each other. What a message holds is nobody's 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import Protocol
+from typing import Any, Protocol
 
-from .kernel import Kernel, Rank, Task
+from .choices import Event
+from .kernel import Happening, Kernel, Rank, Task
 
 
 class Sender(Protocol):
@@ -71,13 +72,19 @@ class Mailbox:
                 return message
         return None
 
-    def take(self, source: int | None, tag: int | None) -> Message | None:
-        """As `find`; the message is the caller's then."""
-        message = self.find(source, tag)
-        if message is not None:
-            del self._arrived[message], self._by_source[message.source][message]
-            message.matched()
-        return message
+    def firsts(self, tag: int | None) -> list[Message]:
+        """The first message of each source with `tag` (None: any), in the order in which they arrived: a receive from
+        any rank may take any of them."""
+        found: dict[int, Message] = {}
+        for message in self._arrived:
+            if message.source not in found and (tag is None or message.tag == tag):
+                found[message.source] = message
+        return [*found.values()]
+
+    def take(self, message: Message) -> None:
+        """Take out a message that `find` or `firsts` gave: it is the caller's then."""
+        del self._arrived[message], self._by_source[message.source][message]
+        message.matched()
 
     def put(self, kernel: Kernel, message: Message) -> None:
         """A message arrives."""
@@ -95,12 +102,13 @@ class Mailbox:
                 kernel.wake(task)
 
 
-class Link:
+class Link(Happening):
     """The messages under way from one rank to another."""
 
-    __slots__ = ("_box", "_kernel", "_queue", "_rank")
+    __slots__ = ("_box", "_kernel", "_queue", "_rank", "_source")
 
-    def __init__(self, kernel: Kernel, rank: Rank, box: Mailbox):
+    def __init__(self, kernel: Kernel, source: int, rank: Rank, box: Mailbox):
+        self._source = source
         self._kernel = kernel
         self._rank = rank
         self._box = box
@@ -111,8 +119,12 @@ class Link:
         self._queue.append(message)
         self._kernel.at(arrival, self._deliver, None)
 
+    def happening(self, argument: Any) -> Event:
+        """The arrival of a message."""
+        return Event(self._rank.index, f"a message arrives from rank {self._source}", self._rank.dead_at is not None)
+
     def _deliver(self, _: None) -> None:
-        # Always the oldest: a policy may shuffle arrivals of one instant, but not the messages of a link.
+        # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
         message = self._queue.popleft()
         if self._rank.dead_at is None:
             self._box.put(self._kernel, message)

@@ -30,12 +30,15 @@ class Network:
         """Nanoseconds for `size` bytes over an undisturbed link."""
         return self._latency + round(size * self._per_byte)
 
-    def arrival(self, now: int, source: int, dest: int, size: int) -> int:
-        """When a message of `size` bytes that `source` sends to `dest` at `now` is there."""
-        if not (self._latency or self._per_byte or self._delays or self._last):
+    def arrival(self, now: int, source: int, dest: int, size: int, longer: int = 0) -> int:
+        """When a message of `size` bytes that `source` sends to `dest` at `now` is there.
+
+        :param longer: nanoseconds that this message takes more than others of its link.
+        """
+        if not (self._latency or self._per_byte or self._delays or self._last or longer):
             return now
         link = (source, dest)
-        arrival = now + self._latency + round(size * self._per_byte)
+        arrival = now + longer + self._latency + round(size * self._per_byte)
         if self._delays:
             arrival += self._delays.get(link, 0)
         last = self._last.get(link, 0)

@@ -7,9 +7,10 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .choices import Completed, Event, Kind
 from .cluster import Cluster
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, fill
-from .kernel import Kernel
+from .kernel import Happening, Kernel
 from .mailbox import Mailbox, Message
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def poll(kernel: Kernel) -> None:
     kernel.park("its next test or probe", kernel.now + POLL)
 
 
-class Request:
+class Request(Happening):
     """Something that completes: a synchronous send, a collective, or (with no `why`) an eager send, at once.
 
     :param why: what a task that waits for it waits for.
@@ -37,6 +38,10 @@ class Request:
         #: whether somebody was told that it is done: it is inactive from then on, as MPI's null request.
         self.over = False
         self.waits_for = why or str
+
+    def happening(self, argument: Any) -> Event:
+        """The end of what it waits for."""
+        return Event(None, f"the end of {self.waits_for()}")
 
     def complete(self, _: object = None) -> None:
         """Mark this as done, and wake who waits for it."""
@@ -106,7 +111,12 @@ class Request:
         if not active:
             return UNDEFINED, None
         _block(active[0]._kernel, active, any)
-        i = next(i for i, r in enumerate(requests) if r.done and not r.over)
+        done = _done(requests)
+        chooser = active[0]._kernel.chooser
+        if chooser is not None:
+            i = chooser.one_of(Kind.REQUEST, active[0]._kernel.task.rank.index, "waitany", done, Completed)
+        else:
+            i = done[0]
         return i, requests[i]._end(status)
 
     @classmethod
@@ -149,7 +159,14 @@ class Request:
 
     @classmethod
     def _some(cls, requests: Sequence[Request], statuses: Any) -> tuple[list[int], list[Any]]:
-        indices = [i for i, r in enumerate(requests) if r.done and not r.over]
+        indices = _done(requests)
+        kernel = requests[0]._kernel
+        if len(indices) > 1 and kernel.chooser is not None:
+            # MPI ends one or more of those that are done: all of them, or any single one.
+            one = kernel.chooser.one_of(
+                Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
+            )  # fmt: skip
+            indices = indices if one is None else [one]
         pairs = zip(indices, _each(statuses, len(indices)), strict=False)
         return indices, [requests[i]._end(s) for i, s in pairs]
 
@@ -183,6 +200,11 @@ class Request:
     def Testsome(cls, requests: Sequence[Request], statuses: Any = None) -> list[int] | None:
         """`testsome` for buffers."""
         return cls.testsome(requests, statuses)[0]
+
+
+def _done(requests: Sequence[Request]) -> list[int]:
+    """The indices of the requests that are done, and of which nobody was told so."""
+    return [i for i, r in enumerate(requests) if r.done and not r.over]
 
 
 def _each(statuses: Any, count: int) -> Sequence[Any]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import copy
 import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.trace.format import scrub
 
+from .choices import Chooser, Kind, Strikes
 from .cluster import Cluster
 from .errors import ScriptError
 from .kernel import Rank, nanoseconds
@@ -121,7 +122,9 @@ class Script:
             raise ScriptError(f"bandwidth is a number of bytes per second above 0, not {bandwidth!r}")
         self._rules: list[JobRule] = []
         self._ranks: dict[int, tuple[float, tuple[tuple[float, float], ...], float | None]] = {}
+        self._mortal: set[int] = set()
         self._links: dict[tuple[int, int], float] = {}
+        self._possible_delays: dict[tuple[int, int], float] = {}
 
     # -- what it says ------------------------------------------------------------------------------
 
@@ -172,6 +175,7 @@ class Script:
         slower: float = 1.0,
         pauses: tuple[tuple[float, float], ...] | list[tuple[float, float]] = (),
         dies: float | None = None,
+        may_die: bool = False,
     ) -> Script:
         """Inject faults into a rank.
 
@@ -179,6 +183,7 @@ class Script:
         :param slower: the factor by which its jobs, and its `time.sleep`, take longer.
         :param pauses: ``(at, for)`` pairs in seconds: the rank stands still from a time on, for a time.
         :param dies: seconds after which the rank dies; None: never.
+        :param may_die: whether the rank dies is a choice, before each message that it sends; by default it does not.
         :returns: the script.
         :raises ScriptError: the rank was given before, or a number is out of range.
         """
@@ -190,18 +195,25 @@ class Script:
             _not_negative("a pause's start", at)
             _not_negative("a pause's length", length)
         self._ranks[rank] = (slower, tuple(pauses), _not_negative("dies", dies))
+        if may_die:
+            self._mortal.add(rank)
         return self
 
-    def link(self, source: int, dest: int, *, delay: float) -> Script:
+    def link(self, source: int, dest: int, *, delay: float = 0.0, may_delay: float = 0.0) -> Script:
         """Delay the messages from one rank to another.
 
         :param source: the rank that sends.
         :param dest: the rank that receives.
         :param delay: seconds that each message takes longer.
+        :param may_delay: seconds that a message may take longer in addition: whether it does is a choice for each
+            message; by default it does not.
         :returns: the script.
         """
         _not_negative("delay", delay)
+        _not_negative("may_delay", may_delay)
         self._links[source, dest] = delay
+        if may_delay:
+            self._possible_delays[source, dest] = may_delay
         return self
 
     # -- what comes of it --------------------------------------------------------------------------
@@ -271,7 +283,12 @@ class ScriptRuntime:
             if dies is not None:
                 self._kernel.fault(nanoseconds(dies), self.kill, (rank, "died"))
         for (source, dest), delay in script._links.items():
-            cluster.network.delay(source, dest, nanoseconds(delay))
+            if delay:
+                cluster.network.delay(source, dest, nanoseconds(delay))
+        delays = {link: nanoseconds(delay) for link, delay in script._possible_delays.items()}
+        chooser = self._kernel.chooser
+        if chooser is not None and (delays or script._mortal):
+            cluster.faults = FaultChoices(self, chooser, script._mortal, delays)
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Find the rule of a job that was queued, and draw its duration."""
@@ -311,6 +328,10 @@ class ScriptRuntime:
             raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
         return function() if rule.returns is _REAL else rule.returns
 
+    def rank(self, index: int) -> Rank:
+        """A rank of the simulation."""
+        return self._kernel.ranks[index]
+
     def send(self, rank: int) -> None:
         """Called before a rank sends a message of its pool."""
 
@@ -337,6 +358,35 @@ class ScriptRuntime:
             return f"the nearest name that came is {near[0]!r}"
         shown = ", ".join(map(repr, names[:5]))
         return f"jobs that came are named {shown}" + (" and others" if len(names) > 5 else "")
+
+
+class FaultChoices:
+    """Whether faults strike that a script holds possible: a choice at each message.
+
+    :param acting: brings them about.
+    :param mortal: the ranks that may die.
+    :param delays: nanoseconds that a message may take longer, by its source and destination.
+    """
+
+    def __init__(
+        self, acting: ScriptRuntime, chooser: Chooser, mortal: Collection[int], delays: Mapping[tuple[int, int], int]
+    ):
+        self._acting = acting
+        self._chooser = chooser
+        self._mortal = mortal
+        self._delays = delays
+
+    def before_send(self, source: int, dest: int) -> int:
+        """Rank `source` sends a message to rank `dest`: choose whether it dies before, and how much longer it takes."""
+        if source in self._mortal and self._strikes(source, f"rank {source} dies"):
+            self._acting.kill((self._acting.rank(source), "died"))
+        delay = self._delays.get((source, dest), 0)
+        if delay and self._strikes(source, f"its message to rank {dest} takes {exact_duration(delay)} longer"):
+            return delay
+        return 0
+
+    def _strikes(self, rank: int, what: str) -> bool:
+        return self._chooser.one_of(Kind.FAULT, rank, "send", (None, what), Strikes) is not None
 
 
 def _not_negative(what: str, value: float | None) -> float | None:

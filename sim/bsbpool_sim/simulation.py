@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,12 +17,13 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
+from .choices import InOrder, Policy, Shuffled, Strategy, Tape
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .comm import Comm, world_comms
-from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError
+from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .garbage import deliberate_collection
 from .group import ranks as ranks_text
-from .kernel import SECOND, InOrder, Policy, Shuffled, Task, nanoseconds
+from .kernel import SECOND, Task, nanoseconds
 from .network import Network
 from .streams import seeded_global
 from .substitutes import substitutes
@@ -38,6 +39,8 @@ class Simulation:
     :ivar trace: what happened.
     :ivar died: ``{rank: virtual seconds}`` of the ranks that died.
     :ivar seed: the seed it ran with.
+    :ivar tape: what was chosen where the run could have gone on in several ways: `simulate(tape=…)` repeats it. Without
+        a policy and a tape, nothing was asked, and it is the empty one.
     """
 
     results: list[Any]
@@ -45,6 +48,7 @@ class Simulation:
     trace: Trace = field(repr=False)
     died: dict[int, float]
     seed: int
+    tape: Tape = field(default_factory=Tape)
 
 
 def simulate(
@@ -55,13 +59,14 @@ def simulate(
     script: Any = None,
     latency: float = 0.0,
     bandwidth: float | None = None,
-    policy: Policy | str | None = None,
+    policy: Strategy | Policy | str | None = None,
+    tape: Tape | str | Sequence[int] | None = None,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
     """Run ``program(comm)`` on each of `ranks` simulated ranks, in virtual time.
 
-    Same program, arguments and script: same results and same trace, to the byte.
+    Same program, arguments, script and tape: same results and same trace, to the byte.
 
     :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
     :param ranks: how many ranks there are.
@@ -69,8 +74,10 @@ def simulate(
     :param script: a `Script` of faults and durations of ranks, links and jobs; None: none.
     :param latency: seconds that each message takes.
     :param bandwidth: bytes per second of each link; None: unlimited.
-    :param policy: which of the events of one instant comes first: None for the one that was scheduled first,
-        ``"shuffled"`` for an order drawn from the seed, or an object with ``choose()``.
+    :param policy: decides what MPI and time leave open. None: what comes first is taken first; ``"shuffled"``: events
+        of one instant come in an order drawn from the seed; or an object with ``pick(choice)``, which gives the index
+        of one of the alternatives, or with ``choose()``, which gives each event a number.
+    :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -78,6 +85,7 @@ def simulate(
     :raises DeadlockError: no task can run any more, and a rank waits.
     :raises HorizonError: it exceeded `horizon` or `max_events`.
     :raises AbortError: a rank called `Abort`.
+    :raises TapeError: `tape` is not a tape, or is of another program.
     :raises SimulationError: it was called on a simulated rank.
     :raises TypeError: `program` is not callable.
     :raises ValueError: another argument is out of range.
@@ -112,6 +120,7 @@ def simulate(
         policy=_policy(policy, seed),
         horizon=nanoseconds(horizon),
         max_events=max_events,
+        tape=None if tape is None else Tape.of(tape),
     )
     if script is not None:
         script.install(cluster)
@@ -144,11 +153,17 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
                 kernel.close()
     simulation = _simulation(cluster)
+    misfit = kernel.chooser.misfit() if kernel.chooser is not None and last else None
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
-        raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster))
+        raise _errors(raised, simulation, stuck, functools.partial(_checked, script, cluster), misfit)
     if stuck is not None:
         stuck.simulation = simulation
+        if misfit is not None:
+            add_note(stuck, f"and {misfit}")
         raise stuck
+    if misfit is not None:
+        misfit.simulation = simulation
+        raise misfit
     if script is not None:
         script.check(cluster)
     return simulation
@@ -174,13 +189,13 @@ def _check(name: str, value: Any, good: bool, right: str) -> None:
         raise ValueError(f"{name}={value!r}: it must be {right}")
 
 
-def _policy(policy: Policy | str | None, seed: int) -> Policy:
+def _policy(policy: Strategy | Policy | str | None, seed: int) -> Strategy | Policy:
     if policy is None:
         return InOrder()
     if policy == "shuffled":
         return Shuffled(seed)
-    if isinstance(policy, str) or not hasattr(policy, "choose"):
-        raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with choose()')
+    if isinstance(policy, str) or not isinstance(policy, Strategy | Policy):
+        raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with pick(choice) or choose()')
     return policy
 
 
@@ -207,6 +222,7 @@ def _simulation(cluster: Cluster) -> Simulation:
         trace=cluster.recorder.trace,
         died={r.index: r.dead_at / SECOND for r in ranks if r.dead_at is not None},
         seed=cluster.seed,
+        tape=Tape() if cluster.kernel.chooser is None else cluster.kernel.chooser.tape,
     )
 
 
@@ -225,6 +241,7 @@ def _errors(
     simulation: Simulation,
     stuck: Exception | None,
     check: Callable[[], str | None],
+    misfit: TapeError | None,
 ) -> RankErrors:
     by_rank: dict[int, Exception] = {}
     times: dict[int, int] = {}
@@ -245,4 +262,6 @@ def _errors(
         group.add_note(f"and then {stuck}")
     if (wrong := check()) is not None:
         group.add_note(f"and the script: {wrong}")
+    if misfit is not None:
+        group.add_note(f"and {misfit}")
     return group

@@ -1,16 +1,17 @@
 """Windows: memory of one rank that others read and write, under locks or between fences.
 
 Every access happens at once when its time on the network has passed, so it is done when the method
-returns; locks are granted in the order in which they were asked for.
+returns; locks are granted in the order in which they were asked for, if nothing else is chosen.
 """
 
 from __future__ import annotations
 
 import functools
 from collections import deque
-from typing import Any
+from typing import Any, NamedTuple
 
 from .buffers import Buffer, combine
+from .choices import Chooser, Granted, Kind
 from .comm import Comm, current, self_comm
 from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, OPS, means, operation
 from .errors import MPIError
@@ -18,6 +19,14 @@ from .group import Group
 from .kernel import Task
 
 SUM, REPLACE = OPS["SUM"], OPS["REPLACE"]
+
+
+class _Asker(NamedTuple):
+    """A rank that waits for a lock."""
+
+    rank: int
+    exclusive: bool
+    task: Task
 
 
 class _Lock:
@@ -28,11 +37,11 @@ class _Lock:
         self._target = target
         #: rank: whether its lock is exclusive.
         self.holders: dict[int, bool] = {}
-        self._queue: deque[tuple[int, bool, Task]] = deque()
+        self._queue: deque[_Asker] = deque()
 
     def acquire(self, rank: int, exclusive: bool) -> None:
         kernel = self._group.cluster.kernel
-        self._queue.append((rank, exclusive, kernel.task))
+        self._queue.append(_Asker(rank, exclusive, kernel.task))
         self._grant()
         while rank not in self.holders:
             kernel.park(self._why)
@@ -42,15 +51,32 @@ class _Lock:
         self._grant()
 
     def _grant(self) -> None:
+        kernel = self._group.cluster.kernel
         while self._queue:
-            rank, exclusive, task = self._queue[0]
-            if self.holders and (exclusive or any(self.holders.values())):
+            asker = self._queue[0] if kernel.chooser is None else self._chosen(kernel.chooser)
+            if asker is None or not self._free_for(asker):
                 return
-            self._queue.popleft()
+            self._queue.remove(asker)
             # The dead don't release what they hold, but they don't ask any more either.
-            if self._group.cluster.kernel.ranks[self._group.members[rank]].dead_at is None:
-                self.holders[rank] = exclusive
-                self._group.cluster.kernel.wake(task)
+            if kernel.ranks[self._group.members[asker.rank]].dead_at is None:
+                self.holders[asker.rank] = asker.exclusive
+                kernel.wake(asker.task)
+
+    def _free_for(self, asker: _Asker) -> bool:
+        return not self.holders or not (asker.exclusive or any(self.holders.values()))
+
+    def _chosen(self, chooser: Chooser) -> _Asker | None:
+        """Who gets it now: by default who asked first, or nobody as long as that one has to wait."""
+        could: list[_Asker | None] = [asker for asker in self._queue if self._free_for(asker)]
+        if not could or could[0] is not self._queue[0]:
+            could.insert(0, None)
+        target = self._group.members[self._target]
+        return chooser.one_of(Kind.LOCK, target, "Lock", could, self._alternative)
+
+    def _alternative(self, asker: _Asker | None) -> Granted:
+        if asker is None:
+            return Granted(None, False)
+        return Granted(self._group.members[asker.rank], asker.exclusive)
 
     def _why(self) -> str:
         by = " and ".join(self._group.someone(r) for r in list(self.holders)[:5]).rstrip(",")

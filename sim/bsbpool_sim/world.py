@@ -19,8 +19,9 @@ from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
+from .choices import Event
 from .instant import DEADLINES, LOSSES, NEWS
-from .kernel import Kernel, Rank, Task
+from .kernel import Happening, Kernel, Rank, Task
 
 if TYPE_CHECKING:
     from .comm import Comm
@@ -58,7 +59,7 @@ class SimMailbox(Mailbox):
         return items.popleft()
 
 
-class SimTransport:
+class SimTransport(Happening):
     """The channels of one pool on all ranks of its communicator: where messages arrive, and deaths are told."""
 
     def __init__(self, comm: Comm, serial: int):
@@ -96,15 +97,21 @@ class SimTransport:
         link = self._links.get((source, dest))
         if link is None:
             link = self._links[source, dest] = (deque(), dest)
+        faults = self.cluster.faults
+        longer = 0 if faults is None or type(item) is RankLost else faults.before_send(self.members[source], to)
         link[0].append((source, item))
-        arrival = self.cluster.network.arrival(kernel.now, self.members[source], to, size)
+        arrival = self.cluster.network.arrival(kernel.now, self.members[source], to, size, longer)
         if type(item) is RankLost:
             kernel.in_order(arrival, LOSSES, source / len(self.members), self._deliver, link)
         else:
             kernel.at(arrival, self._deliver, link)
 
+    def happening(self, argument: tuple[deque[Any], int]) -> Event:
+        under_way, dest = argument
+        return Event(self.members[dest], f"a message of its pool arrives from rank {self.members[under_way[0][0]]}")
+
     def _deliver(self, link: tuple[deque[Any], int]) -> None:
-        # Always the oldest: a policy may shuffle arrivals of one instant, but not the messages of a link.
+        # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
         under_way, dest = link
         item = under_way.popleft()
         box = self._boxes.get(dest)

@@ -453,9 +453,12 @@ def test_light_and_dark_follow_the_system_and_a_switch_and_can_be_read(show, tra
         for hue in range(10):  # graphical objects: WCAG 1.4.11 asks for 3 to 1, which half of 10 hues can't have
             assert contrast(driver, f"c{hue}", "lane") >= 1.5, (dark, hue)
     focus(driver)
+    job = job_of(driver, "place.first")
+    before = colour_of(driver, job)
     keys(driver, "d")
     assert js(driver, "document.documentElement.dataset.theme") == "light"
     assert text(driver, "theme") == "Theme: light"
+    assert colour_of(driver, job) != before  # the legend's too
 
 
 def contrast(driver, one, other):

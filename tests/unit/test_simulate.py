@@ -18,7 +18,7 @@ from bsbpool_sim import (
     SimulationError,
     simulate,
 )
-from bsbpool_sim.kernel import Shuffled
+from bsbpool_sim.choices import Shuffled
 
 
 class Script:

@@ -1,7 +1,7 @@
 """One HTML page that shows a trace, with all that it needs in it: no network, no server.
 
-`page.html`, `page.css` and `page.js` are the page; `columns` makes the data that goes into it. Here they are put
-together. Data stays data: it is packed, so that nothing in it can end an element, and the policy in the page lets
+`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it. Here they are
+put together. Data stays data: it is packed, so that nothing in it can end an element, and the policy in the page lets
 no script run but the one whose hash it names.
 """
 
@@ -18,6 +18,7 @@ from importlib.resources import files
 
 from ..history import History
 from .columns import page_data
+from .joining import joined
 
 __all__ = ["page"]
 
@@ -31,7 +32,7 @@ def page(history: History, title: str, warnings: Sequence[str] = ()) -> str:
     :param warnings: what is wrong with the trace, for a person to know who looks at the page.
     """
     data = json.dumps(page_data(history, title, warnings), separators=(",", ":"))
-    style, script = _read("page.css"), _read("page.js")
+    style, script = _read("page.css"), f'"use strict";\n(() => {{\n{joined("main")}}})();\n'
     parts = {
         "title": html.escape(title),
         "policy": f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "

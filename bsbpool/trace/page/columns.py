@@ -1,7 +1,7 @@
 """The data of the page: a trace as columns of small integers, which deflate well and parse fast.
 
 Times are whole nanoseconds since the first pool was opened, each told by its distance from one near it; texts that
-occur again and again are told once. `page.js` undoes all of this in its function `unpack`.
+occur again and again are told once. `js/unpack.js` undoes all of this.
 """
 
 from __future__ import annotations

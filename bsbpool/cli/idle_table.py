@@ -1,0 +1,69 @@
+"""Why ranks idled, for the terminal. How that is found out is `bsbpool.trace.idle`'s."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from bsbpool.durations import duration
+from bsbpool.text import label
+from bsbpool.trace.history import History
+from bsbpool.trace.idle import Cause, Idle, idle_times
+from bsbpool.trace.timeline import Timeline
+
+from .tables import MOST_ROWS, new_table, number_column
+
+#: Jobs that ranks waited for which are told of.
+MOST_WAITS = 4
+
+_HEADS = {
+    Cause.NOT_READY: "no job\nready",
+    Cause.NOT_QUEUED: "no job\nqueued",
+    Cause.MAIN: "main\nbusy",
+    Cause.MESSAGE: "message\nunder way",
+    Cause.BETWEEN: "between\ntwo jobs",
+    Cause.ABSENT: "rank not\nthere",
+    Cause.LOST: "rank\nlost",
+    Cause.TAIL: "tail of\nthe pool",
+    Cause.NO_POOL: "no pool\nopen",
+    Cause.UNTOLD: "not\ntold",
+}
+
+
+def show_idle(out: Console, history: History, timeline: Timeline) -> None:
+    """Why ranks idled, and the jobs that they waited for; nothing if none idled."""
+    idle = idle_times(history)
+    if not idle.total:
+        return
+    out.print(idle_table(idle))
+    waits = idle.waits[:MOST_WAITS]
+    if waits:
+        out.print("Most of it waited for the end of" if len(idle.waits) > 1 else "It waited for the end of")
+    for wait in waits:
+        pool = history.pools[wait.pool]
+        job = pool.jobs[wait.job]
+        which = f"job {job.id}{f' of pool {pool.id}' if len(history.pools) > 1 else ''} on rank {wait.rank}"
+        what = f" {label(job.name)}, {label(which)}: {duration(wait.idle / 1e9)}"
+        out.print(Text.assemble("  ", timeline.chip(job.name), what))
+    out.print()
+
+
+def idle_table(idle: Idle) -> Table:
+    """How long each rank idled, if they are few, and all of them, and for how much of that each cause goes."""
+    causes = list(idle.by_cause)
+    few = 1 < len(idle.ranks) <= MOST_ROWS
+    times = [idle.total, *(idle.by_cause[cause] for cause in causes)]
+    told = [duration(ns / 1e9) for ns in times]
+    shares = [f"{ns / idle.total:.1%}" for ns in times]
+    table = new_table(show_footer=few)
+    number_column(table, "rank", "all\nshare")
+    for head, time, share in zip(["idle", *(_HEADS[cause] for cause in causes)], told, shares, strict=True):
+        number_column(table, head, f"{time}\n{share}")
+    for rank in idle.ranks if few else ():
+        mine = [rank.total, *(rank.by_cause[cause] for cause in causes)]
+        table.add_row(str(rank.rank), *(duration(ns / 1e9) if ns else "·" for ns in mine))
+    if not few:
+        table.add_row("all" if len(idle.ranks) > 1 else str(idle.ranks[0].rank), *told)
+        table.add_row("share", *shares)
+    return table

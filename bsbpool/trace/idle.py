@@ -1,0 +1,459 @@
+"""Why ranks idled: a cause for each nanosecond in which a worker ran no job, and the job that it waited for.
+
+A cause is one of two kinds. Some are of one rank: a message of its own was under way, it was lost. All others are of
+the pools that it is in, and the same for all their idle ranks at that time: no job was ready, main was busy, the pool
+came to its end. So there is one list of *phases* for all ranks, which covers the whole run, and for each rank a list
+of *stretches* of its own, which come first. That keeps a run of many ranks and jobs as small as its trace.
+
+It goes by `history` only. What the causes are called, and how they are drawn, belongs to who shows them.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from itertools import accumulate, pairwise
+from typing import NamedTuple
+
+from .history import History, JobHistory, PoolHistory, pools_at_once
+
+__all__ = ["Cause", "Idle", "RankIdle", "Stretch", "Wait", "idle_times"]
+
+
+class Cause(Enum):
+    """Why a rank ran no job."""
+
+    NOT_READY = "no job ready"
+    """All jobs that had not started waited for others to end; the one that made the next one ready is named."""
+    NOT_QUEUED = "no job queued"
+    """The program had queued no job that could run, or had not begun to execute the pool."""
+    MAIN = "main busy"
+    """Jobs were ready, and main had given none to this rank: it was busy, or they were in another rank's queue."""
+    MESSAGE = "message under way"
+    """The outcome of its last job was on its way to main, or its next job on its way to it."""
+    BETWEEN = "between two jobs"
+    """It had been sent its next job ahead of time, told main of the last one, and took the next."""
+    ABSENT = "rank not there"
+    """It had not come to the pool: its program was elsewhere."""
+    LOST = "rank lost"
+    """It had died, or left the pool."""
+    TAIL = "tail of the pool"
+    """No job became ready any more; the job that ended last is named, as long as it ran."""
+    NO_POOL = "no pool open"
+    """No pool that it is in was open."""
+    UNTOLD = "not told"
+    """The pool is BSB's own, which does not announce what runs where."""
+
+
+class Stretch(NamedTuple):
+    """A time with one cause; times in nanoseconds, as in `history`.
+
+    :ivar pool: the place of the pool of `job` among those of the trace, from 0; -1 without a job.
+    :ivar job: the id of the job that was waited for, or was under way; -1 if there is none.
+    :ivar rank: where that job ran, which was waited for; -1 if there is none.
+    """
+
+    start: int
+    end: int
+    cause: Cause
+    pool: int = -1
+    job: int = -1
+    rank: int = -1
+
+
+class Wait(NamedTuple):
+    """A job that ranks waited for.
+
+    :ivar pool: the place of its pool.
+    :ivar job: its id.
+    :ivar rank: where it ran.
+    :ivar idle: nanoseconds in which ranks idled until it had ended, over all ranks.
+    """
+
+    pool: int
+    job: int
+    rank: int
+    idle: int
+
+
+@dataclass(slots=True)
+class RankIdle:
+    """The idle time of one rank.
+
+    :ivar group: which of the lists of phases goes for it.
+    :ivar stretches: those of its own, in order.
+    :ivar by_cause: nanoseconds.
+    """
+
+    rank: int
+    group: int
+    stretches: list[Stretch] = field(default_factory=list)
+    by_cause: Counter[Cause] = field(default_factory=Counter)
+
+    @property
+    def total(self) -> int:
+        """Nanoseconds in which it ran no job, of the whole run."""
+        return self.by_cause.total()
+
+
+@dataclass(slots=True)
+class Idle:
+    """The idle time of a run.
+
+    :ivar ranks: the workers, in order: all ranks but main, or main where it is alone.
+    :ivar phases: for each group of ranks that are in the same pools what goes for those of them that idle and have no
+        stretch of their own then; each list goes from the first event to the last one, without a gap.
+    :ivar waits: the jobs that were waited for, the longest first.
+    """
+
+    ranks: list[RankIdle]
+    phases: list[list[Stretch]]
+    waits: list[Wait]
+
+    @property
+    def by_cause(self) -> Counter[Cause]:
+        """Nanoseconds, over all ranks, in the order in which the causes are defined."""
+        total: Counter[Cause] = Counter()
+        for cause in Cause:
+            if ns := sum(rank.by_cause[cause] for rank in self.ranks):
+                total[cause] = ns
+        return total
+
+    @property
+    def total(self) -> int:
+        """Nanoseconds in which workers ran no job."""
+        return sum(rank.total for rank in self.ranks)
+
+
+def idle_times(history: History) -> Idle:
+    """Why each worker idled, from the opening of the first pool to the last event."""
+    workers = range(1, history.ranks) if history.ranks > 1 else range(1)
+    sizes = sorted({pool.ranks for pool in history.pools})
+    # A rank is in the pools that have more ranks than its number.
+    groups = [bisect_right(sizes, rank) for rank in workers]
+    phases: list[list[Stretch]] = []
+    sums: list[_Sums] = []
+    for place in range(len(sizes) + 1):
+        wanted = place in groups
+        pools = [pool for pool in history.pools if wanted and place < len(sizes) and pool.ranks >= sizes[place]]
+        phases.append(_phases(pools, history.first, history.last) if wanted else [])
+        sums.append(_Sums(phases[-1]))
+    bars = _bars(history)
+    absences = _absences(history, workers)
+    ranks = []
+    for rank, group in zip(workers, groups, strict=True):
+        idle = RankIdle(rank, group)
+        for stretch in _of_rank(bars.get(rank, ()), absences[rank], history.first, history.last):
+            if stretch.cause is _REST:
+                sums[group].add(stretch.start, stretch.end, idle.by_cause)
+            elif stretch.end > stretch.start:
+                idle.stretches.append(stretch)
+                idle.by_cause[stretch.cause] += stretch.end - stretch.start
+        ranks.append(idle)
+    waits: Counter[tuple[int, int, int]] = Counter()
+    for each in sums:
+        each.count(waits)
+    longest = sorted(waits.items(), key=lambda item: (-item[1], item[0]))
+    return Idle(ranks, phases, [Wait(*job, ns) for job, ns in longest])
+
+
+# -- what goes for all ranks of some pools -----------------------------------------------------------------
+
+
+def _phases(pools: Sequence[PoolHistory], first: int, last: int) -> list[Stretch]:
+    """What the idle ranks of some pools wait for, from `first` to `last`, without a gap."""
+    made: list[Stretch] = []
+    at = first
+    for together in pools_at_once(pools, last):
+        lists = [_phases_of_pool(pool, last) for pool in together]
+        for phase in lists[0] if len(lists) == 1 else _merged(lists):
+            end = min(phase.end, last)
+            if phase.start > at:
+                made.append(Stretch(at, min(phase.start, last), Cause.NO_POOL))
+                at = made[-1].end
+            if end > at:
+                made.append(phase._replace(start=at, end=end))
+                at = end
+    if last > at:
+        made.append(Stretch(at, last, Cause.NO_POOL))
+    return made
+
+
+#: Of pools that are open at once: what tells most of why a rank that is in all of them has no job.
+_FIRST = (Cause.MAIN, Cause.NOT_READY, Cause.NOT_QUEUED, Cause.TAIL, Cause.UNTOLD)
+
+
+def _merged(lists: Sequence[Sequence[Stretch]]) -> list[Stretch]:
+    """The phases of pools that were open at the same time as one list."""
+    times = sorted({t for phases in lists for phase in phases for t in (phase.start, phase.end)})
+    at = [0] * len(lists)
+    made: list[Stretch] = []
+    for start, end in pairwise(times):
+        here = []
+        for number, phases in enumerate(lists):
+            while at[number] < len(phases) and phases[at[number]].end <= start:
+                at[number] += 1
+            if at[number] < len(phases) and phases[at[number]].start <= start:
+                here.append(phases[at[number]])
+        best = min(here, key=lambda phase: (_FIRST.index(phase.cause), phase.end), default=Stretch(0, 0, Cause.NO_POOL))
+        made.append(best._replace(start=start, end=end))
+    return made
+
+
+def _phases_of_pool(pool: PoolHistory, last: int) -> list[Stretch]:
+    """What the idle ranks of one pool wait for while it is open."""
+    end = pool.end(last)
+    if pool.announced and pool.ranks > 1:
+        return [Stretch(pool.opened, end, Cause.UNTOLD)] if end > pool.opened else []
+    spans = [span for job in pool.jobs.values() for span in _ready_spans(job, end)]
+    made: list[Stretch] = []
+    at = pool.opened
+    spans.sort()
+    place = 0
+    while place < len(spans):
+        start, until, id = spans[place]
+        if start > at:
+            made += _until_ready(pool, at, start, pool.jobs[id])
+            at = start
+        while place < len(spans) and spans[place][0] <= until:  # ready at once, or one as soon as the other is sent
+            until = max(until, spans[place][1])
+            place += 1
+        if until > at:
+            made.append(Stretch(at, until, Cause.MAIN))
+            at = until
+    if end > at:
+        made += _at_the_end(pool, at, end)
+    return made
+
+
+def _ready_spans(job: JobHistory, end: int) -> Iterator[tuple[int, int, int]]:
+    """From when to when a job was ready and had not been sent, each time that it was."""
+    for number, ready in enumerate(job.ready):
+        if number < len(job.tries):
+            until = job.tries[number][1]
+        elif job.running is not None:
+            until = job.running
+        else:
+            until = end if job.finished is None else job.finished
+        yield ready, max(ready, until), job.id
+
+
+def _until_ready(pool: PoolHistory, start: int, end: int, following: JobHistory) -> Iterator[Stretch]:
+    """Why no job was ready from `start` to `end`, when the job `following` became ready."""
+    for rank, _, lost in following.tries:
+        if lost == end:  # it ran until then, and is tried again
+            yield Stretch(start, end, Cause.NOT_READY, pool.place, following.id, rank)
+            return
+    waited = _last_of((pool.jobs[id] for id in following.deps if id in pool.jobs), end)
+    if waited is None or waited.finished is None or waited.finished <= start:
+        yield Stretch(start, end, Cause.NOT_QUEUED)
+        return
+    yield Stretch(start, waited.finished, Cause.NOT_READY, pool.place, waited.id, waited.rank)
+    if waited.finished < end:
+        yield Stretch(waited.finished, end, Cause.NOT_QUEUED)
+
+
+def _last_of(jobs: Iterable[JobHistory], end: int) -> JobHistory | None:
+    """The job that ended last of those that had ended by `end`."""
+    return max(
+        (job for job in jobs if job.finished is not None and job.finished <= end),
+        key=lambda job: (job.finished, job.id),
+        default=None,
+    )
+
+
+def _at_the_end(pool: PoolHistory, start: int, end: int) -> Iterator[Stretch]:
+    """Why no job was ready from `start` to `end`, and none became ready any more."""
+    if pool.ended is None:
+        running = [job for job in pool.jobs.values() if job.running is not None and job.finished is None]
+        if running:  # the trace stops: whatever was to come waited for these
+            waits = any(job.finished is None and job.running is None for job in pool.jobs.values())
+            longest = min(running, key=lambda job: (job.running, job.id))
+            cause = Cause.NOT_READY if waits else Cause.TAIL
+            yield Stretch(start, end, cause, pool.place, longest.id, longest.rank)
+            return
+    ran = (job for job in pool.jobs.values() if job.running is not None)
+    waited = _last_of(ran, end)
+    if waited is not None and waited.finished is not None and waited.finished > start:
+        yield Stretch(start, waited.finished, Cause.TAIL, pool.place, waited.id, waited.rank)
+        start = waited.finished
+    if end > start:
+        yield Stretch(start, end, Cause.NOT_QUEUED if waited is None else Cause.TAIL)
+
+
+# -- what goes for one rank --------------------------------------------------------------------------------
+
+
+class _Bar(NamedTuple):
+    """A run of a job on a rank.
+
+    :ivar sent: when main sent it, or, if it was sent ahead, heard that it had started.
+    :ivar heard: when main heard of its end.
+    """
+
+    start: int
+    end: int
+    sent: int
+    heard: int
+    pool: int
+    job: int
+
+
+def _bars(history: History) -> dict[int, list[_Bar]]:
+    """For each rank the runs of jobs on it, by when they started."""
+    made: dict[int, list[_Bar]] = {}
+    for pool in history.pools:
+        for job in pool.jobs.values():
+            for rank, sent, lost in job.tries:
+                made.setdefault(rank, []).append(_Bar(sent, lost, sent, lost, pool.place, job.id))
+            interval = job.interval(history.last)
+            if interval is not None and job.running is not None:
+                heard = interval[1] if job.outcome is None else job.outcome[2]
+                bar = _Bar(*interval, job.running, heard, pool.place, job.id)
+                made.setdefault(job.rank, []).append(bar)
+    for bars in made.values():
+        bars.sort()
+    return made
+
+
+def _absences(history: History, workers: Iterable[int]) -> dict[int, list[Stretch]]:
+    """For each worker when it was in no open pool, though some were open that have room for it."""
+    changes: dict[int, list[tuple[int, int, int, str]]] = {rank: [] for rank in workers}
+    for pool in history.pools:
+        if not any(there for _, _, there in pool.presence):  # nothing is told of who came
+            continue
+        end = pool.end(history.last)
+        for rank, mine in changes.items():
+            if rank < pool.ranks:
+                mine.append((pool.opened, 0, pool.place, "opened"))
+                mine.append((end, 2, pool.place, "ended"))
+        for t, rank, there in pool.presence:
+            if rank in changes and t <= end:
+                changes[rank].append((t, 1, pool.place, "there" if there else "lost"))
+    return {rank: list(_absences_of(sorted(mine), history.last)) for rank, mine in changes.items()}
+
+
+def _absences_of(changes: Sequence[tuple[int, int, int, str]], last: int) -> Iterator[Stretch]:
+    """When one rank was not there, from what became of it."""
+    opened: set[int] = set()
+    there: set[int] = set()
+    gone = False
+    since = 0
+    for t, _, pool, what in [*changes, (last, 3, -1, "over")]:
+        if opened and not there and t > since:
+            yield Stretch(since, t, Cause.LOST if gone else Cause.ABSENT)
+        since = t
+        if what == "opened":
+            opened.add(pool)
+        elif what == "there":
+            there.add(pool)
+            gone = False
+        elif what == "lost":
+            there.discard(pool)
+            gone = True
+        elif what == "ended":
+            opened.discard(pool)
+            there.discard(pool)
+
+
+#: Stands for a stretch of which the phases tell the cause.
+_REST = Cause.NO_POOL
+
+
+def _of_rank(bars: Sequence[_Bar], absences: Sequence[Stretch], first: int, last: int) -> Iterator[Stretch]:
+    """The idle time of a rank, in order: its own stretches, and what is left for the phases (`_REST`)."""
+    place = 0  # of the next absence
+    before: _Bar | None = None
+    at = first
+    for bar in [*bars, None]:
+        start = last if bar is None else min(bar.start, last)
+        if start > at:
+            parts = list(_between(before, bar, at, start))
+            for part in parts:
+                if part.cause is not _REST:
+                    yield part
+                    continue
+                here = part.start
+                while place < len(absences) and absences[place].end <= here:
+                    place += 1
+                look = place
+                while look < len(absences) and absences[look].start < part.end:
+                    gone = absences[look]
+                    if gone.start > here:
+                        yield Stretch(here, gone.start, _REST)
+                    here = max(here, gone.start)
+                    yield gone._replace(start=here, end=min(gone.end, part.end))
+                    here = min(gone.end, part.end)
+                    look += 1
+                if part.end > here:
+                    yield Stretch(here, part.end, _REST)
+        if bar is not None and bar.end >= at:
+            before, at = bar, max(at, min(bar.end, last))
+
+
+def _between(before: _Bar | None, after: _Bar | None, start: int, end: int) -> Iterator[Stretch]:
+    """What a rank did between two runs: messages that were under way, and the rest."""
+    if after is not None and before is not None and _was_ahead(before, after, end):
+        yield Stretch(start, end, Cause.BETWEEN, after.pool, after.job)
+        return
+    if before is not None and before.heard > start:
+        heard = min(before.heard, end)
+        yield Stretch(start, heard, Cause.MESSAGE, before.pool, before.job)
+        start = heard
+    sent = end if after is None else max(start, min(after.sent, end))
+    if sent > start:
+        yield Stretch(start, sent, _REST)
+    if end > sent and after is not None:
+        yield Stretch(sent, end, Cause.MESSAGE, after.pool, after.job)
+
+
+def _was_ahead(before: _Bar, after: _Bar, end: int) -> bool:
+    """Whether a rank had its next job before main knew that the last one had ended."""
+    return before.pool == after.pool and (after.sent > end or after.sent < before.heard)
+
+
+# -- sums --------------------------------------------------------------------------------------------------
+
+
+class _Sums:
+    """Adds up phases over stretches of time, in logarithmic time for each."""
+
+    def __init__(self, phases: Sequence[Stretch]):
+        self._phases = phases
+        self._starts = [phase.start for phase in phases]
+        causes = dict.fromkeys(phase.cause for phase in phases)
+        self._sums = {
+            cause: [0, *accumulate(phase.end - phase.start if phase.cause is cause else 0 for phase in phases)]
+            for cause in causes
+        }
+        # By phase: how many more ranks idled in all of it than in the one before; what others idled in a part of it.
+        self._more = [0] * (len(phases) + 1)
+        self._parts = [0] * len(phases)
+
+    def add(self, start: int, end: int, by_cause: Counter[Cause]) -> None:
+        """A rank idled from `start` to `end`."""
+        a, b = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
+        if a == b:
+            by_cause[self._phases[a].cause] += end - start
+            self._parts[a] += end - start
+            return
+        for place, part in ((a, self._phases[a].end - start), (b, end - self._phases[b].start)):
+            by_cause[self._phases[place].cause] += part
+            self._parts[place] += part
+        if b - a > 1:
+            for cause, sums in self._sums.items():
+                if ns := sums[b] - sums[a + 1]:
+                    by_cause[cause] += ns
+            self._more[a + 1] += 1
+            self._more[b] -= 1
+
+    def count(self, waits: Counter[tuple[int, int, int]]) -> None:
+        """Add what the jobs were waited for."""
+        for phase, ranks, part in zip(self._phases, accumulate(self._more), self._parts, strict=False):
+            if phase.job >= 0:
+                ns = ranks * (phase.end - phase.start) + part
+                if ns:
+                    waits[phase.pool, phase.job, phase.rank] += ns

@@ -1,0 +1,112 @@
+// The bars of the jobs, painted pixel by pixel: a frame costs what is visible, however many jobs there are.
+
+import {colours} from "./colours.js";
+import {lanesH, lanesY, perRow, plotW, plotX} from "./layout.js";
+import {last} from "./sorted.js";
+import {dimmed, size, trace, view} from "./state.js";
+
+let buffer = null; // one image of the lanes, as large as they are
+
+// For each row how busy each column of pixels is, with what, and whether something failed there.
+export function paintBars(c) {
+  const {dpr} = size,
+    W = Math.round(plotW() * dpr),
+    H = Math.round(lanesH() * dpr);
+  if (!buffer || buffer.width !== W || buffer.height !== H) {
+    buffer = c.createImageData(W, H);
+    buffer.pixels = new Uint32Array(buffer.data.buffer);
+    buffer.busy = new Float32Array(W);
+    buffer.most = new Float32Array(W);
+    buffer.with = new Int32Array(W);
+    buffer.look = new Uint8Array(W);
+    buffer.line = new Uint32Array(W);
+  }
+  const {pixels, busy, most, look, line} = buffer,
+    kind = buffer.with;
+  const {laneS, laneE, reach, laneJobs, laneStart, name, ranks} = trace,
+    looks = trace.laneLook;
+  const scale = W / (view.t1 - view.t0),
+    t0 = view.t0,
+    t1 = view.t1,
+    group = perRow(),
+    dim = trace.by.length;
+  const isDim = dimmed(),
+    gap = 3 * dpr,
+    least = 2 * Math.ceil(dpr);
+  pixels.fill(colours.cardPixel);
+  const firstRow = Math.floor(view.scroll / view.lane / group);
+  for (let row = firstRow; row * group < ranks; row++) {
+    const top = Math.round((row * group * view.lane - view.scroll) * dpr);
+    if (top >= H) break;
+    const until = Math.min(ranks, (row + 1) * group);
+    let bottom = Math.round((until * view.lane - view.scroll) * dpr);
+    const high = bottom - top;
+    bottom -= high >= 12 * dpr ? Math.round(2 * dpr) : high >= 5 * dpr ? Math.round(dpr) : high >= 3 ? 1 : 0;
+    busy.fill(0);
+    most.fill(0);
+    look.fill(0);
+    for (let rank = row * group; rank < until; rank++) {
+      const end = laneStart[rank + 1];
+      for (let k = last(reach, t0, laneStart[rank], end) + 1; k < end && laneS[k] < t1; k++) {
+        const job = laneJobs[k],
+          colour = isDim && isDim(job) ? dim : name[job],
+          how = colour === dim ? 0 : looks[k];
+        let a = (laneS[k] - t0) * scale,
+          b = (laneE[k] - t0) * scale;
+        if (b - a > gap && high >= 5 * dpr) b -= dpr; // so that neighbours are seen to be two
+        if (b - a < 0.35) b = a + 0.35; // so that nothing that ran is invisible
+        if (a < 0) a = 0;
+        if (b > W) b = W;
+        const from = Math.floor(a),
+          to = Math.min(W, Math.ceil(b));
+        for (let i = from; i < to; i++) {
+          const share = (b < i + 1 ? b : i + 1) - (a > i ? a : i);
+          busy[i] += share;
+          // What is not dimmed shows through what is.
+          const weight = colour === dim ? share * 1e-3 : share;
+          if (weight > most[i]) {
+            most[i] = weight;
+            kind[i] = colour;
+          }
+        }
+        if (how)
+          for (let i = from; i < Math.min(W, Math.max(to, how === 3 ? from + least : to)); i++)
+            if (how > look[i]) look[i] = how;
+      }
+    }
+    let special = false;
+    for (let i = 0; i < W; i++) {
+      const share = busy[i];
+      if (share === 0 && !look[i]) {
+        line[i] = colours.lanePixel;
+        continue;
+      }
+      let level = Math.ceil((share / group) * 16);
+      if (level > 16) level = 16;
+      else if (level < 4) level = 4;
+      line[i] = look[i] === 3 ? colours.failPixel : colours.pixels[17 * kind[i] + level];
+      if (look[i]) special = true;
+    }
+    const y0 = Math.max(0, top),
+      y1 = Math.min(H, Math.max(bottom, top + 1));
+    for (let y = y0; y < y1; y++) pixels.set(line, y * W);
+    if (special && high >= 5 * dpr) hatch(pixels, look, W, y0, y1, dpr);
+  }
+  c.putImageData(buffer, Math.round(plotX() * dpr), Math.round(lanesY() * dpr));
+}
+
+// Failed: slanted lines, close. Aborted: slanted lines, wide. Still running: upright lines.
+function hatch(pixels, look, W, y0, y1, dpr) {
+  const period = Math.round(7 * dpr),
+    wide = Math.round(5 * dpr),
+    thick = Math.max(1, Math.round(1.5 * dpr));
+  for (let i = 0; i < W; i++) {
+    const how = look[i];
+    if (!how) continue;
+    for (let y = y0; y < y1; y++) {
+      if (how === 3 ? (i + y) % period < thick : how === 1 ? (i + y) % wide < 2 * thick : i % wide < thick * 1.5) {
+        pixels[y * W + i] = how === 3 ? colours.failInkPixel : colours.lanePixel;
+      }
+    }
+  }
+}

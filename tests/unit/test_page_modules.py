@@ -1,0 +1,355 @@
+"""The modules of the page's script: how they are joined, and each of them alone, with only what it imports.
+
+The page as a whole is in `test_page`. What a module says of one trace is tested there; here, its rules.
+"""
+
+import re
+
+import browser as browsers
+import pytest
+from test_page import example
+
+from bsbpool.durations import duration
+from bsbpool.trace.history import History
+from bsbpool.trace.page.columns import page_data
+from bsbpool.trace.page.joining import joined, modules
+
+needs_browser = pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
+
+IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
+TOP = re.compile(r"^(export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
+
+
+# -- joining -----------------------------------------------------------------------------------------------
+
+
+def test_each_module_says_on_top_what_it_is_for():
+    assert [name for name, text in modules().items() if not text.startswith("// ")] == []
+
+
+def test_lines_are_no_longer_than_those_of_python():
+    long = [(name, line) for name, text in modules().items() for line in text.split("\n") if len(line) > 120]
+    assert long == []
+
+
+def test_no_name_of_a_module_is_in_another_one():
+    owners = {}
+    for module, text in modules().items():
+        for _, name in TOP.findall(text):
+            owners.setdefault(name, []).append(module)
+    # Joined, they share one scope: of two functions of one name the second would be both.
+    assert {name: where for name, where in owners.items() if len(where) > 1} == {}
+
+
+def test_modules_import_by_the_names_that_others_export_and_in_the_one_form_that_can_be_joined():
+    texts = modules()
+    exports = {module: {name for exported, name in TOP.findall(text) if exported} for module, text in texts.items()}
+    for module, text in texts.items():
+        imported = IMPORT.findall(text)
+        assert len(imported) == len(re.findall(r"^import\b", text, re.MULTILINE)), module
+        assert len(re.findall(r"^export\b", text, re.MULTILINE)) == len(exports[module]), module
+        for names, other in imported:
+            assert {name.strip() for name in names.split(",") if name.strip()} <= exports[other], (module, other)
+
+
+def test_the_page_has_every_module_once_and_after_those_that_it_imports():
+    script = joined("main")
+    heads = [text.split("\n", 1)[0] for text in modules().values()]
+    assert [script.count(head) for head in heads] == [1] * len(heads)
+    assert not re.search(r"^(import|export)\b", script, re.MULTILINE)
+    texts = modules()
+    place = {module: script.index(text.split("\n", 1)[0]) for module, text in texts.items()}
+    for module, text in texts.items():
+        for _, other in IMPORT.findall(text):
+            assert place[other] < place[module], (module, other)
+
+
+# -- each of them ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory):
+    with browsers.browser(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def run(driver, tmp_path):
+    """Runs code in an empty page, after one module and what that imports; gives what the code returns."""
+
+    def run(module, code, *args, body=""):
+        path = tmp_path / "empty.html"
+        path.write_text(f"<!doctype html><title>empty</title><body>{body}", encoding="utf-8")
+        browsers.logged(driver)
+        driver.get(path.as_uri())
+        made = driver.execute_script(f'"use strict";\n{joined(module)}\n{code}', *args)
+        assert browsers.logged(driver) == []
+        return made
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def packed():
+    """A trace as the page gets it."""
+    return page_data(History(example()), "run.trace")
+
+
+#: 3 ranks, of which 2 have 2 jobs each, from 0 to 100 ns, in a picture of 1086 times 500 pixels.
+SMALL = """
+setTrace({ranks: 3, span: 100, count: 4, tracks: [], name: [0, 0, 1, 1], onPath: [0, 1, 0, 1], rank: [1, 1, 2, 2],
+  start: [0, 50, 10, 80], end: [40, 90, 70, 81], place: [0, 1, 2, 3], ran: 4, laneStart: [0, 0, 2, 4],
+  laneJobs: [0, 1, 2, 3], laneS: [0, 50, 10, 80], laneE: [40, 90, 70, 81], laneLook: [0, 0, 0, 3],
+  by: [{short: "a"}, {short: "b"}], pools: [{id: "1"}], pool: [0, 0, 0, 0], id: [0, 1, 2, 3], statuses: ["success"],
+  status: [0, 0, 0, 0]});
+Object.assign(size, {width: 1086, height: 500});
+"""
+
+
+@needs_browser
+def test_durations_are_those_of_the_terminal(run):
+    times = [0, 1, 99, 999, 1000, 9_994, 9_995, 99_949_999, 999_949_999, 10**9, 5_405 * 10**6, 36 * 10**11]
+    assert run("numbers", "return arguments[0].map(duration)", times) == [duration(ns / 1e9) for ns in times]
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [
+        ("many(1, 'job')", "1 job"),
+        ("many(1200, 'job')", "1,200 jobs"),
+        ("percent(0.0512)", "5.1%"),
+        ("percent(0.512)", "51%"),
+        ("roundStep(3)", 5),
+        ("roundStep(0.11)", pytest.approx(0.2)),
+        ("clock(1.5e9, 5e8, 3e9)", "1.5 s"),
+        ("clock(1500, 100, 2000)", "1.5 µs"),
+    ],
+)
+def test_numbers_are_as_people_read_them(run, code, said):
+    assert run("numbers", f"return {code}") == said
+
+
+@needs_browser
+def test_the_last_that_is_not_above_is_found_in_any_part_of_a_list(run):
+    numbers = [1, 3, 3, 7]
+    found = run("sorted", "return [0, 1, 2, 3, 6, 7, 9].map(x => last(arguments[0], x))", numbers)
+    assert found == [-1, 0, 0, 2, 2, 3, 3]
+    assert run("sorted", "return last(arguments[0], 9, 1, 3)", numbers) == 2
+    assert run("sorted", "return last(arguments[0], 0, 1, 3)", numbers) == 0  # the one before that part
+
+
+@needs_browser
+def test_what_was_packed_is_unpacked_again(run, packed):
+    keys = ("pool", "id", "rank", "queued", "start", "end", "received", "depStart", "deps", "status")
+    trace = run(
+        "unpack",
+        "const d = unpack(arguments[0]); return Object.fromEntries(arguments[1].map(key => [key, [...d[key]]]))",
+        packed,
+        keys,
+    )
+    history = History(example())
+    jobs = [(pool, job) for pool in history.pools for job in pool.jobs.values()]
+    assert list(zip(trace["pool"], trace["id"], strict=True)) == [(pool.place, job.id) for pool, job in jobs]
+    at = 0
+    firsts = [sum(len(pool.jobs) for pool in history.pools[:place]) for place in range(len(history.pools))]
+    for number, (pool, job) in enumerate(jobs):
+        interval = job.interval(history.last)
+        assert trace["rank"][number] == (-1 if interval is None else job.rank)
+        assert trace["queued"][number] == job.queued - history.first
+        if interval is not None:
+            assert [trace["start"][number], trace["end"][number]] == [t - history.first for t in interval]
+        deps = trace["deps"][at : trace["depStart"][number + 1]]
+        at = trace["depStart"][number + 1]
+        assert deps == [firsts[pool.place] + dep for dep in job.deps]
+
+
+@needs_browser
+def test_a_job_knows_those_that_depend_on_it(run, packed):
+    dependents = run(
+        "unpack", "const d = unpack(arguments[0]); return [...d.next.subarray(d.nextStart[3], d.nextStart[4])]", packed
+    )
+    assert dependents == [4]
+
+
+@needs_browser
+def test_bars_of_a_rank_are_in_the_order_in_which_they_started_also_those_of_a_lost_try(run):
+    code = """
+    const d = {count: 2, ranks: 2, rank: [1, 1], start: [50, 0], end: [60, 10], look: [0, 0], tries: [[0, 1, 20, 5]]};
+    addLanes(d);
+    return [[...d.laneJobs], [...d.laneS], [...d.laneE], [...d.reach], [...d.place], [...d.laneLook]];
+    """
+    assert run("unpack", code) == [[1, 0, 0], [0, 20, 50], [10, 25, 60], [10, 25, 60], [2, 0], [0, 1, 0]]
+
+
+@needs_browser
+def test_how_many_overlap_is_counted_at_each_start_and_end(run):
+    made = run("tracks", "const {t, v} = stepsOf([0, 10, 5, 15, 10, 20, 30, 30]); return [t, v]")
+    assert made == [[0, 0, 5, 10, 15, 20, 30], [0, 1, 2, 2, 1, 0, 0]]
+
+
+@needs_browser
+def test_a_rank_has_cached_what_it_took_and_did_not_free(run):
+    code = """
+    const d = {ranks: 2, changed: [[1, 2], [2], []], changeT: [0, 10, 20],
+      changes: {t: [0, 10, 10], rank: [1, 1, 0], what: [1, 0, -1], items: [0, 1, 2]}};
+    return [5, 15, 25].map(t => cachesAt(d, t).map(held => held && [...held]));
+    """
+    assert run("tracks", code) == [[None, [1, 2]], [None, [1]], [None, None]]
+
+
+@needs_browser
+def test_who_listens_is_told_and_nobody_else(run):
+    code = """
+    const heard = [];
+    on("panel", () => heard.push("panel"));
+    on("picture", () => heard.push("picture"));
+    changed("picture");
+    changed("overlay", "panel");
+    return heard;
+    """
+    assert run("state", code) == ["picture", "panel"]
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("chosen", "shown"),
+    [
+        ("{}", None),
+        ("{path: true}", [1, 3]),
+        ("{names: new Set([0])}", [0, 1]),
+        ("{names: new Set([0]), path: true}", [1]),
+        ("{found: [0, 0, 1, 1]}", [2, 3]),
+    ],
+)
+def test_what_is_not_chosen_is_dimmed(run, chosen, shown):
+    code = f"Object.assign(chosen, {chosen}); const dim = dimmed(); return dim && [0, 1, 2, 3].filter(job => !dim(job))"
+    assert run("state", SMALL + code) == shown
+
+
+@needs_browser
+def test_pixels_and_times_belong_to_each_other(run):
+    assert run("layout", SMALL + "return [0, 25, 100].map(t => timeAt(xOf(t)))") == [0, 25, 100]
+    assert run("layout", SMALL + "return xOf(100) - xOf(0)") == 1000
+
+
+@needs_browser
+def test_the_view_is_brought_back_to_where_something_is(run):
+    code = "Object.assign(view, arguments[0]); keep(); return view"
+    back = run("layout", SMALL + code, {"t0": -50, "t1": 20, "lane": 1000, "scroll": -5})
+    assert (back["t0"], back["t1"], back["scroll"]) == (0, 70, 0)
+    assert back["lane"] == run("layout", SMALL + "return Math.max(TALLEST, fitLane())")
+    back = run("layout", SMALL + code, {"t0": 90, "t1": 500, "lane": 20, "scroll": 10**6})
+    assert (back["t0"], back["t1"]) == (0, 100)
+
+
+@needs_browser
+def test_the_job_under_a_point_is_found_and_a_failed_one_first(run):
+    code = """
+    fitLanes();
+    const at = (t, rank) => jobAt(xOf(t), laneY(rank) + view.lane / 2);
+    return [at(20, 1), at(60, 1), at(45, 1), at(20, 2), at(80.5, 2), at(79.8, 2), at(50, 0)];
+    """
+    assert run("layout", SMALL + code) == [0, 1, -1, 2, 3, 3, -1]
+
+
+@needs_browser
+def test_zooming_keeps_the_time_under_the_pointer_where_it_was(run):
+    code = "fitLanes(); const before = xOf(30); zoom(.5, 30); return [before, xOf(30), view.t1 - view.t0]"
+    before, after, width = run("actions", SMALL + code)
+    assert after == pytest.approx(before)
+    assert width == 50
+
+
+@needs_browser
+def test_choosing_walks_along_a_rank_and_through_a_list_in_a_circle(run):
+    code = """
+    const told = [];
+    on("panel", () => told.push(chosen.job));
+    choose(0);
+    neighbour(1);
+    neighbour(1);
+    stepThrough([0, 2], 1);
+    stepThrough([0, 2], -1);
+    return told;
+    """
+    assert run("actions", SMALL + code, body="<div id=live></div>") == [0, 1, 0, 2]
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    ("words", "found"),
+    [
+        ("", None),
+        ("GAMMA", [1]),
+        ("rank:2", [2]),
+        ("pool:1 a", [0, 1, 2]),
+        ("#1", [1]),
+        ("failed", [2]),
+        ("fail", [2]),
+        ("suc", []),  # the beginning of a status, from 4 letters on
+        ("size=3", [0, 2]),
+        ("size=3 #0", [0]),
+    ],
+)
+def test_all_words_of_a_search_are_asked_for(run, words, found):
+    code = """
+    setTrace({span: 1, count: 3, names: ["alpha", "gamma"], kinds: ["F"], contexts: ["size=3", "chunk=1"],
+      errors: ["", "bad"],
+      statuses: ["success", "failed"], name: [0, 1, 0], kind: [0, 0, 0], context: [0, 1, 0], error: [0, 0, 1],
+      status: [0, 0, 1], rank: [1, 1, 2], id: [0, 1, 2], pool: [0, 0, 0], pools: [{id: "1"}]});
+    const has = wordsTest(arguments[0]);
+    return has && [0, 1, 2].filter(has);
+    """
+    assert run("search", code, words) == found
+
+
+@needs_browser
+def test_a_colour_is_mixed_and_known_to_be_light_or_dark(run):
+    assert run("colours", "return mix(rgb('#000000'), rgb('#ff8000'), .5)") == [127.5, 64, 0]
+    assert run("colours", "return [luminance([0, 0, 0]), luminance([255, 255, 255])]") == [0, pytest.approx(1)]
+    assert run("colours", "return pixel([1, 2, 3])") == 0xFF030201
+
+
+@needs_browser
+def test_elements_are_made_of_text(run):
+    code = (
+        "document.body.append(section('<b>a', pairs([['t', '<i>'], ['none', null]]), table(['h'], [row(['<td>'])])));"
+    )
+    made = run("elements", code + "return document.body.innerHTML")
+    assert "&lt;b&gt;a" in made and "&lt;i&gt;" in made and "&lt;td&gt;" in made and "none" not in made
+
+
+@needs_browser
+def test_the_places_of_an_error_are_lines_of_files(run):
+    errors = [
+        ["error", "ValueError: x", [["a.py", 3, "f"], ["b.py", 7, "g"]]],
+        ["cause", "KeyError: y", [["c.py", 1, "h"]]],
+    ]
+    code = "document.body.append(...places(arguments[0])); return document.body.textContent.replace(/\\s+/g, ' ')"
+    said = run("job_section", code, errors)
+    assert said.startswith("raised at b.py:7 in g2 frames, outermost first")
+    assert said.endswith("caused by KeyError: y, at c.py:1 in h")
+
+
+@needs_browser
+def test_however_much_changes_in_a_frame_it_is_painted_once(run):
+    body = (
+        "<div id=stage style='width: 300px; height: 200px'><canvas id=chart></canvas><canvas id=overlay></canvas></div>"
+    )
+    code = """
+    for (const name of ["page", "card", "lane", "fail", "fail-ink", "dim", "c0", "c1", "c2", "c3", "c4", "c5", "c6",
+      "c7", "c8", "c9"]) document.documentElement.style.setProperty(`--${name}`, "#808080");
+    Object.assign(trace, {tracks: [{top: 0, t: [0], v: [0], sum: [0], label: "", colour: "track"}], marks: [],
+      failures: [], reach: [40, 90, 70, 81], contexts: [], context: [-1, -1, -1, -1], pools: []});
+    readColours(trace.by);
+    beginPainting();
+    frames.base.length = frames.overlay.length = 0;
+    return new Promise(done => {
+      changed("picture");
+      changed("overlay");
+      changed("picture");
+      requestAnimationFrame(() => done([frames.base.length, frames.overlay.length]));
+    });
+    """
+    assert run("painting", SMALL + code, body=body) == [1, 1]
