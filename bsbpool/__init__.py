@@ -47,6 +47,11 @@ def register_service(name: str, provider: Any) -> None:
     :param name: the attribute.
     :param provider: what the attribute is.
     :raises ValueError: `name` is not a name, or is that of something of the package that is no service.
+
+    >>> import bsbpool
+    >>> bsbpool.register_service("MPI pool", None)
+    Traceback (most recent call last):
+    ValueError: a service is named like an attribute, such as 'MPI', not 'MPI pool'
     """
     if not name.isidentifier():
         raise ValueError(f"a service is named like an attribute, such as 'MPI', not {name!r}")

@@ -56,7 +56,10 @@ _undo: list[Callable[[], Any]] | None = None
 
 
 def version() -> str | None:
-    """The version of bsb-core that is installed; None if BSB is not."""
+    """Which BSB there is.
+
+    :returns: the version of bsb-core that is installed; None if BSB is not.
+    """
     try:
         return metadata.version("bsb-core")
     except metadata.PackageNotFoundError:
@@ -64,7 +67,14 @@ def version() -> str | None:
 
 
 def installed() -> bool:
-    """Whether BSB uses this pool, in this process."""
+    """Whether BSB uses this pool, in this process.
+
+    :returns: True after `install`, until `uninstall`.
+
+    >>> import bsbpool.bsb
+    >>> bsbpool.bsb.installed()
+    False
+    """
     return _undo is not None
 
 

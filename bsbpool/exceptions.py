@@ -76,6 +76,10 @@ class DependencyError(_Error):
 class TraceError(Exception):
     """A file can't be read as a trace.
 
+    :param path: the file.
+    :param line: the number of the line where it goes wrong, from 1.
+    :param problem: what is wrong, and what would be right.
+
     :ivar path: the file.
     :ivar line: the number of the line where it goes wrong, from 1; None if that is not about a line.
     """
@@ -92,6 +96,9 @@ class TraceError(Exception):
 
 class JobErroredError(_Error):
     """A job failed.
+
+    :param message: which job, and how.
+    :param error: the exception that the job raised.
 
     :ivar error: the exception that the job raised; its notes hold the traceback of the rank that ran it.
     """
@@ -110,10 +117,26 @@ class WorkflowError(ExceptionGroup[Exception]):
 
     :ivar results: if all jobs succeeded and some results can't be read: those of all other jobs, by job. Else empty.
     :ivar reported_by_main: True on other ranks than main, where it says no more than that main raises what failed.
+
+    >>> import bsbpool
+    >>> def corrupt(owner):
+    ...     raise ValueError("corrupt morphology")
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     job = pool.queue(corrupt, submitter="golgi")
+    ...     try:
+    ...         pool.execute()
+    ...     except bsbpool.WorkflowError as error:
+    ...         print(error.exceptions[0], "with", repr(error.exceptions[0].error))
+    <FunctionJob 0 golgi> failed with ValueError('corrupt morphology')
     """
 
     results: Mapping[Any, Any] = MappingProxyType({})
     reported_by_main = False
 
     def derive(self, excs: Any) -> WorkflowError:  # type: ignore[override]
+        """What `split` and `except*` make of a part of it.
+
+        :param excs: the exceptions of that part.
+        :returns: an error of this kind.
+        """
         return WorkflowError(self.message, excs)

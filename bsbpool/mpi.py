@@ -18,7 +18,11 @@ __all__ = ["MPIModule", "MPIService"]
 
 
 class MPIModule(MockModule):
-    """Stands in for `mpi4py.MPI` where that can't be imported."""
+    """Stands in for `mpi4py.MPI` where that can't be imported.
+
+    >>> from bsbpool.mpi import MPIModule
+    >>> MPIModule("no_such_package.MPI").COMM_WORLD  # None: each process is on its own
+    """
 
     @property
     def COMM_WORLD(self) -> Any:
@@ -33,21 +37,38 @@ class MPIService:
     """The ranks of a communicator, or this process alone.
 
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI.
+
+    >>> from bsbpool_sim import simulate
+    >>> from bsbpool.mpi import MPIService
+    >>> def program(comm):
+    ...     service = MPIService(comm)
+    ...     return service.get_rank(), service.get_size(), service.bcast("from main" if comm.rank == 0 else None)
+    >>> simulate(program, ranks=2).results
+    [(0, 2, 'from main'), (1, 2, 'from main')]
     """
 
     def __init__(self, comm: Any = None):
         self._comm = comm if comm is not None else find_comm_world()
 
     def get_communicator(self) -> Any:
-        """The communicator; None where there is no MPI."""
+        """What this service speaks to.
+
+        :returns: the communicator; None where there is no MPI.
+        """
         return self._comm
 
     def get_rank(self) -> int:
-        """This rank, from 0."""
+        """This rank.
+
+        :returns: its number, from 0.
+        """
         return int(self._comm.Get_rank()) if self._comm is not None else 0
 
     def get_size(self) -> int:
-        """The number of ranks."""
+        """How many ranks there are.
+
+        :returns: their number; 1 where there is no MPI.
+        """
         return int(self._comm.Get_size()) if self._comm is not None else 1
 
     def _check(self, call: str) -> None:
@@ -59,7 +80,10 @@ class MPIService:
             inside.refuse(f"Can't call {call}", world_of(self._comm))
 
     def barrier(self) -> None:
-        """Wait for all ranks."""
+        """Wait for all ranks.
+
+        :raises JobPoolError: a job calls it, as with each collective call below: its pool's main waits for the job.
+        """
         self._check("barrier()")
         if self._comm is not None:
             self._comm.Barrier()
@@ -68,28 +92,48 @@ class MPIService:
         """End all ranks at once; without MPI, exit this process.
 
         :param errorcode: the exit status.
+        :returns: never.
+        :raises SystemExit: there is no MPI.
         """
         if self._comm is not None:
             return self._comm.Abort(errorcode)
         raise SystemExit(errorcode)
 
     def bcast(self, obj: Any, root: int = 0) -> Any:
-        """The object of rank `root`, on every rank."""
+        """Hand an object of one rank to all.
+
+        :param obj: the object, on rank `root`; anything elsewhere.
+        :param root: the rank whose object it is.
+        :returns: that object, on every rank.
+        """
         self._check("bcast()")
         return self._comm.bcast(obj, root=root) if self._comm is not None else obj
 
     def gather(self, obj: Any, root: int = 0) -> Any:
-        """On rank `root`, the list of the objects of all ranks; None elsewhere."""
+        """Bring the objects of all ranks to one.
+
+        :param obj: this rank's object.
+        :param root: the rank that gets them.
+        :returns: on rank `root`, the list of the objects, by rank; None elsewhere.
+        """
         self._check("gather()")
         return self._comm.gather(obj, root=root) if self._comm is not None else [obj]
 
     def allgather(self, obj: Any) -> Any:
-        """The list of the objects of all ranks, on every rank."""
+        """Bring the objects of all ranks to all.
+
+        :param obj: this rank's object.
+        :returns: the list of the objects, by rank, on every rank.
+        """
         self._check("allgather()")
         return self._comm.allgather(obj) if self._comm is not None else [obj]
 
     def window(self, buffer: Any) -> Any:
-        """A window (Lock, Get, Unlock) over the buffers of all ranks."""
+        """Make memory of each rank readable for the others. Every rank calls it.
+
+        :param buffer: this rank's memory, such as an array.
+        :returns: a window (Lock, Get, Unlock) over the buffers of all ranks.
+        """
         self._check("window()")
         return world_of(self._comm).window(buffer)
 
@@ -99,6 +143,7 @@ class MPIService:
 
         :param default_exception: what the ranks raise that had no error of their own; by default a
             `JobPoolError` that names the ranks that had one, and the first of these errors.
+        :returns: a context.
         """
         self._check("try_all()")
         error: BaseException | None = None
@@ -118,7 +163,10 @@ class MPIService:
 
     @contextlib.contextmanager
     def try_main(self) -> Iterator[None]:
-        """An error on main is that error on all. Every rank enters; errors of other ranks stay there."""
+        """An error on main is that error on all. Every rank enters; errors of other ranks stay there.
+
+        :returns: a context.
+        """
         self._check("try_main()")
         error: BaseException | None = None
         try:

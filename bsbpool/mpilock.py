@@ -15,15 +15,35 @@ __all__ = ["MPILockModule"]
 
 
 class MPILockModule(MockModule):
-    """Stands in for `mpilock` where that can't be imported."""
+    """Stands in for `mpilock` where that can't be imported.
+
+    >>> from bsbpool.mpilock import Controller
+    >>> controller = Controller()
+    >>> with controller.write():
+    ...     print("nobody else writes")
+    nobody else writes
+    >>> with controller.single_write() as fence:
+    ...     fence.guard()
+    ...     fence.share("written once")
+    >>> fence.collect()
+    'written once'
+    """
 
     def sync(self, comm: Any = None, master: int = 0) -> Controller:
-        """A controller for the ranks of `comm`; `master` is the rank that keeps the locks."""
+        """Make the locks of a communicator. Every rank calls it.
+
+        :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI.
+        :param master: the rank that keeps the locks.
+        :returns: a controller.
+        """
         return Controller(comm, master)
 
 
 class Controller:
     """Grants every lock at once.
+
+    :param comm: an mpi4py communicator.
+    :param master: the rank that keeps the locks.
 
     :ivar master: the rank that keeps the locks.
     :ivar rank: this rank.
@@ -40,18 +60,25 @@ class Controller:
         self.closed = True
 
     def read(self) -> Lock:
-        """A context in which nobody writes."""
+        """Take the lock to read.
+
+        :returns: a context in which nobody writes.
+        """
         return Lock()
 
     def write(self) -> Lock:
-        """A context in which nobody else reads or writes."""
+        """Take the lock to write.
+
+        :returns: a context in which nobody else reads or writes.
+        """
         return Lock()
 
     def single_write(self, handle: Any = None, rank: int | None = None) -> Fence:
-        """A context that one rank alone goes through.
+        """Let one rank write.
 
-        :param handle: what `guard` gives that rank.
+        :param handle: what the context gives, in place of the fence.
         :param rank: that rank; by default the master.
+        :returns: a context; what follows `Fence.guard` in it, that rank alone runs.
         """
         return Fence(self.rank == (self.master if rank is None else rank), handle)
 
@@ -96,9 +123,15 @@ class Fence:
             raise _Guarded
 
     def share(self, obj: Any) -> None:
-        """Called by the one rank: hand an object to all."""
+        """Called by the one rank: hand an object to all.
+
+        :param obj: the object.
+        """
         self._shared = obj
 
     def collect(self) -> Any:
-        """The object that was shared."""
+        """Called by all, after the context.
+
+        :returns: the object that was shared.
+        """
         return self._shared

@@ -21,6 +21,14 @@ class Owner:
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
     :param placement: placement strategies by name, for placement jobs.
     :param connectivity: connectivity strategies by name, for connectivity jobs.
+
+    >>> from bsbpool import Owner
+    >>> owner = Owner()
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue(lambda owner: sorted(owner.placement))
+    ...     _ = pool.execute()
+    ...     job.result
+    []
     """
 
     def __init__(
@@ -72,6 +80,8 @@ class Owner:
         :param workflow: the phases of which this pool is a part.
         :param job_timeout: seconds that each job may run for; see `JobPool`.
         :param retries: how many times a job that is lost with its rank runs again.
+        :returns: the pool, with the listeners that were registered so far.
+        :raises ValueError: `job_timeout` or `retries` is no such number.
         """
         self._pools += 1
         pool = JobPool(
@@ -112,6 +122,18 @@ def job_pool(
     :param quiet: show no progress.
     :param job_timeout: seconds that each job may run for; see `JobPool`.
     :param retries: how many times a job that is lost with its rank runs again.
+    :returns: a context that gives the pool.
+    :raises ValueError: `job_timeout` or `retries` is no such number.
+    :raises JobPoolError: the communicator can't be used.
+
+    >>> import bsbpool
+    >>> def square(owner, x):
+    ...     return x * x
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     jobs = [pool.queue(square, (x,)) for x in range(4)] if pool.is_main() else []
+    ...     results = pool.execute(return_results=True)
+    >>> [results[job] for job in jobs]
+    [0, 1, 4, 9]
     """
     owner = Owner(comm)
     with owner.create_job_pool(

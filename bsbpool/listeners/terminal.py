@@ -41,6 +41,8 @@ class TerminalProgress:
 
     It draws when something happens, ten times a second at most, and at each ping. What it can't draw it leaves: a run
     never stops because of its view.
+
+    :param console: rich's console that it draws on.
     """
 
     def __init__(self, console: Console):

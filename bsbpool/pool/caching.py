@@ -98,6 +98,21 @@ def pool_cache(method: F) -> F:
     :param method: the method; it may be that of a class whose objects can't be hashed, compared or referred to weakly.
     :returns: the method that remembers.
     :raises TypeError: when it is called with an argument that is not hashable.
+
+    >>> from bsbpool import Owner, pool_cache
+    >>> class Golgi:
+    ...     def __init__(self, owner):
+    ...         self.scaffold = owner
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     @pool_cache
+    ...     def tree(self):
+    ...         print("reads the tree")
+    ...         return "a large tree"
+    >>> golgi = Golgi(Owner())
+    >>> golgi.tree(), golgi.tree()
+    reads the tree
+    ('a large tree', 'a large tree')
     """
     memories: WeakValueDictionary[tuple[int, int], _Memory] = WeakValueDictionary()
     name = method.__name__
@@ -154,6 +169,19 @@ def get_node_cache_items(node: Any) -> list[int]:
     """The ids of what the pool-cached methods of a node keep, and those of its child nodes.
 
     A node's children are what its `walk_nodes()` yields, or what BSB finds in a configuration node.
+
+    :param node: it has `get_node_name()`.
+    :returns: the ids, each once; hand them to a job as its `cache_items`.
+
+    >>> from bsbpool.pool import get_node_cache_items, pool_cache
+    >>> class Golgi:
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     @pool_cache
+    ...     def tree(self):
+    ...         return "a large tree"
+    >>> get_node_cache_items(Golgi()) == [Golgi.tree.get_pool_cache_id(Golgi())]
+    True
     """
     items: dict[int, None] = {}
     for each in _walk(node):
@@ -178,9 +206,21 @@ def _walk(node: Any) -> Iterator[Any]:
 
 
 def free_stale_pool_cache(owner: Any, required_cache_items: Collection[int]) -> list[int]:
-    """Free every cached item of the owner that is not required, and return their ids.
+    """Free every cached item of the owner that is not required.
 
+    :param owner: it has `_pool_cache`.
+    :param required_cache_items: the ids of those that stay.
+    :returns: the ids of those that went.
     :raises ExceptionGroup: what clean-up functions raised; all items were freed none the less.
+
+    >>> from bsbpool import Owner
+    >>> from bsbpool.pool import free_stale_pool_cache
+    >>> owner = Owner()
+    >>> for item in 1, 2:
+    ...     owner.register_pool_cached_item(item, lambda: print("freed"))
+    >>> free_stale_pool_cache(owner, required_cache_items=[2])
+    freed
+    [1]
     """
     required = {*required_cache_items}  # an array answers `in` by comparing all that it has
     return free_items(owner, [item for item in owner._pool_cache if item not in required])

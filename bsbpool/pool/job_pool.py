@@ -44,6 +44,14 @@ class JobPool:
     :param job_timeout: seconds that each job may run for, if nothing else was said of it. Past it the job is
         interrupted and becomes aborted, with a `JobTimeoutError`.
     :param retries: how many times a job that is lost with its rank runs again, elsewhere.
+    :raises ValueError: `job_timeout` or `retries` is no such number.
+    :raises TypeError: the id is not hashable.
+
+    >>> from bsbpool import JobPool, Owner
+    >>> with JobPool("squares", Owner()) as pool:
+    ...     job = pool.queue(lambda owner, x: x * x, (3,)) if pool.is_main() else None
+    ...     pool.execute(return_results=True)[job]
+    9
     """
 
     def __init__(
@@ -135,13 +143,18 @@ class JobPool:
         return self._member.scheduling
 
     def is_main(self) -> bool:
-        """Whether this is the rank that queues jobs and hears of them: rank 0."""
+        """Whether this is main, the rank that queues jobs and hears of them.
+
+        :returns: True on rank 0.
+        """
         return self._world.rank == 0
 
     @classmethod
     def get_owner(cls, id: Any) -> Any:
         """The owner, on this rank, of the open pool with that id.
 
+        :param id: what the pool was made with.
+        :returns: the object that the pool was given as its owner.
         :raises JobPoolError: no such pool is open on this rank.
         """
         return _find_pool(id)._owner
@@ -150,6 +163,8 @@ class JobPool:
     def get_tmp_folder(cls, id: Any) -> str:
         """The folder, on this rank, of the open pool with that id; it goes when the pool closes.
 
+        :param id: what the pool was made with.
+        :returns: its path.
         :raises JobPoolError: no such pool is open on this rank.
         """
         return _find_pool(id)._folder()
@@ -231,6 +246,18 @@ class JobPool:
         job that failed has handled that error.
 
         :param max_wait: seconds after which it wants a ping if nothing happens.
+        :raises TypeError: the listener can't be called.
+        :raises ValueError: `max_wait` is no number above 0.
+        :raises JobPoolError: this is a worker, and the pool executes.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     pool.add_listener(lambda progress: print(progress.reason.name, progress.status.value))
+        ...     pool.execute()
+        POOL_STATUS_CHANGE scheduling
+        POOL_STATUS_CHANGE executing
+        POOL_STATUS_CHANGE closing
+        {}
         """
         if not callable(listener):
             raise TypeError(f"a listener is called with each PoolProgress; {shown(listener)} can't be called")
@@ -251,7 +278,10 @@ class JobPool:
         self._engine.tells_added = self._engine.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
-        """Put a notification in line; `notify` delivers it."""
+        """Put a notification in line; `notify` delivers it.
+
+        :param notification: what listeners are called with.
+        """
         self._notifier.line.append(notification)
 
     def notify(self) -> None:
@@ -266,7 +296,10 @@ class JobPool:
         self._member.ping()
 
     def change_status(self, status: PoolStatus) -> None:
-        """Set the pool's status, and tell listeners."""
+        """Set the pool's status, and tell listeners.
+
+        :param status: the status that it takes.
+        """
         self._member.change_status(status)
 
     def raise_unhandled(self) -> None:
@@ -288,6 +321,9 @@ class JobPool:
     ) -> FunctionJob:
         """Queue a call of ``f(owner, *args, **kwargs)``.
 
+        :param f: a function; it gets the owner of the pool on the rank where it runs, and then its arguments.
+        :param args: its positional arguments: a sequence, such as ``(x,)``.
+        :param kwargs: its keyword arguments, by name.
         :param deps: jobs of this pool that have to succeed first.
         :param context: what is worth saying about the job; `submitter` names it, `cache_items` lists the ids
             of the cached items that it requires, and `timeout` is the seconds that it may run for (None: any time; by
@@ -297,6 +333,14 @@ class JobPool:
             has the job.
         :raises TypeError: an argument is not what it has to be, or `f` is a coroutine or generator function.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     first = pool.queue(lambda owner, x: x + 1, (1,), submitter="add", chunk=7)
+        ...     last = pool.queue(lambda owner: "after it", deps=[first])
+        ...     results = pool.execute(return_results=True)
+        ...     first, results[first], results[last]
+        (<FunctionJob 0 add (chunk=7)>, 2, 'after it')
         """
         cache_items = context.pop("cache_items", None)
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
@@ -304,7 +348,15 @@ class JobPool:
     def queue_placement(
         self, strategy: Any, chunk: Any, deps: Iterable[Job] | None = None, timeout: float | Inherit | None = INHERIT
     ) -> PlacementJob:
-        """Queue the placement of one chunk; see `PlacementJob`."""
+        """Queue the placement of one chunk, as a `PlacementJob`.
+
+        :param strategy: what is under ``strategy.name`` in the owner's `placement`, on every rank.
+        :param chunk: the chunk to place.
+        :param deps: jobs of this pool that have to succeed first.
+        :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
+        :returns: the job.
+        :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+        """
         return PlacementJob(self, strategy, chunk, deps, timeout)
 
     def queue_connectivity(
@@ -315,15 +367,30 @@ class JobPool:
         deps: Iterable[Job] | None = None,
         timeout: float | Inherit | None = INHERIT,
     ) -> ConnectivityJob:
-        """Queue the connection of two regions; see `ConnectivityJob`."""
+        """Queue the connection of two regions, as a `ConnectivityJob`.
+
+        :param strategy: what is under ``strategy.name`` in the owner's `connectivity`, on every rank.
+        :param pre_roi: chunks to connect from; None for all.
+        :param post_roi: chunks to connect to; None for all.
+        :param deps: jobs of this pool that have to succeed first.
+        :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
+        :returns: the job.
+        :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+        """
         return ConnectivityJob(self, strategy, pre_roi, post_roi, deps, timeout)
 
     def get_submissions_of(self, submitter: Any) -> list[Job]:
-        """The jobs that `submitter` submitted, in order."""
+        """The jobs that `submitter` submitted.
+
+        :returns: them, in the order in which they were queued.
+        """
         return [job for job in self.jobs if job.submitter is submitter]
 
     def get_required_cache_items(self) -> set[int]:
-        """The ids of the cached items that jobs require which have not ended."""
+        """What must not be freed yet.
+
+        :returns: the ids of the cached items that jobs require which have not ended.
+        """
         return {*self._engine.required}
 
     @property
@@ -346,7 +413,15 @@ class JobPool:
         :param nodes: topologically sorted, or a set, which is sorted by name; one whose `depends_on` holds a node that
             was not scheduled is not scheduled.
         :param scheduler: by default ``node.queue(pool)``.
+        :raises TypeError: nodes are no list, or the scheduler can't be called.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     pool.schedule(["golgi", "granule"], lambda node: pool.queue(lambda owner: None, submitter=node))
+        ...     _ = pool.execute()
+        ...     pool.jobs
+        [<FunctionJob 0 golgi>, <FunctionJob 1 granule>]
         """
         self._member.check_can_queue("schedule")
         each = listed(nodes)
@@ -423,7 +498,18 @@ def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
 
     Before the job, cached items that no unfinished job requires are freed.
 
+    :param pool_id: what the pool was made with.
+    :param job_args: the name of the job's class, its args and its kwargs.
+    :returns: what the job returns.
     :raises JobPoolError: no such pool is open on this rank, or there is no such kind of job.
+
+    >>> from bsbpool import JobPool, Owner
+    >>> from bsbpool.pool import dispatcher
+    >>> with JobPool("by hand", Owner()) as pool:
+    ...     job = pool.queue(lambda owner, x: x * x, (3,))
+    ...     dispatcher("by hand", job.serialize())
+    ...     _ = pool.execute()
+    9
     """
     pool = _find_pool(pool_id)
     kind, args, kwargs = job_args

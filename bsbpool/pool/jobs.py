@@ -131,6 +131,12 @@ class SubmissionContext:
 
     :param submitter: whoever submits; its `get_node_name()`, if it has one, names the job.
     :param chunks: the chunks that the job is about.
+    :param kwargs: what else is worth saying; each entry is an attribute, too.
+
+    >>> from bsbpool.pool import SubmissionContext
+    >>> context = SubmissionContext("golgi", chunks=[(0, 0, 1)], attempt=2)
+    >>> context.name, context.attempt, context.context
+    ('golgi', 2, {'attempt': 2})
     """
 
     __slots__ = ("_chunks", "_context", "_submitter")
@@ -173,6 +179,7 @@ KINDS: dict[str, type[Job]] = {}
 class Job(JobState, ABC):
     """A function call that a pool hands to one of its ranks. Derive from it to make your own kind.
 
+    :param pool: the pool that it becomes a part of.
     :param submission_context: who submits it.
     :param args: positional arguments, handed to `execute` on the worker.
     :param kwargs: keyword arguments, handed to `execute` on the worker.
@@ -180,6 +187,19 @@ class Job(JobState, ABC):
     :param cache_items: ids of the cached items that this job requires.
     :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
     :raises TypeError: an argument is not what it has to be, or the class defines `__eq__` or `__hash__`.
+    :raises JobPoolError: the pool is not open, or a dependency is no job of it.
+
+    >>> import bsbpool
+    >>> from bsbpool.pool import Job, SubmissionContext
+    >>> class Shout(Job):
+    ...     @staticmethod
+    ...     def execute(job_owner, args, kwargs):
+    ...         return args[0].upper()
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     job = Shout(pool, SubmissionContext("shout"), ("golgi",), {})
+    ...     _ = pool.execute()
+    ...     job, job.status.value, job.result
+    (<Shout 0 shout>, 'success', 'GOLGI')
     """
 
     # What a submission context says is kept here, without the object: pools have many jobs. Users may set attributes
@@ -302,7 +322,10 @@ class Job(JobState, ABC):
     # -- what it does ------------------------------------------------------------------------------
 
     def serialize(self) -> tuple[str, Any, Any]:
-        """The name of its class, and what `execute` gets on the worker: args and kwargs."""
+        """What a worker is told of it.
+
+        :returns: the name of its class, and what `execute` gets on the worker: args and kwargs.
+        """
         return type(self).__name__, self._args, self._kwargs
 
     @staticmethod
@@ -311,18 +334,27 @@ class Job(JobState, ABC):
         """Do the job, on the worker.
 
         :param job_owner: the owner of the pool on that rank.
+        :param args: the job's positional arguments.
+        :param kwargs: the job's keyword arguments.
+        :returns: the job's result.
         """
 
     def run(self, timeout: float | None = None) -> bool:
-        """Execute the job on the current process, in a thread, and return whether the job is still running.
+        """Execute the job on the current process, in a thread.
 
         :param timeout: seconds to wait for its end; None waits until it comes.
+        :returns: whether the job is still running.
         :raises JobPoolError: it can't start: its dependencies have not succeeded, or it has ended.
         """
         return self._pool._manual.run(self, timeout)
 
     def on_completion(self, callback: Callable[[Job], Any]) -> None:
-        """Call `callback(job)` on main when the job has ended; at once if it has."""
+        """Call ``callback(job)`` on main when the job has ended; at once if it has.
+
+        :param callback: a function of a job.
+        :raises TypeError: it can't be called.
+        :raises JobPoolError: this is a worker, and the pool executes.
+        """
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {shown(callback)}")
         self._pool._check_not_at_jobs("wait for the end of a job")
@@ -340,6 +372,7 @@ class Job(JobState, ABC):
     def set_result(self, value: Any) -> None:
         """The running job succeeded with this result.
 
+        :param value: the result.
         :raises JobPoolError: it does not run.
         """
         self._pool._manual.finish(self, value, None)
@@ -347,6 +380,7 @@ class Job(JobState, ABC):
     def set_exception(self, error: BaseException) -> None:
         """The running job failed with this exception.
 
+        :param error: the exception.
         :raises JobPoolError: it does not run.
         """
         self._pool._manual.finish(self, None, error)
@@ -354,6 +388,7 @@ class Job(JobState, ABC):
     def change_status(self, status: JobStatus) -> None:
         """Set the status.
 
+        :param status: the status that it takes.
         :raises JobPoolError: that status can't follow the present one.
         """
         self._pool._manual.set_status(self, status)
@@ -361,7 +396,16 @@ class Job(JobState, ABC):
     def cancel(self, reason: str | None = None) -> None:
         """Cancel the job, and what depends on it. One that runs or has ended stays what it is, with a warning.
 
+        :param reason: what its `error` says.
         :raises JobPoolError: this is a worker, and the pool executes: main has the job.
+
+        >>> import bsbpool
+        >>> with bsbpool.job_pool(quiet=True) as pool:
+        ...     job = pool.queue(print)
+        ...     job.cancel("the data did not come")
+        ...     _ = pool.execute()
+        >>> job.status.value, job.error
+        ('cancelled', JobCancelledError('the data did not come'))
         """
         if not self._pool._cancel(self, reason):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
@@ -369,8 +413,16 @@ class Job(JobState, ABC):
 
 
 class FunctionJob(Job):
-    """Calls ``f(owner, *args, **kwargs)``. Of what `context` holds, `submitter` and `timeout` are about the job.
+    """Calls ``f(owner, *args, **kwargs)``; `JobPool.queue` makes one.
 
+    Of what `context` holds, `submitter` and `timeout` are about the job.
+
+    :param pool: the pool that it becomes a part of.
+    :param f: the function.
+    :param args: its positional arguments, after the owner.
+    :param kwargs: its keyword arguments.
+    :param deps: jobs of the same pool that have to succeed first.
+    :param cache_items: ids of the cached items that this job requires.
     :param context: what is worth saying about it. An entry whose name looks like an option is given as
         ``context={"priority": 3}``.
     :raises TypeError: an argument is not what it has to be, or `f` is a coroutine function, a generator function or
@@ -408,10 +460,12 @@ class FunctionJob(Job):
         super().__init__(pool, submission, tuple(arguments), named or _NOTHING, deps, cache_items, timeout)
 
     def serialize(self) -> tuple[str, Any, Any]:
+        """As `Job.serialize`; the function comes with its arguments."""
         return "FunctionJob", (self._function, self._args), self._kwargs
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Call the function; see `Job.execute`."""
         function, arguments = args
         return function(job_owner, *arguments, **kwargs)
 
@@ -419,8 +473,27 @@ class FunctionJob(Job):
 class PlacementJob(Job):
     """Places the cells of one chunk with a placement strategy of the owner.
 
+    :param pool: the pool that it becomes a part of.
     :param strategy: what is under ``strategy.name`` in the owner's `placement`, on every rank.
     :param chunk: the chunk to place.
+    :param deps: jobs of the same pool that have to succeed first.
+    :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
+
+    >>> from bsbpool import Owner
+    >>> class Golgi:
+    ...     name = "golgi"
+    ...     def get_node_name(self):
+    ...         return "golgi"
+    ...     def get_indicators(self):
+    ...         return {}
+    ...     def place(self, chunk, indicators):
+    ...         return f"cells of chunk {chunk}"
+    >>> owner = Owner(placement={"golgi": Golgi()})
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue_placement(owner.placement["golgi"], 3)
+    ...     _ = pool.execute()
+    ...     job, job.result
+    (<PlacementJob 0 golgi>, 'cells of chunk 3')
     """
 
     __slots__ = ()
@@ -439,6 +512,7 @@ class PlacementJob(Job):
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Call the strategy's ``place(chunk, indicators)``; see `Job.execute`."""
         name, chunk = args
         placement = job_owner.placement[name]
         indicators = placement.get_indicators()
@@ -448,9 +522,28 @@ class PlacementJob(Job):
 class ConnectivityJob(Job):
     """Connects two regions of interest with a connectivity strategy of the owner.
 
+    :param pool: the pool that it becomes a part of.
     :param strategy: what is under ``strategy.name`` in the owner's `connectivity`, on every rank.
     :param pre_roi: chunks to connect from; None for all.
     :param post_roi: chunks to connect to; None for all.
+    :param deps: jobs of the same pool that have to succeed first.
+    :param timeout: seconds that it may run for; None: any time. By default the pool's `job_timeout`.
+
+    >>> from bsbpool import Owner
+    >>> class GolgiToGranule:
+    ...     name = "golgi_granule"
+    ...     def get_node_name(self):
+    ...         return "golgi_granule"
+    ...     def _get_connect_args_from_job(self, pre_roi, post_roi):
+    ...         return pre_roi, post_roi
+    ...     def connect(self, pre, post):
+    ...         return f"{len(pre)} chunks to {len(post)}"
+    >>> owner = Owner(connectivity={"golgi_granule": GolgiToGranule()})
+    >>> with owner.create_job_pool(quiet=True) as pool:
+    ...     job = pool.queue_connectivity(owner.connectivity["golgi_granule"], [0, 1], [2])
+    ...     _ = pool.execute()
+    ...     job.result
+    '2 chunks to 1'
     """
 
     __slots__ = ()
@@ -472,6 +565,7 @@ class ConnectivityJob(Job):
 
     @staticmethod
     def execute(job_owner: Any, args: Any, kwargs: Any) -> Any:
+        """Call the strategy's ``connect(…)``; see `Job.execute`."""
         name, *regions = args
         connectivity = job_owner.connectivity[name]
         collections = connectivity._get_connect_args_from_job(*regions)

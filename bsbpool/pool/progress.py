@@ -38,7 +38,28 @@ class PoolOfProgress(Protocol):
 
 
 class PoolProgress:
-    """Something happened in a pool, or (a ping) nothing did for its maximal wait."""
+    """Something happened in a pool, or (a ping) nothing did for its maximal wait.
+
+    :param pool: the pool that it is about.
+    :param reason: why listeners are told.
+
+    >>> import time
+    >>> import bsbpool
+    >>> from bsbpool.pool import PoolProgress
+    >>> from bsbpool_sim import simulate
+    >>> def on_ping(progress):
+    ...     if type(progress) is PoolProgress:
+    ...         print(progress.reason.name, "at", progress.time_ns, "ns on", progress.ranks, "ranks")
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm) as pool:
+    ...         pool.add_listener(on_ping, max_wait=2)
+    ...         if pool.is_main():
+    ...             pool.queue(lambda owner: time.sleep(5))
+    ...         pool.execute()
+    >>> _ = simulate(program, ranks=2)
+    MAX_TIMEOUT_PING at 2000000000 ns on 2 ranks
+    MAX_TIMEOUT_PING at 4000000000 ns on 2 ranks
+    """
 
     def __init__(self, pool: PoolOfProgress, reason: PoolProgressReason):
         self._pool = pool
@@ -81,7 +102,11 @@ class PoolProgress:
 
 
 class PoolStatusProgress(PoolProgress):
-    """The pool's status changed."""
+    """The pool's status changed.
+
+    :param pool: the pool, which has its new status.
+    :param old_status: the status that it had; None before it was opened.
+    """
 
     def __init__(self, pool: PoolOfProgress, old_status: PoolStatus | None):
         super().__init__(pool, PoolProgressReason.POOL_STATUS_CHANGE)
@@ -100,7 +125,11 @@ class PoolStatusProgress(PoolProgress):
 
 
 class PoolJobAddedProgress(PoolProgress):
-    """A job was added."""
+    """A job was added.
+
+    :param pool: the pool.
+    :param job: the job.
+    """
 
     def __init__(self, pool: PoolOfProgress, job: Job):
         super().__init__(pool, PoolProgressReason.JOB_ADDED)
@@ -113,7 +142,26 @@ class PoolJobAddedProgress(PoolProgress):
 
 
 class PoolJobUpdateProgress(PoolProgress):
-    """A job's status changed."""
+    """A job's status changed.
+
+    :param pool: the pool.
+    :param job: the job.
+    :param old_status: the status that it had.
+    :param status: the status that it took; by default the one that it has.
+
+    >>> import bsbpool
+    >>> from bsbpool.pool import PoolJobUpdateProgress
+    >>> def show(progress):
+    ...     if isinstance(progress, PoolJobUpdateProgress):
+    ...         print(progress.job.name, progress.old_status.value, "->", progress.status.value)
+    >>> with bsbpool.job_pool(quiet=True) as pool:
+    ...     pool.add_listener(show)
+    ...     _ = pool.queue(lambda owner: None, submitter="golgi")
+    ...     _ = pool.execute()
+    golgi pending -> queued
+    golgi queued -> running
+    golgi running -> success
+    """
 
     def __init__(self, pool: PoolOfProgress, job: Job, old_status: JobStatus, status: JobStatus | None = None):
         super().__init__(pool, PoolProgressReason.JOB_STATUS_CHANGE)
@@ -141,6 +189,11 @@ class Workflow:
     """The named phases of a longer run, one after the other.
 
     :param phases: the names; at least one.
+
+    >>> from bsbpool import Workflow
+    >>> workflow = Workflow(["placement", "connectivity"])
+    >>> workflow.phase, workflow.next_phase(), workflow.next_phase(), workflow.finished
+    ('placement', 'connectivity', 'finished', True)
     """
 
     def __init__(self, phases: Iterable[str]):
@@ -163,6 +216,9 @@ class Workflow:
         return self._phase >= len(self._phases)
 
     def next_phase(self) -> str:
-        """Go on to the next phase, and return its name."""
+        """Go on to the next phase.
+
+        :returns: its name.
+        """
         self._phase += 1
         return self.phase

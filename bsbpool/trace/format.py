@@ -171,6 +171,12 @@ def describe(value: Any, depth: int = DEEPEST) -> Any:
 
     Numbers, texts, lists and mappings stay what they are; a set becomes a sorted list; anything else its
     `repr`, without memory addresses and cut at 200 characters. So does what is nested deeper than `depth`.
+
+    :returns: what `json.dumps` takes.
+
+    >>> from bsbpool.trace import describe
+    >>> describe({"chunk": (1, 2), "names": {"granule", "golgi"}, "what": object()})
+    {'chunk': [1, 2], 'names': ['golgi', 'granule'], 'what': '<object object>'}
     """
     if value is None or isinstance(value, bool | int | str):
         return scrub(value) if isinstance(value, str) else value
@@ -262,8 +268,21 @@ class Trace:
     Iterating gives each event as a dictionary with ``t`` (nanoseconds), ``e`` (the kind) and the fields
     that `EVENTS` lists for it; lists of numbers may be tuples.
 
+    :param header: what its first line says of the run.
+
     :ivar header: the first line.
     :ivar warnings: what is wrong with the file that it was read from, if that could be read all the same.
+
+    >>> from bsbpool_sim import simulate
+    >>> import bsbpool
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm) as pool:
+    ...         if pool.is_main():
+    ...             pool.queue(lambda owner: None, submitter="golgi")
+    ...         pool.execute()
+    >>> trace = simulate(program, ranks=2).trace
+    >>> [(event["t"], event["status"], event["rank"]) for event in trace.of("status")]
+    [(0, 'queued', None), (0, 'running', 1), (0, 'success', 1)]
     """
 
     def __init__(self, header: Mapping[str, Any]):
@@ -286,19 +305,27 @@ class Trace:
         return self._events
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
-        """The events of these kinds, in order."""
+        """The events of some kinds.
+
+        :param kinds: names of `EVENTS`.
+        :returns: them, in the order in which they happened.
+        """
         return [_as_dict(e) for e in self._events if e[0] in kinds]
 
     def lines(self) -> Iterator[str]:
-        """The lines of the file, without line ends."""
+        """The lines of the file.
+
+        :returns: them, the header first, without line ends.
+        """
         dumps = json.JSONEncoder(separators=(",", ":")).encode
         yield dumps(self.header)
         for event in self._events:
             yield dumps(_as_dict(event))
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, compressed if its name ends in ``.gz``; `bsbpool.trace.read_trace` reads it.
+        """Write the file; `bsbpool.trace.read_trace` reads it.
 
+        :param path: where; the file is compressed if its name ends in ``.gz``.
         :raises OSError: it can't be written.
         """
         with open(path, "wb") as plain:
@@ -307,6 +334,7 @@ class Trace:
     def write_to(self, file: Any, *, packed: bool) -> None:
         """Write it into a binary file that is open.
 
+        :param file: has `write` and `writelines`.
         :param packed: whether it is compressed, as gzip.
         """
         lines = (line.encode() + b"\n" for line in self.lines())
@@ -320,7 +348,10 @@ class Trace:
             file.writelines(lines)
 
     def digest(self) -> str:
-        """The SHA-256 of the lines, in hexadecimal: equal for equal traces only."""
+        """Tell traces apart.
+
+        :returns: the SHA-256 of the lines, in hexadecimal: equal for equal traces only.
+        """
         sha = hashlib.sha256()
         for line in self.lines():
             sha.update(line.encode())

@@ -39,6 +39,18 @@ class TraceRecorder:
         failed`` does; only in pools of this library.
 
     :ivar path: the file that is written; what was asked for until a pool opens.
+
+    >>> import os, tempfile
+    >>> import bsbpool
+    >>> from bsbpool.trace import TraceRecorder, read_trace
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     recorder = TraceRecorder(os.path.join(folder, "run.trace"))
+    ...     with bsbpool.job_pool(quiet=True) as pool:
+    ...         pool.add_listener(recorder)
+    ...         _ = pool.execute()
+    ...     recorder.close()
+    ...     read_trace(recorder.path).header["ranks"]
+    1
     """
 
     def __init__(self, path: str | os.PathLike[str], capture: bool = False):
@@ -52,8 +64,10 @@ class TraceRecorder:
         self._early: list[str] = []
 
     def open(self, world: World) -> FileRecorder:
-        """Begin with the first pool that is recorded here.
+        """Begin with the first pool that is recorded here; the pool calls it.
 
+        :param world: where the pool lives.
+        :returns: what writes the file.
         :raises OSError: the file can't be written.
         """
         if self._recorder is None:

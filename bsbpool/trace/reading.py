@@ -50,7 +50,18 @@ _MISSING: Any = object()
 def read_trace(path: str | os.PathLike[str]) -> Trace:
     """Read a trace, compressed or not; if its end is missing, up to there, with a warning in its `warnings`.
 
+    Nothing of the file is run or unpickled, and what it makes this process allocate is bounded.
+
+    :param path: the file.
+    :returns: what happened in that run.
     :raises TraceError: the file can't be read, or is no trace of a version that this one knows.
+
+    >>> from bsbpool.trace import read_trace
+    >>> night = read_trace("docs/night/night.trace")
+    >>> night.header["ranks"], len(night)
+    (4, 489)
+    >>> [event["error"] for event in night.of("status") if event["status"] == "failed"]
+    ['ZeroDivisionError: division by zero']
     """
     name = os.fspath(path)
     try:

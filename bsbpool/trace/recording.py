@@ -62,11 +62,19 @@ class Sink:
         self._labels: dict[int | str, int] = {}
 
     def emit(self, kind: str, *fields: Any) -> None:
-        """Record an event of `kind` now, with its fields in the order of `bsbpool.trace.EVENTS`."""
+        """Record an event now.
+
+        :param kind: one of `bsbpool.trace.EVENTS`.
+        :param fields: its fields, in the order that is there.
+        """
         self.record((kind, self.now(), *fields))
 
     def label(self, id: Any) -> int | str:
-        """What a pool with this id (as `describe` gives it) is called in the trace: no other one of it is called so."""
+        """What a pool is called in the trace.
+
+        :param id: the pool's id, as `describe` gives it.
+        :returns: a label that no other pool of the trace has.
+        """
         label = id if isinstance(id, int | str) and not isinstance(id, bool) else json.dumps(id)
         label = harmless(label) if isinstance(label, str) else label
         count = self._labels[label] = self._labels.get(label, 0) + 1
@@ -90,6 +98,13 @@ class Recorder(Sink):
     """Collects the events of a simulation into a `Trace`.
 
     :param header: what the trace's first line says of the run.
+    :param now: the clock: integer nanoseconds.
+
+    >>> from bsbpool.trace import Recorder
+    >>> recorder = Recorder({"ranks": 2}, now=lambda: 5)
+    >>> recorder.emit("ping", 1)
+    >>> [*recorder.trace]
+    [{'t': 5, 'e': 'ping', 'pool': 1}]
     """
 
     portable = True

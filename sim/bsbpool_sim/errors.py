@@ -19,6 +19,13 @@ class DeadlockError(SimulationError):
     """Nothing can ever run again, and somebody waits.
 
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
+
+    >>> from bsbpool_sim import DeadlockError, simulate
+    >>> try:
+    ...     simulate(lambda comm: comm.recv(), ranks=1)
+    ... except DeadlockError as error:
+    ...     print(str(error).splitlines()[1].partition(", at ")[0].strip())
+    rank 0 waits for a message from any rank with any tag (recv), since 0 s
     """
 
 
@@ -53,6 +60,9 @@ class TapeError(SimulationError, ValueError):
 class AbortError(SimulationError):
     """A simulated rank called `Abort`.
 
+    :param message: which rank, and where.
+    :param errorcode: what it was called with.
+
     :ivar errorcode: what it was called with.
     """
 
@@ -66,10 +76,22 @@ class RankErrors(ExceptionGroup[Exception]):
 
     :ivar by_rank: ``{rank: exception}``.
     :ivar simulation: the `Simulation`, with the results of the ranks that returned, and the trace.
+
+    >>> from bsbpool_sim import RankErrors, simulate
+    >>> try:
+    ...     simulate(lambda comm: 1 // comm.rank, ranks=2)
+    ... except RankErrors as errors:
+    ...     print(errors.by_rank, errors.simulation.results)
+    {0: ZeroDivisionError('integer division or modulo by zero')} [None, 1]
     """
 
     by_rank: Mapping[int, Exception] = {}
     simulation: Any = None
 
     def derive(self, excs: Any) -> Any:
+        """What `split` and `except*` make of a part of it.
+
+        :param excs: the exceptions of that part.
+        :returns: an error of this kind.
+        """
         return RankErrors(self.message, excs)

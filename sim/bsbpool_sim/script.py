@@ -87,12 +87,21 @@ def _equal(value: Any, wanted: Any) -> bool:
 class Script:
     """A script for one simulation; its methods return the script, so that they can be chained.
 
-    ::
-
-        Script().job("place *", takes=0.5).job("connect", raises=ValueError("corrupt")).rank(3, dies=2.0)
-
     :param latency: seconds that each message takes; with either of these, what `simulate` was given is void.
     :param bandwidth: bytes per second of each link; None: unlimited.
+    :raises ScriptError: one of them is out of range.
+
+    >>> import bsbpool
+    >>> from bsbpool_sim import Script, simulate
+    >>> def program(comm):
+    ...     with bsbpool.job_pool(comm, retries=1) as pool:
+    ...         jobs = [pool.queue(print, submitter=f"place {i}") for i in range(4)] if pool.is_main() else []
+    ...         pool.execute()
+    ...         return [job.status.value for job in jobs]
+    >>> script = Script(latency=50e-6).job("place *", takes=0.5, returns="cells").rank(2, dies=0.7)
+    >>> simulation = simulate(program, ranks=3, script=script)
+    >>> simulation.results[0], simulation.died
+    (['success', 'success', 'success', 'success'], {2: 0.7})
     """
 
     def __init__(self, *, latency: float | None = None, bandwidth: float | None = None):
@@ -134,6 +143,7 @@ class Script:
         :param raises: what it raises in place of running.
         :param hangs: it never ends.
         :param kills: it ends its rank, as ``kill -9`` would.
+        :returns: the script.
         :raises ScriptError: nothing is selected, or it ends in two ways.
         """
         if name is None and id is None and not context:
@@ -158,10 +168,13 @@ class Script:
     ) -> Script:
         """Say what befalls a rank.
 
+        :param rank: its number.
         :param slower: the factor by which its jobs, and its `time.sleep`, take longer.
         :param pauses: ``(at, for)`` pairs, in seconds: nothing on it goes on meanwhile.
         :param dies: seconds after which it is gone.
         :param may_die: whether it dies is a choice, before each message that it sends; by default it lives.
+        :returns: the script.
+        :raises ScriptError: a number is out of range, or the rank has its line already.
         """
         if rank in self._ranks:
             raise ScriptError(f"rank {rank} has a line in this script already: say all of it in one")
@@ -178,9 +191,13 @@ class Script:
     def link(self, source: int, dest: int, *, delay: float = 0.0, may_delay: float = 0.0) -> Script:
         """Say that messages from rank `source` to rank `dest` take longer.
 
+        :param source: the rank that sends.
+        :param dest: the rank that receives.
         :param delay: seconds that each of them takes more.
         :param may_delay: seconds that a message may take more on top of that: whether it does is a choice for each
             message; by default it does not.
+        :returns: the script.
+        :raises ScriptError: a delay is negative.
         """
         _not_negative("delay", delay)
         _not_negative("may_delay", may_delay)

@@ -32,7 +32,7 @@ from .world import SimWorld
 
 @dataclass
 class Simulation:
-    """What came of a simulation.
+    """What came of a simulation; `simulate` makes it.
 
     :ivar results: what the program returned, by rank; None for a rank that died or raised.
     :ivar elapsed: virtual seconds until the last program ended.
@@ -69,6 +69,7 @@ def simulate(
     Same program, arguments, script and tape: same results and same trace, to the byte.
 
     :param program: what each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
+    :param ranks: how many there are.
     :param seed: for all chance in it, also that of the `random` module.
     :param script: what befalls ranks, jobs and links; None: nothing.
     :param latency: seconds that each message takes.
@@ -79,11 +80,23 @@ def simulate(
     :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
     :param horizon: virtual seconds after which the simulation is given up.
     :param max_events: events after which it is given up.
+    :returns: what each rank returned, the virtual time that it took, and the trace.
+    :raises ValueError: a number is out of range.
     :raises RankErrors: programs raised; holds each rank's exception.
     :raises DeadlockError: nothing can run any more, and a rank waits.
     :raises HorizonError: it went past the horizon of time or events.
     :raises AbortError: a rank called `Abort`.
     :raises TapeError: the tape is none, or is of another program.
+    :raises ScriptError: the script names a rank or a job that is not there, or contradicts itself.
+
+    >>> import time
+    >>> from bsbpool_sim import simulate
+    >>> def program(comm):
+    ...     time.sleep(60 * comm.rank)
+    ...     return comm.allreduce(comm.rank)
+    >>> simulation = simulate(program, ranks=4)
+    >>> simulation.results, simulation.elapsed
+    ([6, 6, 6, 6], 180.0)
     """
     here = getcurrent()
     if isinstance(here, Task):

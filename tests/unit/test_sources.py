@@ -33,7 +33,7 @@ from bsbpool_sim import CannotSimulateError, DeadlockError, RankErrors, simulate
 from bsbpool_sim.sources import HARMLESS, TABLE, WALKED, Kind, is_harmless, row_of
 from bsbpool_sim.virtual import EPOCH, VIRTUAL
 
-PAGE = Path(__file__).parents[2] / "docs" / "simulated-ranks.md"
+PAGE = Path(__file__).parents[2] / "docs" / "virtual.md"
 
 
 def run(function, ranks=1, **options):
@@ -91,7 +91,7 @@ def table_of(kind):
 
 @pytest.mark.parametrize("kind", Kind)
 def test_the_page_has_the_table(kind):
-    assert table_of(kind) in PAGE.read_text(), f"docs/simulated-ranks.md needs:\n\n{table_of(kind)}"
+    assert table_of(kind) in PAGE.read_text(), f"docs/virtual.md needs:\n\n{table_of(kind)}"
 
 
 # -- what is virtual -------------------------------------------------------------------------------------

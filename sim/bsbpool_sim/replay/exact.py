@@ -116,8 +116,16 @@ class Replay:
 def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     """Run the recorded pools again, on simulated ranks, and hold what happens against the trace.
 
+    :param trace: the trace of a run, real or simulated.
     :param jobs: gives the functions of those jobs that are to run for real; by default none does.
+    :returns: whether the same happened, and else the first difference.
     :raises ReplayError: the trace has no pool, one of BSB's own, or pools that were open at the same time.
+
+    >>> from bsbpool.trace import read_trace
+    >>> from bsbpool_sim.replay import replay
+    >>> again = replay(read_trace("docs/night/night.trace"))
+    >>> again.same, again.events, again.errors[0].exceptions[0].error
+    (True, 489, ZeroDivisionError('division by zero'))
     """
     director = Director(trace, jobs)
     try:

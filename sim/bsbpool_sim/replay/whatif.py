@@ -64,6 +64,7 @@ class Change:
 class Outcome:
     """What would have happened.
 
+    :ivar trace: the trace of that run.
     :ivar errors: what each pool raised; None where it raised nothing.
     :ivar failing: how many jobs were made to fail.
     :ivar main_died: seconds after which main died before its last pool had ended; None if it did not.
@@ -107,11 +108,20 @@ class PoolPlan:
 
 
 def what_if(trace: Trace, change: Change) -> Outcome:
-    """Run it with that change.
+    """Run a recorded run with one thing changed. Nothing is forced: the pool decides anew.
 
+    :param trace: the trace of a run, real or simulated.
+    :param change: what is to be otherwise.
+    :returns: what would have happened.
     :raises ReplayError: the trace has no pool, one of BSB's own, pools that were open at the same time, or absurd
         times.
     :raises SimulationError: the change can't be simulated.
+
+    >>> from bsbpool.trace import read_trace
+    >>> from bsbpool_sim.replay import Change, what_if
+    >>> outcome = what_if(read_trace("docs/night/night.trace"), Change(ranks=8))
+    >>> outcome.trace.header["ranks"], len(outcome.errors)
+    (8, 1)
     """
     run = Run(trace, change)
     try:

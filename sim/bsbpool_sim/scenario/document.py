@@ -31,6 +31,11 @@ KeyPath = tuple[Any, ...]
 class ScenarioError(Exception):
     """A scenario file that can't be used: says where, why, and what would be right.
 
+    :param file: its path.
+    :param place: line and column, from 1.
+    :param message: what is wrong there.
+    :param others: what else is wrong in the file.
+
     :ivar file: its path.
     :ivar line: from 1.
     :ivar column: from 1.
@@ -53,7 +58,11 @@ class ScenarioError(Exception):
 
     @classmethod
     def of(cls, errors: Iterable[ScenarioError]) -> ScenarioError:
-        """One error that tells several of a file, each once."""
+        """Tell several mistakes of a file in one error.
+
+        :param errors: the mistakes.
+        :returns: one error, which tells each once.
+        """
         each = {error.args[0]: error for error in errors}
         first, *others = sorted(each.values(), key=lambda error: (error.line, error.column))
         return cls(first.file, (first.line, first.column), first.message, others)

@@ -37,6 +37,8 @@ class Failure:
 
     :ivar path: which part of the scenario says what is expected; empty for what always holds.
     :ivar what: whose expectation it is, such as ``statuses: b``.
+    :ivar expected: what was expected, in words.
+    :ivar happened: what happened, in words.
     :ivar at: virtual nanoseconds at which it went wrong; None: it never happened.
     """
 
@@ -69,9 +71,14 @@ class Change:
 class Outcome:
     """What came of a scenario with one seed.
 
+    :ivar seed: the seed.
     :ivar kind: how main left: ok, error, deadlock, horizon, died, or the name of what it raised.
     :ivar error: what it raised, and all that there is to say of a deadlock.
     :ivar elapsed: virtual nanoseconds until the last rank had left.
+    :ivar trace: what happened.
+    :ivar stage: the run itself.
+    :ivar died: by rank: those that died.
+    :ivar failures: what is not as expected.
     """
 
     seed: int

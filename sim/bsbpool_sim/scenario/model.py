@@ -634,7 +634,14 @@ BY_SOMEBODY = ("cancel", "queue", "set_status", "run")
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema of the language."""
+    """The JSON Schema of the language.
+
+    :returns: it, as `json.dumps` takes it.
+
+    >>> from bsbpool_sim.scenario import schema
+    >>> schema()["title"]
+    'A bsbpool scenario'
+    """
     made = Model.model_json_schema(by_alias=True)
     _tidy(made)
     return {
@@ -658,5 +665,12 @@ def _tidy(node: Any) -> None:
 
 
 def schema_text() -> str:
-    """The text of `schema.json`."""
+    """The text of `schema.json`.
+
+    :returns: it, with line ends.
+
+    >>> from bsbpool_sim.scenario import schema_text
+    >>> schema_text().startswith("{")
+    True
+    """
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"

@@ -35,6 +35,7 @@ class Scenario:
 
     :ivar path: its file, as it was named.
     :ivar model: what the file says.
+    :ivar plan: what is to be done.
     """
 
     path: str
@@ -52,7 +53,11 @@ class Scenario:
         return self.model.seeds
 
     def run(self, seed: int | None = None) -> Result:
-        """Run it with that seed, or with each of its own until one fails."""
+        """Run it.
+
+        :param seed: the seed; by default each of its own, until one fails.
+        :returns: what came of it.
+        """
         outcomes: list[Outcome] = []
         for each in self.seeds if seed is None else [seed]:
             outcomes.append(self.run_seed(each))
@@ -61,7 +66,11 @@ class Scenario:
         return Result(self, outcomes)
 
     def run_seed(self, seed: int) -> Outcome:
-        """Run it with one seed, and compare what happened with what it expects."""
+        """Run it with one seed, and compare what happened with what it expects.
+
+        :param seed: the seed.
+        :returns: what came of it.
+        """
         model, stage = self.model, ScenarioRun(self.plan, seed)
         shuffled = model.policy is None and (len(model.seeds) > 1 or seed not in model.seeds)
         simulation: Any = None
@@ -114,7 +123,11 @@ def _how_main_left(stage: ScenarioRun, died: Any) -> tuple[str, str | None]:
 
 @dataclass
 class Result:
-    """What came of a scenario: an outcome for each seed that was run, the last of which may have failed."""
+    """What came of a scenario.
+
+    :ivar scenario: the scenario.
+    :ivar outcomes: an outcome for each seed that was run, the last of which may have failed.
+    """
 
     scenario: Scenario
     outcomes: list[Outcome]
@@ -130,7 +143,10 @@ class Result:
         return next((outcome for outcome in self.outcomes if not outcome.ok), None)
 
     def report(self) -> str:
-        """What is not as expected: what was expected beside what happened, when, and what happened around it."""
+        """Tell what is not as expected.
+
+        :returns: lines of text: what was expected beside what happened, when, and what happened around it.
+        """
         outcome = self.failed
         if outcome is None:
             return f"{self.scenario.title}: as expected"
@@ -164,19 +180,41 @@ class Result:
 
 
 def load(path: str | Path) -> Scenario:
-    """The scenario in a file, checked as a whole.
+    """Read the scenario in a file, and check it as a whole.
 
+    :param path: the file.
+    :returns: a scenario that can be run.
     :raises ScenarioError: it can't be used; says where, why, and what would be right.
+
+    >>> from bsbpool_sim.scenario import load
+    >>> scenario = load("scenarios/dependencies/a-probe-comes-first.yaml")
+    >>> scenario.seeds, scenario.run_seed(19).ok
+    ([19, 47, 97, 136], True)
     """
     model, document = load_model(path)
     return Scenario(str(path), model, Plan(model, document))
 
 
 def parse(text: str, file: str) -> Scenario:
-    """The scenario in a text, checked as a whole.
+    """Read the scenario in a text, and check it as a whole.
 
+    :param text: what a file would hold.
     :param file: what it is called in errors; other files that it names are looked for beside that.
+    :returns: a scenario that can be run.
     :raises ScenarioError: it can't be used.
+
+    >>> from bsbpool_sim.scenario import parse
+    >>> scenario = parse('''
+    ... scenario: A job runs
+    ... ranks: 2
+    ... jobs:
+    ...   - {name: golgi, takes: 2s}
+    ... expect:
+    ...   statuses: {golgi: success}
+    ...   elapsed: 2s
+    ... ''', "golgi.yaml")
+    >>> scenario.run().ok
+    True
     """
     document = read(text, file)
     model = validate(document)
@@ -184,8 +222,15 @@ def parse(text: str, file: str) -> Scenario:
 
 
 def run(path: str | Path, seed: int | None = None) -> Result:
-    """Load a scenario and run it, with that seed or with each of its own.
+    """Load a scenario and run it.
 
+    :param path: the file.
+    :param seed: the seed; by default each of its own, until one fails.
+    :returns: what came of it.
     :raises ScenarioError: it can't be used.
+
+    >>> from bsbpool_sim.scenario import run
+    >>> print(run("scenarios/dependencies/a-probe-comes-first.yaml").report())
+    What a failing probe should keep from running depends on the probe, and never starts: as expected
     """
     return load(path).run(seed)

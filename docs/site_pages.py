@@ -1,0 +1,84 @@
+"""What the site's pages need beyond Sphinx and MyST: the command's help, and headings that are links to files.
+
+What a page says belongs in the page; how the site looks, in `conf.py` and in site.css.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from docutils import nodes
+from sphinx import addnodes
+from sphinx.application import Sphinx
+from sphinx.transforms import SphinxTransform
+from sphinx.util.docutils import SphinxDirective
+
+from bsbpool.cli import COMMANDS, main
+
+
+class CommandHelp(SphinxDirective):
+    """What a command says of itself: its help as the terminal shows it, and each option with an anchor of its own.
+
+    Its argument is a command as one types it, such as ``bsbpool run``.
+    """
+
+    required_arguments = 1
+    optional_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        words = self.arguments
+        if words[0] != "bsbpool" or (len(words) == 2 and words[1] not in COMMANDS):
+            raise self.error(f"there is no command {' '.join(words)!r}")
+        parent = click.Context(main, info_name="bsbpool", terminal_width=96, max_content_width=96)
+        command = main.get_command(parent, words[1]) if len(words) == 2 else main
+        assert command is not None
+        context = click.Context(command, info_name=words[1], parent=parent) if len(words) == 2 else parent
+        said = command.get_help(context)
+        about, options, rest = said.partition("\nOptions:\n")
+        assert options, f"the help of {' '.join(words)} has no options"
+        commands = rest.partition("\nCommands:\n")[2]
+        shown: list[nodes.Node] = [self.terminal(about.rstrip())]
+        shown += [
+            node
+            for parameter in command.get_params(context)
+            if (record := parameter.get_help_record(context)) is not None
+            for node in self.option(" ".join(words), *record)
+        ]
+        if commands:
+            shown.append(self.terminal("Commands:\n" + commands.rstrip()))
+        return shown
+
+    def terminal(self, text: str) -> nodes.Node:
+        return nodes.literal_block(text, text, language="text")
+
+    def option(self, program: str, names: str, text: str) -> list[nodes.Node]:
+        """An option as Sphinx has it: a signature that can be linked to, and its text below."""
+        about = [f"   {line}" for line in text.splitlines()]
+        lines = [f".. program:: {program}", "", f".. option:: {names}", "", *about]
+        return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+
+
+class LinkBelowHeading(SphinxTransform):
+    """Puts the link that a heading is into a paragraph of its own.
+
+    On the pages of docs/themes each heading is a link to the scenario file that it shows, for who reads them beside the
+    files. A table of contents can't have links to elsewhere in it.
+    """
+
+    default_priority = 400  # before headings are collected
+
+    def apply(self, **kwargs: Any) -> None:
+        for title in list(self.document.findall(nodes.title)):
+            for link in list(title.findall(addnodes.download_reference)):
+                said = link.deepcopy()
+                said.children = [nodes.literal(text=link["reftarget"].removeprefix("../../"))]
+                below = nodes.paragraph("", "", said, classes=["file-of-heading"])
+                title.parent.insert(title.parent.index(title) + 1, below)
+                link.replace_self(link.children[0].children if len(link.children) == 1 else link.children)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("command-help", CommandHelp)
+    app.add_transform(LinkBelowHeading)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
