@@ -41,7 +41,8 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
-#: Random cases, planted mistakes, what starts an mpirun, and the documentation's site: they say nothing of the Python.
+#: Random cases, planted mistakes, what starts an mpirun, the site: they say nothing of the Python, and take most of the
+#: time.
 NOT_QUICK = [
     "tests/breaks", "tests/mpi", "tests/property", "tests/unit/test_exits.py", "tests/unit/test_ranks_plugin_mpi.py",
     "tests/unit/test_recording_real_ranks.py", "tests/unit/test_site.py",

@@ -118,7 +118,9 @@ def test_the_front_page_fits_on_one_screen(site, chromium):
 def test_search_finds_a_page_without_a_network(site, chromium):
     chromium.get((site / "search.html").as_uri() + "?q=retries")
     found = "return [...document.querySelectorAll('#search-results li a')].map(a => a.textContent)"
-    waiting = browser.WebDriverWait(chromium, 60, 0.05)
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    waiting = WebDriverWait(chromium, 60, 0.05)
     titles = waiting.until(lambda driver: driver.execute_script(found))
     waiting.until(lambda driver: "The pool" in driver.execute_script(found))
     assert titles
