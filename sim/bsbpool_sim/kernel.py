@@ -143,6 +143,8 @@ class Kernel:
         self.on_death: list[Callable[[Rank], None]] = []
         #: called with the rank, right after its program returned or raised.
         self.on_end: list[Callable[[Rank], None]] = []
+        #: called with the rank, right before one of its tasks goes on; None: nobody wants to know.
+        self.on_turn: Callable[[Rank], None] | None = None
         #: makes the choices; None: whatever is asked, the first alternative is taken.
         self.chooser: Chooser | None = None
         if tape is not None or type(strategy) is not InOrder:
@@ -235,6 +237,11 @@ class Kernel:
         """
         if self._closing:
             raise GreenletExit
+
+    @property
+    def closing(self) -> bool:
+        """Whether tasks are being ended from outside."""
+        return self._closing
 
     def wake(self, task: Task, turn: int = WORK) -> None:
         """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""
@@ -383,6 +390,8 @@ class Kernel:
         for rank in self.ranks:
             for task in rank.tasks.copy():
                 if not task.dead:
+                    if self.on_turn is not None:
+                        self.on_turn(rank)
                     task.throw(GreenletExit)
             rank.tasks.clear()
         self._heap.clear()
@@ -411,6 +420,8 @@ class Kernel:
         if rank.paused_until > self.now:
             self.at(rank.paused_until, self._resume, task, task.resume_turn)
             return
+        if self.on_turn is not None:
+            self.on_turn(rank)
         task.switch()
 
     def _ended(self, task: Task) -> None:
