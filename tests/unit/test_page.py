@@ -325,8 +325,8 @@ def test_idle_time_is_told_by_cause_and_shown_in_the_lanes(show, trace):
     assert "rank 3 4.00 s" in told
     assert text(driver, "legend") == "no job ready tail of the pool busy"
     names = js(driver, "bsbpool.data.idle.causes.map(cause => cause[0])")
-    seconds = {cause: ns / 1e9 for cause, ns in zip(names, js(driver, "bsbpool.data.idle.by"), strict=True) if ns}
-    assert seconds == {"NOT_READY": 5.5, "TAIL": 3.0}
+    by_cause = {cause: ns / 1e9 for cause, ns in zip(names, js(driver, "bsbpool.data.idle.by"), strict=True) if ns}
+    assert by_cause == {"NOT_READY": 5.5, "TAIL": 3.0}
     for seconds, rank, cause in ((4.0, 1, "not-ready"), (4.0, 3, "not-ready"), (5.5, 2, "tail"), (7.5, 1, "tail")):
         x, y = js(driver, "[bsbpool.x(arguments[0] * 1e9), bsbpool.laneY(arguments[1] + .5)]", seconds, rank)
         style = "getComputedStyle(document.documentElement)"
@@ -351,7 +351,7 @@ def test_what_ran_when_the_run_was_killed_is_told_first(show):
 
 def address(driver, wanted):
     """Wait until the address of the page has that fragment."""
-    browsers.WebDriverWait(driver, 20, 0.02).until(lambda driver: js(driver, "location.hash") == wanted)
+    browsers.until(driver, lambda: js(driver, "location.hash") == wanted)
 
 
 @needs_browser
@@ -368,7 +368,7 @@ def test_what_is_chosen_is_in_the_address_and_a_link_shows_it_again(show, trace)
     assert found == "1 of 10 jobs"
     driver.get("about:blank")
     driver.get(link)
-    browsers.WebDriverWait(driver, 60, 0.02).until(lambda driver: js(driver, "document.documentElement.dataset.ready"))
+    browsers.until(driver, lambda: js(driver, "document.documentElement.dataset.ready"))
     state = js(driver, "(({job, words}) => [job, words, [...bsbpool.state.names]])(bsbpool.state)")
     assert state == [7, "place rank:1", [1]]
     assert js(driver, "[bsbpool.view.t0, bsbpool.view.t1]") == [1e9, 3e9]
@@ -383,14 +383,14 @@ def test_what_is_chosen_is_in_the_address_and_a_link_shows_it_again(show, trace)
 def test_another_fragment_in_the_same_page_is_shown_too_and_nothing_chosen_is_no_fragment(show, trace):
     driver = show(trace)
     driver.execute_script("location.hash = 'show=idle'")
-    browsers.WebDriverWait(driver, 20, 0.02).until(lambda driver: js(driver, "bsbpool.state.idle"))
+    browsers.until(driver, lambda: js(driver, "bsbpool.state.idle"))
     assert find(driver, "idle").get_attribute("aria-pressed") == "true"
     driver.execute_script("location.hash = 'show=path&lane=30&rank=2'")
-    browsers.WebDriverWait(driver, 20, 0.02).until(lambda driver: js(driver, "bsbpool.state.path"))
+    browsers.until(driver, lambda: js(driver, "bsbpool.state.path"))
     assert js(driver, "bsbpool.state.idle") is False
     find(driver, "critical").click()
     find(driver, "fit").click()
-    browsers.WebDriverWait(driver, 20, 0.02).until(lambda driver: "#" not in driver.current_url)
+    browsers.until(driver, lambda: "#" not in driver.current_url)
 
 
 @needs_browser
