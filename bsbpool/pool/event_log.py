@@ -47,6 +47,8 @@ class EventLog:
         self._label: int | str = self._id
         self._successes: Successes
         self._listeners: list[TraceRecorder] = []
+        # The name of the last job, and how the record has it: the next one is mostly called the same.
+        self._name = self._scrubbed = ""
         self.sink: Sink | None = None
 
     # -- who wants it ------------------------------------------------------------------------------
@@ -123,10 +125,12 @@ class EventLog:
         """Record that a job was queued; called under the lock, where there is a sink."""
         sink, context = self.sink, job._context
         assert sink is not None
+        if name != self._name:
+            self._name, self._scrubbed = name, scrub(name)
         if job._chunks is not None:
             context = {**context, "chunks": job._chunks}
         sink.record(
-            ("job", sink.now(), self._label, job._id, type(job).__name__, scrub(name),
+            ("job", sink.now(), self._label, job._id, type(job).__name__, self._scrubbed,
              describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]), job._cache_items)
         )  # fmt: skip
         if job._limit is not None:

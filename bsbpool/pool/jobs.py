@@ -405,7 +405,7 @@ class FunctionJob(Job):
                 f"args is the sequence of arguments for {shown(f)}, such as ({shown(args)},), not {shown(args)}"
             )
         named = _NOTHING if kwargs is None else dict(kwargs) if isinstance(kwargs, Mapping) else None
-        if named is None or not all(isinstance(name, str) for name in named):
+        if named is None or (named and not all(isinstance(name, str) for name in named)):
             raise TypeError(
                 f"kwargs maps names of arguments of {shown(f)} to values, such as {{'x': 1}}; it is not {shown(kwargs)}"
             )
