@@ -298,6 +298,8 @@ class Engine:
         return True
 
     def _vacate(self, rank: int, job: JobState) -> None:
+        if self._called_back:
+            self._called_back.pop(job._id, None)  # that came too late
         line = self._lines[rank]
         self._supplied -= len(line) == 2
         if line[0] is job:
