@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     MPI: Any
     MPILock: Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "MPI",

@@ -1,12 +1,15 @@
-"""What the site's pages need beyond Sphinx and MyST: the command's help, and headings that are links to files.
+"""What the site's pages need beyond Sphinx and MyST: the command's help, the history of the benchmarks, pages that lie
+beside docs/, and headings that are links to files.
 
 What a page says belongs in the page; how the site looks, in `conf.py` and in site.css.
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import benchmark_chart
 import click
 from docutils import nodes
 from sphinx import addnodes
@@ -59,6 +62,32 @@ class CommandHelp(SphinxDirective):
         return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
 
 
+class BenchmarkHistory(SphinxDirective):
+    """A table of the ratios that were measured, each with a line that shows how it changed, and when that was."""
+
+    def run(self) -> list[nodes.Node]:
+        file = Path(self.env.srcdir).parent / "tests" / "benchmarks" / "history.jsonl"
+        self.env.note_dependency(str(file))
+        entries = benchmark_chart.read(file)
+        drawn = benchmark_chart.table(entries) + benchmark_chart.measurements(entries)
+        return [nodes.raw("", drawn, format="html")]
+
+
+#: Pages of the site that are files beside docs/, where people look for them.
+BESIDE = {"changelog": "CHANGELOG.md", "contributing": "CONTRIBUTING.md", "security": "SECURITY.md"}
+
+
+def read_beside(app: Sphinx, page: str, source: list[str]) -> None:
+    """Such a page is what its file says, with links from where it is here."""
+    if page in BESIDE:
+        text = (Path(app.srcdir).parent / BESIDE[page]).read_text(encoding="utf-8")
+        app.env.note_dependency(str(Path(app.srcdir).parent / BESIDE[page]))
+        here = {file: f"{name}.md" for name, file in BESIDE.items()} | {"README.md": "index.md"}
+        for file, name in here.items():
+            text = text.replace(f"]({file}", f"]({name}")
+        source[0] = text.replace("](docs/", "](")
+
+
 class LinkBelowHeading(SphinxTransform):
     """Puts the link that a heading is into a paragraph of its own.
 
@@ -80,5 +109,7 @@ class LinkBelowHeading(SphinxTransform):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("command-help", CommandHelp)
+    app.add_directive("benchmark-history", BenchmarkHistory)
+    app.connect("source-read", read_beside)
     app.add_transform(LinkBelowHeading)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -20,7 +20,7 @@ from bsbpool.text import visible
 __all__ = ["PoolFailed", "console", "main", "say"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("run", "record", "replay", "show", "diff", "doctor")
+COMMANDS = ("simulate", "run", "record", "replay", "show", "diff", "doctor")
 
 
 class PoolFailed(click.ClickException):
@@ -91,6 +91,7 @@ def main() -> None:
     virtual time.
 
     \b
+      bsbpool simulate -n 16 script.py               a program for mpi4py, on simulated ranks
       bsbpool run recording.json                     on as many ranks as it was recorded
       bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
       bsbpool run scenarios                          do all scenarios come out as they expect?

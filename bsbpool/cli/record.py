@@ -21,20 +21,7 @@ from bsbpool.worlds.recording import record_to, recorded
 from bsbpool.worlds.uncaught import print_at_once
 
 from .outputs import descriptor_of
-
-
-class OfAProgram(click.Command):
-    """Ends the options of the command where Python ends its own: after the script, or the module."""
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Take what follows the options as the command that is recorded."""
-        place = 0
-        while place < len(args) and args[place].startswith("-") and args[place] != "--":
-            if args[place] == "-m" and place + 1 < len(args):
-                args = [*args[: place + 2], "--", *args[place + 2 :]]
-                break
-            place += 2 if args[place] in ("-o", "--output", "--capture") else 1
-        return super().parse_args(ctx, args)
+from .programs import OfAProgram
 
 
 @click.command(cls=OfAProgram, context_settings={"allow_interspersed_args": False})

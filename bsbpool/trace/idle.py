@@ -2,8 +2,8 @@
 
 A cause is one of two kinds. Some are of one rank: a message of its own was under way, it was lost. All others are of
 the pools that it is in, and the same for all their idle ranks at that time: no job was ready, main was busy, the pool
-came to its end. So there is one list of *phases* for all ranks, which covers the whole run, and for each rank a list
-of *stretches* of its own, which come first. That keeps a run of many ranks and jobs as small as its trace.
+came to its end. So there is one list of *phases* for all ranks that are in the same pools, and for each rank a list of
+*stretches* of its own, which come first. That keeps a run of many ranks and jobs as small as its trace.
 
 It goes by `history` only. What the causes are called, and how they are drawn, belongs to who shows them.
 """
@@ -105,7 +105,7 @@ class Idle:
 
     :ivar ranks: the workers, in order: all ranks but main, or main where it is alone.
     :ivar phases: for each group of ranks that are in the same pools what goes for those of them that idle and have no
-        stretch of their own then; each list goes from the first event to the last one, without a gap.
+        stretch of their own then, in order; there is none where no rank does so.
     :ivar waits: the jobs that were waited for, the longest first.
     """
 
@@ -134,13 +134,11 @@ def idle_times(history: History) -> Idle:
     sizes = sorted({pool.ranks for pool in history.pools})
     # A rank is in the pools that have more ranks than its number.
     groups = [bisect_right(sizes, rank) for rank in workers]
-    phases: list[list[Stretch]] = []
     sums: list[_Sums] = []
     for place in range(len(sizes) + 1):
         wanted = place in groups
         pools = [pool for pool in history.pools if wanted and place < len(sizes) and pool.ranks >= sizes[place]]
-        phases.append(_phases(pools, history.first, history.last) if wanted else [])
-        sums.append(_Sums(phases[-1]))
+        sums.append(_Sums(_phases(pools, history.first, history.last) if wanted else []))
     bars = _bars(history)
     absences = _absences(history, workers)
     ranks = []
@@ -157,7 +155,7 @@ def idle_times(history: History) -> Idle:
     for each in sums:
         each.count(waits)
     longest = sorted(waits.items(), key=lambda item: (-item[1], item[0]))
-    return Idle(ranks, phases, [Wait(*job, ns) for job, ns in longest])
+    return Idle(ranks, [each.used() for each in sums], [Wait(*job, ns) for job, ns in longest])
 
 
 # -- what goes for all ranks of some pools -----------------------------------------------------------------
@@ -450,10 +448,17 @@ class _Sums:
             self._more[a + 1] += 1
             self._more[b] -= 1
 
+    def _idled(self) -> Iterator[tuple[Stretch, int]]:
+        """Each phase with what ranks idled in it, in nanoseconds over all ranks."""
+        for phase, ranks, part in zip(self._phases, accumulate(self._more), self._parts, strict=False):
+            yield phase, ranks * (phase.end - phase.start) + part
+
+    def used(self) -> list[Stretch]:
+        """The phases in which a rank idled."""
+        return [phase for phase, ns in self._idled() if ns]
+
     def count(self, waits: Counter[tuple[int, int, int]]) -> None:
         """Add what the jobs were waited for."""
-        for phase, ranks, part in zip(self._phases, accumulate(self._more), self._parts, strict=False):
-            if phase.job >= 0:
-                ns = ranks * (phase.end - phase.start) + part
-                if ns:
-                    waits[phase.pool, phase.job, phase.rank] += ns
+        for phase, ns in self._idled():
+            if ns and phase.job >= 0:
+                waits[phase.pool, phase.job, phase.rank] += ns

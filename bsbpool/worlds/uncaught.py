@@ -22,17 +22,18 @@ def print_at_once() -> None:
 
 
 def _print(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-    if isinstance(error, WorkflowError) and error.reported_by_main:
-        text = f"rank {rank_of_process()}: {kind.__module__}.{kind.__qualname__}: main, rank 0, raises what failed\n"
-    else:
-        text = _text(kind, error, trace)
+    text = uncaught_text(kind, error, trace, rank_of_process())
     if sys.stderr is not None:  # a process may have closed it
         sys.stderr.write(text)
         sys.stderr.flush()
 
 
-def _text(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> str:
-    """What Python's own hook prints."""
+def uncaught_text(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None, rank: int | None
+) -> str:
+    """What a rank is to print: as Python's own hook, or one line where main has all to tell."""
+    if isinstance(error, WorkflowError) and error.reported_by_main:
+        return f"rank {rank}: {kind.__module__}.{kind.__qualname__}: main, rank 0, raises what failed\n"
     whole = io.StringIO()
     stderr, sys.stderr = sys.stderr, whole
     try:

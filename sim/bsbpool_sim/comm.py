@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import pickle
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from greenlet import getcurrent
 
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobPoolError
+from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
@@ -624,7 +626,10 @@ class Comm:
     def Abort(self, errorcode: int = 0) -> NoReturn:
         """End the simulation: `simulate` raises `AbortError`."""
         kernel = self.cluster.kernel
-        text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}"
+        frame = users_frame(outward(sys._getframe(1)))
+        assert frame is not None
+        where = f"at {file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+        text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
         kernel.fail(AbortError(text, errorcode))
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
 

@@ -143,6 +143,8 @@ class Kernel:
         self.on_death: list[Callable[[Rank], None]] = []
         #: called with the rank, right after its program returned or raised.
         self.on_end: list[Callable[[Rank], None]] = []
+        #: called with the rank, right before one of its tasks goes on; None: nobody wants to know.
+        self.on_turn: Callable[[Rank], None] | None = None
         #: makes the choices; None: whatever is asked, the first alternative is taken.
         self.chooser: Chooser | None = None
         if tape is not None or type(strategy) is not InOrder:
@@ -383,6 +385,8 @@ class Kernel:
         for rank in self.ranks:
             for task in rank.tasks.copy():
                 if not task.dead:
+                    if self.on_turn is not None:
+                        self.on_turn(rank)
                     task.throw(GreenletExit)
             rank.tasks.clear()
         self._heap.clear()
@@ -411,6 +415,8 @@ class Kernel:
         if rank.paused_until > self.now:
             self.at(rank.paused_until, self._resume, task, task.resume_turn)
             return
+        if self.on_turn is not None:
+            self.on_turn(rank)
         task.switch()
 
     def _ended(self, task: Task) -> None:

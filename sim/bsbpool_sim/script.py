@@ -276,8 +276,7 @@ class ScriptRuntime:
         for index, (slower, pauses, dies) in script._ranks.items():
             rank = self._kernel.ranks[index]
             if slower != 1.0:
-                rank.slowness = slower
-                cluster.recorder.emit("fault", index, f"slower by a factor of {slower:g}")
+                self.slow_down((rank, slower))
             for at, length in pauses:
                 self._kernel.fault(nanoseconds(at), self.pause, (rank, nanoseconds(length)))
             if dies is not None:
@@ -340,6 +339,19 @@ class ScriptRuntime:
         rank, ns = what
         self._cluster.recorder.emit("fault", rank.index, f"paused for {exact_duration(ns)}")
         self._kernel.pause(rank, ns)
+
+    def slow_down(self, what: tuple[Rank, float]) -> None:
+        """Make a rank slower by a factor, from its next computation on."""
+        rank, factor = what
+        self._cluster.recorder.emit("fault", rank.index, f"slower by a factor of {factor:g}")
+        rank.slowness = factor
+
+    def delay(self, what: tuple[int, int, int]) -> None:
+        """Make the link from one rank to another slower by some nanoseconds, from the next message on."""
+        source, to, ns = what
+        said = f"its messages to rank {to} take {exact_duration(ns)} longer"
+        self._cluster.recorder.emit("fault", source, said)
+        self._cluster.network.delay(source, to, ns)
 
     def kill(self, what: tuple[Rank, str]) -> None:
         """End a rank; the reason goes into the trace."""

@@ -27,6 +27,7 @@ from greenlet import getcurrent
 from . import mpi
 from .errors import CannotSimulateError
 from .kernel import Task
+from .python.process import OF_PROCESS
 from .sources import TABLE
 from .virtual import EPOCH, VIRTUAL, real
 
@@ -146,7 +147,7 @@ _places: list[_Place] = []
 def _prepare() -> None:
     """Make the substitutes, once. What takes a clock by name when it is imported is imported before."""
     _hook()
-    for name, virtual in VIRTUAL.items():
+    for name, virtual in (VIRTUAL | OF_PROCESS).items():
         _put(name, functools.partial(_dispatching, name, virtual))
     for row in TABLE:
         for name in row.names if row.refused_by_name else ():
@@ -233,8 +234,8 @@ def _forbidding(name: str, event: str, there: Any) -> Any:
 # -- threads, processes, sockets -------------------------------------------------------------------------
 
 _THREAD = ("a real thread", "whose timing no simulation can repeat: let another rank or a job do it")
-_PROCESS = ("a real process", "which lives in real time: run it before simulate(), and use its result here")
-_SOCKET = ("a socket", "whose other end lives in real time: use the communicator, or it before simulate()")
+_PROCESS = ("a real process", "which lives in real time: run it before the simulation, and use its result here")
+_SOCKET = ("a socket", "whose other end lives in real time: use the communicator, or it before the simulation")
 _FORBIDDEN = {
     "_thread.start_new_thread": _THREAD,
     "_thread.start_joinable_thread": _THREAD,
@@ -250,7 +251,7 @@ _FORBIDDEN = {
     "socket.__new__": _SOCKET,
     **dict.fromkeys(
         ("socket.gethostbyname", "socket.gethostbyaddr", "socket.getaddrinfo", "socket.getnameinfo"),
-        ("a question to the network", "whose answer comes in real time: ask it before simulate()"),
+        ("a question to the network", "whose answer comes in real time: ask it before the simulation"),
     ),
     # From Python 3.13 on. Ours is no such event, so this sleep was imported by name before the simulation.
     "time.sleep": ("a real sleep", "taken before the simulation: write `import time` and `time.sleep(…)`"),

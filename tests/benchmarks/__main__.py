@@ -1,4 +1,4 @@
-"""The benchmarks: ``python tests/benchmarks [SUBJECT…]``. Prints tables; asserts nothing.
+"""The benchmarks: ``python tests/benchmarks [SUBJECT…]``. Prints tables; asserts nothing. ``--save`` keeps the ratios.
 
 What is measured, and what will not carry over to another machine, is said in docs/performance.md. Each module
 here is one subject; what they share is in `measure`.
@@ -9,8 +9,11 @@ from __future__ import annotations
 import importlib
 
 import click
-from measure import console, machine
+from history import FILE, append, entry
+from measure import console, machine, ratios
 from ranks import MEASURES
+
+import bsbpool
 
 #: Subjects, each with the module that measures it, in the order in which they run.
 SUBJECTS = {
@@ -28,12 +31,16 @@ SUBJECTS = {
 @click.command()
 @click.argument("subjects", nargs=-1, type=click.Choice([*SUBJECTS, *MEASURES]))
 @click.option("--repetitions", type=click.IntRange(min=1), default=5, show_default=True, help="Runs of each pair.")
-def main(subjects: tuple[str, ...], repetitions: int) -> None:
+@click.option(
+    "--save", is_flag=True, help=f"Append the ratios to {FILE.name}, which the site of the documentation draws."
+)
+def main(subjects: tuple[str, ...], repetitions: int, save: bool) -> None:
     """Measure the pool against the least that would do its work. Without SUBJECTS: all of them.
 
     `mpi` is all that is measured on real ranks; each part of it can be run by its name.
     """
-    console.print(machine())
+    here = machine()
+    console.print(here)
     for subject, module in SUBJECTS.items():
         if subject in (subjects or SUBJECTS):
             console.print()
@@ -41,6 +48,11 @@ def main(subjects: tuple[str, ...], repetitions: int) -> None:
     if parts := [measure for measure in MEASURES if measure in subjects and "mpi" not in subjects]:
         console.print()
         importlib.import_module("mpi").show(repetitions, parts)
+    if save:
+        if not ratios:
+            raise click.ClickException("no ratio was measured: nothing is saved")
+        append(entry(ratios, here, bsbpool.__version__))
+        console.print(f"\n{len(ratios)} ratios were added to {FILE}")
 
 
 main(prog_name="python tests/benchmarks")

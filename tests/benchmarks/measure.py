@@ -20,6 +20,15 @@ HERE = Path(__file__).parent
 console = Console(highlight=False, width=100)
 
 
+#: The ratios that were measured in this run, by what they are of; lower is better where the name says "time" or "cost".
+ratios: dict[str, float] = {}
+
+
+def note(name: str, ratio: float) -> None:
+    """Keep a ratio for the history, which `--save` writes."""
+    ratios[name] = ratio
+
+
 def noop(owner):
     """The job of all benchmarks."""
 

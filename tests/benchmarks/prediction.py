@@ -12,7 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measure import HERE, console, environment, median, table
+from measure import HERE, console, environment, median, note, table
 
 #: What computing jobs take (loops of arithmetic), and how many of each kind there are.
 JOBS, ROUNDS = 300, (50_000, 100_000, 200_000)
@@ -84,6 +84,7 @@ def show(repetitions: int) -> None:
             )  # fmt: skip
     console.print(made)
     one, other = median(predictions), median(measurements)
+    note("prediction: time on 3 ranks that was predicted, relative to what it was", one / other)
     console.print(
         f"medians: {one:.3f} s predicted, {other:.3f} s measured, off by {one / other - 1:+.1%}; "
         f"less what jobs were slower, {median(others):+.1%}"

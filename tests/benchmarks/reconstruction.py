@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 
-from measure import HERE, console, environment, median, table
+from measure import HERE, console, environment, median, note, table
 
 #: By number of ranks: which part of the time of BSB's own pool this pool may take.
 BOUNDS = {1: 1.0, 3: 0.55}
@@ -117,6 +117,10 @@ def show(repetitions: int) -> None:
             jobs = {int(found[pool]["jobs"]) for pool in POOLS}
         theirs, ours = (median(each) for each in zip(*pairs, strict=True))
         each = sorted(b / a for a, b in pairs)
+        note(
+            f"bsb: time of a reconstruction on {ranks} {'rank' if ranks == 1 else 'ranks'}, relative to BSB's own pool",
+            median(each),
+        )
         rows.add_row(
             str(ranks), ", ".join(map(str, sorted(jobs))), f"{theirs:.1f}", f"{ours:.1f}", f"{ours / theirs:.2f}",
             f"{each[0]:.2f}", f"{each[-1]:.2f}", f"≤ {bound:.2f}",

@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 
-from measure import HERE, console, environment, median, noop, table
+from measure import HERE, console, environment, median, noop, note, table
 
 RANKS = 4
 
@@ -91,6 +91,7 @@ def show(repetitions: int) -> None:
         for name in ("run.trace", "run.trace.gz"):
             with_it, without, size = found[f"{kind} {name}"]
             ratio = median(a / b for a, b in zip(with_it, without, strict=True))
+            note(f"recording: time of jobs {kind} with {name}, relative to without", ratio)
             rows.add_row(
                 f"{jobs:,} {kind}", name, f"{median(without) / jobs * 1e6:.1f}", f"{median(with_it) / jobs * 1e6:.1f}",
                 f"{100 * (ratio - 1):+.1f} %", f"{100 * (1 - 1 / ratio):+.1f} %", f"{size / jobs:.0f}",

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 import simpy
-from measure import HERE, console, environment, median, noop, table, timed
+from measure import HERE, console, environment, median, noop, note, table, timed
 
 import bsbpool
 from bsbpool_sim import simulate
@@ -87,6 +87,7 @@ def against_the_model(repetitions: int) -> None:
     for jobs in JOBS:
         pairs = [(timed(pool, jobs, RANKS), timed(model, jobs, RANKS)) for _ in range(repetitions)]
         ratios = [theirs / ours for ours, theirs in pairs]
+        note(f"simulated: throughput of {jobs:,} jobs, relative to SimPy", median(ratios))
         rows.add_row(
             f"{jobs:,}",
             f"{jobs / median(ours for ours, _ in pairs):,.0f}",
@@ -113,6 +114,7 @@ def growth(repetitions: int) -> None:
             ratios = [cost / first for cost, first in zip(costs[jobs], costs[fewest], strict=True)]
             spread = [f"{ratio:.2f}" for ratio in (median(ratios), min(ratios), max(ratios))]
             rows.add_row(f"{ranks:,}", f"{jobs:,}", f"{median(costs[jobs]) * 1e6:.1f}", *spread)
+        note(f"simulated: cost of a job of {most:,}, relative to {fewest:,}, on {ranks:,} ranks", median(ratios))
     console.print(rows)
 
 

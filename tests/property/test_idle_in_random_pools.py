@@ -66,9 +66,7 @@ def check(history):
     idle = idle_times(history)
     assert [rank.rank for rank in idle.ranks] == (list(range(1, history.ranks)) or [0])
     for phases in idle.phases:
-        if phases:
-            assert (phases[0].start, phases[-1].end) == (history.first, history.last)
-            assert all(before.end == after.start for before, after in pairwise(phases))
+        assert all(before.end <= after.start for before, after in pairwise(phases))
     seen = Counter()
     waited = Counter()
     for rank in idle.ranks:

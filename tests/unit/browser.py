@@ -61,9 +61,14 @@ def open_page(driver, path: Path):
     logged(driver)
     driver.get(path.resolve().as_uri())
     state = "return document.documentElement.dataset.ready"
-    said = WebDriverWait(driver, 300, 0.02).until(lambda driver: driver.execute_script(state))
+    said = until(driver, lambda: driver.execute_script(state))
     frame(driver)
     return said
+
+
+def until(driver, happens):
+    """Wait until something has happened; gives what `happens` says then."""
+    return WebDriverWait(driver, 300, 0.02).until(lambda _: happens())
 
 
 def frame(driver):

@@ -48,6 +48,7 @@ def main() -> None:
 
         shot("page-failing.png", failing, "failing.trace", "next-failure")
         shot("page-critical-path.png", many, "many.trace", "critical", dark=True)
+        shot("page-idle.png", many, "many.trace", "idle")
     for file in sorted(PICTURES.iterdir()):
         print(f"{file.relative_to(ROOT)}: {file.stat().st_size / 1e3:.0f} kB")
 

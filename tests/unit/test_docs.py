@@ -1,6 +1,6 @@
 """The documentation says what is: its code runs, its output is real, its links and tables hold.
 
-In README.md and on the pages of docs/, a block that opens with ```python runs, after those above it on the page and in
+On the pages beside docs/ and in it, a block that opens with ```python runs, after those above it on the page and in
 their namespace, and ```python no-run does not. A ```console block runs if its line begins with ``$ bsbpool``. A block
 that opens with ```text output is what the block before it printed; there, a line ``…`` stands for lines left out.
 A block that opens with ```yaml and the path of a file is that file.
@@ -27,7 +27,8 @@ from bsbpool.trace.format import STATUSES
 from bsbpool_sim import simulate
 
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OUTSIDE = [ROOT / f"{name}.md" for name in ("README", "CHANGELOG", "CONTRIBUTING", "SECURITY")]
+PAGES = [*OUTSIDE, *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -6,12 +6,13 @@ import re
 import statistics
 import time
 import zlib
+from pathlib import Path
 
 import browser as browsers
 import pytest
 
 import bsbpool
-from bsbpool.trace import Trace
+from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.history import History
 from bsbpool.trace.page import page
 from bsbpool_sim import RankErrors, Script, simulate
@@ -294,6 +295,118 @@ def test_hovering_tells_what_runs_and_what_idles(show, trace):
     at(driver, x, y + (idle - rank) * js(driver, "bsbpool.view.lane")).perform()
     browsers.frame(driver)
     assert f"rank {idle}: idle for" in text(driver, "tip")
+
+
+def over_gap(driver, rank, seconds):
+    """The mouse over a rank's lane at a time."""
+    x, y = js(driver, "[bsbpool.x(arguments[0] * 1e9), bsbpool.laneY(arguments[1] + .5)]", seconds, rank)
+    at(driver, x, y).perform()
+    browsers.frame(driver)
+
+
+@needs_browser
+def test_a_gap_tells_why_the_rank_idled_and_for_which_job_it_waited(show, trace):
+    driver = show(trace)
+    over_gap(driver, 3, 4.0)
+    assert "no job ready: waits for place.second, job 3, pool 1 on rank 2" in text(driver, "tip")
+    over_gap(driver, 1, 7.5)
+    assert "tail of the pool: waits for short, job 3, pool 1 #2 on rank 3" in text(driver, "tip")
+
+
+@needs_browser
+def test_idle_time_is_told_by_cause_and_shown_in_the_lanes(show, trace):
+    driver = show(trace)
+    assert "Idle time: 8.50 s" in text(driver, "panel")
+    find(driver, "idle").click()
+    browsers.frame(driver)
+    told = text(driver, "panel")
+    assert told.startswith("Idle time: 8.50 s Show jobs again no job ready 5.50 s")
+    assert "place.second, job 3, pool 1, rank 2: 5.50 s" in told
+    assert "rank 3 4.00 s" in told
+    assert text(driver, "legend") == "no job ready tail of the pool busy"
+    names = js(driver, "bsbpool.data.idle.causes.map(cause => cause[0])")
+    by_cause = {cause: ns / 1e9 for cause, ns in zip(names, js(driver, "bsbpool.data.idle.by"), strict=True) if ns}
+    assert by_cause == {"NOT_READY": 5.5, "TAIL": 3.0}
+    for seconds, rank, cause in ((4.0, 1, "not-ready"), (4.0, 3, "not-ready"), (5.5, 2, "tail"), (7.5, 1, "tail")):
+        x, y = js(driver, "[bsbpool.x(arguments[0] * 1e9), bsbpool.laneY(arguments[1] + .5)]", seconds, rank)
+        style = "getComputedStyle(document.documentElement)"
+        colour = js(driver, f"{style}.getPropertyValue('--idle-' + arguments[0]).trim()", cause)
+        assert pixels(driver, (x, y)) == [[int(colour[i : i + 2], 16) for i in (1, 3, 5)]]
+    focus(driver)
+    keys(driver, "i")
+    assert js(driver, "bsbpool.state.idle") is False
+    assert "place.second" in text(driver, "legend")
+
+
+@needs_browser
+def test_what_ran_when_the_run_was_killed_is_told_first(show):
+    traces = Path(__file__).parents[1] / "property" / "traces"
+    driver = show(read_trace(traces / "killed_only.trace"))
+    assert text(driver, "panel").startswith("3 jobs ran where the trace stops … f, job 11, rank 1, since 104.2 ms")
+    assert "Still running 3 on rank 1, 2, 3, where the trace stops" in text(driver, "facts")
+
+
+# -- the address -------------------------------------------------------------------------------------------
+
+
+def address(driver, wanted):
+    """Wait until the address of the page has that fragment."""
+    browsers.until(driver, lambda: js(driver, "location.hash") == wanted)
+
+
+@needs_browser
+def test_what_is_chosen_is_in_the_address_and_a_link_shows_it_again(show, trace):
+    driver = show(trace)
+    assert js(driver, "location.hash") == ""
+    driver.execute_script("bsbpool.choose(7, {show: true})")
+    address(driver, "#pool=1+%232&job=1")
+    driver.execute_script("bsbpool.showTime(1e9, 3e9)")
+    find(driver, "search").send_keys("place rank:1")
+    driver.find_elements("css selector", "#legend button")[1].click()
+    address(driver, "#pool=1+%232&job=1&strategy=place.second&search=place+rank%3A1&from=1000000000&to=3000000000")
+    link, found = driver.current_url, text(driver, "found")
+    assert found == "1 of 10 jobs"
+    driver.get("about:blank")
+    driver.get(link)
+    browsers.until(driver, lambda: js(driver, "document.documentElement.dataset.ready"))
+    state = js(driver, "(({job, words}) => [job, words, [...bsbpool.state.names]])(bsbpool.state)")
+    assert state == [7, "place rank:1", [1]]
+    assert js(driver, "[bsbpool.view.t0, bsbpool.view.t1]") == [1e9, 3e9]
+    assert text(driver, "panel").startswith("connect.third, job 1, pool 1 #2")
+    assert text(driver, "found") == found
+    pressed = "[...document.querySelectorAll('#legend button')].map(each => each.ariaPressed)"
+    assert js(driver, pressed).index("true") == 1
+    assert driver.current_url == link
+
+
+@needs_browser
+def test_another_fragment_in_the_same_page_is_shown_too_and_nothing_chosen_is_no_fragment(show, trace):
+    driver = show(trace)
+    driver.execute_script("location.hash = 'show=idle'")
+    browsers.until(driver, lambda: js(driver, "bsbpool.state.idle"))
+    assert find(driver, "idle").get_attribute("aria-pressed") == "true"
+    driver.execute_script("location.hash = 'show=path&lane=30&rank=2'")
+    browsers.until(driver, lambda: js(driver, "bsbpool.state.path"))
+    assert js(driver, "bsbpool.state.idle") is False
+    find(driver, "critical").click()
+    find(driver, "fit").click()
+    browsers.until(driver, lambda: "#" not in driver.current_url)
+
+
+@needs_browser
+@pytest.mark.parametrize(
+    "fragment",
+    ["job=99", "job=-1&pool=7", "job=1e400", "from=5&to=2", "from=NaN&to=x", "lane=Infinity&rank=-9", "show=%00",
+     "strategy=</script>", "search=%ff", "caches=-5", "caches=x&job=", "lane=0&rank=1e99", "&&=&="],
+)  # fmt: skip
+def test_a_fragment_that_means_nothing_does_no_harm(show, trace, fragment):
+    driver = show(trace)
+    driver.execute_script("location.hash = arguments[0]", fragment)
+    browsers.frame(driver)
+    view = js(driver, "bsbpool.view")
+    assert 0 <= view["t0"] < view["t1"] <= js(driver, "bsbpool.data.span")
+    assert js(driver, "bsbpool.view.lane > 0 && bsbpool.view.scroll >= 0")
+    assert js(driver, "bsbpool.state.job") in (-1, 0)
 
 
 @needs_browser

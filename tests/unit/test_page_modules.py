@@ -4,18 +4,23 @@ The page as a whole is in `test_page`. What a module says of one trace is tested
 """
 
 import re
+from itertools import pairwise
+from pathlib import Path
 
 import browser as browsers
 import pytest
 from test_page import example
 
 from bsbpool.durations import duration
+from bsbpool.trace import read_trace
 from bsbpool.trace.history import History
+from bsbpool.trace.idle import idle_times
 from bsbpool.trace.page.columns import page_data
 from bsbpool.trace.page.joining import joined, modules
 
 needs_browser = pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
 
+ROOT = Path(__file__).parents[2]
 IMPORT = re.compile(r'^import \{([^}]*)\} from "\./(\w+)\.js";\n', re.MULTILINE)
 TOP = re.compile(r"^(export )?(?:async )?(?:function|const|let|class) (\w+)", re.MULTILINE)
 
@@ -342,7 +347,7 @@ def test_however_much_changes_in_a_frame_it_is_painted_once(run):
       "c7", "c8", "c9"]) document.documentElement.style.setProperty(`--${name}`, "#808080");
     Object.assign(trace, {tracks: [{top: 0, t: [0], v: [0], sum: [0], label: "", colour: "track"}], marks: [],
       failures: [], reach: [40, 90, 70, 81], contexts: [], context: [-1, -1, -1, -1], pools: []});
-    readColours(trace.by);
+    readColours(trace.by, []);
     beginPainting();
     frames.base.length = frames.overlay.length = 0;
     return new Promise(done => {
@@ -353,3 +358,60 @@ def test_however_much_changes_in_a_frame_it_is_painted_once(run):
     });
     """
     assert run("painting", SMALL + code, body=body) == [1, 1]
+
+
+@needs_browser
+def test_causes_are_laid_out_over_columns_and_those_of_one_rank_cover_the_phases(run):
+    code = """
+    trace.idle = {causes: [], CAUSE: {MESSAGE: 3, BETWEEN: 4},
+      groups: [{start: [0, 60], end: [50, 100], cause: [0, 1]}]};
+    trace.idle.byRank = new Map([
+      [1, {group: trace.idle.groups[0], gone: []}],
+      [2, {group: trace.idle.groups[0], gone: [{start: 90, end: 100, cause: 2}]}],
+    ]);
+    Object.assign(trace, {heard: [40, 90, 80, 81], sent: [0, 45, 10, 75], reach: [40, 90, 70, 81]});
+    Object.assign(view, {t0: 0, t1: 100});
+    const causes = causesOfLanes(10);
+    return [0, 1, 2].map(rank => [...causes(rank)].join(""));
+    """
+    # By column of 10 ns: phases (1, none from 50 to 60, 2); messages (4) before 50 on rank 1, and from 70 to 80 on
+    # rank 2, which is gone (3) from 90 on.
+    assert run("idle_lanes", SMALL + code) == ["0000000000", "1111402222", "1111102423"]
+
+
+#: The cause at the middle of each part of a rank's idle time, and the job that is named.
+CAUSES = """
+const d = unpack(arguments[0]);
+return arguments[1].map(([rank, t]) => {
+  const gap = gapAt(d, rank, t);
+  const found = gap && causeAt(d, rank, t, gap);
+  return found && [d.idle.causes[found.cause][1], found.job];
+});
+"""
+
+
+@needs_browser
+@pytest.mark.parametrize("name", ["example", "killed_only", "time_limit_format_1", "night"])
+def test_why_a_rank_idled_is_what_the_library_says(run, name):
+    files = {"night": ROOT / "docs" / "night" / "night.trace"}
+    path = files.get(name, ROOT / "tests" / "property" / "traces" / f"{name}.trace")
+    history = History(example() if name == "example" else read_trace(path))
+    idle = idle_times(history)
+    firsts = [sum(len(pool.jobs) for pool in history.pools[:place]) for place in range(len(history.pools))]
+    asked, wanted = [], []
+    for rank in idle.ranks:
+        phases = idle.phases[rank.group]
+        times = sorted({t for each in (*phases, *rank.stretches) for t in (each.start, each.end)})
+        for start, end in pairwise(times):
+            here = [each for each in rank.stretches if each.start <= start < each.end]
+            here += [each for each in phases if each.start <= start < each.end]
+            if here and end - start > 1:
+                asked.append([rank.rank, (start + end) // 2 - history.first])
+                job = firsts[here[0].pool] + here[0].job if here[0].job >= 0 else -1
+                wanted.append([here[0].cause.value, job])
+    assert asked
+    found = run("unpack", CAUSES, page_data(history, name), asked)
+    # Where the rank was busy (None), phases are those of other ranks.
+    compared = [(place, each) for place, each in zip(wanted, found, strict=True) if each is not None]
+    assert [place for place, _ in compared] == [each for _, each in compared]
+    assert sum(rank.total for rank in idle.ranks) == 0 or compared

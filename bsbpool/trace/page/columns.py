@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable, Mapping, Sequence
+from itertools import accumulate
 from typing import Any
 
 from bsbpool.engine.status import JobStatus
 
 from ..history import History
 from ..ideal import ideal_schedule
+from ..idle import Cause, idle_times
 from ..summary import summarise
 
 __all__ = ["page_data"]
 
 _STATUSES = [status.value for status in JobStatus]
-#: Characters of a job's context, at the most.
-_LONGEST = 400
+#: Characters of a job's context, at the most, and jobs that ranks waited for.
+_LONGEST, _MOST_WAITS = 400, 100
 
 
 def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -55,6 +57,7 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
         ],
         **_jobs(history),
         **_caches(history),
+        "idle": _idle(history),
         "marks": [[mark.t - first, mark.rank, mark.what] for mark in history.marks],
     }
 
@@ -90,6 +93,7 @@ def _jobs(history: History) -> dict[str, Any]:
     before, last = history.first, history.last
     failures: list[int] = []
     cut: list[int] = []
+    heard: list[tuple[int, int]] = []
     raised: dict[int, list[Any]] = {}
     tries: list[tuple[int, int, int, int]] = []
     number = -1
@@ -123,6 +127,8 @@ def _jobs(history: History) -> dict[str, Any]:
                 add["started"](interval[0] - job.running)
                 add["ended"](interval[1] - interval[0])
                 add["received"](finished - interval[1])
+                if job.outcome is not None and job.outcome[2] != finished:
+                    heard.append((number, job.outcome[2] - interval[1]))
             add["deps"](len(job.deps))
             for dep in job.deps:
                 add["deps"](place - places[dep])
@@ -140,6 +146,8 @@ def _jobs(history: History) -> dict[str, Any]:
         "others": [_raised(errors) for pool in history.pools for errors in pool.raised],
         # Numbers of jobs that were cut off: what they took is no sample of what jobs take.
         "cut": cut,
+        # Jobs whose outcome main received before it said what had become of them: how long after their end.
+        "heard": heard,
         "tries": tries,
     }
 
@@ -161,6 +169,39 @@ def _caches(history: History) -> dict[str, Any]:
         changes["what"].append(-1 if change.items is None else int(change.taken))
         changes["items"].append(sets.add(tuple(change.items or ())))
     return {"changes": changes, "changed": sets.values}
+
+
+def _idle(history: History) -> dict[str, Any]:
+    """Why ranks idled. What messages of its own a rank waited for is in the times of its jobs."""
+    idle, first = idle_times(history), history.first
+    numbers = list(accumulate((len(pool.jobs) for pool in history.pools), initial=0))
+    places = {cause: place for place, cause in enumerate(Cause)}
+    groups = []
+    for phases in idle.phases:
+        # start: since the one before ended; job: its number, from 1; 0 for none.
+        columns: dict[str, list[int]] = {"start": [], "took": [], "cause": [], "job": [], "rank": []}
+        before = first
+        for phase in phases:
+            columns["start"].append(phase.start - before)
+            columns["took"].append(phase.end - phase.start)
+            columns["cause"].append(places[phase.cause])
+            columns["job"].append(numbers[phase.pool] + phase.job + 1 if phase.job >= 0 else 0)
+            columns["rank"].append(phase.rank)
+            before = phase.end
+        groups.append(columns)
+    gone = (Cause.LOST, Cause.ABSENT)
+    return {
+        "causes": [[cause.name, cause.value] for cause in Cause],
+        "groups": groups,
+        "ranks": [[rank.rank, rank.group, [rank.by_cause[cause] for cause in Cause]] for rank in idle.ranks],
+        "gone": [
+            [rank.rank, stretch.start - first, stretch.end - first, places[stretch.cause]]
+            for rank in idle.ranks
+            for stretch in rank.stretches
+            if stretch.cause in gone
+        ],
+        "waits": [[numbers[wait.pool] + wait.job, wait.rank, wait.idle] for wait in idle.waits[:_MOST_WAITS]],
+    }
 
 
 def _context(context: Mapping[str, Any]) -> str:

@@ -9,20 +9,31 @@ import contextlib
 import difflib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
-from .model import MOST_RANKS, Model, shown
+from .model import MOST_RANKS, Model, Part, shown
 from .planning import Plan
+
+_Part = TypeVar("_Part", bound=Part)
 
 
 def load_model(path: str | Path) -> tuple[Model, Document]:
     """Load the model of a scenario file, with the places of its parts.
 
     :raises ScenarioError: it can't be used.
+    """
+    document = read_file(path)
+    return validate(document), document
+
+
+def read_file(path: str | Path) -> Document:
+    """The values in a file, with their places.
+
+    :raises ScenarioError: it can't be read, or is none of these files.
     """
     file = str(path)
     try:
@@ -39,8 +50,7 @@ def load_model(path: str | Path) -> tuple[Model, Document]:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ScenarioError(file, (line, 1), "is not text in UTF-8, as a scenario is") from None
-    document = read(text, file)
-    return validate(document), document
+    return read(text, file)
 
 
 def validate(document: Document) -> Model:
@@ -48,7 +58,7 @@ def validate(document: Document) -> Model:
 
     :raises ScenarioError: they are not a scenario, or their YAML has mistakes; it has all mistakes.
     """
-    model, problems = _validated(document, document.data)
+    model, problems = _validated(document, document.data, Model)
     problems += document.problems
     if model is not None and not problems:
         return model
@@ -59,18 +69,30 @@ def validate(document: Document) -> Model:
             problems += Plan(partial, document, partial=True).problems
             break
         data = _without_mistakes(document, data)
-        partial, _ = _validated(document, data)
+        partial, _ = _validated(document, data, Model)
     raise ScenarioError.of(problems)
 
 
-def _validated(document: Document, data: Any) -> tuple[Model | None, list[ScenarioError]]:
+def validate_as(kind: type[_Part], document: Document) -> _Part:
+    """Validate the values of a document against another model than that of a scenario.
+
+    :raises ScenarioError: they do not fit the model, or their YAML has mistakes.
+    """
+    model, problems = _validated(document, document.data, kind)
+    problems += document.problems
+    if model is None or problems:
+        raise ScenarioError.of(problems)
+    return model
+
+
+def _validated(document: Document, data: Any, kind: type[_Part]) -> tuple[_Part | None, list[ScenarioError]]:
     """Return the model, or the mistakes."""
     try:
-        return Model.model_validate(data), []
+        return kind.model_validate(data), []
     except ValidationError as error:
         found = [(_path(document, details["loc"]), details) for details in error.errors(include_url=False)]
         return None, [
-            _explain(document, details)
+            _explain(document, details, kind)
             for path, details in found
             if not any(path[: len(spoiled)] == spoiled for spoiled in document.spoiled)
         ]
@@ -157,15 +179,15 @@ _TYPES = {
 }
 
 
-def _explain(document: Document, details: ErrorDetails) -> ScenarioError:
-    """Describe one of pydantic's errors in the terms of the scenario language."""
+def _explain(document: Document, details: ErrorDetails, root: Any) -> ScenarioError:
+    """Describe one of pydantic's errors in the terms of the language."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = _path(document, loc)
     value = details["input"]
     if kind == "extra_forbidden":
-        return document.wrong(path, unknown_key(loc[-1], _keys_at(loc[:-1])), key=True)
+        return document.wrong(path, unknown_key(loc[-1], _keys_at(root, loc[:-1])), key=True)
     if kind == "missing":
-        known = {info.alias or name: info.description for name, info in _model_at(loc[:-1]).model_fields.items()}
+        known = {info.alias or name: info.description for name, info in _model_at(root, loc[:-1]).model_fields.items()}
         what = str(known[str(loc[-1])]).rstrip(".")
         return document.wrong(path, f"{loc[-1]!r} is missing: {what[0].lower()}{what[1:]}", key=True)
     if kind == "scenario":
@@ -206,8 +228,8 @@ def _models(annotation: Any) -> Iterator[type[Any]]:
         yield from _models(part)
 
 
-def _model_at(loc: tuple[Any, ...]) -> Any:
-    model: Any = Model
+def _model_at(root: Any, loc: tuple[Any, ...]) -> Any:
+    model: Any = root
     for step in loc:
         fields = {info.alias or name: info for name, info in model.model_fields.items()}
         if step in fields:
@@ -215,5 +237,5 @@ def _model_at(loc: tuple[Any, ...]) -> Any:
     return model
 
 
-def _keys_at(loc: tuple[Any, ...]) -> list[str]:
-    return [info.alias or name for name, info in _model_at(loc).model_fields.items()]
+def _keys_at(root: Any, loc: tuple[Any, ...]) -> list[str]:
+    return [info.alias or name for name, info in _model_at(root, loc).model_fields.items()]

@@ -35,7 +35,8 @@ MOST_SEEDS = 10_000
 T = TypeVar("T")
 
 
-def _wrong(message: str) -> PydanticCustomError:
+def wrong(message: str) -> PydanticCustomError:
+    """Return an error of this language, whose text is the message as it stands."""
     return PydanticCustomError("scenario", "{message}", {"message": message})
 
 
@@ -58,19 +59,20 @@ def read_duration(value: Any) -> int:
     """``500ms``, as nanoseconds."""
     units = ", ".join(unit for unit in UNITS if unit != "µs")
     if isinstance(value, int | float) and not isinstance(value, bool):
-        raise _wrong(f"{value} has no unit: write {value}s if seconds are meant (units: {units})")
+        raise wrong(f"{value} has no unit: write {value}s if seconds are meant (units: {units})")
     if not isinstance(value, str):
-        raise _wrong(f"{shown(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
+        raise wrong(f"{shown(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
     try:
         return durations.read_duration(value, shown(value))
     except ValueError as error:
-        raise _wrong(str(error)) from None
+        raise wrong(str(error)) from None
 
 
-def _read_rate(value: Any) -> float:
+def read_rate(value: Any) -> float:
+    """Return the bytes in a second that a text such as ``100MB/s`` says."""
     found = _RATE.match(value.strip()) if isinstance(value, str) else None
     if found is None or not Decimal(found[1]):
-        raise _wrong(
+        raise wrong(
             f"{shown(value)} is no bandwidth: write a number above 0 with a unit, such as 100MB/s "
             f"(units: {', '.join(_RATES)})"
         )
@@ -89,10 +91,10 @@ def _read_seeds(value: Any) -> list[int]:
         seeds = list(dict.fromkeys(value))
     elif isinstance(value, str) and (found := _RANGE.match(value.strip())) and int(found[1]) <= int(found[2]):
         if int(found[2]) - int(found[1]) >= MOST_SEEDS:
-            raise _wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
+            raise wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
         seeds = list(range(int(found[1]), int(found[2]) + 1))
     if seeds is None:
-        raise _wrong(f"{shown(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9")
+        raise wrong(f"{shown(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9")
     return seeds
 
 
@@ -135,7 +137,7 @@ def read_occurrence(value: Any) -> Occurrence:
         return Occurrence(text, "phase", found[1])
     if found := _VERB.match(text):
         return Occurrence(text, "job", found[1], VERBS[found[2]])
-    raise _wrong(
+    raise wrong(
         f"{shown(value)} is no event: write a job and what it does, such as 'b starts' "
         f"({', '.join(VERBS)}), or 'ping', 'rank 2 is lost', 'phase b begins'"
     )
@@ -155,7 +157,7 @@ class Freeing(NamedTuple):
 def _read_freeing(value: Any) -> Freeing:
     found = _FREEING.match(value.strip()) if isinstance(value, str) else None
     if found is None:
-        raise _wrong(
+        raise wrong(
             f"{shown(value)} says not what is freed and when: write 'golgi.load before b' or 'golgi.load at the end'"
         )
     return Freeing(value.strip(), found[1], found[2])
@@ -185,32 +187,32 @@ def _read_raised(value: Any) -> Raised:
     elif isinstance(value, str):
         name, _, message = value.partition(":")
     else:
-        raise _wrong(f"{shown(value)} is no exception: {text}")
+        raise wrong(f"{shown(value)} is no exception: {text}")
     name, message = str(name).strip(), "" if message is None else str(message).strip()
     if name not in _EXCEPTIONS:
         near = difflib.get_close_matches(name, _EXCEPTIONS, n=1)
         hint = f"the nearest one is {near[0]}" if near else text
-        raise _wrong(f"{shown(name)} is no exception that Python has built in: {hint}")
+        raise wrong(f"{shown(name)} is no exception that Python has built in: {hint}")
     raised = Raised(name, message)
     try:
         raised.make()
     except TypeError as error:
-        raise _wrong(f"{name} can't be made from a message alone ({error}): take another, such as ValueError") from None
+        raise wrong(f"{name} can't be made from a message alone ({error}): take another, such as ValueError") from None
     return raised
 
 
 def _distribution(value: Any) -> dict[str, Any]:
     kinds = {"uniform": 2, "normal": 2, "exponential": 1}
     if len(value) != 1 or next(iter(value)) not in kinds:
-        raise _wrong("a random duration is one of uniform: [1s, 2s], normal: [1s, 200ms] and exponential: 1s")
+        raise wrong("a random duration is one of uniform: [1s, 2s], normal: [1s, 200ms] and exponential: 1s")
     ((kind, numbers),) = value.items()
     if kinds[kind] == 2:
         if not isinstance(numbers, list) or len(numbers) != 2:
             says = "the least and the most" if kind == "uniform" else "the mean and the standard deviation"
-            raise _wrong(f"{kind} takes two durations, {says}, such as [1s, 200ms]")
+            raise wrong(f"{kind} takes two durations, {says}, such as [1s, 200ms]")
         first, second = (read_duration(each) for each in numbers)
         if kind == "uniform" and first > second:
-            raise _wrong("uniform takes the least duration first, then the most, such as [1s, 2s]")
+            raise wrong("uniform takes the least duration first, then the most, such as [1s, 2s]")
         return {"kind": kind, "numbers": (first, second)}
     return {"kind": kind, "numbers": (read_duration(numbers),)}
 
@@ -253,10 +255,10 @@ class Bounds(NamedTuple):
 def _bounds(value: dict[Any, Any], read: Callable[[Any], int]) -> Bounds:
     unknown = [key for key in value if key not in ("at_least", "at_most")]
     if unknown or not value:
-        raise _wrong("bounds are at_least and at_most, one of them or both")
+        raise wrong("bounds are at_least and at_most, one of them or both")
     least, most = (read(value[key]) if key in value else None for key in ("at_least", "at_most"))
     if least is not None and most is not None and least > most:
-        raise _wrong("at_least is more than at_most: nothing is between them")
+        raise wrong("at_least is more than at_most: nothing is between them")
     return Bounds(least, most)
 
 
@@ -270,7 +272,7 @@ def _read_elapsed(value: Any) -> Bounds:
 def _count(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise _wrong(f"{shown(value)} is no number of them: write a whole number from 0 on")
+    raise wrong(f"{shown(value)} is no number of them: write a whole number from 0 on")
 
 
 def _read_count(value: Any) -> Bounds:
@@ -289,14 +291,14 @@ def _read_pings(value: Any) -> Bounds | tuple[int, ...]:
 def _read_where(value: Any) -> list[int]:
     ranks = value if isinstance(value, list) and value else [value]
     if not all(isinstance(r, int) and not isinstance(r, bool) and r >= 0 for r in ranks):
-        raise _wrong(f"{shown(value)} is no rank: write its number, such as 2, or a list of those that are right")
+        raise wrong(f"{shown(value)} is no rank: write its number, such as 2, or a list of those that are right")
     return ranks
 
 
 def _read_patterns(value: Any) -> list[str]:
     names = value if isinstance(value, list) else [value]
     if not all(isinstance(n, str) and n for n in names):
-        raise _wrong(
+        raise wrong(
             f"{shown(value)} is no name: write one, a pattern with * and ?, or a list of them; "
             "names that are numbers go in quotes"
         )
@@ -305,7 +307,7 @@ def _read_patterns(value: Any) -> list[str]:
 
 def _read_listeners_error(value: Any) -> dict[Occurrence, Raised]:
     if not isinstance(value, dict):
-        raise _wrong(f"{shown(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
+        raise wrong(f"{shown(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
     return {read_occurrence(key): _read_raised(each) for key, each in value.items()}
 
 
@@ -333,7 +335,7 @@ def _either(kind: dict[str, Any]) -> dict[str, Any]:
 Duration = Annotated[int, PlainValidator(read_duration), WithJsonSchema(_TEXT_DURATION)]
 Rate = Annotated[
     float,
-    PlainValidator(_read_rate),
+    PlainValidator(read_rate),
     WithJsonSchema({"type": "string", "pattern": r"^[0-9]+(\.[0-9]+)?\s*(B|kB|MB|GB)/s$"}),
 ]
 Seeds = Annotated[

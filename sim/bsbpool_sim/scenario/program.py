@@ -523,8 +523,7 @@ class ScenarioRuntime(ScriptRuntime):
 
     def _happen(self, what: tuple[int, Event]) -> None:
         number, event = what
-        kernel, cluster, stage = self.kernel, self.cluster, self._stage
-        emit = cluster.recorder.emit
+        kernel, stage = self.kernel, self._stage
         stage.happened[number] = None
         if any(getattr(event, action) is not None for action in BY_SOMEBODY):
             if stage.pool is None:
@@ -537,7 +536,7 @@ class ScenarioRuntime(ScriptRuntime):
             if main.ended_at is not None or main.rank.dead_at is not None:
                 stage.troubles.append((number, "main was gone by then", kernel.now))
                 return
-            emit("fault", 0, "interrupted")
+            self.cluster.recorder.emit("fault", 0, "interrupted")
             error = KeyboardInterrupt()
             stage.raised.append(error)
             kernel.interrupt(main, error)
@@ -553,10 +552,8 @@ class ScenarioRuntime(ScriptRuntime):
         elif event.pause is not None:
             self.pause((kernel.ranks[event.pause.rank], event.pause.length))
         elif event.slow is not None:
-            emit("fault", event.slow.rank, f"slower by a factor of {event.slow.by:g}")
-            kernel.ranks[event.slow.rank].slowness = float(event.slow.by)
+            self.slow_down((kernel.ranks[event.slow.rank], float(event.slow.by)))
         else:
             delay = event.delay
             assert delay is not None
-            emit("fault", delay.source, f"its messages to rank {delay.to} take {exact_duration(delay.by)} longer")
-            cluster.network.delay(delay.source, delay.to, delay.by)
+            self.delay((delay.source, delay.to, delay.by))

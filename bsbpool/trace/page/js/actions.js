@@ -1,7 +1,7 @@
 // What can be done to the page, by whatever hand: moving, zooming, choosing.
 
 import {jobTitle, rankName, statusOf} from "./describing.js";
-import {byId, say} from "./elements.js";
+import {say} from "./elements.js";
 import {fitLanes, keep, lanesH, lanesY} from "./layout.js";
 import {duration, many} from "./numbers.js";
 import {changed, chosen, trace, view} from "./state.js";
@@ -97,9 +97,8 @@ export function stepThrough(list, by) {
 }
 
 export function togglePath() {
-  chosen.path = !chosen.path;
-  byId("critical").setAttribute("aria-pressed", chosen.path);
-  changed("picture", "panel");
+  Object.assign(chosen, {path: !chosen.path, idle: false});
+  changed("picture", "panel", "buttons");
   say(chosen.path ? `The critical path: ${many(trace.path.length, "job")}` : "All jobs");
 }
 
@@ -107,4 +106,11 @@ export function togglePath() {
 export function chooseTime(t) {
   Object.assign(chosen, {job: -1, time: t});
   changed("picture", "panel");
+}
+
+// Shows in the lanes why ranks idled, or jobs again.
+export function toggleIdle() {
+  Object.assign(chosen, {idle: !chosen.idle, path: false, job: -1, time: null});
+  changed("picture", "panel", "buttons");
+  say(chosen.idle ? `Why ranks idled: ${duration(trace.idle.total)} in all` : "All jobs");
 }

@@ -1,9 +1,10 @@
 // The bars of the jobs, painted pixel by pixel: a frame costs what is visible, however many jobs there are.
 
 import {colours} from "./colours.js";
+import {causesOfLanes} from "./idle_lanes.js";
 import {lanesH, lanesY, perRow, plotW, plotX} from "./layout.js";
 import {last} from "./sorted.js";
-import {dimmed, size, trace, view} from "./state.js";
+import {chosen, dimmed, size, trace, view} from "./state.js";
 
 let buffer = null; // one image of the lanes, as large as they are
 
@@ -31,6 +32,7 @@ export function paintBars(c) {
     group = perRow(),
     dim = trace.by.length;
   const isDim = dimmed(),
+    causesOf = chosen.idle ? causesOfLanes(W) : null,
     gap = 3 * dpr,
     least = 2 * Math.ceil(dpr);
   pixels.fill(colours.cardPixel);
@@ -53,7 +55,7 @@ export function paintBars(c) {
           how = colour === dim ? 0 : looks[k];
         let a = (laneS[k] - t0) * scale,
           b = (laneE[k] - t0) * scale;
-        if (b - a > gap && high >= 5 * dpr) b -= dpr; // so that neighbours are seen to be two
+        if (b - a > gap && high >= 5 * dpr && !causesOf) b -= dpr; // so that neighbours are seen to be two
         if (b - a < 0.35) b = a + 0.35; // so that nothing that ran is invisible
         if (a < 0) a = 0;
         if (b > W) b = W;
@@ -75,8 +77,13 @@ export function paintBars(c) {
       }
     }
     let special = false;
+    const causes = causesOf && causesOf(group > 1 ? Math.max(1, row * group) : row);
     for (let i = 0; i < W; i++) {
       const share = busy[i];
+      if (causes && share < group / 2) {
+        line[i] = colours.causePixels[causes[i]];
+        continue;
+      }
       if (share === 0 && !look[i]) {
         line[i] = colours.lanePixel;
         continue;

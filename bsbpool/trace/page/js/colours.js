@@ -4,8 +4,8 @@ export const COLOURS = 30; // so many strategies have one of their own
 
 export let colours = {};
 
-// Reads them again, after the theme has changed, for so many `strategies` (a list).
-export function readColours(strategies) {
+// Reads them again, after the theme has changed, for so many strategies, and causes of idle time.
+export function readColours(strategies, causes) {
   const style = getComputedStyle(document.documentElement),
     get = name => style.getPropertyValue(`--${name}`).trim();
   const names = [
@@ -42,6 +42,8 @@ export function readColours(strategies) {
     for (let share = 0; share <= 16; share++) colours.pixels[17 * k + share] = pixel(mix(lane, c, share / 16));
   });
   colours.lanePixel = pixel(lane);
+  colours.causes = causes.map(([name]) => get(`idle-${name.toLowerCase().replaceAll("_", "-")}`));
+  colours.causePixels = Uint32Array.from([colours.lanePixel, ...colours.causes.map(hex => pixel(rgb(hex)))]);
   colours.cardPixel = pixel(rgb(colours.card));
   colours.failPixel = pixel(rgb(colours.fail));
   colours.failInkPixel = pixel(rgb(colours["fail-ink"]));

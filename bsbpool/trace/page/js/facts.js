@@ -4,6 +4,12 @@ import {byId, element} from "./elements.js";
 import {duration, many, percent} from "./numbers.js";
 import {trace} from "./state.js";
 
+// The ranks of some jobs, if they are few.
+function ranksOf(jobs) {
+  const ranks = [...new Set(jobs.map(job => trace.rank[job]))].sort((a, b) => a - b);
+  return ranks.length > 6 ? `on ${many(ranks.length, "rank")}` : `on rank ${ranks.join(", ")}`;
+}
+
 export function tellFacts() {
   const {failed, success, cancelled, aborted} = trace.STATUS,
     o = trace.outcome;
@@ -19,9 +25,13 @@ export function tellFacts() {
   const share = trace.makespan ? (trace.critical * 1e9) / trace.makespan : 0;
   const slower = trace.makespan && trace.packed ? trace.makespan / 1e9 / trace.packed : 0;
   const failures = trace.failures.length;
+  const running = trace.running.length;
   const facts = [
     ["Makespan", duration(trace.makespan), "first pool to last event"],
     ["Jobs", trace.count.toLocaleString("en"), parts.join(", ")],
+    ...(running
+      ? [["Still running", running.toLocaleString("en"), `${ranksOf(trace.running)}, where the trace stops`, "bad"]]
+      : []),
     ["Failures", failures.toLocaleString("en"), failures ? "hatched in the picture" : "none", failures ? "bad" : ""],
     [
       "Ranks",

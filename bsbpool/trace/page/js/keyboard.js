@@ -1,6 +1,6 @@
 // What the keys do; page.html lists them for people.
 
-import {choose, move, neighbour, showAll, stepThrough, togglePath, zoom, zoomLanes} from "./actions.js";
+import {choose, move, neighbour, showAll, stepThrough, toggleIdle, togglePath, zoom, zoomLanes} from "./actions.js";
 import {byId} from "./elements.js";
 import {lanesH} from "./layout.js";
 import {search} from "./search.js";
@@ -45,6 +45,8 @@ export function beginKeyboard() {
       F: () => stepThrough(trace.failures, -1),
       c: togglePath,
       C: togglePath,
+      i: toggleIdle,
+      I: toggleIdle,
       d: nextTheme,
       D: nextTheme,
       "/": () => byId("search").focus(),

@@ -1,62 +1,54 @@
-// The legend: a button for each strategy, which dims the others, and how bars are hatched.
+// The legend: a button for each strategy, which dims the others, and how bars are hatched; or causes of idle time.
 
 import {COLOURS, colours} from "./colours.js";
 import {button, byId, element} from "./elements.js";
 import {changed, chosen, on, trace} from "./state.js";
 
-export function beginLegend() {
-  on("colours", recolourLegend);
-  on("legend", press);
+const key = (...parts) => element("li", {class: "key"}, ...parts);
 
-  const items = trace.by.map((strategy, k) =>
-    element(
-      "li",
-      {},
-      button(
-        "",
-        event => {
-          if (!chosen.names.delete(k)) chosen.names.add(k);
-          event.currentTarget.setAttribute("aria-pressed", chosen.names.has(k));
-          changed("picture");
-        },
-        {"aria-pressed": "false"},
-      ),
-    ),
-  );
-  items.forEach((item, k) =>
-    item.firstChild.append(
-      element("i", {colour: colours.css[k]}),
-      trace.by[k].short,
-      element("b", {}, trace.by[k].jobs.toLocaleString("en")),
-    ),
-  );
-  const looks = [
+function tellLegend() {
+  byId("legend").replaceChildren(...(chosen.idle ? causes() : [...strategies(), ...looks()]));
+}
+
+function strategies() {
+  return trace.by.map((strategy, k) => {
+    const made = button("", () => toggle(k, made), {"aria-pressed": chosen.names.has(k)});
+    const count = element("b", {}, strategy.jobs.toLocaleString("en"));
+    made.append(element("i", {colour: colours.css[k]}), strategy.short, count);
+    return element("li", {}, made);
+  });
+}
+
+function toggle(k, pressed) {
+  if (!chosen.names.delete(k)) chosen.names.add(k);
+  pressed.setAttribute("aria-pressed", chosen.names.has(k));
+  changed("picture");
+}
+
+function looks() {
+  const hatched = [
     ["failed", "failed", 3],
     ["aborted", "aborted", 1],
     ["running", "still running", 2],
   ];
-  for (const [css, text, look] of looks) {
-    if (trace.laneLook.includes(look)) items.push(element("li", {class: "key"}, element("i", {class: css}), text));
-  }
-  items.push(element("li", {class: "key"}, element("i", {class: "idle"}), "idle"));
+  const items = hatched
+    .filter(([, , look]) => trace.laneLook.includes(look))
+    .map(([css, text]) => key(element("i", {class: css}), text));
+  items.push(key(element("i", {class: "idle"}), "idle"));
   if (trace.by.length > COLOURS) {
-    items.push(
-      element("li", {class: "key"}, `After ${COLOURS} strategies colours come again: choose one to see it alone`),
-    );
+    items.push(key(`After ${COLOURS} strategies colours come again: choose one to see it alone`));
   }
-  byId("legend").replaceChildren(...items);
+  return items;
 }
 
-function recolourLegend() {
-  const swatches = byId("legend").querySelectorAll("button i");
-  swatches.forEach((each, k) => {
-    each.style.background = colours.css[k];
-  });
+function causes() {
+  const {idle} = trace;
+  const items = idle.causes.map(([, text], place) => key(element("i", {colour: colours.causes[place]}), text));
+  return [...items.filter((_, place) => idle.by[place]), key(element("i", {class: "dimmed"}), "busy")];
 }
 
-// The buttons as strategies are chosen.
-function press() {
-  byId("legend")
-    .querySelectorAll("button")
-    .forEach((each, k) => each.setAttribute("aria-pressed", chosen.names.has(k)));
+export function beginLegend() {
+  on("colours", tellLegend);
+  on("buttons", tellLegend);
+  tellLegend();
 }

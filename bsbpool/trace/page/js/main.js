@@ -1,6 +1,7 @@
 // The page: reads the trace, then begins with each of its parts.
 
-import {choose, move, showAll, showTime, stepThrough, togglePath, zoom} from "./actions.js";
+import {choose, move, showTime, zoom} from "./actions.js";
+import {beginAddress} from "./address.js";
 import {readColours} from "./colours.js";
 import {byId} from "./elements.js";
 import {tellFacts} from "./facts.js";
@@ -14,6 +15,7 @@ import {beginPointer} from "./pointer.js";
 import {beginSearch} from "./search.js";
 import {chosen, setTrace, size, trace, view} from "./state.js";
 import {beginTheme, nextTheme} from "./theme.js";
+import {beginToolbar, disableToolbar} from "./toolbar.js";
 import {loadTrace} from "./unpack.js";
 
 function showState(text) {
@@ -21,18 +23,7 @@ function showState(text) {
   byId("state").textContent = text;
 }
 
-function beginToolbar() {
-  for (const each of document.querySelectorAll("#toolbar button, #search")) each.disabled = false;
-  byId("critical").addEventListener("click", togglePath);
-  byId("next-failure").addEventListener("click", () => stepThrough(trace.failures, 1));
-  byId("zoom-in").addEventListener("click", () => zoom(0.6));
-  byId("zoom-out").addEventListener("click", () => zoom(1 / 0.6));
-  byId("fit").addEventListener("click", showAll);
-  byId("next-failure").disabled = !trace.failures.length;
-  byId("critical").disabled = !trace.path.length;
-}
-
-for (const each of document.querySelectorAll("#toolbar button, #search")) each.disabled = true;
+disableToolbar();
 byId("help-button").addEventListener("click", () => byId("help").showModal());
 byId("theme").addEventListener("click", nextTheme);
 beginTheme();
@@ -40,7 +31,7 @@ beginTheme();
 loadTrace()
   .then(unpacked => {
     setTrace(unpacked);
-    readColours(trace.by);
+    readColours(trace.by, trace.idle.causes);
     tellFacts();
     beginLegend();
     beginPanel();
@@ -56,6 +47,7 @@ loadTrace()
           : "No job was queued in this trace.",
     );
     beginPainting();
+    beginAddress();
     document.documentElement.dataset.ready = "true";
   })
   .catch(error => {

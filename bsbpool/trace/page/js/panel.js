@@ -2,6 +2,7 @@
 
 import {colours} from "./colours.js";
 import {byId} from "./elements.js";
+import {idleSection} from "./idle_section.js";
 import {jobSection} from "./job_section.js";
 import {laneY} from "./layout.js";
 import {
@@ -11,6 +12,7 @@ import {
   poolSection,
   rankSection,
   runSection,
+  runningSection,
   strategySection,
 } from "./run_sections.js";
 import {chosen, on, trace} from "./state.js";
@@ -28,11 +30,13 @@ function tellPanel() {
 }
 
 function sections() {
-  const {job, time, path} = chosen;
+  const {job, time, path, idle} = chosen;
   if (job >= 0) return [jobSection(job)];
   if (time !== null) return [cachesSection(time)];
   if (path) return [pathSection(), strategySection()];
-  return [failureSection(), strategySection(), poolSection(), rankSection(), runSection()];
+  if (idle) return [idleSection()];
+  const first = [runningSection(), failureSection(), strategySection()];
+  return [...first, idleSection(), poolSection(), rankSection(), runSection()];
 }
 
 // Scrolls so that a job's lane is above the panel, where that lies over the lanes.
@@ -43,8 +47,10 @@ function keepInSight(job) {
 }
 
 function recolourPanel() {
-  for (const each of byId("panel").querySelectorAll("i[data-name]"))
-    each.style.background = colours.css[each.dataset.name];
+  for (const each of byId("panel").querySelectorAll("i[data-name], i[data-cause]")) {
+    const {name, cause} = each.dataset;
+    each.style.background = cause ? colours.causes[cause] : colours.css[name];
+  }
 }
 
 export function beginPanel() {

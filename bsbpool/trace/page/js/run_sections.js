@@ -13,6 +13,21 @@ function tellFailure(job) {
   return `✗ ${trace.errors[trace.error[job]]} — ${where}`;
 }
 
+function tellRunning(job) {
+  const context = trace.contexts[trace.context[job]];
+  const since = `since ${duration(trace.start[job])}, for ${duration(trace.end[job] - trace.start[job])}`;
+  return `… ${jobTitle(job)}, ${rankName(trace.rank[job])}, ${since}${context ? `: ${context}` : ""}`;
+}
+
+// The jobs that ran when the run was killed, or its trace was cut.
+export function runningSection() {
+  if (!trace.running.length) return null;
+  return section(
+    `${many(trace.running.length, "job")} ran where the trace stops`,
+    jobList(trace.running, 100, tellRunning),
+  );
+}
+
 export function failureSection() {
   if (!trace.failures.length && !trace.others.length) return null;
   const others = trace.others

@@ -8,7 +8,8 @@ let asked = 0; // the timer of the search that was asked for last
 
 // Searches what stands in the field.
 export function search() {
-  const wanted = wordsTest(byId("search").value);
+  chosen.words = byId("search").value.trim();
+  const wanted = wordsTest(chosen.words);
   chosen.list = null;
   chosen.found = null;
   if (wanted) {

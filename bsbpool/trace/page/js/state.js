@@ -12,19 +12,21 @@ export const size = {width: 0, height: 0, dpr: 1};
 // job: the one that is told of, or -1; hover: the one under the pointer, or -1; path: whether the critical path is
 // shown; names: numbers of strategies that were chosen in the legend; found: by job whether the search found it, and
 // list: those jobs, in order, both null without a search; mark: pixels along the time axis that are being marked;
-// time: when the caches are told of, or null.
+// time: when the caches are told of, or null; idle: whether lanes show why ranks idled; words: what is searched for.
 export const chosen = {
   job: -1,
   hover: -1,
   path: false,
+  idle: false,
   names: new Set(),
   found: null,
   list: null,
   mark: null,
   time: null,
+  words: "",
 };
 
-const listeners = {picture: [], overlay: [], panel: [], legend: [], colours: []};
+const listeners = {picture: [], overlay: [], panel: [], buttons: [], colours: []};
 
 export function on(what, listener) {
   listeners[what].push(listener);
@@ -40,9 +42,10 @@ export function setTrace(unpacked) {
 }
 
 // What tells whether a job is not what was searched for, chosen in the legend, or on the critical path; null if nothing
-// is dimmed.
+// is dimmed, and where idle time is shown all are.
 export function dimmed() {
   const {found, names, path} = chosen;
+  if (chosen.idle) return () => true;
   if (!found && !names.size && !path) return null;
   return job =>
     (found && !found[job]) || (names.size > 0 && !names.has(trace.name[job])) || (path && !trace.onPath[job]);

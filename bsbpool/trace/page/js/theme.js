@@ -14,7 +14,7 @@ function applyTheme(wanted = theme) {
   document.documentElement.dataset.theme = wanted === "auto" ? (system.matches ? "dark" : "light") : wanted;
   byId("theme").textContent = `Theme: ${theme}`;
   if (!trace) return;
-  readColours(trace.by);
+  readColours(trace.by, trace.idle.causes);
   changed("colours", "picture");
 }
 

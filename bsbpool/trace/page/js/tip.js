@@ -2,6 +2,7 @@
 
 import {jobTitle, rankName, statusOf} from "./describing.js";
 import {byId, element} from "./elements.js";
+import {causeAt, gapAt} from "./idle.js";
 import {jobAt, lanesH, lanesY, perRow, plotW, plotX, timeAt, trackAt, xOf} from "./layout.js";
 import {duration, many} from "./numbers.js";
 import {last} from "./sorted.js";
@@ -53,16 +54,24 @@ function tellPlace(px, py) {
   const mark = trace.marks.find(([at, whose]) => whose === rank && Math.abs(xOf(at) - px) < 7);
   if (mark) return [rankName(rank), mark[2], `at ${duration(mark[0])}`];
   if (rank === 0 && trace.ranks > 1 && trace.laneStart[1] === 0) return [rankName(0), "hands out jobs"];
-  const from = trace.laneStart[rank],
-    end = trace.laneStart[rank + 1],
-    k = last(trace.laneS, t, from, end);
-  const a = k >= from ? trace.reach[k] : 0,
-    b = k + 1 < end ? trace.laneS[k + 1] : trace.span;
-  const ready = trace.tracks[1],
-    waiting = ready.v[Math.max(0, last(ready.t, t))];
-  return [
-    `${rankName(rank)}: idle for ${duration(b - a)}`,
-    `from ${duration(a)} to ${duration(b)}`,
-    waiting ? `${many(waiting, "job")} ready at ${duration(t)}` : "no job was ready",
+  return tellIdle(rank, t);
+}
+
+function tellIdle(rank, t) {
+  const gap = gapAt(trace, rank, t);
+  if (!gap) return null;
+  const lines = [
+    `${rankName(rank)}: idle for ${duration(gap.to - gap.from)}`,
+    `from ${duration(gap.from)} to ${duration(gap.to)}`,
   ];
+  const found = causeAt(trace, rank, t, gap);
+  if (!found) return lines;
+  const [name, text] = trace.idle.causes[found.cause];
+  const ready = trace.tracks[1];
+  const waiting = ready.v[Math.max(0, last(ready.t, t))];
+  const where = found.rank >= 0 ? ` on ${rankName(found.rank)}` : "";
+  const of = found.job >= 0 ? `: ${where ? "waits for " : ""}${jobTitle(found.job)}${where}` : "";
+  lines.push(`${text}${of}`);
+  if (name === "MAIN") lines.push(`${many(waiting, "job")} ready at ${duration(t)}`);
+  return lines;
 }

@@ -2,6 +2,7 @@
 // Numbers over time are in tracks.js.
 
 import {byId} from "./elements.js";
+import {addIdle} from "./idle.js";
 import {addTracks} from "./tracks.js";
 
 export async function loadTrace() {
@@ -73,11 +74,15 @@ export function unpack(raw) {
   d.span = Math.max(1, raw.makespan);
   for (let i = 0; i < count; i++) if (d.end[i] > d.span) d.span = d.end[i];
   d.failures = jobsWhere(d, i => d.look[i] === 3).sort((a, b) => d.received[a] - d.received[b]);
+  d.running = jobsWhere(d, i => d.look[i] === 2 && d.rank[i] >= 0).sort((a, b) => d.start[a] - d.start[b]);
   d.path = raw.pools.flatMap(pool => pool.path.map(id => pool.first + id));
   d.onPath = new Uint8Array(count);
   for (const job of d.path) d.onPath[job] = 1;
   addStrategies(d);
+  d.heard = d.received.slice(); // when main received the outcome of each job
+  for (const [job, after] of raw.heard) d.heard[job] = d.end[job] + after;
   addTracks(d);
+  addIdle(d);
   delete d.jobs;
   return d;
 }

@@ -1,0 +1,235 @@
+"""`bsbpool simulate`: runs a program on simulated ranks, and says why it did not end well.
+
+What the program prints is its own. How it is run is in `bsbpool_sim.program`.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from bsbpool.durations import exact_duration
+from bsbpool.frames import users_frame
+from bsbpool.values import text_of
+
+from . import say
+from .outputs import Output, claim, force_option
+from .programs import GIVEN, OfAProgram
+from .run import MOST_RANKS, time_with_unit
+
+if TYPE_CHECKING:
+    from bsbpool_sim.program.running import Ended
+
+
+def _rate(text: str) -> float:
+    """``"100MB/s"``, as bytes per second."""
+    from bsbpool_sim.scenario.model import read_rate
+
+    try:
+        return read_rate(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command(
+    cls=OfAProgram,
+    context_settings={"allow_interspersed_args": False},
+    short_help="Run a program for mpi4py on simulated ranks.",
+)
+@click.option(
+    "-n", "ranks", type=click.IntRange(1, MOST_RANKS), required=True, metavar="N", help="On how many simulated ranks."
+)
+@click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
+@click.option("-c", "code", metavar="CODE", help="Run these lines, as `python -c` does.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), metavar="N",
+    help="Let all chance begin from N, and what happens at the same instant happen in an order drawn from it. Default: "
+    "chance from 0, and the order in which things were begun.",
+)  # fmt: skip
+@click.option(
+    "--latency", type=time_with_unit, metavar="TIME", default="0",
+    help="What each message takes, such as 50us. Default: nothing.",
+)  # fmt: skip
+@click.option("--bandwidth", type=_rate, metavar="RATE", help="Of each link, such as 100MB/s. Default: unlimited.")
+@click.option(
+    "--script", "faults", type=click.Path(), metavar="FILE",
+    help="What befalls ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
+)  # fmt: skip
+@click.option(
+    "--trace", type=click.Path(readable=False), metavar="FILE",
+    help="Also write the trace: messages, and all about job pools, for `bsbpool show`.",
+)  # fmt: skip
+@click.option("--label", is_flag=True, help="Begin each line of output with the rank that printed it: [3].")
+@click.option(
+    "--own", multiple=True, metavar="NAME",
+    help="Let each rank load this module, or package, for itself, though it is installed. May be given several times.",
+)  # fmt: skip
+@click.option(
+    "--share", multiple=True, metavar="NAME",
+    help="Let all ranks share this module, or package, of the program's: one that can't be loaded twice.",
+)  # fmt: skip
+@force_option
+@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
+def simulate(
+    ranks: int,
+    module: str | None,
+    code: str | None,
+    program: tuple[str, ...],
+    faults: str | None,
+    trace: str | None,
+    force: bool,
+    **options: Any,
+) -> Callable[[], None]:
+    """Run a program for mpi4py on simulated ranks: in one process, in virtual time, the same each time.
+
+    The program is as it would be under mpirun. Each rank has modules, variables, arguments and an environment of
+    its own; clocks and sleeps are virtual, so that an hour takes no time.
+
+    \b
+    What does it do on 16 ranks, and on a thousand?
+      bsbpool simulate -n 16 script.py --its-own options
+      bsbpool simulate -n 1000 script.py
+    Which rank prints what?
+      bsbpool simulate -n 4 --label script.py
+    Does it depend on the order of messages?
+      bsbpool simulate -n 4 --seed 1 script.py
+    Does it depend on a fast network?
+      bsbpool simulate -n 4 --latency 5ms --bandwidth 10MB/s script.py
+    Do its tests hold on 4 ranks?
+      bsbpool simulate -n 4 -m pytest tests
+
+    \b
+    What befalls ranks and links is in a file, --script:
+      events:
+        - {at: 2s, kill: 3}
+        - {at: 1s, pause: {rank: 1, for: 500ms}}
+        - {at: 0s, delay: {from: 0, to: 2, by: 10ms}}
+
+    If ranks wait for each other for ever, it says which, for what, and at which line. Real threads, processes and
+    sockets are refused.
+
+    Exit status: that of the program, which is that of the lowest rank that ended with one other than 0; of MPI's
+    Abort its code; 1 if ranks got stuck; 2 if what was given can't be used.
+    """
+    from bsbpool_sim.program.running import Program, ProgramError, run_program
+
+    if module is not None and code is not None:
+        raise click.UsageError("give -m or -c, not both")
+    if module is None and code is None and not program:
+        raise click.UsageError("name a script to run, a module with -m, or code with -c")
+    if module is not None:
+        what = Program(module, "module", program)
+    elif code is not None:
+        what = Program(code, "code", program)
+    else:
+        what = Program(program[0], "script", program[1:])
+    output = None
+    if trace is not None:
+        reads = tuple(each for each in (faults, what.name if what.kind == "script" else None) if each is not None)
+        output = Output(trace, "trace", "--trace", reads, force)
+        claim([output])
+    script = _script(faults, ranks)
+    seed = options.pop("seed")
+    again = _again()
+
+    def run() -> None:
+        # Not here, but when click has gone: the program is in nobody's hands.
+        from bsbpool_sim.program.output import OutputClosedError
+
+        try:
+            ended = run_program(
+                what, ranks, script=script, seed=seed or 0, policy=None if seed is None else "shuffled", **options
+            )
+        except ProgramError as error:
+            _say(str(error))
+            sys.exit(2)
+        except OutputClosedError:
+            sys.exit(141)  # as a process has that SIGPIPE ended
+        except KeyboardInterrupt as stop:
+            _say(f"interrupted{_where(stop)}")
+            sys.exit(130)
+        if output is not None and ended.simulation is not None:
+            output.write_trace(ended.simulation.trace)
+        _report(ended, again)
+        sys.exit(ended.status)
+
+    return run
+
+
+def _script(faults: str | None, ranks: int) -> Any:
+    if faults is None:
+        return None
+    from bsbpool_sim.scenario import ScenarioError
+    from bsbpool_sim.scenario.faults import load_faults
+
+    try:
+        return load_faults(faults, ranks)
+    except ScenarioError as error:
+        _say(str(error))
+        raise click.UsageError(f"{faults} can't be used") from None
+
+
+def _again() -> str:
+    """The command that does it again, without writing a trace again."""
+    words = [*click.get_current_context().meta[GIVEN]]
+    if "--force" in words:
+        words.remove("--force")
+    if "--trace" in words:
+        place = words.index("--trace")
+        del words[place : place + 2]
+    return shlex.join(["bsbpool", "simulate", *words])
+
+
+# -- how it ended --------------------------------------------------------------------------------------
+
+
+def _report(ended: Ended, again: str) -> None:
+    """Say why a program did not end well; nothing if it did."""
+    from bsbpool_sim.group import ranks as ranks_text
+
+    said = []
+    if ended.raised:
+        first, *others = ended.raised
+        error = ended.raised[first]
+        what = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ").split("\n")[0]
+        also = f"; so did {ranks_text(sorted(others))}" if others else ""
+        said.append(f"rank {first} raised {what},{_where(error)}{also}")
+    exits: dict[int, list[int]] = {}
+    for rank, status in sorted(ended.statuses.items()):
+        if status and rank not in ended.raised:
+            exits.setdefault(status, []).append(rank)
+    said += [f"{ranks_text(of)} ended with exit status {status}" for status, of in exits.items()]
+    if ended.stopped is not None:
+        said.append(str(ended.stopped))
+    said += [each for each in ended.notes if each not in said]
+    if ended.simulation is not None:
+        said += [f"rank {rank} died at {exact_duration(round(at * 1e9))}" for rank, at in ended.simulation.died.items()]
+    here = os.path.join(os.getcwd(), "")
+    for each in said:
+        _say(each.replace(here, ""))
+    if said:
+        _say(f"again: {again}")
+
+
+def _where(error: BaseException) -> str:
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append((trace.tb_frame, trace.tb_lineno))
+        trace = trace.tb_next
+    frames.reverse()
+    frame = users_frame(frame for frame, _ in frames)
+    if frame is None:
+        return ""
+    line = next(line for each, line in frames if each is frame)
+    return f" at {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"
+
+
+def _say(text: str) -> None:
+    """Lines on the standard error; those that are indented belong to the one before."""
+    for line in text.splitlines():
+        say(line if line.startswith(" ") else f"bsbpool: {line}", err=True)

@@ -1,0 +1,142 @@
+"""What ranks print: each rank's streams, from which whole lines go to the real ones.
+
+What a rank prints with pieces of a line waits until the line is complete, the rank ends, or the piece is long.
+"""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+#: Bytes of an unfinished line that are kept.
+_LONGEST = 1 << 16
+
+
+class OutputClosedError(BaseException):
+    """Whoever reads the output has gone, as `head` does: the program has nobody to print for."""
+
+
+class Output:
+    """A real stream that all ranks write to.
+
+    :param stream: where it goes; it is flushed when the program is over, or another stream is written to.
+    :param at_once: whether each line is flushed, as on a terminal.
+    :param others: all of these streams, which may go to one place.
+    :ivar unfinished: which rank has a line here that is not finished; None: none.
+    """
+
+    def __init__(self, stream: Any, at_once: bool, others: list[Output]):
+        self._stream = stream
+        self._at_once = at_once
+        self._written = False
+        stream.flush()
+        self._binary = getattr(stream, "buffer", None)
+        self.encoding = getattr(stream, "encoding", None) or "utf-8"
+        self.errors = getattr(stream, "errors", None) or "strict"
+        self._others = others
+        others.append(self)
+        self.unfinished: Any = None
+
+    def write(self, data: bytes, writer: Any) -> None:
+        """Write whole lines; or a piece of one, when no more of it is to come."""
+        for each in self._others:
+            if each.unfinished not in (None, writer):
+                each.unfinished = None
+                self._put(b"\n")
+            if each is not self and each._written:
+                each.flush()
+        self._put(data)
+        self.unfinished = None if data.endswith(b"\n") else writer
+        if self._at_once:
+            self.flush()
+
+    def _put(self, data: bytes) -> None:
+        try:
+            if self._binary is not None:
+                self._binary.write(data)
+            else:
+                self._stream.write(data.decode(self.encoding, "replace"))
+        except BrokenPipeError:
+            raise OutputClosedError from None
+        self._written = True
+
+    def flush(self) -> None:
+        """Let what was written be seen."""
+        try:
+            (self._binary or self._stream).flush()
+        except BrokenPipeError:
+            raise OutputClosedError from None
+        self._written = False
+
+
+class _Lines(io.RawIOBase):
+    """The bytes that a rank writes, on their way to the real stream."""
+
+    def __init__(self, output: Output, label: bytes, number: int):
+        self._output = output
+        self._label = label
+        self._number = number
+        self._held = b""
+        self.muted = False
+
+    def writable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._output._stream.fileno())
+
+    def write(self, data: Any) -> int:
+        """Pass whole lines on."""
+        data = bytes(data)
+        if self.muted:
+            return len(data)
+        whole, newline, rest = data.rpartition(b"\n")
+        if newline:
+            self._pass(self._held + whole + newline)
+            self._held = rest
+        else:
+            self._held += rest
+        if len(self._held) > _LONGEST:
+            self.finish()
+        return len(data)
+
+    def finish(self) -> None:
+        """Pass on what is held of a line."""
+        if self._held:
+            held, self._held = self._held, b""
+            self._pass(held)
+
+    def _pass(self, data: bytes) -> None:
+        if self._label:
+            lines = data.splitlines(keepends=True) if data.count(b"\r") == 0 else _lines(data)
+            data = b"".join(self._label + line for line in lines)
+        self._output.write(data, self._number)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    parts = data.split(b"\n")
+    return [part + b"\n" for part in parts[:-1]] + ([parts[-1]] if parts[-1] else [])
+
+
+class RankStream(io.TextIOWrapper):
+    """A rank's standard output or standard error.
+
+    :param output: the real stream.
+    :param label: what each line begins with.
+    :param number: the rank.
+    """
+
+    def __init__(self, output: Output, label: str, number: int):
+        self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
+        super().__init__(
+            self.lines,  # type: ignore[arg-type]
+            encoding=output.encoding,
+            errors=output.errors,
+            newline="\n",
+            write_through=True,
+        )
+
+    def finish(self) -> None:
+        """The rank has ended: pass on what is held of a line."""
+        self.flush()
+        self.lines.finish()

@@ -1,0 +1,457 @@
+"""Runs a whole program on simulated ranks: its script, module or code, on each rank as Python would run it alone.
+
+What is put on the terminal when it is over is in the command, `bsbpool.cli.simulate`.
+"""
+
+from __future__ import annotations
+
+import builtins
+import io
+import os
+import runpy
+import sys
+import traceback
+import types
+from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass, field
+from importlib.machinery import PathFinder
+from typing import Any
+
+from greenlet import GreenletExit, getcurrent
+
+from bsbpool.values import add_note
+from bsbpool.worlds.memory import memory_available, memory_taken
+from bsbpool.worlds.uncaught import uncaught_text
+
+from ..cluster import Cluster
+from ..errors import RankErrors, SimulationError
+from ..kernel import Kernel, Rank, Task
+from ..python.chance import NumpyChance, own_random
+from ..python.logs import logging_of_ranks
+from ..python.modules import Finder, Modules
+from ..python.process import PROCESS, Common, Process, environment, processes
+from ..python.warned import warnings_of_ranks
+from ..python.whose import Ownership
+from ..simulation import Simulation, simulate
+from .output import Output, RankStream
+
+#: Numbers of ranks that have started, after which it is seen what they take.
+_LOOK_AT = frozenset(1 << n for n in range(4, 20))
+
+
+class ProgramError(Exception):
+    """A program that can't be run: says why, and what would be right."""
+
+
+class TooManyRanksError(SimulationError):
+    """So many ranks need more memory than there is."""
+
+
+@dataclass(frozen=True)
+class Program:
+    """What to run: ``python script.py``, ``python -m module`` or ``python -c code``, with arguments.
+
+    :ivar name: the path of the script, the name of the module, or the code.
+    :ivar kind: ``script``, ``module`` or ``code``.
+    """
+
+    name: str
+    kind: str = "script"
+    arguments: tuple[str, ...] = ()
+
+
+@dataclass
+class Ended:
+    """How a program ended.
+
+    :ivar simulation: what came of the simulation; None if there is nothing to say of it.
+    :ivar statuses: the exit status of each rank whose program ended.
+    :ivar raised: each rank's uncaught exception; its traceback has been printed.
+    :ivar stopped: why the simulation ended early: a deadlock, an abort, a horizon; None if it did not.
+    :ivar notes: what else is known of why.
+    """
+
+    simulation: Simulation | None = None
+    statuses: dict[int, int] = field(default_factory=dict)
+    raised: dict[int, BaseException] = field(default_factory=dict)
+    stopped: SimulationError | None = None
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def status(self) -> int:
+        """The exit status: that of the lowest rank that ended with one other than 0; of an abort its own."""
+        code = getattr(self.stopped, "errorcode", None)
+        if code is not None:
+            return int(code) & 0xFF or 1
+        others = [self.statuses[rank] for rank in sorted(self.statuses) if self.statuses[rank]]
+        return others[0] if others else int(self.stopped is not None)
+
+
+def run_program(
+    program: Program,
+    ranks: int,
+    *,
+    label: bool = False,
+    own: Collection[str] = (),
+    share: Collection[str] = (),
+    script: Any = None,
+    **options: Any,
+) -> Ended:
+    """Run a program on simulated ranks, each with modules, streams and settings of its own.
+
+    :param label: whether each line of output begins with its rank.
+    :param own: top-level modules that each rank loads for itself, wherever they are.
+    :param share: top-level modules that all ranks share.
+    :param script: what befalls the ranks, as for `simulate`.
+    :param options: further ones of `simulate`.
+    :raises ProgramError: there is no such program.
+    """
+    ended = Ended()
+    with _Ranks(program, ranks, label, own, share, script, ended) as running:
+        try:
+            ended.simulation = simulate(running.run, ranks, script=running, **options)
+        except RankErrors as errors:
+            ended.simulation = errors.simulation
+            ended.notes += getattr(errors, "__notes__", ())
+            if not ended.raised:  # e.g. an error of the simulator's own before the program began
+                raise
+        except SimulationError as error:
+            ended.simulation, ended.stopped = error.simulation, error
+        finally:
+            running.finish()
+    return ended
+
+
+class _Ranks:
+    """A program on its ranks; for `simulate` it is also the script, which knows the cluster before programs start."""
+
+    def __init__(
+        self,
+        program: Program,
+        ranks: int,
+        label: bool,
+        own: Collection[str],
+        share: Collection[str],
+        script: Any,
+        ended: Ended,
+    ):
+        self._program = program
+        self._size = ranks
+        self._script = script
+        self._ended = ended
+        self._label = label
+        self._main, self._first = _prepared(program)
+        named = [*own, program.name.partition(".")[0]] if program.kind == "module" else [*own]
+        self._ownership = Ownership([name for name in named if name not in sys.stdlib_module_names], share)
+        self._common = Common()
+        self._undo = ExitStack()
+        self._before = memory_taken()
+        self._started = 0
+        self._kernel: Kernel | None = None
+
+    def __enter__(self) -> _Ranks:
+        outputs: list[Output] = []
+        self._outputs = [Output(sys.stdout, sys.stdout.isatty(), outputs), Output(sys.stderr, True, outputs)]
+        self._stdin, self._path = sys.stdin, sys.path[1:]
+        self._environment = environment()
+        if self._program.kind == "module" and self._program.name == "pytest":
+            # One process has one pair of file descriptors; and plugins that happen to be installed are not asked for.
+            options = self._environment.get(b"PYTEST_ADDOPTS", b"")
+            self._environment[b"PYTEST_ADDOPTS"] = b"--capture=sys " + options
+            self._environment.setdefault(b"PYTEST_DISABLE_PLUGIN_AUTOLOAD", b"1")
+        self._folder = os.getcwd()
+        self._modules = Modules(self._ownership, self._first or self._folder, own_random)
+        self._undo.enter_context(processes(self._common))
+        self._undo.enter_context(logging_of_ranks())
+        self._undo.enter_context(warnings_of_ranks())
+        self._undo.callback(self._modules.leave)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._undo.close()
+
+    # -- for simulate ------------------------------------------------------------------------------
+
+    def install(self, cluster: Cluster) -> None:
+        """Prepare the ranks, before their programs start."""
+        if self._script is not None:
+            self._script.install(cluster)
+        self._kernel = cluster.kernel
+        cluster.kernel.on_turn = self._enter
+        self._finder = _Finder(self._modules, NumpyChance(cluster.seed, self._undo))
+        if "numpy.random" in sys.modules:
+            self._finder.numpy.install(sys.modules["numpy.random"])
+
+    def check(self, cluster: Cluster) -> None:
+        """After the run."""
+        if self._script is not None:
+            self._script.check(cluster)
+
+    def _enter(self, rank: Rank) -> None:
+        self._modules.enter(rank)
+        if self._common.moved:
+            process: Process | None = rank.kept.get(PROCESS)
+            os.chdir(self._folder if process is None else process.folder)
+        if self._kernel is not None and self._kernel.closing:
+            self._mute(rank)
+
+    def _mute(self, rank: Rank) -> None:
+        """A rank that is ended from outside prints nothing more, whatever its `finally` blocks do."""
+        process: Process | None = rank.kept.get(PROCESS)
+        if process is not None and not process.muted:
+            process.muted = True
+            self._finish(process)
+
+    # -- on a rank ---------------------------------------------------------------------------------
+
+    def run(self, comm: Any) -> int:
+        """What each rank does."""
+        task: Any = getcurrent()
+        rank = task.rank.index
+        process = task.rank.kept[PROCESS] = self._process(rank)
+        self._look_at_memory()
+        sys.argv, sys.path = self._arguments()
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        main.__dict__.update(__builtins__=builtins)
+        raised: Exception | None = None
+        try:
+            self._main(main)
+        except SystemExit as stop:
+            process.status = _status(stop)
+        except GreenletExit:
+            raise
+        except Exception as error:
+            process.status, raised = self._tell(rank, error), error
+        else:
+            process.status = 0
+        if process.muted:
+            raise GreenletExit
+        process.run_at_exit()
+        self._finish(process)
+        self._ended.statuses[rank] = process.status
+        if raised is not None:
+            raise raised
+        return process.status
+
+    def _process(self, rank: int) -> Process:
+        label = f"[{rank}] " if self._label else ""
+        out, err = (RankStream(output, label, rank) for output in self._outputs)
+        of_sys = {
+            "argv": [],
+            "path": [],
+            "orig_argv": [*sys.orig_argv],
+            "meta_path": [self._finder, *sys.meta_path],
+            "stdin": self._stdin if rank == 0 else io.TextIOWrapper(io.BytesIO()),
+            "stdout": out,
+            "stderr": err,
+            "excepthook": _excepthook,
+            "displayhook": sys.__displayhook__,
+            "unraisablehook": sys.__unraisablehook__,
+        }
+        process = Process(self._common, self._owns, of_sys, dict(self._environment), self._folder)
+        process.streams = [out, err]
+        return process
+
+    def _owns(self, namespace: dict[str, Any]) -> bool:
+        name = namespace.get("__name__")
+        module = sys.modules.get(name) if isinstance(name, str) else None
+        return module is not None and module.__dict__ is namespace and self._ownership.known(module.__name__) is True
+
+    def _arguments(self) -> tuple[list[str], list[str]]:
+        program = self._program
+        argument = {"script": program.name, "module": "-m", "code": "-c"}[program.kind]
+        return [argument, *program.arguments], [self._first, *self._path]
+
+    def _tell(self, rank: int, error: Exception) -> int:
+        """Print what a rank raised as Python would, and keep it; returns the exit status."""
+        self._ended.raised[rank] = error
+        trace = error.__traceback__ = _theirs(error.__traceback__)
+        self._explain(rank, error)
+        try:
+            sys.excepthook(type(error), error, trace)
+        except SystemExit as stop:
+            return _status(stop)
+        except Exception:
+            traceback.print_exc()
+        return 1
+
+    def _explain(self, rank: int, error: Exception) -> None:
+        """Say of a module that another rank could load that this one may not be loaded twice."""
+        failed = None
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            if frame.f_code.co_name == "<module>" and frame.f_globals.get("__name__") != "__main__":
+                failed = frame.f_globals.get("__name__")
+        if not isinstance(failed, str) or self._ownership.known(failed) is not True:
+            return
+        other = self._modules.has_loaded(failed, rank)
+        if other is not None:
+            top = failed.partition(".")[0]
+            add_note(
+                error,
+                f"rank {other} has loaded {failed}, and rank {rank} could not: if it can't be loaded twice in one "
+                f"process, let all ranks share it: bsbpool simulate --share {top} …",
+            )
+
+    def _look_at_memory(self) -> None:
+        """See, now and then, whether there is room for the ranks that have not started yet."""
+        self._started += 1
+        if self._started not in _LOOK_AT:
+            return
+        each = (memory_taken() - self._before) / self._started
+        needed, free = each * (self._size - self._started), memory_available()
+        if free is not None and needed > free:
+            error = TooManyRanksError(
+                f"{self._size} ranks of this program take about {(needed + each * self._started) / 1e9:.1f} GB "
+                f"({each / 1e6:.1f} MB each), and {free / 1e9:.1f} GB are free: give -n "
+                f"{max(1, self._started + int(0.8 * free / each))} or fewer, or let ranks share modules with --share"
+            )
+            assert self._kernel is not None
+            self._kernel.fail(error)
+
+    # -- the end -----------------------------------------------------------------------------------
+
+    def _finish(self, process: Process) -> None:
+        for name in ("stdout", "stderr"):
+            stream = process.sys[name]
+            if stream not in process.streams:
+                with suppress(Exception):  # it may be closed
+                    stream.flush()
+        for stream in process.streams:
+            stream.finish()
+            stream.lines.muted = process.muted
+
+    def finish(self) -> None:
+        """Pass on what ranks had begun to print that did not come to their end."""
+        for rank in self._kernel.ranks if self._kernel is not None else ():
+            self._mute(rank)
+        for output in self._outputs:
+            output.flush()
+
+
+class _Finder(Finder):
+    """Also gives each rank NumPy's global generator, when somebody imports it."""
+
+    def __init__(self, modules: Modules, numpy: NumpyChance):
+        super().__init__(modules)
+        self.numpy = numpy
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+        spec = super().find_spec(name, path, target)
+        if name == "numpy.random" and isinstance(getcurrent(), Task):
+            spec = spec or self._search(name, path, target)
+            if spec is not None and spec.loader is not None:
+                load = spec.loader.exec_module
+
+                def load_and_replace(module: types.ModuleType) -> None:
+                    load(module)
+                    self.numpy.install(module)
+
+                spec.loader.exec_module = load_and_replace  # type: ignore[method-assign]
+        return spec
+
+
+def _status(stop: SystemExit) -> int:
+    """The exit status that Python makes of ``sys.exit(…)``; a text is printed."""
+    if stop.code is None:
+        return 0
+    if isinstance(stop.code, int):
+        return stop.code & 0xFF
+    print(stop.code, file=sys.stderr)
+    return 1
+
+
+def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """As Python's own, in one piece."""
+    task: Any = getcurrent()
+    print(uncaught_text(kind, error, trace, task.rank.index), end="", file=sys.stderr)
+
+
+def _theirs(trace: types.TracebackType | None) -> types.TracebackType | None:
+    """A traceback without the simulator's frames."""
+    kept = []
+    while trace is not None:
+        if not trace.tb_frame.f_code.co_filename.startswith(_SIMULATOR):
+            kept.append(trace)
+        trace = trace.tb_next
+    for one, following in zip(kept, [*kept[1:], None], strict=True):
+        one.tb_next = following
+    return kept[0] if kept else None
+
+
+_SIMULATOR = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+
+
+# -- what to run ---------------------------------------------------------------------------------------------
+
+
+def _prepared(program: Program) -> tuple[Callable[[types.ModuleType], None], str]:
+    """What runs a program in a rank's `__main__`, and the first folder of its `sys.path`.
+
+    :raises ProgramError: there is no such program, or it is no Python.
+    """
+    if program.kind == "code":
+        return _executes(_compiled(program.name, "<string>"), {}), ""
+    if program.kind == "module":
+        top = program.name.partition(".")[0]
+        if top not in sys.builtin_module_names and PathFinder.find_spec(top, [os.getcwd(), *sys.path[1:]]) is None:
+            raise ProgramError(
+                f"there is no module {top}, neither here nor installed: give the name of one, or a script"
+            )
+        return _module(program.name), os.getcwd()
+    path = os.path.abspath(program.name)
+    if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
+        if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "__main__.py")):
+            raise ProgramError(f"{program.name} is a folder without a __main__.py: give the path of a script")
+        return _module("__main__"), path
+    try:
+        with io.open_code(path) as file:
+            source = file.read()
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            raise ProgramError(
+                f"there is no script {program.name}: give the path of a Python program, or -m MODULE"
+            ) from None
+        raise ProgramError(f"{program.name} can't be read: {error.strerror}") from None
+    names = {"__file__": path, "__cached__": None, "__spec__": None, "__package__": None}
+    return _executes(_compiled(source, path), names), os.path.dirname(os.path.realpath(path))
+
+
+def _compiled(source: str | bytes, path: str) -> types.CodeType:
+    try:
+        return compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError) as error:
+        text = "".join(traceback.format_exception_only(error)).rstrip()
+        raise ProgramError(f"this is no Python that can be run:\n{text}") from None
+
+
+def _executes(code: types.CodeType, names: dict[str, Any]) -> Callable[[types.ModuleType], None]:
+    def run(main: types.ModuleType) -> None:
+        main.__dict__.update(names)
+        exec(code, main.__dict__)
+
+    return run
+
+
+def _module(name: str) -> Callable[[types.ModuleType], None]:
+    """What runs a module as ``python -m`` does; it is looked for on each rank, since its packages are imported."""
+
+    def run(main: types.ModuleType) -> None:
+        details: Any = runpy._get_main_module_details if name == "__main__" else runpy._get_module_details  # type: ignore[attr-defined]
+        try:
+            _, spec, code = details(_NoModule) if name == "__main__" else details(name, _NoModule)
+        except _NoModule as error:
+            print(f"{sys.executable}: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+        main.__dict__.update(
+            __file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader, __package__=spec.parent, __spec__=spec
+        )
+        if name != "__main__":
+            sys.argv[0] = spec.origin
+        exec(code, main.__dict__)
+
+    return run
+
+
+class _NoModule(Exception):
+    """There is no such module."""

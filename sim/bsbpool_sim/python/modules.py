@@ -1,0 +1,278 @@
+"""A rank's own modules: what is in `sys.modules` while a rank runs, and how a module is loaded once for each rank.
+
+There is one `sys.modules`, which C code knows by its address. So what ranks don't share is put into it when the kernel
+lets another rank run: one `dict.update` with the rank's own modules, some 25 ns for each. A module's code is compiled
+once for all ranks. Which modules are a program's own is decided in `whose`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import types
+from collections.abc import Callable, Sequence
+from importlib.abc import Loader
+from importlib.machinery import ExtensionFileLoader, ModuleSpec, SourceFileLoader
+from importlib.util import spec_from_file_location
+from typing import Any
+
+from greenlet import getcurrent
+
+from ..kernel import Rank, Task
+from .whose import COPIED, Ownership
+
+#: Modules that any Python has loaded before it runs a program; a program's file of that name is never found.
+_AT_START = frozenset((
+    "sys", "builtins", "abc", "codecs", "encodings", "io", "os", "stat", "site", "posixpath", "ntpath", "genericpath",
+    "zipimport", "marshal", "time", "posix", "nt", "_collections_abc", "_sitebuiltins", "importlib", "__main__",
+))  # fmt: skip
+
+
+class RankModules:
+    """What a rank has in `sys.modules` for itself; `names` are the keys of `own`."""
+
+    __slots__ = ("names", "own", "stale")
+
+    def __init__(self, own: dict[str, Any], names: frozenset[str]):
+        self.own = own
+        self.names = names
+        #: whether something may have been put in another's place since this rank runs.
+        self.stale = False
+
+
+class Modules:
+    """The modules of all ranks of a simulation, and of who simulates.
+
+    :param ownership: which modules each rank loads for itself.
+    :param folder: where the program's first modules are found: that of its script.
+    :param copy: makes a rank's copy of the module `random`.
+    """
+
+    def __init__(self, ownership: Ownership, folder: str, copy: Callable[[], types.ModuleType]):
+        self.ownership = ownership
+        self.codes: dict[tuple[str, int, int], types.CodeType] = {}
+        self.copy = copy
+        self.extensions: dict[str, types.ModuleType] = {}
+        self.found: dict[tuple[str, tuple[str, ...]], tuple[str, list[str] | None]] = {}
+        self._modules = sys.modules
+        self._sets: dict[frozenset[str], frozenset[str]] = {}
+        hidden = self._hidden(folder)
+        self.outside = RankModules({name: sys.modules[name] for name in hidden}, self._interned(hidden))
+        self._shared = sys.modules.keys() - hidden
+        self._by_rank: dict[int, RankModules] = {}
+        self._current = self.outside
+        self._count = len(sys.modules)
+
+    def _interned(self, names: set[str]) -> frozenset[str]:
+        frozen = frozenset(names)
+        return self._sets.setdefault(frozen, frozen)
+
+    def _hidden(self, folder: str) -> set[str]:
+        """What ranks don't see of what is loaded: what is the program's own, and what its own modules stand before."""
+        try:
+            beside = {name.removesuffix(".py") for name in os.listdir(folder)}
+        except OSError:
+            beside = set()
+        tops = set()
+        for name, module in [*sys.modules.items()]:
+            if "." in name:
+                continue
+            file, _ = _places(module)
+            if name in beside and name not in _AT_START and not _is_in(file, folder):
+                with_file = os.path.join(folder, name)
+                if os.path.isfile(with_file + ".py") or os.path.isfile(os.path.join(with_file, "__init__.py")):
+                    tops.add(name)
+                    continue
+            # Installed ones that are loaded already belong to who simulates, which is no program for mpi4py.
+            known = self.ownership.known(name)
+            if known or (known is None and file is not None and self.ownership.is_local(file)):
+                tops.add(name)
+        hidden = {name for name in sys.modules if name.partition(".")[0] in tops}
+        return hidden | {name for name in COPIED if name in sys.modules}
+
+    # -- whose turn it is --------------------------------------------------------------------------
+
+    def enter(self, rank: Rank) -> None:
+        """Let `sys.modules` be that of `rank`, which runs next."""
+        own = self._by_rank.get(rank.index)
+        if own is None:
+            own = self._by_rank[rank.index] = RankModules({}, self._interned(set()))
+        self._switch(own)
+
+    def leave(self) -> None:
+        """Let `sys.modules` be that of who simulates."""
+        self._switch(self.outside)
+
+    def _switch(self, after: RankModules) -> None:
+        before, modules = self._current, self._modules
+        if before is after:
+            return
+        if len(modules) != self._count or before.stale:
+            self._take_stock(before)
+        elif "__main__" in before.own and "__main__" in modules:
+            before.own["__main__"] = modules["__main__"]
+        if before.names is not after.names:
+            for name in before.names - after.names:
+                modules.pop(name, None)
+        modules.update(after.own)
+        self._count = len(modules)
+        self._current = after
+
+    def _take_stock(self, rank: RankModules) -> None:
+        """See which modules came or went since a rank began to run."""
+        modules = self._modules
+        names = {name for name in rank.names if name in modules}
+        for name in modules.keys() - self._shared - names:
+            if self.is_own(name, modules[name]):
+                names.add(name)
+            else:
+                self._shared.add(name)
+        rank.own = {name: modules[name] for name in names}
+        rank.names = self._interned(names)
+        rank.stale = False
+
+    def is_own(self, name: str, module: Any) -> bool:
+        """Whether a module that was loaded is a rank's own."""
+        top = name.partition(".")[0]
+        known = self.ownership.known(top)
+        if known is None:
+            known = self.ownership.decide(top, *_places(self._modules.get(top, module)))
+        return known
+
+    def running(self) -> RankModules:
+        """Those of the rank that runs."""
+        return self._current
+
+    def has_loaded(self, name: str, but: int) -> int | None:
+        """A rank that has a module, other than this one; None if no other has."""
+        return next((index for index, of in self._by_rank.items() if index != but and name in of.own), None)
+
+
+def _places(module: Any) -> tuple[str | None, list[str]]:
+    file = getattr(module, "__file__", None)
+    try:
+        folders = [*getattr(module, "__path__", ())]
+    except Exception:
+        folders = []
+    return (file if isinstance(file, str) else None), folders
+
+
+def _is_in(file: str | None, folder: str) -> bool:
+    return file is not None and os.path.realpath(file).startswith(os.path.join(os.path.realpath(folder), ""))
+
+
+# -- loading -------------------------------------------------------------------------------------------------
+
+
+class Finder:
+    """The first of a rank's `sys.meta_path`: finds what the rank loads for itself."""
+
+    def __init__(self, modules: Modules):
+        self._modules = modules
+
+    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+        """What Python's import calls."""
+        if not isinstance(getcurrent(), Task):
+            return None
+        modules = self._modules
+        known = modules.ownership.known(name)
+        if known is False:
+            return None
+        modules.running().stale = True
+        if name in COPIED and not self._is_beside(name):
+            return ModuleSpec(name, _Copying(modules))
+        where = (name, tuple(sys.path if path is None else path))
+        if (found := modules.found.get(where)) is not None:
+            return self._spec(name, *found)
+        spec = self._search(name, path, target)
+        if spec is None:
+            return None
+        if known is None:
+            known = modules.ownership.decide(name.partition(".")[0], _file(spec), spec.submodule_search_locations or ())
+        if not known:
+            return spec
+        if type(spec.loader) is SourceFileLoader and spec.origin is not None:
+            folders = spec.submodule_search_locations
+            modules.found[where] = (spec.origin, None if folders is None else [*folders])
+            return self._spec(name, *modules.found[where])
+        if isinstance(spec.loader, ExtensionFileLoader):
+            spec.loader = _Given(spec.loader, modules)
+        return spec
+
+    def _search(self, name: str, path: Any, target: Any) -> ModuleSpec | None:
+        for finder in sys.meta_path:
+            find = getattr(finder, "find_spec", None)
+            if finder is not self and find is not None:
+                spec: ModuleSpec | None = find(name, path, target)
+                if spec is not None:
+                    return spec
+        return None
+
+    def _is_beside(self, name: str) -> bool:
+        first = sys.path[0] if sys.path else ""
+        return os.path.isfile(os.path.join(first, name + ".py"))
+
+    def _spec(self, name: str, origin: str, folders: list[str] | None) -> ModuleSpec | None:
+        loader = _Compiled(name, origin, self._modules)
+        return spec_from_file_location(name, origin, loader=loader, submodule_search_locations=folders and [*folders])
+
+    def invalidate_caches(self) -> None:
+        """What `importlib.invalidate_caches` calls."""
+        self._modules.found.clear()
+
+
+def _file(spec: ModuleSpec) -> str | None:
+    return spec.origin if spec.has_location else None
+
+
+class _Compiled(SourceFileLoader):
+    """Loads a module from its source, whose code is read once for all ranks."""
+
+    def __init__(self, name: str, path: str, modules: Modules):
+        super().__init__(name, path)
+        self._codes = modules.codes
+
+    def get_code(self, fullname: str) -> types.CodeType | None:
+        of = os.stat(self.path)
+        key = (self.path, of.st_mtime_ns, of.st_size)
+        code = self._codes.get(key)
+        if code is None:
+            code = super().get_code(fullname)
+            assert code is not None
+            self._codes[key] = code
+        return code
+
+
+class _Given(Loader):
+    """Loads a compiled module of a program's package once; it is every rank's."""
+
+    def __init__(self, loader: ExtensionFileLoader, modules: Modules):
+        self._loader, self._given = loader, modules.extensions
+
+    def create_module(self, spec: ModuleSpec) -> Any:
+        """The module, as it was loaded by the first rank."""
+        return self._given.get(spec.name) or self._loader.create_module(spec)
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Load it, the first time."""
+        name = module.__name__
+        if name not in self._given:
+            self._loader.exec_module(module)
+            self._given[name] = module
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+class _Copying(Loader):
+    """Gives a rank its copy of a module of Python's own."""
+
+    def __init__(self, modules: Modules):
+        self._copy = modules.copy
+
+    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
+        """The copy."""
+        return self._copy()
+
+    def exec_module(self, module: types.ModuleType) -> None:
+        """Nothing is left to do."""

@@ -1,0 +1,270 @@
+"""What a process has to itself, for each rank that runs a whole program: streams, arguments, paths, environment, exit.
+
+Nothing is exchanged when another rank runs. Where Python keeps one of these in an attribute of a module or of an
+object, its class becomes one whose attributes ask who runs, as everywhere in the simulator. Only the working directory,
+which is the system's, is changed, and only if a rank changed it. A rank's modules are in `modules`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+import types
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, TypeVar
+
+from greenlet import getcurrent
+
+from ..kernel import Task
+from ..virtual import real
+
+#: The key of a rank's process in what the rank keeps.
+PROCESS = "process"
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+#: Attributes of `sys` that each rank has to itself.
+OF_SYS = (
+    "argv", "path", "meta_path", "stdin", "stdout", "stderr", "excepthook", "displayhook", "unraisablehook",
+    "orig_argv",
+)  # fmt: skip
+
+
+class Common:
+    """What the processes of one simulation have in common.
+
+    :ivar moved: whether a rank has changed its working directory.
+    :ivar put: names of the environment's variables that ranks have set or removed, also for C code.
+    """
+
+    def __init__(self) -> None:
+        self.moved = False
+        self.put: set[bytes] = set()
+
+
+class Process:
+    """What one rank has to itself.
+
+    :param common: what it has in common with the others.
+    :param owns: whether a module's namespace is one of this rank's own.
+    :param sys: its attributes of `sys`, those of `OF_SYS`.
+    :param environment: as `os.environ` keeps it.
+    :param folder: its working directory.
+    """
+
+    def __init__(
+        self,
+        common: Common,
+        owns: Callable[[dict[str, Any]], bool],
+        sys: dict[str, Any],
+        environment: dict[Any, Any],
+        folder: str,
+    ):
+        self.common = common
+        self.owns = owns
+        self.sys = sys
+        self.environment = environment
+        self.folder = folder
+        self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        #: the streams that it began with, until it ends.
+        self.streams: list[Any] = []
+        #: the exit status, once its program has ended.
+        self.status: int | None = None
+        #: whether it prints nothing any more.
+        self.muted = False
+        #: the settings of `warnings`, once they were looked at.
+        self.warnings: dict[str, Any] = {}
+        #: what loggers, and logging's manager, have on this rank, by the object's id.
+        self.logging: dict[int, dict[str, Any]] = {}
+        #: the state of NumPy's global generator.
+        self.numpy_state: Any = None
+
+    def run_at_exit(self) -> None:
+        """Call what was registered with `atexit`, the last first."""
+        while self.at_exit:
+            function, args, kwargs = self.at_exit.pop()
+            try:
+                function(*args, **kwargs)
+            except SystemExit:
+                pass
+            except Exception:
+                print(f"Exception ignored in atexit callback {function!r}:", file=sys.stderr)
+                traceback.print_exc()
+
+
+def current() -> Process | None:
+    """That of the rank that runs; None if none does, or it has none of its own."""
+    task = getcurrent()
+    return task.rank.kept.get(PROCESS) if isinstance(task, Task) else None
+
+
+# -- attributes that ask who runs ----------------------------------------------------------------------------
+
+
+def of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) -> property:
+    """A property for an attribute that each rank has to itself.
+
+    :param kept: where a rank keeps those of an object.
+    """
+
+    def get(self: Any) -> Any:
+        process = current()
+        try:
+            return (self.__dict__ if process is None else kept(process, self))[name]
+        except KeyError:
+            raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self) from None
+
+    def put(self: Any, value: Any) -> None:
+        process = current()
+        (self.__dict__ if process is None else kept(process, self))[name] = value
+
+    def delete(self: Any) -> None:
+        process = current()
+        del (self.__dict__ if process is None else kept(process, self))[name]
+
+    return property(get, put, delete)
+
+
+def reclassed(instance: Any, properties: dict[str, Any]) -> Callable[[], None]:
+    """Give an object's class these properties, for this object; returns what takes them back."""
+    before = type(instance)
+    names: dict[str, Any] = {"__module__": before.__module__, **properties}
+    if before is types.ModuleType:
+        # Python's import makes new modules by calling the class of `sys`.
+        names["__new__"] = lambda _, name, doc=None: types.ModuleType(name, doc)
+    instance.__class__ = type(before.__name__, (before,), names)
+    return lambda: setattr(instance, "__class__", before)
+
+
+class _ForC:
+    """Stands in `sys` for a stream, where C code looks for it, and is that of the rank that runs."""
+
+    def __init__(self, name: str, outside: Any):
+        object.__setattr__(self, "_name", name)
+        object.__setattr__(self, "_outside", outside)
+
+    def _now(self) -> Any:
+        process = current()
+        return self._outside if process is None else process.sys[self._name]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._now(), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        setattr(self._now(), name, value)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __next__(self) -> str:
+        return str(next(self._now()))
+
+
+def environment() -> dict[Any, Any]:
+    """A copy of the environment, as `os.environ` keeps it."""
+    return dict(os.environ._data)  # type: ignore[attr-defined]
+
+
+@contextmanager
+def processes(common: Common) -> Iterator[None]:
+    """While active, ranks that have a `Process` have what is in it."""
+    folder, before = os.getcwd(), environment()
+    streams = {name: sys.__dict__[name] for name in ("stdin", "stdout", "stderr")}
+    with ExitStack() as undo:
+        for name, stream in streams.items():
+            sys.__dict__[name] = _ForC(name, stream)
+        undo.callback(sys.__dict__.update, streams)
+        undo.callback(reclassed(sys, {name: of_rank(name, lambda process, _: process.sys) for name in OF_SYS}))
+        keep = {"_data": of_rank("_data", lambda process, _: {"_data": process.environment})}
+        for name in ("environ", "environb"):
+            if hasattr(os, name):
+                undo.callback(reclassed(getattr(os, name), keep))
+        undo.callback(_restore, folder, before, common)
+        yield
+
+
+def _restore(folder: str, environment: dict[Any, Any], common: Common) -> None:
+    if os.getcwd() != folder:
+        os.chdir(folder)
+    for key in common.put:
+        if key in environment:
+            os.putenv(key, environment[key])
+        else:
+            os.unsetenv(key)
+
+
+# -- functions of modules ------------------------------------------------------------------------------------
+
+#: What they do for a rank, by name, as `virtual.VIRTUAL`; without a `Process` the rank gets the real ones.
+OF_PROCESS: dict[str, Callable[..., Any]] = {}
+
+
+def _for(*names: str) -> Callable[[_F], _F]:
+    def keep(function: _F) -> _F:
+        OF_PROCESS.update(dict.fromkeys(names, function))
+        return function
+
+    return keep
+
+
+def _process(task: Task) -> Process | None:
+    found: Process | None = task.rank.kept.get(PROCESS)
+    return found
+
+
+@_for("os.putenv")
+def _putenv(task: Task, name: Any, value: Any, /) -> None:
+    real["os.putenv"](name, value)
+    _note(task, name)
+
+
+@_for("os.unsetenv")
+def _unsetenv(task: Task, name: Any, /) -> None:
+    real["os.unsetenv"](name)
+    _note(task, name)
+
+
+def _note(task: Task, name: Any) -> None:
+    process = _process(task)
+    if process is not None:
+        process.common.put.add(os.fsencode(name))
+
+
+@_for("os.chdir")
+def _chdir(task: Task, path: Any) -> None:
+    real["os.chdir"](path)
+    _moved(task)
+
+
+@_for("os.fchdir")
+def _fchdir(task: Task, fd: int) -> None:
+    real["os.fchdir"](fd)
+    _moved(task)
+
+
+def _moved(task: Task) -> None:
+    process = _process(task)
+    if process is not None:
+        process.folder = os.getcwd()
+        process.common.moved = True
+
+
+@_for("atexit.register")
+def _register(task: Task, function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
+    process = _process(task)
+    # From the function that stands for atexit.register. What shared modules register is for the end of all ranks.
+    caller = sys._getframe(2).f_globals
+    if process is None or not process.owns(caller):
+        return real["atexit.register"](function, *args, **kwargs)
+    process.at_exit.append((function, args, kwargs))
+    return function
+
+
+@_for("atexit.unregister")
+def _unregister(task: Task, function: Callable[..., Any], /) -> None:
+    process = _process(task)
+    real["atexit.unregister"](function)
+    if process is not None:
+        process.at_exit = [each for each in process.at_exit if each[0] != function]

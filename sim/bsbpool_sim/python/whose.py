@@ -1,0 +1,141 @@
+"""Which modules are a program's own, so that each rank loads them for itself; all others are shared by the ranks.
+
+A program's are those that are neither Python's own nor installed (beside the script, below the working directory,
+installed in development mode), those that it names, and installed ones in pure Python that import mpi4py, or import one
+that does. The decision is one for a top-level package. How they are loaded is in `modules`.
+"""
+
+from __future__ import annotations
+
+import importlib.machinery
+import os
+import re
+import site
+import sys
+import sysconfig
+from collections.abc import Collection, Iterator
+
+from bsbpool.frames import OWN_PACKAGES, TOOLS
+
+#: Modules of Python's own of which each rank has a copy.
+COPIED = ("random",)
+
+#: Programs that consist of several packages: who runs one runs all of them.
+_PARTS = {"pytest": ("pytest", "_pytest", "pluggy")}
+
+_EXTENSIONS = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+_TAKES_MPI = re.compile(rb"^[ \t]*(?:from|import)[ \t]+mpi4py\b", re.MULTILINE)
+_IMPORTS = re.compile(rb"^(?: {4})?(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
+
+
+def _folder(path: str) -> str:
+    return os.path.join(os.path.realpath(path), "")
+
+
+_PYTHON = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
+
+
+def installed_folders() -> tuple[str, ...]:
+    """The folders where packages are installed."""
+    paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
+    return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
+
+
+class Ownership:
+    """Decides which modules each rank loads for itself.
+
+    :param named: top-level modules that are the program's, wherever they are.
+    :param shared: top-level modules that all ranks share, though they would be the program's.
+    """
+
+    def __init__(self, named: Collection[str] = (), shared: Collection[str] = ()):
+        self._installed = installed_folders()
+        self._known: dict[str, bool] = dict.fromkeys((*sys.builtin_module_names, *OWN_PACKAGES, *TOOLS), False)
+        self._known.update(dict.fromkeys(COPIED, True))
+        for name in named:
+            self._known.update(dict.fromkeys(_PARTS.get(name, (name,)), True))
+        self._known.update(dict.fromkeys(shared, False))
+        self._known["__main__"] = True
+        self._facts: dict[str, tuple[bool, bool, frozenset[str]]] = {}
+
+    def known(self, name: str) -> bool | None:
+        """What was decided for the package of a module; None if nothing was yet."""
+        return self._known.get(name.partition(".")[0])
+
+    def decide(self, name: str, file: str | None, folders: Collection[str] = ()) -> bool:
+        """Whether each rank has its own of a top-level module.
+
+        :param file: where it is loaded from; None: from no file.
+        :param folders: where its submodules are, if it is a package.
+        """
+        if name not in self._known:
+            self._known[name] = self._decide(name, file, folders)
+        return self._known[name]
+
+    def _decide(self, name: str, file: str | None, folders: Collection[str]) -> bool:
+        where = file or next(iter(folders), None)
+        if where is None:
+            return name not in sys.stdlib_module_names  # made by hand
+        where = os.path.realpath(where)
+        return self._takes_mpi(name, where, bool(folders)) if self._is_installed(where) else self.is_local(where)
+
+    def _is_installed(self, where: str) -> bool:
+        return where.startswith(self._installed)
+
+    def is_local(self, file: str) -> bool:
+        """Whether a file is neither Python's own nor installed, nor compiled."""
+        where = os.path.realpath(file)
+        return not where.startswith((*self._installed, *_PYTHON)) and not where.endswith(_EXTENSIONS)
+
+    # -- installed packages that have to do with mpi4py ------------------------------------------------
+
+    def _takes_mpi(self, name: str, where: str, is_package: bool) -> bool:
+        """Whether an installed package imports mpi4py, or another one that each rank has for itself."""
+        compiled, takes, imports = self._facts_of(name, where, is_package)
+        if compiled:
+            return False
+        seen, left = {name}, [*imports]
+        while not takes and left:
+            other = left.pop()
+            takes = self._known.get(other, False) and other not in COPIED
+            if other in seen or other in sys.stdlib_module_names or other in self._known:
+                continue
+            seen.add(other)
+            spec = importlib.machinery.PathFinder.find_spec(other)
+            origin = spec.origin if spec is not None else None
+            if spec is None or origin is None or not os.path.realpath(origin).startswith(self._installed):
+                continue
+            compiled, others, more = self._facts_of(
+                other, os.path.realpath(origin), spec.submodule_search_locations is not None
+            )
+            if not compiled:
+                takes = takes or others
+                left += more
+        return takes
+
+    def _facts_of(self, name: str, where: str, is_package: bool) -> tuple[bool, bool, frozenset[str]]:
+        """Of an installed package: is it compiled, does it import mpi4py, and what else does it import?"""
+        if name not in self._facts:
+            self._facts[name] = self._read(where, is_package)
+        return self._facts[name]
+
+    def _read(self, where: str, is_package: bool) -> tuple[bool, bool, frozenset[str]]:
+        takes, imports = False, set[str]()
+        for file in _files(where, is_package):
+            if file.endswith(_EXTENSIONS):
+                return True, False, frozenset()
+            if file.endswith(".py"):
+                with open(file, "rb") as source:
+                    text = source.read()
+                takes = takes or _TAKES_MPI.search(text) is not None
+                imports.update(found.decode() for found in _IMPORTS.findall(text))
+        return False, takes, frozenset(imports)
+
+
+def _files(where: str, is_package: bool) -> Iterator[str]:
+    if not is_package:
+        yield where
+        return
+    for folder, _, files in os.walk(os.path.dirname(where)):
+        for file in files:
+            yield os.path.join(folder, file)

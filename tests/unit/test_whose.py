@@ -1,0 +1,62 @@
+"""Which modules each simulated rank loads for itself, and which all ranks share."""
+
+import json
+
+import click
+import pytest
+
+import bsbpool
+from bsbpool_sim.python import whose
+from bsbpool_sim.python.whose import Ownership
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Makes packages that count as installed."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(str(folder))
+    monkeypatch.setattr(whose, "installed_folders", lambda: (str(folder.resolve()) + "/",))
+
+    def make(name, text="", *others):
+        (folder / name).mkdir()
+        (folder / name / "__init__.py").write_text(text, encoding="utf-8")
+        for other in others:
+            (folder / name / other).write_text("", encoding="utf-8")
+        return str(folder / name / "__init__.py")
+
+    return make
+
+
+def of(file, name, **options):
+    return Ownership(**options).decide(name, file, [file.rpartition("/")[0]])
+
+
+def test_what_lies_beside_a_program_is_its_own(tmp_path):
+    assert of(str(tmp_path / "lib" / "__init__.py"), "lib")
+    assert not of(str(tmp_path / "lib.abi3.so"), "lib")
+
+
+def test_what_is_pythons_own_this_projects_or_installed_is_shared(installed):
+    ownership = Ownership()
+    assert not ownership.decide("json", json.__file__, json.__path__)
+    assert not ownership.decide("bsbpool", bsbpool.__file__, bsbpool.__path__)
+    assert not ownership.decide("click", click.__file__, click.__path__)
+    assert not of(installed("tool"), "tool")
+
+
+def test_what_is_installed_and_takes_something_from_mpi4py_is_each_ranks_own(installed):
+    assert of(installed("direct", "from mpi4py import MPI\n"), "direct")
+    assert of(installed("indirect", "import os, json\nfrom direct import x\n"), "indirect")
+    assert of(installed("further", "try:\n    import indirect\nexcept ImportError: pass\n"), "further")
+    assert not of(installed("text", "x = 'import mpi4py'\n# import mpi4py\n"), "text")
+
+
+def test_what_is_compiled_is_shared(installed):
+    assert not of(installed("fast", "import mpi4py\n", "_core.so"), "fast")
+    assert not of(installed("faster", "import fast\n"), "faster")
+
+
+def test_options_come_before_all_else(installed, tmp_path):
+    assert of(installed("tool"), "tool", named=["tool"])
+    assert not of(str(tmp_path / "lib.py"), "lib", shared=["lib"])
