@@ -1,7 +1,7 @@
-"""Durations as text: what people write is read here, and what is shown to them is written here.
+"""Reads and writes durations as text.
 
-`read_duration` reads those of options and scenario files. `duration` is for reading at a glance, `exact_duration` for
-comparing, `rough_duration` for somebody who waits, and `written_duration` for files that `read_duration` reads. The
+`read_duration` reads durations of options and scenario files. `duration` is short, for tables; `exact_duration` has all
+digits, for comparing; `rough_duration` is for progress; `written_duration` is for files that `read_duration` reads. The
 page of a trace has `duration` in JavaScript.
 """
 
@@ -20,13 +20,13 @@ __all__ = [
     "written_duration",
 ]
 
-#: Nanoseconds in each unit, by the name that is written.
+#: Nanoseconds of each unit, by its name.
 UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "min": 60 * 10**9, "h": 3600 * 10**9}
 _SECOND = UNITS["s"]
 _LISTED = ", ".join(unit for unit in UNITS if unit != "µs")
 
 _NUMBER = r"([0-9]{1,18}(\.[0-9]{0,9})?|\.[0-9]{1,9})([eE][-+]?[0-9]{1,2})?"
-#: What a duration looks like, as a regular expression that JavaScript has too.
+#: The syntax of a duration, as a regular expression that is valid in JavaScript too.
 DURATION_PATTERN = rf"^\s*{_NUMBER}\s*(ns|us|µs|ms|s|min|h)\s*$"
 _DURATION = re.compile(rf"({_NUMBER})\s*([a-zA-Zµμ]*)$", re.ASCII)
 #: Nanoseconds of the longest duration that is read: 100 years, which integers of 64 bits hold.
@@ -48,9 +48,9 @@ _MEANT = {
 def read_duration(text: str, shown: str | None = None) -> int:
     """Read a duration: a number with a unit, such as ``500ms`` or ``.5 s``.
 
-    :param shown: how it is shown in an error; by default as it is.
+    :param shown: how it is shown in an error; by default unchanged.
     :returns: nanoseconds.
-    :raises ValueError: it is none; says what would be right.
+    :raises ValueError: it is not a duration; the message says what would be right.
     """
     shown = repr(text) if shown is None else shown
     right = f"write a number with a unit, such as 500ms (units: {_LISTED})"
@@ -71,7 +71,7 @@ def read_duration(text: str, shown: str | None = None) -> int:
 
 
 def unit_of(seconds: float) -> tuple[float, str]:
-    """The size in seconds, and the name, of the largest unit up to seconds that a duration has one of."""
+    """Return the size in seconds, and the name, of the largest unit up to seconds that a duration reaches."""
     return next(((size, unit) for size, unit in _SHOWN if seconds >= size), _SHOWN[-1])
 
 
@@ -79,7 +79,7 @@ _SHOWN = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them: three digits at least, and a unit: ``5.40 s``, ``82.3 ms``."""
+    """Write seconds with at least three digits and a unit: ``5.40 s``, ``82.3 ms``."""
     if seconds == 0:
         return "0 s"
     size, unit = unit_of(seconds)
@@ -89,14 +89,14 @@ def duration(seconds: float) -> str:
 
 
 def exact_duration(ns: int) -> str:
-    """Nanoseconds to the last digit, in seconds: ``1.5 s``."""
+    """Write nanoseconds in seconds, with all digits: ``1.5 s``."""
     sign, ns = ("-", -ns) if ns < 0 else ("", ns)
     whole, rest = divmod(ns, _SECOND)
     return f"{sign}{whole}{f'.{rest:09}'.rstrip('0') if rest else ''} s"
 
 
 def rough_duration(seconds: float) -> str:
-    """Seconds as somebody reads them who waits: ``40 ms``, ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
+    """Write seconds roughly: ``40 ms``, ``0.4 s``, ``12 s``, ``3 min 05 s``, ``2 h 07 min``."""
     if seconds < 0.0995:
         return f"{seconds * 1e3:.0f} ms"
     if seconds < 9.95:
@@ -112,7 +112,7 @@ def rough_duration(seconds: float) -> str:
 
 
 def written_duration(ns: int) -> str:
-    """Nanoseconds as `read_duration` reads them, in the largest unit that leaves a short number: ``1.5s``."""
+    """Write nanoseconds so that `read_duration` reads them, in the largest unit with a short number: ``1.5s``."""
     if ns <= 0:  # below: times of a trace that go backwards
         return "0s"
     from decimal import Decimal

@@ -1,8 +1,8 @@
-"""Whose code a frame of a stack runs: this project's, Python's, a tool's, or the user's. The one rule for it.
+"""Classifies frames of a stack: code of this project, of Python, of a tool, or of the user.
 
-Reports say where a program was, and mean the user's line. A frame belongs to the folder that its module was loaded
-from, wherever that is: an editable install, ``site-packages``, a zip file, a link. Names of modules say less: a user's
-folder of tests may be called like this package.
+Reports name the line of the user's code. A frame is classified by the folder from which its module was loaded, wherever
+that is: an editable install, ``site-packages``, a zip file, a link. Names of modules are not reliable: a user's folder
+of tests may have the name of this package.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 #: The packages of this project.
 OWN_PACKAGES = ("bsbpool", "bsbpool_sim")
 
-#: Packages between this project and the user's code. What the user calls in any other one counts as the user's:
+#: Packages between this project and the user's code. Any other package that the user calls counts as the user's:
 #: a program may well be installed, and then lies in `site-packages` itself.
 TOOLS = (
     "mpi4py", "greenlet", "cloudpickle", "click", "pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage",
@@ -30,7 +30,7 @@ _INSTALLED = tuple(f"{_PYTHON}{name}{os.sep}" for name in ("site-packages", "dis
 
 
 class Whose(Enum):
-    """Whose code it is."""
+    """The owners of code."""
 
     OWN = "this project's"
     PYTHON = "Python's own library's"
@@ -39,10 +39,9 @@ class Whose(Enum):
 
 
 def whose(frame: FrameType) -> Whose:
-    """Whose code a frame runs."""
+    """Return whose code a frame runs."""
     code, module = frame.f_code.co_filename, frame.f_globals.get("__file__")
-    # The module's file tells of code that has no file, such as that which dataclasses generate, and of code that was
-    # compiled elsewhere.
+    # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
     files = (code, module) if isinstance(module, str) else (code,)
     if any(file.startswith((_HERE, *_folders(OWN_PACKAGES))) for file in files):
         return Whose.OWN
@@ -64,16 +63,16 @@ def is_users(frame: FrameType) -> bool:
 
 
 def outward(frame: FrameType | None) -> Iterator[FrameType]:
-    """A frame, and those that called it, the innermost first."""
+    """Give a frame and its callers, the innermost first."""
     while frame is not None:
         yield frame
         frame = frame.f_back
 
 
 def file_of(frame: FrameType) -> str:
-    """The file of the code that a frame runs, also where it went by cloudpickle, which leaves out its name.
+    """Return the file of the code of a frame, even if cloudpickle has removed the name of the file.
 
-    What came so still knows the file of its module. That is its own if the code's first line there looks like it.
+    Such code still has the file of its module. That is its own file if the first line of the code matches there.
     """
     code, module = frame.f_code, frame.f_globals.get("__file__")
     if code.co_filename == "<dynamic-code>" and isinstance(module, str):
@@ -85,11 +84,11 @@ def file_of(frame: FrameType) -> str:
 
 
 def users_frame(frames: Iterable[FrameType]) -> FrameType | None:
-    """The frame that a report is to name.
+    """Return the frame that a report names.
 
     :param frames: a stack, the innermost frame first.
-    :returns: the innermost one of the user's; if there is none, the innermost that is not this project's; else the
-        innermost of all. None if there are no frames.
+    :returns: the innermost frame of the user; if there is none, the innermost that is not of this project; otherwise
+        the innermost. None if there are no frames.
     """
     frames = list(frames)
     for fits in (is_users, lambda frame: not is_own(frame), lambda frame: True):
@@ -100,10 +99,10 @@ def users_frame(frames: Iterable[FrameType]) -> FrameType | None:
 
 
 def from_users(frame: FrameType) -> list[FrameType]:
-    """The stack of a frame as it is shown to users.
+    """Return the stack of a frame as users see it.
 
-    :returns: frames, the innermost last: from the user's outermost one on, those of the user and of Python. Without one
-        of the user's, all but those of tools.
+    :returns: frames, the innermost last: from the outermost of the user on, the frames of the user and of Python. If
+        there is none of the user, all except those of tools.
     """
     stack = [(each, whose(each)) for each in outward(frame)][::-1]
     first = next((number for number, (_, of) in enumerate(stack) if of is Whose.USER), None)
@@ -113,7 +112,7 @@ def from_users(frame: FrameType) -> list[FrameType]:
 
 
 def without_own(trace: TracebackType | None) -> TracebackType | None:
-    """A traceback without the frames of this project that it begins with; all of it if there are no others."""
+    """Remove the first frames of a traceback that are of this project; keep all if there are no others."""
     inner = trace
     while inner is not None and is_own(inner.tb_frame):
         inner = inner.tb_next
@@ -121,8 +120,8 @@ def without_own(trace: TracebackType | None) -> TracebackType | None:
 
 
 def warn(message: str) -> None:
-    """Warn of something, at the line of the user's that led to it."""
-    level = 1  # of what calls this function
+    """Issue a warning at the user's line that caused it."""
+    level = 1  # of the caller
     for depth, frame in enumerate(outward(sys._getframe(1)), 1):
         if is_users(frame):
             level = depth
@@ -131,13 +130,13 @@ def warn(message: str) -> None:
 
 
 def _folders(packages: Iterable[str]) -> list[str]:
-    """The folders of those packages that are loaded."""
+    """Return the folders of the packages that are loaded."""
     files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
     return [os.path.dirname(file) + os.sep for file in files if isinstance(file, str)]
 
 
 def _is_console_script(frame: FrameType) -> bool:
-    """Whether it runs a command that an installer made: a file without an ending, beside Python."""
+    """Whether a frame runs a script that an installer made: a file without an ending, beside Python."""
     file = frame.f_code.co_filename
     if frame.f_globals.get("__name__") != "__main__" or os.path.splitext(file)[1]:
         return False

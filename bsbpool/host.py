@@ -1,7 +1,7 @@
-"""What a framework around the pool, such as BSB, adds to it. Without a framework nothing is added.
+"""Hooks for a framework around the pool, such as BSB. Without a framework they do nothing.
 
-The pool knows no framework: it asks the one that is `current` here. `bsbpool.bsb` sets it. What a framework adds must
-not depend on the rank, since simulated ranks share the process.
+The pool calls the hooks of the `current` framework, which `bsbpool.bsb` sets. They must not depend on the rank, since
+simulated ranks share the process.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ __all__ = ["Host", "chunks_of"]
 
 
 class Host:
-    """What a framework may add. Derive from it, and set `current`."""
+    """The hooks. Derive from it, and set `current`."""
 
     def run_job(self, function: Callable[[], Any]) -> Any:
-        """Run the user's code of a job, on the rank that runs it, and return what it returns."""
+        """Run the user's code of a job, on the rank that runs it, and return its result."""
         return function()
 
     def chunks(self, chunks: Any) -> Any:
-        """The chunks of a job as `SubmissionContext.chunks` gives them.
+        """Convert the chunks of a job to what `SubmissionContext.chunks` returns.
 
-        :param chunks: what the submitter gave; never None.
+        :param chunks: the chunks that were given on submission; never None.
         """
         return chunks
 
     def owner_again(self, owner: Any) -> Callable[[Sequence[Path]], Any] | None:
-        """What makes such an owner again, in another process, for a job that runs there from its kept call.
+        """Return a function that makes such an owner again in another process, to run a job from its kept call.
 
-        :returns: a function that can be pickled: it is called with the folders where files of that run may be now. None
-            if the owner can't be made again.
+        :returns: a function that can be pickled; it is called with the folders that may have the
+            files of that run. None if the owner can't be made again.
         """
         return None
 
@@ -41,5 +41,5 @@ current: Host | None = None
 
 
 def chunks_of(chunks: Any) -> Any:
-    """The chunks of a job, as the framework's users know them."""
+    """Convert the chunks of a job to the type that users of the framework know."""
     return chunks if current is None or chunks is None else current.chunks(chunks)

@@ -1,8 +1,9 @@
-"""Text of others made safe to keep and to show: names, errors, paths, which may hold anything.
+"""Makes foreign text safe to keep and to show: names, errors and paths may contain anything.
 
-`visible` is for what is shown in whole, such as paths; `harmless` for what a trace keeps; `label` for names in tables
-and pictures. None of them leaves what moves a terminal's cursor, breaks a line, or turns the direction of writing, nor
-what YAML, XML and UTF-8 can't hold. Markup needs nothing: whatever shows texts takes them as text.
+`visible` is for text that is shown completely, such as paths; `harmless` for text in traces; `label` for names in
+tables and pictures. They remove characters that move a terminal's cursor, break a line or change the direction of
+writing, and those that YAML, XML and UTF-8 can't hold. Markup is not removed: everything that shows these texts
+escapes them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import re
 
 __all__ = ["LONGEST", "harmless", "label", "visible"]
 
-#: Characters of a text that is kept in a trace, or shown as a name, at the most.
+#: Maximal number of characters of a text in a trace, or of a name.
 LONGEST = 200
 
 # Control characters; halves of surrogate pairs, which stand for bytes of a file's name that are no text; what no text
@@ -27,7 +28,7 @@ def visible(text: str) -> str:
 
 
 def harmless(text: str) -> str:
-    """`text` as a trace may hold it: `visible`, and cut at 200 characters."""
+    """Return a text as a trace may contain it: `visible`, and cut at 200 characters."""
     if len(text) > LONGEST:
         text = text[: LONGEST - 1] + "…"
     if not text.isprintable() and len(text := visible(text)) > LONGEST:
@@ -36,7 +37,7 @@ def harmless(text: str) -> str:
 
 
 def label(name: str) -> str:
-    """A strategy's name as it is shown: without BSB's ``{root}.``, without what can't be printed, and not too long."""
+    """Return the name of a strategy for display: without BSB's ``{root}.``, without unprintable characters, and cut."""
     name = name.removeprefix("{root}.")
     if len(name) > LONGEST:
         name = name[: LONGEST - 1] + "…"

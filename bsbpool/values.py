@@ -1,8 +1,8 @@
-"""What the pool may do with values that are the user's: arguments, contexts, submitters, nodes, errors, results.
+"""Safe handling of the user's values: arguments, contexts, submitters, nodes, errors, results.
 
-They are kept and handed on. Nobody asks such a value whether it is true, equal to another one or hashable, unless that
-is what it is there for: an array can't say whether it is true, and any of these may raise. Where a text of one is
-needed, for a name or a message, it comes from here, and never raises.
+The pool keeps and passes on such values. It does not test whether a value is true, equal to another or hashable, unless
+the value is there for that: an array has no truth value, and each of these operations may raise. The functions here
+make the text of a value, for a name or a message, and never raise.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from numbers import Real
 from typing import Any
 
-#: Characters of a value's `repr` that a message has.
+#: How many characters of a value's `repr` a message has.
 SHOWN = 200
 
 
 def text_of(value: Any) -> str:
-    """The text of a value, or that it has none: what something is called must not be what stops a pool."""
+    """Return the text of a value, or a replacement if making it raises: a name must not stop a pool."""
     try:
         return str(value)
     except Exception as error:
@@ -26,7 +26,7 @@ def text_of(value: Any) -> str:
 
 
 def shown(value: Any) -> str:
-    """The `repr` of a value for an error message, cut where it is long; or that it has none."""
+    """Return the `repr` of a value for an error message, cut if it is long; or a replacement if it raises."""
     try:
         text = repr(value)
     except Exception as error:
@@ -39,7 +39,7 @@ def _without(what: str, value: Any, error: Exception) -> str:
 
 
 def name_of(node: Any) -> str:
-    """The node name of whoever submits jobs, or the text of what else it is; or that it has none."""
+    """Return the node name of a submitter, or its text if it has none; never raises."""
     try:
         return node_name(node)
     except Exception as error:
@@ -47,17 +47,17 @@ def name_of(node: Any) -> str:
 
 
 def node_name(node: Any) -> str:
-    """The node name of what has one, or the text of what else it is.
+    """Return the node name of an object, or its text if it has none.
 
-    :raises Exception: whatever `get_node_name()` raises.
+    :raises Exception: `get_node_name()` raised it.
     """
-    if isinstance(node, type):  # its objects have names
+    if isinstance(node, type):  # a class: its instances have names
         return text_of(node)
     return text_of(node.get_node_name() if hasattr(node, "get_node_name") else node)
 
 
 def listed(values: Any) -> list[Any] | None:
-    """The values of a list, a tuple, an array or another iterable; None if it is no iterable, or a text or mapping."""
+    """Return the items of a list, a tuple, an array or another iterable; None for other values, texts and mappings."""
     if type(values) in (list, tuple):
         return [*values]
     if isinstance(values, str | bytes | bytearray | Mapping):
@@ -70,7 +70,7 @@ def listed(values: Any) -> list[Any] | None:
 
 
 def whole_number(value: Any) -> int | None:
-    """An integer of any kind, such as NumPy's, as an `int`; None if it is none."""
+    """Convert an integer of any type, such as NumPy's, to `int`; None for other values."""
     if isinstance(value, bool):
         return None
     try:
@@ -80,7 +80,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def positive(value: Any) -> float | None:
-    """A real number above 0, of any kind, as an `int` or `float`; None if it is none."""
+    """Convert a real number above 0, of any type, to `int` or `float`; None for other values."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return None
     number = value if isinstance(value, int) else float(value)
@@ -88,6 +88,6 @@ def positive(value: Any) -> float | None:
 
 
 def add_note(error: BaseException, note: str) -> None:
-    """Add a note to an exception of the user's, if it takes notes."""
-    with contextlib.suppress(Exception):  # its __notes__ are no list, or its add_note() is another one
+    """Add a note to an exception of the user, if possible."""
+    with contextlib.suppress(Exception):  # its __notes__ is not a list, or it overrides add_note()
         error.add_note(note)

@@ -1,6 +1,6 @@
-"""Listeners that show a pool's progress to a person: a live view in a terminal, a few lines in a log.
+"""Listeners that show a pool's progress: a live view in a terminal, lines in a log.
 
-They decide nothing about jobs, and a pool runs the same without them. What they count is in `tally`.
+They do not influence jobs; a pool runs the same without them. The counting is in `tally`.
 """
 
 from __future__ import annotations

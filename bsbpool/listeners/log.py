@@ -1,4 +1,4 @@
-"""A pool's progress as lines in a log: one for each change of worth, and few of them however large the pool is."""
+"""Logs a pool's progress, in few lines even for large pools."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _log = logging.getLogger("bsbpool")
 
 
 class LogProgress:
-    """Logs, under ``bsbpool``, how far a pool is. Where no logging is set up, the lines go to standard error.
+    """Logs the progress of a pool to the logger ``bsbpool``. If logging is not configured, it writes to standard error.
 
     It logs when the pool begins and ends; whenever another tenth of the jobs known by then has ended; the first 20
     failures, one by one; and, when nothing happens, what has been running for longest, at intervals that double. A pool
@@ -71,7 +71,7 @@ class LogProgress:
             return
         self._next = total.ended + tenth
         if total.ended == total.jobs:
-            self._due = True  # if no other job comes, the line that says that the pool is done says it all
+            self._due = True  # unless other jobs come, the line at the end of the pool is enough
         else:
             self._how_far(progress.time_ns)
 
@@ -85,7 +85,7 @@ class LogProgress:
                   rough_duration(tally.elapsed(now)), about)  # fmt: skip
 
     def _quiet(self, now: int) -> None:
-        """Nothing happened for a while: say so, and again when it has lasted twice as long."""
+        """Log that nothing has happened for a while, and again after twice that time."""
         tally = self._tally
         quiet = tally.quiet(now)
         if quiet < self._next_quiet:

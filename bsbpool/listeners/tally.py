@@ -1,4 +1,4 @@
-"""Counts what listeners show: how far each strategy is, what runs where, and what is left. Shows nothing itself."""
+"""Counts jobs for listeners: by strategy, by rank, and how many are left. It displays nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MOST_FAILURES = 20
 
 
 class Strategy:
-    """How far the jobs of one submitter are; what they took is in nanoseconds."""
+    """Counts of the jobs of one submitter; times are in nanoseconds."""
 
     __slots__ = ("cancelled", "ended", "failed", "jobs", "name", "ran", "running", "took")
 
@@ -28,7 +28,7 @@ class Strategy:
 
 
 class Failure:
-    """A job that failed or was aborted, as a person reads it."""
+    """A job that failed or was aborted, as text."""
 
     def __init__(self, job: Job, status: JobStatus):
         self.what = job.description
@@ -38,16 +38,16 @@ class Failure:
 
 
 class Tally:
-    """What a pool's notifications add up to; feed it all of them, in order."""
+    """The counts of a pool; it must get all notifications, in order."""
 
     def __init__(self) -> None:
-        #: by name, in the order in which they came.
+        #: by name, in the order of their first jobs.
         self.strategies: dict[str, Strategy] = {}
         self.total = Strategy("")
-        #: jobs that run, by id, the longest first: the job, and when it began on main's clock.
+        #: running jobs by id, the longest first: the job, and its start on main's clock.
         self.running: dict[int, tuple[Job, int]] = {}
         self.failures: list[Failure] = []
-        #: when the pool began to execute, and when something last happened, on main's clock.
+        #: the time of the first and of the last event, on main's clock.
         self.since: int | None = None
         self.quiet_since = 0
         #: how many ranks run jobs.
@@ -73,7 +73,7 @@ class Tally:
             self._know(progress, progress.job)
 
     def _know(self, progress: PoolProgress, job: Job) -> None:
-        """Count a job that is new, and those before it, which were queued before anybody listened."""
+        """Count a new job, and the jobs before it that were queued before the listener was added."""
         if job._id < self._known:
             return
         new: Iterable[Job] = (job,) if job._id == self._known else progress.jobs[self._known : job._id + 1]
@@ -123,11 +123,10 @@ class Tally:
         return (now - self.quiet_since) / 1e9
 
     def left(self, now: int) -> float | None:
-        """An estimate of the seconds until all jobs have ended that are known by now; None where nothing tells yet.
+        """Estimate the seconds until all jobs that are known have ended; None if no job has ended yet.
 
-        Jobs take what those of their strategy took so far on average, and go to the rank that is free first; a job is
-        not shared among ranks. Where none of a strategy has ended, they take what all jobs did, and no less than those
-        of it have been running for.
+        Each job is assumed to take the mean time of its strategy, on the rank that is free first. If no job of a
+        strategy has ended, its jobs take the mean time of all jobs, but at least as long as they have been running.
         """
         if not self.total.ran:
             return None
@@ -141,7 +140,7 @@ class Tally:
         heapq.heapify(free)
         for s in self.strategies.values():
             waiting, mean = s.jobs - s.ended - s.running, means[s.name]
-            # Of very many all ranks get the same first, so that the cost does not grow with their number.
+            # Many jobs are first divided equally among the ranks, so that the cost does not grow with their number.
             rounds = max(0, waiting // len(free) - 2)
             if rounds:
                 free = [each + rounds * mean for each in free]
@@ -150,7 +149,7 @@ class Tally:
         return max(free) / 1e9
 
     def words(self) -> str:
-        """How many jobs ended how."""
+        """Say how many jobs ended with which status."""
         total = self.total
         counts = (total.ran, "succeeded"), (total.failed, "failed"), (total.cancelled, "cancelled")
         return ", ".join(f"{count:,} {what}" for count, what in counts if count) or "nothing to do"

@@ -1,4 +1,4 @@
-"""A pool's progress in a terminal, live: how far each strategy is, what runs on which rank, what failed."""
+"""Shows a pool's progress live in a terminal: each strategy, what runs on which rank, what failed."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from ..text import label
 from ..worlds import current_world
 from .tally import Strategy, Tally
 
-#: Nanoseconds between two drawings, at the least.
+#: Minimal nanoseconds between two drawings.
 BETWEEN = 100_000_000
 
-#: Nanoseconds after which a running job has a line of its own; with those of short jobs the view would flicker.
+#: Nanoseconds after which a running job gets a line; lines of short jobs would flicker.
 LONG = 1_000_000_000
 
-#: Seconds without news after which the view says for how long there were none.
+#: Seconds without a notification after which the view shows for how long there was none.
 QUIET = 5.0
 
-#: How many of the failures are shown.
+#: How many failures are shown.
 _FAILURES = 3
 
 
@@ -86,7 +86,7 @@ class TerminalProgress:
     def _guard(self, draw: Any) -> None:
         try:
             draw()
-        except Exception:  # a terminal that has gone away, or has no such letters
+        except Exception:  # the terminal was closed, or can't show these characters
             self._live = None
 
     # -- what it looks like ------------------------------------------------------------------------
@@ -112,7 +112,7 @@ class TerminalProgress:
         table.add_column(justify="right", no_wrap=True)
         table.add_column(no_wrap=True)
         rows = [*self._tally.strategies.values()]
-        if len(rows) > most:  # those that are under way, before those that are done and those that wait
+        if len(rows) > most:  # strategies with running jobs first, then those that wait and those that are done
             rows.sort(key=lambda row: (row.ended == row.jobs, not row.running, not row.ended))
         for row in rows[: most if len(rows) <= most else most - 1]:
             table.add_row(Text(label(row.name)), self._bar(row), f"{row.ended:,}/{row.jobs:,}", _state(row))

@@ -1,8 +1,7 @@
-"""Worlds: the ground on which a pool stands. Clocks, tasks, waiting and sending are here, and nowhere else.
+"""Worlds: clocks, tasks, waiting and sending, which a pool uses through one interface.
 
-A communicator brings its world along: `world_of` finds it. The local world is `local`, that of MPI is
-`mpi`; a simulated communicator brings one of its own. What a pool does, and what its messages mean, does
-not belong here.
+`world_of` returns the world of a communicator: that of `local` without MPI, that of `mpi`, or the one of a simulated
+communicator. What a pool does, and what its messages mean, does not belong here.
 """
 
 from __future__ import annotations
@@ -43,7 +42,7 @@ __all__ = [
 
 
 def current_world() -> World:
-    """The world of the rank whose code runs now; the local one where nothing else is known."""
+    """Return the world of the rank whose code runs now; by default the local one."""
     world = known_world()
     if world is None:
         from .local import LOCAL
@@ -53,10 +52,10 @@ def current_world() -> World:
 
 
 def world_of(comm: Any) -> World:
-    """The world in which this rank of `comm` lives.
+    """Return the world of this rank of a communicator.
 
     :param comm: an mpi4py communicator, a simulated one, or None for this process alone.
-    :raises TypeError: it is no communicator.
+    :raises TypeError: `comm` is not a communicator.
     :raises JobPoolError: it is COMM_NULL, was freed, or is an intercommunicator.
     """
     if comm is None:

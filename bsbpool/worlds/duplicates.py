@@ -1,15 +1,16 @@
-"""Private duplicates of communicators, in which pools send their messages: they never meet those of the program.
+"""Private duplicates of communicators: pools send their messages in them, apart from messages of the program.
 
-A duplicate is made by all ranks together when the first pool opens on a communicator, and serves all pools on it. When
-the program frees its communicator, the duplicate is put by for the next communicator of the same ranks: an MPI has few
-to give (MPICH some two thousand), and a program may split off one after the other. It is never freed. All ranks would
-have to do that together, with no message under way any more, and here nobody waits for others but to open a first pool.
+All ranks make a duplicate together when the first pool opens on a communicator; it serves all pools on it. When the
+program frees its communicator, the duplicate becomes a spare for the next communicator of the same ranks: an MPI has
+few communicators (MPICH some two thousand), and a program may split off one after the other. A duplicate is never
+freed: all ranks would have to free it together, with no message under way, and no rank waits for others except to open
+a first pool.
 
-Where MPI goes on without ranks that die (ULFM), a duplicate is without those that were dead when it was made. What is
-sent in one, and what pools make of a death, does not belong here.
+If MPI survives ranks that die (ULFM), a duplicate does not contain the ranks that were dead when it was made. The
+messages in a duplicate, and how pools treat a death, do not belong here.
 
-A rank may die in the midst of that, too. `Shrink` is made for it, and then `Agree` says whether what was told can be
-trusted: where a rank dies, other operations may fail on some ranks only, or leave rubbish on all.
+A rank may die during these operations too. `Shrink` can handle that, and then `Agree` tells whether the exchanged data
+can be trusted: when a rank dies, other operations may fail on some ranks only, or return wrong data on all.
 """
 
 from __future__ import annotations
@@ -23,24 +24,24 @@ from mpi4py import MPI
 
 from .machine import survives
 
-#: Classes of errors by which MPI tells that a rank is dead.
+#: Classes of MPI's errors that mean a dead rank.
 FAULTS = (MPI.ERR_PROC_FAILED, MPI.ERR_PROC_FAILED_PENDING)
 
-#: What stands for the host of a rank that was dead before it could tell.
+#: The host of a rank that was dead before it could tell its host.
 UNKNOWN_HOST = "unknown"
 
-# By ranks, as those of COMM_WORLD: the duplicates that are put by, by the number that their rank 0 gave.
+# By the ranks of a communicator, as ranks of COMM_WORLD: its spare duplicates, by the number that their rank 0 gave.
 spare: dict[tuple[int, ...], dict[int, Duplicate]] = {}
 _numbers = itertools.count()
 
-# What a rank tells the others: its host, a number of its own, and the serials of the duplicates that it has put by.
+# What ranks exchange: the host, a number of the rank's own, and the serial numbers of its spare duplicates.
 _Words = tuple[str, int, dict[int, int]]
 
 
 class OpenChannel(Protocol):
-    """What a duplicate needs of the channels of pools that are open on it.
+    """Interface of a channel that is open on a duplicate.
 
-    :ivar lost: ranks that died, of which the channel has not told yet.
+    :ivar lost: ranks that died and that the channel has not reported yet.
     """
 
     lost: deque[int]
@@ -49,19 +50,19 @@ class OpenChannel(Protocol):
 
 
 class Duplicate:
-    """A private communicator, with what this rank's pools have to keep of it from one to the next.
+    """A private communicator, with the state that this rank's pools share.
 
-    Ranks are those of the program's communicator, but for `here` and `there`.
+    Ranks are those of the program's communicator, except in `here` and `there`.
 
     :ivar comm: the private communicator.
-    :ivar hosts: names of hosts by rank; one if all ranks are on it.
-    :ivar there: by rank: its rank in `comm`; PROC_NULL for one that was dead from the start.
-    :ivar here: by rank in `comm`: its rank.
+    :ivar hosts: names of hosts by rank; one name if all ranks are on it.
+    :ivar there: by rank: its rank in `comm`; PROC_NULL for a rank that was dead from the start.
+    :ivar here: by rank in `comm`: the rank in the program's communicator.
     :ivar dead: ranks that died.
     :ivar serial: the number of pools so far.
     :ivar early: messages of pools that this rank has not opened yet, by serial number: source, kind, data.
     :ivar open: channels of pools that this rank has open, by serial number.
-    :ivar sends: what is under way, with the buffers that it reads or writes.
+    :ivar sends: requests under way, with the buffers that they read or write.
     """
 
     def __init__(self, comm: MPI.Comm, of: MPI.Comm, hosts: Sequence[str]):
@@ -81,14 +82,14 @@ class Duplicate:
         self.early: dict[int, list[tuple[int, int, bytearray]]] = {}
         self.open: dict[int, OpenChannel] = {}
         self.sends: list[tuple[MPI.Request, Any]] = []
-        # Where it is put by, if others may find it there.
+        # The key under which it becomes a spare; None: it does not.
         self.key: tuple[int, ...] = ()
         self.number = 0
 
     def note_deaths(self, error: MPI.Exception) -> bool:
-        """MPI raised: if it is about dead ranks, all channels learn which. Returns whether any died since it last did.
+        """Handle an error of MPI: if ranks have died, pass them to all channels. Returns whether more ranks have died.
 
-        :raises MPI.Exception: it is about something else.
+        :raises MPI.Exception: the error has another cause.
         """
         if error.Get_error_class() not in FAULTS:
             raise error
@@ -104,21 +105,21 @@ class Duplicate:
         return bool(news)
 
     def put_by(self) -> None:
-        """The program has freed the communicator: keep this for the next one of the same ranks."""
+        """Keep it as a spare for the next communicator of the same ranks, when the program has freed its own."""
         if self.key and not self.open:
             spare.setdefault(self.key, {})[self.number] = self
 
 
 def duplicate_of(comm: MPI.Comm, host: str) -> Duplicate:
-    """The duplicate for a communicator: one that all its ranks have put by, or a new one. All that live call it.
+    """Return the duplicate of a communicator: a spare that all its ranks have, or a new one. All live ranks call it.
 
-    :param host: the name of this rank's.
+    :param host: the name of this rank's host.
     """
     mortal = survives(MPI) is True
     while True:
         left = shrunk(comm) if mortal else comm
         key = _ranks_in_the_world(left)
-        # Out of the reach of another task, which may open a pool on another communicator of these ranks meanwhile.
+        # Taken out, since another task may open a pool on another communicator of these ranks meanwhile.
         mine = spare.pop(key, {})
         try:
             words = (host, next(_numbers), {number: each.serial for number, each in mine.items()})
@@ -152,25 +153,25 @@ def shrunk(comm: MPI.Comm) -> MPI.Comm:
 
 
 def allgather_of_survivors(left: MPI.Comm, words: _Words) -> list[_Words] | None:
-    """What each rank tells; None, on all of them, if one has died."""
+    """Gather what each rank tells; None on all ranks if one has died."""
     told: list[_Words] | None = None
     problem: Exception | None = None
     try:
         told = left.allgather(words)
-    except Exception as error:  # MPI's, or that of who unpickles rubbish
+    except Exception as error:  # MPI's error, or one of unpickling wrong data
         problem = error
-        left.Revoke()  # those that wait in there for this rank
+        left.Revoke()  # wakes the ranks that wait for this one
     agreed = _agree(left, told is not None)
     if problem is not None:
         failed = left.Get_failed()
         if not failed.size:
-            raise problem  # it has to do with something else
+            raise problem  # it has another cause
         failed.Free()
     return told if agreed else None
 
 
 def _agree(comm: MPI.Comm, done: bool) -> bool:
-    """Whether it is done on all ranks, and none has died meanwhile: the same answer on each."""
+    """Whether all ranks are done and none has died meanwhile; the answer is the same on each."""
     try:
         return bool(comm.Agree(int(done)))
     except MPI.Exception as error:
@@ -180,7 +181,7 @@ def _agree(comm: MPI.Comm, done: bool) -> bool:
 
 
 def _ranks_in_the_world(comm: MPI.Comm) -> tuple[int, ...]:
-    """Ranks of COMM_WORLD, by rank; none if some are not in it, as those that were spawned."""
+    """Return the ranks as ranks of COMM_WORLD; an empty sequence if some are not in it, such as spawned ranks."""
     group, world = comm.Get_group(), MPI.COMM_WORLD.Get_group()
     ranks = MPI.Group.Translate_ranks(group, None, world)
     group.Free()

@@ -1,6 +1,6 @@
 """Finds MPI: whether mpi4py is there, and whether an MPI launcher started this process.
 
-Launchers are known by the variables that they set, never by a name that merely contains "mpi".
+Launchers are recognised by the variables that they set, never by a name that merely contains "mpi".
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ IGNORE = "BSB_IGNORE_PARALLEL"
 
 
 def launcher(environ: Mapping[str, str] = os.environ) -> str | None:
-    """The MPI launcher that started this process, with the variable that tells; None if none did."""
+    """Return the MPI launcher that started this process, and the variable that shows it; None if there is none."""
     for variable, name in LAUNCHERS.items():
         if variable in environ:
             return f"{name} ({variable} is set)"
@@ -39,17 +39,17 @@ def launcher(environ: Mapping[str, str] = os.environ) -> str | None:
     return None
 
 
-#: Variables that hold this process's rank in what a launcher started.
+#: Variables in which launchers set the rank of a process.
 RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "SLURM_PROCID")
 
 
 def rank_of_process(environ: Mapping[str, str] = os.environ) -> int:
-    """The rank that a launcher gave this process, as far as can be told before MPI starts; else 0."""
+    """Return the rank that a launcher gave this process, if that is known before MPI is initialised; otherwise 0."""
     return next((int(environ[name]) for name in RANKS if environ.get(name, "").isdecimal()), 0)
 
 
 def find_comm_world(environ: Mapping[str, str] = os.environ) -> Any:
-    """mpi4py's COMM_WORLD, or None where there is no mpi4py and none is needed.
+    """Return mpi4py's COMM_WORLD; None without mpi4py, in a process that no MPI launcher started.
 
     :raises DependencyError: mpi4py is missing, but an MPI launcher started this process.
     """
@@ -61,7 +61,7 @@ def find_comm_world(environ: Mapping[str, str] = os.environ) -> Any:
 
 
 def without_mpi4py(environ: Mapping[str, str] = os.environ) -> None:
-    """None, for COMM_WORLD without mpi4py.
+    """Return None, which stands for COMM_WORLD without mpi4py.
 
     :raises DependencyError: an MPI launcher started this process.
     """

@@ -1,4 +1,4 @@
-"""The local world: one rank, which is this process; tasks are threads, and the clock is the real one."""
+"""The local world: one rank, which is this process. Tasks are threads; the clock is the machine's."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ PROCESS: dict[str, Any] = {}
 
 
 class ProcessChannel(Channel):
-    """What channels of processes have in common."""
+    """Base of the channels of real processes."""
 
     def perform(self, job: int, function: Callable[[], Any]) -> Any:
         process = os.getpid()
@@ -39,7 +39,7 @@ class ProcessChannel(Channel):
             return function()
         finally:
             if os.getpid() != process:
-                # A copy of this rank would answer main a second time, with MPI and locks in a state of no use.
+                # A forked copy of this rank would answer main a second time, and can use neither MPI nor locks.
                 complaint = (
                     f"bsbpool: job {job} forked, and the child came back to the pool: it ends here, the job goes on in "
                     "its parent. Let the child end itself, by os._exit(), or use subprocess or multiprocessing.\n"
@@ -84,7 +84,7 @@ class LocalChannel(ProcessChannel):
 
 
 class ThreadedWorld(World):
-    """What the local world and that of MPI have in common: the machine's clock, threads and folders."""
+    """Base of the local world and that of MPI: the machine's clock, threads and folders."""
 
     def __init__(self) -> None:
         self.state = PROCESS
@@ -100,8 +100,8 @@ class ThreadedWorld(World):
             this_world(self)
             function(*args)
 
-        # A scheduler is code of the user's that ends: the process waits for it. Were it cut off in the midst, locks of
-        # its libraries would stay taken, and Python's own end would wait for them for ever: h5py's is one.
+        # The process waits for schedulers, which are the user's code. If one were cut off, locks of its libraries,
+        # such as h5py's, would stay taken, and Python would wait for them for ever when it ends.
         daemon = role is not Role.SCHEDULER
         threading.Thread(target=body, name=f"bsbpool: {name or role.value}", daemon=daemon).start()
 
@@ -118,7 +118,7 @@ class ThreadedWorld(World):
         return tempfile.mkdtemp(prefix="bsbpool-")
 
     def hosts(self) -> Sequence[str]:
-        """The names of the hosts by rank; one if all ranks are on it; none if that is not known."""
+        """Return the names of the hosts by rank; one name if all ranks are on it; none if they are not known."""
         return (self.host,)
 
     def recording(self) -> Sink | None:
@@ -139,11 +139,11 @@ class ThreadedWorld(World):
 
 
 class InterruptibleThread(Interruptible):
-    """A function in a thread, into which Python raises an exception, between two of its bytecodes.
+    """Runs a function in a thread, in which Python can raise an exception between two bytecodes.
 
-    The exception comes some time after it was asked for, and it must not come when the function has ended. So there is
-    one *claim*, that the thread takes when the function has ended, or who interrupts takes: `list.pop` is atomic. If
-    the thread comes second, it waits for the exception, and there is none to come after it.
+    Python raises the exception some time after it was requested, but it must not do so after the function has ended. So
+    there is one *claim*: either the thread takes it when the function has ended, or the task that interrupts takes it;
+    `list.pop` is atomic. If the thread comes second, it waits for the exception, and no other exception follows.
     """
 
     def __init__(self) -> None:
@@ -155,7 +155,7 @@ class InterruptibleThread(Interruptible):
     def run(self, function: Callable[[], Any]) -> Any:
         result: Any = None
         error: BaseException | None = None
-        # The exception may come at any point in here, and at none outside.
+        # The exception may be raised anywhere in this block, and nowhere outside.
         try:
             try:
                 result = function()
@@ -164,7 +164,7 @@ class InterruptibleThread(Interruptible):
             if not self._take_claim():
                 while not self._sent:
                     time.sleep(0.0001)
-                # Whether it has come and was caught, or is still to come: one comes now, and none after it. Taking it
+                # Whether it was raised and caught, or is pending: one is raised now, and none after it. Taking it
                 # back instead, which Python offers too, leaves 3.11 looking for it for ever, and hanging if traced.
                 _raise_in(self._thread, JobInterrupted)
                 while True:
@@ -199,12 +199,12 @@ class InterruptibleThread(Interruptible):
 
 
 def _raise_in(thread: int, kind: type[BaseException]) -> None:
-    """Let Python raise an exception in a thread, in place of one that has not come yet.
+    """Let Python raise an exception in a thread, in place of one that is pending.
 
-    Until it has come, each traced thread of Python 3.11 that calls a function spins: its interpreter looks for the
-    exception again and again. Where the thread it is meant for is in C code, that may be for ever: under a debugger, or
-    while coverage is measured, main would hang. So this thread raises one in itself too, after which Python stops
-    looking. The other thread still finds its own as soon as it comes back from C code.
+    While an exception is pending, each traced thread of Python 3.11 that calls a function spins: its interpreter looks
+    for the exception again and again. If the target thread is in C code, this may last for ever: under a debugger, or
+    while coverage is measured, main would hang. So this thread raises an exception in itself too, after which Python
+    stops looking. The target thread still raises its own when it returns from C code.
     """
     me = ctypes.c_ulong(threading.get_ident())
     there, exception, mine = ctypes.c_ulong(thread), ctypes.py_object(kind), ctypes.py_object(_Looked)
@@ -213,7 +213,7 @@ def _raise_in(thread: int, kind: type[BaseException]) -> None:
         interrupt(there, exception)
         return
     try:
-        # In here no function of Python is called.
+        # No Python function is called in this block.
         interrupt(there, exception)
         interrupt(me, mine)
         while True:
@@ -223,7 +223,7 @@ def _raise_in(thread: int, kind: type[BaseException]) -> None:
 
 
 class _Looked(BaseException):
-    """Raised by a thread in itself, to end Python's looking for an exception of another thread."""
+    """Raised by a thread in itself, so that Python stops looking for the exception of another thread."""
 
 
 class LocalWorld(ThreadedWorld):
@@ -243,7 +243,7 @@ class LocalWorld(ThreadedWorld):
 
 
 class LocalWindow:
-    """A window where there is one rank only: that rank's buffer, which nobody else can lock."""
+    """A window of one rank: its own buffer, which nobody else can lock."""
 
     def __init__(self, buffer: Any):
         self._buffer = buffer

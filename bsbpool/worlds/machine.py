@@ -1,6 +1,6 @@
-"""What is found where a process runs: which MPI, what it can do, how many cores, which folder. For `bsbpool doctor`.
+"""Examines the environment of a process for `bsbpool doctor`: its MPI, thread level, cores and folders.
 
-Here facts are found, on one rank; what they mean and what to do about them is the doctor's to say.
+This file collects the facts of one rank; what they mean, and what to do, belongs to `cli/doctor.py`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from typing import Any
 
 from .launcher import IGNORE, launcher
 
-#: Where launchers tell a process its rank, and how many there are.
+#: Variables in which launchers set the rank of a process and the number of ranks.
 RANK_AND_SIZE = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("PMI_RANK", "PMI_SIZE"),
@@ -50,7 +50,7 @@ class MPIFacts:
     :ivar survives: whether it can lose ranks: True, False if that is not switched on, None if it is not built in.
     :ivar finalizes: whether Python calls ``MPI_Finalize`` when it ends.
     :ivar launcher: what started the process, if an MPI launcher did.
-    :ivar told: rank and number of ranks as the launcher told them; None if it did not.
+    :ivar told: the rank and the number of ranks that the launcher set; None if it set none.
     :ivar ignored: whether the environment says that each process is on its own.
     :ivar mpirun: the path of the launcher that is installed beside this Python; None if none is.
     :ivar comm: COMM_WORLD; None without MPI.
@@ -77,12 +77,12 @@ class RankFacts:
 
     :ivar host: the name of its host.
     :ivar cores: the numbers of the cores that it may use.
-    :ivar quota: how many cores' worth of time its container gets; infinite without a limit.
-    :ivar versions: what has to be alike on all ranks for calls and results to travel.
-    :ivar folder: where its pools would put what is large.
-    :ivar refused: what TMPDIR names, if that can't be used, so that the folder is another one.
+    :ivar quota: the processor time that its container may use, in cores; infinite without a limit.
+    :ivar versions: versions that must be equal on all ranks, so that calls and results can be unpickled.
+    :ivar folder: the folder in which its pools would store large results.
+    :ivar refused: the folder that TMPDIR names, if it can't be used; then `folder` is another one.
     :ivar room: bytes that are free there.
-    :ivar in_memory: whether that folder lives in memory.
+    :ivar in_memory: whether that folder is in memory.
     :ivar folder_problem: why nothing can be written there; None if it can.
     """
 
@@ -98,7 +98,7 @@ class RankFacts:
 
 
 def find_mpi(environ: Mapping[str, str] = os.environ) -> MPIFacts:
-    """The MPI of this process; it is initialised where that was not done before."""
+    """Examine the MPI of this process; it is initialised if it was not."""
     started: dict[str, Any] = {
         "launcher": launcher(environ),
         "ignored": IGNORE in environ,
@@ -113,7 +113,7 @@ def find_mpi(environ: Mapping[str, str] = os.environ) -> MPIFacts:
     except ImportError:
         return MPIFacts(**started)
     if "OMPI_COMM_WORLD_SIZE" in environ and (library := _library()).startswith("MPICH"):
-        # It would end this process where it is initialised, before anybody is told why.
+        # It would end this process while it is initialised, before a message is printed.
         return MPIFacts(library=library, foreign=True, **started)
     try:
         with warnings.catch_warnings():
@@ -140,7 +140,7 @@ def _vendor(MPI: Any) -> str:
 
 
 def _library() -> str:
-    """Name and version of mpi4py's MPI, which another process looks at: in this one it is not to be initialised."""
+    """Return the name and version of mpi4py's MPI, found by another process: this one must not initialise it."""
     look = (
         "import mpi4py; mpi4py.rc.initialize = False; from mpi4py import MPI; "
         "from bsbpool.worlds.machine import _vendor; print(_vendor(MPI))"
@@ -150,7 +150,7 @@ def _library() -> str:
 
 
 def survives(MPI: Any) -> bool | None:
-    """Whether MPI goes on when ranks are lost: Open MPI says it. None: it was not built for that."""
+    """Whether MPI survives lost ranks, as Open MPI tells. None: it was built without that."""
     name, version = MPI.get_vendor()
     if name != "Open MPI" or version < (5,):
         return None
@@ -162,9 +162,9 @@ def survives(MPI: Any) -> bool | None:
 
 
 def examine(versions: Mapping[str, str]) -> RankFacts:
-    """Where this rank runs.
+    """Examine the environment of this rank.
 
-    :param versions: of the library and what it packs with.
+    :param versions: the versions of this library and of the packages that it pickles with.
     """
     folder, problem, room = "", None, 0
     asked = os.environ.get("TMPDIR")

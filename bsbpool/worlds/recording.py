@@ -1,4 +1,4 @@
-"""Where the traces of real runs go: names of files, and what their first lines say. What is in them is not here."""
+"""Opens the traces of real runs: the names of the files, and their first lines. The events belong to `trace`."""
 
 from __future__ import annotations
 
@@ -23,25 +23,29 @@ from ..trace.recording import FileRecorder, Sink
 #: The variable that names the trace of a program.
 VARIABLE = "BSBPOOL_TRACE"
 
-#: Of the trace of this process: what was asked for (path, capture), the recorder, and the process that it belongs to.
+#: The trace of this process: what was requested (path, capture), the recorder, and the process that opened it.
 _asked: tuple[str, bool] | None = None
 _recorder: FileRecorder | None = None
 _process = 0
 
 
 def record_to(path: str, capture: bool = False) -> None:
-    """Record the pools of this process from now on. Relative paths count from where it is now."""
+    """Record the pools of this process from now on.
+
+    :param path: the file; a relative path is one from the current folder.
+    :param capture: keep the calls of failed jobs in a file beside it.
+    """
     global _asked
     _asked = (os.path.abspath(path), capture)
 
 
 def process_recorder(ranks: int, hosts: Sequence[str]) -> Sink | None:
-    """The recorder of this process, for a pool that opens; None if nobody asked for one."""
+    """Return the recorder of this process for a pool that opens; None if no recording was requested."""
     global _recorder, _process
     asked = _asked or ((os.path.abspath(os.environ[VARIABLE]), False) if os.environ.get(VARIABLE) else None)
     if asked is None:
         return None
-    if _recorder is None or _process != os.getpid():  # what a fork inherits belongs to its parent
+    if _recorder is None or _process != os.getpid():  # a forked process does not use the recorder of its parent
         path, capture = asked
         try:
             _recorder = open_recorder(path, capture, ranks, hosts)
@@ -54,21 +58,24 @@ def process_recorder(ranks: int, hosts: Sequence[str]) -> Sink | None:
 
 
 def forget() -> None:
-    """Take back `record_to`, and leave the trace of this process to whoever closes it: the next pool begins another."""
+    """Undo `record_to` and detach the recorder, without closing its file: the next recorded pool opens another."""
     global _asked, _recorder
     _asked = _recorder = None
 
 
 def recorded() -> str | None:
-    """The path of the trace of this process; None if there is none."""
+    """Return the path of the trace of this process; None if there is none."""
     return _recorder.path if _recorder is not None and _process == os.getpid() else None
 
 
 def open_recorder(path: str, capture: bool, ranks: int, hosts: Sequence[str]) -> FileRecorder:
     """Begin a trace of this process.
 
-    :param hosts: by rank; one if all are on it; none if that is not known.
-    :raises OSError: there can be no such file.
+    :param path: the file; if it exists, a number is added to the name.
+    :param capture: keep the calls of failed jobs in a file beside it.
+    :param ranks: the number of ranks of the pool.
+    :param hosts: names of hosts by rank; one if all ranks are on it; none if they are not known.
+    :raises OSError: the file can't be created.
     """
     file, path, calls = _create(os.path.abspath(path), _rank_of_process(), capture)
     header = about_this_process(max(ranks, _size_of_program()), hosts)
@@ -78,7 +85,7 @@ def open_recorder(path: str, capture: bool, ranks: int, hosts: Sequence[str]) ->
 
 
 def about_this_process(ranks: int, hosts: Sequence[str]) -> dict[str, Any]:
-    """What the first line of a trace says of this process and its program."""
+    """Return what the first line of a trace says of this process and its program."""
     main = sys.modules.get("__main__")
     spec = getattr(main, "__spec__", None)
     return {
@@ -97,7 +104,7 @@ def about_this_process(ranks: int, hosts: Sequence[str]) -> dict[str, Any]:
 
 
 def numbered(path: str, number: int, mark: str = "") -> str:
-    """`path` with a number (from 2 on) before its ending: ``run.trace``, ``run-2.trace``, ``run-3.trace``."""
+    """Add a number (from 2 on) to a path, before its ending: ``run.trace``, ``run-2.trace``, ``run-3.trace``."""
     folder, name = os.path.split(path)
     name, packed = (name[:-3], ".gz") if name.endswith(".gz") else (name, "")
     stem, ending = os.path.splitext(name)
@@ -105,7 +112,7 @@ def numbered(path: str, number: int, mark: str = "") -> str:
 
 
 def _create(path: str, rank: int, capture: bool) -> tuple[int, str, int | None]:
-    """Create a trace, and with `capture` the file of its calls; neither replaces a file, nor do two processes get one.
+    """Create a trace, and with `capture` the file of its calls, as new files that no other process uses.
 
     :returns: the trace's file descriptor, its path (with a number in its name if there is such a file already), and
         the file descriptor of the calls.
@@ -155,7 +162,7 @@ def _mpi_library() -> str | None:
 
 
 def _forget_it(path: str, error: OSError) -> None:
-    """There can be no trace: say so once. The run is worth more."""
+    """Warn once that the run is not recorded; the run goes on."""
     global _asked
     _asked = None
     with contextlib.suppress(KeyError):

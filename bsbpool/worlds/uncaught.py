@@ -1,8 +1,8 @@
-"""What Python prints of an exception that nobody caught, where several ranks share one terminal.
+"""Prints uncaught exceptions where several ranks share one terminal.
 
-Python writes a traceback piece by piece, and a launcher passes on each piece as it comes, so that those of several
-ranks end up in each other. Here each rank writes its own at once. A rank that only says that main raises the errors
-writes one line. Hooks of the program's own are left alone.
+Python writes a traceback in pieces, and a launcher forwards each piece at once, so that tracebacks of several ranks get
+mixed. With this hook, each rank writes its traceback in one piece. A rank whose error only refers to main writes one
+line. Hooks of the program are not replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .launcher import rank_of_process
 
 
 def print_at_once() -> None:
-    """From now on this process prints uncaught exceptions at once, unless it has a hook of its own for them."""
+    """Install the hook, unless this process has a hook of its own."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _print
 

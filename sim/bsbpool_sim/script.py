@@ -230,9 +230,9 @@ class Script:
                 raise ScriptError(f"the script names rank {rank}, but there are ranks 0 to {size - 1} only")
         if self.latency is not None or self.bandwidth is not None:
             cluster.network.set(self.latency or 0.0, self.bandwidth)
-        cluster.script = self.acting(cluster)
+        cluster.script = self.make_runtime(cluster)
 
-    def acting(self, cluster: Cluster) -> ScriptRuntime:
+    def make_runtime(self, cluster: Cluster) -> ScriptRuntime:
         """Make the object that executes the script; subclasses make their own.
 
         :param cluster: the simulation.

@@ -10,7 +10,7 @@ MODULES = (
 )  # fmt: skip
 
 #: What `simulate` calls of a script: methods whose names are public, and that are for nobody else.
-INNER = {"bsbpool_sim.Script.install", "bsbpool_sim.Script.check", "bsbpool_sim.Script.acting"}
+INNER = {"bsbpool_sim.Script.install", "bsbpool_sim.Script.check", "bsbpool_sim.Script.make_runtime"}
 
 
 def exported():

@@ -27,6 +27,7 @@ CALLS = {
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/choices.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
+    "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
     "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/pool/scheduling.py"),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
 }
@@ -37,6 +38,8 @@ KEPT = {
     "bsbpool/worlds/duplicates.py": {"spare": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
     "sim/bsbpool_sim/constants.py": {"_real": "names of mpi4py"},
+    "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
+    "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/replay/standins.py": {
         "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
         "job_class": "names of classes in traces, which are pickled by them",

@@ -16,7 +16,7 @@ def installed(tmp_path, monkeypatch):
     folder = tmp_path / "site-packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(whose, "_installed", lambda: (str(folder.resolve()) + "/",))
+    monkeypatch.setattr(whose, "installed_folders", lambda: (str(folder.resolve()) + "/",))
 
     def make(name, text="", *others):
         (folder / name).mkdir()

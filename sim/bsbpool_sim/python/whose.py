@@ -35,7 +35,7 @@ def _folder(path: str) -> str:
 _PYTHON = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
 
 
-def _installed() -> tuple[str, ...]:
+def installed_folders() -> tuple[str, ...]:
     """The folders where packages are installed."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
@@ -49,7 +49,7 @@ class Ownership:
     """
 
     def __init__(self, named: Collection[str] = (), shared: Collection[str] = ()):
-        self._installed = _installed()
+        self._installed = installed_folders()
         self._known: dict[str, bool] = dict.fromkeys((*sys.builtin_module_names, *OWN_PACKAGES, *TOOLS), False)
         self._known.update(dict.fromkeys(COPIED, True))
         for name in named:

@@ -296,7 +296,7 @@ class Run(Script):
 
     # -- a script ----------------------------------------------------------------------------------
 
-    def acting(self, cluster: Cluster) -> ScriptRuntime:
+    def make_runtime(self, cluster: Cluster) -> ScriptRuntime:
         """Make the object that acts as the recording and the change say."""
         self._kernel = cluster.kernel
         self._acting = _Acting(self, cluster)

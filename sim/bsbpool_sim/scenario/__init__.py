@@ -1,6 +1,6 @@
-"""Scenario files: in YAML, what a cluster, a pool and its jobs are, what goes wrong when, and what must come of it.
+"""Scenario files: tests in YAML, which describe a cluster, a pool, its jobs and its faults, and the expected outcome.
 
-``load(path)`` gives a `Scenario`, ``run(path)`` runs it. The language itself is in `model`.
+``load(path)`` returns a `Scenario`, ``run(path)`` runs it. The language itself is in `model`.
 """
 
 from .document import ScenarioError

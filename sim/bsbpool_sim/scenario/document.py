@@ -1,8 +1,8 @@
-"""A scenario file as plain values with their places: reads YAML, and says with file, line and column what is none.
+"""Reads YAML into plain values with their places, and reports mistakes with file, line and column.
 
-The YAML is a safe part of it: no tags, no anchors, no key twice, limited in size and depth, and of plain words
-only null, true, false and numbers are anything but text. What the values mean is `model`'s business, and whether they
-are a scenario `loading`'s.
+Only a safe subset of YAML is accepted: no tags, no anchors, no duplicate keys, limited in size and depth. Of plain
+words, only null, true, false and numbers are not text. What the values mean belongs to `model`; whether they are a
+scenario belongs to `loading`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import yaml
 from .model import shown
 from .syntax import explain
 
-#: Bytes of a scenario file, at the most: it is read by people.
+#: Maximal size of a scenario file in bytes.
 LARGEST = 256_000
-#: Mistakes of a file that are told one by one.
+#: How many mistakes of a file are reported one by one.
 MOST_TOLD = 100
-#: Mappings and lists within each other, at the most.
+#: How deep mappings and lists can be nested.
 DEEPEST = 20
 
 Place = tuple[int, int]
@@ -72,13 +72,13 @@ class Document:
     data: Any = None
     values: dict[KeyPath, Place] = field(default_factory=dict)
     keys: dict[KeyPath, Place] = field(default_factory=dict)
-    #: what is wrong with its YAML, though it could be read.
+    #: mistakes in its YAML that did not prevent reading it.
     problems: list[ScenarioError] = field(default_factory=list)
-    #: where values are that can't be read as what was meant, of which is told already.
+    #: paths of values that could not be read; these mistakes are reported already.
     spoiled: list[KeyPath] = field(default_factory=list)
 
     def place(self, path: KeyPath, *, key: bool = False) -> Place:
-        """Where the value at that path stands, or its key; else the nearest thing around it."""
+        """Return the place of the value at a path, or of its key; if there is none, of the nearest value around it."""
         while path:
             if key and path in self.keys:
                 return self.keys[path]
@@ -88,13 +88,13 @@ class Document:
         return self.values.get((), (1, 1))
 
     def wrong(self, path: KeyPath, message: str, *, key: bool = False) -> ScenarioError:
-        """An error at that path."""
+        """Make an error at a path."""
         return ScenarioError(self.file, self.place(path, key=key), message)
 
 
 # -- YAML ----------------------------------------------------------------------------------------------
 
-#: The fastest parser that there is here; all give the same.
+#: The fastest parser that is installed; all parsers give the same values.
 PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INTEGER = re.compile(r"[-+]?[0-9]{1,18}$", re.ASCII)
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,18}|[0-9]{1,18}(\.[0-9]{0,18})?)([eE][-+]?[0-9]{1,3})?$", re.ASCII)
@@ -106,7 +106,7 @@ _WORDS: dict[str, Any] = {
 
 
 def plain(text: str) -> Any:
-    """What a plain word is: null, true, false, a number, or itself."""
+    """Return the value of a plain word: null, true, false, a number, or the word itself."""
     if text in _WORDS:
         return _WORDS[text]
     if _INTEGER.match(text):
@@ -128,7 +128,7 @@ class _Reader:
 
     def __init__(self, file: str):
         self.document = Document(file)
-        # For each open mapping or list: it, its path, and the key that waits for its value.
+        # For each open mapping or list: the collection, its path, and the key whose value comes next.
         self._open: list[tuple[Any, KeyPath, list[Any]]] = []
         self.documents = 0
         self.problems: list[ScenarioError] = []
@@ -136,8 +136,8 @@ class _Reader:
     def wrong(self, event: Any, message: str) -> ScenarioError:
         return ScenarioError(self.document.file, _place(event.start_mark), message)
 
-    def complain(self, event: Any, message: str) -> None:
-        """Something is wrong there, and what comes after it can be read all the same."""
+    def report(self, event: Any, message: str) -> None:
+        """Report a mistake that does not prevent reading the rest."""
         self.problems.append(self.wrong(event, message))
 
     def take(self, event: Any) -> None:
@@ -147,7 +147,7 @@ class _Reader:
             if self.documents > 1:
                 raise self.wrong(event, "a second document begins here: write one scenario a file")
         elif kind is yaml.AliasEvent:
-            self.complain(
+            self.report(
                 event,
                 f"*{event.anchor} is an alias, which scenarios do without: a pattern that begins with * goes in "
                 f"quotes, '*{event.anchor}'",
@@ -163,13 +163,13 @@ class _Reader:
     def _value(self, event: Any, kind: type) -> None:
         spoiled = False
         if event.anchor is not None:
-            self.complain(
+            self.report(
                 event, f"&{event.anchor} is an anchor, which scenarios do without: write it out, or use repeat for jobs"
             )
         if event.tag not in _SAFE_TAGS:
             spoiled = True
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.complain(
+            self.report(
                 event,
                 f"{tag} is a tag that builds an object, which a scenario can't do: write plain "
                 "text, numbers, lists and mappings",
@@ -191,7 +191,7 @@ class _Reader:
             self._open.append((value, path, []))
 
     def _put(self, event: Any, value: Any) -> KeyPath | None:
-        """Put a value in its place. Returns its path; None if it is a key."""
+        """Store a value. Returns its path; None if it is a key."""
         if not self._open:
             self.document.data = value
             return ()
@@ -207,7 +207,7 @@ class _Reader:
             place = (*path, value)
             if value in within:
                 line = self.document.keys[place][0]
-                self.complain(event, f"{shown(value)} stands here a second time: it is on line {line} already")
+                self.report(event, f"{shown(value)} stands here a second time: it is on line {line} already")
             self.document.keys[place] = _place(event.start_mark)
             within[value] = None
             key.append(value)
@@ -218,9 +218,9 @@ class _Reader:
 
 
 def read(text: str, file: str) -> Document:
-    """The values in a text of YAML, with what is wrong though it can be read in `problems`.
+    """Read the values of a YAML text; `problems` has the mistakes that did not prevent reading it.
 
-    :raises ScenarioError: it is no YAML, or YAML that scenarios do without.
+    :raises ScenarioError: it is not YAML, or not of the subset that scenarios use.
     """
     reader = _Reader(file)
     try:
@@ -247,9 +247,9 @@ def _parse(text: str, reader: _Reader, parser: Any) -> None:
 
 
 def _syntax_error(text: str, file: str, error: yaml.YAMLError) -> ScenarioError:
-    """What is wrong, in the words of the pure Python parser, which are the same everywhere.
+    """Return the error of the pure Python parser, which is the same on every machine.
 
-    What that parser makes is looked at too: it takes quadratic time for deep nesting, and the reader stops it.
+    The reader takes the events of that parser too, and stops it at deep nesting, for which it takes quadratic time.
     """
     try:
         _parse(text, _Reader(file), yaml.SafeLoader)

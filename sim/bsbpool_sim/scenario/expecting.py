@@ -20,12 +20,12 @@ from .model import Bounds, Occurrence
 from .planning import Plan, PlannedJob, matcher
 from .program import ScenarioRun
 
-#: Events of the trace that a report shows before and after the one that it is about.
+#: How many events of the trace a report shows before and after the failed one.
 AROUND = 4
-#: Failures that a report tells of one by one.
+#: How many failures a report has in detail.
 MOST_FAILURES = 8
 
-#: Nanoseconds after which a pool pings if nobody asked for less.
+#: Maximal wait of a pool, in nanoseconds.
 MAX_WAIT = 60 * 10**9
 
 ENDED = ("success", "failed", "cancelled", "aborted")
@@ -92,7 +92,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """Whether all is as expected."""
+        """Whether all expectations hold."""
         return not self.failures
 
 
@@ -116,12 +116,12 @@ class Checker:
                 self.added[self.name(event)] = event["t"]
 
     def name(self, event: Mapping[str, Any]) -> str:
-        """The name of the job that an event of the trace is about."""
+        """Return the name of the job of an event of the trace."""
         job = self.stage.by_id.get((event["pool"], event["job"]))
         return job.name if job is not None else f"job {event['job']}"
 
     def status(self, name: str) -> str:
-        """The status of a job in the end."""
+        """Return the last status of a job."""
         if self.history[name]:
             return self.history[name][-1].status
         return "pending" if name in self.added else "not queued"
@@ -378,7 +378,7 @@ class Checker:
     # -- caches ------------------------------------------------------------------------------------------------
 
     def frees(self, rank: int) -> list[tuple[str, str | None, int]]:
-        """What a rank freed: item, before which job (None: at the end of the pool), and when."""
+        """Return what a rank freed: item, before which job (None: at the end of the pool), and when."""
         found: list[tuple[str, str | None, int]] = []
         following: str | None = None
         for kind, t, what in reversed(self.stage.log.get(rank, [])):
@@ -393,7 +393,7 @@ class Checker:
     def _caches(self) -> None:
         for rank, wanted in self.expect.freed.items():
             frees = self.frees(rank)
-            # Items that are freed at the same time have no order among each other.
+            # Items that are freed at the same time have no order.
             same = sorted((f.item, f.before or "") for f in wanted) == sorted((i, b or "") for i, b, _ in frees)
             jobs = [f.before for f in wanted]
             if not same or jobs != [b for _, b, _ in frees]:
@@ -452,7 +452,7 @@ class Checker:
         self._invariants()
 
     def _ranks_left(self) -> None:
-        """Every rank leaves execute(), and knows whether all is well."""
+        """Check that every rank leaves execute(), with an error if main has one."""
         main = self.stage.outcomes.get(0, _DIED)
         for rank in range(self.plan.model.ranks):
             if rank in self.outcome.died:
@@ -475,7 +475,7 @@ class Checker:
                 self.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
 
     def _pings_are_due(self) -> None:
-        """While the pool executes, listeners are pinged when nothing was told for its maximal wait, and no earlier."""
+        """Check that listeners get a ping whenever there was no notification for the maximal wait, and no earlier."""
         listeners, kinds = self.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
         if not listeners or 0 in self.outcome.died or any(e["e"] == "fault" and e["rank"] == 0 for e in self.events):
             return
@@ -497,12 +497,12 @@ class Checker:
                 told = None
 
     def _invariants(self) -> None:
-        """What holds in every trace."""
+        """Check the rules of every trace."""
         for rule in broken(self.outcome.trace)[:MOST_FAILURES]:
             self.fail((), "always", "what every pool holds to", rule.what, rule.t)
 
     def _changes_are_allowed(self) -> None:
-        """Each job ends once, by changes that may follow each other."""
+        """Check that each job ends once, by allowed changes of status."""
         for name in self.added:
             changes = self.history.get(name, [])
             before = JobStatus.PENDING
@@ -522,7 +522,7 @@ class Checker:
                 self.fail((), "always", f"{name} ends", f"it is {before.value} when main has left")
 
     def _ran_as_told(self) -> None:
-        """A job runs where main says, and no more often."""
+        """Check that each job runs where main says, and as often."""
         ran: dict[str, list[tuple[int, int]]] = {}
         for rank, log in self.stage.log.items():
             for kind, t, what in log:
@@ -537,13 +537,13 @@ class Checker:
             ended = bool(changes) and changes[-1].status in ("success", "failed")
             if len(starts) > len(told) or (ended and not starts) or any(rank not in told for _, rank in starts):
                 if not told and 0 in self.outcome.died:
-                    continue  # main died before it could say so
+                    continue  # main died before it could record it
                 said = " and ".join(f"on rank {rank}" for rank in told) or "nowhere"
                 did = " and ".join(f"on rank {rank}" for _, rank in starts) or "nowhere"
                 self.fail((), "always", f"{name} runs {said}", f"it ran {did}", starts[-1][0] if starts else None)
 
     def _results_are_theirs(self) -> None:
-        """What a job's result is, is what it returned."""
+        """Check that the result of each job is what it returned."""
         by_hand = {self.name(e): None for e in self.events if e["e"] == "by_hand"}
         for name, value in self.stage.results.items():
             returned = self.stage.returned.get(name)
@@ -556,7 +556,7 @@ class Checker:
                 )  # fmt: skip
 
     def _dependencies_held(self) -> None:
-        """A job starts after all that it waits for succeeded, and is cancelled if one of them did not."""
+        """Check that each job starts after its dependencies have succeeded, and is cancelled if one has not."""
         for job in self.plan.jobs.values():
             if not job.deps or job.name not in self.added:
                 continue
@@ -573,7 +573,7 @@ class Checker:
                     )
 
     def _listeners_heard(self) -> None:
-        """Each listener is told of each change and each ping once, in order."""
+        """Check that each listener gets each change and each ping once, in order."""
         if 0 in self.outcome.died:
             return
         told = [
@@ -599,7 +599,7 @@ class Checker:
             )
 
     def _caches_are_empty(self) -> None:
-        """No rank frees what an unfinished job requires, and in the end each has freed all."""
+        """Check that no rank frees an item that an unfinished job requires, and that all are freed in the end."""
         requiring: dict[tuple[str, str], list[PlannedJob]] = {}
         for job in self.plan.jobs.values():
             if job.scheduler is None and job.name in self.added:
@@ -624,7 +624,7 @@ class Checker:
     # -- in words ------------------------------------------------------------------------------------------------
 
     def told(self, event: Mapping[str, Any]) -> str:
-        """An event of the trace, as a person tells it."""
+        """Describe an event of the trace."""
         kind = event["e"]
         if kind == "status":
             return f"{self.name(event)}: {Change(0, 0, event['status'], event['rank'], event['error'])}"
@@ -675,7 +675,7 @@ class Checker:
         return words[kind].format(**event).removesuffix(": None")
 
     def around(self, failure: Failure) -> list[str]:
-        """The events around a failure, the one that it is about with a mark."""
+        """Return the events around a failure; the failed one is marked."""
         if not self.events:
             return []
         centre = failure.event

@@ -53,9 +53,9 @@ class FaultScript(Script):
         for rank, factor in faults.slow.items():
             self.rank(rank, slower=float(factor))
 
-    def acting(self, cluster: Cluster) -> ScriptRuntime:
+    def make_runtime(self, cluster: Cluster) -> ScriptRuntime:
         """Return the script's runtime, with the faults of this file in the kernel's queue."""
-        runtime = super().acting(cluster)
+        runtime = super().make_runtime(cluster)
         kernel = cluster.kernel
         for fault in self.faults.events:
             if fault.kill is not None:

@@ -1,6 +1,6 @@
-"""Scenario files: reads one, and says all that is wrong with it at once, each with its line.
+"""Loads a scenario file, and reports all of its mistakes at once, each with its line.
 
-How YAML is read is in `document`, what the values mean in `model`, and what they make together in `planning`.
+Reading YAML is in `document`, the meaning of the values in `model`, and the scenario as a whole in `planning`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _Part = TypeVar("_Part", bound=Part)
 
 
 def load_model(path: str | Path) -> tuple[Model, Document]:
-    """The scenario in a file, with the places of its parts.
+    """Load the model of a scenario file, with the places of its parts.
 
     :raises ScenarioError: it can't be used.
     """
@@ -54,15 +54,15 @@ def read_file(path: str | Path) -> Document:
 
 
 def validate(document: Document) -> Model:
-    """The values as a model.
+    """Validate the values of a document.
 
-    :raises ScenarioError: they are none, or something is wrong with their YAML; tells all that is wrong.
+    :raises ScenarioError: they are not a scenario, or their YAML has mistakes; it has all mistakes.
     """
     model, problems = _validated(document, document.data, Model)
     problems += document.problems
     if model is not None and not problems:
         return model
-    # What is right is checked too, without the parts that are not.
+    # The correct parts are checked as a whole too, without the wrong ones.
     partial, data = model, document.data
     for _ in range(DEEPEST):
         if partial is not None:
@@ -74,9 +74,9 @@ def validate(document: Document) -> Model:
 
 
 def validate_as(kind: type[_Part], document: Document) -> _Part:
-    """The values as a model of this kind, which is not that of a scenario.
+    """Validate the values of a document against another model than that of a scenario.
 
-    :raises ScenarioError: they are none, or something is wrong with their YAML.
+    :raises ScenarioError: they do not fit the model, or their YAML has mistakes.
     """
     model, problems = _validated(document, document.data, kind)
     problems += document.problems
@@ -86,7 +86,7 @@ def validate_as(kind: type[_Part], document: Document) -> _Part:
 
 
 def _validated(document: Document, data: Any, kind: type[_Part]) -> tuple[_Part | None, list[ScenarioError]]:
-    """The model, or what is wrong."""
+    """Return the model, or the mistakes."""
     try:
         return kind.model_validate(data), []
     except ValidationError as error:
@@ -98,10 +98,10 @@ def _validated(document: Document, data: Any, kind: type[_Part]) -> tuple[_Part 
         ]
 
 
-#: What stands in for a key that is missing or wrong, and that a scenario can't do without.
+#: Values that replace required keys which are missing or wrong.
 _INSTEAD: dict[Any, Any] = {"scenario": "?", "ranks": MOST_RANKS, "expect": {}}
 
-#: What stands in for an entry of a list that is wrong, by the list's key, so that the others keep their places.
+#: Values that replace wrong entries of a list, by the key of the list, so that the other entries keep their index.
 _ENTRIES: dict[Any, dict[str, Any]] = {
     **{key: {"name": "\0"} for key in ("jobs", "queue", "listeners", "schedulers")},
     "events": {"at": "0s"},
@@ -109,7 +109,7 @@ _ENTRIES: dict[Any, dict[str, Any]] = {
 
 
 def _without_mistakes(document: Document, data: Any) -> Any:
-    """The values without those that are wrong; what they can't do without is made up."""
+    """Return the values without the wrong ones; required values are replaced."""
     wrong: list[ErrorDetails] = []
     try:
         Model.model_validate(data)
@@ -120,13 +120,13 @@ def _without_mistakes(document: Document, data: Any) -> Any:
         path: KeyPath = _path(document, details["loc"])
         if details["type"] == "missing":
             path = (*path, details["loc"][-1])
-        with contextlib.suppress(KeyError, IndexError, TypeError):  # it is gone already, with what was around it
+        with contextlib.suppress(KeyError, IndexError, TypeError):  # it was removed already, with a value around it
             _replace(left, path, number)
     return left
 
 
 def _replace(left: Any, path: KeyPath, number: int) -> None:
-    """Take a value out, or put another in its place where there must be one.
+    """Remove a value, or replace it if it is required.
 
     :param number: makes names differ.
     """
@@ -160,7 +160,7 @@ def _copy(value: Any) -> Any:
 
 
 def _path(document: Document, loc: tuple[Any, ...]) -> KeyPath:
-    """The part of a location that is a path into the document: pydantic puts its own words in between."""
+    """Return the part of a location that is a path in the document: pydantic inserts words of its own."""
     path: KeyPath = ()
     for step in loc:
         if (*path, step) in document.values or (*path, step) in document.keys:
@@ -180,7 +180,7 @@ _TYPES = {
 
 
 def _explain(document: Document, details: ErrorDetails, root: Any) -> ScenarioError:
-    """One of pydantic's errors, in the words of the language."""
+    """Describe one of pydantic's errors in the terms of the language."""
     loc, kind, context = details["loc"], details["type"], details.get("ctx", {})
     path = _path(document, loc)
     value = details["input"]
@@ -213,7 +213,7 @@ def _explain(document: Document, details: ErrorDetails, root: Any) -> ScenarioEr
 
 
 def unknown_key(key: Any, known: list[str]) -> str:
-    """That a key is unknown, and which is the nearest."""
+    """Describe an unknown key, with the most similar known key."""
     near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     if near:
         return f"unknown key {shown(key)}: did you mean {near[0]!r}?"
@@ -221,7 +221,7 @@ def unknown_key(key: Any, known: list[str]) -> str:
 
 
 def _models(annotation: Any) -> Iterator[type[Any]]:
-    """The models that are somewhere in a type."""
+    """Return the models that occur in a type."""
     if isinstance(annotation, type) and hasattr(annotation, "model_fields"):
         yield annotation
     for part in getattr(annotation, "__args__", ()):

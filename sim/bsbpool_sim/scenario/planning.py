@@ -1,7 +1,7 @@
-"""Works out what a scenario means as a whole: all its jobs with their dependencies, and whether its parts fit.
+"""Expands a scenario into its jobs with their dependencies, and checks whether its parts fit together.
 
-Each part on its own is checked by `model`. Here it is found that a part names another that is not there, or
-that two of them can't both be meant.
+`model` checks each part on its own. Mistakes found here: a part names another that does not exist, or two parts
+contradict each other.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
 from .model import ACTIONS, BY_SOMEBODY, MOST_JOBS, Event, Job, Model, Occurrence, Scheduler, Strategy, Takes, shown
 
-#: How main may leave, besides by the exception of a name.
+#: The ways in which main can leave, besides with an exception that is named.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
 
-#: Jobs that all jobs of a scenario wait for, and names that are held against patterns, at the most.
+#: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
 MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000
 
-#: The strategy whose cached methods are the cached items of a recording, each named by its id.
+#: The strategy whose cached methods stand for the cached items of a recording; each has the id as its name.
 RECORDED = "recorded"
 
-#: What can't be a key of a job's context: it has a meaning in queue().
+#: Names that can't be keys of a job's context, since they are options of queue().
 _TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks", "timeout")
 
 
 @dataclass(eq=False)
 class PlannedJob:
-    """One job: an entry of the scenario with its index filled in."""
+    """One job: an entry of the scenario, with an index."""
 
     name: str
     entry: Job
@@ -42,13 +42,13 @@ class PlannedJob:
     phase: int
     scheduler: int | None
     deps: list[str] = field(default_factory=list)
-    #: what it requires and calls, as (strategy, method).
+    #: the cached methods that it requires and calls, as (strategy, method).
     caches: tuple[tuple[str, str], ...] = ()
-    #: the job of a recording that it is, if any.
+    #: the recorded job that it repeats, if any.
     recorded: RecordedJob | None = None
 
     def fill(self, value: Any) -> Any:
-        """`value` with the index in place of ``{i}``."""
+        """Replace ``{i}`` by the index."""
         return _fill(value, self.index) if self.entry.repeat else value
 
 
@@ -70,7 +70,7 @@ def matcher(pattern: str) -> Callable[[str], Any]:
 
 
 def nearest(name: str, known: Iterable[str], what: str) -> str:
-    """Which of the known names is meant, perhaps."""
+    """Suggest the most similar known name."""
     names = list(known)
     if not names:
         return f"there are no {what}"
@@ -81,29 +81,29 @@ def nearest(name: str, known: Iterable[str], what: str) -> str:
 
 
 class Plan:
-    """A scenario that fits together.
+    """A scenario whose parts fit together.
 
     :ivar jobs: all jobs by name: those of main in an order in which they can be queued, then those of schedulers.
     :ivar phases: names of the pools, in order.
     :ivar strategies: the nodes that jobs belong to, by name.
-    :ivar problems: all that is wrong.
-    :param partial: the model is what is left of one that has mistakes: nothing is raised, and what names jobs or other
-        things that are not there is not told, since they may have been left out.
-    :raises ScenarioError: it does not fit together; tells all that is wrong.
+    :ivar problems: all mistakes.
+    :param partial: the model is the rest of one that has mistakes. Then nothing is raised, and missing names are not
+        reported, since they may have been removed.
+    :raises ScenarioError: the parts do not fit together; it has all mistakes.
     """
 
     def __init__(self, model: Model, document: Document, *, partial: bool = False):
         self.model = model
         self.document = document
         self.problems: list[ScenarioError] = []
-        # Whether jobs are missing that the file has, so that what names them is not wrong.
+        # Whether jobs of the file are missing here, so that unknown names are not reported.
         self._lacks_jobs = partial
         self._partial = partial
         self.phases = list(model.workflow) or ["pool"]
         self.strategies = dict(model.strategies)
         self.jobs: dict[str, PlannedJob] = {}
         self._matches: dict[str, list[str]] = {}
-        # What main queues in each phase, and what each scheduler does.
+        # The jobs that main queues in each phase, and those of each scheduler.
         self._by_queue: dict[tuple[int | None, int | None], list[PlannedJob]] = {}
         self._compared = self._waits = 0
         self._check_ground()
@@ -123,7 +123,7 @@ class Plan:
     # -- what others ask -------------------------------------------------------------------------------
 
     def match(self, pattern: str) -> list[str]:
-        """The names of the jobs that a pattern matches, in order."""
+        """Return the names of the jobs that a pattern matches, in order."""
         found = self._matches.get(pattern)
         if found is None:
             if pattern in self.jobs:
@@ -131,7 +131,7 @@ class Plan:
             else:
                 fits = matcher(pattern)
                 if "*" not in pattern and "?" not in pattern:
-                    found = []  # it is no job, or it would be among them
+                    found = []  # it is not a job, otherwise it would be among them
                 else:
                     self._compared += len(self.jobs)
                     found = [name for name in self.jobs if fits(name)] if self._compared <= MOST_COMPARED else []
@@ -140,45 +140,45 @@ class Plan:
 
     @property
     def items(self) -> list[str]:
-        """All cached items: ``golgi.load``."""
+        """Return the names of all cached items, such as ``golgi.load``."""
         return [f"{name}.{method}" for name, s in self.strategies.items() for method in s.cached]
 
     def of_main(self, phase: int) -> Iterator[PlannedJob]:
-        """The jobs that main queues in a phase."""
+        """Return the jobs that main queues in a phase."""
         return iter(self._by_queue.get((None, phase), ()))
 
     def of_scheduler(self, number: int) -> list[PlannedJob]:
-        """The jobs that a scheduler queues."""
+        """Return the jobs that a scheduler queues."""
         return self._by_queue.get((number, None), [])
 
     # -- ranks, phases, strategies -----------------------------------------------------------------------
 
-    def _complain(self, path: KeyPath, message: str, *, key: bool = False) -> None:
-        """Something is wrong there: it is told with all else that is."""
+    def _report(self, path: KeyPath, message: str, *, key: bool = False) -> None:
+        """Add a mistake at a path; all mistakes are reported together."""
         self.problems.append(self.document.wrong(path, message, key=key))
 
     def _check_rank(self, path: KeyPath, rank: int, *, key: bool = False) -> None:
         if rank >= self.model.ranks:
             there = f"ranks 0 to {self.model.ranks - 1}" if self.model.ranks > 1 else "rank 0"
-            self._complain(
+            self._report(
                 path, f"rank {rank} is not there: there {'are' if self.model.ranks > 1 else 'is'} {there}", key=key
             )
 
     def _check_ground(self) -> None:
         if self.model.pool.job_timeout == 0:
-            self._complain(("pool", "job_timeout"), "job_timeout is a time above 0, such as 10s")
+            self._report(("pool", "job_timeout"), "job_timeout is a time above 0, such as 10s")
         for rank in self.model.slow:
             self._check_rank(("slow", rank), rank, key=True)
         seen: dict[str, None] = {}
         for number, phase in enumerate(self.model.workflow):
             if phase in seen:
-                self._complain(("workflow", number), f"phase {phase!r} stands here a second time")
+                self._report(("workflow", number), f"phase {phase!r} stands here a second time")
             seen[phase] = None
 
     def _check_strategies(self) -> None:
         for name, strategy in self.model.strategies.items():
             if not re.fullmatch(r"[^\s.*?]+", name):
-                self._complain(
+                self._report(
                     ("strategies", name),
                     f"{name!r} is no name for a strategy: leave out blanks, dots, * and ?",
                     key=True,
@@ -186,25 +186,25 @@ class Plan:
             for number, method in enumerate(strategy.cached):
                 path = ("strategies", name, "cached", number)
                 if not method.isidentifier() or method.startswith("_") or method in _METHODS:
-                    self._complain(path, f"{shown(method)} is no name for a cached method: take a word such as load")
+                    self._report(path, f"{shown(method)} is no name for a cached method: take a word such as load")
                 if method in strategy.cached[:number]:
-                    self._complain(path, f"method {method!r} stands here a second time")
+                    self._report(path, f"method {method!r} stands here a second time")
 
     # -- jobs --------------------------------------------------------------------------------------------
 
     def _read_recording(self) -> None:
-        """Take the jobs of a recording, each with its id in its name, since those of a strategy share one."""
+        """Add the jobs of a recording; each has its id in its name, since the jobs of a strategy share a name."""
         if self.model.recording is None:
             return
         path: KeyPath = ("recording",)
         try:
             recording = read_recording(Path(self.document.file).parent / self.model.recording)
         except RecordingError as error:
-            self._complain(path, f"no recording can be taken from there: {error}")
+            self._report(path, f"no recording can be taken from there: {error}")
             self._lacks_jobs = True
             return
         if len(recording.pools) > len(self.phases):
-            self._complain(
+            self._report(
                 path,
                 f"this recording has {len(recording.pools)} pools, and each is a phase: name them under workflow, "
                 "such as [placement, connectivity]",
@@ -212,7 +212,7 @@ class Plan:
             self._lacks_jobs = True
             return
         if RECORDED in self.strategies:
-            self._complain(
+            self._report(
                 ("strategies", RECORDED), "this is the strategy of the recording's own items: take another", key=True
             )
         names = {job.id: f"{job.name} {job.id}" for job in recording.jobs}
@@ -240,7 +240,7 @@ class Plan:
             for number, entry in enumerate(scheduler.jobs):
                 path = ("schedulers", s, "jobs", number)
                 if entry.phase is not None and entry.phase != scheduler.phase:
-                    self._complain(
+                    self._report(
                         (*path, "phase"), "the job of a scheduler is in the phase of its scheduler: leave this out"
                     )
                 self._expand_entry(entry, path, s, phase)
@@ -250,7 +250,7 @@ class Plan:
                 self._expand_entry(entry, path, len(self.model.schedulers) + e, self._phase(entry.phase, path))
 
     def queued_by_event(self, event: int) -> Iterator[PlannedJob]:
-        """The jobs that an event queues."""
+        """Return the jobs that an event queues."""
         number = len(self.model.schedulers) + event
         return (job for job in self.jobs.values() if job.scheduler == number)
 
@@ -259,7 +259,7 @@ class Plan:
             return 0
         if name not in self.model.workflow:
             if not self._partial:
-                self._complain(
+                self._report(
                     (*path, "phase"),
                     f"phase {name!r} is not there: "
                     f"{nearest(name, self.model.workflow, 'phases: list them under workflow')}",
@@ -274,60 +274,58 @@ class Plan:
             if key in entry.model_fields_set
         ]
         if len(endings) > 1:
-            self._complain(
+            self._report(
                 (*path, endings[1]),
                 f"a job ends in one way, and this one has {endings[0]!r} already: leave one out",
                 key=True,
             )
         if entry.repeat is None and "{i}" in entry.name:
-            self._complain(
-                (*path, "name"), "the name holds {i}, and there is no repeat: say how many with 'repeat: 10'"
-            )
+            self._report((*path, "name"), "the name holds {i}, and there is no repeat: say how many with 'repeat: 10'")
             self._lacks_jobs = True
         if entry.repeat is not None and "{i}" not in entry.name:
-            self._complain((*path, "name"), "with repeat, names must differ: put {i} into the name, which is the index")
+            self._report((*path, "name"), "with repeat, names must differ: put {i} into the name, which is the index")
             self._lacks_jobs = True
             return
         if entry.timeout == 0:
-            self._complain((*path, "timeout"), "a timeout is a time above 0, such as 10s")
+            self._report((*path, "timeout"), "a timeout is a time above 0, such as 10s")
         self._check_kind(entry, path)
         caches = self._caches(entry, path)
         if len(self.jobs) + (entry.repeat or 1) > MOST_JOBS:
-            self._complain((*path, "repeat"), f"these are more than {MOST_JOBS} jobs altogether")
+            self._report((*path, "repeat"), f"these are more than {MOST_JOBS} jobs altogether")
             self._lacks_jobs = True
             return
         for index in range(entry.repeat or 1):
             name = entry.name.replace("{i}", str(index)) if entry.repeat else entry.name
             if "*" in name or "?" in name:
-                self._complain((*path, "name"), f"{name!r} holds * or ?, which patterns have: take another name")
+                self._report((*path, "name"), f"{name!r} holds * or ?, which patterns have: take another name")
                 self._lacks_jobs = True
                 return
             if name in self.jobs:
                 line = self.document.place((*self.jobs[name].path, "name"))[0]
-                self._complain((*path, "name"), f"job {name!r} is there already, on line {line}: names are unique")
+                self._report((*path, "name"), f"job {name!r} is there already, on line {line}: names are unique")
                 return
             job = PlannedJob(name, entry, path, index, phase, scheduler, [], caches)
             self.jobs[name] = job
 
     def _check_kind(self, entry: Job, path: KeyPath) -> None:
         if entry.strategy is not None and entry.strategy not in self.strategies and not self._partial:
-            self._complain(
+            self._report(
                 (*path, "strategy"),
                 f"strategy {entry.strategy!r} is not there: {nearest(entry.strategy, self.strategies, 'strategies')}",
             )
         if entry.kind == "function":
             for key in entry.context:
                 if not str(key).isidentifier() or key in _TAKEN:
-                    self._complain(
+                    self._report(
                         (*path, "context", key),
                         f"{key!r} can't be in a context: take a word that has no meaning in queue()",
                         key=True,
                     )
             return
         if entry.strategy is None and (*path, "strategy") not in self.document.keys:
-            self._complain((*path, "kind"), f"a {entry.kind} job belongs to a strategy: say which with 'strategy'")
+            self._report((*path, "kind"), f"a {entry.kind} job belongs to a strategy: say which with 'strategy'")
         if entry.context:
-            self._complain(
+            self._report(
                 (*path, "context"),
                 f"a {entry.kind} job has no context: leave it out, or make it a function job",
                 key=True,
@@ -338,7 +336,7 @@ class Plan:
         if entry.strategy in self.strategies:
             items.update({(str(entry.strategy), m): None for m in self.strategies[entry.strategy].cached})
         if entry.caches and entry.kind != "function":
-            self._complain(
+            self._report(
                 (*path, "caches"),
                 f"a {entry.kind} job caches what its strategy caches: leave this out, or make it a function job",
                 key=True,
@@ -349,23 +347,23 @@ class Plan:
             if name not in self.strategies:
                 if self._partial:
                     continue
-                self._complain(where, f"strategy {name!r} is not there: {nearest(name, self.strategies, 'strategies')}")
+                self._report(where, f"strategy {name!r} is not there: {nearest(name, self.strategies, 'strategies')}")
                 continue
             methods = self.strategies[name].cached
             if method and method not in methods:
                 if not self._partial:
                     near = nearest(method, methods, "cached methods")
-                    self._complain(where, f"{name} has no cached method {method!r}: {near}")
+                    self._report(where, f"{name} has no cached method {method!r}: {near}")
                 continue
             items.update({(name, m): None for m in ([method] if method else methods)})
         return tuple(items)
 
     def _at(self, path: KeyPath, key: str, number: int) -> KeyPath:
-        """Where the one of several texts stands, or the only one."""
+        """Return the path of one of several texts, or of the only one."""
         return (*path, key, number) if (*path, key, number) in self.document.values else (*path, key)
 
     def _depend(self) -> None:
-        # By entry: the places of its patterns of which was told already, since it may stand for many jobs.
+        # By entry: the paths of patterns that were reported already; an entry may stand for many jobs.
         wrong: dict[KeyPath, dict[KeyPath, None]] = {}
         for job in self.jobs.values():
             deps: dict[str, None] = {}
@@ -376,7 +374,7 @@ class Plan:
                 found = self.match(str(pattern))
                 self._waits += len(found)
                 if self._compared > MOST_COMPARED or self._waits > MOST_WAITS:
-                    self._complain(
+                    self._report(
                         where,
                         f"too much is to be looked up here: jobs may wait for {MOST_WAITS:,} others in all, and "
                         f"{MOST_COMPARED:,} names be compared with patterns; let jobs wait for one that waits for many",
@@ -391,12 +389,12 @@ class Plan:
                             deps[name] = None
                     elif pattern == name and where not in told:
                         told[where] = None
-                        self._complain(where, f"{name!r} waits for itself: nothing would ever start it")
+                        self._report(where, f"{name!r} waits for itself: nothing would ever start it")
             job.deps = list(deps)
         self._sort()
 
     def _may_depend(self, job: PlannedJob, other: PlannedJob, where: KeyPath, told: dict[KeyPath, None]) -> bool:
-        """Whether a job can wait for another one; if not, that is told once for each place."""
+        """Whether a job can wait for another one; if it can't, the mistake is added once for each path."""
         count = len(self.problems)
         if where not in told:
             self._check_dependency(job, other, where)
@@ -406,7 +404,7 @@ class Plan:
 
     def _check_dependency(self, job: PlannedJob, other: PlannedJob, where: KeyPath) -> None:
         if job.phase != other.phase:
-            self._complain(
+            self._report(
                 where,
                 f"{other.name!r} is in another phase: a job waits for jobs of its own phase, and each "
                 "phase for the one before",
@@ -414,13 +412,13 @@ class Plan:
         if other.scheduler is not None and (job.scheduler is None or job.scheduler < other.scheduler):
             count = len(self.model.schedulers)
             by = f"scheduler {self.model.schedulers[other.scheduler].name!r}" if other.scheduler < count else "an event"
-            self._complain(
+            self._report(
                 where,
                 f"{other.name!r} is queued by {by}, after {job.name!r}: a job waits for jobs that are queued before it",
             )
 
     def _sort(self) -> None:
-        """Put jobs after what they wait for, and else leave them in order."""
+        """Sort jobs topologically; otherwise they keep their order."""
         done: dict[str, PlannedJob] = {}
         for start in self.jobs:
             way: dict[str, Iterator[str]] = {start: iter(self.jobs[start].deps)} if start not in done else {}
@@ -438,7 +436,7 @@ class Plan:
                             0,
                         )
                         said = " waits for ".join(map(repr, ring if len(ring) < 8 else [*ring[:3], "…", *ring[-3:]]))
-                        self._complain(
+                        self._report(
                             self._at(self.jobs[name].path, "after", number), f"dependencies go in a circle: {said}"
                         )
                         return
@@ -458,10 +456,10 @@ class Plan:
         for number, scheduler in enumerate(self.model.schedulers):
             path: KeyPath = ("schedulers", number)
             if scheduler.name in before or scheduler.name in self.jobs:
-                self._complain((*path, "name"), f"{scheduler.name!r} is there already: names are unique")
+                self._report((*path, "name"), f"{scheduler.name!r} is there already: names are unique")
             for n, name in enumerate(scheduler.depends_on):
                 if name not in before and not self._partial:
-                    self._complain(
+                    self._report(
                         (*path, "depends_on", n),
                         f"scheduler {name!r} does not come before this one: "
                         f"{nearest(name, before, 'schedulers before it')}",
@@ -475,9 +473,9 @@ class Plan:
                 self._miss_job(self._at(path, key, number), pattern)
 
     def _miss_job(self, path: KeyPath, pattern: str, *, key: bool = False) -> None:
-        """A pattern matches no job; that is wrong if all jobs are known."""
+        """Add the mistake that a pattern matches no job, if all jobs are known."""
         if not self._lacks_jobs:
-            self._complain(path, f"no job matches {pattern!r}: {nearest(pattern, self.jobs, 'jobs')}", key=key)
+            self._report(path, f"no job matches {pattern!r}: {nearest(pattern, self.jobs, 'jobs')}", key=key)
 
     # -- events ----------------------------------------------------------------------------------------------
 
@@ -486,9 +484,9 @@ class Plan:
         for number, listener in enumerate(self.model.pool.listeners):
             path: KeyPath = ("pool", "listeners", number)
             if listener.max_wait == 0:
-                self._complain((*path, "max_wait"), "max_wait is a time above 0, such as 100ms")
+                self._report((*path, "max_wait"), "max_wait is a time above 0, such as 100ms")
             if listener.name in names:
-                self._complain((*path, "name"), f"listener {listener.name!r} is there already: give each its name")
+                self._report((*path, "name"), f"listener {listener.name!r} is there already: give each its name")
             names[listener.name] = None
             self._check_patterns(path, "handles", listener.handles)
             for condition in listener.raises:
@@ -499,11 +497,11 @@ class Plan:
 
     def _check_event(self, event: Event, path: KeyPath, listeners: Mapping[str, None]) -> None:
         if (event.at is None) == (event.when is None) and not (self._partial and event.at is None):
-            self._complain(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
+            self._report(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
         actions = [name for name in ACTIONS if getattr(event, name) is not None]
         if len(actions) != 1 and not (self._partial and not actions):
             said = ", ".join({"raises": "raise", "set_status": "set"}.get(name, name) for name in ACTIONS)
-            self._complain(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
+            self._report(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
         if event.when is not None:
             self._check_occurrence((*path, "when"), event.when)
             if event.by is not None or event.raises is not None:
@@ -511,17 +509,15 @@ class Plan:
         if event.cancel is not None:
             self._check_patterns(path, "cancel", event.cancel)
         elif event.reason is not None:
-            self._complain((*path, "reason"), "a reason belongs to cancel", key=True)
+            self._report((*path, "reason"), "a reason belongs to cancel", key=True)
         if event.by is not None and actions[0] not in ("raises", *BY_SOMEBODY):
-            self._complain(
-                (*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True
-            )
+            self._report((*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True)
         if event.by is not None and event.by not in listeners and not self._partial:
-            self._complain(
+            self._report(
                 (*path, "by"), f"listener {event.by!r} is not there: {nearest(event.by, listeners, 'listeners')}"
             )
         if event.raises is not None and not listeners and not self._partial:
-            self._complain(path, "a listener raises, and there is none: add one under pool, listeners")
+            self._report(path, "a listener raises, and there is none: add one under pool, listeners")
         for key, name in [*(("set", name) for name in event.set_status or ()), ("run", event.run),
                           ("kill_rank_of", event.kill_rank_of)]:  # fmt: skip
             if name is not None and name not in self.jobs:
@@ -538,22 +534,22 @@ class Plan:
             self._check_rank((*path, "delay", "to"), event.delay.to)
 
     def _check_occurrence(self, path: KeyPath, happens: Occurrence, *, key: bool = False) -> None:
-        """What an occurrence is about is there."""
+        """Check that the subject of an occurrence exists."""
         if happens.kind == "job" and not self.match(happens.pattern):
             self._miss_job(path, happens.pattern, key=key)
         if happens.kind == "lost":
             self._check_rank(path, int(happens.pattern), key=key)
         if happens.kind == "phase" and happens.pattern not in self.model.workflow and not self._partial:
-            self._complain(
+            self._report(
                 path,
                 f"phase {happens.pattern!r} is not there: {nearest(happens.pattern, self.model.workflow, 'phases')}",
                 key=key,
             )
 
     def _check_told(self, path: KeyPath, happens: Occurrence, *, key: bool = False) -> None:
-        """A listener is told of an occurrence."""
+        """Check that a listener is notified of an occurrence."""
         if happens.kind not in ("job", "ping"):
-            self._complain(
+            self._report(
                 path,
                 f"a listener is told of jobs and of pings, and not that {happens.text}: wait for one of those",
                 key=key,
@@ -565,19 +561,19 @@ class Plan:
         expect = self.model.expect
         if expect.outcome is not None and expect.outcome not in OUTCOMES and not expect.outcome[:1].isupper():
             near = difflib.get_close_matches(expect.outcome, OUTCOMES, n=1)
-            self._complain(
+            self._report(
                 ("expect", "outcome"),
                 f"{expect.outcome!r} is no outcome: "
                 + (f"did you mean {near[0]}?" if near else f"there are {', '.join(OUTCOMES)}, and names of exceptions"),
             )
         if expect.deadlock is not None and expect.outcome not in (None, "deadlock"):
-            self._complain(
+            self._report(
                 ("expect", "outcome"), f"a deadlock is expected, so that the outcome can't be {expect.outcome!r}"
             )
         schedulers = [s.name for s in self.model.schedulers]
         for key in expect.errors or ():
             if key != "pool" and key not in schedulers and not self.match(key) and not self._lacks_jobs:
-                self._complain(
+                self._report(
                     ("expect", "errors", key),
                     f"no job or scheduler matches {key!r}: {nearest(key, [*self.jobs, *schedulers], 'jobs')}",
                     key=True,
@@ -604,7 +600,7 @@ class Plan:
             covered = {name for pattern in expect.statuses for name in self.match(pattern)}
             left = [name for name in self.jobs if name not in covered]
             if left and not self._lacks_jobs:
-                self._complain(
+                self._report(
                     ("expect", "others"),
                     f"'others: none' goes with the status of each job, and {left[0]!r} has none: add it to statuses",
                     key=True,
@@ -612,12 +608,12 @@ class Plan:
 
     def _check_item(self, path: KeyPath, item: str, *, key: bool = False) -> None:
         if item not in self.items and not self._partial:
-            self._complain(
+            self._report(
                 path, f"cached item {item!r} is not there: {nearest(item, self.items, 'cached items')}", key=key
             )
 
 
-#: What a strategy has of its own.
+#: The attributes of a strategy that cached methods can't have as their name.
 _METHODS = ("name", "scaffold", "get_node_name", "get_indicators", "place", "connect")
 
 __all__ = ["OUTCOMES", "Plan", "PlannedJob", "matcher", "nearest"]

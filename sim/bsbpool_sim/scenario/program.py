@@ -1,7 +1,7 @@
-"""Makes a scenario a program for `simulate`: a pool on every rank, jobs that do as they are told, and a script.
+"""Turns a scenario into a program for `simulate`: a pool on every rank, its jobs, and a script.
 
-The pool is the real one, and so is all that it does. What the scenario says takes the place of what would stand
-around it: the user's functions, nodes and listeners, and the cluster. What must come of it belongs to `expecting`.
+The pool is the real one. The scenario replaces what surrounds it: the user's functions, nodes and listeners, and the
+cluster. The expected outcome belongs to `expecting`.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
     from ..cluster import Cluster
     from ..comm import Comm
 
-#: With no more jobs than this, the result of each is held against what it returned.
+#: Up to this number of jobs, the result of each job is compared with what it returned.
 MOST_RESULTS = 2000
 
-#: What a task of a program may raise and go on; what else there is ends the simulation.
+#: Errors that a task of the program may raise; any other error ends the simulation.
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
 
 
 class ScenarioRun:
-    """One run of a scenario: what it needs while it goes on, and what is seen of it beside the trace.
+    """One run of a scenario: its state, and observations beside the trace.
 
-    :ivar outcomes: what each rank's program raised, or None, by rank; a rank that never left is not there.
-    :ivar results: the results of jobs as the pool has them, by name.
-    :ivar returned: what jobs returned where they ran last, by name.
+    :ivar outcomes: by rank: the exception that its program raised, or None; a rank that never left is missing.
+    :ivar results: by name: the results of jobs, read from the pool.
+    :ivar returned: by name: what jobs returned when they ran last.
     :ivar log: by rank, in order: ("starts", ns, job), ("frees", ns, item) and, when it leaves a pool,
         ("leaves", ns, phase).
-    :ivar loaded: how often cached methods computed, by item.
-    :ivar heard: by listener: (ns, job, status) of all that it was told of jobs; job is None for a ping.
-    :ivar troubles: events that could not be carried out: (event's number, why, ns).
+    :ivar loaded: by cached item: how often it was computed.
+    :ivar heard: by listener: its notifications as (ns, job, status); job is None for a ping.
+    :ivar troubles: events that could not be executed: (index of the event, why, ns).
     """
 
     def __init__(self, plan: Plan, seed: int):
@@ -60,18 +60,18 @@ class ScenarioRun:
         self.peak = 0
         self.heard: dict[str, list[tuple[int, str | None, str]]] = {}
         self.troubles: list[tuple[int, str, int]] = []
-        #: numbers of the events that have happened, and conditions of listeners' own errors that have come.
+        #: the indices of the events that have happened, and the errors that listeners have raised.
         self.happened: dict[int, None] = {}
         self.raised_by: dict[tuple[str, str], None] = {}
         self.owners: dict[int, StageOwner] = {}
-        #: jobs as the pools know them, and by pool and id.
+        #: the jobs by name; and their plans by pool and id.
         self.jobs: dict[str, Any] = {}
         self.by_id: dict[tuple[str, int], PlannedJob] = {}
-        #: exceptions that events raised: what else of their kind comes is real.
+        #: exceptions that events raised; any other exception is a real error.
         self.raised: list[BaseException] = []
         self.coming: PlannedJob | None = None
         self.pool: JobPool | None = None
-        self.acting: ScenarioRuntime
+        self.runtime: ScenarioRuntime
         self.items = {
             cache_id(_Named(name), method): f"{name}.{method}"
             for name, s in plan.strategies.items()
@@ -81,7 +81,7 @@ class ScenarioRun:
 
     def now(self) -> int:
         """Virtual nanoseconds."""
-        return self.acting.kernel.now
+        return self.runtime.kernel.now
 
     def script(self) -> Script:
         """The script, for `simulate`."""
@@ -104,7 +104,7 @@ class ScenarioRun:
     # -- the program of a rank -------------------------------------------------------------------------------
 
     def program(self, comm: Comm) -> None:
-        """What each rank runs: the phases, one pool after the other."""
+        """The program of each rank: the phases, one pool after the other."""
         rank, error = comm.rank, None
         owner = self.owners[rank] = StageOwner(comm, self, rank)
         phases = self.plan.phases
@@ -116,7 +116,7 @@ class ScenarioRun:
                     workflow.next_phase()
         except _ERRORS as raised:
             if isinstance(raised, KeyboardInterrupt) and not any(raised is each for each in self.raised):
-                raise  # that of the person at the keyboard
+                raise  # Ctrl-C
             error = raised
         self.outcomes[rank] = error
 
@@ -126,7 +126,7 @@ class ScenarioRun:
         pool = JobPool(phase, owner, options.fail_fast, workflow, job_timeout, options.retries)
         for listener in options.listeners:
             max_wait = None if listener.max_wait is None else listener.max_wait / 1e9
-            pool.add_listener(Ear(self, listener), max_wait)
+            pool.add_listener(ScenarioListener(self, listener), max_wait)
         with pool:
             if not pool.is_main():
                 try:
@@ -191,8 +191,8 @@ class ScenarioRun:
         self.jobs[job.name] = queued
 
     def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
-        """Whose each error of a WorkflowError is, and what it says."""
-        # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
+        """Return the job or node of each error of a WorkflowError, and its text."""
+        # By identity: exceptions may not be comparable. All of them stay alive meanwhile.
         owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
         schedulers = {f"{s.name} was not scheduled": s.name for s in reversed(self.plan.model.schedulers)}
         blamed = []
@@ -216,7 +216,7 @@ class ScenarioRun:
     # -- what events do --------------------------------------------------------------------------------------
 
     def cancel(self, number: int, event: Event) -> None:
-        """Cancel the jobs that an event names, those that are queued by now."""
+        """Cancel the jobs that an event names, as far as they are queued."""
         assert event.cancel is not None
         self.happened[number] = None
         names = [name for pattern in event.cancel for name in self.plan.match(pattern) if name in self.jobs]
@@ -225,8 +225,8 @@ class ScenarioRun:
         if not names:
             self.troubles.append((number, f"no job that matches {event.cancel[0]!r} was queued by then", self.now()))
 
-    def carry_out(self, number: int, event: Event) -> None:
-        """Do what an event says that somebody does: a listener, or a task of main's."""
+    def execute_event(self, number: int, event: Event) -> None:
+        """Execute an event in a listener, or in a task of main."""
         if event.cancel is not None:
             self.cancel(number, event)
             return
@@ -253,12 +253,12 @@ class ScenarioRun:
             job.change_status(JobStatus(status))
 
 
-#: What the error of a node says, behind its name.
+#: How the error of a node begins, after its name.
 _NOT_SCHEDULED = " was not scheduled"
 
 
 class _Unpicklable:
-    """What can't be pickled."""
+    """An object that can't be pickled."""
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("it can't be pickled")
@@ -281,7 +281,7 @@ class Strategy(_Named):
         self.scaffold = owner
 
     def get_indicators(self) -> dict[str, Any]:
-        """What a placement strategy has for a job: nothing here."""
+        """Return the indicators of a placement job: none."""
         return {}
 
     def place(self, chunk: Any, indicators: Any) -> Any:
@@ -317,15 +317,15 @@ class StageOwner(Owner):
         self.stage.peak = max(self.stage.peak, len(self._pool_cache))
 
     def act(self) -> Any:
-        """Do what the scenario says of the job that runs here."""
-        job, acting = self.current, self.stage.acting
+        """Execute the job that runs on this rank as the scenario says."""
+        job, runtime = self.current, self.stage.runtime
         for name, method in job.caches:
             getattr(self.placement[name], method)()
-        return acting.act(job)
+        return runtime.act(job)
 
 
 def work(owner: StageOwner) -> Any:
-    """What function jobs call."""
+    """The function of function jobs."""
     return owner.act()
 
 
@@ -340,9 +340,9 @@ class Node(_Named):
         self.depends_on = depends_on
 
     def queue(self, pool: JobPool) -> None:
-        """What the pool calls."""
+        """Queue the jobs of the node; the pool calls it."""
         stage, scheduler = self.stage, self.scheduler
-        kernel = stage.acting.kernel
+        kernel = stage.runtime.kernel
         while scheduler.at is not None and kernel.now < scheduler.at:
             kernel.park(f"the time at which {self.name} begins", scheduler.at)
         kernel.compute(scheduler.takes, f"scheduler {self.name} to queue its jobs")
@@ -358,15 +358,15 @@ class Node(_Named):
             raise scheduler.raises.make()
 
 
-class Ear:
-    """A listener; it does what the scenario says of it, and writes down what it is told of jobs."""
+class ScenarioListener:
+    """A listener that acts as the scenario says, and notes its notifications."""
 
     def __init__(self, stage: ScenarioRun, listener: Listener):
         self._stage = stage
         self._name = listener.name
         self._heard = stage.heard.setdefault(listener.name, [])
         self._handles = [matcher(pattern) for pattern in listener.handles]
-        #: (when, at, what to do): once each.
+        #: actions, each to be done once: (when, at, function).
         self._to_do: list[tuple[Occurrence | None, int | None, Callable[[], Any]]] = [
             (when, None, partial(self._raise, error, when.text)) for when, error in listener.raises.items()
         ]
@@ -375,7 +375,7 @@ class Ear:
             if event.raises is not None and (event.by or first) == listener.name:
                 self._to_do.append((event.when, event.at, partial(self._raise, event.raises, number)))
             elif event.by == listener.name:
-                self._to_do.append((event.when, event.at, partial(stage.carry_out, number, event)))
+                self._to_do.append((event.when, event.at, partial(stage.execute_event, number, event)))
 
     def _raise(self, error: Raised, what: int | str) -> None:
         raised = error.make()
@@ -409,7 +409,7 @@ class Ear:
 
 
 def fits(when: Occurrence, name: str, status: str) -> bool:
-    """Whether it is what an occurrence says, that a job of this name takes a status; or that a ping comes."""
+    """Whether an occurrence matches: a job takes a status, or a ping comes."""
     if when.kind == "ping":
         return status == "ping"
     return status in when.statuses and bool(matcher(when.pattern)(name))
@@ -424,24 +424,24 @@ class _StageScript(Script):
         for rank, factor in stage.plan.model.slow.items():
             self.rank(rank, slower=float(factor))
 
-    def acting(self, cluster: Cluster) -> ScriptRuntime:
+    def make_runtime(self, cluster: Cluster) -> ScriptRuntime:
         """Make the object that executes the scenario."""
         return ScenarioRuntime(self, cluster, self._stage)
 
 
 class ScenarioRuntime(ScriptRuntime):
-    """A scenario at work in one simulation: it lets jobs act, and events happen."""
+    """Executes a scenario in one simulation: its jobs and events."""
 
     def __init__(self, script: Script, cluster: Cluster, stage: ScenarioRun):
         super().__init__(script, cluster)
         self.kernel = cluster.kernel
         self.cluster = cluster
         self._stage = stage
-        stage.acting = self
+        stage.runtime = self
         self._waiting: list[tuple[int, Event]] = []
         for number, event in enumerate(stage.plan.model.events):
             if event.raises is not None or event.by is not None or (event.cancel is not None and event.at == 0):
-                continue  # listeners and main see to these
+                continue  # listeners and main execute these
             if event.at is not None:
                 self.kernel.fault(event.at, self._happen, (number, event))
             else:
@@ -468,7 +468,7 @@ class ScenarioRuntime(ScriptRuntime):
         return function()
 
     def act(self, job: PlannedJob) -> Any:
-        """Take the job's time, and end as it must."""
+        """Execute a job: let its time pass, then end it as the scenario says."""
         entry, kernel, name = job.entry, self.kernel, job.name
         ns = entry.takes.draw(lambda: stream(self._stage.seed, f"duration of {name}"))
         start, slowness = kernel.now, kernel.task.rank.slowness
@@ -501,7 +501,7 @@ class ScenarioRuntime(ScriptRuntime):
     # -- events ----------------------------------------------------------------------------------------------
 
     def _record(self, event: tuple[Any, ...]) -> None:
-        """Note an event of the trace, and let happen what waited for it."""
+        """Record an event, and execute the events of the scenario that waited for it."""
         self._append(event)
         if event[0] not in ("status", "ping", "lost", "pool"):
             return
@@ -513,7 +513,7 @@ class ScenarioRuntime(ScriptRuntime):
                 self.kernel.fault(self.kernel.now, self._happen, each)
 
     def _is(self, when: Occurrence, event: tuple[Any, ...]) -> bool:
-        """Whether an event of the trace is what an occurrence says."""
+        """Whether an occurrence matches an event of the trace."""
         kind = event[0]
         if kind == "status":
             return when.kind == "job" and fits(when, self._stage.by_id[event[2], event[3]].name, event[4])
@@ -529,7 +529,7 @@ class ScenarioRuntime(ScriptRuntime):
             if stage.pool is None:
                 stage.troubles.append((number, "there was no pool yet", kernel.now))
             else:
-                stage.pool._world.start(Role.EVENT, stage.carry_out, number, event)
+                stage.pool._world.start(Role.EVENT, stage.execute_event, number, event)
         elif event.interrupt is not None:
             main = kernel.ranks[0].main
             assert main is not None

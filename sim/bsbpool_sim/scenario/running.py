@@ -24,7 +24,7 @@ from .model import Model
 from .planning import Plan
 from .program import ScenarioRun
 
-#: Events after which a run is given up.
+#: Events after which a run is stopped.
 MOST_EVENTS = 20_000_000
 
 
@@ -91,19 +91,19 @@ class Scenario:
             except (DeadlockError, HorizonError) as stuck:
                 kind = "deadlock" if isinstance(stuck, DeadlockError) else "horizon"
                 simulation, said = stuck.simulation, str(stuck)
-            except RankErrors as errors:  # a rank could not even note how it left
+            except RankErrors as errors:  # a rank could not note how it left
                 simulation, said, kind = errors.simulation, str(errors), "broken"
             except Exception as error:
                 kind, said = type(error).__name__, f"a task of the simulation raised {describe_error(error)}"
         if not kind:
             kind, said = _how_main_left(stage, simulation.died)
-        trace = stage.acting.cluster.recorder.trace
+        trace = stage.runtime.cluster.recorder.trace
         elapsed = (
-            stage.acting.kernel.now
+            stage.runtime.kernel.now
             if simulation is None or kind in ("deadlock", "horizon")
             else round(simulation.elapsed * 1e9)
         )
-        died = {r.index: 0.0 for r in stage.acting.kernel.dead}
+        died = {r.index: 0.0 for r in stage.runtime.kernel.dead}
         outcome = Outcome(seed, kind, said, elapsed, trace, stage, died)
         outcome.failures = Checker(self.plan, outcome).check()
         return outcome

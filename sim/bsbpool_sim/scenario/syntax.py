@@ -1,6 +1,6 @@
-"""Says in this project's words what is wrong with the YAML of a scenario file, and what would be right.
+"""Describes syntax errors of a scenario file: what is wrong, and what would be right.
 
-The parser knows where it stopped, and in what; its own words are about tokens. How files are read belongs in `loading`.
+The parser knows where it stopped; its own messages are about tokens. Reading files belongs to `loading`.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ _QUOTES = "a text that holds ': ' goes in quotes, such as 'ValueError: text'"
 
 
 def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[tuple[int, int], str]:
-    """Where the mistake is (line and column, from 1), and what it is.
+    """Return the place of the mistake (line and column, from 1), and its description.
 
-    :param error: of the pure Python parser.
-    :param lines: of the file.
+    :param error: the error of the pure Python parser.
+    :param lines: the lines of the file.
     """
     mark: Any = error.problem_mark or error.context_mark
     problem, context = str(error.problem or ""), str(error.context or "")
