@@ -45,7 +45,7 @@ class CommandHelp(SphinxDirective):
         shown += [
             node
             for parameter in command.get_params(context)
-            if (record := parameter.get_help_record(context)) is not None
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)) is not None
             for node in self.option(" ".join(words), *record)
         ]
         if commands:
@@ -56,10 +56,13 @@ class CommandHelp(SphinxDirective):
         return nodes.literal_block(text, text, language="text")
 
     def option(self, program: str, names: str, text: str) -> list[nodes.Node]:
-        """An option as Sphinx has it: a signature that can be linked to, and its text below."""
-        about = [f"   {line}" for line in text.splitlines()]
-        lines = [f".. program:: {program}", "", f".. option:: {names}", "", *about]
-        return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+        """An option as Sphinx has it: a signature that can be linked to, and its text, in which nothing is markup."""
+        lines = ["```{eval-rst}", f".. program:: {program}", "", f".. option:: {names}", "```"]
+        made = self.parse_text_to_nodes("\n".join(lines))
+        for each in made:
+            for content in each.findall(addnodes.desc_content):
+                content += nodes.paragraph(text, text)
+        return made
 
 
 class BenchmarkHistory(SphinxDirective):
