@@ -106,10 +106,10 @@ class Dispatch:
         running = line.popleft() if line else None
         self.stuck.pop(rank, None)
         del self.lines[rank], self._filled[rank]
-        if running is None or running._status is not RUNNING:
-            return None  # its status was set by hand, or it was stuck
+        if running is None:
+            return None
         self._called_back.pop(running._id, None)  # that came too late, and was answered so
-        return running
+        return running if running._status is RUNNING else None  # its status was set by hand, or it was stuck
 
     # -- giving out --------------------------------------------------------------------------------
 
@@ -134,6 +134,8 @@ class Dispatch:
             line.popleft()
         else:
             line.remove(job)
+        if self._called_back:
+            self._called_back.pop(job._id, None)  # that came too late
         if line:
             first = line[0]
             if first._status is QUEUED:
