@@ -109,7 +109,7 @@ class Dispatch:
         if running is None:
             return None
         self._called_back.pop(running._id, None)  # that came too late, and was answered so
-        return running if running._status is RUNNING else None  # else its status was set by hand, or it was stuck
+        return running if running._status is RUNNING else None  # its status was set by hand, or it was stuck
 
     # -- giving out --------------------------------------------------------------------------------
 
@@ -135,7 +135,7 @@ class Dispatch:
         else:
             line.remove(job)
         if self._called_back:
-            self._called_back.pop(job._id, None)  # that crossed its start: it may run again, and be sent ahead again
+            self._called_back.pop(job._id, None)  # that came too late
         if line:
             first = line[0]
             if first._status is QUEUED:
