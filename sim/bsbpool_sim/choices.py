@@ -4,9 +4,9 @@ A run is a program and a tape. Where MPI or time leaves open what comes next, th
 one of its alternatives, by its index; index 0 is what happens by default. What comes from a given `Tape` is taken as it
 says, the rest is decided by a `Strategy`. Only choices of two or more alternatives count: they are numbered from 0.
 
-Who asks: `comm` (which message), `requests` (which request), `window` (who gets a lock), `kernel` (which event of one
-instant and turn), `script` (whether a possible fault strikes). What MPI allows is theirs to know. What has an order at
-one instant whatever is chosen is in `instant`.
+Who asks: `comm` and `matches` (which message), `requests` (which request), `window` (who gets a lock), `kernel` (which
+event of one instant and turn), `script` (whether a possible fault strikes). What MPI allows is theirs to know. What has
+an order at one instant whatever is chosen is in `instant`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Kind(Enum):
     """What is chosen."""
 
     MESSAGE = "message"
+    RECEIVER = "receiver"
     REQUEST = "request"
     LOCK = "lock"
     EVENT = "event"
@@ -45,6 +46,7 @@ class Kind(Enum):
 
 _QUESTIONS = {
     Kind.MESSAGE: "which message {call} of rank {who} takes",
+    Kind.RECEIVER: "which rank's receive is matched first",
     Kind.REQUEST: "which request {call} of rank {who} ends",
     Kind.LOCK: "which rank gets the lock of rank {who}'s window",
     Kind.EVENT: "which event of one instant comes first",
@@ -137,6 +139,7 @@ class Choice:
     :param call: the function that this rank calls, such as "recv"; "" if it calls none.
     :param count: the number of alternatives, 2 or more.
     :param list_them: returns the alternatives.
+    :param where: returns file, line and function of the call; None: the task that asks makes it.
 
     >>> from bsbpool_sim import Choice, simulate
     >>> class Last:
@@ -153,17 +156,19 @@ class Choice:
     [1, 2]
     """
 
-    __slots__ = ("_list", "call", "count", "kind", "number", "who")
+    __slots__ = ("_list", "_where", "call", "count", "kind", "number", "who")
 
     def __init__(
-        self, kind: Kind, number: int, who: int | None, call: str, count: int, list_them: Callable[[], Iterable[Any]]
-    ):
+        self, kind: Kind, number: int, who: int | None, call: str, count: int,
+        list_them: Callable[[], Iterable[Any]], where: Callable[[], str] | None = None,
+    ):  # fmt: skip
         self.kind = kind
         self.number = number
         self.who = who
         self.call = call
         self.count = count
         self._list = list_them
+        self._where = where
 
     @property
     def alternatives(self) -> tuple[Alternative, ...]:
@@ -175,6 +180,8 @@ class Choice:
         """File, line and function of the program's call; "" where no rank calls anything."""
         if not self.call:
             return ""
+        if self._where is not None:
+            return self._where()
         frames = outward(sys._getframe(1))
         frame = users_frame(itertools.dropwhile(lambda frame: frame.f_code is not Chooser.index.__code__, frames))
         return "" if frame is None else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
@@ -363,18 +370,22 @@ class Chooser:
         """What orders the kernel's events as this chooses."""
         return Events(self, self._number_of_event, describe)
 
-    def one_of(self, kind: Kind, who: int | None, call: str, items: Sequence[T], text: Callable[[T], Alternative]) -> T:
+    def one_of(
+        self, kind: Kind, who: int | None, call: str, items: Sequence[T], text: Callable[[T], Alternative],
+        where: Callable[[], str] | None = None,
+    ) -> T:  # fmt: skip
         """One of some items: the first by default.
 
         :param text: what an item is as an alternative.
+        :param where: gives the place of the call, where it is not the task of that rank that asks.
         """
         if len(items) == 1:
             return items[0]
-        return items[self.index(kind, who, call, len(items), lambda: map(text, items))]
+        return items[self.index(kind, who, call, len(items), lambda: map(text, items), where=where)]
 
     def index(
         self, kind: Kind, who: int | None, call: str, count: int, list_them: Callable[[], Iterable[Alternative]],
-        default: Callable[[], int] | None = None,
+        default: Callable[[], int] | None = None, where: Callable[[], str] | None = None,
     ) -> int:  # fmt: skip
         """The index of one of some alternatives, two or more.
 
@@ -387,13 +398,13 @@ class Chooser:
         if number < len(self._given):
             index = self._given.departures.get(number, 0)
             if index >= count:
-                choice = Choice(kind, number, who, call, count, list_them)
+                choice = Choice(kind, number, who, call, count, list_them, where)
                 why = f"takes alternative {index} in {choice}, which has {count}: {_listed(choice)}"
                 self._stop(self._does_not_fit(why))
         elif default is not None:
             index = default()
         else:
-            choice = Choice(kind, number, who, call, count, list_them)
+            choice = Choice(kind, number, who, call, count, list_them, where)
             picked = self._pick(choice)
             if not isinstance(picked, int) or not 0 <= picked < count:
                 right = f"it must be an index from 0 to {count - 1}"

@@ -12,6 +12,7 @@ from bsbpool.worlds import World
 
 from .choices import InOrder, Policy, Strategy, Tape
 from .kernel import SECOND, Kernel
+from .matches import LateMatching
 from .network import Network
 
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
@@ -53,6 +54,7 @@ class Cluster:
     :param horizon: virtual nanoseconds after which the simulation is given up.
     :param max_events: events after which it is given up.
     :param tape: the alternatives that are taken first, in the choices of the run.
+    :param late_matching: whether receives from any rank are matched when nothing else can run: see `matches`.
     """
 
     def __init__(
@@ -65,10 +67,22 @@ class Cluster:
         horizon: int = HORIZON,
         max_events: int = MAX_EVENTS,
         tape: Tape | None = None,
+        late_matching: bool = False,
     ):
         self.seed = seed
-        self.kernel = Kernel(ranks, policy or InOrder(), horizon=horizon, max_events=max_events, tape=tape)
+        self.kernel = Kernel(
+            ranks,
+            policy or InOrder(),
+            horizon=horizon,
+            max_events=max_events,
+            tape=tape,
+            ask_of_events=not late_matching,
+        )
         self.kernel.cluster = self
+        #: matches receives from any rank when nothing else can run; None: they are matched when a message is there.
+        self.late: LateMatching | None = None
+        if late_matching:
+            self.late = self.kernel.when_idle = LateMatching(self.kernel)
         self.network = network or Network()
         # Nothing of this machine or Python: a trace of simulated ranks is the same everywhere.
         header = {"ranks": ranks, "hosts": ["simulated"], "simulated": True, "seed": seed}

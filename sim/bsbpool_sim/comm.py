@@ -28,6 +28,7 @@ from .errors import AbortError, MPIError, SimulationError
 from .group import Collective, Group
 from .kernel import Task
 from .mailbox import Mailbox, Message
+from .matches import LateMailbox, LateProbe
 from .requests import Matched, Receive, Request, load, poll
 
 SUM = OPS["SUM"]
@@ -235,7 +236,7 @@ class Comm:
         receive = Receive(self, wanted, wanted_tag, buffer, call)
         message = self._first(wanted, wanted_tag, call)
         if message is None:
-            self.mailbox.posted.append(receive)
+            self.mailbox.post(receive)
         else:
             self.mailbox.take(message)
             receive.match(message)
@@ -270,11 +271,20 @@ class Comm:
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
-        while (message := self._first(wanted, wanted_tag, call)) is None:
+        late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMailbox) else None
+        if late is not None:
+            box.post(late)
+        while (message := self._first(wanted, wanted_tag, call) if late is None else late.message) is None:
             if not wait:
                 poll(kernel)
-                return None
-            box.watching.append(kernel.task)
+                if late is None:
+                    return None
+                if late.message is None:
+                    box.give_up(late)
+                    return None
+                continue
+            if late is None:
+                box.watching.append(kernel.task)
             kernel.park(functools.partial(self.group.message_text, wanted, wanted_tag, call))
         if take:
             box.take(message)

@@ -15,6 +15,7 @@ from .cluster import Cluster
 from .errors import CollectiveMismatchError
 from .kernel import Task
 from .mailbox import Link, Mailbox, Message
+from .matches import LateMailbox
 from .requests import Request
 
 #: Of this many ranks a message gives the numbers.
@@ -40,7 +41,8 @@ class Group:
         self.members = members
         self.name = name
         self.context = cluster.new_context()
-        self.boxes = [Mailbox() for _ in members]
+        late = cluster.late
+        self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in members]
         self._links: dict[tuple[int, int], Link] = {}
         self._calls = [0] * len(members)
         self.under_way: dict[int, Collective] = {}

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from heapq import heappop, heappush
-from typing import Any
+from typing import Any, Protocol
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -44,6 +44,18 @@ class Happening:
     def happening(self, argument: Any) -> Event:
         """What happens when a method of this is called with `argument`."""
         return Event(None, type(self).__name__)
+
+
+class WhenIdle(Protocol):
+    """What is asked when nothing can run any more: `bsbpool_sim.matches.LateMatching` is it."""
+
+    def decide(self) -> bool:
+        """Bring about that something can run. Returns whether that is so."""
+        ...  # pragma: no cover
+
+    def poll(self) -> None:
+        """Let the task that runs now, whose test or probe found nothing, wait until it is worth another look."""
+        ...  # pragma: no cover
 
 
 class Rank:
@@ -131,10 +143,18 @@ class Kernel:
     :param horizon: virtual nanoseconds after which the simulation is given up.
     :param max_events: number of events after which it is given up.
     :param tape: the alternatives to take first; with None and `InOrder`, nothing is asked and nothing recorded.
+    :param ask_of_events: whether it is a choice which event of one instant and turn comes first.
     """
 
     def __init__(
-        self, size: int, strategy: Strategy | Policy, *, horizon: int, max_events: int, tape: Tape | None = None
+        self,
+        size: int,
+        strategy: Strategy | Policy,
+        *,
+        horizon: int,
+        max_events: int,
+        tape: Tape | None = None,
+        ask_of_events: bool = True,
     ):
         self.now = 0
         self.ranks = [Rank(i) for i in range(size)]
@@ -153,7 +173,10 @@ class Kernel:
         self.chooser: Chooser | None = None
         if tape is not None or type(strategy) is not InOrder:
             self.chooser = Chooser(tape or Tape(), strategy, self.fail)
-        self._events = None if self.chooser is None else self.chooser.events(self._describe)
+        asked = self.chooser if ask_of_events else None
+        self._events = None if asked is None else asked.events(self._describe)
+        #: what may bring about more when nothing can run any more.
+        self.when_idle: WhenIdle | None = None
         self._horizon = horizon
         self._max_events = max_events
         self._heap: list[KernelEvent] = []
@@ -323,6 +346,8 @@ class Kernel:
         go_on = self._go_on
         while self._programs:
             if not heap:
+                if self.when_idle is not None and self.when_idle.decide():
+                    continue
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
             when, turn, _, call, argument = pop(heap)
             if call is None:
@@ -356,10 +381,7 @@ class Kernel:
             if left % LOOK_EVERY == 0:
                 collect()
             self.now = when
-            if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
-                argument.switch()
-            else:
-                call(argument)
+            call(argument)
             if self._failure is not None:
                 raise self._failure
 

@@ -25,10 +25,12 @@ class Posted(Protocol):
 
     :ivar source: from which rank; None: from any.
     :ivar tag: with which tag; None: any.
+    :ivar call: what its rank calls: "recv".
     """
 
     source: int | None
     tag: int | None
+    call: str
 
     def match(self, message: Message) -> None:
         """This message is its own."""
@@ -49,6 +51,11 @@ class Message:
         """Tell a synchronous sender, if it is one, that the message has its receiver."""
         if self.sync is not None:
             self.sync.complete()
+
+
+def fits(receive: Posted, message: Message) -> bool:
+    """Whether a receive may take a message, by source and tag."""
+    return receive.source in (None, message.source) and receive.tag in (None, message.tag)
 
 
 class Mailbox:
@@ -86,6 +93,14 @@ class Mailbox:
         del self._arrived[message], self._by_source[message.source][message]
         message.matched()
 
+    def post(self, receive: Posted) -> None:
+        """A receive begins for which there is no message yet."""
+        self.posted.append(receive)
+
+    def give_up(self, receive: Posted) -> None:
+        """A receive that waits is cancelled."""
+        self.posted.remove(receive)
+
     def put(self, kernel: Kernel, message: Message) -> None:
         """A message arrives."""
         for i, receive in enumerate(self.posted):
@@ -94,8 +109,16 @@ class Mailbox:
                 message.matched()
                 receive.match(message)
                 return
+        self.keep(kernel, message)
+
+    def keep(self, kernel: Kernel, message: Message) -> None:
+        """Keep a message that no receive takes now."""
         self._arrived[message] = None
         self._by_source.setdefault(message.source, OrderedDict())[message] = None
+        self.wake_watching(kernel)
+
+    def wake_watching(self, kernel: Kernel) -> None:
+        """Let those look who wait for a message that they don't take."""
         if self.watching:
             watching, self.watching = self.watching, []
             for task in watching:

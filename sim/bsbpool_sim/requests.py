@@ -22,6 +22,9 @@ POLL = 1000
 
 def poll(kernel: Kernel) -> None:
     """Spend the time of a test or probe that found nothing."""
+    if kernel.when_idle is not None:
+        kernel.when_idle.poll()
+        return
     kernel.park("its next test or probe", kernel.now + POLL)
 
 
@@ -302,7 +305,7 @@ class Receive(Request):
     def cancel(self) -> None:
         """Give the receive up, unless a message was matched with it already."""
         if not self.done:
-            self.comm.mailbox.posted.remove(self)
+            self.comm.mailbox.give_up(self)
             self.complete()
 
     Cancel = cancel

@@ -61,6 +61,7 @@ def simulate(
     bandwidth: float | None = None,
     policy: Strategy | Policy | str | None = None,
     tape: Tape | str | Sequence[int] | None = None,
+    late_matching: bool = False,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
@@ -78,6 +79,8 @@ def simulate(
         of one instant come in an order drawn from the seed; or an object with ``pick(choice)``, which gives the index
         of one of the alternatives, or with ``choose()``, which gives each event a number.
     :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
+    :param late_matching: match receives and probes from any rank only when nothing else can run, so that each message
+        which could reach them is an alternative, whatever takes how long. Events of one instant are no choices then.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -111,6 +114,8 @@ def simulate(
     _check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None")
     _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
     _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
+    if late_matching and (policy == "shuffled" or isinstance(policy, Policy)):
+        raise ValueError(f"policy={policy!r} orders events of one instant, which are no choices with late_matching")
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
     make = functools.partial(
@@ -122,6 +127,7 @@ def simulate(
         horizon=nanoseconds(horizon),
         max_events=max_events,
         tape=None if tape is None else Tape.of(tape),
+        late_matching=late_matching,
     )
     # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
     with deliberate_collection():

@@ -59,7 +59,7 @@ class SimMailbox(Mailbox):
         return items.popleft() if items else None
 
 
-class _Link(Happening):
+class PoolLink(Happening):
     """The messages of one pool under way from one rank to another."""
 
     __slots__ = ("boxes", "dest", "rank", "sent_by", "source", "target", "under_way")
@@ -102,7 +102,7 @@ class SimTransport:
         self.why = f"a message for its pool (the {_nth(serial)} on this communicator)"
         # By rank: its mailbox while its channel is open; before, what came early; after, None.
         self.boxes: dict[int, SimMailbox | list[Any] | None] = {}
-        self._links: dict[tuple[int, int], _Link] = {}
+        self._links: dict[tuple[int, int], PoolLink] = {}
         self.cluster.kernel.on_death.append(self._died)
 
     def open(self, rank: int) -> SimMailbox:
@@ -125,7 +125,7 @@ class SimTransport:
         """Put `item`, of `size` bytes, on its way."""
         link = self._links.get((source, dest))
         if link is None:
-            link = self._links[source, dest] = _Link(self, source, dest)
+            link = self._links[source, dest] = PoolLink(self, source, dest)
         if link.rank.dead_at is not None:
             return
         cluster = self.cluster

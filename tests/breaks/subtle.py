@@ -259,7 +259,7 @@ mistake("a rank has no time to end a job that was interrupted", L, "_keep_time",
 mistake("a short limit behind a long one is not kept", L, "run", "run.next < asleep_until", "run.next > asleep_until")
 
 # -- the simulator
-mistake("a message overtakes others of its link", world._Link, "deliver", "under_way.popleft()", "under_way.pop()")
+mistake("a message overtakes others of its link", world.PoolLink, "deliver", "under_way.popleft()", "under_way.pop()")
 mistake(
     "a message of the program overtakes others of its link",
     mailbox.Link,

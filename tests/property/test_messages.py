@@ -26,6 +26,8 @@ some_source, some_tag = st.one_of(st.none(), sources), st.one_of(st.none(), tags
 class Posted:
     """A receive that was posted, and what it got."""
 
+    call = "recv"
+
     def __init__(self, source, tag):
         self.source, self.tag, self.got = source, tag, None
 
