@@ -20,6 +20,8 @@ class DeadlockError(SimulationError):
 
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
 
+    :ivar waits_for: what each of them waits for, the programs of ranks first.
+
     >>> from bsbpool_sim import DeadlockError, simulate
     >>> try:
     ...     simulate(lambda comm: comm.recv(), ranks=1)
@@ -27,6 +29,10 @@ class DeadlockError(SimulationError):
     ...     print(str(error).splitlines()[1].partition(", at ")[0].strip())
     rank 0 waits for a message from any rank with any tag (recv), since 0 s
     """
+
+    def __init__(self, message: str, waits_for: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.waits_for = waits_for
 
 
 class HorizonError(SimulationError):
