@@ -258,8 +258,9 @@ class Trace:
         self._events: list[Any] = []
 
     def append(self, event: tuple[Any, ...]) -> None:
-        """Add an event: its record, or its kind, its time in nanoseconds, then its fields in the order of `EVENTS`.
+        """Add an event.
 
+        :param event: its record, or its kind, its time in nanoseconds, then its fields in the order of `EVENTS`.
         :raises TypeError: there are too few fields, or too many.
         """
         self._events.append(record_of(event))

@@ -62,7 +62,7 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     >>> night = read_trace("docs/night/night.trace")
     >>> night.header["ranks"], len(night)
     (4, 489)
-    >>> [event["error"] for event in night.of("status") if event["status"] == "failed"]
+    >>> [str(event.error) for event in night.events if event.e == "status" and event.status == "failed"]
     ['ZeroDivisionError: division by zero']
     """
     name = os.fspath(path)

@@ -20,7 +20,9 @@ class DeadlockError(SimulationError):
 
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
 
-    :ivar waits_for: what each of them waits for, the programs of ranks first.
+    :param message: what is said.
+    :param waits_for: what each waiting task waits for, the programs of ranks first.
+    :ivar waits_for: the same.
 
     >>> from bsbpool_sim import DeadlockError, simulate
     >>> try:
