@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["LONGEST", "harmless", "label", "visible"]
+__all__ = ["LONGEST", "harmless", "label", "scrub", "visible"]
 
 #: Maximal number of characters of a text in a trace, or of a name.
 LONGEST = 200
@@ -18,6 +18,9 @@ LONGEST = 200
 # Control characters; halves of surrogate pairs, which stand for bytes of a file's name that are no text; what no text
 # may hold; separators of lines; what turns the direction of writing.
 _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def visible(text: str) -> str:
@@ -34,6 +37,13 @@ def harmless(text: str) -> str:
     if not text.isprintable() and len(text := visible(text)) > LONGEST:
         text = text[: LONGEST - 1] + "…"
     return text
+
+
+def scrub(text: str) -> str:
+    """`text` without memory addresses, on one line, with no control characters, cut at 200 characters."""
+    if " at 0x" in text:
+        text = _ADDRESS.sub("", text)
+    return harmless(text)
 
 
 def label(name: str) -> str:

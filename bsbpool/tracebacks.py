@@ -11,6 +11,8 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
+from .errors import describe_error, facts_of
+from .facts import Error
 from .frames import Whose, file_of, whose
 
 #: Errors that are told of (causes and members), frames of each, the innermost, and characters of a file's path.
@@ -24,13 +26,13 @@ _BESIDE = "_bsbpool_raised"
 #: A frame: file, line, function. An error: how it belongs to the one before ("raised", "cause", "context", "member"),
 #: the error itself, and its frames, outermost first.
 Frame = tuple[str, int, str]
-Raised = list[tuple[str, str, list[Frame]]]
+Raised = list[tuple[str, Error, list[Frame]]]
 
 
 def raised(error: BaseException) -> Raised:
     """Where an error was raised, with its causes and members; the error comes first. Empty if nobody knows.
 
-    Errors are told by type and message, as `bsbpool.trace.format.describe_error` has them.
+    What errors say, `bsbpool.errors.facts_of` gives.
     """
     try:
         beside: Raised | None = vars(error).get(_BESIDE)
@@ -41,8 +43,6 @@ def raised(error: BaseException) -> Raised:
 
 def describe_with_causes(error: BaseException) -> str:
     """The error's type and message, and those of the errors that it was raised from, outermost first."""
-    from .trace.format import describe_error
-
     chain: list[BaseException] = []
     each: BaseException | None = error
     while each is not None and len(chain) < MOST_ERRORS and not any(each is other for other in chain):
@@ -52,8 +52,6 @@ def describe_with_causes(error: BaseException) -> str:
 
 
 def _gathered(error: BaseException) -> Raised:
-    from .trace.format import describe_error
-
     found: Raised = []
     seen: set[int] = set()
     line: deque[tuple[str, BaseException]] = deque([("raised", error)])
@@ -62,7 +60,8 @@ def _gathered(error: BaseException) -> Raised:
         if id(each) in seen:  # they are alive as long as `error` is
             continue
         seen.add(id(each))
-        found.append((how, describe_error(each) or "", frames_of(each.__traceback__)))
+        if (facts := facts_of(each)) is not None:
+            found.append((how, facts, frames_of(each.__traceback__)))
         if each.__cause__ is not None:
             line.append(("cause", each.__cause__))
         elif each.__context__ is not None and not each.__suppress_context__:

@@ -58,7 +58,7 @@ def watch():
         result = made(cluster)
         # A replay has the times and the order of what was recorded, whatever that is.
         if watching and cluster.make_world is SimWorld:
-            found = broken(result.trace)
+            found = broken(result.trace.events)
             assert not found, f"the trace breaks a rule: {found[0].what}, at event {found[0].event}, {found[0].t} ns"
         return result
 

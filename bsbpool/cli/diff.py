@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.facts import Fact
 from bsbpool.text import label
 from bsbpool.trace import Trace
 from bsbpool.trace.comparing import Difference, Event, StrategyChange, first_difference, strategy_changes
@@ -118,9 +119,14 @@ def line(out: Console, sign: str, number: int, event: Event | None, differing: t
             text.append(f" t={event['t']}", f"bold underline {style}")
         for key, value in event.items():
             if key not in ("t", "e") and value is not None:
-                shown = label(value) if isinstance(value, str) else label(json.dumps(value, ensure_ascii=False))
+                shown = label(value if isinstance(value, str) else _told(value))
                 text.append(f" {key}={shown}", f"bold underline {style}" if key in differing else style)
     out.print(text, soft_wrap=True)
+
+
+def _told(value: object) -> str:
+    """A value of an event: errors and faults in words."""
+    return str(value) if isinstance(value, Fact) else json.dumps(value, ensure_ascii=False)
 
 
 def show_times(out: Console, left: Summary, right: Summary) -> None:

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from bsbpool import __version__
 from bsbpool.durations import duration
+from bsbpool.errors import facts_of, in_words
 from bsbpool.text import harmless, label
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Failure, Summary, summarise
@@ -231,7 +232,7 @@ def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
 def show_places(out: Console, history: History, summary: Summary) -> None:
     """Where errors were raised in the recorded run, as its trace has it."""
     found = [(f"job {failure.job}, {failure.name}", places(failure.raised)) for failure in summary.failures]
-    found += [(errors[0]["error"], places(errors)) for pool in history.pools for errors in pool.raised]
+    found += [(in_words(errors[0].error), places(errors)) for pool in history.pools for errors in pool.raised]
     found = [(who, where) for who, where in found if where]
     if not found:
         return
@@ -312,7 +313,6 @@ def calls_of(path: str, recorded: Trace) -> Calls:
 def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     """Run one job again in this process. Returns 0 if it fails as it did."""
     from bsbpool.owner import Owner
-    from bsbpool.trace.format import describe_error
     from bsbpool.tracebacks import describe_with_causes
 
     calls = calls_of(path, recorded)
@@ -324,11 +324,16 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
         raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}")
     ((pool_id, job),) = found
     was = next(
-        (e[6] for e in recorded.tuples if e[0] == "status" and e[2:4] == (pool_id, job) and e[6] is not None), None
+        (
+            e.error
+            for e in recorded.events
+            if e.e == "status" and (e.pool, e.job) == (pool_id, job) and e.error is not None
+        ),
+        None,
     )
     out = console()
     out.print(f"job {job}, {label(calls.name(pool_id, job))}, of pool {label(str(pool_id))}, in this process")
-    out.print(f"  then: {label(str(was))}", soft_wrap=True)
+    out.print(f"  then: {label(in_words(was))}", soft_wrap=True)
     try:
         function = calls.function(pool_id, job, Owner())
     except Exception as error:
@@ -337,8 +342,8 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     try:
         value = function()
     except Exception as error:
-        now = describe_error(error)
-        out.print(f"  now:  {label(str(now))}", soft_wrap=True)
+        now = facts_of(error)
+        out.print(f"  now:  {label(in_words(now))}", soft_wrap=True)
         out.print()
         mine = error.__traceback__
         theirs = mine if mine is None or mine.tb_next is None else mine.tb_next
@@ -433,7 +438,7 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
 
 def no_such_job(wanted: Collection[int | str], recorded: Trace) -> str:
     """That no job is as --fail says, with the names that there are."""
-    names = [*dict.fromkeys(event[5] for event in recorded.tuples if event[0] == "job")]
+    names = [*dict.fromkeys(event.name for event in recorded.events if event.e == "job")]
     said = " ".join(map(str, wanted))
     if not names:
         return f"--fail {said}: the trace has no jobs"

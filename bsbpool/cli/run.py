@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bsbpool.durations import duration, read_duration
+from bsbpool.errors import in_words
 from bsbpool.exceptions import WorkflowError
 from bsbpool.text import label, visible
 from bsbpool.trace import Trace
@@ -448,4 +449,4 @@ def _failure_line(failed: Sequence[Result], of: int) -> str:
     where = f" on {', '.join(str(result.ranks) for result in failed)} ranks" if of > 1 else ""
     first = failures[0]  # there is one: in a recorded run only jobs fail
     others = f", and {number_of(len(failures) - 1, 'other job')}" if len(failures) > 1 else ""
-    return f"a pool failed{where}: {label(first.name)} on rank {first.rank}: {label(first.error)}{others}"
+    return f"a pool failed{where}: {label(first.name)} on rank {first.rank}: {label(in_words(first.error))}{others}"

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.errors import in_words
 from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import ideal_schedule
@@ -212,7 +213,7 @@ def show_raised(out: Console, history: History) -> None:
     """What schedulers, listeners, callbacks and clean-ups raised, and where."""
     found = [errors for pool in history.pools for errors in pool.raised]
     for errors in found[:MOST_ROWS]:
-        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(errors[0]["error"]), "bold")))
+        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(in_words(errors[0].error)), "bold")))
         for place in places(errors):
             out.print(Text(f"  {place}"), soft_wrap=True)
     if len(found) > MOST_ROWS:
@@ -308,7 +309,7 @@ def pool_table(summary: Summary) -> Table:
     for pool in summary.pools[:MOST_ROWS]:
         took = (summary.makespan if pool.ended is None else pool.ended) - pool.started
         if pool.error:
-            ended = Head(label(pool.error), "bright_red")
+            ended = Head(label(in_words(pool.error)), "bright_red")
         else:
             ended = Head("not ended where the trace stops" if pool.ended is None else "success", "dim")
         path = "·" if pool.announced else duration(pool.critical_path)

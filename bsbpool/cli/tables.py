@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -17,7 +16,9 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
+from bsbpool.errors import in_words
 from bsbpool.text import label
+from bsbpool.trace.events import TracedError
 from bsbpool.trace.summary import Failure, Summary
 from bsbpool.trace.timeline import Timeline
 
@@ -145,7 +146,7 @@ def show_failures(out: Console, failures: Sequence[Failure], told: Callable[[Fai
     """
     for failure in failures[:MOST_ROWS]:
         which, about = told(failure)
-        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(failure.error), "bold")))
+        out.print(Text.assemble(("✗ ", "bold bright_red"), (label(in_words(failure.error)), "bold")))
         rank = "" if failure.rank is None else f", on rank {failure.rank}"
         where = f"{label(failure.name)}, {which}{rank}, at {duration(failure.at)}"
         out.print(Padding(Text("\n".join(filter(None, [where, label(about)]))), (0, 0, 0, 2), expand=False))
@@ -157,15 +158,15 @@ def show_failures(out: Console, failures: Sequence[Failure], told: Callable[[Fai
         out.print()
 
 
-def places(raised: Sequence[Mapping[str, Any]]) -> list[str]:
+def places(raised: Sequence[TracedError]) -> list[str]:
     """Where an error was raised, and its causes, a line each: ``raised at /home/a/program.py:12 in place``."""
     how = {"raised": "raised", "cause": "caused by", "context": "while handling", "member": "member"}
     told = []
     for number, error in enumerate(raised):
-        if error["frames"]:
-            file, line, function = error["frames"][-1]
-            what = how.get(error["how"], "raised")
-            of = f" {error['error']}," if number else ""
+        if error.frames:
+            file, line, function = error.frames[-1]
+            what = how.get(error.how, "raised")
+            of = f" {in_words(error.error)}," if number else ""
             told.append(label(f"{what}{of} at {file}:{line} in {function}"))
     return told
 

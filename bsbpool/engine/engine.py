@@ -18,7 +18,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..exceptions import JobCancelledError, JobPoolError, JobSchedulingError
+from ..errors import error_of
+from ..exceptions import JobPoolError, JobSchedulingError
+from ..facts import Cancelled, Error
+from ..values import text_of
 from .caching import Caches
 from .dispatch import Dispatch
 from .failure import ENDS_AS, Cause, Failures
@@ -97,7 +100,7 @@ class Engine:
 
         :returns: None if it was sent ahead: its rank has to be asked, and if that gives it back, it is cancelled.
         """
-        error = JobCancelledError(reason if reason is not None else "Job was cancelled")
+        error = error_of(Cancelled(None if reason is None else text_of(reason)))
         if self.dispatch.is_ahead(job):
             self.dispatch.call_back(job, error)
             return None
@@ -266,9 +269,13 @@ class Engine:
         """A node was not scheduled. Returns the error that this is."""
         return self.failures.of_scheduler(error)
 
-    def stop(self, why: str) -> None:
-        """The pool ends early."""
-        self.failures.stop(why)
+    def stop(self, why: str, error: Error | None = None) -> None:
+        """The pool ends early.
+
+        :param why: see `bsbpool.facts.Stopped`.
+        :param error: what was raised, if that is why.
+        """
+        self.failures.stop(why, error)
 
     def validate(self) -> None:
         """Check that what the engine knows is of a piece, between two events; for tests, since it walks all jobs.

@@ -12,21 +12,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from enum import Enum
 
+from ..errors import error_of, facts_of, lost_again, own_facts
 from ..exceptions import (
-    JobAbortedError,
-    JobCancelledError,
     JobErroredError,
     JobPoolError,
     JobSchedulingError,
     JobTimeoutError,
     RankLostError,
 )
+from ..facts import Error, JobFailed, NobodyLeft, Stopped
 from .graph import Graph
 from .state import JobState
 from .status import JobStatus
 
-#: Why the pool stops that fails fast, as its jobs are told.
-FIRST_ERROR = "The pool stopped at the first error, before this job had ended."
+#: Why the pool stops that fails fast: see `bsbpool.facts.Stopped`.
+FIRST_ERROR = "failure"
 
 
 class Cause(Enum):
@@ -91,9 +91,7 @@ class Failures:
     def last_error(self, id: int, error: BaseException) -> BaseException:
         """The error of a job that does not run again: it says so if it did before."""
         tries = self._tries.get(id, 0)
-        if tries > 1:
-            return type(error)(f"{error}, and with it this job for the {_nth(tries)} time")
-        return error
+        return lost_again(error, tries) if tries > 1 else error
 
     @staticmethod
     def is_error(status: JobStatus, error: BaseException | None) -> bool:
@@ -104,13 +102,14 @@ class Failures:
         return status is JobStatus.FAILED or isinstance(error, _OF_RANKS)
 
     @staticmethod
-    def error_of(job: str, status: JobStatus, error: BaseException | None) -> JobErroredError:
+    def error_of(job: JobState, description: str, status: JobStatus, error: BaseException | None) -> JobErroredError:
         """What is raised for a job's end that is an error.
 
-        :param job: the job, as a person reads it.
+        :param description: what the job is called.
         """
-        how = "failed" if status is JobStatus.FAILED else f"was aborted: {error}"
-        return JobErroredError(f"{job} {how}", error)
+        aborted = None if status is JobStatus.FAILED else own_facts(error) or facts_of(error)
+        made: JobErroredError = error_of(JobFailed(job._id, type(job).__name__, description, aborted), error)
+        return made
 
     # -- the pool ----------------------------------------------------------------------------------
 
@@ -131,7 +130,11 @@ class Failures:
         :param left: it left for a reason of its own, and did not die.
         :param job: the job that ran there, if one did.
         """
-        return RankLostError(*error.args) if left and (job is None or not job._status.ended) else None
+        if not left or (job is not None and job._status.ended):
+            return None
+        facts = own_facts(error)
+        again: Exception = RankLostError(*error.args) if facts is None else error_of(facts)
+        return again
 
     def of_ranks(self, ranks: int, gone: Collection[int], stuck: Collection[int]) -> Exception | None:
         """Some ranks run no jobs any more. Returns the error that this is if no rank is left to run them: the pool
@@ -145,24 +148,18 @@ class Failures:
         if not unfinished or len(gone) + len(stuck) < ranks:
             return None
         self.stops = True
-        if stuck:
-            some = [*stuck]
-            who = f"rank {some[0]} is" if len(some) == 1 else f"ranks {', '.join(map(str, some))} are"
-            why = f"{who} stuck in jobs that can't be interrupted{', the others are gone' if gone else ''}"
-        else:
-            why = f"{'rank 1 is' if len(gone) == 1 else f'ranks 1 to {len(gone)} are all'} gone"
-        have = "job has" if unfinished == 1 else "jobs have"
-        return JobPoolError(f"No rank is left to run jobs, and {unfinished} {have} not run: {why}.")
+        error: JobPoolError = error_of(NobodyLeft(unfinished, len(gone), tuple(stuck)))
+        return error
 
-    def stop(self, why: str) -> None:
-        """The pool ends early: what runs is aborted, and what had not started is cancelled."""
+    def stop(self, why: str, error: Error | None = None) -> None:
+        """The pool ends early: what runs is aborted, and what had not started is cancelled.
+
+        :param why: see `bsbpool.facts.Stopped`.
+        :param error: what was raised, if that is why.
+        """
         for job in self._graph.jobs:
             if job._status is JobStatus.RUNNING:
-                self._graph.settle(job, JobStatus.ABORTED, JobAbortedError(why))
+                self._graph.settle(job, JobStatus.ABORTED, error_of(Stopped(True, why, error)))
             elif not job._status.ended:
-                self._graph.settle(job, JobStatus.CANCELLED, JobCancelledError(why))
+                self._graph.settle(job, JobStatus.CANCELLED, error_of(Stopped(False, why, error)))
         self._graph.ready.clear()
-
-
-def _nth(number: int) -> str:
-    return {2: "second", 3: "third"}.get(number, f"{number}th")

@@ -14,7 +14,9 @@ from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
 
+from ..errors import error_of, own_facts
 from ..exceptions import JobCancelledError, JobPoolError
+from ..facts import DependencyFailed
 from .caching import Caches
 from .commands import Added, Announce, Command
 from .state import Heap, JobState
@@ -22,9 +24,6 @@ from .status import JobStatus
 
 PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNING
 SUCCESS, CANCELLED = JobStatus.SUCCESS, JobStatus.CANCELLED
-
-
-DEPENDENCY_FAILED = "Job killed for dependency failure"
 
 
 class Graph:
@@ -190,9 +189,8 @@ class Graph:
 
 def _killed(error: BaseException | None) -> JobCancelledError:
     """Why the dependents of a job are cancelled that did not succeed; its cause is the first error of the chain."""
-    made = JobCancelledError(DEPENDENCY_FAILED)
-    inherited = isinstance(error, JobCancelledError) and error.args == (DEPENDENCY_FAILED,)
-    made.__cause__ = error.__cause__ if inherited and error is not None else error
+    inherited = type(own_facts(error)) is DependencyFailed
+    made: JobCancelledError = error_of(DependencyFailed(), error.__cause__ if inherited and error else error)
     return made
 
 

@@ -11,12 +11,15 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .. import wording
 from ..engine.commands import Announce, Assign
 from ..engine.engine import Engine
 from ..engine.failure import FIRST_ERROR
 from ..engine.status import JobStatus, PoolStatus
+from ..errors import describe_error, facts_of, workflow_failed
 from ..exceptions import JobPoolError, JobSchedulingError
-from ..trace.format import describe_error, scrub
+from ..facts import Stopped
+from ..text import scrub
 from ..trace.listener import TraceRecorder
 from ..values import add_note, text_of
 from ..worlds import Mailbox, Role, World
@@ -250,7 +253,7 @@ class Coordinator(Member):
             problems = [error]
             if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
                 problems += self._call_all_back()
-            problems += self._stop_early(f"The pool stopped: {describe_error(error)}")
+            problems += self._stop_early("raised", error)
         else:
             problems = self._drain()
         failed = bool(problems or self.engine.failures.unhandled)
@@ -264,8 +267,7 @@ class Coordinator(Member):
                 add_note(first, f"Besides: {describe_error(other)}")
             self.event_log.error("end", first)
             raise first
-        errors = "; ".join(describe_error(error) or "" for error in self.engine.failures.unhandled)
-        self.event_log.record("end", scrub(f"WorkflowError: {errors}") if errors else None)
+        self.event_log.record("end", workflow_failed(self.engine.failures.unhandled))
         self.raise_unhandled()
 
     def _loop(self) -> None:
@@ -367,11 +369,11 @@ class Coordinator(Member):
 
     def leave_unexecuted(self, error: BaseException | None) -> None:
         if error is None:
-            why = told = "Main left the pool without calling execute(); every rank calls it."
+            why, told = "unexecuted", wording.of_stopped(Stopped(False, "unexecuted"))
         else:
-            why, told = f"The pool stopped: {describe_error(error)}", SEE_MAIN
+            why, told = "raised", SEE_MAIN
         self.event_log.error("unexecuted", error)
-        problems = self._stop_early(why)
+        problems = self._stop_early(why, error)
         self._dismiss(told)
         if problems and error is None:
             raise problems[0]
@@ -380,14 +382,18 @@ class Coordinator(Member):
         if not self.dismissed:
             with self.lock:
                 self._stopping = True
-                self.engine.stop("The pool stopped.")
+                self.engine.stop("closed")
             self._dismiss(SEE_MAIN)
 
-    def _stop_early(self, why: str) -> list[BaseException]:
-        """End all jobs that have not ended, and tell listeners. Returns what was raised by that."""
+    def _stop_early(self, why: str, error: BaseException | None = None) -> list[BaseException]:
+        """End all jobs that have not ended, and tell listeners. Returns what was raised by that.
+
+        :param why: see `bsbpool.facts.Stopped`.
+        :param error: what was raised, if that is why.
+        """
         with self.lock:
             self._stopping = True
-            self.engine.stop(why)
+            self.engine.stop(why, facts_of(error))
             self.change_status(PoolStatus.CLOSING)
         return self._drain()
 

@@ -15,7 +15,8 @@ from .. import host
 from ..engine.engine import RUNNING, SUCCESS, Engine
 from ..engine.state import JobState
 from ..engine.status import JobStatus
-from ..trace.format import describe, describe_error, error_as_json, scrub
+from ..errors import facts_of
+from ..trace.format import describe, scrub, traced_error
 from ..trace.listener import TraceRecorder
 from ..trace.recording import MOST_FOLDED, Several, Sink, Successes
 from ..tracebacks import raised
@@ -113,13 +114,13 @@ class EventLog:
         :param job: the job that raised it, if one did.
         """
         if (sink := self.sink) is not None and (where := raised(error)):
-            self.record("traceback", job, of, [error_as_json(*each, sink.portable) for each in where])
+            self.record("traceback", job, of, tuple(traced_error(*each, sink.portable) for each in where))
 
     def error(self, kind: str, error: BaseException | None) -> None:
         """Record an event that tells of an error, or that there is none, and where it was raised."""
         if error is not None:
             self.raised(kind, error)
-        self.record(kind, describe_error(error))
+        self.record(kind, facts_of(error))
 
     def job(self, job: Job, name: str, dependencies: Sequence[JobState]) -> None:
         """Record that a job was queued; called under the lock, where there is a sink."""
@@ -158,7 +159,7 @@ class EventLog:
         noted.clear()
         t, label = sink.now(), self._label
         for job, status, rank in changes:
-            error = describe_error(job._error) if status.ended and job._error is not None else None
+            error = facts_of(job._error) if status.ended and job._error is not None else None
             if error is not None and status in _FAILURES:
                 self.raised("status", job._error, job._id)
             if status is JobStatus.QUEUED:

@@ -11,8 +11,8 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.failure import Cause
-from ..exceptions import RankLostError
-from ..trace.format import describe_error, scrub
+from ..errors import error_of, facts_of
+from ..facts import LeftRank, LostRank
 from ..tracebacks import Frame, remember
 from ..worlds import MultipartMessage, RankLost
 from .event_log import EventLog
@@ -64,7 +64,7 @@ class Inbox:
         if rank in self._gone:
             return  # what it said before it was lost; its jobs were taken back, or aborted
         if type(message) is RankLost:
-            self._lost(rank, f"Rank {rank} on {message.host or self._workers.host(rank)} {message.why}", False)
+            self._lost(LostRank(rank, message.host or self._workers.host(rank), message.died), False)
             return
         if type(message) is MultipartMessage:
             message, parts = message
@@ -93,7 +93,7 @@ class Inbox:
         elif kind == GREW:
             self._event_log.record("memory", rank, news[1], news[2])
         elif kind == LEFT:
-            self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
+            self._lost(LeftRank(rank, news[1]), True)
 
     def _done(
         self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
@@ -118,8 +118,8 @@ class Inbox:
             engine.finished(job, None, ended - started)
         elif succeeded is None:
             place, stack, frames = payload
-            error = self._workers.overran(job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack)
-            remember(error, [("raised", describe_error(error) or "", frames)])
+            error = self._workers.overran(job, rank, "interrupted", place, stack)
+            _remember(error, frames)
             engine.finished(job, error, ended - started, Cause.INTERRUPTED)
         else:
             engine.finished(job, self._codec.unpack_error(payload), ended - started)
@@ -127,19 +127,24 @@ class Inbox:
     def overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job: Job = self._engine.jobs[id]  # type: ignore[assignment]
-        what = f"was in {place}" if place else "its rank does not answer"
-        why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
-        error = self._workers.overran(job, rank, why, stack)
-        remember(error, [("raised", describe_error(error) or "", [*frames])])
+        error = self._workers.overran(job, rank, "running" if place else "silent", place, stack)
+        _remember(error, frames)
         if self._engine.overdue(job, rank, error):
             self._event_log.record("stuck", rank, id)
 
-    def _lost(self, rank: int, why: str, left: bool) -> None:
+    def _lost(self, why: LostRank | LeftRank, left: bool) -> None:
         """A rank is gone; called under the lock.
 
         :param left: it left for a reason of its own.
         """
+        rank, error = why.rank, error_of(why)
         if rank == 0:
             return
-        self._event_log.record("lost", rank, scrub(why))
-        self._problem(self._engine.lost(rank, RankLostError(why), left))
+        self._event_log.record("lost", rank, facts_of(error))
+        self._problem(self._engine.lost(rank, error, left))
+
+
+def _remember(error: BaseException, frames: Sequence[Frame]) -> None:
+    """Keep with the error of a job past its limit where it was."""
+    if (facts := facts_of(error)) is not None:
+        remember(error, [("raised", facts, [*frames])])

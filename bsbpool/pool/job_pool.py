@@ -27,8 +27,6 @@ from .manual import ManualJobs
 from .member import Member
 from .notifier import Notifier, enter
 from .progress import PoolProgress, Workflow
-from .scheduling import Schedulers
-from .turns import Turns
 from .worker_rank import WorkerRank
 
 __all__ = ["JobPool", "dispatcher", "open_pools"]
@@ -480,24 +478,6 @@ class JobPool:
             problem.results = results
             raise problem
         return results
-
-    # -- for replays of recorded runs ----------------------------------------------------------------
-
-    @property
-    def _turns(self) -> Turns | None:
-        """Who runs next where there is one rank; None: nobody has to wait for another one, as in 0.1."""
-        return self._member.turns
-
-    @_turns.setter
-    def _turns(self, turns: None) -> None:
-        assert turns is None
-        self._member.forget_turns()
-
-    @property
-    def _schedulers(self) -> Schedulers:
-        """The schedulers; main has them."""
-        assert isinstance(self._member, Coordinator)
-        return self._member.schedulers
 
 
 def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:

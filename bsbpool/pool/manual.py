@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.engine import Engine
 from ..engine.status import JobStatus
+from ..errors import facts_of
 from ..exceptions import JobPoolError
-from ..trace.format import describe_error
 from ..values import shown
 from ..worlds import Mailbox, Role, World
 
@@ -97,7 +97,7 @@ class ManualJobs:
         with self._lock:
             status = JobStatus.SUCCESS if error is None else JobStatus.FAILED
             self._engine.set_status(job, status, error)
-            self._record("by_hand", job._id, status.value, describe_error(error))
+            self._record("by_hand", job._id, status.value, facts_of(error))
             job._result = value
             self._wake_main()
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.status import PoolStatus
+from ..errors import facts_of
 from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
-from ..trace.format import describe_error
 from ..trace.listener import TraceRecorder
 from ..values import add_note, shown
 from ..worlds import Channel, World, handed_in
@@ -193,7 +193,7 @@ class Member(ABC):
         """
         with self.lock:
             self.engine.unhandled(error)
-            self.event_log.record("unhandled", None if job is None else job._id, describe_error(error))
+            self.event_log.record("unhandled", None if job is None else job._id, facts_of(error))
 
     def ping(self) -> None:
         """Tell listeners that the pool is alive, though nothing happened for a while."""

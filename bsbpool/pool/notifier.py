@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.commands import Announce
 from ..engine.failure import Failures
-from ..trace.format import describe_error
+from ..errors import describe_error
 from ..values import shown
 from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
 
@@ -109,7 +109,7 @@ class Notifier:
         if self._failures.is_error(status, job.error):
             handled, notes = _handled(returned)
             if not handled:
-                problem = self._failures.error_of(str(job), status, job.error)
+                problem = self._failures.error_of(job, job.description, status, job.error)
                 for note in notes:
                     problem.add_note(note)
                 self._unhandled(problem, job)

@@ -12,8 +12,10 @@ from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
 
+from ..errors import error_of, facts_of
 from ..exceptions import JobSchedulingError
-from ..trace.format import describe_error, scrub
+from ..facts import NotScheduled, SchedulerFailed
+from ..text import scrub
 from ..values import name_of, node_name
 from ..worlds import Role
 
@@ -119,18 +121,18 @@ class Schedulers:
             for dependency in depends_on if depends_on is not None else ():
                 if id(dependency) in self.not_scheduled:
                     other = name_of(dependency)
-                    return JobSchedulingError(
-                        f"{name} was not scheduled: it depends on {other}, which was not scheduled"
-                    )
+                    because: JobSchedulingError = error_of(NotScheduled(name, other))
+                    return because
             self._settle()
             scheduler(node)
             return None
         except BaseException as raised:
             error = raised
-            problem = JobSchedulingError(f"{name} was not scheduled: {describe_error(raised)}")
-            problem.__cause__ = raised
+            facts = facts_of(raised)
+            assert facts is not None
+            problem: JobSchedulingError = error_of(SchedulerFailed(name, facts), raised)
             return problem
         finally:
             if error is not None:
                 self._raised("scheduled", error)
-            self._record("scheduled", name, describe_error(error), number)
+            self._record("scheduled", name, facts_of(error), number)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .. import wording
 from ..engine.dispatch import PATIENCE, patience_ns
 from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
@@ -133,9 +134,7 @@ class Worker:
         """Do what main says; called under the lock. Returns whether there may be more to do before the next job."""
         if type(message) is RankLost:
             if rank == 0:
-                raise RankLostError(
-                    f"main (rank 0) is gone: {f'{message.host} ' if message.host else 'it '}{message.why}"
-                )
+                raise RankLostError(wording.main_lost(message.died, message.host))
             return True
         order = self._codec.decode(message)
         kind = order[0]

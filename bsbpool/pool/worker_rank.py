@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..engine.status import PoolStatus
+from ..errors import describe_error, facts_of
 from ..exceptions import JobPoolError, RankLostError, WorkflowError
-from ..trace.format import describe_error
 from ..trace.listener import TraceRecorder
 from ..values import add_note
 from . import inside
@@ -108,6 +108,5 @@ class WorkerRank(Member):
             return
         assert self.channel is not None
         self.channel.flush()  # what it has sent arrives before, also what is large
-        why = describe_error(error) or "it left the pool without calling execute()"
-        self.channel.send(0, self.codec.encode((LEFT, why)), last=True)
+        self.channel.send(0, self.codec.encode((LEFT, facts_of(error))), last=True)
         self.dismissed = True

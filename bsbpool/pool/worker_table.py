@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..durations import exact_duration
+from .. import wording
 from ..engine.state import JobState
 from ..engine.status import JobStatus
+from ..errors import error_of
 from ..exceptions import JobTimeoutError
+from ..facts import Overdue
 
 
 class WorkerTable:
@@ -28,17 +30,16 @@ class WorkerTable:
         """A rank's host, as a person reads it."""
         return self.hosts.get(rank, "its host")
 
-    def overran(self, job: JobState, rank: int, what: str, stack: str) -> JobTimeoutError:
+    def overran(self, job: JobState, rank: int, ended: str, place: str, stack: str) -> JobTimeoutError:
         """The error of a job that ran past its limit.
 
-        :param what: what became of it there.
+        :param ended: what became of it there, and `place`: where it was then; see `bsbpool.facts.Overdue`.
         :param stack: where it was at its limit; empty if nobody knows.
         """
-        limit = exact_duration(job._limit or 0)
-        on = f"rank {rank} on {self.host(rank)}"
-        error = JobTimeoutError(f"It ran for longer than its limit of {limit} on {on}, and {what}")
+        host = self.host(rank)
+        error: JobTimeoutError = error_of(Overdue(job._limit or 0, rank, host, ended, place))
         if stack:
-            error.add_note(f"\nAt its limit, on {on}:\n\n{stack}")
+            error.add_note(wording.stack_of(rank, host, stack))
         return error
 
     def whereabouts(self) -> str:

@@ -59,7 +59,7 @@ def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> dict
 
 def _ended(trace: Trace) -> set[tuple[int | str, int]]:
     """The jobs that have ended by the end of a trace, by pool and id."""
-    return {e[2:4] for e in trace.tuples if e[0] == "status" and e[4] in _ENDED}
+    return {(e.pool, e.job) for e in trace.events if e.e == "status" and e.status in _ENDED}
 
 
 def _read(name: str, trace: Trace | None) -> dict[tuple[int | str, int], Call]:

@@ -29,18 +29,15 @@ def offsets(trace: Trace) -> dict[tuple[Any, int], Offset]:
     sent: dict[tuple[Any, int], int] = {}
     least: dict[tuple[Any, int], int] = {}
     most: dict[tuple[Any, int], int] = {}
-    for event in trace.of("status", "message"):
-        rank = event["rank"]
-        if rank is None:
-            continue
-        key = event["pool"], rank
-        if event["e"] == "status":
-            if event["status"] == "running":
-                sent.setdefault(key, event["t"])
-            continue
-        if key not in most:
-            most[key] = event["started"] - sent.get(key, 0)
-        least[key] = max(least.get(key, event["ended"] - event["t"]), event["ended"] - event["t"])
+    for event in trace.events:
+        if event.e == "status":
+            if event.status == "running" and event.rank is not None:
+                sent.setdefault((event.pool, event.rank), event.t)
+        elif event.e == "message":
+            key = event.pool, event.rank
+            if key not in most:
+                most[key] = event.started - sent.get(key, 0)
+            least[key] = max(least.get(key, event.ended - event.t), event.ended - event.t)
     found = {}
     for key, low in least.items():
         if trace.header.get("simulated") or len(hosts) == 1 or (key[1] < len(hosts) and hosts[key[1]] == hosts[0]):

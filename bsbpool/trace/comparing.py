@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeAlias
 
+from .format import Trace, fields_of
 from .summary import StrategySummary, Summary
 
 __all__ = ["Difference", "Event", "StrategyChange", "first_difference", "strategy_changes"]
 
-#: An event of a trace, as iterating over a `Trace` gives it.
+#: An event of a trace: its fields by their names, as `bsbpool.trace.format.fields_of` gives them.
 Event: TypeAlias = Mapping[str, Any]
 
 #: Fields that hold a time: they differ between any two runs on real ranks.
@@ -49,15 +50,15 @@ class Difference:
 
 
 def first_difference(
-    a: Iterable[Event],
-    b: Iterable[Event],
+    a: Trace | Iterable[Event],
+    b: Trace | Iterable[Event],
     *,
     times: bool = False,
     kinds: Collection[str] | None = None,
     ignoring: Collection[str] = (),
     context: int = 3,
 ) -> Difference | None:
-    """Find the first event in which two traces differ; None if they have the same events in the same order.
+    """Find the first event in which two traces, or lists of events, differ; None if they have the same in that order.
 
     A pool is known by its place among the pools of its trace, so that ids need not be equal.
 
@@ -95,8 +96,8 @@ class _Side:
     :ivar number: its place in the trace, from 1.
     """
 
-    def __init__(self, events: Iterable[Event], kinds: Collection[str] | None, skipped: Collection[str]):
-        self._events = iter(events)
+    def __init__(self, events: Trace | Iterable[Event], kinds: Collection[str] | None, skipped: Collection[str]):
+        self._events = map(fields_of, events.events) if isinstance(events, Trace) else iter(events)
         self._wanted: Callable[[Event], bool] = (
             # Where in a file an error was raised is no part of what happened: lines move.
             (lambda e: e["e"] != "traceback") if kinds is None else (lambda e: e["e"] in kinds)

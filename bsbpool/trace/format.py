@@ -9,86 +9,30 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
 from typing import Any
 
 from ..engine.status import JobStatus, PoolStatus
-from ..text import harmless
+from ..errors import describe_error
+from ..facts import Error
+from ..text import harmless, scrub
 from ..values import text_of
+from .events import RECORDS, Event, Frame, JobStatusChanged, OutcomeReceived, TracedError, record_of
+
+__all__ = [
+    "DEEPEST", "ERROR_FIELDS", "EVENTS", "FAULT_FIELDS", "FIELDS", "FOLDED", "FRAME", "MOST_FRAMES", "MOST_RANKS",
+    "ROW", "STATUSES", "VERSION", "Trace", "describe", "describe_error", "fields_of", "plain", "scrub", "traced_error",
+    "unfold",
+]  # fmt: skip
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
-VERSION = 1
+VERSION = 2
 
-#: Each kind of event with the names of its fields, in order; ``t`` (nanoseconds) comes before them.
-EVENTS: dict[str, tuple[str, ...]] = {
-    # a pool was opened on main
-    "pool": ("pool", "ranks", "fail_fast", "phases"),
-    # it is BSB's own pool: what that does not announce to its listeners, the trace does not have
-    "announced": ("pool",),
-    # its ranks get no job ahead of time: with this MPI only one thread may send
-    "one_at_a_time": ("pool",),
-    # its idle ranks get what becomes ready at once
-    "idle_first": ("pool",),
-    # it has one rank, on which schedulers and jobs take turns
-    "in_turn": ("pool",),
-    # a job that is lost with its rank runs again, so many times
-    "retries": ("pool", "times"),
-    "pool_status": ("pool", "status"),
-    # a job was queued: its kind (class), name, context, the ids of jobs that it depends on, its cache items
-    "job": ("pool", "job", "kind", "name", "context", "deps", "cache"),
-    # a job got a time limit, in nanoseconds, or (null) has none any more
-    "limit": ("pool", "job", "ns"),
-    # a job changed its status; rank: where it runs or ran; error: what it ended with
-    "status": ("pool", "job", "status", "rank", "error"),
-    # main received a job's outcome from a rank; started, ended: nanoseconds of that rank's clock
-    "message": ("pool", "rank", "job", "started", "ended"),
-    # main learned that a rank is there to run jobs
-    "ready": ("pool", "rank"),
-    # the most memory that a rank's process has had grew, by the end of a job that ran there (real ranks only)
-    "memory": ("pool", "rank", "job", "peak"),
-    # a rank gave back jobs that it was sent ahead and had not started
-    "returned": ("pool", "rank", "jobs"),
-    # somebody tried to cancel a job; done: whether it was cancelled
-    "cancel": ("pool", "job", "reason", "done"),
-    # before that, of a job that was sent ahead: its rank is asked for it; and has started it already
-    "call_back": ("pool", "rank", "job", "reason"),
-    "started": ("pool", "rank", "job"),
-    # when the pool stopped early, a rank did not say in time which of the jobs that it was sent ahead it has started
-    "unanswered": ("pool", "rank"),
-    # a job that is past its limit could not be interrupted: its rank gets no more jobs until it has ended
-    "stuck": ("pool", "rank", "job"),
-    # jobs are given out again, after listeners have heard of a failure, or of such a cancellation
-    "resumed": ("pool",),
-    # where the error was raised of which the next event tells, and its causes; of: that event's kind
-    "traceback": ("pool", "job", "of", "errors"),
-    # somebody set a job's status by hand, or runs it on main
-    "by_hand": ("pool", "job", "status", "error"),
-    "ping": ("pool",),
-    # what a rank took into its cache while it ran a job, and what it freed before one (null: at the end)
-    "cached": ("pool", "rank", "job", "items"),
-    "freed": ("pool", "rank", "job", "items"),
-    # schedule() was called, with so many nodes
-    "schedule": ("pool", "nodes"),
-    # the scheduler of one of these calls (from 0) began with a node, and ended with it
-    "scheduling": ("pool", "node", "scheduler"),
-    "scheduled": ("pool", "node", "error", "scheduler"),
-    # main learned that a rank is gone
-    "lost": ("pool", "rank", "error"),
-    # no listener handled an error, of a job or (null) of something else: execute() is to raise it
-    "unhandled": ("pool", "job", "error"),
-    # something that is no job raised while the pool executed: a listener, a callback, Ctrl-C
-    "raised": ("pool", "error"),
-    # main leaves the pool, and has not executed it; error: what the program raised
-    "unexecuted": ("pool", "error"),
-    # execute() ended on main; error: what it raised
-    "end": ("pool", "error"),
-    # a message of the program's own, as its receiver got it (simulated ranks only)
-    "receive": ("rank", "source", "tag", "size"),
-    # what a script did to a rank
-    "fault": ("rank", "what"),
-}
+#: Each kind of event with the names of its fields, in order; ``t`` (nanoseconds) comes before them. The records of
+#: `events` say what happened.
+EVENTS: dict[str, tuple[str, ...]] = {kind: record._fields[2:] for kind, record in RECORDS.items()}
 
 #: Events of files that stand for several, which follow each other all the time; readers unfold them.
 FOLDED: dict[str, tuple[str, ...]] = {
@@ -119,7 +63,7 @@ FIELDS: dict[str, str] = {
     "unhandled.job": "job id or null",
     "traceback.job": "job id or null",
     "of": "text",
-    "errors": "list of errors",
+    "errors": "list of traced errors",
     "kind": "text",
     "name": "text",
     "context": "object",
@@ -127,7 +71,10 @@ FIELDS: dict[str, str] = {
     "cache": "list of integers",
     "rank": "rank",
     "status.rank": "rank or null",
-    "error": "text or null",
+    "error": "error or null",
+    "lost.error": "error",
+    "unhandled.error": "error",
+    "raised.error": "error",
     "started": "nanoseconds on the rank's clock",
     "ended": "nanoseconds on the rank's clock",
     "peak": "bytes",
@@ -144,26 +91,53 @@ FIELDS: dict[str, str] = {
     "source": "rank",
     "tag": "integer",
     "size": "bytes",
-    "what": "text",
+    "what": "fault",
 }
 
-#: What an error of a traceback holds: how it belongs to the one before it, type and message, and its frames.
-ERROR: dict[str, str] = {"how": "text", "error": "text", "frames": "list of frames"}
+#: What an error of each kind says: the fields of its record in `bsbpool.facts`.
+ERROR_FIELDS: dict[str, dict[str, str]] = {
+    "raised": {"type": "text", "message": "text"},
+    "overdue": {
+        "limit": "nanoseconds", "rank": "rank", "host": "text", "ended": "end of an overdue job", "place": "text",
+    },
+    "lost rank": {"rank": "rank", "host": "text", "died": "nanoseconds or null", "times": "integer"},
+    "left rank": {"rank": "rank", "error": "error or null", "times": "integer"},
+    "not scheduled": {"node": "text", "because": "text"},
+    "scheduler failed": {"node": "text", "error": "error"},
+    "job failed": {"job": "job id", "of": "text", "description": "text", "aborted": "error or null"},
+    "cancelled": {"reason": "text or null"},
+    "dependency failed": {},
+    "stopped": {"running": "true or false", "why": "reason of a stop", "error": "error or null"},
+    "nobody left": {"unfinished": "integer", "gone": "integer", "stuck": "list of ranks"},
+    "workflow failed": {"count": "integer", "errors": "list of errors"},
+}  # fmt: skip
+
+#: What a fault of each kind says.
+FAULT_FIELDS: dict[str, dict[str, str]] = {
+    "died": {},
+    "killed": {"job": "text or null"},
+    "interrupted": {},
+    "paused": {"ns": "nanoseconds"},
+    "slowed": {"factor": "number"},
+    "delayed": {"to": "rank", "ns": "nanoseconds"},
+    "other": {"said": "text"},
+}
+
 #: What a frame holds: the file, the line, and the function.
 FRAME = ("text", "integer", "text")
 #: No traceback has more errors, and no error more frames.
-MOST_ERRORS, MOST_FRAMES = 8, 20
+MOST_FRAMES = 20
 
-#: The texts that stand for a status.
+#: The texts that stand for a status, and others of which there are only some.
 STATUSES: dict[str, tuple[str, ...]] = {
     "pool status": tuple(status.value for status in PoolStatus),
     "job status": tuple(status.value for status in JobStatus),
+    "end of an overdue job": ("interrupted", "running", "silent"),
+    "reason of a stop": ("failure", "raised", "unexecuted", "closed"),
 }
 
 #: No context of a trace is nested deeper, and no run has more ranks.
 DEEPEST, MOST_RANKS = 50, 1_000_000
-
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def describe(value: Any, depth: int = DEEPEST) -> Any:
@@ -198,27 +172,7 @@ def describe(value: Any, depth: int = DEEPEST) -> Any:
     return scrub(text)
 
 
-def scrub(text: str) -> str:
-    """`text` without memory addresses, on one line, with no control characters, cut at 200 characters."""
-    if " at 0x" in text:
-        text = _ADDRESS.sub("", text)
-    return harmless(text)
-
-
-def describe_error(error: BaseException | None) -> str | None:
-    """An error as a trace has it: its type and message, on one line."""
-    if error is None:
-        return None
-    try:
-        message = " ".join(str(error).split())
-    except Exception as why:
-        message = f"(its text raises {type(why).__name__})"
-    return scrub(f"{type(error).__name__}: {message}" if message else type(error).__name__)
-
-
-def error_as_json(
-    how: str, error: str, frames: Sequence[tuple[str, int, str]], portable: bool = False
-) -> dict[str, Any]:
+def traced_error(how: str, error: Error, frames: Sequence[tuple[str, int, str]], portable: bool = False) -> TracedError:
     """An error of a traceback as a trace has it; see `bsbpool.tracebacks`.
 
     :param portable: the same on every machine and Python: files by their place in a folder of `sys.path`, and no frames
@@ -230,8 +184,19 @@ def error_as_json(
             for file, line, function in frames
             if not _of_python(file) and not function.endswith(_INLINED)
         ]
-    told = [[harmless(file), line, harmless(function)] for file, line, function in frames]
-    return {"how": how, "error": harmless(error), "frames": told}
+    return TracedError(how, error, tuple(Frame(harmless(file), line, harmless(name)) for file, line, name in frames))
+
+
+def plain(value: Any) -> Any:
+    """A value of an event as JSON has it."""
+    kind = type(value)
+    if kind is TracedError:
+        return {"how": value.how, "error": plain(value.error), "frames": [[*frame] for frame in value.frames]}
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value] if value and type(value[0]) not in (int, str) else value
+    if (kind_of := getattr(kind, "kind", None)) is not None:
+        return {"kind": kind_of, **{field.name: plain(getattr(value, field.name)) for field in fields(value)}}
+    return value
 
 
 #: Functions that only some Pythons have.
@@ -252,23 +217,24 @@ def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """The events for which one of `FOLDED` stands."""
     if event[0] == "queued":
         _, t, pool, jobs = event
-        return [("status", t, pool, job, "queued", None, None) for job in jobs]
+        return [JobStatusChanged("status", t, pool, job, "queued", None, None) for job in jobs]
     _, _, pool, rows = event
     events: list[tuple[Any, ...]] = []
     for t, rank, job, since, took, running in rows:
         started = t + since
-        events.append(("message", t, pool, rank, job, started, started + took))
-        events.append(("status", t, pool, job, "success", rank, None))
+        events.append(OutcomeReceived("message", t, pool, rank, job, started, started + took))
+        events.append(JobStatusChanged("status", t, pool, job, "success", rank, None))
         if running is not None:
-            events.append(("status", t, pool, running, "running", rank, None))
+            events.append(JobStatusChanged("status", t, pool, running, "running", rank, None))
     return events
 
 
 class Trace:
     """What happened: a header, and events in the order in which they happened.
 
-    Iterating gives each event as a dictionary with ``t`` (nanoseconds), ``e`` (the kind) and the fields
-    that `EVENTS` lists for it; lists of numbers may be tuples.
+    `events` are their records; see `bsbpool.trace.events`. Iterating gives each event as a dictionary, as a line of the
+    file has it: ``t`` (nanoseconds), ``e`` (the kind) and the fields that `EVENTS` lists for it; lists of numbers may
+    be tuples.
 
     :param header: what the first line says of the run; the version of the format is added.
     :ivar header: the first line.
@@ -289,10 +255,15 @@ class Trace:
     def __init__(self, header: Mapping[str, Any]):
         self.warnings: list[str] = []
         self.header: dict[str, Any] = {"trace": "bsbpool", "version": VERSION, **header}
-        # (kind, t, *fields): a tuple costs a third of a dictionary, and a large run has a million events.
-        self._events: list[tuple[Any, ...]] = []
-        #: adds an event: its kind, its time in nanoseconds, then its fields in the order of `EVENTS`.
-        self.append = self._events.append
+        self._events: list[Any] = []
+
+    def append(self, event: tuple[Any, ...]) -> None:
+        """Add an event.
+
+        :param event: its record, or its kind, its time in nanoseconds, then its fields in the order of `EVENTS`.
+        :raises TypeError: there are too few fields, or too many.
+        """
+        self._events.append(record_of(event))
 
     def __len__(self) -> int:
         return len(self._events)
@@ -301,8 +272,8 @@ class Trace:
         return map(_as_dict, self._events)
 
     @property
-    def tuples(self) -> Sequence[tuple[Any, ...]]:
-        """The events as they are kept: kind, t, and the fields in the order of `EVENTS`."""
+    def events(self) -> list[Event]:
+        """The records of the events, in order."""
         return self._events
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
@@ -360,6 +331,16 @@ class Trace:
         return sha.hexdigest()
 
 
+def fields_of(event: tuple[Any, ...]) -> dict[str, Any]:
+    """The fields of an event by their names, with ``t`` and ``e``; errors and faults as their records."""
+    return {"t": event[1], "e": event[0], **dict(zip(EVENTS[event[0]], event[2:], strict=True))}
+
+
 def _as_dict(event: tuple[Any, ...]) -> dict[str, Any]:
     kind = event[0]
-    return {"t": event[1], "e": kind, **dict(zip(EVENTS[kind], event[2:], strict=True))}
+    names = ("e", "t", *EVENTS[kind])
+    told = {name: value if type(value) in _PLAIN else plain(value) for name, value in zip(names, event, strict=True)}
+    return {"t": told.pop("t"), **told}
+
+
+_PLAIN = (int, str, bool, type(None), dict)

@@ -10,7 +10,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bsbpool.engine.status import JobStatus
+from .. import wording
+from ..engine.status import JobStatus
+from ..facts import Error, Fault
+from .events import Event, JobStatusChanged, PoolEvent, TracedError
+from .format import Trace
 
 __all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory", "pools_at_once"]
 
@@ -49,9 +53,9 @@ class JobHistory:
     running: int | None = None
     outcome: tuple[int, int, int] | None = None
     finished: int | None = None
-    error: str | None = None
+    error: Error | None = None
     tries: list[tuple[int, int, int]] = field(default_factory=list)
-    raised: Sequence[Mapping[str, Any]] = ()
+    raised: Sequence[TracedError] = ()
     ready: list[int] = field(default_factory=list)
 
     def interval(self, last: int) -> tuple[int, int] | None:
@@ -80,7 +84,9 @@ class JobHistory:
     @property
     def failed(self) -> bool:
         """Whether it raised, was lost with its rank, or ran past its time limit."""
-        return self.status == "failed" or (self.status == "aborted" and (self.error or "").startswith(_ERRORS))
+        return self.status == "failed" or (
+            self.status == "aborted" and self.error is not None and self.error.type in _ERRORS
+        )
 
 
 @dataclass(slots=True)
@@ -102,9 +108,9 @@ class PoolHistory:
     ranks: int
     jobs: dict[int, JobHistory] = field(default_factory=dict)
     ended: int | None = None
-    error: str | None = None
+    error: Error | None = None
     announced: bool = False
-    raised: list[Sequence[Mapping[str, Any]]] = field(default_factory=list)
+    raised: list[Sequence[TracedError]] = field(default_factory=list)
     presence: list[tuple[int, int, bool]] = field(default_factory=list)
 
     def end(self, last: int) -> int:
@@ -142,11 +148,14 @@ class CacheChange:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that befell a rank: it was lost, or a script did something to it."""
+    """Something that happened to a rank: it was lost, which is an error, or a script did something to it."""
 
     t: int
     rank: int
-    what: str
+    what: Error | Fault
+
+    def __str__(self) -> str:
+        return wording.mark(self.what)
 
 
 class History:
@@ -159,7 +168,7 @@ class History:
     :ivar events: how many events the trace has.
     """
 
-    def __init__(self, trace: Iterable[Mapping[str, Any]]):
+    def __init__(self, trace: Trace | Iterable[Event]):
         self.header: Mapping[str, Any] = getattr(trace, "header", {})
         self.pools: list[PoolHistory] = []
         self.caches: list[CacheChange] = []
@@ -167,70 +176,64 @@ class History:
         self.ranks = 1
         self.last = 0
         self.events = 0
-        self._read(trace)
+        self._read(trace.events if isinstance(trace, Trace) else trace)
         self.first = self.pools[0].opened if self.pools else 0
         self.last = max(self.first, self.last)
 
-    def _read(self, trace: Iterable[Mapping[str, Any]]) -> None:
-        by_id: dict[str, PoolHistory] = {}  # the one that was opened last under an id
-        for event in trace:
-            kind, t = event["e"], event["t"]
+    def _read(self, events: Iterable[Event]) -> None:
+        by_id: dict[int | str, PoolHistory] = {}  # the one that was opened last under an id
+        for event in events:
             self.events += 1
-            self.last = max(self.last, t)
-            if kind == "pool":
-                self.ranks = max(self.ranks, event["ranks"])
-                pool = PoolHistory(len(self.pools), event["pool"], t, event["ranks"])
+            self.last = max(self.last, event.t)
+            if event.e == "pool":
+                self.ranks = max(self.ranks, event.ranks)
+                pool = by_id[event.pool] = PoolHistory(len(self.pools), event.pool, event.t, event.ranks)
                 self.pools.append(pool)
-                by_id[repr(event["pool"])] = pool
-            elif kind == "announced":
-                by_id[repr(event["pool"])].announced = True
-            elif kind == "job":
-                by_id[repr(event["pool"])].jobs[event["job"]] = JobHistory(
-                    event["job"],
-                    event["kind"],
-                    event["name"],
-                    event["context"] or {},
-                    event["deps"],
-                    event["cache"],
-                    t,
-                    t,
-                )
-            elif kind == "status":
-                job = by_id[repr(event["pool"])].jobs[event["job"]]
-                job.status = event["status"]
-                if job.status == "queued":
-                    if job.running is not None:
-                        job.tries.append((job.rank, job.running, t))
-                        job.running = None
-                    job.queued = t
-                    job.ready.append(t)
-                elif job.status == "running":
-                    job.running = t
-                    job.rank = event["rank"] or 0  # one that is run by hand runs on main
-                    self.ranks = max(self.ranks, job.rank + 1)
-                elif job.status in _ENDED:
-                    job.finished = t
-                    job.error = event["error"]
-            elif kind == "message":
-                job = by_id[repr(event["pool"])].jobs[event["job"]]
-                job.outcome = (event["started"], event["ended"], t)
-            elif kind == "traceback":
-                pool = by_id[repr(event["pool"])]
-                if event["job"] is None:
-                    if event["errors"] not in pool.raised[-1:]:  # what a listener raised is told again at the end
-                        pool.raised.append(event["errors"])
-                else:
-                    pool.jobs[event["job"]].raised = event["errors"]
-            elif kind == "end":
-                pool = by_id[repr(event["pool"])]
-                pool.ended, pool.error = t, event["error"]
-                self.caches.append(CacheChange(t, 0, False, None))
-            elif kind in ("cached", "freed"):
-                self.caches.append(CacheChange(t, event["rank"], kind == "cached", event["items"]))
-            elif kind == "ready":
-                by_id[repr(event["pool"])].presence.append((t, event["rank"], True))
-            elif kind == "lost":
-                by_id[repr(event["pool"])].presence.append((t, event["rank"], False))
-                self.marks.append(Mark(t, event["rank"], f"lost: {event['error']}"))
-            elif kind == "fault":
-                self.marks.append(Mark(t, event["rank"], event["what"]))
+            elif event.e == "fault":
+                self.marks.append(Mark(event.t, event.rank, event.what))
+            elif event.e != "receive":
+                self._read_of_pool(by_id[event.pool], event)
+
+    def _read_of_pool(self, pool: PoolHistory, event: PoolEvent) -> None:
+        t = event.t
+        if event.e == "status":
+            self._read_status(pool.jobs[event.job], event)
+        elif event.e == "message":
+            pool.jobs[event.job].outcome = (event.started, event.ended, t)
+        elif event.e == "job":
+            pool.jobs[event.job] = JobHistory(
+                event.job, event.kind, event.name, event.context or {}, event.deps, event.cache, t, t
+            )
+        elif event.e == "announced":
+            pool.announced = True
+        elif event.e == "traceback":
+            if event.job is not None:
+                pool.jobs[event.job].raised = event.errors
+            elif event.errors not in pool.raised[-1:]:  # what a listener raised is told again at the end
+                pool.raised.append(event.errors)
+        elif event.e == "end":
+            pool.ended, pool.error = t, event.error
+            self.caches.append(CacheChange(t, 0, False, None))
+        elif event.e in ("cached", "freed"):
+            self.caches.append(CacheChange(t, event.rank, event.e == "cached", event.items))
+        elif event.e == "ready":
+            pool.presence.append((t, event.rank, True))
+        elif event.e == "lost":
+            pool.presence.append((t, event.rank, False))
+            self.marks.append(Mark(t, event.rank, event.error))
+
+    def _read_status(self, job: JobHistory, event: JobStatusChanged) -> None:
+        t, job.status = event.t, event.status
+        if job.status == "queued":
+            if job.running is not None:
+                job.tries.append((job.rank, job.running, t))
+                job.running = None
+            job.queued = t
+            job.ready.append(t)
+        elif job.status == "running":
+            job.running = t
+            job.rank = event.rank or 0  # one that is run by hand runs on main
+            self.ranks = max(self.ranks, job.rank + 1)
+        elif job.status in _ENDED:
+            job.finished = t
+            job.error = event.error

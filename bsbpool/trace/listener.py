@@ -6,8 +6,9 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import facts_of
 from ..worlds import World, find_comm_world, world_of
-from .format import describe, describe_error, scrub
+from .format import describe, scrub
 from .recording import FileRecorder
 
 __all__ = ["TraceRecorder"]
@@ -88,7 +89,7 @@ class TraceRecorder:
     def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
         if self._recorder is not None:
             for label in self._labels.values():
-                self._recorder.emit("end", label, describe_error(error))
+                self._recorder.emit("end", label, facts_of(error))
             self._labels.clear()
             self._jobs.clear()
             self._recorder.rest()
@@ -137,4 +138,4 @@ class TraceRecorder:
             status = progress.status.value
             if status != known.status:
                 known.status = status
-                recorder.emit("status", label, known.number, status, None, describe_error(job.error))
+                recorder.emit("status", label, known.number, status, None, facts_of(job.error))

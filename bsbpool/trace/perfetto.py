@@ -12,6 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..errors import in_words
 from .history import History, JobHistory, PoolHistory
 
 __all__ = ["perfetto_json"]
@@ -55,7 +56,7 @@ def _events(history: History) -> Iterator[dict[str, Any]]:
         yield {"ph": "C", "name": "items cached", "pid": pid, "ts": _us(history, t), "args": {"items": items}}
     for mark in history.marks:
         where = {"pid": pid, "tid": mark.rank + 1, "ts": _us(history, mark.t)}
-        yield {"ph": "i", "s": "g", "cat": "rank", "name": f"rank {mark.rank} {mark.what}", **where}
+        yield {"ph": "i", "s": "g", "cat": "rank", "name": f"rank {mark.rank} {mark}", **where}
 
 
 def _named(what: str, name: str, pid: int, tid: int, order: int) -> Iterator[dict[str, Any]]:
@@ -81,12 +82,12 @@ def _job(history: History, pool: PoolHistory, job: JobHistory) -> Iterator[dict[
     told: dict[str, Any] = {"job": job.id, "status": job.status, "kind": job.kind}
     told.update((f"context.{key}", value) for key, value in job.context.items())
     if job.error is not None:
-        told["error"] = job.error
+        told["error"] = in_words(job.error)
     slice = {"ph": "X", "cat": "job", "name": job.name, "ts": _us(history, started), "dur": (ended - started) / 1000}
     colour = {"cname": _COLOURS[job.status]} if job.status in _COLOURS else {}
     yield {**slice, **where, **colour, "args": told}
     if job.failed:
-        failure = {"ph": "i", "s": "t", "cat": "failure", "name": f"✗ {job.error}", "ts": _us(history, ended)}
+        failure = {"ph": "i", "s": "t", "cat": "failure", "name": f"✗ {in_words(job.error)}", "ts": _us(history, ended)}
         yield {**failure, **where, "args": {"job": job.id}}
 
 

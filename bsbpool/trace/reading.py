@@ -10,18 +10,21 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, BinaryIO
 
 from ..exceptions import TraceError
+from ..facts import DEEPEST_ERROR, ERRORS, FAULTS, MOST_ERRORS
 from ..text import harmless
+from .events import MAKE, Frame, TracedError
 from .format import (
     DEEPEST,
+    ERROR_FIELDS,
     EVENTS,
+    FAULT_FIELDS,
     FIELDS,
     FOLDED,
     FRAME,
-    MOST_ERRORS,
     MOST_FRAMES,
     MOST_RANKS,
     ROW,
@@ -30,6 +33,7 @@ from .format import (
     Trace,
     unfold,
 )
+from .version_1 import FIELDS_1, Upgrade
 
 __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
 
@@ -58,7 +62,7 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     >>> night = read_trace("docs/night/night.trace")
     >>> night.header["ranks"], len(night)
     (4, 489)
-    >>> [event["error"] for event in night.of("status") if event["status"] == "failed"]
+    >>> [str(event.error) for event in night.events if event.e == "status" and event.status == "failed"]
     ['ZeroDivisionError: division by zero']
     """
     name = os.fspath(path)
@@ -111,12 +115,11 @@ class _Reader:
         # By kind and pool: the jobs that folded events had. Each has a job once, or a line could stand for any number.
         self._folded: dict[tuple[str, int | str], set[int]] = {}
         self._unknown: dict[str, int] = {}
-        self._rules = {
-            kind: [
-                (field, self._rule(kind, field), field == "pool", _jobs_named(_type(kind, field))) for field in fields
-            ]
-            for kind, fields in (EVENTS | FOLDED).items()
-        }
+        self._rules: dict[str, list[Any]] = {}
+        self._types: dict[str, str] = FIELDS
+        # Makes of an event of an older version what it is in this one.
+        self._upgrade: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
+        self._depth = 0
 
     def read(self) -> Trace:
         lines = self._lines()
@@ -125,10 +128,13 @@ class _Reader:
             raise TraceError(self._path, None, "the file is empty; a trace begins with a line " + _FIRST)
         try:
             trace = Trace(self._header(first))
-            append, parse = trace.append, self._event
+            append: Callable[[Any], None] = trace.events.append
+            parse, make = self._event, MAKE
             for line in lines:
                 event = parse(line)
                 if event is not None:
+                    if self._upgrade is not None:
+                        event = self._upgrade(event)
                     if event[0] in FOLDED:
                         self._check_folded(event)
                         for each in unfold(event):
@@ -136,7 +142,7 @@ class _Reader:
                                 raise _Wrong("a time of a row is too large, less than 2**63 nanoseconds would be right")
                             append(each)
                     else:
-                        append(event)
+                        append(make[event[0]](event))
                     if len(trace) > MOST_EVENTS:
                         raise _Wrong(f"there are more than {MOST_EVENTS:,} events, the most that are read")
         except _Wrong as wrong:
@@ -223,7 +229,17 @@ class _Reader:
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or len(hosts) > ranks:
             raise _Wrong(f"hosts is {_shown(hosts)}; it should be a list of texts, one for each rank, or one for all")
         cleaned: dict[str, Any] = self._clean(header)
-        return cleaned
+        if version == 1:
+            self._types = FIELDS | FIELDS_1
+            self._upgrade = Upgrade(ranks)
+        self._rules = {
+            kind: [
+                (field, self._rule_for(wanted), field == "pool", _jobs_named(wanted))
+                for field, wanted in ((field, self._type(kind, field)) for field in fields)
+            ]
+            for kind, fields in (EVENTS | FOLDED).items()
+        }
+        return {**cleaned, "version": VERSION}
 
     # -- events ----------------------------------------------------------------------------------------
 
@@ -250,9 +266,12 @@ class _Reader:
             try:
                 value = rule(value)
             except _Wrong as wrong:
-                if wrong.args:
-                    raise
-                raise _should(value, field, _type(kind, field), kind) from None
+                wanted = self._type(kind, field)
+                if not wrong.args:
+                    raise _should(value, field, wanted, kind) from None
+                raise (
+                    _Wrong(f"{field} of {kind!r}: {wrong}") if "error" in wanted or wanted == "fault" else wrong
+                ) from None
             if is_pool:
                 if kind == "pool":
                     if value in self._jobs:
@@ -286,11 +305,12 @@ class _Reader:
         if len(known) - count != len(ids):
             raise _Wrong(f"a job is {kind} a second time; rows of {kind!r} have each job once")
 
-    def _rule(self, kind: str, field: str) -> Callable[[Any], Any]:
-        """What checks a field: gives the value as it is kept, or raises."""
-        return self._rule_for(_type(kind, field))
+    def _type(self, kind: str, field: str) -> str:
+        types = self._types
+        return types.get(f"{kind}.{field}") or types[field]
 
     def _rule_for(self, wanted: str) -> Callable[[Any], Any]:
+        """What checks a value of a type: gives it as it is kept, or raises."""
         if wanted == "list of rows":
             return self._rows([*map(self._rule_for, ROW)])
         if wanted.endswith(" or null"):
@@ -313,7 +333,12 @@ class _Reader:
             "object": lambda value: self._clean(value) or _NO_OBJECT if type(value) is dict else _wrong(),
             "list of texts": lambda value: [*map(self._text, value)] if type(value) is list else _wrong(),
             "list of integers": lambda value: tuple(map(_integer, value)) if type(value) is list else _wrong(),
-            "list of errors": self._errors,
+            "number": lambda value: value if type(value) in (int, float) else _wrong(),
+            "error": lambda value: self._fact(value, ERRORS, ERROR_FIELDS),
+            "fault": lambda value: self._fact(value, FAULTS, FAULT_FIELDS),
+            "list of errors": self._list(lambda value: self._fact(value, ERRORS, ERROR_FIELDS), MOST_ERRORS),
+            "list of traced errors": self._list(self._traced, MOST_ERRORS),
+            "list of ranks": self._list(self._rank, MOST_RANKS),
             "list of job ids": lambda value: tuple(map(_natural, value)) if type(value) is list else _wrong(),
         }[wanted]
 
@@ -325,12 +350,33 @@ class _Reader:
 
         return lambda rows: tuple(map(row, rows)) if type(rows) is list else _wrong()
 
-    def _errors(self, value: Any) -> list[dict[str, Any]]:
-        if type(value) is not list or len(value) > MOST_ERRORS:
-            raise _Wrong
-        return [self._error(each) for each in value]
+    @staticmethod
+    def _list(rule: Callable[[Any], Any], most: int) -> Callable[[Any], Any]:
+        return lambda value: tuple(map(rule, value)) if type(value) is list and len(value) <= most else _wrong()
 
-    def _error(self, value: Any) -> dict[str, Any]:
+    def _fact(self, value: Any, kinds: Mapping[str, Any], types: Mapping[str, Mapping[str, str]]) -> Any:
+        """An error or a fault, of one of these kinds with these fields."""
+        if type(value) is not dict:
+            raise _Wrong
+        kind = value.get("kind", _MISSING)
+        if type(kind) is not str or kind not in kinds:
+            raise _should(kind, "kind of an error or a fault", f"one of {', '.join(kinds)}")
+        if self._depth == DEEPEST_ERROR:
+            raise _Wrong(f"errors are within each other more than {DEEPEST_ERROR} deep")
+        self._depth += 1
+        said = []
+        for field, wanted in types[kind].items():
+            each = value.get(field, _MISSING)
+            try:
+                said.append(self._rule_for(wanted)(each))
+            except _Wrong as wrong:
+                if wrong.args:
+                    raise
+                raise _should(each, field, wanted, kind) from None
+        self._depth -= 1
+        return kinds[kind](*said)
+
+    def _traced(self, value: Any) -> TracedError:
         if type(value) is not dict or type(frames := value.get("frames")) is not list or len(frames) > MOST_FRAMES:
             raise _Wrong
         rules = [*map(self._rule_for, FRAME)]
@@ -338,8 +384,9 @@ class _Reader:
         for frame in frames:
             if type(frame) is not list or len(frame) != len(rules):
                 raise _Wrong
-            told.append([rule(each) for rule, each in zip(rules, frame, strict=True)])
-        return {"how": self._text(value.get("how")), "error": self._text(value.get("error")), "frames": told}
+            told.append(Frame(*(rule(each) for rule, each in zip(rules, frame, strict=True))))
+        error = self._rule_for("error" if self._upgrade is None else "text")(value.get("error"))
+        return TracedError(self._text(value.get("how")), error, tuple(told))
 
     def _rank(self, value: Any) -> int:
         if type(value) is int and 0 <= value < self._ranks:
@@ -374,10 +421,6 @@ class _Reader:
 
 
 _FIRST = f'{{"trace":"bsbpool","version":{VERSION},…}}'
-
-
-def _type(kind: str, field: str) -> str:
-    return FIELDS.get(f"{kind}.{field}") or FIELDS[field]
 
 
 def _jobs_named(wanted: str) -> Callable[[Any], Iterable[int]] | None:

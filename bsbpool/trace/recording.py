@@ -16,7 +16,8 @@ from typing import Any
 
 from ..frames import warn
 from ..text import harmless
-from .format import EVENTS, FOLDED, Trace, describe_error
+from .events import MAKE
+from .format import EVENTS, FOLDED, Trace, describe_error, plain
 
 #: Events that wait to be written, at most, while main never waits and calls nobody else's code.
 MOST_BEHIND = 256
@@ -112,7 +113,8 @@ class Recorder(Sink):
 
     def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
         self.trace = Trace(header)
-        super().__init__(now, self.trace.append)
+        append, make = self.trace.events.append, MAKE
+        super().__init__(now, lambda event: append(make[event[0]](event)))
 
 
 class Several(Sink):
@@ -418,7 +420,7 @@ class _Lines:
                 lines += [
                     f'{{"t":{t - start},"e":"status","pool":{pool if type(pool) is int else _text(pool)},"job":{job},'
                     f'"status":"{status}","rank":{"null" if rank is None else rank},'
-                    f'"error":{"null" if error is None else _text(error)}}}\n'
+                    f'"error":{"null" if error is None else _encode(plain(error))}}}\n'
                     for _, t, pool, job, status, rank, error in alike
                 ]
             elif kind == "job":
@@ -445,7 +447,7 @@ class _Lines:
         if kind == "message":
             fields[-2:] = [at - self._start for at in fields[-2:]]
         names = FOLDED.get(kind) or EVENTS[kind]
-        said = ",".join(f'"{name}":{_encode(value)}' for name, value in zip(names, fields, strict=True))
+        said = ",".join(f'"{name}":{_encode(plain(value))}' for name, value in zip(names, fields, strict=True))
         return f'{{"t":{t - self._start},"e":"{kind}",{said}}}\n'
 
 

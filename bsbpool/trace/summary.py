@@ -10,6 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..facts import Error
+from .events import Event, TracedError
+from .format import Trace
 from .history import History, PoolHistory
 
 __all__ = ["Failure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
@@ -116,7 +119,7 @@ class PoolSummary:
     ended: float | None
     jobs: int
     critical_path: float
-    error: str | None
+    error: Error | None
     path: tuple[int, ...] = ()
     announced: bool = False
 
@@ -127,7 +130,7 @@ class Failure:
 
     :ivar rank: where it ran; 0 if it did not; None if that is not known.
     :ivar at: seconds since the trace's first pool was opened.
-    :ivar error: type and message of what it raised.
+    :ivar error: what it raised; its text is the type and message.
     :ivar context: what was said about the job when it was queued.
     :ivar raised: where it was raised: see `bsbpool.trace.history.JobHistory`.
     """
@@ -137,9 +140,9 @@ class Failure:
     name: str
     rank: int | None
     at: float
-    error: str
+    error: Error | None
     context: Mapping[str, Any]
-    raised: Sequence[Mapping[str, Any]] = ()
+    raised: Sequence[TracedError] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +221,8 @@ class Summary:
         return {kind: count for kind, count in counts.items() if count}
 
 
-def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
-    """Sum up a trace: a `Trace`, its events as dictionaries, or its history.
+def summarise(trace: History | Trace | Iterable[Event]) -> Summary:
+    """Sum up a trace: a `Trace`, its events, or its history.
 
     A job's time is what its rank measured, if main received that; else it lasts from ``running`` to its end. One that
     was cut off keeps its rank busy up to there, and does not count where it is told what jobs take.
@@ -264,7 +267,7 @@ def summarise(trace: History | Iterable[Mapping[str, Any]]) -> Summary:
             if job.failed:
                 at = ((last if job.finished is None else job.finished) - first) / _SECOND
                 place = None if pool.announced and job.running is None else job.rank
-                failures.append(Failure(number, id, job.name, place, at, job.error or "", job.context, job.raised))
+                failures.append(Failure(number, id, job.name, place, at, job.error, job.context, job.raised))
         end = None if pool.ended is None else (pool.ended - first) / _SECOND
         opened = (pool.opened - first) / _SECOND
         path = _path(pool, chains, longest[1])

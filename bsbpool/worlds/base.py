@@ -34,12 +34,12 @@ class Role(Enum):
 class RankLost:
     """Arrives in place of a message when a rank is lost.
 
-    :ivar why: how it was lost, as a text for users.
-    :ivar host: the name of its host; None if only the pool knows it.
+    :ivar died: when it died, in nanoseconds of virtual time; None if nobody knows.
+    :ivar host: where it was; None if only the pool knows.
     """
 
-    def __init__(self, why: str, host: str | None = None):
-        self.why = why
+    def __init__(self, died: int | None = None, host: str | None = None):
+        self.died = died
         self.host = host
 
 

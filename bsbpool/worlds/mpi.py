@@ -313,7 +313,7 @@ class MPIChannel(ProcessChannel):
         self._left[rank] = None
         self._tidy()
         self._ask()
-        return rank, RankLost("died")
+        return rank, RankLost()
 
     def _poll(self) -> bool:
         """Take in what has come. Returns whether there was anything."""

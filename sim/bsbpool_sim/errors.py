@@ -20,6 +20,10 @@ class DeadlockError(SimulationError):
 
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
 
+    :param message: what is said.
+    :param waits_for: what each waiting task waits for, the programs of ranks first.
+    :ivar waits_for: the same.
+
     >>> from bsbpool_sim import DeadlockError, simulate
     >>> try:
     ...     simulate(lambda comm: comm.recv(), ranks=1)
@@ -27,6 +31,10 @@ class DeadlockError(SimulationError):
     ...     print(str(error).splitlines()[1].partition(", at ")[0].strip())
     rank 0 waits for a message from any rank with any tag (recv), since 0 s
     """
+
+    def __init__(self, message: str, waits_for: tuple[str, ...] = ()):
+        super().__init__(message)
+        self.waits_for = waits_for
 
 
 class HorizonError(SimulationError):

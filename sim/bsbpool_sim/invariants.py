@@ -9,7 +9,36 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from bsbpool.facts import Died, Killed
+from bsbpool.trace.events import (
+    AlreadyStarted,
+    Cached,
+    CalledBack,
+    CancelTried,
+    Event,
+    Freed,
+    JobQueued,
+    JobsReturned,
+    JobStatusChanged,
+    LimitSet,
+    NodeScheduling,
+    OutcomeReceived,
+    Pinged,
+    PoolEnded,
+    PoolEvent,
+    PoolOpened,
+    PoolStatusChanged,
+    RankGone,
+    RankReady,
+    RankStuck,
+    RetriesSet,
+    SetByHand,
+    SomethingRaised,
+    Unexecuted,
+    Unhandled,
+)
 
 #: Which status may follow which.
 MAY_FOLLOW = {
@@ -42,29 +71,30 @@ class Broken(NamedTuple):
     what: str
 
 
-def broken(trace: Iterable[dict[str, Any]]) -> list[Broken]:
+def broken(events: Iterable[Event]) -> list[Broken]:
     """What does not hold in a trace of simulated ranks; nothing if all is well.
 
-    :param trace: its events, in order, as `bsbpool.trace.Trace` gives them.
+    :param events: those of the trace, in order.
     """
     found: list[Broken] = []
-    pools: dict[Any, _Pool] = {}
+    pools: dict[int | str, _Pool] = {}
     before = 0
     last = 0
-    for number, event in enumerate(trace):
+    for number, event in enumerate(events):
         last = number
-        if event["t"] < before:
-            found.append(Broken(number, event["t"], f"time goes back, from {before}"))
-        before = event["t"]
-        label = event.get("pool")
-        if label is None:
-            if event["e"] == "fault" and event["rank"] == 0 and event["what"].startswith(("died", "killed")):
+        if event.t < before:
+            found.append(Broken(number, event.t, f"time goes back, from {before}"))
+        before = event.t
+        if event.e == "fault":
+            if event.rank == 0 and isinstance(event.what, Died | Killed):
                 for pool in pools.values():
                     pool.main_died = True
             continue
-        if event["e"] == "pool":
-            pools[label] = _Pool(event, found)
-        pools[label].take(number, event)
+        if event.e == "receive":
+            continue
+        if event.e == "pool":
+            pools[event.pool] = _Pool(event, found)
+        pools[event.pool].take(number, event)
     for pool in pools.values():
         pool.finish(last, before)
     return found
@@ -73,14 +103,14 @@ def broken(trace: Iterable[dict[str, Any]]) -> list[Broken]:
 class _Job:
     """What the trace says of one job so far."""
 
-    def __init__(self, event: dict[str, Any]):
-        self.deps: list[int] = list(event["deps"])
-        self.cache: list[int] = list(event["cache"])
-        self.added: int = event["t"]
+    def __init__(self, event: JobQueued):
+        self.deps: list[int] = list(event.deps)
+        self.cache: list[int] = list(event.cache)
+        self.added: int = event.t
         self.status = "pending"
         self.rank: int | None = None
         self.limit: int | None = None
-        self.since: int = event["t"]
+        self.since: int = event.t
         self.started_at: int | None = None
         self.ended_at: int | None = None
         self.losses = 0
@@ -93,11 +123,11 @@ class _Job:
 class _Pool:
     """One pool's part of a trace."""
 
-    def __init__(self, event: dict[str, Any], found: list[Broken]):
+    def __init__(self, event: PoolOpened, found: list[Broken]):
         self.found = found
-        self.label = event["pool"]
-        self.ranks: int = event["ranks"]
-        self.fail_fast: bool = event["fail_fast"]
+        self.label = event.pool
+        self.ranks: int = event.ranks
+        self.fail_fast: bool = event.fail_fast
         self.retries = 0
         self.main_died = False
         self.jobs: list[_Job] = []
@@ -132,12 +162,12 @@ class _Pool:
     def wrong(self, what: str) -> None:
         self.found.append(Broken(self.number, self.t, f"pool {self.label}: {what}"))
 
-    def take(self, number: int, event: dict[str, Any]) -> None:
+    def take(self, number: int, event: PoolEvent) -> None:
         """The next event."""
-        if event["t"] > self.t:
+        if event.t > self.t:
             self._time_goes_on()
-        self.number, self.t = number, event["t"]
-        kind = event["e"]
+        self.number, self.t = number, event.t
+        kind = event.e
         if self.over and kind not in _AFTER_THE_END:
             self.wrong(f"{kind} comes after its end")
         handler = getattr(self, f"_{kind}", None)
@@ -182,8 +212,8 @@ class _Pool:
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
-    def _job(self, event: dict[str, Any]) -> None:
-        id = event["job"]
+    def _job(self, event: JobQueued) -> None:
+        id = event.job
         if id != len(self.jobs):
             self.wrong(f"job {id} is added as number {len(self.jobs)}")
         if self.status == "closing":
@@ -197,20 +227,20 @@ class _Pool:
         if bad:
             self.due[id] = (self.t, ("cancelled",), f"job {bad[0]}, which it waits for, is {self.jobs[bad[0]].status}")
 
-    def _limit(self, event: dict[str, Any]) -> None:
-        self.jobs[event["job"]].limit = event["ns"]
+    def _limit(self, event: LimitSet) -> None:
+        self.jobs[event.job].limit = event.ns
 
-    def _retries(self, event: dict[str, Any]) -> None:
-        self.retries = event["times"]
+    def _retries(self, event: RetriesSet) -> None:
+        self.retries = event.times
 
-    def _by_hand(self, event: dict[str, Any]) -> None:
-        self.jobs[event["job"]].by_hand = True
-        self.in_hand[event["job"]] = None
+    def _by_hand(self, event: SetByHand) -> None:
+        self.jobs[event.job].by_hand = True
+        self.in_hand[event.job] = None
 
-    def _cancel(self, event: dict[str, Any]) -> None:
-        id = event["job"]
+    def _cancel(self, event: CancelTried) -> None:
+        id = event.job
         job = self.jobs[id]
-        if not event["done"]:
+        if not event.done:
             if job.status in ("pending", "queued") and self.status != "closing" and id not in self.due:
                 # What made it too late has happened, and is told now.
                 self.due[id] = (self.t, ("queued", "running", "cancelled"), "cancelling it is said to come too late")
@@ -223,15 +253,15 @@ class _Pool:
             if self.called_back:
                 self.told_later[id] = None
 
-    def _call_back(self, event: dict[str, Any]) -> None:
-        self.jobs[event["job"]].unwanted = True
-        self.called_back[event["job"]] = event["rank"]
+    def _call_back(self, event: CalledBack) -> None:
+        self.jobs[event.job].unwanted = True
+        self.called_back[event.job] = event.rank
 
-    def _started(self, event: dict[str, Any]) -> None:
-        self.called_back.pop(event["job"], None)
+    def _started(self, event: AlreadyStarted) -> None:
+        self.called_back.pop(event.job, None)
 
-    def _status(self, event: dict[str, Any]) -> None:
-        id, status, rank = event["job"], event["status"], event["rank"]
+    def _status(self, event: JobStatusChanged) -> None:
+        id, status, rank = event.job, event.status, event.rank
         job = self.jobs[id]
         if status not in MAY_FOLLOW.get(job.status, ()):
             self.wrong(f"job {id} goes from {job.status} to {status}")
@@ -318,13 +348,13 @@ class _Pool:
 
     # -- ranks -------------------------------------------------------------------------------------------------
 
-    def _ready(self, event: dict[str, Any]) -> None:
-        if event["rank"] in self.ready:
-            self.wrong(f"rank {event['rank']} is there a second time")
-        self.ready[event["rank"]] = None
+    def _ready(self, event: RankReady) -> None:
+        if event.rank in self.ready:
+            self.wrong(f"rank {event.rank} is there a second time")
+        self.ready[event.rank] = None
 
-    def _lost(self, event: dict[str, Any]) -> None:
-        rank = event["rank"]
+    def _lost(self, event: RankGone) -> None:
+        rank = event.rank
         if rank in self.lost or rank == 0:
             self.wrong(f"rank {rank} is lost{' again' if rank else ''}")
         self.lost[rank] = None
@@ -340,8 +370,8 @@ class _Pool:
         why = f"it was lost with rank {rank}, for the {job.losses}. time, with {self.retries} retries"
         self.due[id] = (self.t, ("queued",) if again else ("aborted",), why)
 
-    def _message(self, event: dict[str, Any]) -> None:
-        rank, id, started, ended = event["rank"], event["job"], event["started"], event["ended"]
+    def _message(self, event: OutcomeReceived) -> None:
+        rank, id, started, ended = event.rank, event.job, event.started, event.ended
         job = self.jobs[id]
         if rank in self.lost:
             self.wrong(f"rank {rank} is lost, and its word on job {id} counts")
@@ -365,19 +395,19 @@ class _Pool:
             statuses = statuses[:-1]
         self.due[id] = (self.t, statuses, f"rank {rank} has told of its end, from {started} to {ended}")
 
-    def _stuck(self, event: dict[str, Any]) -> None:
-        rank, id = event["rank"], event["job"]
+    def _stuck(self, event: RankStuck) -> None:
+        rank, id = event.rank, event.job
         job = self.jobs[id]
         if job.limit is None or self.t - job.since < job.limit + GRACE:
             self.wrong(f"job {id} is given up, and is not past its limit for long")
         self.stuck[rank] = id
         self.due[id] = (self.t, ("aborted",), "it is past its limit, and can't be interrupted")
 
-    def _returned(self, event: dict[str, Any]) -> None:
-        rank = event["rank"]
+    def _returned(self, event: JobsReturned) -> None:
+        rank = event.rank
         if rank in self.lost:
-            self.wrong(f"rank {rank} is lost, and gives back {[*event['jobs']]}")
-        for id in event["jobs"]:
+            self.wrong(f"rank {rank} is lost, and gives back {[*event.jobs]}")
+        for id in event.jobs:
             if self.called_back.pop(id, None) == rank and self.jobs[id].status == "queued":
                 self.due[id] = (self.t, ("cancelled",), f"it was called back, and rank {rank} gave it back")
             if self.jobs[id].status not in ("queued", "cancelled") and not self.jobs[id].by_hand:
@@ -385,18 +415,18 @@ class _Pool:
 
     # -- cached items --------------------------------------------------------------------------------------------
 
-    def _cached(self, event: dict[str, Any]) -> None:
-        self.held.setdefault(event["rank"], {}).update(dict.fromkeys(event["items"]))
+    def _cached(self, event: Cached) -> None:
+        self.held.setdefault(event.rank, {}).update(dict.fromkeys(event.items))
 
-    def _freed(self, event: dict[str, Any]) -> None:
-        rank, id = event["rank"], event["job"]
+    def _freed(self, event: Freed) -> None:
+        rank, id = event.rank, event.job
         held = self.held.get(rank, {})
         # Jobs that were queued too late, or are cancelled at this very time, require nothing any more.
         doomed: Counter[int] = Counter()
         for job, (_, statuses, _) in self.due.items():
             if "queued" not in statuses:
                 doomed.update(self.jobs[job].cache)
-        for item in event["items"]:
+        for item in event.items:
             if item not in held and rank:
                 self.wrong(f"rank {rank} is to free {item}, which it does not hold")
             held.pop(item, None)
@@ -409,8 +439,8 @@ class _Pool:
 
     # -- the pool --------------------------------------------------------------------------------------------------
 
-    def _pool_status(self, event: dict[str, Any]) -> None:
-        old, self.status = self.status, event["status"]
+    def _pool_status(self, event: PoolStatusChanged) -> None:
+        old, self.status = self.status, event.status
         right = {"": ("scheduling",), "scheduling": ("executing", "scheduling", "closing"),
                  "executing": ("closing", "scheduling")}  # fmt: skip
         if self.status not in right.get(old, ()):
@@ -423,16 +453,16 @@ class _Pool:
                 if job.status not in ENDED:
                     self.wrong(f"it closes, and job {id} is {job.status}")
 
-    def _scheduling(self, event: dict[str, Any]) -> None:
+    def _scheduling(self, event: NodeScheduling) -> None:
         if self.status == "closing":
-            self.wrong(f"{event['node']} is being scheduled after the pool has closed")
+            self.wrong(f"{event.node} is being scheduled after the pool has closed")
 
-    def _ping(self, event: dict[str, Any]) -> None:
+    def _ping(self, event: Pinged) -> None:
         if self.status == "closing":
             self.wrong("it pings after it has closed")
 
-    def _unhandled(self, event: dict[str, Any]) -> None:
-        id = event["job"]
+    def _unhandled(self, event: Unhandled) -> None:
+        id = event.job
         self.errors += 1
         self.why_stopped = self.why_stopped or self.fail_fast or id is None
         if id is None:
@@ -441,16 +471,16 @@ class _Pool:
             self.wrong(f"job {id} is {self.jobs[id].status}, and counts as an error")
         self.unhandled[id] = None
 
-    def _raised(self, event: dict[str, Any]) -> None:
+    def _raised(self, event: SomethingRaised) -> None:
         self.errors += 1
         self.why_stopped = True
 
-    def _unexecuted(self, event: dict[str, Any]) -> None:
+    def _unexecuted(self, event: Unexecuted) -> None:
         self.why_stopped = True
 
-    def _end(self, event: dict[str, Any]) -> None:
+    def _end(self, event: PoolEnded) -> None:
         self.over = True
-        if self.errors and event["error"] is None:
+        if self.errors and event.error is None:
             self.wrong("execute() ends well, and there were errors that nobody handled")
         if self.status != "closing":
             self.wrong(f"execute() ends, and it is {self.status}")

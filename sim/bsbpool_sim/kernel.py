@@ -128,9 +128,13 @@ class Task(greenlet):
             return "not started"
         return f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
 
+    def reason(self) -> str:
+        """What it waits for."""
+        return self.waits_for() if callable(self.waits_for) else self.waits_for
+
     def report(self) -> str:
         """Who this is, what it waits for, since when, and where."""
-        why = self.waits_for() if callable(self.waits_for) else self.waits_for
+        why = self.reason()
         who = f"rank {self.rank.index}" + (f" ({self.name})" if self is not self.rank.main else "")
         return f"{who} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
@@ -348,7 +352,7 @@ class Kernel:
             if not heap:
                 if self.when_idle is not None and self.when_idle.decide():
                     continue
-                raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
+                raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report(), self.waits_for())
             when, turn, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
@@ -385,10 +389,19 @@ class Kernel:
             if self._failure is not None:
                 raise self._failure
 
-    def report(self, limit: int = 50) -> str:
-        """A line for each task that waits, the programs first; and what became of the other ranks."""
+    def _waiting(self) -> list[Task]:
+        """The tasks that wait, the programs first."""
         waiting = [t for r in self.ranks if r.dead_at is None for t in r.tasks if t.ended_at is None]
         waiting.sort(key=lambda t: t is not t.rank.main)
+        return waiting
+
+    def waits_for(self) -> tuple[str, ...]:
+        """What each task that waits waits for, the programs first."""
+        return tuple(t.reason() for t in self._waiting())
+
+    def report(self, limit: int = 50) -> str:
+        """A line for each task that waits, the programs first; and what became of the other ranks."""
+        waiting = self._waiting()
         lines = ["  " + t.report() for t in waiting[:limit]]
         if len(waiting) > limit:
             lines.append(f"  … and {len(waiting) - limit} more")

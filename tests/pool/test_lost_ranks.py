@@ -94,7 +94,8 @@ def test_a_job_that_kills_its_rank_is_aborted():
     (main, *_), simulation, _ = run(4, script, naps(1, 1, 1))
     assert main["statuses"] == ["aborted", "success", "success"]
     assert simulation.died == {1: 0.2}
-    assert simulation.trace.of("fault") == [{"t": 200_000_000, "e": "fault", "rank": 1, "what": "killed by job 0"}]
+    killed = {"kind": "killed", "job": "0"}
+    assert simulation.trace.of("fault") == [{"t": 200_000_000, "e": "fault", "rank": 1, "what": killed}]
 
 
 def test_jobs_that_were_sent_ahead_to_a_rank_that_dies_run_elsewhere_and_none_runs_twice():

@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from invariants import Run
 
 import bsbpool
+from bsbpool.errors import in_words
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.pool import (
     JobPoolError,
@@ -34,6 +35,7 @@ from bsbpool.pool import (
     get_node_cache_items,
     pool_cache,
 )
+from bsbpool.trace.format import fields_of
 from bsbpool_sim import Script, simulate
 
 # -- names that look real ----------------------------------------------------------------------------
@@ -692,6 +694,14 @@ def _word(progress):
     return ("ping",)
 
 
+def _in_words(event):
+    """The fields of an event by their names, errors as people read them."""
+    fields = fields_of(event)
+    if fields.get("error") is not None:
+        fields["error"] = in_words(fields["error"])
+    return fields
+
+
 def described(error, record):
     """What a rank raised: ``("WorkflowError", parts)`` or ``("raised", text)``."""
     if not isinstance(error, WorkflowError):
@@ -740,7 +750,7 @@ def run(case: Case) -> Run:
     found = record.run
     found.died = set(simulation.died)
     found.trace = simulation.trace
-    found.events = list(simulation.trace)
+    found.events = [_in_words(event) for event in simulation.trace.events]
     found.lines = list(simulation.trace.lines())
     for id, (how, value) in found.answers.items():  # of values that can't be compared only their type
         if id in found.untold and how == "returned":

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 from bsbpool_sim.invariants import broken
 
@@ -467,7 +468,7 @@ def same_run(one: Run, other: Run) -> None:
 
 def every_rule_of_the_trace_holds(run: Run) -> None:
     """What the simulator holds against every trace, see `bsbpool_sim.invariants`."""
-    found = broken(run.events)
+    found = broken(cast(Any, [SimpleNamespace(**event) for event in run.events]))
     require(not found, "the trace breaks a rule", *found[:3])
 
 

@@ -228,6 +228,9 @@ def _change_field(lines: list[str], chance: random.Random) -> None:
     elif isinstance(value, list) and value:
         item = chance.randrange(len(value))
         value[item] = chance.choice((*_ODD, value + value, value[0]))
+    elif isinstance(value, dict) and value:
+        item = chance.choice([*value])
+        value[item] = chance.choice((*_ODD, *value.values()))
     elif isinstance(value, str):
         event[key] = chance.choice((value * 2, value[: len(value) // 2], value.upper(), value.replace("1", "2")))
     else:

@@ -19,13 +19,13 @@ def is_replayed(case, tmp_path_factory):
     path = tmp_path_factory.getbasetemp() / "run.trace"
     trace.write(path)
     for recorded in (trace, read_trace(path)):
-        if not any(e[0] == "pool" for e in recorded.tuples):
+        if not any(e[0] == "pool" for e in recorded.events):
             with pytest.raises(ReplayError, match="the trace has no pool"):
                 replay(recorded)
             continue
         result = replay(recorded)
         assert result.same, (result.why, result.difference)
-        assert result.events == sum(e[0] not in ("fault", "receive", "traceback") for e in recorded.tuples)
+        assert result.events == sum(e[0] not in ("fault", "receive", "traceback") for e in recorded.events)
 
 
 def test_random_cases_are_replayed(tmp_path_factory):

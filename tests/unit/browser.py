@@ -4,6 +4,7 @@ import shutil
 from contextlib import contextmanager
 from pathlib import Path
 
+from bsbpool.facts import Raised
 from bsbpool.trace import Trace
 
 try:
@@ -111,7 +112,7 @@ def large(jobs, ranks, names=8):
         rank = 1 + job % (ranks - 1)
         begin, end = free[rank] + 20_000, free[rank] + 20_000 + takes[job]
         status = "failed" if job % 1999 == 1998 else "success"
-        error = "ValueError: bad chunk" if status == "failed" else None
+        error = Raised("ValueError", "bad chunk") if status == "failed" else None
         trace.append(("status", free[rank], 1, job, "queued", None, None))
         trace.append(("status", free[rank], 1, job, "running", rank, None))
         trace.append(("message", end + 5_000, 1, rank, job, begin, end))

@@ -17,6 +17,7 @@ from rich.console import Console
 import bsbpool
 from bsbpool.cli import main
 from bsbpool.cli.show import show_history
+from bsbpool.facts import Raised
 from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.comparing import first_difference
 from bsbpool.trace.history import History
@@ -159,8 +160,10 @@ def announced(path, ranks, status="failed"):
     trace.append(("job", 0, 7, 0, "FunctionJob", "place", {}, [], []))
     if ranks == 1:
         trace.append(("status", 1_000_000_000, 7, 0, "running", None, None))
-    trace.append(("status", 3_000_000_000, 7, 0, status, None, "ValueError: boom" if status == "failed" else None))
-    trace.append(("end", 3_000_000_000, 7, "WorkflowError: boom" if status == "failed" else None))
+    trace.append(
+        ("status", 3_000_000_000, 7, 0, status, None, Raised("ValueError", "boom") if status == "failed" else None)
+    )
+    trace.append(("end", 3_000_000_000, 7, Raised("WorkflowError", "boom") if status == "failed" else None))
     trace.write(path)
     return path
 

@@ -1,5 +1,6 @@
 """Who may import what: the contracts hold, and each of them can be broken."""
 
+import ast
 import importlib.util
 import os
 import re
@@ -83,6 +84,45 @@ def test_the_map_of_the_design_names_files_that_exist():
     # Each file of a pool, and of the engine, is on it.
     files = [file for folder in ("pool", "engine") for file in (ROOT / "bsbpool" / folder).glob("*.py")]
     assert [str(file) for file in files if file.relative_to(ROOT).as_posix() not in named] == []
+
+
+#: What a pool, its parts and its engine keep to themselves.
+PRIVATE_TO_POOLS = {
+    "_engine",
+    "_manual",
+    "_member",
+    "_notifier",
+    "_schedulers",
+    "_turns",
+    "_world",
+    "_workers",
+}
+
+
+def reaching_in(path):
+    """The lines of a file of the simulator on which it takes a private name of a pool."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Attribute) and node.attr.startswith("_"):
+            of = ast.unparse(node.value)
+            if of.rpartition(".")[2] == "pool" or (node.attr in PRIVATE_TO_POOLS and of != "self"):
+                found.append(node.lineno)
+    return found
+
+
+def test_nothing_of_the_simulator_reaches_into_a_pool():
+    """What replays and scenarios need of one beside what users call, its port gives: bsbpool/pool/port.py."""
+    files = sorted((ROOT / "sim").rglob("*.py"))
+    assert {str(path): lines for path in files if (lines := reaching_in(path))} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["pool._cancel(job, None)", "self.pool._limit(job, 1)", "x = stage.pool._world", "jobs = other._engine.jobs"],
+)
+def test_what_reaches_into_a_pool_is_found(tmp_path, line):
+    (tmp_path / "a.py").write_text(f"import bsbpool\n\n{line}\n")
+    assert reaching_in(tmp_path / "a.py") == [3]
 
 
 #: By a word of its name: the file to spoil for a contract.

@@ -14,16 +14,18 @@ import re
 import shlex
 import sys
 import tempfile
+from dataclasses import fields as fields_of_record
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 import bsbpool
+from bsbpool import facts
 from bsbpool.cli import main
 from bsbpool.engine.status import TRANSITIONS
 from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, TraceRecorder, read_trace
-from bsbpool.trace.format import STATUSES
+from bsbpool.trace.format import ERROR_FIELDS, FAULT_FIELDS, STATUSES
 from bsbpool_sim import simulate
 
 ROOT = Path(__file__).parents[2]
@@ -159,11 +161,24 @@ def test_every_field_has_its_type_on_the_page():
 
 def test_every_type_is_explained():
     explained = [row[0] for row in rows("trace-format.md", after="Types")]
-    for text in {type.removesuffix(" or null") for type in FIELDS.values()}:
+    inner = {wanted for fields in (*ERROR_FIELDS.values(), *FAULT_FIELDS.values()) for wanted in fields.values()}
+    for text in {type.removesuffix(" or null") for type in {*FIELDS.values(), *inner}}:
         assert ("list of …" if text.startswith("list of ") else text) in explained
     said = {row[0]: re.findall(r"`(\w+)`", row[2]) for row in rows("trace-format.md", after="Types")}
     for status, values in STATUSES.items():
         assert tuple(said[status]) == values
+
+
+@pytest.mark.parametrize(("heading", "kinds"), [("Errors", ERROR_FIELDS), ("Faults", FAULT_FIELDS)])
+def test_every_kind_of_error_and_fault_is_on_the_page_with_its_fields(heading, kinds):
+    said = {}
+    for kind, fields, _ in rows("trace-format.md", after=heading):
+        said[kind.strip("`")] = dict(re.findall(r"`(\w+)`: ([^,]+)", fields))
+    assert said == kinds
+    records = {"Errors": facts.ERRORS, "Faults": facts.FAULTS}[heading]
+    assert {kind: [field.name for field in fields_of_record(record)] for kind, record in records.items()} == {
+        kind: [*fields] for kind, fields in kinds.items()
+    }
 
 
 def test_every_entry_of_a_header_is_explained(tmp_path):

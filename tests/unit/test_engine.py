@@ -12,7 +12,9 @@ from bsbpool.engine.dispatch import AHEAD_NS, FEW, MOST_AHEAD, SHORT_NS
 from bsbpool.engine.engine import Engine
 from bsbpool.engine.failure import Cause
 from bsbpool.engine.status import JobStatus
+from bsbpool.errors import own_facts
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
+from bsbpool.facts import Stopped
 
 SHORT, LONG = 1_000, 2 * SHORT_NS
 
@@ -363,11 +365,11 @@ def test_stopping_cancels_what_had_not_started_and_aborts_what_runs():
     driver.add_many(4)
     driver.add(3)
     driver.finish(0)
-    driver.do("stop", "enough")
+    driver.do("stop", "closed")
     assert driver.statuses() == ["success", "aborted", "aborted", "cancelled", "cancelled"]
     kinds = {job.status: type(job.error) for job in driver.jobs[1:]}
     assert kinds == {JobStatus.ABORTED: JobAbortedError, JobStatus.CANCELLED: JobCancelledError}
-    assert {str(job.error) for job in driver.jobs[1:]} == {"enough"}
+    assert {own_facts(job.error) for job in driver.jobs[1:]} == {Stopped(True, "closed"), Stopped(False, "closed")}
     assert driver.engine.unfinished == 0
 
 

@@ -365,7 +365,7 @@ def queueing(*seconds, **options):
 
 def until(trace, seconds):
     cut = Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         if event[1] <= seconds * 1e9:
             cut.append(event)
     return cut
@@ -411,7 +411,7 @@ def test_main_that_died_dies(tmp_path):
 def test_a_run_that_was_killed_between_jobs(tmp_path):
     trace = until(recorded(queueing(1, 1), 3), 0)
     before = Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         if event[0] != "status" and event[0] != "ready":
             before.append(event)
     model, text = made_of(before, tmp_path)
@@ -429,11 +429,11 @@ def test_ranks_that_were_killed_while_main_lived_on(tmp_path):
 
 def test_a_rank_that_was_killed_while_it_held_jobs_ahead(tmp_path):
     trace = recorded(queueing(*[0.001] * 30), 2, script=Script().rank(1, dies=0.0105))
-    assert [e["job"] for e in trace.of("status") if e["status"] == "aborted" and "RankLost" in e["error"]]
+    assert [e["job"] for e in trace.of("status") if e["status"] == "aborted" and e["error"]["kind"] == "lost rank"]
     model, _ = made_of(trace, tmp_path)
     assert sum((each.repeat or 1) for each in model.jobs if each.kills) == 1
     cut = Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         if event[0] in ("fault", "lost"):
             break
         cut.append(event)
@@ -469,6 +469,6 @@ def test_a_rank_that_left_in_its_job(tmp_path):
             pool.execute()
 
     trace = recorded(program, 3)
-    assert "left the pool" in trace.of("lost")[0]["error"]
+    assert trace.of("lost")[0]["error"]["kind"] == "left rank"
     model, _ = made_of(trace, tmp_path)
     assert [each.kills for each in model.jobs] == [True, False]

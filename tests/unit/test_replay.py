@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import main
+from bsbpool.errors import in_words
 from bsbpool.exceptions import JobErroredError, WorkflowError
+from bsbpool.facts import JobFailed
 from bsbpool.trace import Trace, TraceRecorder, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
@@ -61,7 +64,7 @@ def told(events):
 def edited(trace, edit):
     """The same trace with other events."""
     copy = Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         for each in edit(event):
             copy.append(each)
     return copy
@@ -74,7 +77,7 @@ def edited(trace, edit):
 def test_the_same_happens_again_with_the_same_exception(ranks):
     trace = recorded(ranks=ranks)
     result = replay(trace)
-    assert (result.same, result.complete, result.events) == (True, True, told(trace.tuples))
+    assert (result.same, result.complete, result.events) == (True, True, told(trace.events))
     (error,) = result.errors
     assert isinstance(error, WorkflowError)
     (inner,) = error.exceptions
@@ -160,7 +163,7 @@ def test_jobs_past_their_limits_and_jobs_that_run_again():
 
     trace = recorded(limited, 4, script=Script().rank(3, dies=0.7))
     assert {"retries", "limit", "lost"} <= {e["e"] for e in trace}
-    assert "longer than its limit" in trace.of("end")[0]["error"]
+    assert ["longer than its limit" in str(event.error) for event in trace.events if event.e == "end"] == [True]
     assert [e["status"] for e in trace.of("status") if e["job"] == 2].count("queued") == 2
     result = replay(trace)
     assert result.same, result.difference
@@ -187,7 +190,7 @@ def test_nodes_with_names_so_long_that_the_trace_cuts_them():
             pool.execute()
 
     trace = recorded(long_names, 2)
-    assert any((event["error"] or "").endswith("…") for event in trace.of("unhandled"))
+    assert [event.error.node[-5:] for event in trace.events if event.e == "unhandled"] == ["first", "econd"] * 4
     assert replay(trace).same
 
 
@@ -207,8 +210,8 @@ def test_places_with_names_so_long_that_the_trace_cuts_them(length):
             pool.execute()
 
     trace = recorded(program)
-    (event,) = [event for event in trace.of("status") if event["status"] == "aborted"]
-    assert "and was in ddd" in event["error"] and event["error"].endswith("…")
+    (event,) = [event for event in trace.events if event.e == "status" and event.status == "aborted"]
+    assert "and was in ddd" in str(event.error) and in_words(event.error).endswith("…")
     result = replay(trace)
     assert result.same, result.difference
 
@@ -227,13 +230,23 @@ def test_a_callback_that_raises_beside_a_job_that_failed():
                 pool.execute()
 
     trace = recorded(program)
-    assert [event["error"] for event in trace.of("raised")] == ["LookupError: of a callback"]
+    assert [str(event.error) for event in trace.events if event.e == "raised"] == ["LookupError: of a callback"]
     assert replay(trace).same
 
 
 def test_a_kind_of_job_that_nobody_here_knows():
     trace = edited(recorded(), lambda e: [(*e[:4], "Morphing", *e[5:])] if e[0] == "job" else [e])
-    trace = edited(trace, lambda e: [tuple(f.replace("FunctionJob", "Morphing") if type(f) is str else f for f in e)])
+
+    def morphed(error):
+        return replace(error, of="Morphing") if isinstance(error, JobFailed) else error
+
+    trace = edited(trace, lambda e: [e._replace(error=morphed(e.error))] if e.e == "unhandled" else [e])
+    trace = edited(
+        trace,
+        lambda e: (
+            [e._replace(error=replace(e.error, errors=(*map(morphed, e.error.errors),)))] if e.e == "end" else [e]
+        ),
+    )
     result = replay(trace)
     assert result.same, result.difference
     assert "Morphing" not in bsbpool.pool.jobs.KINDS
@@ -243,10 +256,10 @@ def test_a_trace_that_was_cut_off_is_replayed_up_to_there():
     trace = recorded()
     for length in range(1, len(trace)):
         cut = Trace(trace.header)
-        for event in trace.tuples[:length]:
+        for event in trace.events[:length]:
             cut.append(event)
         result = replay(cut)
-        assert (result.same, result.complete, result.events) == (True, False, told(cut.tuples))
+        assert (result.same, result.complete, result.events) == (True, False, told(cut.events))
 
 
 def test_a_message_too_little_is_found():
@@ -292,10 +305,10 @@ def alike(number, seconds):
 
 def test_what_a_rank_says_in_the_wrong_place_while_it_has_more_jobs_is_found():
     trace = recorded(alike(50, 1e-4), 2)
-    changes = [n for n, event in enumerate(trace.tuples) if event[4:5] == ("success",)]
+    changes = [n for n, event in enumerate(trace.events) if event[4:5] == ("success",)]
     for place in changes[:-1]:
         other = Trace(trace.header)
-        for n, event in enumerate(trace.tuples):
+        for n, event in enumerate(trace.events):
             other.append(event)
             if n == place:
                 other.append(("memory", event[1], 1, 1, 0, 2**20))
@@ -644,7 +657,7 @@ def test_the_death_of_main_is_a_failure(tmp_path):
 def test_what_a_killed_run_began_is_no_sample_of_what_jobs_take(tmp_path):
     trace = recorded(alike(6, 1.0), 3)
     cut = Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         if event[1] <= 2e9:
             cut.append(event)
     for name, each in (("whole", trace), ("cut", cut)):

@@ -10,6 +10,8 @@ from click.testing import CliRunner
 
 from bsbpool import WorkflowError
 from bsbpool.cli import main
+from bsbpool.facts import Raised
+from bsbpool.trace.events import Frame, Traceback, TracedError, record_of
 from bsbpool_sim.scenario import load
 
 
@@ -416,22 +418,23 @@ def test_a_report_can_tell_every_event_of_a_trace(run):
 
     result = run("jobs: [{name: a}]\nexpect: {}")
     checker = Checker(result.scenario.plan, result.outcomes[0])
-    raised = [{"how": "raised", "error": "no", "frames": [["jobs.py", 7, "outer"], ["jobs.py", 9, "inner"]]}]
+    error = Raised("ValueError", "no")
+    raised = TracedError("raised", error, (Frame("jobs.py", 7, "outer"), Frame("jobs.py", 9, "inner")))
     for kind, fields in EVENTS.items():
         if kind not in ("message", "receive"):
-            event = dict.fromkeys(fields, 1) | {
-                "e": kind,
+            values = dict.fromkeys(fields, 1) | {
                 "pool": "pool",
                 "job": 0,
                 "deps": [],
                 "items": [],
-                "error": "no",
-                "errors": raised,
+                "error": error,
+                "errors": [raised],
             }
+            event = record_of((kind, 0, *(values[field] for field in fields)))
             assert checker.told(event), kind
-    where = {"e": "traceback", "pool": "pool", "job": 0, "of": "status"}
-    assert "jobs.py:9, in inner" in checker.told({**where, "errors": raised})
-    assert "nobody knows where" in checker.told({**where, "errors": [{**raised[0], "frames": []}]})
+    assert "jobs.py:9, in inner" in checker.told(Traceback("traceback", 0, "pool", 0, "status", [raised]))
+    nowhere = [raised._replace(frames=())]
+    assert "nobody knows where" in checker.told(Traceback("traceback", 0, "pool", 0, "status", nowhere))
 
 
 def test_a_slow_rank_reaches_its_limit_sooner_and_what_cannot_be_interrupted_takes_its_time(run):

@@ -45,7 +45,8 @@ class Run:
         #: seconds that the jobs of the last pool took, by id, and the ranks that ran them.
         self.took = {m["job"]: (m["ended"] - m["started"]) / 1e9 for m in messages}
         self.ranks = {m["job"]: m["rank"] for m in messages}
-        self.faults = [(e["t"] / 1e9, e["rank"], e["what"]) for e in self.simulation.trace.of("fault")]
+        faults = [event for event in self.simulation.trace.events if event.e == "fault"]
+        self.faults = [(event.t / 1e9, event.rank, str(event.what)) for event in faults]
 
 
 def jobs(pool):

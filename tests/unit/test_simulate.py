@@ -9,6 +9,7 @@ import time
 import pytest
 
 import bsbpool_sim
+from bsbpool.trace import VERSION
 from bsbpool_sim import (
     AbortError,
     DeadlockError,
@@ -62,7 +63,7 @@ def test_the_trace_has_each_message_as_its_receiver_got_it():
 def test_the_trace_begins_with_nothing_of_this_machine():
     trace = simulate(sleeps, 2, seed=5).trace
     assert trace.header == {
-        "trace": "bsbpool", "version": 1, "ranks": 2, "hosts": ["simulated"], "simulated": True, "seed": 5,
+        "trace": "bsbpool", "version": VERSION, "ranks": 2, "hosts": ["simulated"], "simulated": True, "seed": 5,
     }  # fmt: skip
 
 

@@ -238,6 +238,16 @@ def test_a_header_that_is_wrong(tmp_path, changed, problem):
 
 # -- what no line may hold ---------------------------------------------------------------------------------
 
+AN_ERROR = {"kind": "raised", "type": "ValueError", "message": "a"}
+
+
+def nested(error, times):
+    """An error that is within so many others."""
+    for _ in range(times):
+        error = {"kind": "scheduler failed", "node": "a", "error": error}
+    return error
+
+
 #: For each type of field, what is none of it.
 NONE_OF_IT: dict[str, list] = {
     "nanoseconds": [None, -1, 1.5, "1", True, 2**63, []],
@@ -253,16 +263,40 @@ NONE_OF_IT: dict[str, list] = {
     "object": [None, [], "a", 1],
     "list of texts": [None, "a", [1], [["a"]], {}],
     "list of integers": [None, 1, "1", [1.5], ["1"], [None], [2**63], [[1]], {}],
-    "list of errors": [
+    "error": [
+        None,
+        "ValueError: a",
+        {},
+        {"kind": "sneeze"},
+        {"kind": ["raised"]},
+        {"kind": "raised", "type": "ValueError"},
+        {"kind": "raised", "type": 1, "message": "a"},
+        {"kind": "overdue", "limit": 1, "rank": 3, "host": "a", "ended": "silent", "place": ""},
+        {"kind": "overdue", "limit": 1, "rank": 1, "host": "a", "ended": "it did", "place": ""},
+        {"kind": "nobody left", "unfinished": 1, "gone": 0, "stuck": [7]},
+        {"kind": "scheduler failed", "node": "a", "error": None},
+        {"kind": "workflow failed", "count": 9, "errors": [AN_ERROR] * 9},
+        nested(AN_ERROR, 4),
+    ],
+    "fault": [
+        None,
+        "died",
+        {},
+        {"kind": "raised"},
+        {"kind": "paused", "ns": -1},
+        {"kind": "delayed", "to": 3, "ns": 1},
+    ],
+    "list of traced errors": [
         None,
         0,
         {},
         [0],
         [{}],
-        [{"how": "raised", "error": "E"}],
-        [{"how": 0, "error": "E", "frames": []}],
-        [{"how": "raised", "error": "E", "frames": [["f", 1]]}],
-        [{"how": "raised", "error": "E", "frames": [[1, 1, ""]]}],
+        [{"how": "raised", "error": AN_ERROR}],
+        [{"how": "raised", "error": "E", "frames": []}],
+        [{"how": 0, "error": AN_ERROR, "frames": []}],
+        [{"how": "raised", "error": AN_ERROR, "frames": [["f", 1]]}],
+        [{"how": "raised", "error": AN_ERROR, "frames": [[1, 1, ""]]}],
     ],
     "list of job ids": [None, 0, [-1], [0.0], ["0"], [True], [10**6], {}],
     "list of rows": [
@@ -290,7 +324,8 @@ CORRECT = {
     "nanoseconds": 5, "nanoseconds on the rank's clock": -5,
     "bytes": 5, "job id": 0, "integer": -5, "rank": 2, "number of ranks": 3, "true or false": True,
     "text": "a", "integer or text": 1, "object": {}, "list of texts": ["a"], "list of integers": [-1],
-    "list of errors": [{"how": "raised", "error": "E", "frames": [["a.py", 1, "f"]]}],
+    "error": AN_ERROR, "fault": {"kind": "delayed", "to": 2, "ns": 5},
+    "list of traced errors": [{"how": "raised", "error": nested(AN_ERROR, 3), "frames": [["a.py", 1, "f"]]}],
     "list of job ids": [0], "list of rows": [[0, 1, 0, -5, 3, 0]], "pool status": "closing", "job status": "running",
 }  # fmt: skip
 
@@ -329,7 +364,7 @@ def test_events_that_are_folded_into_a_line_are_read_one_by_one(tmp_path):
         tmp_path, HEADER, POOL, job(), job(1), job(2), {"t": 9, "e": "queued", "pool": 1, "jobs": [2, 0]},
         {"t": 20, "e": "succeeded", "pool": 1, "rows": rows},
     )  # fmt: skip
-    assert found.tuples[4:] == [
+    assert found.events[4:] == [
         ("status", 9, 1, 2, "queued", None, None),
         ("status", 9, 1, 0, "queued", None, None),
         ("message", 20, 1, 2, 0, 13, 16),

@@ -16,7 +16,7 @@ import pytest
 import bsbpool
 from bsbpool.exceptions import JobCancelledError
 from bsbpool.pool import JobStatus, PoolProgressReason, PoolStatus
-from bsbpool.trace import EVENTS, Recorder, Trace, TraceRecorder, read_trace
+from bsbpool.trace import EVENTS, VERSION, Recorder, Trace, TraceRecorder, read_trace
 from bsbpool.trace.recording import MOST_BEHIND, FileRecorder, Successes
 from bsbpool.worlds import recording
 from bsbpool.worlds.recording import VARIABLE, numbered
@@ -335,7 +335,7 @@ def test_the_first_line_says_what_ran_where_and_when(tmp_path):
     assert before - 1 <= datetime.fromisoformat(header.pop("when")).timestamp() <= time.time() + 1
     assert header.pop("run").startswith(f"{header['hosts'][0]}-{header.pop('process')}-")
     assert header == {
-        "trace": "bsbpool", "version": 1, "ranks": 1, "hosts": header["hosts"], "simulated": False,
+        "trace": "bsbpool", "version": VERSION, "ranks": 1, "hosts": header["hosts"], "simulated": False,
         "bsbpool": bsbpool.__version__, "python": header["python"], "system": header["system"], "mpi": header["mpi"],
         "arguments": ["program.py", "--x", r"\x1b"], "program": str(tmp_path / "program.py"), "module": None,
         "folder": str(tmp_path),
@@ -446,6 +446,8 @@ def test_another_pool_is_recorded_with_what_it_announces(tmp_path):
         raise ValueError("boom")
     recorder.close()
     told = [{k: v for k, v in event.items() if k not in ("t", "pool")} for event in read_trace(recorder.path)]
+    boom = {"kind": "raised", "type": "ValueError", "message": "boom"}
+    no_more = {"kind": "raised", "type": "JobCancelledError", "message": "no more"}
     assert told == [
         {"e": "pool", "ranks": 1, "fail_fast": False, "phases": []},
         {"e": "announced"},
@@ -456,9 +458,9 @@ def test_another_pool_is_recorded_with_what_it_announces(tmp_path):
         {"e": "pool_status", "status": "executing"},
         {"e": "ping"},
         {"e": "status", "job": 0, "status": "running", "rank": None, "error": None},
-        {"e": "status", "job": 0, "status": "failed", "rank": None, "error": "ValueError: boom"},
-        {"e": "status", "job": 1, "status": "cancelled", "rank": None, "error": "JobCancelledError: no more"},
-        {"e": "end", "error": "ValueError: boom"},
+        {"e": "status", "job": 0, "status": "failed", "rank": None, "error": boom},
+        {"e": "status", "job": 1, "status": "cancelled", "rank": None, "error": no_more},
+        {"e": "end", "error": boom},
     ]  # fmt: skip
 
 

@@ -2,9 +2,11 @@
 
 import copy
 import re
+from types import SimpleNamespace
 
 import pytest
 
+from bsbpool.trace.format import fields_of
 from bsbpool_sim.invariants import broken
 from bsbpool_sim.scenario import load
 
@@ -37,7 +39,7 @@ expect: {}
 def trace(tmp_path_factory):
     path = tmp_path_factory.mktemp("invariants") / "a.yaml"
     path.write_text(SCENARIO)
-    return list(load(path).run_seed(0).trace)
+    return [SimpleNamespace(**fields_of(event)) for event in load(path).run_seed(0).trace.events]
 
 
 @pytest.fixture
@@ -46,30 +48,34 @@ def events(trace):
 
 
 def test_a_trace_as_it_was_holds_to_all(events):
-    kinds = {e["e"] for e in events}
+    kinds = {e.e for e in events}
     assert {"message", "lost", "stuck", "cached", "freed", "ping", "unhandled", "cancel", "end"} <= kinds
     assert broken(events) == []
 
 
 def status(events, job, status, nth=0):
-    return [e for e in events if e["e"] == "status" and (e["job"], e["status"]) == (job, status)][nth]
+    return [e for e in events if e.e == "status" and (e.job, e.status) == (job, status)][nth]
 
 
 def of(events, kind, nth=0):
-    return [e for e in events if e["e"] == kind][nth]
+    return [e for e in events if e.e == kind][nth]
 
 
 def before(events, event, **other):
-    events.insert(events.index(event), {**event, **other})
+    events.insert(events.index(event), SimpleNamespace(**{**vars(event), **other}))
+
+
+def changed(event, **fields):
+    vars(event).update(fields)
 
 
 LIES = [
-    ("time goes back", lambda es: es[-1].update(t=0)),
+    ("time goes back", lambda es: changed(es[-1], t=0)),
     ("goes from", lambda es: es.remove(status(es, 2, "queued", 1))),
     ("said to be cancelled", lambda es: es.remove(status(es, 9, "cancelled"))),
     ("no reason", lambda es: es.remove(of(es, "cancel"))),
     ("which it waits for", lambda es: es.remove(status(es, 1, "cancelled"))),
-    ("no rank said so", lambda es: es.remove(next(e for e in es if e["e"] == "message" and e["job"] == 8))),
+    ("no rank said so", lambda es: es.remove(next(e for e in es if e.e == "message" and e.job == 8))),
     ("rank 1 has told|rank 2 has told|rank 3 has told", lambda es: es.remove(status(es, 0, "failed"))),
     ("is lost, and its word", lambda es: before(es, of(es, "message"), e="lost", error="")),
     ("is not there|is lost", lambda es: es.remove(of(es, "ready"))),
@@ -79,18 +85,18 @@ LIES = [
     ("lost again", lambda es: before(es, of(es, "lost"))),
     ("given back|gives back", lambda es: es.insert(
         es.index(status(es, 2, "running")) + 1,
-        {"t": status(es, 2, "running")["t"], "e": "returned", "pool": "pool", "rank": 1, "jobs": [2]})),
-    ("not past its limit for long", lambda es: of(es, "limit", 1).update(ns=10**12)),
-    ("aborted, and not|not success or failed", lambda es: of(es, "limit", 0).update(ns=10**12)),
+        SimpleNamespace(t=status(es, 2, "running").t, e="returned", pool="pool", rank=1, jobs=[2]))),
+    ("not past its limit for long", lambda es: changed(of(es, "limit", 1), ns=10**12)),
+    ("aborted, and not|not success or failed", lambda es: changed(of(es, "limit", 0), ns=10**12)),
     ("does not hold", lambda es: es.remove(of(es, "cached"))),
     ("still holds|and keeps", lambda es: es.remove(of(es, "freed"))),
     ("unfinished jobs require", lambda es: es.insert(
-        es.index(of(es, "cached")) + 1, {**of(es, "cached"), "e": "freed"})),
+        es.index(of(es, "cached")) + 1, SimpleNamespace(**{**vars(of(es, "cached")), "e": "freed"}))),
     ("after its end", lambda es: es.append(es[-1])),
     ("after the pool has closed|after its end", lambda es: es.append(es.pop(es.index(status(es, 8, "success"))))),
     ("counts as an error", lambda es: before(es, of(es, "unhandled"), job=8)),
-    ("ends well", lambda es: of(es, "end").update(error=None)),
-    ("was free at", lambda es: of(es, "message").update(started=10**12)),
+    ("ends well", lambda es: changed(of(es, "end"), error=None)),
+    ("was free at", lambda es: changed(of(es, "message"), started=10**12)),
     ("is added as number", lambda es: es.remove(of(es, "job"))),
 ]  # fmt: skip
 

@@ -71,7 +71,7 @@ def places(trace):
 def test_a_failed_job_and_its_cause(ranks):
     ((of, job, how, error),) = places(run(lambda pool: pool.queue(failing), ranks))
     assert (of, job, how) == ("status", 0, ["raised", "cause"])
-    assert error["error"] == "RuntimeError: no morphology"
+    assert error["error"] == {"kind": "raised", "type": "RuntimeError", "message": "no morphology"}
     file, line, function = error["frames"][-1]
     assert (file.rpartition("/")[2], line, function) == (FILE, line_of(failing, "raise RuntimeError"), "failing")
 
@@ -85,7 +85,7 @@ def test_members_of_a_group():
 def test_where_a_job_was_at_its_limit(ranks):
     ((of, job, _, error),) = places(run(lambda pool: pool.queue(sleeping, timeout=1), ranks))
     assert (of, job, error["frames"][-1][2]) == ("status", 0, "sleeping")
-    assert error["error"].startswith("JobTimeoutError")
+    assert error["error"]["kind"] == "overdue"
 
 
 class Node:
@@ -199,7 +199,7 @@ def test_replays_and_comparisons_do_not_depend_on_it():
     trace = run(lambda pool: pool.queue(failing))
     assert replay(trace).same
     without, other = Trace(trace.header), Trace(trace.header)
-    for event in trace.tuples:
+    for event in trace.events:
         if event[0] != "traceback":
             without.append(event)
             other.append(event)

@@ -159,7 +159,7 @@ def check_recorded(path, file, jobs, fails):
     if fails is not None:
         name, message = FAILING[fails]
         failed = [event for event in trace.of("status") if event["status"] == "failed"]
-        assert {event["error"] for event in failed} == {message}
+        assert {f"{event['error']['type']}: {event['error']['message']}" for event in failed} == {message}
         assert f"✗ {message}" in shown.stdout and message.partition(": ")[2] in again.stdout
         assert name in {job.name for job in jobs if job.status.value == "failed"}
         # The job alone, again, on a copy of the network as it was left; in a process of its own, since all ranks of a

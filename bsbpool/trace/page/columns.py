@@ -12,8 +12,10 @@ from itertools import accumulate
 from typing import Any
 
 from bsbpool.engine.status import JobStatus
+from bsbpool.errors import in_words
 
 from ..efficiency import efficiency
+from ..events import TracedError
 from ..history import History
 from ..ideal import ideal_schedule
 from ..idle import Cause, idle_times
@@ -49,7 +51,7 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
                 "ranks": pool.ranks,
                 "opened": pool.opened - first,
                 "ended": None if pool.ended is None else pool.ended - first,
-                "error": pool.error,
+                "error": None if pool.error is None else in_words(pool.error),
                 "jobs": len(pool.jobs),
                 "path": list(told.path),
                 "seconds": told.critical_path,
@@ -59,7 +61,7 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
         **_jobs(history),
         **_caches(history),
         "idle": _idle(history),
-        "marks": [[mark.t - first, mark.rank, mark.what] for mark in history.marks],
+        "marks": [[mark.t - first, mark.rank, str(mark)] for mark in history.marks],
     }
 
 
@@ -79,7 +81,7 @@ class _Table:
 
 def _jobs(history: History) -> dict[str, Any]:
     names, kinds, contexts, errors, caches = (_Table() for _ in range(5))
-    errors.add("")
+    errors.add(None)
     columns: dict[str, list[int]] = {
         key: []
         for key in (
@@ -112,7 +114,7 @@ def _jobs(history: History) -> dict[str, Any]:
             add["name"](names.add(job.name))
             add["kind"](kinds.add(job.kind))
             add["context"](contexts.add(_context(job.context)))
-            add["error"](errors.add(job.error or ""))
+            add["error"](errors.add(job.error))
             add["cache"](caches.add(tuple(job.cache)))
             add["status"](statuses[job.status])
             add["queued"](job.queued - before)
@@ -137,7 +139,7 @@ def _jobs(history: History) -> dict[str, Any]:
         "names": names.values,
         "kinds": kinds.values,
         "contexts": contexts.values,
-        "errors": errors.values,
+        "errors": [*map(in_words, errors.values)],
         "caches": caches.values,
         "jobs": columns,
         # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
@@ -153,9 +155,9 @@ def _jobs(history: History) -> dict[str, Any]:
     }
 
 
-def _raised(errors: Sequence[Mapping[str, Any]]) -> list[Any]:
+def _raised(errors: Sequence[TracedError]) -> list[Any]:
     """For each error how it belongs to the one before it, its text, and its frames."""
-    return [[error["how"], error["error"], error["frames"]] for error in errors]
+    return [[each.how, in_words(each.error), [[*frame] for frame in each.frames]] for each in errors]
 
 
 def _caches(history: History) -> dict[str, Any]:

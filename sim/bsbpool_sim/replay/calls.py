@@ -30,7 +30,7 @@ class Calls:
 
     def __init__(self, path: str, trace: Trace):
         self._calls = read_calls(calls_path(path), trace)
-        self._labels = [event[2] for event in trace.tuples if event[0] == "pool"]
+        self._labels = [event.pool for event in trace.events if event.e == "pool"]
         self._header = trace.header
         self._beside = Path(path).resolve().parent
         self._program: Mapping[str, Any] | None = None

@@ -14,6 +14,7 @@ from types import FrameType
 from greenlet import getcurrent
 
 from bsbpool.trace import Trace
+from bsbpool.trace.events import PoolEvent
 
 from ..errors import SimulationError
 from ..kernel import Task
@@ -23,6 +24,16 @@ HORIZON = 1e10
 
 #: Ranks of a pool that are simulated whatever the trace has of them; and nodes that one call schedules.
 MOST_RANKS = MOST_NODES = 10_000
+
+
+#: Kinds of events that are not of main: nothing that it did, nor anything that it was told; and where errors were
+#: raised, which is told beside them.
+NOT_OF_MAIN = frozenset({"receive", "fault", "traceback"})
+
+
+def of_main(trace: Trace) -> list[PoolEvent]:
+    """The events of main: what it did, and what it was told."""
+    return [event for event in trace.events if event.e not in NOT_OF_MAIN]  # type: ignore[misc]
 
 
 class ReplayError(SimulationError):

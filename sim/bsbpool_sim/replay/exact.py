@@ -16,7 +16,6 @@ What would have been otherwise is not to be found here: that is `whatif`.
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -26,17 +25,18 @@ from greenlet import GreenletExit, getcurrent
 
 from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobSchedulingError
+from bsbpool.facts import LeftRank, LostRank, NotScheduled, Raised, SchedulerFailed
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
-from bsbpool.pool.jobs import Job
 from bsbpool.pool.limits import Overdue
+from bsbpool.pool.port import PoolPort
 from bsbpool.pool.progress import PoolJobUpdateProgress, Workflow
 from bsbpool.pool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
-from bsbpool.text import LONGEST
-from bsbpool.trace import Recorder, Trace
+from bsbpool.trace import Trace
 from bsbpool.trace.comparing import Difference
-from bsbpool.trace.format import EVENTS
-from bsbpool.worlds import Channel, MultipartMessage, RankLost, Role
+from bsbpool.trace.events import JobQueued, JobsReturned, OutcomeReceived, PoolEvent, RankGone, SetByHand
+from bsbpool.trace.format import fields_of
+from bsbpool.worlds import MultipartMessage, RankLost
 
 from ..cluster import Cluster
 from ..comm import Comm
@@ -44,13 +44,10 @@ from ..errors import DeadlockError, HorizonError, SimulationError
 from ..group import Group
 from ..kernel import Task
 from ..simulation import simulate
-from ..world import SimWorld
-from .ending import HORIZON, MOST_NODES, ReplayError, check_size, ending_at_ctrl_c, most_steps
-from .standins import Named, error_of, error_of_job, job_class
-
-#: Kinds of events that are not of main: nothing that it did, nor anything that it was told; and where errors were
-#: raised, which is told beside them.
-NOT_OF_MAIN = frozenset({"receive", "fault", "traceback"})
+from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
+from .ground import Checking, ReplayedWorld
+from .recorded_pool import Recorded, recorded_pools
+from .standins import Named, job_class, raised_again, raised_by_job
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
 _FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "memory", "lost"})
@@ -64,20 +61,6 @@ _BY_REFERENCE = ByReference()
 
 #: What is said of a replay that goes on and comes to no other event of the trace.
 _NO_END = "it goes on without end, and nothing that comes of it was recorded"
-
-_LOST = re.compile(r"Rank \d+ on (\S*) (.*)", re.DOTALL)
-_LEFT = re.compile(r"Rank \d+ left the pool: (.*)", re.DOTALL)
-_OVERDUE = re.compile(
-    r"JobTimeoutError: It ran for longer than its limit of \S+ s on rank \d+ on (.*), and "
-    r"(?:was interrupted(?: in (.*))?|was in (.*), and can't be interrupted: .*|was in (.*)…|"
-    r"its rank does not answer.*)",
-    re.DOTALL,
-)
-_SKIPPED = "it left the pool without calling execute()"
-_UNSCHEDULED = re.compile(
-    r"JobSchedulingError: (.*) was not scheduled: it depends on (?:(.*), which was not scheduled|(.*)…)"
-)
-_ERRORED = re.compile(r"JobErroredError: <\S+ \d+ (.*?)(?:> (?:failed|was aborted.*)|…)", re.DOTALL)
 
 #: What runs a job for real: takes pool (its number in the trace), job, and the owner on that rank.
 RunsJobs = Callable[[int, int, Any], Callable[[], Any] | None]
@@ -136,132 +119,8 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     except HorizonError:
         director.differs(None, _NO_END)
     except DeadlockError as error:
-        waits = re.search(r"rank \d+ waits for (.*), since", str(error))
-        director.differs(None, f"it waits for ever: for {waits[1] if waits else error}")
+        director.differs(None, f"it waits for ever: for {error.waits_for[0] if error.waits_for else error}")
     return director.result()
-
-
-# -- what the trace says, pool by pool -------------------------------------------------------------------
-
-
-@dataclass
-class Recorded:
-    """What a trace says of a pool, as far as it has to be known ahead.
-
-    :ivar in_turn: whether schedulers and jobs take turns, as they do on one rank; before 0.2 they did not.
-    :ivar idle_first: whether idle ranks get what becomes ready at once; before 0.2 they did not always.
-    :ivar outs: by rank, what came from it and has to do with its jobs, in order.
-    :ivar cached: by rank and job (None: before the first), what it took into its cache.
-    :ivar failed: what jobs raised.
-    :ivar overdue: of jobs that were past their limits: where they were.
-    :ivar hosts: by rank: its host, as far as errors have it.
-    :ivar unpacked: what was raised when jobs' calls were packed.
-    :ivar unhandled: jobs whose errors no listener handled.
-    :ivar told: descriptions of jobs, as far as errors have them.
-    :ivar skipped: ranks that did not execute the pool, with the reason.
-    :ivar blocked: nodes that were not scheduled since they depend on another one, and that.
-    :ivar deaths: when main learned that ranks were gone, in nanoseconds since the trace began.
-    :ivar ended: whether the trace has its end.
-    """
-
-    number: int
-    label: int | str
-    ranks: int
-    fail_fast: bool
-    phases: list[str]
-    ahead: bool = True
-    in_turn: bool = False
-    idle_first: bool = False
-    retries: int = 0
-    overdue: dict[int, str] = field(default_factory=dict)
-    hosts: dict[int, str] = field(default_factory=dict)
-    outs: dict[int, deque[tuple[Any, ...]]] = field(default_factory=dict)
-    cached: dict[tuple[int, int | None], Sequence[int]] = field(default_factory=dict)
-    failed: dict[int, str] = field(default_factory=dict)
-    unpacked: dict[int, str] = field(default_factory=dict)
-    unhandled: set[int] = field(default_factory=set)
-    told: dict[int, str] = field(default_factory=dict)
-    skipped: dict[int, str] = field(default_factory=dict)
-    blocked: dict[str, str] = field(default_factory=dict)
-    deaths: dict[int, int] = field(default_factory=dict)
-    ended: bool = False
-
-
-def recorded_pools(events: Sequence[tuple[Any, ...]]) -> list[Recorded]:
-    """The pools of a trace.
-
-    :raises ReplayError: there is none, one is BSB's own, or some were open at the same time.
-    """
-    pools: dict[int | str, Recorded] = {}
-    last: Recorded | None = None
-    ready: set[tuple[int, int]] = set()
-    came: set[tuple[int, int]] = set()
-    for event in events:
-        kind, label = event[0], event[2]
-        if kind == "pool":
-            if last is not None and not last.ended:
-                raise ReplayError(
-                    f"pool {label!r} was opened before pool {last.label!r} ended: pools that are open at the same "
-                    "time can't be replayed"
-                )
-            last = pools[label] = Recorded(len(pools), *event[2:6])
-            continue
-        pool = pools[label]
-        if kind == "message":
-            came.add((pool.number, event[4]))
-            pool.outs.setdefault(event[3], deque()).append(event)
-        elif kind == "returned":
-            pool.outs.setdefault(event[3], deque()).append(event)
-        elif kind == "status":
-            if event[4] == "failed":
-                pool.failed[event[3]] = event[6] or "Exception"
-                if event[5] is not None and (pool.number, event[3]) not in came:
-                    pool.unpacked[event[3]] = pool.failed[event[3]]
-            elif event[4] == "aborted" and (overdue := _OVERDUE.fullmatch(event[6] or "")):
-                # Where the text was cut, what is after it does not matter: it is cut again.
-                cut = overdue[4] + "…" * LONGEST if overdue[4] else ""
-                pool.overdue[event[3]] = overdue[2] or overdue[3] or cut
-                pool.hosts[event[5]] = overdue[1]
-        elif kind == "by_hand":
-            came.add((pool.number, event[3]))
-        elif kind == "retries":
-            pool.retries = event[3]
-        elif kind == "cached":
-            pool.cached[event[3], event[4]] = event[5]
-        elif kind == "freed":
-            if event[3] == 0 and event[4] is None and pool.ranks > 1:
-                # What main took in by itself, with jobs that it ran by hand: nobody told when.
-                pool.cached[0, None] = event[5]
-        elif kind == "ready":
-            ready.add((pool.number, event[3]))
-        elif kind == "lost":
-            pool.deaths[event[3]] = event[1] - events[0][1]
-            left = _LEFT.fullmatch(event[4] or "")
-            if left is not None and (pool.number, event[3]) not in ready:
-                pool.skipped[event[3]] = left[1]
-        elif kind == "unhandled":
-            if event[3] is not None:
-                pool.unhandled.add(event[3])
-                if found := _ERRORED.fullmatch(event[4] or ""):
-                    pool.told[event[3]] = found[1]
-            elif found := _UNSCHEDULED.fullmatch(event[4] or ""):
-                pool.blocked[found[1]] = found[2] or found[3] + "…" * LONGEST
-        elif kind == "announced":
-            raise ReplayError(
-                f"pool {label!r} is BSB's own, which does not announce what its jobs depend on: only runs with "
-                "the pool of bsbpool can be replayed"
-            )
-        elif kind == "one_at_a_time":
-            pool.ahead = False
-        elif kind == "in_turn":
-            pool.in_turn = True
-        elif kind == "idle_first":
-            pool.idle_first = True
-        elif kind in ("end", "unexecuted"):
-            pool.ended = True
-    if not pools:
-        raise ReplayError("the trace has no pool, so there is nothing to replay")
-    return list(pools.values())
 
 
 # -- the director ----------------------------------------------------------------------------------------
@@ -276,7 +135,7 @@ class Line:
     :ivar inbox: what it has sent to main.
     """
 
-    def __init__(self, outs: deque[tuple[Any, ...]]):
+    def __init__(self, outs: deque[OutcomeReceived | JobsReturned]):
         self.outs = outs
         self.held: dict[int, Any] = {}
         self.free: list[int] = []
@@ -284,7 +143,8 @@ class Line:
         self.orders: deque[Any] = deque()
         self.inbox: deque[Any] = deque()
         self.waiting: Task | None = None
-        self.leaves: str | None = None
+        #: the event that main learns that it is gone by, of one that leaves with an error.
+        self.leaves: RankGone | None = None
         self.ended_at: int | None = None
 
 
@@ -293,8 +153,8 @@ class Director:
 
     def __init__(self, trace: Trace, jobs: RunsJobs | None = None):
         self.recorded = trace
-        self._events = [event for event in trace.tuples if event[0] not in NOT_OF_MAIN]
-        self._numbers = [n for n, event in enumerate(trace.tuples, 1) if event[0] not in NOT_OF_MAIN]
+        self._events = of_main(trace)
+        self._numbers = [n for n, event in enumerate(trace.events, 1) if event.e not in NOT_OF_MAIN]
         self.pools = recorded_pools(self._events)
         self.ranks = max(pool.ranks for pool in self.pools)
         check_size(trace, self.ranks)
@@ -303,14 +163,15 @@ class Director:
         self._codec = Codec()
         self._place = 0
         self._decided = self._decided_at()
-        self._next: tuple[Any, ...] | None = self._events[0]
-        self._start: int = self._events[0][1]
+        self._next: PoolEvent | None = self._events[0]
+        self._start: int = self._events[0].t
         self.difference: Difference | None = None
         self._why: str | None = None
         self._errors: list[BaseException | None] = []
         self._complete = self.pools[-1].ended
         self._lines: dict[tuple[int, int], Line] = {}
         self._open: dict[int | str, JobPool] = {}
+        self._ports: dict[int | str, PoolPort] = {}
         self._groups: dict[int, list[Comm]] = {}
         self._owners: dict[int, Owner] = {}
         # By rank: the pool that it is about to open, or has open.
@@ -335,14 +196,13 @@ class Director:
         self._cluster = cluster
         self._kernel = cluster.kernel
         cluster.recorder = Checking(self, cluster.recorder.trace.header, lambda: self._kernel.now)
-        director = self
 
-        class ReplayedWorld(_World):
-            def __init__(self, comm: Comm):
-                super().__init__(comm)
-                self.director = director
+        def make_world(comm: Comm) -> ReplayedWorld:
+            world = ReplayedWorld(comm)
+            world.director = self
+            return world
 
-        cluster.make_world = ReplayedWorld
+        cluster.make_world = make_world
 
     def check(self, cluster: Cluster) -> None:
         """Nothing is wrong with it after the run."""
@@ -356,7 +216,7 @@ class Director:
 
     # -- the place in the trace --------------------------------------------------------------------
 
-    def came(self, event: tuple[Any, ...]) -> None:
+    def came(self, event: PoolEvent) -> None:
         """The pool recorded an event: it has to be the next one of the trace."""
         expected = self._next
         if expected is None:
@@ -364,7 +224,7 @@ class Director:
                 self.differs(event, None)
             self._stop()
         assert expected is not None
-        if expected[0] != event[0] or (expected[2:] != event[2:] and _plain(expected) != _plain(event)):
+        if expected.e != event.e or (expected[2:] != event[2:] and _plain(expected) != _plain(event)):
             self.differs(event, None)
             self._stop()
         self._place += 1
@@ -374,30 +234,31 @@ class Director:
 
     def _moved(self) -> None:
         kernel, event = self._kernel, self._next
-        if event is not None and event[0] in _OF_SCHEDULERS and (task := self._turns.get(event[-1])) is not None:
+        number = None if event is None else _scheduler_of(event)
+        if number is not None and (task := self._turns.get(number)) is not None:
             kernel.wake(task)  # not the others: with many, that would be the square of their number
         if self._waiting and self._main is not None and getcurrent() is not self._main:
             kernel.wake(self._main)
 
-    def differs(self, event: tuple[Any, ...] | None, why: str | None) -> None:
+    def differs(self, event: PoolEvent | None, why: str | None) -> None:
         """The replay parts from the trace here."""
         if self.difference is not None:
             return
         expected, place, mine = self._next, self._place, self._cluster.recorder.trace
-        left = None if expected is None else _as_dict(expected)
-        right = None if event is None else _as_dict(event)
+        left = None if expected is None else fields_of(expected)
+        right = None if event is None else fields_of(event)
         fields: tuple[str, ...] = ()
         if left is not None and right is not None:
             names = dict.fromkeys([*left, *right])
-            fields = tuple(n for n in names if n != "t" and _plain(left.get(n)) != _plain(right.get(n)))
+            fields = tuple(n for n in names if n != "t" and _even(left.get(n)) != _even(right.get(n)))
         number = self._numbers[place] if place < len(self._numbers) else len(self.recorded) + 1
         self.difference = Difference(
             numbers=(number, len(mine) + 1),
             left=left,
             right=right,
             fields=fields,
-            before=tuple(map(_as_dict, self._events[max(0, place - 3) : place])),
-            after_left=tuple(map(_as_dict, self._events[place + 1 : place + 4])),
+            before=tuple(map(fields_of, self._events[max(0, place - 3) : place])),
+            after_left=tuple(map(fields_of, self._events[place + 1 : place + 4])),
             after_right=(),
         )
         self._why = why
@@ -418,9 +279,9 @@ class Director:
             self.differs(None, _NO_END)
             self._stop()
 
-    def _until(self, event: tuple[Any, ...]) -> None:
+    def _until(self, event: PoolEvent) -> None:
         """Let the task that runs now wait for the time of an event."""
-        at = event[1] - self._start
+        at = event.t - self._start
         while self._kernel.now < at:
             self._kernel.park("the time at which it was recorded", at)
 
@@ -430,7 +291,7 @@ class Director:
         self._kernel.park(why)
         self._waiting = False
 
-    def _expect(self) -> tuple[Any, ...]:
+    def _expect(self) -> PoolEvent:
         """The next event; there has to be one, or the trace was cut off."""
         if self._next is None:
             if self._complete:
@@ -465,19 +326,18 @@ class Director:
         owner._comm = comm
         owner._pool_cache = {item: [] for item in recorded.cached.get((comm.rank, None), ())}
         pool = JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
-        if not recorded.in_turn:
-            pool._turns = None
-        pool._engine.dispatch.idle_first = recorded.idle_first or recorded.in_turn
+        PoolPort(pool).follow_rules_of_0_1(
+            without_turns=not recorded.in_turn, waits=not (recorded.idle_first or recorded.in_turn)
+        )
         return pool
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:
-        skipped = recorded.skipped.get(comm.rank)
         try:
             with self._pool(recorded, owner, comm) as pool:
-                if skipped is None:
+                if comm.rank not in recorded.skipped:
                     pool.execute()
-                elif skipped != _SKIPPED:
-                    raise error_of(skipped, BaseException)
+                elif (error := recorded.skipped[comm.rank]) is not None:
+                    raise raised_again(error, BaseException)
         except GreenletExit:
             raise
         except BaseException:
@@ -489,20 +349,22 @@ class Director:
         error: BaseException | None = None
         pool = self._pool(recorded, owner, comm)
         self._open[recorded.label] = pool
+        self._ports[recorded.label] = PoolPort(pool)
         pool.add_listener(self._listen)
         pool.add_listener(self._raise)  # another one: what it raises does not keep the first from handling an error
         try:
             with pool:
                 self._prepare()
                 # On one rank schedulers run before the status changes, and the rank may be ready by then.
-                if self._expect()[0] in ("pool_status", "ready", *_OF_SCHEDULERS):
+                event = self._expect()
+                if event.e in ("pool_status", "ready", *_OF_SCHEDULERS):
                     try:
                         pool.execute()
                     finally:
                         self._linger()
-                elif self._expect()[0] == "unexecuted":
-                    if (text := self._expect()[3]) is not None:
-                        raise error_of(text, BaseException)
+                elif event.e == "unexecuted":
+                    if event.error is not None:
+                        raise raised_again(event.error, BaseException)
                 else:
                     self.differs(None, "main executes the pool, or leaves it")
                     self._stop()
@@ -516,9 +378,9 @@ class Director:
         """Do what main did before it executed the pool."""
         while True:
             event = self._expect()
-            if event[0] in _FROM_OUTSIDE:
+            if event.e in _FROM_OUTSIDE:
                 self._perform(event)
-            elif event[0] == "ping":
+            elif event.e == "ping":
                 self._until(event)
                 self._of(event).ping()
                 self._moved_on(event)
@@ -540,11 +402,11 @@ class Director:
         """
         while (event := self._next) is not None:
             self._step()
-            if event[0] in _FROM_OUTSIDE:
+            if event.e in _FROM_OUTSIDE:
                 if self._waits_for_more(besides):
                     return
                 self._perform(event)
-            elif event[0] in _OF_SCHEDULERS and (self._schedulers or self._coming):
+            elif event.e in _OF_SCHEDULERS and (self._schedulers or self._coming):
                 self._wait("a scheduler")
             else:
                 return
@@ -555,39 +417,38 @@ class Director:
         if place == len(self._events):
             return False
         event = self._events[place]
-        kind = event[0]
-        if kind == "unhandled":
-            if event[3] is not None:  # said when all listeners were told
-                return kind not in besides
-            return (event[4] or "").startswith("JobSchedulingError")
-        return kind in _TO_MAIN and kind not in besides
+        if event.e == "unhandled":
+            if event.job is not None:  # said when all listeners were told
+                return event.e not in besides
+            return isinstance(event.error, NotScheduled | SchedulerFailed)
+        return event.e in _TO_MAIN and event.e not in besides
 
     def _decided_at(self) -> list[int]:
         """By place: that of the next event, from there on, which neither came from outside nor from a scheduler."""
         decided = [len(self._events)] * (len(self._events) + 1)
         for place in range(len(self._events) - 1, -1, -1):
-            others = self._events[place][0] in _FROM_OUTSIDE or self._events[place][0] in _OF_SCHEDULERS
+            others = self._events[place].e in _FROM_OUTSIDE or self._events[place].e in _OF_SCHEDULERS
             decided[place] = decided[place + 1] if others else place
         return decided
 
-    def _perform(self, event: tuple[Any, ...]) -> None:
+    def _perform(self, event: PoolEvent) -> None:
         """Do to a pool what was done to it."""
         self._until(event)
-        kind = event[0]
         pool = self._of(event)
+        port = self._ports[event.pool]
         recorded = self._at[0]
         self._performing = True
         try:
-            if kind == "job":
+            if event.e == "job":
                 self._queue(pool, recorded, event)
-            elif kind == "schedule":
-                pool.schedule(self._nodes_of(event[3]), self._scheduled)
-            elif kind == "cancel":
-                pool._cancel(self._job(pool, event[3]), event[4])
-            elif kind == "limit":
-                pool._limit(self._job(pool, event[3]), event[4])
-            else:
-                self._manual(pool, *event[3:])
+            elif event.e == "schedule":
+                pool.schedule(self._nodes_of(event.nodes), self._scheduled)
+            elif event.e == "cancel":
+                port.cancel(port.jobs[event.job], event.reason)
+            elif event.e == "limit":
+                port.limit(port.jobs[event.job], event.ns)
+            elif event.e == "by_hand":
+                self._set_by_hand(port, event)
         except (GreenletExit, Stopped):
             raise
         except Exception as error:
@@ -597,7 +458,7 @@ class Director:
             self._performing = False
         self._moved_on(event)
 
-    def _moved_on(self, event: tuple[Any, ...]) -> None:
+    def _moved_on(self, event: PoolEvent) -> None:
         """What was done for an event of the trace has to bring that about, or the same would be done for ever."""
         if self._next is event:
             self.differs(None, "nothing comes of what was done to the recorded pool")
@@ -610,48 +471,45 @@ class Director:
             self._stop()
         return [_Node(self)] * count
 
-    def _of(self, event: tuple[Any, ...]) -> JobPool:
+    def _of(self, event: PoolEvent) -> JobPool:
         """The pool of an event that main brings about: the one that is open."""
-        pool = self._open.get(event[2])
-        if pool is None or event[2] != self._at[0].label:
-            self.differs(None, f"pool {event[2]!r} is not open")
+        pool = self._open.get(event.pool)
+        if pool is None or event.pool != self._at[0].label:
+            self.differs(None, f"pool {event.pool!r} is not open")
             self._stop()
         return pool
 
-    def _queue(self, pool: JobPool, recorded: Recorded, event: tuple[Any, ...]) -> None:
-        _, _, _, id, kind, name, context, deps, cache = event
-        jobs = pool._engine.jobs
+    def _queue(self, pool: JobPool, recorded: Recorded, event: JobQueued) -> None:
+        jobs = self._ports[event.pool].jobs
         limit = self._events[self._place + 1] if self._place + 1 < len(self._events) else event
-        ns = limit[4] if limit[0] == "limit" and limit[3] == id and limit[2] == event[2] else None
-        job_class(kind)(
-            pool, name, dict(context), [jobs[dep] for dep in deps], cache,
-            recorded.told.get(id), recorded.unpacked.get(id), ns,
+        of_it = limit.e == "limit" and (limit.pool, limit.job) == (event.pool, event.job)
+        job_class(event.kind)(
+            pool, event.name, dict(event.context), [jobs[dep] for dep in event.deps], event.cache,
+            recorded.told.get(event.job), recorded.unpacked.get(event.job),
+            limit.ns if of_it and limit.e == "limit" else None,
         )  # fmt: skip
 
-    def _job(self, pool: JobPool, id: int) -> Job:
-        job = pool._engine.jobs[id]
-        assert isinstance(job, Job)
-        return job
-
-    def _manual(self, pool: JobPool, id: int, status: str, error: str | None) -> None:
-        job = self._job(pool, id)
-        if status == "running":
-            pool._manual.begin(job)
-        elif error is not None:
-            pool._manual.finish(job, None, error_of(error, BaseException))
+    @staticmethod
+    def _set_by_hand(port: PoolPort, event: SetByHand) -> None:
+        job = port.jobs[event.job]
+        if event.status == "running":
+            port.begin(job)
+        elif event.error is not None:
+            port.finish(job, raised_again(event.error, BaseException))
         else:
-            pool._manual.set_status(job, JobStatus(status))
+            port.set_status(job, JobStatus(event.status))
 
     def _listen(self, progress: Any) -> bool:
         """The listener of main's pool: does what listeners and callbacks did, and handles what they handled."""
         while True:
             self.settle(_BY_LISTENERS)
             event = self._next
-            if event is None or event[0] != "call_back":
+            if event is None or event.e != "call_back":
                 break
             self._until(event)
-            pool = self._of(event)
-            pool._cancel(self._job(pool, event[4]), event[5])
+            self._of(event)
+            port = self._ports[event.pool]
+            port.cancel(port.jobs[event.job], event.reason)
             self._moved_on(event)
         job = getattr(progress, "job", None)
         return job is not None and job.id not in self._at[0].unhandled
@@ -659,13 +517,13 @@ class Director:
     def _raise(self, progress: Any) -> None:
         """The listener that raises what listeners and callbacks raised."""
         event, job = self._next, getattr(progress, "job", None)
-        if event is not None and event[0] == "unhandled" and job is not None and event[3] == job.id:
+        if event is not None and event.e == "unhandled" and job is not None and event.job == job.id:
             if not isinstance(progress, PoolJobUpdateProgress) or not progress.status.ended:
                 return
             # What somebody raises about a job that failed comes after that nobody handled it.
             event = self._events[self._place + 1] if self._place + 1 < len(self._events) else None
-        if event is not None and event[0] == "raised":
-            raise error_of(event[3])
+        if event is not None and event.e == "raised":
+            raise raised_again(event.error)
 
     def host(self, rank: int) -> str:
         """The host of a rank, as it was recorded."""
@@ -675,35 +533,42 @@ class Director:
 
     # -- schedulers --------------------------------------------------------------------------------
 
-    def begins(self, task: Task) -> str:
-        """A scheduler begins with a node. Returns its name."""
-        number = self._schedulers[task]
-        self._turn(lambda event: event[0] == "scheduling" and event[4] == number)
-        name: str = self._expect()[3]
-        self._nodes[task] = name
-        return name
+    def scheduler_comes(self) -> None:
+        """A scheduler is about to start."""
+        self._coming += 1
 
-    def depends_on(self, task: Task) -> list[Named]:
+    def begins(self) -> str:
+        """A scheduler begins with a node. Returns its name."""
+        task = self._kernel.task
+        number = self._schedulers[task]
+        self._turn(lambda event: event.e == "scheduling" and event.scheduler == number)
+        event = self._expect()
+        assert event.e == "scheduling"
+        self._nodes[task] = event.node
+        return event.node
+
+    def depends_on(self) -> list[Named]:
         """The nodes on which the node of a scheduler depends, of those that were not scheduled."""
-        other = self._at[0].blocked.get(self._nodes[task])
+        other = self._at[0].blocked.get(self._nodes[self._kernel.task])
         if other is None:
             return []
         node = Named(other)
-        self._open[self._at[0].label]._schedulers.not_scheduled[id(node)] = node
+        self._ports[self._at[0].label].was_not_scheduled(node)
         return [node]
 
     def _scheduled(self, node: Any) -> None:
         """What schedulers do with a node, as far as they do it themselves: raise."""
         self.scheduler_ends(self._kernel.task)
-        if (text := self._expect()[4]) is not None:
-            raise error_of(text, BaseException)
+        event = self._expect()
+        if event.e == "scheduled" and event.error is not None:
+            raise raised_again(event.error, BaseException)
 
     def scheduler_ends(self, task: Task) -> None:
         """A scheduler waits until it has ended with its node."""
         number = self._schedulers[task]
-        self._turn(lambda event: event[0] in _OF_SCHEDULERS and event[-1] == number)
+        self._turn(lambda event: _scheduler_of(event) == number)
 
-    def _turn(self, is_it: Callable[[tuple[Any, ...]], bool]) -> None:
+    def _turn(self, is_it: Callable[[PoolEvent], bool]) -> None:
         while True:
             self._step()
             event = self._next
@@ -741,6 +606,14 @@ class Director:
             line.news = 1 if pool.cached.get((rank, None)) else 0
         return line
 
+    def pool_of(self, rank: int) -> Recorded:
+        """The pool that a rank is about to open, or has open."""
+        return self._at[rank]
+
+    def forget(self) -> None:
+        """Main's channel is closed: nobody receives what is left in it."""
+        self._own.clear()
+
     def put(self, item: Any) -> None:
         """A task of main's rank puts something into its channel."""
         if item[0] is None:
@@ -758,29 +631,29 @@ class Director:
             event = self._next if only_what_is_there else self._expect()
             if event is None:
                 return None
-            kind = event[0]
-            if kind in _FROM_RANKS:
+            if event.e in _FROM_RANKS:
                 return self._from_rank(pool, event)
             if only_what_is_there:
                 return None
-            if kind in _FROM_OUTSIDE:
+            if event.e in _FROM_OUTSIDE:
                 self._perform(event)
-            elif kind in ("ping", "unanswered"):
+            elif event.e in ("ping", "unanswered"):
                 self._until(event)
                 return None
-            elif kind == "call_back":
+            elif event.e == "call_back":
                 self._until(event)
-                return None, (self._job(self._of(event), event[4]), event[5], _Unanswered())
-            elif kind == "raised":
+                self._of(event)
+                return None, (self._ports[event.pool].jobs[event.job], event.reason, _Unanswered())
+            elif event.e == "raised":
                 self._until(event)
-                raise error_of(event[3])
-            elif kind == "unhandled":
+                raise raised_again(event.error)
+            elif event.e == "unhandled":
                 mine = next((item for item in own if isinstance(item[1], JobSchedulingError)), None)
                 if mine is not None:
                     own.remove(mine)
                     return mine
                 self._wait("a scheduler that fails")
-            elif kind in _OF_SCHEDULERS and (event[-1] in self._turns or self._coming):
+            elif event.e in _OF_SCHEDULERS and (_scheduler_of(event) in self._turns or self._coming):
                 self._wait("a scheduler")
             else:
                 # What comes next is of main's own doing: it only has to be woken, or to hear that a scheduler ended. On
@@ -789,44 +662,44 @@ class Director:
                 if mine is not None:
                     own.remove(mine)
                     return mine
-                self._wait("a scheduler" if kind in _OF_SCHEDULERS else f"what made it go on to {kind!r}")
+                self._wait("a scheduler" if event.e in _OF_SCHEDULERS else f"what made it go on to {event.e!r}")
 
-    def _from_rank(self, pool: Recorded, event: tuple[Any, ...]) -> Any:
-        kind, rank = event[0], event[3]
-        what: Any = event[4] if len(event) > 4 else None
+    def _from_rank(self, pool: Recorded, event: Any) -> Any:
+        rank: int = event.rank
         line = self.line(pool, rank)
         codec = self._codec if pool.ranks > 1 else _BY_REFERENCE
-        if kind == "returned":
+        if event.e == "returned":
             self._until(event)
-            if missing := [job for job in what if line.held.pop(job, None) is None]:
+            if missing := [job for job in event.jobs if line.held.pop(job, None) is None]:
                 self.differs(None, f"rank {rank} does not have {missing} to give back")
                 self._stop()
             if line.outs and line.outs[0] is event:
                 line.outs.popleft()
             self.hand_out(line)
-            return rank, codec.encode((RETURNED, [*what]))
-        if kind == "memory":
+            return rank, codec.encode((RETURNED, [*event.jobs]))
+        if event.e == "memory":
             self._until(event)
-            return rank, codec.encode((GREW, what, event[5]))
-        if kind in ("started", "stuck"):
+            return rank, codec.encode((GREW, event.job, event.peak))
+        if event.e == "started":
             self._until(event)
-            if kind == "started":
-                return rank, codec.encode((STARTED, what))
-            place = pool.overdue.get(what, "")
-            return rank, codec.encode((STUCK, what, place, "as recorded" if place else "", []))
-        if kind == "lost" and (found := _LOST.fullmatch(what or "")):
+            return rank, codec.encode((STARTED, event.job))
+        if event.e == "stuck":
+            self._until(event)
+            overdue = pool.overdue.get(event.job)
+            place = "" if overdue is None else overdue.place
+            return rank, codec.encode((STUCK, event.job, place, "as recorded" if place else "", []))
+        if event.e == "lost" and isinstance(event.error, LostRank):
             self._until(event)
             if rank and rank < len(self._kernel.ranks):
                 self._kernel.kill(self._kernel.ranks[rank])
-            return rank, RankLost(found[2], found[1])
-        if kind == "lost":
-            left = _LEFT.fullmatch(what or "")
-            line.leaves = left[1] if left is not None else what or "Exception"
+            return rank, RankLost(event.error.died, event.error.host)
+        if event.e == "lost":
+            line.leaves = event
             if line.waiting is not None:
                 self._kernel.wake(line.waiting)
         while not line.inbox:
             self._step()
-            self._wait(f"a message from rank {rank}: {kind}")
+            self._wait(f"a message from rank {rank}: {event.e}")
         self._until(event)
         return rank, line.inbox.popleft()
 
@@ -852,9 +725,9 @@ class Director:
         if line.waiting is None or line.orders or not line.outs:
             return
         event = line.outs[0]
-        if event[0] == "message" and event[4] in line.held:
-            call = line.held.pop(event[4])
-            line.orders.append(self._codec.encode((RUN, [(event[4], call)], line.free, line.news)))
+        if event.e == "message" and event.job in line.held:
+            call = line.held.pop(event.job)
+            line.orders.append(self._codec.encode((RUN, [(event.job, call)], line.free, line.news)))
             line.free = []
             self._kernel.wake(line.waiting)
 
@@ -865,8 +738,10 @@ class Director:
         self.hand_out(line)
         while not line.orders:
             if line.leaves is not None:
-                line.waiting, text = None, line.leaves
-                raise error_of(text, BaseException)
+                line.waiting, error = None, line.leaves.error
+                raise raised_again(
+                    (error.error or Raised("Exception", "")) if isinstance(error, LeftRank) else error, BaseException
+                )
             self._kernel.park("an order")
         line.waiting = None
         return 0, line.orders.popleft()
@@ -880,9 +755,9 @@ class Director:
     def perform(self, pool: Recorded, rank: int, job: int, function: Callable[[], Any]) -> Any:
         """Let a job take its time, and end as it did."""
         line, kernel = self.line(pool, rank), self._kernel
-        while not line.outs or line.outs[0][0] != "message" or line.outs[0][4] != job:
+        while not line.outs or (event := line.outs[0]).e != "message" or event.job != job:
             kernel.park(f"the end of job {job}, which was not recorded")
-        event = line.outs.popleft()
+        line.outs.popleft()
         self._until(event)
         result = None
         error: BaseException | None = None
@@ -893,16 +768,16 @@ class Director:
             except Exception as raised:
                 error = raised
         elif job in pool.overdue:
-            error = Overdue(pool.overdue[job], "as recorded")
+            error = Overdue(pool.overdue[job].place, "as recorded")
         elif job in pool.failed:
-            error = error_of_job(pool.failed[job])
+            error = raised_by_job(pool.failed[job])
         if items := pool.cached.get((rank, job)):
             cache = self._owners[rank]._pool_cache
             for item in items:
                 cache.setdefault(item, [])
             line.held.clear()
             line.news += 1
-        line.ended_at = event[6]
+        line.ended_at = event.ended
         if error is not None:
             raise error
         return result
@@ -913,134 +788,26 @@ class Director:
         if line.ended_at is not None:
             shown, line.ended_at = line.ended_at, None
             return shown
-        if line.outs and line.outs[0][0] == "message":
-            started: int = line.outs[0][5]
-            return started
+        if line.outs and (event := line.outs[0]).e == "message":
+            return event.started
         return self._kernel.now
 
+    # -- main's lock -------------------------------------------------------------------------------
 
-class Checking(Recorder):
-    """A recorder that holds each event against the trace."""
-
-    def __init__(self, director: Director, header: Any, now: Callable[[], int]):
-        super().__init__(header, now)
-        append, came = self.trace.append, director.came
-
-        def record(event: tuple[Any, ...]) -> None:
-            if event[0] not in NOT_OF_MAIN:
-                came(event)
-            append(event)
-
-        self.record = record
-
-    def label(self, id: Any) -> int | str:
-        label: int | str = id  # a pool's id is what it is called in the trace
-        return label
-
-
-class _World(SimWorld):
-    """The ground under a rank of a replay."""
-
-    director: Director
-
-    def channel(self) -> Channel:
-        recorded = self.director._at[self.rank]
-        return _Main(self.director, recorded) if self.rank == 0 else _Rank(self.director, recorded, self.rank)
-
-    def lock(self) -> Any:
-        return _Gate(self.director) if self.rank == 0 else super().lock()
-
-    def now(self) -> int:
-        director = self.director
-        if self.rank or self._kernel.task.role is Role.WORKER:
-            return director.clock(director._at[self.rank], self.rank)
-        return 0  # main is told when its time has come; by itself it waits for nothing
-
-    @property
-    def host(self) -> str:
-        """The name of the host as it was recorded."""
-        return self.director.host(self.rank)
-
-    @host.setter
-    def host(self, name: str) -> None:
-        pass
-
-    def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
-        if role is Role.SCHEDULER:
-            self.director._coming += 1
-            super().start(role, self.director.schedules, function, args, name=name)
-        else:
-            super().start(role, function, *args, name=name)
-
-
-class _Gate:
-    """Main's lock: where it is taken, others may have had it before."""
-
-    def __init__(self, director: Director):
-        self._director = director
-
-    def __enter__(self) -> None:
-        director = self._director
+    def takes_lock(self) -> None:
+        """Main's lock is taken: where main does so, others may have had it before."""
         task = getcurrent()
-        if task is director._main:
-            if not director._depth and not director._performing:
-                director.settle()
-            director._depth += 1
-        elif task in director._schedulers:
-            assert isinstance(task, Task)
-            director.scheduler_ends(task)
+        if task is self._main:
+            if not self._depth and not self._performing:
+                self.settle()
+            self._depth += 1
+        elif isinstance(task, Task) and task in self._schedulers:
+            self.scheduler_ends(task)
 
-    def __exit__(self, *exc: object) -> None:
-        if getcurrent() is self._director._main:
-            self._director._depth -= 1
-
-
-class _Main(Channel):
-    """Main's end of a pool's lines."""
-
-    def __init__(self, director: Director, recorded: Recorded):
-        self._director = director
-        self._recorded = recorded
-        self.any_task_sends = recorded.ahead
-
-    def put(self, item: Any) -> None:
-        self._director.put(item)
-
-    def get(self, until: int | None = None) -> Any:
-        return self._director.receive(self._recorded, until == 0)
-
-    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
-        self._director.send(self._recorded, rank, message)
-
-    def close(self) -> None:
-        self._director._own.clear()
-
-    def perform(self, job: int, function: Callable[[], Any]) -> Any:
-        return self._director.perform(self._recorded, 0, job, function)
-
-
-class _Rank(Channel):
-    """Another rank's end."""
-
-    def __init__(self, director: Director, recorded: Recorded, rank: int):
-        self._director = director
-        self._recorded = recorded
-        self._rank = rank
-
-    def put(self, item: Any) -> None:
-        raise AssertionError("no task of a rank other than main puts anything into its channel")
-
-    def get(self, until: int | None = None) -> Any:
-        return None if until == 0 else self._director.order(self._recorded, self._rank)
-
-    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
-        self._director.says(self._recorded, self._rank, message, parts)
-
-    def close(self) -> None:
-        pass
-
-    def perform(self, job: int, function: Callable[[], Any]) -> Any:
-        return self._director.perform(self._recorded, self._rank, job, function)
+    def gives_lock_back(self) -> None:
+        """Main's lock is given back."""
+        if getcurrent() is self._main:
+            self._depth -= 1
 
 
 class _Node:
@@ -1050,11 +817,11 @@ class _Node:
         self._director = director
 
     def get_node_name(self) -> str:
-        return self._director.begins(self._director._kernel.task)
+        return self._director.begins()
 
     @property
     def depends_on(self) -> list[Named]:
-        return self._director.depends_on(self._director._kernel.task)
+        return self._director.depends_on()
 
 
 class _Unanswered:
@@ -1064,15 +831,19 @@ class _Unanswered:
         pass
 
 
-def _plain(value: Any) -> Any:
-    """A value with tuples for its lists, and no time: what has to be equal."""
-    if isinstance(value, tuple) and value and value[0] in EVENTS:
-        return (value[0], *map(_plain, value[2:]))
+def _scheduler_of(event: PoolEvent) -> int | None:
+    """The number of the scheduler that an event is of; None if it is of none."""
+    return event.scheduler if event.e in ("scheduling", "scheduled") else None
+
+
+def _plain(event: PoolEvent) -> tuple[Any, ...]:
+    """The fields of an event with tuples for their lists, without its time: what has to be equal."""
+    return tuple(map(_even, event[2:]))
+
+
+def _even(value: Any) -> Any:
+    """A value with a tuple for a list: one trace has these, where another one has those."""
     return tuple(value) if isinstance(value, list) else value
-
-
-def _as_dict(event: tuple[Any, ...]) -> dict[str, Any]:
-    return {"t": event[1], "e": event[0], **dict(zip(EVENTS[event[0]], event[2:], strict=False))}
 
 
 __all__ = ["Replay", "replay"]

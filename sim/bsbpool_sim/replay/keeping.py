@@ -23,6 +23,9 @@ from typing import Any
 import yaml
 
 from bsbpool.durations import written_duration
+from bsbpool.errors import in_words
+from bsbpool.facts import Died, Error, Killed, LeftRank, LostRank, SchedulerFailed
+from bsbpool.facts import Raised as RaisedError
 from bsbpool.trace import Trace
 from bsbpool.trace.history import History
 
@@ -34,8 +37,7 @@ from ..scenario.loading import validate
 from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
-from .ending import ReplayError, ending_at_ctrl_c
-from .exact import NOT_OF_MAIN
+from .ending import ReplayError, ending_at_ctrl_c, of_main
 from .whatif import PoolPlan, plans_of
 
 #: How long a line is, at the most, where it can be broken.
@@ -48,7 +50,9 @@ LONGEST_RUN = 10_000 * 3600 * SECOND
 MOST_RUNS = 2_000
 
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.>]+)>")
-_DIED = re.compile(r"Rank \d+ on (.*) died at .*")
+
+#: How a job ends that kills its rank; others raise an error.
+KILLS: tuple[str, Error | None] = ("kills", None)
 
 Data = dict[str, Any]
 
@@ -103,7 +107,7 @@ class Alike:
 
     pool: int
     base: str
-    ends: tuple[str, str] | None
+    ends: tuple[str, Error | None] | None
     cache: tuple[int, ...]
     scheduler: int | None
     waits_for: tuple[Alike, ...]
@@ -164,7 +168,7 @@ class _Writer:
             (pool.place, job.id): job.rank
             for pool in self.history.pools
             for job in pool.jobs.values()
-            if job.status == "aborted" and (job.error or "").startswith("RankLostError") and job.rank
+            if job.status == "aborted" and isinstance(job.error, LostRank | LeftRank) and job.rank
         }
 
     def _cut_off(self) -> dict[tuple[int, int], int]:
@@ -174,7 +178,7 @@ class _Writer:
         silent for longer than any of its name had been; where there is none such, the one that ran for longest.
         """
         history = self.history
-        deaths = [mark for mark in history.marks if mark.rank == 0 and mark.what.startswith(("died", "killed"))]
+        deaths = [mark for mark in history.marks if mark.rank == 0 and isinstance(mark.what, Died | Killed)]
         cut = [pool for pool in history.pools if pool.ended is None]
         if not cut and not deaths:
             return {}
@@ -209,9 +213,9 @@ class _Writer:
             stops = False
             kinds = self._kinds(number)
             for job in pool.jobs.values():
-                ends: tuple[str, str] | None = None
+                ends: tuple[str, Error | None] | None = None
                 if (number, job.id) in self.killed:
-                    ends = ("kills", "")
+                    ends = KILLS
                 elif (error := plan.jobs[job.id].error) is not None:
                     ends = ("raises", error)
                 groups = tuple(dict.fromkeys(self.of[number, dep] for dep in job.deps))
@@ -316,26 +320,25 @@ class _Writer:
 
     def _schedulers(self, plan: PoolPlan) -> dict[int, int]:
         """By job that was queued while the pool executed: the number of the node that did so; -1: nobody knows."""
-        self.nodes: dict[int, list[tuple[str, int, str | None]]] = getattr(self, "nodes", {})
+        self.nodes: dict[int, list[tuple[str, int, Error | None]]] = getattr(self, "nodes", {})
         number = plan.recorded.number
-        nodes: list[tuple[str, int, str | None]] = []
+        nodes: list[tuple[str, int, Error | None]] = []
         active: dict[int, int] = {}
         found: dict[int, int] = {}
         label, executing, began = plan.recorded.label, False, 0
-        for event in self.trace.tuples:
-            kind = event[0]
-            if kind in NOT_OF_MAIN or event[2] != label:
+        for event in of_main(self.trace):
+            if event.pool != label:
                 continue
-            if kind == "pool_status" and event[3] == "executing":
-                executing, began = True, event[1]
-            elif kind == "scheduling":
-                active[event[4]] = len(nodes)
-                nodes.append((event[3], event[1] - began, None))
-            elif kind == "scheduled" and event[5] in active:
-                place = active.pop(event[5])
-                nodes[place] = (*nodes[place][:2], event[4])
-            elif kind == "job" and executing:
-                found[event[3]] = [*active.values()][-1] if active and self.by_node else -1
+            if event.e == "pool_status" and event.status == "executing":
+                executing, began = True, event.t
+            elif event.e == "scheduling":
+                active[event.scheduler] = len(nodes)
+                nodes.append((event.node, event.t - began, None))
+            elif event.e == "scheduled" and event.scheduler in active:
+                place = active.pop(event.scheduler)
+                nodes[place] = (*nodes[place][:2], event.error)
+            elif event.e == "job" and executing:
+                found[event.job] = [*active.values()][-1] if active and self.by_node else -1
         self.nodes[number] = nodes
         return found
 
@@ -354,7 +357,7 @@ class _Writer:
         handled = [g.pattern for g in self.groups if g.ends and all(id in self.plans[g.pool].handled for id in g.jobs)]
         handled += [
             g.pattern for g in self.groups
-            if g.ends == ("kills", "") and not any(
+            if g.ends == KILLS and not any(
                 id in self.plans[g.pool].recorded.unhandled or (g.pool, id) in self.silent for id in g.jobs
             )
         ]  # fmt: skip
@@ -388,7 +391,7 @@ class _Writer:
         jobs = sum(outcome.values())
         if failed is None:
             return f"{jobs} job{'s' * (jobs != 1)} on {self.history.ranks} ranks, as recorded"
-        how = "kills its rank" if failed.ends == ("kills", "") else "fails"
+        how = "kills its rank" if failed.ends == KILLS else "fails"
         cancelled = outcome.get("cancelled", 0)
         rest = f", and {cancelled} {'is' if cancelled == 1 else 'are'} cancelled" if cancelled else ""
         return f"One of {jobs} jobs, {failed.name[:100]}, {how}{rest}"
@@ -417,9 +420,9 @@ class _Writer:
             entry["takes"] = takes
         if (limit := self.plans[group.pool].limits.get(group.jobs[0])) is not None:
             entry["timeout"] = written_duration(limit)
-        if group.ends == ("kills", ""):
+        if group.ends == KILLS:
             entry["kills"] = True
-        elif group.ends is not None:
+        elif group.ends is not None and group.ends[1] is not None:
             entry["raises"] = _raises(group.ends[1])
         return entry
 
@@ -463,7 +466,7 @@ class _Writer:
     def _began(self, number: int) -> int:
         label = self.plans[number].recorded.label
         return next(
-            (e[1] for e in self.trace.tuples if e[0] == "pool_status" and e[2] == label and e[3] == "executing"),
+            (e.t for e in self.trace.events if e.e == "pool_status" and e.pool == label and e.status == "executing"),
             self.history.pools[number].opened,
         )
 
@@ -472,8 +475,9 @@ class _Writer:
             number = plan.recorded.number
             asked: dict[tuple[int, str | None], list[tuple[int, Any]]] = {}
             for after, event in [*((0, e) for e in plan.early), *plan.late]:
-                if event[0] == "cancel":
-                    asked.setdefault((self.rounded(after), event[4]), []).append((event[3], self.of[number, event[3]]))
+                if event.e == "cancel":
+                    mine_and_its = event.job, self.of[number, event.job]
+                    asked.setdefault((self.rounded(after), event.reason), []).append(mine_and_its)
             for (after, reason), jobs in asked.items():
                 names = []
                 for group in dict.fromkeys(group for _, group in jobs):
@@ -516,19 +520,19 @@ class _Writer:
         """What a listener raised, or Ctrl-C."""
         found = []
         last: tuple[int, str] | None = None
-        for event in self.trace.tuples:
-            if event[0] == "status":
-                last = (event[3], event[4])
-            elif event[0] == "raised":
-                number = next(p.recorded.number for p in self.plans if p.recorded.label == event[2])
-                if event[3].startswith("KeyboardInterrupt"):
-                    after = self.rounded(event[1] - self._began(number))
+        for event in self.trace.events:
+            if event.e == "status":
+                last = (event.job, event.status)
+            elif event.e == "raised":
+                number = next(p.recorded.number for p in self.plans if p.recorded.label == event.pool)
+                if event.error.type == "KeyboardInterrupt":
+                    after = self.rounded(event.t - self._began(number))
                     found.append({"at": written_duration(after), "interrupt": "main"})
                 elif last is not None:
                     verb = {"queued": "is queued", "running": "starts", "success": "succeeds", "failed": "fails"}
                     verb |= {"cancelled": "is cancelled", "aborted": "is aborted"}
                     job = self.of[number, last[0]].job(last[0])
-                    found.append({"when": f"{job} {verb[last[1]]}", "raise": _raises(event[3])})
+                    found.append({"when": f"{job} {verb[last[1]]}", "raise": _raises(event.error)})
                 break
         return found
 
@@ -538,7 +542,7 @@ class _Writer:
                 killed = (group.pool, job.id) in self.killed
                 self.wanted["status", group.job(job.id)] = "aborted" if killed else job.status
                 if job.id in self.plans[group.pool].recorded.unhandled:
-                    self.wanted["error", group.job(job.id)] = job.error or ""
+                    self.wanted["error", group.job(job.id)] = in_words(job.error)
 
 
 def _unique(name: str, taken: set[str]) -> str:
@@ -558,24 +562,30 @@ def _base(name: str) -> str:
     return re.sub(r" \d+$", "", name) or "job"  # entries have numbers of their own
 
 
-def _raises(text: str) -> str:
+def _raises(error: Error) -> str:
     """An error of the trace as a scenario can raise it: a type that Python has built in, and a message."""
-    kind, _, message = text.partition(": ")
+    message, text = error.message.strip(), in_words(error).strip()
     try:
-        raised = Raised(kind, message.strip()).make()
-        if isinstance(raised, Exception) and str(raised) == message.strip():
-            return text.strip()
+        raised = Raised(error.type, message).make()
+        if isinstance(raised, Exception) and str(raised) == message:
+            return text
     except (AttributeError, TypeError):
         pass
-    return f"RuntimeError: {text.strip()}"
+    return f"RuntimeError: {text}"
 
 
 # -- what is expected --------------------------------------------------------------------------------------
 
 
-def _whoever(text: str) -> str:
-    """An error as a pattern for the same one in another run: which rank ran a job, and when it died, may differ."""
-    return _DIED.sub(r"Rank * on \1 died at *", text)
+def _whoever(error: Error) -> str:
+    """An error as a pattern for the same one in another run.
+
+    Of an error that the library itself has made only the type is expected, since its words may change, and which rank
+    ran a job, and when it died, may differ.
+    """
+    if isinstance(error, SchedulerFailed):
+        return f"{error.type}: *{in_words(error.error)}"
+    return in_words(error) if isinstance(error, RaisedError) else f"{error.type}: *"
 
 
 def _run(data: Data, expect: Data | None = None) -> tuple[Checker, Outcome]:
@@ -639,11 +649,11 @@ def _leave_out_what_never_comes(data: Data, outcome: Outcome) -> None:
     data["about"] += f" {len(late)} of its events {'is' if len(late) == 1 else 'are'} left out: all was over before."
 
 
-def _folded_errors(errors: Iterable[tuple[str, str]], plan: Plan) -> Data:
+def _folded_errors(errors: Iterable[tuple[str, Error]], plan: Plan) -> Data:
     """What is expected of these errors: those that are alike in one line, if no other job goes by its pattern."""
     by_base: dict[tuple[str, str], list[str]] = {}
-    for who, text in errors:
-        kept = _whoever(text)
+    for who, error in errors:
+        kept = _whoever(error)
         base = re.sub(r" \d+$", " *", who)
         by_base.setdefault((base, kept), []).append(who)
     folded: Data = {}
@@ -716,7 +726,7 @@ def _errors_of(data: Data) -> set[tuple[str, str]]:
         _, outcome = _run(data)
     except ScenarioError:
         return set()
-    found = {(re.sub(r" \d+$", "", who), _whoever(text)) for who, text in outcome.stage.errors}
+    found = {(re.sub(r" \d+$", "", who), _whoever(error)) for who, error in outcome.stage.errors}
     if outcome.kind not in ("ok", "error"):
         found.add(("execute()", outcome.kind))
     return found
@@ -728,8 +738,8 @@ def _first_error(data: Data) -> tuple[str, str] | None:
         return None
     if outcome.kind != "error":
         return "execute()", outcome.kind
-    who, text = outcome.stage.errors[0]
-    return re.sub(r" \d+$", "", who), _whoever(text)
+    who, error = outcome.stage.errors[0]
+    return re.sub(r" \d+$", "", who), _whoever(error)
 
 
 def _smaller(data: Data) -> Iterator[Data]:

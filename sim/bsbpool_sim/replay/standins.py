@@ -8,17 +8,15 @@ from __future__ import annotations
 import builtins
 import copyreg
 import functools
-import re
 from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any
 
+from bsbpool.errors import error_of
+from bsbpool.facts import Error, Raised, WorkflowFailed
 from bsbpool.pool import JobPool
 from bsbpool.pool.jobs import FunctionJob, Job
 from bsbpool.pool.submission import SubmissionContext
-
-_NAME = re.compile(r"([^\W\d]\w*)(?:: (.*))?", re.DOTALL)
-
 
 # -- errors --------------------------------------------------------------------------------------------
 
@@ -37,20 +35,20 @@ class RecordedError(BaseException):
         return recorded_error, (type(self).__name__, self.message, Exception, builtin), self.__dict__
 
 
-def error_of(text: str, otherwise: type[BaseException] = Exception) -> BaseException:
-    """The error that a trace describes as ``Type: message``.
+def raised_again(facts: Error, otherwise: type[BaseException] = Exception) -> BaseException:
+    """An exception with these facts: that of the library, or one as a trace tells of it.
 
     :param otherwise: the base of a type that is none of Python's.
     """
-    found = _NAME.fullmatch(text)
-    if found is None:
-        return recorded_error(otherwise.__name__, text)
-    return recorded_error(found[1], found[2] or "", otherwise)
+    if isinstance(facts, Raised | WorkflowFailed):
+        return recorded_error(facts.type, facts.message, otherwise)
+    error: BaseException = error_of(facts)
+    return error
 
 
-def error_of_job(text: str) -> BaseException:
+def raised_by_job(facts: Error) -> BaseException:
     """The error that a job raised: one that ended the job, and not its rank, whatever it is called."""
-    error = error_of(text)
+    error = raised_again(facts)
     if isinstance(error, Exception | SystemExit):
         return error
     return _error_class(type(error).__name__, Exception, False)(str(error))
@@ -112,7 +110,7 @@ class RecordedJob(FunctionJob, metaclass=_Kind):
         deps: Sequence[Job],
         cache_items: Sequence[int],
         told: str | None,
-        unpackable: str | None,
+        unpackable: Error | None,
         limit: int | None,
     ):
         self._function = recorded_job
@@ -131,7 +129,7 @@ class RecordedJob(FunctionJob, metaclass=_Kind):
     def serialize(self) -> tuple[str, Any, Any]:
         """What a worker is sent: nothing but the name of the class."""
         if self._unpackable is not None:
-            raise error_of(self._unpackable)
+            raise raised_again(self._unpackable)
         return super().serialize()
 
 

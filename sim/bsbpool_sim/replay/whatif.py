@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import itertools
 import statistics
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from bsbpool.exceptions import JobPoolError
+from bsbpool.facts import Error, Raised
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
+from bsbpool.pool.port import PoolPort
 from bsbpool.pool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
 from bsbpool.trace import Trace
 from bsbpool.trace.clocks import Offset, offsets
+from bsbpool.trace.events import CancelTried, JobQueued
 from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
@@ -27,9 +30,9 @@ from ..errors import HorizonError, RankErrors
 from ..kernel import SECOND
 from ..script import Script, ScriptRuntime
 from ..simulation import simulate
-from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c
-from .exact import NOT_OF_MAIN, Recorded, recorded_pools
-from .standins import Named, error_of, error_of_job, job_class
+from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c, of_main
+from .recorded_pool import Recorded, recorded_pools
+from .standins import Named, job_class, raised_again, raised_by_job
 
 #: What is taken for granted, in sentences.
 ASSUMPTIONS = (
@@ -40,8 +43,6 @@ ASSUMPTIONS = (
 )
 
 _SAME_CLOCK = Offset(0, 0)
-
-_LATE = frozenset({"job", "cancel"})
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Plan:
     """What a job does: it takes so many nanoseconds, and raises that."""
 
     ns: int
-    error: str | None
+    error: Error | None
 
 
 @dataclass
@@ -97,9 +98,9 @@ class PoolPlan:
 
     recorded: Recorded
     before: tuple[int, int]
-    early: list[tuple[Any, ...]] = field(default_factory=list)
-    late: list[tuple[int, tuple[Any, ...]]] = field(default_factory=list)
-    unscheduled: list[tuple[str, str]] = field(default_factory=list)
+    early: list[JobQueued | CancelTried] = field(default_factory=list)
+    late: list[tuple[int, JobQueued | CancelTried]] = field(default_factory=list)
+    unscheduled: list[tuple[str, Error]] = field(default_factory=list)
     jobs: list[Plan] = field(default_factory=list)
     late_ranks: list[int] = field(default_factory=list)
     limits: dict[int, int] = field(default_factory=dict)
@@ -140,38 +141,38 @@ def what_if(trace: Trace, change: Change) -> Outcome:
 
 def plans_of(trace: Trace) -> list[PoolPlan]:
     """How the pools of a trace are to run again."""
-    events = [event for event in trace.tuples if event[0] not in NOT_OF_MAIN]
+    events = of_main(trace)
     plans: list[PoolPlan] = []
     by_label: dict[int | str, PoolPlan] = {}
-    opened = executing = last = events[0][1] if events else 0
+    opened = executing = last = events[0].t if events else 0
     pools = iter(recorded_pools(events))
     executed = False
     for event in events:
-        kind, t, label = event[:3]
-        if kind == "pool":
-            plan = by_label[label] = PoolPlan(next(pools), (t - last, 0))
+        t = event.t
+        if event.e == "pool":
+            plan = by_label[event.pool] = PoolPlan(next(pools), (t - last, 0))
             plans.append(plan)
             opened, executed = t, False
-        plan = by_label[label]
-        if kind == "pool_status" and event[3] == "executing":
+        plan = by_label[event.pool]
+        if event.e == "pool_status" and event.status == "executing":
             executing, executed = t, True
             plan.before = (plan.before[0], t - opened)
-        elif kind in _LATE and (kind == "job" or event[5]):
+        elif event.e == "job" or (event.e == "cancel" and event.done):
             if executed:
                 plan.late.append((t - executing, event))
             else:
                 plan.early.append(event)
-        elif kind == "ready" and executed:
+        elif event.e == "ready" and executed:
             plan.late_ranks.append(t - executing)
-        elif kind == "limit":
-            if event[4] is None:
-                plan.limits.pop(event[3], None)
+        elif event.e == "limit":
+            if event.ns is None:
+                plan.limits.pop(event.job, None)
             else:
-                plan.limits[event[3]] = event[4]
-        elif kind == "scheduled" and event[4] is not None:
-            plan.unscheduled.append((event[3], event[4]))
-        elif kind == "end":
-            plan.failed = event[3] is not None
+                plan.limits[event.job] = event.ns
+        elif event.e == "scheduled" and event.error is not None:
+            plan.unscheduled.append((event.node, event.error))
+        elif event.e == "end":
+            plan.failed = event.error is not None
         if plan is plans[-1]:
             last = t
     medians = Medians(History(trace))
@@ -276,7 +277,7 @@ class Run(Script):
         for plan, pool in zip(self.plans, History(trace).pools, strict=True):
             for job in pool.jobs.values():
                 if job.id in fail or any(fnmatchcase(job.name, pattern) for pattern in patterns):
-                    plan.jobs[job.id].error = "RuntimeError: made to fail"
+                    plan.jobs[job.id].error = Raised("RuntimeError", "made to fail")
                     plan.handled.discard(job.id)
                     self.failing += 1
 
@@ -320,7 +321,7 @@ class Run(Script):
                 recorded.label, mine, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries
             )
             pool.add_listener(_Handles(plan))
-            pool._notifier.max_wait = HORIZON  # it needs no pings, which would be many in weeks of virtual time
+            PoolPort(pool).expect_no_pings(HORIZON)  # it needs no pings, which would be many in weeks of virtual time
             if comm.rank and plan.late_ranks:
                 late = statistics.median(plan.late_ranks) - self.costs.latency * SECOND - self.costs.overhead
                 self._pause(sum(plan.before) + max(0, round(late)))
@@ -356,23 +357,23 @@ class Run(Script):
                         self._pause(began + after - self._kernel.now)
                         _do(pool, plan, event)
                 else:
-                    raise error_of(dict(plan.unscheduled)[node.name])
+                    raise raised_again(dict(plan.unscheduled)[node.name])
 
             first = Named("what came later")
             pool.schedule([first, *(Named(name) for name, _ in plan.unscheduled)], schedule)
 
 
-def _do(pool: JobPool, plan: PoolPlan, event: tuple[Any, ...]) -> None:
-    jobs: Sequence[Any] = pool._engine.jobs
+def _do(pool: JobPool, plan: PoolPlan, event: JobQueued | CancelTried) -> None:
+    port = PoolPort(pool)
+    jobs = port.jobs
     try:
-        if event[0] == "job":
-            _, _, _, id, kind, name, context, deps, cache = event
-            job_class(kind)(
-                pool, name, dict(context), [jobs[dep] for dep in deps], cache,
-                plan.recorded.told.get(id), None, plan.limits.get(id),
+        if event.e == "job":
+            job_class(event.kind)(
+                pool, event.name, dict(event.context), [jobs[dep] for dep in event.deps], event.cache,
+                plan.recorded.told.get(event.job), None, plan.limits.get(event.job),
             )  # fmt: skip
         else:
-            pool._cancel(jobs[event[3]], event[4])
+            port.cancel(jobs[event.job], event.reason)
     except JobPoolError:
         pass  # the pool is closing: it had no more to do, or has failed
 
@@ -405,7 +406,7 @@ class _Acting(ScriptRuntime):
         if plan.ns:
             self._kernel.compute(plan.ns, f"job {job} to end")
         if plan.error is not None:
-            raise error_of_job(plan.error)
+            raise raised_by_job(plan.error)
         return function()
 
     def send(self, rank: int) -> None:

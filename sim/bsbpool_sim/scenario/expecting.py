@@ -9,10 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bsbpool import wording
 from bsbpool.durations import exact_duration
 from bsbpool.engine.status import TRANSITIONS, JobStatus
+from bsbpool.errors import describe_error, in_words
 from bsbpool.exceptions import WorkflowError
-from bsbpool.trace.format import describe_error
+from bsbpool.facts import Error
+from bsbpool.trace.events import Event
 
 from ..invariants import broken
 from .document import KeyPath
@@ -59,11 +62,11 @@ class Change:
     t: int
     status: str
     rank: int | None
-    error: str | None
+    error: Error | None
 
     def __str__(self) -> str:
         on = f" on rank {self.rank}" if self.rank is not None and self.status != "queued" else ""
-        why = f" ({self.error})" if self.error else ""
+        why = "" if self.error is None else f" ({in_words(self.error)})"
         return f"{self.status}{on}{why}"
 
 
@@ -104,21 +107,25 @@ class Checker:
         self.outcome = outcome
         self.stage = outcome.stage
         self.expect = plan.model.expect
-        self.events: list[dict[str, Any]] = [e for e in outcome.trace if e["e"] not in ("message", "receive")]
+        self.events: list[Event] = [e for e in outcome.trace.events if e.e not in ("message", "receive")]
         self.failures: list[Failure] = []
         self.history: dict[str, list[Change]] = {name: [] for name in plan.jobs}
         self.added: dict[str, int] = {}
         for number, event in enumerate(self.events):
-            if event["e"] == "status":
-                change = Change(number, event["t"], event["status"], event["rank"], event["error"])
+            if event.e == "status":
+                change = Change(number, event.t, event.status, event.rank, event.error)
                 self.history[self.name(event)].append(change)
-            elif event["e"] == "job":
-                self.added[self.name(event)] = event["t"]
+            elif event.e == "job":
+                self.added[self.name(event)] = event.t
 
-    def name(self, event: Mapping[str, Any]) -> str:
-        """Return the name of the job of an event of the trace."""
-        job = self.stage.by_id.get((event["pool"], event["job"]))
-        return job.name if job is not None else f"job {event['job']}"
+    def name(self, event: Any) -> str:
+        """The name of the job that an event of the trace is about."""
+        return self.name_of(event.pool, event.job)
+
+    def name_of(self, pool: Any, id: int) -> str:
+        """The name of a job, by its pool and id."""
+        job = self.stage.by_id.get((pool, id))
+        return job.name if job is not None else f"job {id}"
 
     def status(self, name: str) -> str:
         """Return the last status of a job."""
@@ -194,8 +201,8 @@ class Checker:
         if wanted is None:
             return
         left: dict[str, list[str]] = {}
-        for owner, text in self.stage.errors:
-            left.setdefault(owner, []).append(text)
+        for owner, error in self.stage.errors:
+            left.setdefault(owner, []).append(in_words(error))
         for key, pattern in wanted.items():
             path, fits = ("expect", "errors", key), matcher(pattern)
             owners = self.plan.match(key) or [key]
@@ -310,11 +317,11 @@ class Checker:
             if found is None:
                 said = f"it never happened after {before}"
                 if position >= 0:
-                    said += f" ({exact_duration(self.events[position]['t'])})"
+                    said += f" ({exact_duration(self.events[position].t)})"
                 at, event = None, None
                 if places:
                     event = places[-1]
-                    at = self.events[event]["t"]
+                    at = self.events[event].t
                     said += "; it happened before"
                 elif not places:
                     said = "it never happened"
@@ -340,11 +347,10 @@ class Checker:
             yield from sorted(c.event for c in changes)
             return
         for number, event in enumerate(self.events):
-            kind = event["e"]
             if (
-                (happens.kind == "ping" and kind == "ping")
-                or (happens.kind == "lost" and kind == "lost" and event["rank"] == int(happens.pattern))
-                or (happens.kind == "phase" and kind == "pool" and event["pool"] == happens.pattern)
+                (happens.kind == "ping" and event.e == "ping")
+                or (happens.kind == "lost" and event.e == "lost" and event.rank == int(happens.pattern))
+                or (happens.kind == "phase" and event.e == "pool" and event.pool == happens.pattern)
             ):
                 yield number
 
@@ -352,7 +358,7 @@ class Checker:
         wanted = self.expect.pings
         if wanted is None:
             return
-        pings = [(number, e["t"]) for number, e in enumerate(self.events) if e["e"] == "ping"]
+        pings = [(number, e.t) for number, e in enumerate(self.events) if e.e == "ping"]
         last = pings[-1] if pings else (None, None)
         if isinstance(wanted, Bounds):
             if not wanted.hold(len(pings)):
@@ -416,15 +422,15 @@ class Checker:
 
     def _refused(self) -> None:
         wanted = self.expect.cancels_refused
-        refused = [(n, e) for n, e in enumerate(self.events) if e["e"] == "cancel" and not e["done"]]
+        refused = [(n, e) for n, e in enumerate(self.events) if e.e == "cancel" and not e.done]
         if wanted is not None and not wanted.hold(len(refused)):
-            number, event = refused[-1] if refused else (None, {})
+            number, event = refused[-1] if refused else (None, None)
             self.fail(
                 ("expect", "cancels_refused"),
                 "cancels_refused",
                 _bounds(wanted, str),
                 str(len(refused)),
-                event.get("t"),
+                None if event is None else event.t,
                 number,
             )
 
@@ -434,9 +440,9 @@ class Checker:
         expect = self.expect
         kinds = {"ping": expect.pings is not None, "lost": any(h.kind == "lost" for h in expect.order)}
         for number, event in enumerate(self.events):
-            kind = event["e"]
-            if (kind == "cancel" and not event["done"] and expect.cancels_refused is None) or not kinds.get(kind, True):
-                self.fail(("expect", "others"), "others", "nothing else happens", self.told(event), event["t"], number)
+            refused = event.e == "cancel" and not event.done and expect.cancels_refused is None
+            if refused or not kinds.get(event.e, True):
+                self.fail(("expect", "others"), "others", "nothing else happens", self.told(event), event.t, number)
 
     # -- what always holds ---------------------------------------------------------------------------------------
 
@@ -477,28 +483,28 @@ class Checker:
     def _pings_are_due(self) -> None:
         """Check that listeners get a ping whenever there was no notification for the maximal wait, and no earlier."""
         listeners, kinds = self.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
-        if not listeners or 0 in self.outcome.died or any(e["e"] == "fault" and e["rank"] == 0 for e in self.events):
+        if not listeners or 0 in self.outcome.died or any(e.e == "fault" and e.rank == 0 for e in self.events):
             return
         wait = min([MAX_WAIT, *(each.max_wait for each in listeners if each.max_wait is not None)])
         told: int | None = None
         for number, event in enumerate(self.events):
-            if event["e"] not in kinds:
+            if event.e not in kinds:
                 continue
-            if event["e"] == "ping" and told is not None and event["t"] - told != wait:
+            if event.e == "ping" and told is not None and event.t - told != wait:
                 self.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
-                          f"one after {exact_duration(event['t'] - told)}", event["t"], number)  # fmt: skip
+                          f"one after {exact_duration(event.t - told)}", event.t, number)  # fmt: skip
                 return
-            if told is not None and event["t"] - told > wait:
+            if told is not None and event.t - told > wait:
                 self.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
-                          f"none for {exact_duration(event['t'] - told)}", event["t"], number)  # fmt: skip
+                          f"none for {exact_duration(event.t - told)}", event.t, number)  # fmt: skip
                 return
-            told = event["t"]
-            if event["e"] == "pool_status" and event["status"] != "executing":
+            told = event.t
+            if event.e == "pool_status" and event.status != "executing":
                 told = None
 
     def _invariants(self) -> None:
         """Check the rules of every trace."""
-        for rule in broken(self.outcome.trace)[:MOST_FAILURES]:
+        for rule in broken(self.outcome.trace.events)[:MOST_FAILURES]:
             self.fail((), "always", "what every pool holds to", rule.what, rule.t)
 
     def _changes_are_allowed(self) -> None:
@@ -528,7 +534,7 @@ class Checker:
             for kind, t, what in log:
                 if kind == "starts":
                     ran.setdefault(what, []).append((t, rank))
-        by_hand = {self.name(e): None for e in self.events if e["e"] == "by_hand"}
+        by_hand = {self.name(e): None for e in self.events if e.e == "by_hand"}
         for name, changes in self.history.items():
             if name in by_hand:
                 continue
@@ -544,7 +550,7 @@ class Checker:
 
     def _results_are_theirs(self) -> None:
         """Check that the result of each job is what it returned."""
-        by_hand = {self.name(e): None for e in self.events if e["e"] == "by_hand"}
+        by_hand = {self.name(e): None for e in self.events if e.e == "by_hand"}
         for name, value in self.stage.results.items():
             returned = self.stage.returned.get(name)
             unpicklable = self.plan.jobs[name].entry.unpicklable
@@ -577,9 +583,9 @@ class Checker:
         if 0 in self.outcome.died:
             return
         told = [
-            (self.name(e), e["status"]) if e["e"] == "status" else (None, "ping")
+            (self.name(e), e.status) if e.e == "status" else (None, "ping")
             for e in self.events
-            if e["e"] in ("status", "ping")
+            if e.e in ("status", "ping")
         ]
         for listener, heard in self.stage.heard.items():
             got = [(name, status) for _, name, status in heard]
@@ -623,56 +629,25 @@ class Checker:
 
     # -- in words ------------------------------------------------------------------------------------------------
 
-    def told(self, event: Mapping[str, Any]) -> str:
-        """Describe an event of the trace."""
-        kind = event["e"]
-        if kind == "status":
-            return f"{self.name(event)}: {Change(0, 0, event['status'], event['rank'], event['error'])}"
-        if kind == "job":
-            deps = [self.name({"pool": event["pool"], "job": d}) for d in event["deps"]]
-            return f"{self.name(event)} is added" + (
-                f", after {', '.join(deps[:4])}{', …' if len(deps) > 4 else ''}" if deps else ""
-            )
-        if kind == "cancel":
-            return f"somebody cancels {self.name(event)}: {'done' if event['done'] else 'too late'}"
-        if kind in ("cached", "freed"):
-            items = ", ".join(self.stage.items.get(i, str(i)) for i in event["items"])
-            verb = "has cached" if kind == "cached" else "is told to free"
-            return f"rank {event['rank']} {verb} {items}"
-        if kind == "traceback":
-            places = [each["frames"][-1] for each in event["errors"] if each["frames"]]
-            where = "{}:{}, in {}".format(*places[0]) if places else "nobody knows where"
-            return f"an error is raised, of which {event['of']!r} tells next: {where}"
-        words = {
-            "pool": "pool {pool} opens",
-            "announced": "pool {pool} is one of BSB's own, and this is what it announced",
-            "one_at_a_time": "ranks get no job ahead of time",
-            "idle_first": "idle ranks get what becomes ready at once",
-            "in_turn": "there is one rank: schedulers and jobs take turns",
-            "pool_status": "pool is {status}",
-            "ping": "ping",
-            "end": "execute() ends: {error}",
-            "ready": "rank {rank} is ready",
-            "returned": "rank {rank} gives back {jobs}",
-            "call_back": "rank {rank} is asked for job {job}",
-            "started": "rank {rank} has started job {job}",
-            "unanswered": "rank {rank} does not say which of its jobs it has started",
-            "resumed": "jobs are given out again",
-            "by_hand": "job {job} is {status}, by hand: {error}",
-            "schedule": "schedule() is called, nodes: {nodes}",
-            "scheduling": "{node} is being scheduled",
-            "scheduled": "{node} was scheduled: {error}",
-            "lost": "rank {rank} is lost: {error}",
-            "retries": "jobs that are lost run again, times: {times}",
-            "limit": "job {job} has a time limit of {ns} ns",
-            "stuck": "rank {rank} is stuck in job {job}, which can't be interrupted",
-            "unhandled": "nobody handles it: {error}",
-            "raised": "{error} is raised",
-            "unexecuted": "main leaves without execute(): {error}",
-            "memory": "rank {rank} has used {peak} bytes at the most",
-            "fault": "rank {rank}: {what}",
-        }
-        return words[kind].format(**event).removesuffix(": None")
+    def told(self, event: Event) -> str:
+        """An event of the trace, as a person tells it."""
+        facts = event._asdict()
+        if event.e == "status":
+            facts["on"] = f" on rank {event.rank}" if event.rank is not None and event.status != "queued" else ""
+            facts["why"] = "" if event.error is None else f" ({in_words(event.error)})"
+        elif event.e == "job":
+            deps = [self.name_of(event.pool, dep) for dep in event.deps]
+            facts["after"] = f", after {', '.join(deps[:4])}{', …' if len(deps) > 4 else ''}" if deps else ""
+        elif event.e == "cancel":
+            facts["done"] = "done" if event.done else "too late"
+        elif event.e in ("cached", "freed"):
+            facts["items"] = ", ".join(self.stage.items.get(i, str(i)) for i in event.items)
+        elif event.e == "traceback":
+            places = [each.frames[-1] for each in event.errors if each.frames]
+            facts["where"] = "{}:{}, in {}".format(*places[0]) if places else "nobody knows where"
+        if event.e in ("status", "job", "cancel"):
+            facts["name"] = self.name(event)
+        return wording.event(event.e, facts)
 
     def around(self, failure: Failure) -> list[str]:
         """Return the events around a failure; the failed one is marked."""
@@ -680,13 +655,13 @@ class Checker:
             return []
         centre = failure.event
         if centre is None:
-            at = failure.at if failure.at is not None else self.events[-1]["t"]
-            centre = next((n for n, e in reversed(list(enumerate(self.events))) if e["t"] <= at), 0)
+            at = failure.at if failure.at is not None else self.events[-1].t
+            centre = next((n for n, e in reversed(list(enumerate(self.events))) if e.t <= at), 0)
         first = max(0, centre - AROUND)
         shown = self.events[first : centre + AROUND + 1]
-        width = max(len(exact_duration(e["t"])) for e in shown)
+        width = max(len(exact_duration(e.t)) for e in shown)
         return [
-            f"{'>' if first + n == failure.event else ' '} {exact_duration(e['t']):>{width}}  {self.told(e)}"
+            f"{'>' if first + n == failure.event else ' '} {exact_duration(e.t):>{width}}  {self.told(e)}"
             for n, e in enumerate(shown)
         ]
 

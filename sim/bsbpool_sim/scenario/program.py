@@ -12,10 +12,14 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from bsbpool import Owner
 from bsbpool.durations import exact_duration
+from bsbpool.errors import describe_error, facts_of
 from bsbpool.exceptions import JobInterrupted, JobPoolError
+from bsbpool.facts import Error, Interrupted, Killed, NotScheduled, SchedulerFailed
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.pool.caching import cache_id, pool_cache
-from bsbpool.trace.format import describe_error
+from bsbpool.pool.port import PoolPort
+from bsbpool.text import scrub
+from bsbpool.trace.events import record_of
 from bsbpool.worlds import Role
 
 from ..script import Script, ScriptRuntime
@@ -51,7 +55,7 @@ class ScenarioRun:
         self.plan = plan
         self.seed = seed
         self.outcomes: dict[int, BaseException | None] = {}
-        self.errors: list[tuple[str, str]] = []
+        self.errors: list[tuple[str, Error]] = []
         self.results: dict[str, Any] = {}
         self.returned: dict[str, Any] = {}
         self.statuses: dict[str, str] = {}
@@ -190,20 +194,20 @@ class ScenarioRun:
             )
         self.jobs[job.name] = queued
 
-    def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, str]]:
-        """Return the job or node of each error of a WorkflowError, and its text."""
-        # By identity: exceptions may not be comparable. All of them stay alive meanwhile.
+    def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, Error]]:
+        """Whose each error of a WorkflowError is, and what it says."""
+        # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
         owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
-        schedulers = {f"{s.name} was not scheduled": s.name for s in reversed(self.plan.model.schedulers)}
+        schedulers = {scrub(s.name): s.name for s in reversed(self.plan.model.schedulers)}
         blamed = []
         for error in errors:
             cause = getattr(error, "error", None)
-            if cause is not None:
-                blamed.append((owners.get(id(cause), "pool"), describe_error(cause) or ""))
-                continue
-            said = str(error)
-            known = said[: said.find(_NOT_SCHEDULED) + len(_NOT_SCHEDULED)] if _NOT_SCHEDULED in said else ""
-            blamed.append((schedulers.get(known, "pool"), describe_error(error) or ""))
+            facts = facts_of(error if cause is None else cause)
+            assert facts is not None
+            whose = None if cause is None else owners.get(id(cause))
+            if isinstance(facts, NotScheduled | SchedulerFailed) and cause is None:
+                whose = schedulers.get(facts.node)
+            blamed.append((whose or "pool", facts))
         return blamed
 
     def _take_stock(self, pool: JobPool) -> None:
@@ -251,10 +255,6 @@ class ScenarioRun:
             job.set_exception(RuntimeError("set by hand"))
         else:
             job.change_status(JobStatus(status))
-
-
-#: How the error of a node begins, after its name.
-_NOT_SCHEDULED = " was not scheduled"
 
 
 class _Unpicklable:
@@ -446,7 +446,7 @@ class ScenarioRuntime(ScriptRuntime):
                 self.kernel.fault(event.at, self._happen, (number, event))
             else:
                 self._waiting.append((number, event))
-        self._append = cluster.recorder.trace.append
+        self._forward = cluster.recorder.record
         if self._waiting:
             cluster.recorder.record = self._record
 
@@ -483,7 +483,7 @@ class ScenarioRuntime(ScriptRuntime):
                 if not entry.uninterruptible:
                     raise
         if entry.kills:
-            self.kill((kernel.task.rank, f"killed by job {name}"))
+            self.kill((kernel.task.rank, Killed(scrub(name))))
         error: BaseException | None = None
         if entry.raises is not None:
             error = entry.raises.make()
@@ -501,10 +501,11 @@ class ScenarioRuntime(ScriptRuntime):
     # -- events ----------------------------------------------------------------------------------------------
 
     def _record(self, event: tuple[Any, ...]) -> None:
-        """Record an event, and execute the events of the scenario that waited for it."""
-        self._append(event)
+        """Note an event of the trace, and let happen what waited for it."""
+        self._forward(event)
         if event[0] not in ("status", "ping", "lost", "pool"):
             return
+        event = record_of(event)
         for each in self._waiting[:]:
             when = each[1].when
             assert when is not None
@@ -512,14 +513,13 @@ class ScenarioRuntime(ScriptRuntime):
                 self._waiting.remove(each)
                 self.kernel.fault(self.kernel.now, self._happen, each)
 
-    def _is(self, when: Occurrence, event: tuple[Any, ...]) -> bool:
-        """Whether an occurrence matches an event of the trace."""
-        kind = event[0]
-        if kind == "status":
-            return when.kind == "job" and fits(when, self._stage.by_id[event[2], event[3]].name, event[4])
-        if kind == "lost":
-            return when.kind == "lost" and event[3] == int(when.pattern)
-        return when.kind == kind if kind == "ping" else when.kind == "phase" and event[2] == when.pattern
+    def _is(self, when: Occurrence, event: Any) -> bool:
+        """Whether an event of the trace is what an occurrence says."""
+        if event.e == "status":
+            return when.kind == "job" and fits(when, self._stage.by_id[event.pool, event.job].name, event.status)
+        if event.e == "lost":
+            return when.kind == "lost" and event.rank == int(when.pattern)
+        return when.kind == event.e if event.e == "ping" else when.kind == "phase" and event.pool == when.pattern
 
     def _happen(self, what: tuple[int, Event]) -> None:
         number, event = what
@@ -529,26 +529,26 @@ class ScenarioRuntime(ScriptRuntime):
             if stage.pool is None:
                 stage.troubles.append((number, "there was no pool yet", kernel.now))
             else:
-                stage.pool._world.start(Role.EVENT, stage.execute_event, number, event)
+                PoolPort(stage.pool).start(Role.EVENT, stage.execute_event, number, event)
         elif event.interrupt is not None:
             main = kernel.ranks[0].main
             assert main is not None
             if main.ended_at is not None or main.rank.dead_at is not None:
                 stage.troubles.append((number, "main was gone by then", kernel.now))
                 return
-            self.cluster.recorder.emit("fault", 0, "interrupted")
+            self.cluster.recorder.emit("fault", 0, Interrupted())
             error = KeyboardInterrupt()
             stage.raised.append(error)
             kernel.interrupt(main, error)
         elif event.kill is not None:
-            self.kill((kernel.ranks[event.kill], "killed"))
+            self.kill((kernel.ranks[event.kill], Killed(None)))
         elif event.kill_rank_of is not None:
             job = stage.jobs.get(event.kill_rank_of)
             if job is None or job.status is not JobStatus.RUNNING:
                 said = "is not queued" if job is None else f"is {job.status.value}"
                 stage.troubles.append((number, f"{event.kill_rank_of} {said} then", kernel.now))
             else:
-                self.kill((kernel.ranks[job._rank], "killed"))
+                self.kill((kernel.ranks[job._rank], Killed(None)))
         elif event.pause is not None:
             self.pause((kernel.ranks[event.pause.rank], event.pause.length))
         elif event.slow is not None:

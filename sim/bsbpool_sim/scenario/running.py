@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bsbpool.durations import exact_duration
+from bsbpool.errors import describe_error, in_words
 from bsbpool.exceptions import WorkflowError
-from bsbpool.trace.format import describe_error
 
 from ..errors import DeadlockError, HorizonError, RankErrors
 from ..simulation import simulate
@@ -116,7 +116,7 @@ def _how_main_left(stage: ScenarioRun, died: Any) -> tuple[str, str | None]:
     if error is None:
         return "ok", None
     if isinstance(error, WorkflowError):
-        return "error", "; ".join(f"{who}: {text}" for who, text in stage.errors)
+        return "error", "; ".join(f"{who}: {in_words(error)}" for who, error in stage.errors)
     return type(error).__name__, describe_error(error)
 
 
