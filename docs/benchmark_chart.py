@@ -65,9 +65,9 @@ def table(entries: Sequence[dict[str, Any]]) -> str:
     for name, points in sorted(by_ratio(entries).items()):
         first, last = points[0], points[-1]
         change = f"{last.ratio / first.ratio - 1:+.0%}" if len(points) > 1 and first.ratio else ""
-        cells = [escape(name), line(points, len(entries)), f"{last.ratio:g}", change, escape(last.entry["date"])]
+        cells = [escape(name), line(points, len(entries)), f"{last.ratio:.3f}", change]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    heads = ("ratio", "from the first measurement to the last", "last", "since the first", "measured")
+    heads = ("ratio", "each measurement", "last", "since the first")
     head = "".join(f"<th>{each}</th>" for each in heads)
     body = "".join(rows)
     return (

@@ -20,6 +20,7 @@ version = release = bsbpool.__version__
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.intersphinx", "sphinx_copybutton", "site_pages"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
+smartquotes = False  # they would make one dash of the two of an option
 nitpicky = True  # a name that leads nowhere is a warning, and a warning ends the build
 default_role = "code"  # docstrings have `name` for what is code
 
@@ -34,7 +35,6 @@ copybutton_prompt_is_regexp = True
 # -- the API ------------------------------------------------------------------------------------------
 
 autodoc_member_order = "bysource"
-autodoc_preserve_defaults = True
 autodoc_class_signature = "mixed"
 python_use_unqualified_type_names = True
 python_maximum_signature_line_length = 110
@@ -65,7 +65,7 @@ nitpick_ignore_regex = [
 # -- the site -----------------------------------------------------------------------------------------
 
 html_theme = "furo"
-html_title = f"bsbpool {version}"
+html_title = "bsbpool"
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_copy_source = False

@@ -20,46 +20,41 @@ from sphinx.util.docutils import SphinxDirective
 from bsbpool.cli import COMMANDS, main
 
 
-class CommandHelp(SphinxDirective):
-    """What a command says of itself: its help as the terminal shows it, and each option with an anchor of its own.
-
-    Its argument is a command as one types it, such as ``bsbpool run``.
-    """
-
-    required_arguments = 1
-    optional_arguments = 1
+class Commands(SphinxDirective):
+    """A section for each command: its help as the terminal shows it, and each option with an anchor of its own."""
 
     def run(self) -> list[nodes.Node]:
-        words = self.arguments
-        if words[0] != "bsbpool" or (len(words) == 2 and words[1] not in COMMANDS):
-            raise self.error(f"there is no command {' '.join(words)!r}")
-        parent = click.Context(main, info_name="bsbpool", terminal_width=96, max_content_width=96)
-        command = main.get_command(parent, words[1]) if len(words) == 2 else main
-        assert command is not None
-        context = click.Context(command, info_name=words[1], parent=parent) if len(words) == 2 else parent
-        said = command.get_help(context)
-        about, options, rest = said.partition("\nOptions:\n")
-        assert options, f"the help of {' '.join(words)} has no options"
-        commands = rest.partition("\nCommands:\n")[2]
-        shown: list[nodes.Node] = [self.terminal(about.rstrip())]
-        shown += [
-            node
-            for parameter in command.get_params(context)
-            if (record := parameter.get_help_record(context)) is not None
-            for node in self.option(" ".join(words), *record)
-        ]
-        if commands:
-            shown.append(self.terminal("Commands:\n" + commands.rstrip()))
-        return shown
+        alone = click.Context(main, info_name="bsbpool", terminal_width=96, max_content_width=96)
+        contexts = [alone]
+        for name in COMMANDS:
+            command = main.get_command(alone, name)
+            assert command is not None
+            contexts.append(click.Context(command, info_name=name, parent=alone))
+        return [self.section(context) for context in contexts]
+
+    def section(self, context: click.Context) -> nodes.Node:
+        name = context.command_path
+        made = nodes.section("", nodes.title(name, name), ids=[name.replace(" ", "-")], names=[name])
+        about, _, rest = context.get_help().partition("\nOptions:\n")
+        made += self.terminal(about.rstrip())
+        for parameter in context.command.get_params(context):
+            if isinstance(parameter, click.Option) and (record := parameter.get_help_record(context)) is not None:
+                made += self.option(name, *record)
+        if commands := rest.partition("\nCommands:\n")[2]:
+            made += self.terminal("Commands:\n" + commands.rstrip())
+        return made
 
     def terminal(self, text: str) -> nodes.Node:
         return nodes.literal_block(text, text, language="text")
 
     def option(self, program: str, names: str, text: str) -> list[nodes.Node]:
-        """An option as Sphinx has it: a signature that can be linked to, and its text below."""
-        about = [f"   {line}" for line in text.splitlines()]
-        lines = [f".. program:: {program}", "", f".. option:: {names}", "", *about]
-        return self.parse_text_to_nodes("\n".join(["```{eval-rst}", *lines, "```"]))
+        """An option as Sphinx has it: a signature that can be linked to, and its text, in which nothing is markup."""
+        lines = ["```{eval-rst}", f".. program:: {program}", "", f".. option:: {names}", "```"]
+        made = self.parse_text_to_nodes("\n".join(lines))
+        for each in made:
+            for content in each.findall(addnodes.desc_content):
+                content += nodes.paragraph(text, text)
+        return made
 
 
 class BenchmarkHistory(SphinxDirective):
@@ -108,7 +103,7 @@ class LinkBelowHeading(SphinxTransform):
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("command-help", CommandHelp)
+    app.add_directive("commands", Commands)
     app.add_directive("benchmark-history", BenchmarkHistory)
     app.connect("source-read", read_beside)
     app.add_transform(LinkBelowHeading)

@@ -1,18 +1,30 @@
-"""Why ranks idled, for the terminal. How that is found out is `bsbpool.trace.idle`'s."""
+"""Why ranks idled, and how efficient that leaves a run, for the terminal.
+
+How that is found out is `bsbpool.trace.idle`'s and `bsbpool.trace.efficiency`'s; runs on other numbers of ranks are
+`bsbpool_sim.replay.whatif`'s.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
 from bsbpool.text import label
+from bsbpool.trace.efficiency import efficiency
 from bsbpool.trace.history import History
 from bsbpool.trace.idle import Cause, Idle, idle_times
 from bsbpool.trace.timeline import Timeline
 
 from .tables import MOST_ROWS, new_table, number_column
+
+if TYPE_CHECKING:
+    from bsbpool.trace import Trace
 
 #: Jobs that ranks waited for which are told of.
 MOST_WAITS = 4
@@ -36,6 +48,7 @@ def show_idle(out: Console, history: History, timeline: Timeline) -> None:
     idle = idle_times(history)
     if not idle.total:
         return
+    told = efficiency(history, idle)
     out.print(idle_table(idle))
     waits = idle.waits[:MOST_WAITS]
     if waits:
@@ -46,7 +59,42 @@ def show_idle(out: Console, history: History, timeline: Timeline) -> None:
         which = f"job {job.id}{f' of pool {pool.id}' if len(history.pools) > 1 else ''} on rank {wait.rank}"
         what = f" {label(job.name)}, {label(which)}: {duration(wait.idle / 1e9)}"
         out.print(Text.assemble("  ", timeline.chip(job.name), what))
+    if told is not None:
+        factors = f"load balance {told.load_balance:.1%}, serialisation {told.serialisation:.1%}"
+        out.print(f"Efficiency {told.total:.1%}: {factors}, transfer {told.transfer:.1%}, multiplied.")
     out.print()
+
+
+def show_efficiency(out: Console, path: str, recorded: Trace, numbers: Sequence[int]) -> None:
+    """The efficiency of a run, and what it would be on other numbers of ranks.
+
+    :raises click.UsageError: the run can't be simulated.
+    """
+    from bsbpool_sim import SimulationError
+    from bsbpool_sim.replay.whatif import ASSUMPTIONS, Change, what_if
+
+    table = new_table()
+    for title in ("ranks", "makespan", "speedup", "efficiency", "load\nbalance", "seriali-\nsation", "transfer"):
+        number_column(table, title)
+    table.add_column("")
+    first = History(recorded)
+    for ranks in (None, *numbers):
+        try:
+            history = first if ranks is None else History(what_if(recorded, Change(ranks)).trace)
+        except SimulationError as error:
+            raise click.UsageError(f"{path}: {str(error).splitlines()[0]}") from None
+        span, told = history.last - history.first, efficiency(history)
+        factors = [] if told is None else [told.total, told.load_balance, told.serialisation, told.transfer]
+        table.add_row(
+            str(history.ranks if ranks is None else ranks),
+            duration(span / 1e9),
+            f"{(first.last - first.first) / span:.2f}" if span else "·",
+            *([f"{factor:.1%}" for factor in factors] or ["·"] * 4),
+            Text("recorded" if ranks is None else "what if", "dim"),
+        )
+    out.print(table)
+    out.print()
+    out.print(Text("Assumed: " + "; ".join(ASSUMPTIONS) + ".", "dim"))
 
 
 def idle_table(idle: Idle) -> Table:

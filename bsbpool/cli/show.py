@@ -22,8 +22,9 @@ from bsbpool.trace.summary import Failure, Run, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import console, say
-from .idle_table import show_idle
+from .idle_table import show_efficiency, show_idle
 from .outputs import Output, claim, force_option
+from .run import numbers_of_ranks
 from .tables import (
     MOST_ROWS,
     Head,
@@ -66,8 +67,17 @@ MOST_STEPS = 8
     type=click.Path(readable=False),
     help="Write a picture for a paper, with lanes, axis and legend.",
 )
+@click.option(
+    "--efficiency",
+    "ranks",
+    type=numbers_of_ranks,
+    metavar="N,N,…",
+    help="Tell only how well ranks were used, and how well they would be if there were N.",
+)
 @force_option
-def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, force: bool) -> None:
+def show(
+    trace: str, html: str | None, perfetto: str | None, svg: str | None, ranks: tuple[int, ...] | None, force: bool
+) -> None:
     """Show what happened in a run, real or simulated.
 
     TRACE is the trace of a run. The output shows strategies, ranks and pools, why ranks idled, the critical path, the
@@ -82,6 +92,8 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, fo
     Write a picture for a paper, and a file for ui.perfetto.dev
       bsbpool show run.trace --svg run.svg
       bsbpool show run.trace --perfetto run.json.gz
+    Would more ranks help?
+      bsbpool show run.trace --efficiency 2,4,8,16
 
     A file is replaced if bsbpool wrote it and nobody has changed it since; --force replaces other files too. TRACE
     itself is never replaced.
@@ -95,6 +107,13 @@ def show(trace: str, html: str | None, perfetto: str | None, svg: str | None, fo
     outputs = {
         kind: Output(file, kind, option, (trace,), force) for option, (kind, file) in wanted.items() if file is not None
     }
+    if ranks is not None:
+        if options := [option for option, (_, file) in wanted.items() if file is not None]:
+            raise click.UsageError(
+                f"--efficiency tells it in the terminal, and writes no file: leave out {' and '.join(options)}"
+            )
+        show_efficiency(console(), trace, read_or_complain(trace), ranks)
+        return
     claim([*outputs.values()])
     read = read_or_complain(trace)
     history = History(read)

@@ -36,6 +36,17 @@ def _rate(text: str) -> float:
         raise click.BadParameter(str(error)) from None
 
 
+def _tape(text: str) -> Any:
+    """``"v1:12.1,40.2"``, as a tape."""
+    from bsbpool_sim.choices import Tape
+    from bsbpool_sim.errors import TapeError
+
+    try:
+        return Tape.parse(text)
+    except TapeError as error:
+        raise click.BadParameter(str(error)) from None
+
+
 @click.command(
     cls=OfAProgram,
     context_settings={"allow_interspersed_args": False},
@@ -50,6 +61,10 @@ def _rate(text: str) -> float:
     "--seed", type=click.IntRange(min=0), metavar="N",
     help="Let all chance begin from N, and what happens at the same instant happen in an order drawn from it. Default: "
     "chance from 0, and the order in which things were begun.",
+)  # fmt: skip
+@click.option(
+    "--tape", type=_tape, metavar="TAPE",
+    help="What to choose where MPI or time leave it open, such as v1:12.1,40.2: a run with this tape is repeated.",
 )  # fmt: skip
 @click.option(
     "--latency", type=time_with_unit, metavar="TIME", default="0",

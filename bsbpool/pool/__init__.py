@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     )
     from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
     from .job_pool import JobPool, dispatcher
-    from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob, SubmissionContext
+    from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob
     from .progress import (
         PoolJobAddedProgress,
         PoolJobUpdateProgress,
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         PoolStatusProgress,
         Workflow,
     )
+    from .submission import SubmissionContext
 
 __all__ = [
     "ConnectivityJob",
@@ -71,7 +72,7 @@ _PLACES = {
     "FunctionJob": ".jobs",
     "Job": ".jobs",
     "PlacementJob": ".jobs",
-    "SubmissionContext": ".jobs",
+    "SubmissionContext": ".submission",
     "JobAbortedError": "..exceptions",
     "JobCancelledError": "..exceptions",
     "JobErroredError": "..exceptions",

@@ -8,22 +8,24 @@ file of its own: the record, listeners, what it knows of workers, results, sched
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..engine.engine import ANNOUNCE, ASSIGN, Engine
+from ..engine.commands import Announce, Assign
+from ..engine.engine import Engine
+from ..engine.failure import FIRST_ERROR
 from ..engine.status import JobStatus, PoolStatus
-from ..exceptions import JobPoolError, JobSchedulingError, RankLostError
+from ..exceptions import JobPoolError, JobSchedulingError
 from ..trace.format import describe_error, scrub
 from ..trace.listener import TraceRecorder
-from ..tracebacks import Frame, remember
 from ..values import add_note, text_of
-from ..worlds import Mailbox, MultipartMessage, RankLost, Role, World
-from .jobs import Job, call_to_send, check_dependencies
-from .limits import MAIN_GRACE
+from ..worlds import Mailbox, Role, World
+from .inbox import Inbox
+from .jobs import Job, check_dependencies
 from .member import SEE_MAIN, Member, StopEarly
+from .outbox import Outbox
 from .progress import PoolJobAddedProgress, PoolOfProgress, PoolStatusProgress
-from .protocol import CALL_BACK, DONE, GREW, LEFT, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK
+from .protocol import CALL_BACK
 from .results import Results, no_result
 from .scheduling import ENDED, Schedulers
 from .turns import Turns
@@ -31,9 +33,6 @@ from .worker_table import WorkerTable
 
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
 ASK_AGAIN = 50_000_000
-
-#: Nanoseconds of listeners' work after which ranks may have had to wait for main.
-AWAY = MAIN_GRACE // 4
 
 #: Nanoseconds that ranks have to say which of the jobs that they were sent ahead they have started, when a pool stops.
 ANSWER = 1_000_000_000
@@ -62,44 +61,46 @@ class Coordinator(Member):
         owner: Any,
         world: World,
         engine: Engine,
-        fail_fast: bool,
         folder: Callable[[], str],
     ) -> None:
-        super().__init__(pool, id, owner, world, engine, fail_fast)
+        super().__init__(pool, id, owner, world, engine)
         self.workers = WorkerTable(engine.jobs)
         self._results = Results(self.codec, folder)
+        self._outbox = Outbox(engine, self.codec, self.event_log, world.now)
+        self._inbox = Inbox(
+            engine,
+            self.codec,
+            self.event_log,
+            self.workers,
+            self._results,
+            self._outbox.send,
+            self._hear,
+            self._problem,
+        )
         self.schedulers = Schedulers(
             self.lock, self._start, self._tell_main, self.event_log.record, self.event_log.raised,
             self.event_log.settle, lambda: self._stopping,
         )  # fmt: skip
         if world.size == 1:
-            self.turns = Turns(engine, self.schedulers, self._to_local_worker)
+            self.turns = self._outbox.turns = Turns(engine, self.schedulers, self._outbox.to_local_worker)
         # Whether the task that executes the pool is about to wait, so that it has to be woken up.
         self._waiting = False
-        self._local_worker: Mailbox | None = None
         # The task that executes the pool.
         self._task: object = None
 
     # -- the record, and the pool's status ---------------------------------------------------------
 
+    def open(self) -> None:
+        super().open()
+        self._outbox.channel = self.channel
+
+    def forget_turns(self) -> None:
+        self.turns = self._outbox.turns = None
+
     def opened(self) -> None:
         self.event_log.open(self.world)
-        for kind, *fields in self._opening():
+        for kind, *fields in self.event_log.opening(self.world, self._pool.workflow.phases, self.turns is not None):
             self.event_log.record(kind, *fields)
-
-    def _opening(self) -> Iterator[tuple[Any, ...]]:
-        """What a trace says of the pool before all else, as kinds of events with their fields."""
-        phases = [scrub(text_of(phase)) for phase in self._pool.workflow.phases]
-        yield "pool", self.world.size, self.fail_fast, phases
-        parallel = self.world.size > 1
-        if parallel and not self.engine.send_ahead:
-            yield ("one_at_a_time",)
-        if parallel and self.engine.idle_first:
-            yield ("idle_first",)
-        if self.turns is not None:
-            yield ("in_turn",)
-        if self.engine.retries:
-            yield "retries", self.engine.retries
 
     def record_from_now_on(self, recorder: TraceRecorder) -> None:
         """A recorder came when the pool was open.
@@ -115,7 +116,8 @@ class Coordinator(Member):
             assert self.status is not None
             scheduled = [("schedule", nodes) for nodes in self.schedulers.to_start()]
             status = ("pool_status", self.status.value)
-            self.event_log.join(recorder, self.world, *self._opening(), status, *scheduled)
+            opening = self.event_log.opening(self.world, self._pool.workflow.phases, self.turns is not None)
+            self.event_log.join(recorder, self.world, *opening, status, *scheduled)
 
     def change_status(self, status: PoolStatus) -> None:
         with self.lock:
@@ -157,34 +159,34 @@ class Coordinator(Member):
 
     def cancel(self, job: Job, reason: str | None) -> bool:
         engine, world, channel = self.engine, self.world, self.channel
+        assert channel is not None
+        is_ahead = engine.dispatch.is_ahead
         with self.lock:
-            if not engine.is_ahead(job) or world.task() == self._task:
+            if not is_ahead(job) or world.task() == self._task:
+                text = None if reason is None else scrub(text_of(reason))
                 done = engine.cancel(job, reason)
-                if engine.is_ahead(job):
+                if done is None:
                     # Its rank says whether it has started: between two jobs, or soon if it is at a long one.
                     # What the engine has decided must reach the ranks first: the job itself may still be here.
-                    assert channel is not None and job._rank is not None
+                    assert job._rank is not None
                     rank = job._rank
-                    self.event_log.record(
-                        "call_back", rank, job._id, None if reason is None else scrub(text_of(reason))
-                    )
+                    self.event_log.record("call_back", rank, job._id, text)
                     self._execute_commands()
-                    self._send(rank, (CALL_BACK, job._id))
-                    engine.hold()  # who cancels one job may be about to cancel the others
+                    self._outbox.send(rank, (CALL_BACK, job._id))
+                    engine.asked()
                     self.event_log.settle()
-                    while engine.is_ahead(job):
-                        self._receive(*channel.get())
+                    while is_ahead(job):
+                        self._inbox.receive(*channel.get())
                         self._execute_commands()
                     done = job._status is JobStatus.CANCELLED
-                self.event_log.record("cancel", job._id, None if reason is None else scrub(text_of(reason)), done)
+                self.event_log.record("cancel", job._id, text, done)
                 self.attend()
                 return done
         # Only the task that executes the pool receives answers: let it ask.
-        assert channel is not None
         answer = world.mailbox()
         channel.put((None, (job, reason, answer)))
         while (answered := answer.get(world.now() + ASK_AGAIN)) is None:
-            if not engine.is_ahead(job):  # the pool has stopped meanwhile
+            if not is_ahead(job):  # the pool has stopped meanwhile
                 return job._status is JobStatus.CANCELLED
         return bool(answered[0])
 
@@ -242,39 +244,37 @@ class Coordinator(Member):
             self._loop()
         except StopEarly:
             problems = self._call_all_back()
-            problems += self._stop_early("The pool stopped at the first error, before this job had ended.")
+            problems += self._stop_early(FIRST_ERROR)
         except BaseException as error:
-            self.event_log.raised("raised", error)
-            self.event_log.record("raised", describe_error(error))
+            self.event_log.error("raised", error)
             problems = [error]
             if isinstance(error, Exception | KeyboardInterrupt | SystemExit):  # else this rank is being ended
                 problems += self._call_all_back()
             problems += self._stop_early(f"The pool stopped: {describe_error(error)}")
         else:
             problems = self._drain()
-        failed = bool(problems or self.notifier.unhandled)
+        failed = bool(problems or self.engine.failures.unhandled)
         self._dismiss(SEE_MAIN if failed else None)
         cleanup = self.free_all(told=self.world.size > 1)
         if cleanup is not None:
             problems.append(cleanup)
         if problems:
             first = problems[0]
-            for other in [*problems[1:], *self.notifier.unhandled]:
+            for other in [*problems[1:], *self.engine.failures.unhandled]:
                 add_note(first, f"Besides: {describe_error(other)}")
-            self.event_log.raised("end", first)
-            self.event_log.record("end", describe_error(first))
+            self.event_log.error("end", first)
             raise first
-        errors = "; ".join(describe_error(error) or "" for error in self.notifier.unhandled)
+        errors = "; ".join(describe_error(error) or "" for error in self.engine.failures.unhandled)
         self.event_log.record("end", scrub(f"WorkflowError: {errors}") if errors else None)
         self.raise_unhandled()
 
     def _loop(self) -> None:
         """What main does while the pool executes."""
         self._task = self.world.task()
-        engine, schedulers = self.engine, self.schedulers
+        graph, schedulers = self.engine.graph, self.schedulers
         if self.world.size == 1:
-            self._local_worker = self.world.mailbox()
-            self._start(Role.WORKER, self._work_here, self._local_worker)
+            self._outbox.local_worker = mailbox = self.world.mailbox()
+            self._start(Role.WORKER, self._work_here, mailbox)
         if self.turns is not None and schedulers.left:
             self._until(lambda: not schedulers.left, self._begin)
         else:
@@ -282,7 +282,7 @@ class Coordinator(Member):
                 self._begin()
             schedulers.start()
         self._until(
-            lambda: not (engine.unfinished or schedulers.left),
+            lambda: not (graph.unfinished or schedulers.left),
             functools.partial(self.change_status, PoolStatus.CLOSING),
         )
 
@@ -295,15 +295,16 @@ class Coordinator(Member):
         """Take in what comes, until that is `done` and listeners have heard all; `then` is called under the lock."""
         channel, engine, lock, world, turns = self.channel, self.engine, self.lock, self.world, self.turns
         assert channel is not None
-        schedulers, workers, notifier = self.schedulers, self.workers, self.notifier
-        notifications, commands, receive, get = notifier.line, engine.commands, self._receive, channel.get
+        graph, dispatch, deadlines = engine.graph, engine.dispatch, engine.deadlines
+        schedulers, notifier = self.schedulers, self.notifier
+        notifications, commands, receive, get = notifier.line, engine.commands, self._inbox.receive, channel.get
         # Whether listeners are told now even if something of the user's runs.
         due = False
         while True:
             with lock:
                 self._execute_commands()
                 # Jobs are given out again when listeners have heard all that there is to hear.
-                if engine.holding and not notifications and not (turns is not None and schedulers.left):
+                if dispatch.holding and not notifications and not (turns is not None and schedulers.left):
                     engine.go_on()
                     self.event_log.record("resumed")
                     self._execute_commands()
@@ -319,15 +320,14 @@ class Coordinator(Member):
             if tell:
                 left_at = world.now()
                 self.notify()
-                if (back_at := world.now()) - left_at >= AWAY:
-                    workers.main_was_away(back_at)
+                deadlines.main_was_away(left_at, world.now())
                 continue
-            if engine.unfinished and len(workers.gone) + len(engine.stuck) >= max(1, world.size - 1):
-                self._nobody_left()
+            if dispatch.gone or dispatch.stuck:
+                self._problem(engine.nobody_left())
             # Nobody to ping, nothing to wake up for: so that a simulation sees a deadlock for what it is.
             ping_at = notifier.quiet_since + round(notifier.max_wait * 1e9) if notifier.listeners else None
-            limit_at = workers.next_deadline()
-            channel.poll_slack_ns = engine.poll_slack_ns()
+            limit_at = deadlines.next()
+            channel.poll_slack_ns = dispatch.poll_slack_ns()
             item = None
             if (sink := self.event_log.sink) is not None and sink.writes:
                 # What was recorded is written when there is time: before main waits for long, and when there is much.
@@ -339,13 +339,13 @@ class Coordinator(Member):
                 try:
                     item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
                 except Exception as error:  # MPI noticed a dead rank, and can't go on without it
-                    add_note(error, workers.whereabouts())
+                    add_note(error, self.workers.whereabouts())
                     raise
             with lock:
                 self._waiting = False
                 if item is None:
                     if limit_at is not None and limit_at <= world.now():
-                        self._on_overdue(*workers.pop_deadline(), "", "")
+                        self._inbox.overdue(*deadlines.pop(), "", "")
                     else:
                         self.ping()
                         due = True
@@ -353,14 +353,14 @@ class Coordinator(Member):
                 receive(*item)
                 # What else is there already, as long as nobody has to hear of it.
                 for _ in range(MOST_AT_ONCE):
-                    if commands or engine.changes:
+                    if commands or graph.changes:
                         self._execute_commands()
-                    if notifications or engine.holding or workers.gone or workers.deadlines or not engine.unfinished:
+                    if notifications or dispatch.holding or dispatch.gone or deadlines.heap or not graph.unfinished:
                         break
                     if (item := get(0)) is None:
                         break
                     receive(*item)
-                if commands or engine.changes:
+                if commands or graph.changes:
                     self._execute_commands()
 
     # -- stopping, and letting every rank leave ----------------------------------------------------
@@ -370,9 +370,7 @@ class Coordinator(Member):
             why = told = "Main left the pool without calling execute(); every rank calls it."
         else:
             why, told = f"The pool stopped: {describe_error(error)}", SEE_MAIN
-        if error is not None:
-            self.event_log.raised("unexecuted", error)
-        self.event_log.record("unexecuted", describe_error(error))
+        self.event_log.error("unexecuted", error)
         problems = self._stop_early(why)
         self._dismiss(told)
         if problems and error is None:
@@ -405,9 +403,9 @@ class Coordinator(Member):
             with self.lock:
                 engine.hold()
                 self._execute_commands()
-                waiting = engine.ranks_ahead()
+                waiting = engine.dispatch.ranks_ahead()
                 for rank in waiting:
-                    self._send(rank, (CALL_BACK, None))
+                    self._outbox.send(rank, (CALL_BACK, None))
             until = self.world.now() + ANSWER
             while waiting:
                 item = channel.get(until)
@@ -417,13 +415,13 @@ class Coordinator(Member):
                             self.event_log.record("unanswered", rank)
                         break
                     try:
-                        self._receive(*item)
+                        self._inbox.receive(*item)
                     except StopEarly:
                         pass
                     except Exception as error:
                         problems.append(error)
                     self._execute_commands()
-                    if not engine.has_ahead(item[0]):
+                    if not engine.dispatch.has_ahead(item[0]):
                         waiting.pop(item[0], None)
         except BaseException as error:  # it can't be learned, and the pool stops all the same
             problems.append(error)
@@ -438,208 +436,61 @@ class Coordinator(Member):
             except StopEarly:
                 self._stopping = True
             except BaseException as error:
-                self.event_log.raised("raised", error)
-                self.event_log.record("raised", describe_error(error))
+                self.event_log.error("raised", error)
                 problems.append(error)
         return problems
 
     def _dismiss(self, problem: str | None) -> None:
         """Let the workers leave."""
-        assert self.channel is not None
-        message = self.codec.encode((STOP, problem))
-        self.event_log.settle()
-        if self._local_worker is not None:
-            self._to_local_worker(message)
-        for rank in range(1, self.world.size):
-            if rank not in self.workers.gone:
-                self.channel.send(rank, message, last=True)
+        gone = self.engine.dispatch.gone
+        self._outbox.dismiss(problem, [rank for rank in range(1, self.world.size) if rank not in gone])
         self.dismissed = True
-        for rank, items in self.engine.holdings().items():
+        for rank, items in self.engine.caches.holdings().items():
             self.event_log.record("freed", rank, None, items)
 
     # -- carrying out what the engine has decided --------------------------------------------------
 
     def _execute_commands(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
-        engine = self.engine
-        commands = engine.commands
-        if engine.changes:
+        graph = self.engine.graph
+        commands = graph.commands
+        if graph.changes:
             self.event_log.changes()
         if not commands:
             return
-        notify, told = self.notifier.line.append, bool(self.notifier.listeners)
+        assign, notify = self._outbox.assign, self.notifier.line.append
         while commands:
-            command = commands.popleft()
-            kind, job = command[0], command[1]
-            if kind is ANNOUNCE:
-                status = command[3]
-                if told or (status.ended and (job._callbacks or status is not JobStatus.SUCCESS)):
-                    notify((job, command[2], status))
-            elif kind is ASSIGN:
-                self._assign(job, command[2], command[3])
+            command: Any = commands.popleft()
+            kind = type(command)
+            if kind is Assign:
+                assign(*command)
+            elif kind is Announce:
+                notify(command)
             else:
-                notify(PoolJobAddedProgress(self._pool, job))
-        if engine.changes:  # of jobs that could not even be packed
+                notify(PoolJobAddedProgress(self._pool, command.job))
+        if graph.changes:  # of jobs that could not even be packed
             self.event_log.changes()
 
-    def _assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
-        if free := self.engine.still_stale(rank, free):
-            self.event_log.record("freed", rank, jobs[0]._id, free)
-        calls: list[tuple[Any, ...]] = []
-        failed: list[tuple[Job, Exception | None]] = []
-        keeps = self.event_log.keeps_calls
-        for job in jobs:
-            if job._status.ended:
-                # The pool stopped between the decision and now, or somebody ended it by hand: no rank runs it.
-                failed.append((job, None))
-                continue
-            try:
-                packed, limit = self.codec.pack_call(call_to_send(job)), job._limit
-            except Exception as error:
-                failed.append((job, error))
-                continue
-            if keeps:
-                self.event_log.sending(job)
-            if limit is None:
-                calls.append((job._id, packed))
-            else:
-                calls.append((job._id, packed, limit))
-                self.workers.expect(rank, job, self.world.now() + limit)
-        if keeps:
-            self.event_log.settle()
-        if calls and self.turns is not None:
-            self.turns.order(self.codec.encode((RUN, calls, free, self.engine.news[rank])), jobs[0])
-        elif calls or free:
-            self._send(rank, (RUN, calls, free, self.engine.news[rank]))
-        for job, why in failed:
-            self.engine.finished(job, why)
+    # -- what comes from other tasks of main, and errors that nobody is asked about ------------------
 
-    def _send(self, rank: int, message: tuple[Any, ...]) -> None:
-        packed = self.codec.encode(message)
-        if self._local_worker is not None:
-            self._to_local_worker(packed)
-        else:
-            assert self.channel is not None
-            self.channel.send(rank, packed)
+    def _hear(self, message: Any) -> None:
+        """Another task of main has something to say; called under the lock."""
+        if isinstance(message, JobSchedulingError):
+            self._problem(self.engine.not_scheduled(message))
+        elif message is ENDED:
+            self.schedulers.ended()
+        elif isinstance(message, BaseException):
+            raise message
+        elif message is not None:
+            job, reason, answer = message
+            answer.put((self.cancel(job, reason),))
 
-    def _to_local_worker(self, message: Any) -> None:
-        assert self._local_worker is not None
-        self._local_worker.put((0, message))
-
-    # -- what comes from ranks, and from other tasks of main ---------------------------------------
-
-    def _receive(self, rank: int | None, message: Any) -> None:
-        """Something came; called under the lock."""
-        if rank is None:
-            if isinstance(message, JobSchedulingError):
-                self.notifier.add_unhandled(message)
-                if self.fail_fast:
-                    raise StopEarly
-            elif message is ENDED:
-                self.schedulers.ended()
-            elif isinstance(message, BaseException):
-                raise message
-            elif message is not None:
-                job, reason, answer = message
-                answer.put((self.cancel(job, reason),))
-            return
-        if rank in self.workers.gone:
-            return  # what it said before it was lost; its jobs were taken back, or aborted
-        if type(message) is RankLost:
-            self._lost(rank, f"Rank {rank} on {message.host or self.workers.host(rank)} {message.why}", False)
-            return
-        if type(message) is MultipartMessage:
-            message, parts = message
-            _, job, succeeded, _, *more = self.codec.decode(message)
-            self._done(rank, job, succeeded, parts, *more)
-            return
-        news = self.codec.decode(message)
-        kind = news[0]
-        if kind == DONE:
-            self._done(rank, *news[1:])
-        elif kind == READY:
-            self.event_log.record("ready", rank)
-            self.workers.hosts[rank] = news[2]
-            if (sink := self.event_log.sink) is not None and sink.measures:
-                self._send(rank, (MEASURE,))
-            self.engine.ready(rank, news[1])
-            if news[1]:
-                self.event_log.record("cached", rank, None, news[1])
-        elif kind == RETURNED:
-            self.event_log.record("returned", rank, news[1])
-            self.engine.returned(rank, [self.engine.jobs[id] for id in news[1]])
-        elif kind == STARTED:
-            self.event_log.record("started", rank, news[1])
-        elif kind == STUCK:
-            self._on_overdue(news[1], rank, *news[2:])
-        elif kind == GREW:
-            self.event_log.record("memory", rank, news[1], news[2])
-        elif kind == LEFT:
-            self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
-
-    def _done(
-        self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
-    ) -> None:
-        """A rank has run a job; see `protocol` for the fields."""
-        engine = self.engine
-        job: Job = engine.jobs[id]  # type: ignore[assignment]
-        if succeeded and not cached:
-            if not job._status.ended:
-                self._results.keep(job, payload)
-            engine.finished(job, None, ended - started)
-            if self.event_log.sink is not None:
-                self.event_log.success(job, rank, started, ended)
-            return
-        self.event_log.record("message", rank, id, started, ended)
-        if cached:
-            self.event_log.record("cached", rank, id, cached)
-            engine.cached(rank, cached)
-        if succeeded:
-            if not job._status.ended:
-                self._results.keep(job, payload)
-            engine.finished(job, None, ended - started)
-            return
-        if self.fail_fast:
-            engine.hold()  # if nobody handles it, nothing is to start any more
-        if succeeded is None:
-            place, stack, frames = payload
-            error: BaseException = self.workers.overran(
-                job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack
-            )
-            remember(error, [("raised", describe_error(error) or "", frames)])
-        else:
-            error = self.codec.unpack_error(payload)
-        engine.finished(job, error, ended - started, interrupted=succeeded is None)
-
-    # -- time limits, and lost ranks ---------------------------------------------------------------
-
-    def _on_overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
-        """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
-        job: Job = self.engine.jobs[id]  # type: ignore[assignment]
-        if self.fail_fast:
-            self.engine.hold()
-        what = f"was in {place}" if place else "its rank does not answer"
-        why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
-        error = self.workers.overran(job, rank, why, stack)
-        remember(error, [("raised", describe_error(error) or "", [*frames])])
-        if self.engine.overdue(job, rank, error):
-            self.event_log.record("stuck", rank, id)
-
-    def _lost(self, rank: int, why: str, is_error: bool) -> None:
-        """A rank is gone; called under the lock."""
-        if rank in self.workers.gone or rank == 0:
-            return
-        self.workers.gone[rank] = None
-        self.event_log.record("lost", rank, scrub(why))
-        job = self.engine.lost(rank, RankLostError(why))
-        if is_error and (job is None or not job._status.ended):
-            self.notifier.add_unhandled(RankLostError(why))
-            if self.fail_fast:
+    def _problem(self, error: Exception | None) -> None:
+        """An error, if it is one, that listeners are not asked to handle."""
+        if error is not None:
+            self.unhandled(error)
+            if self.engine.failures.stops:
                 raise StopEarly
-
-    def _nobody_left(self) -> None:
-        self.notifier.add_unhandled(self.workers.nobody_left(self.engine.unfinished, [*self.engine.stuck]))
-        raise StopEarly
 
     # -- what jobs ask for ---------------------------------------------------------------------------
 

@@ -6,18 +6,20 @@ is for `pool` and its other parts to know.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from .. import host
-from ..engine.engine import RUNNING, SUCCESS, Engine, JobState
+from ..engine.engine import RUNNING, SUCCESS, Engine
+from ..engine.state import JobState
 from ..engine.status import JobStatus
 from ..trace.format import describe, describe_error, error_as_json, scrub
 from ..trace.listener import TraceRecorder
 from ..trace.recording import MOST_FOLDED, Several, Sink, Successes
 from ..tracebacks import raised
+from ..values import text_of
 from ..worlds import World
 from .jobs import Job, call_to_send
 from .protocol import dumps
@@ -45,6 +47,8 @@ class EventLog:
         self._label: int | str = self._id
         self._successes: Successes
         self._listeners: list[TraceRecorder] = []
+        # The name of the last job, and how the record has it: the next one is mostly called the same.
+        self._name = self._scrubbed = ""
         self.sink: Sink | None = None
 
     # -- who wants it ------------------------------------------------------------------------------
@@ -61,6 +65,23 @@ class EventLog:
             labels = [sink.label(self._id) for sink in sinks]
             self._write_to(sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels), labels[0])
 
+    def opening(self, world: World, phases: Sequence[Any], in_turn: bool) -> Iterator[tuple[Any, ...]]:
+        """What a record says of the pool before all else, as kinds of events with their fields.
+
+        :param phases: those of its workflow.
+        :param in_turn: whether on one rank nothing of the user's runs beside something else of the user's.
+        """
+        failures, dispatch, parallel = self._engine.failures, self._engine.dispatch, world.size > 1
+        yield "pool", world.size, failures.fail_fast, [scrub(text_of(phase)) for phase in phases]
+        if parallel and not dispatch.send_ahead:
+            yield ("one_at_a_time",)
+        if parallel and dispatch.idle_first:
+            yield ("idle_first",)
+        if in_turn:
+            yield ("in_turn",)
+        if failures.retries:
+            yield "retries", failures.retries
+
     def join(self, listener: TraceRecorder, world: World, *events: tuple[Any, ...]) -> None:
         """Somebody wants the record of an open pool that has no job yet; `events` are what there would be by now."""
         sink = listener.open(world)
@@ -74,7 +95,7 @@ class EventLog:
 
     def _write_to(self, sink: Sink, label: int | str) -> None:
         self.sink, self._label, self._successes = sink, label, Successes(label)
-        self._engine.changes = []
+        self._engine.graph.changes = []
 
     # -- what happens ------------------------------------------------------------------------------
 
@@ -94,14 +115,22 @@ class EventLog:
         if (sink := self.sink) is not None and (where := raised(error)):
             self.record("traceback", job, of, [error_as_json(*each, sink.portable) for each in where])
 
+    def error(self, kind: str, error: BaseException | None) -> None:
+        """Record an event that tells of an error, or that there is none, and where it was raised."""
+        if error is not None:
+            self.raised(kind, error)
+        self.record(kind, describe_error(error))
+
     def job(self, job: Job, name: str, dependencies: Sequence[JobState]) -> None:
         """Record that a job was queued; called under the lock, where there is a sink."""
         sink, context = self.sink, job._context
         assert sink is not None
+        if name != self._name:
+            self._name, self._scrubbed = name, scrub(name)
         if job._chunks is not None:
             context = {**context, "chunks": job._chunks}
         sink.record(
-            ("job", sink.now(), self._label, job._id, type(job).__name__, scrub(name),
+            ("job", sink.now(), self._label, job._id, type(job).__name__, self._scrubbed,
              describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]), job._cache_items)
         )  # fmt: skip
         if job._limit is not None:
@@ -123,7 +152,7 @@ class EventLog:
 
     def changes(self) -> None:
         """Record the changes of statuses that the engine has made since, in order; called under the lock."""
-        sink, noted = self.sink, self._engine.changes
+        sink, noted = self.sink, self._engine.graph.changes
         assert sink is not None and noted is not None
         changes: list[Any] = noted[:]
         noted.clear()
@@ -136,7 +165,7 @@ class EventLog:
                 rank = None
             sink.record(("status", t, label, job._id, status._value_, rank, error))
             # One that was lost with its rank, and is tried again, may have brought that about.
-            if sink.capture is not None and (status in _FAILURES or self._engine.was_lost(job)):
+            if sink.capture is not None and (status in _FAILURES or self._engine.failures.was_tried(job._id)):
                 sink.capture(label, job._id, job.name, partial(_packed_call, job))
 
     def success(self, job: JobState, rank: int, started: int, ended: int) -> None:
@@ -145,7 +174,7 @@ class EventLog:
         Called under the lock, where there is a sink, when the engine knows, and before `changes`.
         """
         sink: Any = self.sink
-        changes: Any = self._engine.changes
+        changes: Any = self._engine.graph.changes
         t = sink.now()
         if sink.folds and changes and changes[0][0] is job and changes[0][1] is SUCCESS:
             running: Any = "null"

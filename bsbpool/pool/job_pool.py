@@ -80,13 +80,16 @@ class JobPool:
         if hasattr(comm, "get_communicator"):
             comm = comm.get_communicator()
         self._world = world_of(comm if comm is not None else find_comm_world())
-        self._engine = Engine(first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again)
+        self._engine = Engine(
+            first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again, fail_fast=bool(fail_fast),
+            workers=max(1, self._world.size - 1),
+        )  # fmt: skip
         #: what this rank does for the pool: it is main, or one of the others.
         self._member: Member
         if self.is_main():
-            self._member = Coordinator(self, id, scaffold, self._world, self._engine, bool(fail_fast), self._folder)
+            self._member = Coordinator(self, id, scaffold, self._world, self._engine, self._folder)
         else:
-            self._member = WorkerRank(self, id, scaffold, self._world, self._engine, bool(fail_fast))
+            self._member = WorkerRank(self, id, scaffold, self._world, self._engine)
         # What jobs ask for, see `PoolOfJobs`.
         self._put = self._member.put
         self._cancel = self._member.cancel
@@ -194,7 +197,7 @@ class JobPool:
         member.opened()
         for listener in self._notifier.listeners:
             enter(listener, self._stack)
-        self._engine.tells_all = bool(self._notifier.listeners)
+        self._engine.graph.tells_all = bool(self._notifier.listeners)
         member.change_status(PoolStatus.SCHEDULING)
 
     def __exit__(
@@ -275,7 +278,7 @@ class JobPool:
         if self._member.is_open:
             enter(listener, self._stack)
         self._notifier.add(listener, seconds, self._handed_in())
-        self._engine.tells_added = self._engine.tells_all = True
+        self._engine.graph.tells_added = self._engine.graph.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
         """Queue a notification; `notify` delivers it.
@@ -391,7 +394,7 @@ class JobPool:
 
         :returns: their ids.
         """
-        return {*self._engine.required}
+        return {*self._engine.caches.required}
 
     @property
     def _max_wait(self) -> float:
@@ -486,8 +489,9 @@ class JobPool:
         return self._member.turns
 
     @_turns.setter
-    def _turns(self, turns: Turns | None) -> None:
-        self._member.turns = turns
+    def _turns(self, turns: None) -> None:
+        assert turns is None
+        self._member.forget_turns()
 
     @property
     def _schedulers(self) -> Schedulers:

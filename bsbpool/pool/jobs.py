@@ -15,13 +15,15 @@ from contextvars import Context
 from typing import Any, Protocol
 
 from .. import host
-from ..engine.engine import Engine, JobState
+from ..engine.engine import Engine
+from ..engine.state import JobState
 from ..engine.status import JobStatus
 from ..exceptions import JobPoolError
 from ..frames import warn
 from ..values import listed, name_of, positive, shown, text_of, whole_number
 from .caching import get_node_cache_items
 from .checks import check_function, check_returned, merged
+from .submission import SubmissionContext
 
 _NOTHING: Mapping[str, Any] = {}
 
@@ -128,52 +130,6 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
             f"are jobs of the same pool, here {job.pool_id}."
         )
     return dependencies
-
-
-class SubmissionContext:
-    """The submitter of a job, and information about it.
-
-    :param submitter: the object that submits; its `get_node_name()`, if it has one, names the job.
-    :param chunks: the chunks that the job is about.
-    :param kwargs: further information, by name; each entry can also be read as an attribute.
-
-    >>> from bsbpool.pool import SubmissionContext
-    >>> context = SubmissionContext("golgi", chunks=[(0, 0, 1)], attempt=2)
-    >>> context.name, context.attempt, context.context
-    ('golgi', 2, {'attempt': 2})
-    """
-
-    __slots__ = ("_chunks", "_context", "_submitter")
-
-    def __init__(self, submitter: Any, chunks: Any = None, **kwargs: Any):
-        self._submitter = submitter
-        self._chunks = chunks
-        self._context = kwargs
-
-    @property
-    def name(self) -> str:
-        """The node name of the submitter, or its text."""
-        return name_of(self._submitter)
-
-    @property
-    def submitter(self) -> Any:
-        """The object that submitted."""
-        return self._submitter
-
-    @property
-    def chunks(self) -> Any:
-        """The chunks that the job is about; in BSB a sorted list of its `Chunk`."""
-        return host.chunks_of(self._chunks)
-
-    @property
-    def context(self) -> dict[str, Any]:
-        """A copy of the context."""
-        return dict(self._context)
-
-    def __getattr__(self, name: str) -> Any:
-        if name not in SubmissionContext.__slots__ and name in self._context:
-            return self._context[name]
-        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}, nor has its context")
 
 
 #: Job classes by name, for those who know a class by its name only.
@@ -300,7 +256,7 @@ class Job(JobState, ABC):
     @property
     def _deps(self) -> set[Job]:
         """The jobs that it still waits for; code written for BSB reads this name."""
-        return {*self._pool._engine.open_dependencies(self)}  # type: ignore[arg-type]
+        return {*self._pool._engine.graph.open_dependencies(self)}  # type: ignore[arg-type]
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -449,7 +405,7 @@ class FunctionJob(Job):
                 f"args is the sequence of arguments for {shown(f)}, such as ({shown(args)},), not {shown(args)}"
             )
         named = _NOTHING if kwargs is None else dict(kwargs) if isinstance(kwargs, Mapping) else None
-        if named is None or not all(isinstance(name, str) for name in named):
+        if named is None or (named and not all(isinstance(name, str) for name in named)):
             raise TypeError(
                 f"kwargs maps names of arguments of {shown(f)} to values, such as {{'x': 1}}; it is not {shown(kwargs)}"
             )

@@ -14,15 +14,10 @@ from collections.abc import Callable, Sequence
 from types import CodeType, FrameType
 from typing import Any
 
+from ..engine.limits import GRACE
 from ..frames import file_of, is_own, users_frame
 from ..tracebacks import Frame, frames_of_stack
 from ..worlds import Interruptible, Mailbox, Role, World
-
-#: Nanoseconds that an interrupted job has to come to its end (its ``finally`` blocks), before it counts as stuck.
-GRACE = 1_000_000_000
-
-#: Nanoseconds past a limit after which main no longer waits for the rank's word.
-MAIN_GRACE = 4_000_000_000
 
 _START, _END = "start", "end"
 

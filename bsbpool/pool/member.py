@@ -12,8 +12,9 @@ from contextvars import Context, copy_context
 from typing import Any
 
 from ..engine.engine import Engine
-from ..engine.status import JobStatus, PoolStatus
+from ..engine.status import PoolStatus
 from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
+from ..trace.format import describe_error
 from ..trace.listener import TraceRecorder
 from ..values import add_note, shown
 from ..worlds import Channel, World, handed_in
@@ -43,7 +44,6 @@ class Member(ABC):
     :param owner: its owner on this rank.
     :param world: the ranks.
     :param engine: what decides; on other ranks than main it has handles of jobs, and decides nothing.
-    :param fail_fast: stop at the first error that no listener handled.
     :ivar lock: guards the engine.
     :ivar status: what the pool is doing; None before it is opened.
     :ivar channel: where this rank waits for others; None before the pool is opened.
@@ -53,20 +53,17 @@ class Member(ABC):
     :ivar turns: who runs next, where there is one rank.
     """
 
-    def __init__(
-        self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine, fail_fast: bool
-    ) -> None:
+    def __init__(self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine) -> None:
         self._pool = pool
         self.id = id
         self.owner = owner
         self.world = world
         self.engine = engine
-        self.fail_fast = fail_fast
         self.lock = world.lock()
         self.codec = Codec() if world.size > 1 else ByReference()
         self.event_log = EventLog(id, engine, self.lock)
         record = self.event_log.record
-        self.notifier = Notifier(pool, record, self.event_log.settle)
+        self.notifier = Notifier(pool, engine.failures, self.unhandled, self.event_log.settle)
         self.manual = ManualJobs(world, engine, self.lock, self._perform_job, record, self.attend)
         self.status: PoolStatus | None = None
         self.channel: Channel | None = None
@@ -138,7 +135,11 @@ class Member(ABC):
     def open(self) -> None:
         """Open the channel."""
         self.channel = self.world.channel()
-        self.engine.send_ahead &= self.channel.any_task_sends
+        self.engine.dispatch.send_ahead &= self.channel.any_task_sends
+
+    def forget_turns(self) -> None:
+        """Nobody has to wait for another one where there is one rank, as in 0.1."""
+        self.turns = None
 
     def check_can_queue(self, what: str) -> None:
         """Refuse what takes a pool that is open and has not ended.
@@ -174,7 +175,7 @@ class Member(ABC):
 
         :raises BaseException: what a listener or callback raised, after the others got this notification too.
         """
-        notifier = self.notifier
+        notifier, failures = self.notifier, self.engine.failures
         while notifier.line:
             notifier.quiet_since = self.world.now()
             errors = notifier.deliver(notifier.line.popleft())
@@ -182,8 +183,17 @@ class Member(ABC):
                 for other in errors[1:]:
                     add_note(errors[0], f"Another listener raised for the same notification: {shown(other)}")
                 raise errors[0]
-            if notifier.unhandled and self.fail_fast and not self._stopping:
+            if failures.stops and not self._stopping:
                 raise StopEarly
+
+    def unhandled(self, error: Exception, job: Job | None = None) -> None:
+        """No listener handled this error: `execute` is to raise it.
+
+        :param job: the job whose end it is, if it is one's.
+        """
+        with self.lock:
+            self.engine.unhandled(error)
+            self.event_log.record("unhandled", None if job is None else job._id, describe_error(error))
 
     def ping(self) -> None:
         """Tell listeners that the pool is alive, though nothing happened for a while."""
@@ -195,8 +205,8 @@ class Member(ABC):
 
         :raises WorkflowError: with all of them.
         """
-        if self.notifier.unhandled:
-            raise WorkflowError("Your workflow encountered errors.", self.notifier.unhandled)
+        if unhandled := self.engine.failures.unhandled:
+            raise WorkflowError("Your workflow encountered errors.", unhandled)
 
     def limit(self, job: Job, limit: int | None) -> None:
         """Set a job's time limit, in nanoseconds.
@@ -204,12 +214,7 @@ class Member(ABC):
         :raises JobPoolError: it is too late for that.
         """
         with self.lock:
-            if job._status is JobStatus.RUNNING or job._status.ended or self.engine.is_ahead(job):
-                raise JobPoolError(
-                    f"The timeout of {job} can't change any more, it is {job._status.value}: set it before the job "
-                    "starts, or hand it over with queue(…, timeout=seconds)."
-                )
-            job._limit = limit
+            self.engine.set_limit(job, limit)
             self.event_log.record("limit", job._id, limit)
 
     # -- running jobs, and cached items ------------------------------------------------------------

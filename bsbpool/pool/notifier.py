@@ -1,6 +1,7 @@
-"""Tells listeners, and the callbacks of jobs that have ended, what there is to tell; and keeps what nobody handled.
+"""Tells listeners, and the callbacks of jobs that have ended, what there is to tell, and asks who handles an error.
 
-What there is to tell is decided in `engine`, when it is told in `pool`, and what it looks like in `progress`.
+What there is to tell, and what is an error, is decided in `engine`, when it is told in `coordinator`, and what it looks
+like in `progress`.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from contextlib import ExitStack
 from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
-from ..engine.status import JobStatus
-from ..exceptions import JobErroredError, JobTimeoutError, RankLostError
+from ..engine.commands import Announce
+from ..engine.failure import Failures
 from ..trace.format import describe_error
 from ..values import shown
 from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
@@ -48,25 +49,31 @@ class Notifier:
     """What a pool tells, and to whom.
 
     :param pool: whom notifications are about.
-    :param record: records an event of the pool.
+    :param failures: says what is an error.
+    :param unhandled: takes an error that nobody handled, and the job whose end it is.
     :param settle: sees to it that what was recorded outlives this process.
-    :ivar line: `PoolProgress` objects, and (job, old status, new status) for those that nobody has asked for yet.
+    :ivar line: `PoolProgress` objects, and commands to announce a change for those that nobody has asked for yet.
     :ivar listeners: who is told.
     :ivar max_wait: seconds after which they are pinged if nothing happened.
     :ivar quiet_since: when something was told last, in nanoseconds.
-    :ivar unhandled: errors that no listener handled: `execute` is to raise them.
     """
 
-    def __init__(self, pool: PoolOfProgress, record: Callable[..., None], settle: Callable[[], None]):
+    def __init__(
+        self,
+        pool: PoolOfProgress,
+        failures: Failures,
+        unhandled: Callable[[Exception, Job], None],
+        settle: Callable[[], None],
+    ):
         self._pool = pool
-        self._record = record
+        self._failures = failures
+        self._unhandled = unhandled
         self._settle = settle
         self.line: deque[Any] = deque()
         self.listeners: list[Callable[[PoolProgress], Any]] = []
         self._calls: list[_Listener] = []
         self.max_wait = MAX_WAIT
         self.quiet_since = 0
-        self.unhandled: list[Exception] = []
 
     def add(self, listener: Callable[[PoolProgress], Any], max_wait: float | None, context: Context) -> None:
         """One more listener, the seconds after which it wants a ping, and the context variables it is called with."""
@@ -79,8 +86,8 @@ class Notifier:
         """Tell all listeners, and callbacks. Returns what they raised."""
         errors: list[BaseException] = []
         returned: list[Any] = []
-        job: Job | None = None
-        if type(notification) is tuple:
+        job: Any = None
+        if type(notification) is Announce:
             job, old, status = notification
             if self.listeners:
                 notification = PoolJobUpdateProgress(self._pool, job, old, status)
@@ -99,22 +106,14 @@ class Notifier:
                 callback(job)
             except BaseException as error:
                 errors.append(error)
-        # Those that the pool itself aborted when it stopped early are no errors of their own.
-        failed = status is JobStatus.FAILED or isinstance(job.error, RankLostError | JobTimeoutError)
-        if failed:
+        if self._failures.is_error(status, job.error):
             handled, notes = _handled(returned)
             if not handled:
-                how = "failed" if status is JobStatus.FAILED else f"was aborted: {job.error}"
-                problem = JobErroredError(f"{job} {how}", job.error)
+                problem = self._failures.error_of(str(job), status, job.error)
                 for note in notes:
                     problem.add_note(note)
-                self.add_unhandled(problem, job)
+                self._unhandled(problem, job)
         return errors
-
-    def add_unhandled(self, error: Exception, job: Job | None = None) -> None:
-        """No listener handled this error: `execute` is to raise it."""
-        self.unhandled.append(error)
-        self._record("unhandled", None if job is None else job._id, describe_error(error))
 
 
 def _handled(returned: list[Any]) -> tuple[bool, list[str]]:

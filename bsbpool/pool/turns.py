@@ -14,7 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from ..engine.engine import Engine, JobState
+from ..engine.engine import Engine
+from ..engine.state import JobState
 from ..engine.status import JobStatus
 from .scheduling import Schedulers
 

@@ -10,18 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from ..engine.engine import SHORT_NS
+from ..engine.dispatch import PATIENCE, patience_ns
 from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items
 from .jobs import bind
 from .limits import Limits, Overdue, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
-
-#: Nanoseconds after which jobs that stand behind a running one are given back: at the least, twice what the last one
-#: took, and at the most.
-PATIENCE, MOST_PATIENCE = 5_000_000, 2 * SHORT_NS
-
 
 #: How often a rank measures its memory, at the most (nanoseconds), and what growth is worth telling (bytes).
 MEASURE_EVERY, WORTH_TELLING = 1_000_000, 2**20
@@ -192,7 +187,7 @@ class Worker:
                 while self._busy or self._line:
                     self._watched = starts != self._starts
                     if self._watched:
-                        patience, starts = min(max(PATIENCE, 2 * self._took), MOST_PATIENCE), self._starts
+                        patience, starts = patience_ns(self._took), self._starts
                     else:
                         patience *= 2  # a job that is long already may go on for hours
                     called = calls.get(self._world.now() + patience)

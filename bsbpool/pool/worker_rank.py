@@ -47,7 +47,7 @@ class WorkerRank(Member):
     def cancel(self, job: Job, reason: str | None) -> bool:
         self.check_not_at_jobs("cancel a job")  # the program does the same on main, where the job is
         with self.lock:
-            done = self.engine.cancel(job, reason)
+            done = bool(self.engine.cancel(job, reason))
             self.attend()
         return done
 

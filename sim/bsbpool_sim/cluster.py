@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -70,7 +72,7 @@ class Cluster:
         self.network = network or Network()
         # Nothing of this machine or Python: a trace of simulated ranks is the same everywhere.
         header = {"ranks": ranks, "hosts": ["simulated"], "simulated": True, "seed": seed}
-        self.recorder = Recorder(header, lambda: self.kernel.now)
+        self.recorder = Recorder(header, functools.partial(operator.attrgetter("now"), self.kernel))
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
         self.script: JobScript | None = None
         #: what may befall those who send, once a script says that something may.

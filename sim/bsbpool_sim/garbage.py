@@ -8,8 +8,6 @@ on, since nearly all that it allocates stays. Nothing else about memory belongs 
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from threading import Lock
 
 #: Events of the kernel between two looks, and new objects that make a collection worth its time.
@@ -20,18 +18,21 @@ _users = 0
 _was_enabled = False
 
 
-@contextmanager
-def deliberate_collection() -> Iterator[None]:
+class deliberate_collection:
     """While active, nothing is collected but by `collect`; in any thread, since the collector is the process's."""
-    global _users, _was_enabled
-    with _lock:
-        if _users == 0:
-            _was_enabled = gc.isenabled()
-            gc.disable()
-        _users += 1
-    try:
-        yield
-    finally:
+
+    # A class, and not a generator: what ends with it is still garbage in whole when the next object is made.
+
+    def __enter__(self) -> None:
+        global _users, _was_enabled
+        with _lock:
+            if _users == 0:
+                _was_enabled = gc.isenabled()
+                gc.disable()
+            _users += 1
+
+    def __exit__(self, *exc: object) -> None:
+        global _users
         with _lock:
             _users -= 1
             if _users == 0 and _was_enabled:

@@ -11,9 +11,9 @@ that can be slow, paused or dead.
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from enum import Enum
+from heapq import heappop, heappush
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -49,13 +49,15 @@ class Happening:
 class Rank:
     """A simulated rank as the kernel sees it: its tasks, its speed, and whether it still lives."""
 
+    # How each of them begins, said once for all: there are many.
+    slowness = 1.0
+    paused_until = 0
+    dead_at: int | None = None
+    main: Task | None = None
+
     def __init__(self, index: int):
         self.index = index
-        self.slowness = 1.0
-        self.paused_until = 0
         self.pauses: list[tuple[int, int]] = []
-        self.dead_at: int | None = None
-        self.main: Task | None = None
         self.tasks: list[Task] = []
         #: what its substitutes for clocks, chance and names keep.
         self.kept: dict[str, Any] = {}
@@ -68,29 +70,31 @@ class Rank:
 class Task(greenlet):
     """A concurrent activity of one rank: its program, a scheduler, a job."""
 
+    # How each of them begins, said once for all: there are many.
+    #: what it does, if it does not run a rank's program.
+    role: Enum | None = None
+    parked = False
+    timed_out = False
+    waits_for: Reason = "its turn"
+    deadline: int | None = None
+    timer: int | None = None
+    #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
+    turn = WORK
+    timer_turn = WORK
+    resume_turn = WORK
+    interruption: BaseException | None = None
+    result: Any = None
+    error: BaseException | None = None  # type: ignore[assignment]
+    ended_at: int | None = None
+
     def __init__(self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
         super().__init__(self._body, kernel.hub)
         self.kernel = kernel
         self.rank = rank
         self.name = name
-        #: what it does, if it does not run a rank's program.
-        self.role: Enum | None = None
         self.function = function
         self.args = args
-        self.parked = False
-        self.timed_out = False
-        self.waits_for: Reason = "its turn"
         self.since = kernel.now
-        self.deadline: int | None = None
-        self.timer: int | None = None
-        #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
-        self.turn = WORK
-        self.timer_turn = WORK
-        self.resume_turn = WORK
-        self.interruption: BaseException | None = None
-        self.result: Any = None
-        self.error: BaseException | None = None  # type: ignore[assignment]
-        self.ended_at: int | None = None
 
     def _body(self) -> None:
         result, failure = None, None
@@ -154,6 +158,8 @@ class Kernel:
         self._max_events = max_events
         self._heap: list[KernelEvent] = []
         self._sequence = 0
+        #: bound once: it is what most events call.
+        self._go_on = self._resume
         self._programs = 0
         self._failure: BaseException | None = None
         self._closing = False
@@ -166,7 +172,7 @@ class Kernel:
         """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
         self._sequence += 1
         if self._events is None:
-            heapq.heappush(self._heap, (when, turn, self._sequence, call, argument))
+            heappush(self._heap, (when, turn, self._sequence, call, argument))
         else:
             self._events.add(self._heap, (when, turn, self._sequence, call, argument), turn)
 
@@ -174,7 +180,7 @@ class Kernel:
         """As `at`, at a place in the turn, from 0 to below 1, that is never a choice; at one place, first come, first
         served."""
         self._sequence += 1
-        heapq.heappush(self._heap, (when, turn + place, self._sequence, call, argument))
+        heappush(self._heap, (when, turn + place, self._sequence, call, argument))
 
     def fault(self, when: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call what befalls a rank or a link at virtual time `when`."""
@@ -184,7 +190,7 @@ class Kernel:
         """Start a task of `rank` at the present time."""
         task = Task(self, rank, name, function, args)
         rank.tasks.append(task)
-        self.at(self.now, self._resume, task)
+        self.at(self.now, self._go_on, task)
         return task
 
     def start_program(self, rank: Rank, function: Callable[..., Any], *args: Any) -> Task:
@@ -208,8 +214,9 @@ class Kernel:
         :param turn: that in which the time comes.
         :returns: whether it was woken (False: the time came).
         """
-        self.check_open()
-        task = self.task
+        if self._closing:
+            raise GreenletExit
+        task: Task = getcurrent()  # type: ignore[assignment]
         task.waits_for = why
         task.since = self.now
         task.deadline = until
@@ -243,7 +250,7 @@ class Kernel:
         if task.parked:
             task.parked = False
             task.resume_turn = turn
-            self.at(self.now, self._resume, task, turn)
+            self.at(self.now, self._go_on, task, turn)
 
     def interrupt(self, task: Task, error: BaseException) -> None:
         """Raise `error` in a task, where it waits, at the present time: what Ctrl-C does to a process."""
@@ -312,7 +319,8 @@ class Kernel:
         :raises HorizonError: virtual time or the number of events went past the horizon.
         """
         heap, horizon, left = self._heap, self._horizon, self._max_events
-        pop = heapq.heappop if self._events is None else self._events.pop
+        pop = heappop if self._events is None else self._events.pop
+        go_on = self._go_on
         while self._programs:
             if not heap:
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
@@ -333,7 +341,7 @@ class Kernel:
                 task.parked = False
                 task.timed_out = True
                 task.resume_turn = task.turn
-                call = self._resume
+                call = go_on
             if when > horizon:
                 raise HorizonError(
                     f"virtual time went past the horizon of {exact_duration(horizon)}: "
@@ -348,7 +356,10 @@ class Kernel:
             if left % LOOK_EVERY == 0:
                 collect()
             self.now = when
-            call(argument)
+            if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
+                argument.switch()
+            else:
+                call(argument)
             if self._failure is not None:
                 raise self._failure
 
@@ -413,7 +424,7 @@ class Kernel:
         if rank.dead_at is not None:
             return
         if rank.paused_until > self.now:
-            self.at(rank.paused_until, self._resume, task, task.resume_turn)
+            self.at(rank.paused_until, self._go_on, task, task.resume_turn)
             return
         if self.on_turn is not None:
             self.on_turn(rank)

@@ -113,7 +113,8 @@ def simulate(
     _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
-    cluster = Cluster(
+    make = functools.partial(
+        Cluster,
         ranks,
         seed=seed,
         network=Network(latency, bandwidth),
@@ -122,6 +123,13 @@ def simulate(
         max_events=max_events,
         tape=None if tape is None else Tape.of(tape),
     )
+    # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
+    with deliberate_collection():
+        return _run_once(make, program, script)
+
+
+def _run_once(make: Callable[[], Cluster], program: Callable[[Comm], Any], script: Any) -> Simulation:
+    cluster = make()
     if script is not None:
         script.install(cluster)
     return run_on(cluster, program, script)

@@ -19,7 +19,11 @@ __all__ = ["Random", "seeded_global", "stream"]
 
 def stream(seed: int, purpose: str) -> Random:
     """A random stream that depends on nothing but `seed` and `purpose`, on every machine and Python."""
-    return Random(f"bsbpool/{seed}/{purpose}")
+    return Random(_name(seed, purpose))
+
+
+def _name(seed: int, purpose: str) -> str:
+    return f"bsbpool/{seed}/{purpose}"
 
 
 class seeded_global:
@@ -45,7 +49,7 @@ class seeded_global:
                 state = numpy.get_state(legacy=False) if numpy is not None else None
                 seeded_global._before = random.getstate(), state
             self._active.append(self)
-            random.setstate(stream(self._seed, "the program's own random module").getstate())
+            random.seed(_name(self._seed, "the program's own random module"))
             if numpy is not None:
                 self._seed_numpy(numpy)
             else:

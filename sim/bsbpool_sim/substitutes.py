@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import operator
 import sys
 import threading
 import types
@@ -59,8 +60,12 @@ def substitutes() -> Iterator[None]:
 def _install() -> None:
     if not _places:
         _prepare()
+    for module in _modules:
+        module.install()
     for place in _places:
         place.install()
+    for owner in _classes:
+        _changed(owner)
     _undo.append(_restore)
     _install_mpi()
 
@@ -68,6 +73,10 @@ def _install() -> None:
 def _restore() -> None:
     for place in reversed(_places):
         place.restore()
+    for owner in _classes:
+        _changed(owner)
+    for module in _modules:
+        module.restore()
 
 
 # -- places ----------------------------------------------------------------------------------------------
@@ -75,30 +84,41 @@ def _restore() -> None:
 _NOTHING = object()
 
 
-class _Place:
-    """A name in the namespace of a module, where a substitute stands while simulations run."""
+class _Module:
+    """The namespace of a module, where substitutes stand while simulations run: there are many of them, and each
+    simulation installs all."""
 
-    def __init__(self, name: str, space: dict[str, Any], attribute: str, substitute: Any):
+    def __init__(self, name: str, space: dict[str, Any]):
         self.name = name
         self.space = space
+        self.substitutes: dict[str, Any] = {}
+        self.before: dict[str, Any] = {}
+
+    def add(self, attribute: str, substitute: Any) -> None:
+        self.substitutes[attribute] = substitute
+        self.before[attribute] = _NOTHING
+        self._what_is_there = operator.itemgetter(*self.substitutes, attribute)
+
+    def install(self) -> None:
+        # Mostly what was there before the last simulation.
+        if any(map(operator.is_not, self._what_is_there(self.space), self.before.values())):
+            self.before = {attribute: self.space[attribute] for attribute in self.substitutes}
+            real.update({f"{self.name}.{attribute}": there for attribute, there in self.before.items()})
+        self.space.update(self.substitutes)
+
+    def restore(self) -> None:
+        self.space.update(self.before)
+
+
+class _Place:
+    """An attribute of a class or of a function, where a substitute stands while simulations run."""
+
+    def __init__(self, name: str, owner: Any, attribute: str, substitute: Any):
+        self.name = name
+        self.owner = owner
         self.attribute = attribute
         self.substitute = substitute
         self.before: Any = None
-
-    def install(self) -> None:
-        self.before = real[self.name] = self.space[self.attribute]
-        self.space[self.attribute] = self.substitute
-
-    def restore(self) -> None:
-        self.space[self.attribute] = self.before
-
-
-class _Attribute(_Place):
-    """An attribute of a class or of a function."""
-
-    def __init__(self, name: str, owner: Any, attribute: str, substitute: Any):
-        super().__init__(name, dict(vars(owner)), attribute, substitute)
-        self.owner = owner
 
     def install(self) -> None:
         self.before = real[self.name] = getattr(self.owner, self.attribute)
@@ -111,28 +131,25 @@ class _Attribute(_Place):
 class _InC(_Place):
     """A method of a class that is written in C, whose attributes Python lets nobody set.
 
-    So it is set in the dictionary of the class itself, and Python told to forget what it remembers of the class. This
-    reaches also who took the class before, as ``from datetime import datetime`` does.
+    So it is set in the dictionary of the class itself, and Python told (`_changed`) to forget what it remembers of the
+    class. This reaches also who took the class before, as ``from datetime import datetime`` does.
     """
 
     def __init__(self, name: str, owner: type, attribute: str, substitute: Any):
-        (space, *_) = gc.get_referents(owner.__dict__)
-        super().__init__(name, space, attribute, substitute)
-        self.owner = owner
+        super().__init__(name, owner, attribute, substitute)
+        (self.space, *_) = gc.get_referents(owner.__dict__)
         # One that it inherits is real by the class that it is from.
         real[name] = next(vars(base)[attribute] for base in owner.__mro__ if attribute in vars(base))
 
     def install(self) -> None:
         self.before = self.space.get(self.attribute, _NOTHING)
         self.space[self.attribute] = self.substitute
-        _changed(self.owner)
 
     def restore(self) -> None:
         if self.before is _NOTHING:
             del self.space[self.attribute]
         else:
             self.space[self.attribute] = self.before
-        _changed(self.owner)
 
 
 def _changed(owner: type) -> None:
@@ -141,7 +158,10 @@ def _changed(owner: type) -> None:
     ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
 
 
+_modules: list[_Module] = []
 _places: list[_Place] = []
+#: those that are written in C, and have attributes among these places.
+_classes: dict[type, None] = {}
 
 
 def _prepare() -> None:
@@ -161,8 +181,9 @@ def _prepare() -> None:
         _put(name, functools.partial(_forbidding, name, event))
     # They are bound when the module is imported.
     scheduler = importlib.import_module("sched").scheduler
-    of_time = [place.substitute for name in ("time.monotonic", "time.sleep") for place in _places if place.name == name]
-    _places.append(_Attribute("sched.scheduler", scheduler.__init__, "__defaults__", tuple(of_time)))
+    (of_time,) = [module.substitutes for module in _modules if module.name == "time"]
+    defaults = (of_time["monotonic"], of_time["sleep"])
+    _places.append(_Place("sched.scheduler", scheduler.__init__, "__defaults__", defaults))
 
 
 def _put(name: str, make: Callable[[Any], Any]) -> None:
@@ -177,11 +198,18 @@ def _put(name: str, make: Callable[[Any], Any]) -> None:
     if owner is None or not hasattr(owner, path[-1]):
         return
     if owner is module:
-        _places.append(_Place(name, vars(owner), path[-1], make(vars(owner)[path[-1]])))
+        name_of_module = name.rpartition(".")[0]
+        found = [each for each in _modules if each.name == name_of_module]
+        if not found:
+            found = [_Module(name_of_module, vars(owner))]
+            _modules.append(found[0])
+        found[0].add(path[-1], make(vars(owner)[path[-1]]))
         return
     there = next(vars(base)[path[-1]] for base in owner.__mro__ if path[-1] in vars(base))
     in_c = not owner.__flags__ & 1 << 9  # Py_TPFLAGS_HEAPTYPE
-    _places.append((_InC if in_c else _Attribute)(name, owner, path[-1], make(there)))
+    if in_c:
+        _classes[owner] = None
+    _places.append((_InC if in_c else _Place)(name, owner, path[-1], make(there)))
 
 
 def _resolved(name: str) -> tuple[Any, ...]:

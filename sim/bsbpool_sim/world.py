@@ -9,10 +9,13 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
+from _thread import RLock  # that of `threading` is virtual here
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
+
+from greenlet import getcurrent
 
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
@@ -25,8 +28,6 @@ from .kernel import Happening, Kernel, Rank, Task
 
 if TYPE_CHECKING:
     from .comm import Comm
-
-_NO_LOCK = contextlib.nullcontext()
 
 
 class SimMailbox(Mailbox):
@@ -45,21 +46,53 @@ class SimMailbox(Mailbox):
 
     def get(self, until: int | None = None) -> Any:
         items = self._items
-        if not items:
-            kernel = self._kernel
-            if until == 0:
-                kernel.check_open()
-                return None
-            self._waiting = kernel.task
-            while not items and kernel.park(self._why, until, DEADLINES):
-                pass
-            self._waiting = None
-            if not items:
-                return None
-        return items.popleft()
+        if items:
+            return items.popleft()
+        kernel = self._kernel
+        if until == 0:
+            kernel.check_open()
+            return None
+        self._waiting = getcurrent()  # type: ignore[assignment]
+        while not items and kernel.park(self._why, until, DEADLINES):
+            pass
+        self._waiting = None
+        return items.popleft() if items else None
 
 
-class SimTransport(Happening):
+class _Link(Happening):
+    """The messages of one pool under way from one rank to another."""
+
+    __slots__ = ("boxes", "dest", "rank", "sent_by", "source", "target", "under_way")
+
+    def __init__(self, lines: SimTransport, source: int, dest: int):
+        members = lines.members
+        self.source = source
+        self.dest = dest
+        #: the numbers of both in the simulation.
+        self.sent_by = members[source]
+        self.target = members[dest]
+        #: who receives.
+        self.rank = lines.cluster.kernel.ranks[self.target]
+        self.boxes = lines.boxes
+        #: oldest first.
+        self.under_way: deque[Any] = deque()
+
+    def happening(self, argument: None) -> Event:
+        return Event(self.target, f"a message of its pool arrives from rank {self.sent_by}")
+
+    def deliver(self, _: None) -> None:
+        # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
+        item = self.under_way.popleft()
+        box = self.boxes.get(self.dest)
+        if isinstance(box, SimMailbox):
+            box.put((self.source, item))
+        elif box is not None:
+            box.append((self.source, item))
+        elif self.dest not in self.boxes:
+            self.boxes[self.dest] = [(self.source, item)]
+
+
+class SimTransport:
     """The channels of one pool on all ranks of its communicator: where messages arrive, and deaths are told."""
 
     def __init__(self, comm: Comm, serial: int):
@@ -68,15 +101,14 @@ class SimTransport(Happening):
         self.key = (comm.group.context, serial)
         self.why = f"a message for its pool (the {_nth(serial)} on this communicator)"
         # By rank: its mailbox while its channel is open; before, what came early; after, None.
-        self._boxes: dict[int, SimMailbox | list[Any] | None] = {}
-        # By source and destination: what is under way between them, oldest first, and the destination.
-        self._links: dict[tuple[int, int], tuple[deque[Any], int]] = {}
+        self.boxes: dict[int, SimMailbox | list[Any] | None] = {}
+        self._links: dict[tuple[int, int], _Link] = {}
         self.cluster.kernel.on_death.append(self._died)
 
     def open(self, rank: int) -> SimMailbox:
         """The mailbox of a rank that opens its channel."""
-        early = self._boxes.get(rank) or []
-        mailbox = self._boxes[rank] = SimMailbox(self.cluster.kernel, self.why)
+        early = self.boxes.get(rank) or []
+        mailbox = self.boxes[rank] = SimMailbox(self.cluster.kernel, self.why)
         assert isinstance(early, list)
         for item in early:
             mailbox.put(item)
@@ -87,46 +119,30 @@ class SimTransport(Happening):
 
     def close(self, rank: int) -> None:
         """A rank closed its channel: what arrives for it from now on is dropped."""
-        self._boxes[rank] = None
+        self.boxes[rank] = None
 
     def send(self, source: int, dest: int, item: Any, size: int) -> None:
         """Put `item`, of `size` bytes, on its way."""
-        kernel, to = self.cluster.kernel, self.members[dest]
-        if kernel.ranks[to].dead_at is not None:
-            return
         link = self._links.get((source, dest))
         if link is None:
-            link = self._links[source, dest] = (deque(), dest)
-        faults = self.cluster.faults
-        longer = 0 if faults is None or type(item) is RankLost else faults.before_send(self.members[source], to)
-        link[0].append((source, item))
-        arrival = self.cluster.network.arrival(kernel.now, self.members[source], to, size, longer)
-        if type(item) is RankLost:
-            kernel.in_order(arrival, LOSSES, source / len(self.members), self._deliver, link)
+            link = self._links[source, dest] = _Link(self, source, dest)
+        if link.rank.dead_at is not None:
+            return
+        cluster = self.cluster
+        kernel, faults, is_loss = cluster.kernel, cluster.faults, type(item) is RankLost
+        longer = 0 if faults is None or is_loss else faults.before_send(link.sent_by, link.target)
+        link.under_way.append(item)
+        arrival = cluster.network.arrival(kernel.now, link.sent_by, link.target, size, longer)
+        if is_loss:
+            kernel.in_order(arrival, LOSSES, source / len(self.members), link.deliver, None)
         else:
-            kernel.at(arrival, self._deliver, link)
-
-    def happening(self, argument: tuple[deque[Any], int]) -> Event:
-        under_way, dest = argument
-        return Event(self.members[dest], f"a message of its pool arrives from rank {self.members[under_way[0][0]]}")
-
-    def _deliver(self, link: tuple[deque[Any], int]) -> None:
-        # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
-        under_way, dest = link
-        item = under_way.popleft()
-        box = self._boxes.get(dest)
-        if isinstance(box, SimMailbox):
-            box.put(item)
-        elif box is not None:
-            box.append(item)
-        elif dest not in self._boxes:
-            self._boxes[dest] = [item]
+            kernel.at(arrival, link.deliver, None)
 
     def _died(self, dead: Rank) -> None:
         """Those whose channels are open hear of it after the time that a message takes."""
         if dead.index in self.members:
             number = self.members.index(dead.index)
-            for rank, box in list(self._boxes.items()):
+            for rank, box in list(self.boxes.items()):
                 if isinstance(box, SimMailbox):
                     self._tell_lost(number, rank)
 
@@ -249,7 +265,8 @@ class SimWorld(World):
         return InterruptibleTask(self._kernel)
 
     def lock(self) -> contextlib.AbstractContextManager[Any]:
-        return _NO_LOCK  # tasks take turns only where they wait
+        # Tasks take turns only where they wait, and all in one thread, which takes this lock as often as it likes.
+        return RLock()
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-simulated-")

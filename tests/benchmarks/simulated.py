@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 
 import simpy
 from measure import HERE, console, environment, median, noop, note, table, timed
@@ -22,6 +23,8 @@ from bsbpool_sim import simulate
 RANKS = 1_000
 SMALL = 8
 JOBS = (1_000, 10_000, 100_000)
+#: Of these, whose jobs and ranks are few, many are run: what counts then is what opening one costs.
+TINY_JOBS, TINY_RANKS, TINY_RUNS = 12, 4, 200
 MANY = 10_000
 
 
@@ -74,6 +77,8 @@ def model(jobs: int, ranks: int) -> None:
 def show(repetitions: int) -> None:
     against_the_model(repetitions)
     console.print()
+    tiny(repetitions)
+    console.print()
     growth(repetitions)
     console.print()
     memory()
@@ -94,6 +99,26 @@ def against_the_model(repetitions: int) -> None:
             f"{jobs / median(theirs for _, theirs in pairs):,.0f}",
             *(f"{ratio:.2f}" for ratio in (median(ratios), min(ratios), max(ratios))),
         )
+    console.print(rows)
+
+
+def tiny(repetitions: int) -> None:
+    rows = table(
+        f"A simulated pool of {TINY_JOBS} jobs on {TINY_RANKS} ranks, opened, run and closed; "
+        f"medians of {repetitions} times {TINY_RUNS}",
+        ["pools/s", "CPU µs a pool", "SimPy, µs", "pool / SimPy", "lowest", "highest"],
+    )
+
+    def many(one: Callable[[int, int], None]) -> None:
+        for _ in range(TINY_RUNS):
+            one(TINY_JOBS, TINY_RANKS)
+
+    many(pool), many(model)  # what is loaded, and made once, when they are first used
+    pairs = [(timed(many, pool), timed(many, model)) for _ in range(repetitions)]
+    ours, theirs = (median(column) / TINY_RUNS for column in zip(*pairs, strict=True))
+    ratios = [of_model / of_pool for of_pool, of_model in pairs]
+    spread = [f"{ratio:.2f}" for ratio in (median(ratios), min(ratios), max(ratios))]
+    rows.add_row(f"{1 / ours:,.0f}", f"{ours * 1e6:,.0f}", f"{theirs * 1e6:,.0f}", *spread)
     console.print(rows)
 
 

@@ -8,7 +8,12 @@ from __future__ import annotations
 
 from collections import deque
 
-from bsbpool.engine.engine import ANNOUNCE, CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine, Heap
+from bsbpool.engine.caching import Caches
+from bsbpool.engine.commands import Announce
+from bsbpool.engine.engine import CANCELLED, PENDING, QUEUED, RUNNING, SUCCESS, Engine
+from bsbpool.engine.failure import Failures
+from bsbpool.engine.graph import Graph
+from bsbpool.engine.state import Heap
 from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, RemoteError
 from bsbpool.pool import JobPool, caching, jobs, limits, member, protocol, scheduling, worker
@@ -43,36 +48,36 @@ def around(patch, owner, name, wrap):
 @a_break
 def _(patch):
     """dependents of a job that failed are not cancelled"""
-    patch.setattr(Engine, "_end", lambda self, job, status, error: _end(self, job, status, error, cascade=0))
+    patch.setattr(Graph, "end", lambda self, job, status, error: _end(self, job, status, error, cascade=0))
 
 
 @a_break
 def _(patch):
     """dependents are cancelled, and theirs are not"""
-    patch.setattr(Engine, "_end", lambda self, job, status, error: _end(self, job, status, error, cascade=1))
+    patch.setattr(Graph, "end", lambda self, job, status, error: _end(self, job, status, error, cascade=1))
 
 
 def _end(self, job, status, error, cascade):
-    dependents = self._settle(job, status, error)
+    dependents = self.settle(job, status, error)
     for dependent in dependents:
         if status is SUCCESS:
             dependent._open_dependencies -= 1
-            if not dependent._open_dependencies and dependent._status is PENDING and self._begun:
+            if not dependent._open_dependencies and dependent._status is PENDING and self.begun:
                 self._make_ready(dependent)
         elif cascade and dependent._status is PENDING:
-            self._settle(dependent, CANCELLED, JobCancelledError("Job killed for dependency failure"))
+            self.settle(dependent, CANCELLED, JobCancelledError("Job killed for dependency failure"))
 
 
 @a_break
 def _(patch):
     """dependents of a job that failed run"""
-    patch.setattr(Engine, "_end", lambda self, job, status, error: _end_all_the_same(self, job, status, error))
+    patch.setattr(Graph, "end", lambda self, job, status, error: _end_all_the_same(self, job, status, error))
 
 
 def _end_all_the_same(self, job, status, error):
-    for dependent in self._settle(job, status, error):
+    for dependent in self.settle(job, status, error):
         dependent._open_dependencies -= 1
-        if not dependent._open_dependencies and dependent._status is PENDING and self._begun:
+        if not dependent._open_dependencies and dependent._status is PENDING and self.begun:
             self._make_ready(dependent)
 
 
@@ -118,12 +123,12 @@ def _(patch):
     def wrap(init):
         def made(self, *args, **kwargs):
             init(self, *args, **kwargs)
-            if isinstance(self._ready, deque):
-                self._ready = Stack()
+            if isinstance(self.ready, deque):
+                self.ready = Stack()
 
         return made
 
-    around(patch, Engine, "__init__", wrap)
+    around(patch, Graph, "__init__", wrap)
 
 
 @a_break
@@ -181,12 +186,12 @@ def _(patch):
     def wrap(change):
         def twice(self, job, status):
             change(self, job, status)
-            if self.commands and self.commands[-1][0] is ANNOUNCE:
+            if self.commands and type(self.commands[-1]) is Announce:
                 self.commands.append(self.commands[-1])
 
         return twice
 
-    around(patch, Engine, "change", wrap)
+    around(patch, Graph, "change", wrap)
 
 
 @a_break
@@ -196,12 +201,12 @@ def _(patch):
     def wrap(change):
         def silent(self, job, status):
             change(self, job, status)
-            if status is RUNNING and self.commands and self.commands[-1][0] is ANNOUNCE:
+            if status is RUNNING and self.commands and type(self.commands[-1]) is Announce:
                 self.commands.pop()
 
         return silent
 
-    around(patch, Engine, "change", wrap)
+    around(patch, Graph, "change", wrap)
 
 
 @a_break
@@ -321,7 +326,7 @@ def _(patch):
 
 
 def _slow(self, fail_fast):
-    self._member.fail_fast = fail_fast
+    self._engine.failures.fail_fast = fail_fast
 
 
 @a_break
@@ -330,8 +335,8 @@ def _(patch):
 
     def wrap(raise_unhandled):
         def swallowing(self):
-            if self.notifier.unhandled:
-                self.notifier.unhandled.pop()
+            if self.engine.failures.unhandled:
+                self.engine.failures.unhandled.pop()
             raise_unhandled(self)
 
         return swallowing
@@ -420,22 +425,22 @@ def _(patch):
 @a_break
 def _(patch):
     """when a pool stops, jobs that run stay running"""
-    patch.setattr(Engine, "stop", lambda self, why: _stop(self, why, running=False, waiting=True))
+    patch.setattr(Failures, "stop", lambda self, why: _stop(self, why, running=False, waiting=True))
 
 
 @a_break
 def _(patch):
     """when a pool stops, jobs that wait stay waiting"""
-    patch.setattr(Engine, "stop", lambda self, why: _stop(self, why, running=True, waiting=False))
+    patch.setattr(Failures, "stop", lambda self, why: _stop(self, why, running=True, waiting=False))
 
 
 def _stop(self, why, running, waiting):
-    for job in self.jobs:
+    for job in self._graph.jobs:
         if job._status is RUNNING and running:
-            self._settle(job, JobStatus.ABORTED, JobAbortedError(why))
+            self._graph.settle(job, JobStatus.ABORTED, JobAbortedError(why))
         elif job._status in (PENDING, QUEUED) and waiting:
-            self._settle(job, CANCELLED, JobCancelledError(why))
-    self._ready.clear()
+            self._graph.settle(job, CANCELLED, JobCancelledError(why))
+    self._graph.ready.clear()
 
 
 @a_break
@@ -444,7 +449,7 @@ def _(patch):
 
     def wrap(dismiss):
         def forgetful(self, problem):
-            self.workers.gone[self.world.size - 1] = None
+            self.engine.dispatch.gone[self.world.size - 1] = None
             dismiss(self, problem)
 
         return forgetful
@@ -461,7 +466,7 @@ def _(patch):
 @a_break
 def _(patch):
     """the job of a rank that is lost stays running"""
-    patch.setattr(Engine, "lost", lambda self, rank, error: None)
+    patch.setattr(Engine, "lost", lambda self, rank, error, left=False: None)
 
 
 @a_break
@@ -469,11 +474,11 @@ def _(patch):
     """jobs that a lost rank was sent ahead are forgotten"""
 
     def wrap(lost):
-        def forgetful(self, rank, error):
-            line = self._lines.get(rank, ())
+        def forgetful(self, rank, *rest):
+            line = self.dispatch.lines.get(rank, ())
             while len(line) > 1:
                 line.pop()
-            return lost(self, rank, error)
+            return lost(self, rank, *rest)
 
         return forgetful
 
@@ -483,7 +488,7 @@ def _(patch):
 @a_break
 def _(patch):
     """with no rank left main waits"""
-    patch.setattr(Coordinator, "_nobody_left", lambda self: None)
+    patch.setattr(Engine, "nobody_left", lambda self: None)
 
 
 # -- cancelling ----------------------------------------------------------------------------------------------
@@ -508,7 +513,7 @@ def _(patch):
     def cancel(self, job, reason):
         if job._status in (PENDING, QUEUED):
             job._error = JobCancelledError(reason)
-            self.commands.append((ANNOUNCE, job, job._status, CANCELLED))
+            self.commands.append(Announce(job, job._status, CANCELLED))
             return True
         return False
 
@@ -522,14 +527,14 @@ def _(patch):
 def _(patch):
     """the end of a scheduler is not noticed"""
 
-    def wrap(receive):
-        def deaf(self, rank, message):
+    def wrap(hear):
+        def deaf(self, message):
             if message is not scheduling.ENDED:
-                receive(self, rank, message)
+                hear(self, message)
 
         return deaf
 
-    around(patch, Coordinator, "_receive", wrap)
+    around(patch, Coordinator, "_hear", wrap)
 
 
 @a_break
@@ -591,14 +596,14 @@ def _(patch):
 
         return greedy
 
-    around(patch, Engine, "_to_free", wrap)
-    patch.setattr(Engine, "still_stale", lambda self, rank, items: items)
+    around(patch, Caches, "to_free", wrap)
+    patch.setattr(Caches, "still_stale", lambda self, rank, items: items)
 
 
 @a_break
 def _(patch):
     """nothing is freed before the end"""
-    patch.setattr(Engine, "_to_free", lambda self, rank: [])
+    patch.setattr(Caches, "to_free", lambda self, rank: [])
 
 
 @a_break
@@ -626,12 +631,12 @@ def _(patch):
         def holding(self, job, status, error):
             if status is CANCELLED:
                 for item in job._cache_items:
-                    self.required[item] += 1
+                    self._caches.required[item] += 1
             return settle(self, job, status, error)
 
         return holding
 
-    around(patch, Engine, "_settle", wrap)
+    around(patch, Graph, "settle", wrap)
 
 
 @a_break
@@ -642,12 +647,12 @@ def _(patch):
         def holding(self, job, status, error):
             if status is JobStatus.FAILED:
                 for item in job._cache_items:
-                    self.required[item] += 1
+                    self._caches.required[item] += 1
             return settle(self, job, status, error)
 
         return holding
 
-    around(patch, Engine, "_settle", wrap)
+    around(patch, Graph, "settle", wrap)
 
 
 @a_break

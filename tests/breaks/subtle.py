@@ -11,8 +11,9 @@ import inspect
 import sys
 import textwrap
 
-from bsbpool.engine import engine
-from bsbpool.pool import coordinator, limits, manual, notifier, results, scheduling, worker, worker_table
+from bsbpool.engine import caching, dispatch, engine, failure, graph
+from bsbpool.engine import limits as engine_limits
+from bsbpool.pool import coordinator, inbox, limits, manual, notifier, outbox, results, scheduling, worker
 from bsbpool_sim import comm, mailbox, network, script, world
 
 SUBTLE = {}
@@ -42,112 +43,115 @@ def edited(owner, name, right, wrong):
     return made[name]
 
 
-E, P, W, L = engine.Engine, coordinator.Coordinator, worker.Worker, limits.Limits
+E, G, D, C, F = engine.Engine, graph.Graph, dispatch.Dispatch, caching.Caches, failure.Failures
+P, IN, W, L = coordinator.Coordinator, inbox.Inbox, worker.Worker, limits.Limits
 
 # -- the engine: counts, bounds, and lines
-mistake("a rank may hold one job more than the bound", E, "_how_many", "min(MOST_AHEAD,", "min(MOST_AHEAD + 1,")
-mistake("a lost job runs once less than it may", E, "lost", "losses <= self.retries", "losses < self.retries")
-mistake("a lost job runs once more than it may", E, "lost", "losses <= self.retries", "losses <= self.retries + 1")
+mistake("a rank may hold one job more than the bound", D, "_how_many", "min(MOST_AHEAD,", "min(MOST_AHEAD + 1,")
+mistake("a lost job runs once less than it may", F, "runs_again", "tries <= self.retries", "tries < self.retries")
+mistake("a lost job runs once more than it may", F, "runs_again", "tries <= self.retries", "tries <= self.retries + 1")
 mistake(
     "a lost job goes to the end of the line",
-    E,
-    "lost",
-    "self._ready.appendleft(running)",
-    "self._ready.append(running)",
+    D,
+    "queue_again",
+    "self._ready.appendleft(job)",
+    "self._ready.append(job)",
 )
 mistake(
-    "a lost job is counted as lost by its rank",
-    E,
-    "lost",
-    "self._losses.get(running._id, 0)",
-    "self._losses.get(rank, 0)",
+    "a lost job is counted as lost with all that were",
+    F,
+    "runs_again",
+    "self._tries.get(id, 0)",
+    "len(self._tries)",
 )
-mistake("a rank that was lost while stuck still counts as stuck", E, "lost", "self.stuck.pop(rank, None)", "pass")
-mistake("a rank that comes back counts as stuck", E, "finished", "self.stuck.pop(rank, None)", "pass")
-mistake("a rank whose job is overdue is not known to be stuck", E, "overdue", "self.stuck[rank] = None", "pass")
-mistake("only one of the jobs that a lost rank had in line is taken back", E, "lost", "[*line][1:])", "[*line][1:2])")
+mistake("a rank that was lost while stuck still counts as stuck", D, "lost", "self.stuck.pop(rank, None)", "pass")
+mistake("a rank that comes back counts as stuck", E, "finished", "dispatch.stuck.pop(rank, None)", "pass")
+mistake(
+    "a rank whose job is overdue is not known to be stuck", E, "overdue", "self.dispatch.stuck[rank] = None", "pass"
+)
+mistake("only one of the jobs that a lost rank had in line is taken back", D, "lost", "[*line][1:])", "[*line][1:2])")
 mistake(
     "a job that was called back and comes is queued again",
-    E,
-    "_take_back",
+    D,
+    "take_back",
     "if job._id in self._called_back:",
     "if False:",
 )
 mistake(
     "what a rank gives back goes to the end of the line",
-    E,
-    "_take_back",
+    D,
+    "take_back",
     "self._ready.appendleft(job)",
     "self._ready.append(job)",
 )
 mistake(
     "the number of ranks with jobs ahead is not counted down",
-    E,
-    "_take_back",
+    D,
+    "take_back",
     "self._supplied -= len(line) == 2",
     "pass",
 )
-mistake("ranks with jobs ahead are counted one job too late", E, "_vacate", "len(line) == 2", "len(line) == 3")
-mistake("a job with a limit is sent with others", E, "_send", " or job._limit is not None", "")
-mistake("a job that requires items is sent with others", E, "_send", "job._cache_items or job._limit", "job._limit")
-mistake("a rank that holds items is sent jobs ahead", E, "_how_many", " or self._held[rank]", "")
-mistake("items that are wanted again are freed", E, "still_stale", "if item in self.required and", "if False and")
+mistake("ranks with jobs ahead are counted one job too late", D, "vacate", "len(line) == 2", "len(line) == 3")
+mistake("a job with a limit is sent with others", D, "_send", " or job._limit is not None", "")
+mistake("a job that requires items is sent with others", D, "_send", "job._cache_items or job._limit", "job._limit")
+mistake("a rank that holds items is sent jobs ahead", D, "_how_many", " or self._caches.held[rank]", "")
+mistake("items that are wanted again are freed", C, "still_stale", "if item in self.required and", "if False and")
 mistake(
     "what is stale is told to the first rank that holds it",
-    E,
-    "_release",
+    C,
+    "release",
     "self._holders.pop(item, ())",
     "self._holders.pop(item, ())[:1]",
 )
 mistake(
     "a dependency that was cancelled counts as one that succeeded",
-    E,
+    G,
     "add",
     "elif dependency._status is not SUCCESS and",
     "elif dependency._status is FAILED and",
 )
-mistake("the last dependents in a chain are not cancelled", E, "_end", "doomed.extend(", "list(")
+mistake("the last dependents in a chain are not cancelled", G, "end", "doomed.extend(", "list(")
 mistake(
     "what waits for a job that was ended by hand goes on waiting",
     E,
     "set_status",
-    "self._end(job, status, error)",
-    "self._settle(job, status, error)",
+    "self.graph.end(job, status, error)",
+    "self.graph.settle(job, status, error)",
 )
 mistake(
     "a rank is free as soon as its job was ended by hand",
     E,
     "set_status",
-    "self._end(job, status, error)",
-    "rank = job._rank; self._end(job, status, error); rank is not None and self._vacate(rank, job)",
+    "self.graph.end(job, status, error)",
+    "rank = job._rank; self.graph.end(job, status, error); rank is not None and self.dispatch.vacate(rank, job)",
 )
-mistake("jobs are not given out again after a cancellation", E, "go_on", "self._assign()", "pass")
+mistake("jobs are not given out again after a cancellation", E, "go_on", "self.dispatch.assign()", "pass")
 mistake(
     "a cancelled job in line is given out",
-    E,
+    D,
     "_send",
     "if job._status is not QUEUED:",
     "if job._status.ended and not job._error:",
 )
 mistake(
     "an unfinished job counts as two when it was lost",
-    E,
-    "lost",
-    "running._rank = None",
-    "running._rank = None; self.unfinished += 1",
+    D,
+    "queue_again",
+    "job._rank = None",
+    "job._rank = None; self._graph.unfinished += 1",
 )
 
 # -- main
 mistake(
     "any message puts off a ping",
     P,
-    "_receive",
-    "news = self.codec.decode(message)",
-    "news = self.codec.decode(message); self.notifier.quiet_since = self.world.now()",
+    "_until",
+    "receive(*item)",
+    "receive(*item); notifier.quiet_since = world.now()",
 )
 mistake(
     "what a rank says of a job that was ended by hand is its result",
-    P,
+    IN,
     "_done",
     "if not job._status.ended:",
     "if True:",
@@ -156,18 +160,24 @@ mistake(
     "jobs that were sent ahead are not called back when the pool stops",
     P,
     "_call_all_back",
-    "self._send(rank, (CALL_BACK, None))",
+    "self._outbox.send(rank, (CALL_BACK, None))",
     "waiting = {}; break",
 )
-mistake("a failed job does not hold the others back where a pool fails fast", P, "_done", "engine.hold()", "pass")
 mistake(
-    "the limits of jobs are not known to main",
-    P,
-    "_assign",
-    "self.workers.expect(rank, job, self.world.now() + limit)",
+    "a failed job does not hold the others back where a pool fails fast",
+    E,
+    "finished",
+    "dispatch.holding = True",
     "pass",
 )
-mistake("a rank that is lost is not gone", P, "_lost", "self.workers.gone[rank] = None", "pass")
+mistake(
+    "the limits of jobs are not known to main",
+    outbox.Outbox,
+    "assign",
+    "engine.deadlines.expect(rank, job, self._now() + limit)",
+    "pass",
+)
+mistake("a rank that is lost is not gone", E, "lost", "dispatch.gone[rank] = None", "pass")
 mistake(
     "the pool closes before its listeners have heard the last thing",
     P,
@@ -177,8 +187,8 @@ mistake(
 )
 mistake(
     "a rank that is late is given up when another one's time is over",
-    worker_table.WorkerTable,
-    "next_deadline",
+    engine_limits.Deadlines,
+    "next",
     "return max(at,",
     "return min(at,",
 )
@@ -249,9 +259,7 @@ mistake("a rank has no time to end a job that was interrupted", L, "_keep_time",
 mistake("a short limit behind a long one is not kept", L, "run", "run.next < asleep_until", "run.next > asleep_until")
 
 # -- the simulator
-mistake(
-    "a message overtakes others of its link", world.SimTransport, "_deliver", "under_way.popleft()", "under_way.pop()"
-)
+mistake("a message overtakes others of its link", world._Link, "deliver", "under_way.popleft()", "under_way.pop()")
 mistake(
     "a message of the program overtakes others of its link",
     mailbox.Link,

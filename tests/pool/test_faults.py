@@ -20,16 +20,18 @@ from greenlet import getcurrent
 from injection import points_in
 
 import bsbpool
-from bsbpool.engine import engine
+from bsbpool.engine import dispatch, engine, failure, graph
 from bsbpool.pool import (
     caching,
     coordinator,
     event_log,
+    inbox,
     job_pool,
     jobs,
     manual,
     member,
     notifier,
+    outbox,
     protocol,
     results,
     scheduling,
@@ -41,8 +43,8 @@ from bsbpool_sim import simulate
 from bsbpool_sim.kernel import Task
 
 MODULES = (
-    caching, coordinator, engine, event_log, job_pool, jobs, manual, member, notifier, protocol, results, scheduling,
-    worker, worker_rank, worker_table,
+    caching, coordinator, dispatch, engine, event_log, failure, graph, inbox, job_pool, jobs, manual, member, notifier,
+    outbox, protocol, results, scheduling, worker, worker_rank, worker_table,
 )  # fmt: skip
 
 #: Runs of each case. More find more: set BSBPOOL_FAULT_RUNS to a thousand or more to try nearly all.
@@ -289,7 +291,7 @@ def test_what_was_found_stays_mended(case, kind):
 
 
 def test_a_job_that_was_added_by_half_ends_the_pool_though_its_scheduler_goes_on():
-    fault = Fault(0, 1, MemoryError(MARK), main_task=False, where="Engine.add")
+    fault = Fault(0, 1, MemoryError(MARK), main_task=False, where="Graph.add")
 
     def forgiving(comm):
         p = bsbpool.Owner(comm).create_job_pool(quiet=True)

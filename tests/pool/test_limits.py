@@ -392,8 +392,8 @@ def test_the_trace_tells_the_limits():
 
 @pytest.mark.ranks(2)
 def test_no_rank_is_given_up_since_main_had_no_time_to_send_a_large_call(worlds, monkeypatch):
-    monkeypatch.setattr("bsbpool.pool.worker_table.MAIN_GRACE", 500_000_000)
-    monkeypatch.setattr("bsbpool.pool.coordinator.AWAY", 100_000_000)
+    monkeypatch.setattr("bsbpool.engine.limits.MAIN_GRACE", 500_000_000)
+    monkeypatch.setattr("bsbpool.engine.limits.AWAY", 100_000_000)
 
     def slow(progress, word):
         if word == "0 running":

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from helpers import Ear, executed, nap
 
+from bsbpool.engine.dispatch import PATIENCE
+from bsbpool.engine.limits import GRACE, MAIN_GRACE
 from bsbpool.exceptions import JobInterrupted
-from bsbpool.pool.limits import GRACE, MAIN_GRACE
-from bsbpool.pool.worker import PATIENCE
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.instant import PAIRS
 

@@ -1,6 +1,6 @@
 """A job for tests of the engine alone: what the engine keeps of it can be read by the names that a `Job` has."""
 
-from bsbpool.engine.engine import JobState
+from bsbpool.engine.state import JobState
 from bsbpool.engine.status import JobStatus
 
 

@@ -362,3 +362,61 @@ def test_every_scenario_can_be_shown_in_every_way():
         assert first_difference(trace, trace, times=True) is None
         shown += 1
     assert shown > 50
+
+
+# -- efficiency ------------------------------------------------------------------------------------------
+
+
+def rows_of(output):
+    """The cells of the table of efficiencies."""
+    return [line.split() for line in output.splitlines() if line.split()[-1:] in (["recorded"], ["if"])]
+
+
+def test_efficiency_on_other_numbers_of_ranks_is_that_of_the_run_if_it_is_the_same(tmp_path):
+    jobs = [{"submitter": "a", "takes": 1.0 + place % 3} for place in range(12)]
+    path = write(tmp_path / "run.trace", jobs, ranks=4)
+    done = command("show", path, "--efficiency", "2,4,13")
+    assert done.exit_code == 0, done.output
+    recorded, two, four, thirteen = rows_of(done.stdout)
+    assert recorded[0] == four[0] == "4" and recorded[1:-1] == four[1:-2]
+    assert two[0] == "2" and "100.0%" in two  # one worker never idles
+    assert thirteen[1:3] == ["3.00", "s"]  # the longest job
+    assert "Assumed: jobs take as long as they took" in prose(done.stdout)
+
+
+@pytest.mark.parametrize(("numbers", "said"), [("0", "is no number of ranks"), ("4,", "is no number of ranks")])
+def test_numbers_of_ranks_are_told_from_others(tmp_path, numbers, said):
+    path = write(tmp_path / "run.trace", [{"submitter": "a"}])
+    done = command("show", path, "--efficiency", numbers)
+    assert done.exit_code == 2 and said in done.stderr
+
+
+def test_efficiency_is_told_and_not_written(tmp_path):
+    path = write(tmp_path / "run.trace", [{"submitter": "a"}])
+    done = command("show", path, "--efficiency", "2", "--svg", tmp_path / "a.svg", "--html", tmp_path / "a.html")
+    assert done.exit_code == 2 and "leave out --html and --svg" in done.stderr
+    assert not (tmp_path / "a.html").exists()
+
+
+def test_a_trace_without_a_pool_has_no_efficiency_on_other_ranks(tmp_path):
+    Trace({"ranks": 2, "hosts": []}).write(tmp_path / "empty.trace")
+    done = command("show", tmp_path / "empty.trace", "--efficiency", "4")
+    assert done.exit_code == 2 and "empty.trace: " in done.stderr
+
+
+# -- idle time -------------------------------------------------------------------------------------------
+
+
+def test_idle_time_is_told_by_cause_and_rank_with_the_jobs_that_were_waited_for(tmp_path):
+    first = {"submitter": "first", "takes": 3.0}
+    path = write(tmp_path / "run.trace", [first, {"submitter": "then", "deps": [0], "takes": 2.0}], ranks=3)
+    told = prose(command("show", path).stdout)
+    assert "1 · · · 2 5.00 s 3.00 s 2.00 s" in told or "1 2.00 s · 2.00 s 2 3.00 s 3.00 s ·" in told
+    assert "all 5.00 s 3.00 s 2.00 s share 100.0% 60.0% 40.0%" in told
+    assert "first, job 0 on rank 1: 3.00 s" in told
+    assert "Efficiency 50.0%: load balance 71.4%, serialisation 70.0%, transfer 100.0%, multiplied." in told
+
+
+def test_where_no_rank_idles_there_is_no_table_of_idle_time(tmp_path):
+    path = write(tmp_path / "run.trace", [{"submitter": "a"}, {"submitter": "a"}], ranks=2)
+    assert "share" not in command("show", path).stdout

@@ -29,7 +29,8 @@ def unexplained(found):
         return ["a docstring"]
     if called is None or re.search(r"\b(see|As) `\w+\.\w+`", doc):  # it overrides what that one explains
         return []
-    missing = [name for name in called.parameters if f":param {name}:" not in doc and f"`{name}`" not in doc]
+    explained = (":param {}:", ":ivar {}:", "`{}`")
+    missing = [name for name in called.parameters if not any(each.format(name) in doc for each in explained)]
     nothing = called.return_annotation in (None, "None", inspect.Signature.empty)
     if not inspect.isclass(found) and not nothing and ":returns:" not in doc:
         missing.append(":returns:")

@@ -7,7 +7,10 @@ from typing import Any
 import pytest
 from engine_jobs import EngineJob
 
-from bsbpool.engine.engine import ADDED, AHEAD_NS, ANNOUNCE, ASSIGN, FEW, MOST_AHEAD, SHORT_NS, Engine
+from bsbpool.engine.commands import Added, Announce, Assign
+from bsbpool.engine.dispatch import AHEAD_NS, FEW, MOST_AHEAD, SHORT_NS
+from bsbpool.engine.engine import Engine
+from bsbpool.engine.failure import Cause
 from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
 
@@ -36,17 +39,19 @@ class Driver:
         answer = getattr(self.engine, event)(*arguments)
         self.carry_out()
         lines = self.lines().values()
-        assert bool(self.engine.poll_slack_ns()) == (bool(lines) and all(len(line) > 1 for line in lines))
+        assert bool(self.engine.dispatch.poll_slack_ns()) == (bool(lines) and all(len(line) > 1 for line in lines))
         return answer
 
     def carry_out(self):
         while self.engine.commands:
-            kind, what, *rest = self.engine.commands.popleft()
-            if kind is ASSIGN:
-                self.assigned.append(([job.id for job in what], *rest))
-            elif kind is ANNOUNCE:
-                self.announced.append((what.id, rest[1].value))
-                assert rest[1] in rest[0].successors
+            command = self.engine.commands.popleft()
+            if isinstance(command, Assign):
+                jobs: Any = command.jobs
+                self.assigned.append(([job.id for job in jobs], command.rank, command.free))
+            elif isinstance(command, Announce):
+                job: Any = command.job
+                self.announced.append((job.id, command.status.value))
+                assert command.status in command.old.successors
 
     def add(self, *dependencies, cache=()):
         job = EngineJob(cache)
@@ -77,7 +82,7 @@ class Driver:
 
     def lines(self):
         """By rank: the jobs that it was sent and has not told the end of."""
-        return {rank: [job.id for job in jobs] for rank, jobs in self.engine.assigned().items()}
+        return {rank: [job.id for job in jobs] for rank, jobs in self.engine.dispatch.assigned().items()}
 
 
 # -- who gets what -----------------------------------------------------------------------------------
@@ -147,10 +152,10 @@ def test_added_jobs_are_told_only_to_those_who_listen():
     engine = Engine()
     engine.add(EngineJob(), ())
     assert not engine.commands
-    engine.tells_added = True
+    engine.graph.tells_added = True
     job = EngineJob()
     engine.add(job, ())
-    assert list(engine.commands) == [(ADDED, job)]
+    assert list(engine.commands) == [Added(job)]
 
 
 def test_ids_count_the_jobs():
@@ -169,7 +174,7 @@ def test_unfinished_counts_the_jobs_that_have_not_ended():
 def test_ranks_counts_those_that_are_there():
     driver = Driver(3)
     driver.do("lost", 2, RankLostError("gone"))
-    assert driver.engine.ranks == 2
+    assert len(driver.engine.dispatch.lines) == 2
 
 
 def test_news_of_a_job_that_has_ended_are_ignored():
@@ -380,14 +385,14 @@ def test_stopping_releases_what_jobs_required():
     driver.add(cache=[7])
     driver.add(cache=[7])
     driver.do("stop", "enough")
-    assert driver.engine.required == {}
+    assert driver.engine.caches.required == {}
 
 
 def test_of_a_lost_rank_the_running_job_is_aborted():
     driver = Driver(2)
     driver.add_many(3)
     error = RankLostError("rank 1 died")
-    assert driver.do("lost", 1, error) is driver.jobs[0]
+    assert driver.do("lost", 1, error) is None  # it is no error besides that of the job
     assert driver.statuses() == ["aborted", "running", "queued"]
     assert driver.jobs[0].error is error
 
@@ -432,7 +437,7 @@ def test_short_jobs_are_sent_several_at_a_time():
 @pytest.mark.parametrize("idle_first", [True, False])
 def test_what_becomes_ready_goes_to_an_idle_rank_at_once(idle_first):
     driver = Driver(2, send_ahead=True)
-    driver.engine.idle_first = idle_first  # traces of 0.1 were made without that rule
+    driver.engine.dispatch.idle_first = idle_first  # traces of 0.1 were made without that rule
     driver.add_many(5)
     driver.finish(0, ns=SHORT)
     assert driver.assigned == [([0], 1, []), ([1], 2, []), ([2, 3], 1, [])]
@@ -606,7 +611,7 @@ def test_jobs_sent_ahead_to_a_rank_that_is_lost_run_elsewhere_first():
 def test_a_job_that_was_sent_ahead_is_called_back_before_it_is_cancelled():
     driver = ahead()
     job = driver.jobs[driver.assigned[-1][0][5]]
-    assert driver.engine.is_ahead(job)
+    assert driver.engine.dispatch.is_ahead(job)
     assert not driver.do("cancel", job, "not needed")
     assert job.status is JobStatus.QUEUED
     driver.do("returned", 1, [job])
@@ -647,14 +652,16 @@ def test_a_job_that_was_called_back_from_a_lost_rank_is_cancelled():
 def test_a_job_that_runs_or_waits_on_main_is_not_ahead():
     driver = ahead()
     running = driver.jobs[driver.assigned[-1][0][0]]
-    assert not driver.engine.is_ahead(running)
-    assert not driver.engine.is_ahead(driver.jobs[-1])
+    assert not driver.engine.dispatch.is_ahead(running)
+    assert not driver.engine.dispatch.is_ahead(driver.jobs[-1])
 
 
 def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
     driver = ahead()
     first, second, third, *_ = driver.assigned[-1][0]
-    driver.finish(second, JobPoolError("its arguments can't be pickled"))
+    driver.do(
+        "finished", driver.jobs[second], JobPoolError("its arguments can't be pickled"), None, Cause.RAISED, False
+    )
     assert [driver.statuses()[j] for j in (first, second, third)] == ["running", "failed", "queued"]
     driver.finish(first, ns=SHORT)
     assert driver.statuses()[third] == "running"
@@ -663,15 +670,15 @@ def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
 def test_news_may_wait_for_half_of_a_job_while_each_rank_has_another_one():
     driver = ahead(jobs=5, ranks=2, ns=8_000_000)
     assert driver.lines() == {1: [2, 3], 2: [4]}
-    assert driver.engine.poll_slack_ns() == 0
+    assert driver.engine.dispatch.poll_slack_ns() == 0
     driver = ahead(jobs=8, ranks=2, ns=8_000_000)
     first, second = driver.lines().values()
     assert len(first) == len(second) == 2
-    assert driver.engine.poll_slack_ns() == 4_000_000
+    assert driver.engine.dispatch.poll_slack_ns() == 4_000_000
     driver.do("returned", 2, [driver.jobs[second[1]]])
-    assert driver.engine.poll_slack_ns() == 0
+    assert driver.engine.dispatch.poll_slack_ns() == 0
     driver.do("lost", 2, RankLostError("gone"))
-    assert driver.engine.poll_slack_ns() == 4_000_000
+    assert driver.engine.dispatch.poll_slack_ns() == 4_000_000
 
 
 def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
@@ -680,10 +687,10 @@ def test_news_of_jobs_that_may_be_over_at_once_do_not_wait():
     for number in range(40):
         driver.finish(driver.lines()[1][0], ns=10_000 if number % 5 else 8_000_000)
         assert {len(line) for line in driver.lines().values()} == {2}
-        assert driver.engine.poll_slack_ns() <= (4_000_000 if number == 0 else 420_000)
+        assert driver.engine.dispatch.poll_slack_ns() <= (4_000_000 if number == 0 else 420_000)
     for _ in range(40):
         driver.finish(driver.lines()[1][0], ns=8_000_000)
-    assert driver.engine.poll_slack_ns() > 3_800_000
+    assert driver.engine.dispatch.poll_slack_ns() > 3_800_000
 
 
 def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
@@ -694,7 +701,7 @@ def test_an_engine_stops_whose_links_were_interrupted_as_they_were_made():
     engine, jobs = Engine(), [EngineJob(), EngineJob()]
     engine.add(jobs[0], ())
     engine.begin()
-    engine._dependents = Interrupted()
+    engine.graph._dependents = Interrupted()
     with pytest.raises(KeyboardInterrupt):
         engine.add(jobs[1], [jobs[0]])
     engine.stop("Ctrl-C")
@@ -722,12 +729,12 @@ def test_required_counts_the_unfinished_jobs_of_an_item():
     driver = Driver(1)
     driver.add(cache=[7, 8])
     driver.add(cache=[7])
-    assert driver.engine.required == {7: 2, 8: 1}
+    assert driver.engine.caches.required == {7: 2, 8: 1}
     driver.finish(0)
-    assert driver.engine.required == {7: 1}
+    assert driver.engine.caches.required == {7: 1}
     driver.do("cancel", driver.jobs[1], None)
     driver.finish(1)
-    assert driver.engine.required == {}
+    assert driver.engine.caches.required == {}
 
 
 def test_an_item_that_nobody_requires_any_more_is_freed_before_the_next_job():

@@ -45,7 +45,9 @@ KEPT = {
         "job_class": "names of classes in traces, which are pickled by them",
     },
     "sim/bsbpool_sim/substitutes.py": {
-        "_places": "attributes of modules that are replaced; found once",
+        "_classes": "classes of Python's whose methods are replaced; found once",
+        "_modules": "modules whose names are replaced; found once",
+        "_places": "attributes of classes that are replaced; found once",
         "_undo": "as long as a simulation runs",
     },
     "sim/bsbpool_sim/virtual.py": {"VIRTUAL": "names of functions", "real": "functions of the standard library"},

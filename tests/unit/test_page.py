@@ -323,6 +323,7 @@ def test_idle_time_is_told_by_cause_and_shown_in_the_lanes(show, trace):
     assert told.startswith("Idle time: 8.50 s Show jobs again no job ready 5.50 s")
     assert "place.second, job 3, pool 1, rank 2: 5.50 s" in told
     assert "rank 3 4.00 s" in told
+    assert "Efficiency 65%: load balance 84%, serialisation 77%, transfer 100%, multiplied." in told
     assert text(driver, "legend") == "no job ready tail of the pool busy"
     names = js(driver, "bsbpool.data.idle.causes.map(cause => cause[0])")
     by_cause = {cause: ns / 1e9 for cause, ns in zip(names, js(driver, "bsbpool.data.idle.by"), strict=True) if ns}

@@ -38,7 +38,7 @@ def test_hooks_are_the_checks_of_the_gate():
     assert local["repo"] == "local"  # the project's own tools, in the versions that it has
     entries = [hook["entry"] for hook in local["hooks"]]
     gate = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    for check in ("ruff check", "ruff format --check", "mypy", "lint-imports"):
+    for check in ("ruff check", "ruff format --check", "mypy", "lint-imports", "oxlint", "oxfmt --check"):
         assert check in gate
         assert any(entry.startswith(f".venv/bin/{check}") for entry in entries), check
 

@@ -38,6 +38,10 @@ PRIVATE = {
     "unit/test_bounds.py": ({"_callbacks"}, "whether a list is copied is seen in the list only"),
     "unit/test_engine.py": ({"_dependents"}, "Ctrl-C comes between two statements of the engine"),
     "unit/test_keeping.py": ({"_run"}, "counts the runs that shrinking a scenario takes"),
+    "unit/test_rules.py": (
+        {"_engine", "_how_many", "_rank", "_status"},
+        "changes rules of the engine in the file of each, and counts the jobs that are sent ahead",
+    ),
     "unit/test_scenario_running.py": ({"_free", "_give_back", "_run"}, "breaks a worker, to see that it is found"),
     "watching.py": ({"_simulation"}, "looks at every simulation of the tests as it ends"),
     "with_bsb/test_install.py": ({"_put_above"}, "Ctrl-C comes between two statements of `install`"),

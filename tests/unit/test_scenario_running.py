@@ -521,7 +521,7 @@ def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
     real = Notifier.deliver
 
     def twice(self, notification):
-        for listener in self.listeners if type(notification) is tuple else ():
+        for listener in self.listeners if isinstance(notification, tuple) else ():
             listener(PoolJobUpdateProgress(self._pool, *notification))
         return real(self, notification)
 

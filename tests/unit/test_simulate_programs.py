@@ -406,6 +406,8 @@ def test_latency_and_bandwidth_take_time(simulate):
         (["-n", "20000", "x.py"], 2, "20000 is not in the range"),
         (["--latency", "3", "x.py"], 2, "'3' is no duration: write a number with a unit, such as 500ms"),
         (["--bandwidth", "3", "x.py"], 2, "'3' is no bandwidth: write a number above 0 with a unit, such as 100MB/s"),
+        (["--tape", "3.1", "x.py"], 2, "'3.1' is no tape: one is v1: and then"),
+        (["--tape", "v1:999.1", "good.py"], 1, "the tape 'v1:999.1' does not fit"),
         (["bad.py"], 2, r"this is no Python that can be run:\n  File .*bad.py\", line 1\n"),
         (["--script", "no.yaml", "bad.py"], 2, "no.yaml:1:1: can't be read"),
         (["--script", "bad.yaml", "bad.py"], 2, r"bad.yaml:2:20: rank 7 is not there: there are ranks 0 to 1"),
@@ -417,6 +419,7 @@ def test_latency_and_bandwidth_take_time(simulate):
 def test_what_cannot_be_run_is_told_with_what_to_do(simulate, arguments, status, said):
     files = {
         "bad.py": "def\n",
+        "good.py": COMM,
         "bad.yaml": "events:\n  - {at: 2s, kill: 7}\n",
         "twice.py": "import once\n",
         "once.py": "import builtins\nif hasattr(builtins, 'once'): raise RuntimeError('there')\nbuiltins.once = 1",

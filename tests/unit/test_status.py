@@ -42,11 +42,11 @@ def test_a_state_knows_its_line_of_the_table(status):
 def test_the_engine_holds_to_the_table(old, new):
     engine, job = Engine(), EngineJob(status=old)
     if (old.value, new.value) in ALLOWED:
-        engine.change(job, new)
+        engine.graph.change(job, new)
         assert job.status is new
     else:
         what = "never changes again" if old.ended else f"from {old.value} a job becomes"
         with pytest.raises(JobPoolError, match=f"is {old.value}, it can't become {new.value}: .*{what}"):
-            engine.change(job, new)
+            engine.graph.change(job, new)
         assert job.status is old
         assert not engine.commands

@@ -7,12 +7,13 @@ occur again and again are told once. `js/unpack.js` undoes all of this.
 from __future__ import annotations
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
 from bsbpool.engine.status import JobStatus
 
+from ..efficiency import efficiency
 from ..history import History
 from ..ideal import ideal_schedule
 from ..idle import Cause, idle_times
@@ -174,6 +175,7 @@ def _caches(history: History) -> dict[str, Any]:
 def _idle(history: History) -> dict[str, Any]:
     """Why ranks idled. What messages of its own a rank waited for is in the times of its jobs."""
     idle, first = idle_times(history), history.first
+    told = efficiency(history, idle)
     numbers = list(accumulate((len(pool.jobs) for pool in history.pools), initial=0))
     places = {cause: place for place, cause in enumerate(Cause)}
     groups = []
@@ -193,15 +195,27 @@ def _idle(history: History) -> dict[str, Any]:
     return {
         "causes": [[cause.name, cause.value] for cause in Cause],
         "groups": groups,
-        "ranks": [[rank.rank, rank.group, [rank.by_cause[cause] for cause in Cause]] for rank in idle.ranks],
+        "ranks": _alike((rank.rank, rank.group, [rank.by_cause[cause] for cause in Cause]) for rank in idle.ranks),
         "gone": [
             [rank.rank, stretch.start - first, stretch.end - first, places[stretch.cause]]
             for rank in idle.ranks
             for stretch in rank.stretches
             if stretch.cause in gone
         ],
+        "efficiency": told and [told.total, told.load_balance, told.serialisation, told.transfer],
         "waits": [[numbers[wait.pool] + wait.job, wait.rank, wait.idle] for wait in idle.waits[:_MOST_WAITS]],
     }
+
+
+def _alike(ranks: Iterable[tuple[int, int, list[int]]]) -> list[list[Any]]:
+    """Ranks that follow each other and have the same group and times as one: how many, the first, group, times."""
+    made: list[list[Any]] = []
+    for rank, group, times in ranks:
+        if made and made[-1][2:] == [group, times]:
+            made[-1][0] += 1
+        else:
+            made.append([1, rank, group, times])
+    return made
 
 
 def _context(context: Mapping[str, Any]) -> str:

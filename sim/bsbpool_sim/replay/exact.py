@@ -467,7 +467,7 @@ class Director:
         pool = JobPool(recorded.label, owner, recorded.fail_fast, Workflow(recorded.phases), retries=recorded.retries)
         if not recorded.in_turn:
             pool._turns = None
-        pool._engine.idle_first = recorded.idle_first or recorded.in_turn
+        pool._engine.dispatch.idle_first = recorded.idle_first or recorded.in_turn
         return pool
 
     def _work(self, recorded: Recorded, owner: Owner, comm: Comm) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from bsbpool.pool import JobPool
-from bsbpool.pool.jobs import FunctionJob, Job, SubmissionContext
+from bsbpool.pool.jobs import FunctionJob, Job
+from bsbpool.pool.submission import SubmissionContext
 
 _NAME = re.compile(r"([^\W\d]\w*)(?:: (.*))?", re.DOTALL)
 

@@ -22,6 +22,9 @@ export function addIdle(d) {
       job: Int32Array.from(group.job, n => n - 1),
     });
   }
+  idle.ranks = idle.ranks.flatMap(([count, first, group, times]) =>
+    Array.from({length: count}, (_, k) => [first + k, group, times]),
+  );
   idle.byRank = new Map(idle.ranks.map(([rank, group, times]) => [rank, {group: idle.groups[group], times, gone: []}]));
   for (const [rank, start, end, cause] of idle.gone) idle.byRank.get(rank).gone.push({start, end, cause});
   idle.by = idle.causes.map((_, place) => idle.ranks.reduce((sum, [, , times]) => sum + times[place], 0));

@@ -47,9 +47,18 @@ export function idleSection() {
   return section(
     [`Idle time: ${duration(idle.total)}`, toggle],
     element("ul", {class: "rows"}, ...rows),
+    efficiency(),
     ...waits(chosen.idle ? 30 : 3),
     chosen.idle ? ranks() : null,
   );
+}
+
+// How well ranks were used, as a product.
+function efficiency() {
+  if (!trace.idle.efficiency) return null;
+  const [total, balance, serialisation, transfer] = trace.idle.efficiency.map(percent);
+  const factors = `load balance ${balance}, serialisation ${serialisation}, transfer ${transfer}`;
+  return element("p", {class: "soft efficiency"}, `Efficiency ${total}: ${factors}, multiplied.`);
 }
 
 // The jobs for whose end ranks idled longest.

@@ -1,0 +1,145 @@
+"""What the other ranks tell main: each message becomes an event of the engine, and of the record.
+
+What becomes of a job is decided in `bsbpool.engine`, how messages are packed is in `protocol`, and what main does with
+the answers in `coordinator`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..engine.engine import Engine
+from ..engine.failure import Cause
+from ..exceptions import RankLostError
+from ..trace.format import describe_error, scrub
+from ..tracebacks import Frame, remember
+from ..worlds import MultipartMessage, RankLost
+from .event_log import EventLog
+from .jobs import Job
+from .protocol import DONE, GREW, LEFT, MEASURE, READY, RETURNED, STARTED, STUCK, Codec
+from .results import Results
+from .worker_table import WorkerTable
+
+
+class Inbox:
+    """Takes in what comes from ranks.
+
+    :param engine: is told of it.
+    :param codec: unpacks it.
+    :param event_log: records it.
+    :param workers: learns where ranks are.
+    :param results: keeps what jobs returned.
+    :param send: sends an order to a rank.
+    :param from_main: takes what did not come from another rank, but from a task of main.
+    :param problem: takes an error, if it is one, that listeners are not asked to handle.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        codec: Codec,
+        event_log: EventLog,
+        workers: WorkerTable,
+        results: Results,
+        send: Callable[[int, tuple[Any, ...]], None],
+        from_main: Callable[[Any], None],
+        problem: Callable[[Exception | None], None],
+    ) -> None:
+        self._engine = engine
+        self._codec = codec
+        self._event_log = event_log
+        self._workers = workers
+        self._results = results
+        self._send = send
+        self._from_main = from_main
+        self._problem = problem
+        self._gone = engine.dispatch.gone
+
+    def receive(self, rank: int | None, message: Any) -> None:
+        """Something came; called under the lock."""
+        if rank is None:
+            self._from_main(message)
+            return
+        if rank in self._gone:
+            return  # what it said before it was lost; its jobs were taken back, or aborted
+        if type(message) is RankLost:
+            self._lost(rank, f"Rank {rank} on {message.host or self._workers.host(rank)} {message.why}", False)
+            return
+        if type(message) is MultipartMessage:
+            message, parts = message
+            _, job, succeeded, _, *more = self._codec.decode(message)
+            self._done(rank, job, succeeded, parts, *more)
+            return
+        news = self._codec.decode(message)
+        kind = news[0]
+        if kind == DONE:
+            self._done(rank, *news[1:])
+        elif kind == READY:
+            self._event_log.record("ready", rank)
+            self._workers.hosts[rank] = news[2]
+            if (sink := self._event_log.sink) is not None and sink.measures:
+                self._send(rank, (MEASURE,))
+            self._engine.ready(rank, news[1])
+            if news[1]:
+                self._event_log.record("cached", rank, None, news[1])
+        elif kind == RETURNED:
+            self._event_log.record("returned", rank, news[1])
+            self._engine.returned(rank, [self._engine.jobs[id] for id in news[1]])
+        elif kind == STARTED:
+            self._event_log.record("started", rank, news[1])
+        elif kind == STUCK:
+            self.overdue(news[1], rank, *news[2:])
+        elif kind == GREW:
+            self._event_log.record("memory", rank, news[1], news[2])
+        elif kind == LEFT:
+            self._lost(rank, f"Rank {rank} left the pool: {news[1]}", True)
+
+    def _done(
+        self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
+    ) -> None:
+        """A rank has run a job; see `protocol` for the fields."""
+        engine = self._engine
+        job: Job = engine.jobs[id]  # type: ignore[assignment]
+        if succeeded and not cached:
+            if not job._status.ended:
+                self._results.keep(job, payload)
+            engine.finished(job, None, ended - started)
+            if self._event_log.sink is not None:
+                self._event_log.success(job, rank, started, ended)
+            return
+        self._event_log.record("message", rank, id, started, ended)
+        if cached:
+            self._event_log.record("cached", rank, id, cached)
+            engine.cached(rank, cached)
+        if succeeded:
+            if not job._status.ended:
+                self._results.keep(job, payload)
+            engine.finished(job, None, ended - started)
+        elif succeeded is None:
+            place, stack, frames = payload
+            error = self._workers.overran(job, rank, f"was interrupted{f' in {place}' * bool(place)}", stack)
+            remember(error, [("raised", describe_error(error) or "", frames)])
+            engine.finished(job, error, ended - started, Cause.INTERRUPTED)
+        else:
+            engine.finished(job, self._codec.unpack_error(payload), ended - started)
+
+    def overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
+        """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
+        job: Job = self._engine.jobs[id]  # type: ignore[assignment]
+        what = f"was in {place}" if place else "its rank does not answer"
+        why = f"{what}, and can't be interrupted: rank {rank} gets no more jobs until it has ended"
+        error = self._workers.overran(job, rank, why, stack)
+        remember(error, [("raised", describe_error(error) or "", [*frames])])
+        if self._engine.overdue(job, rank, error):
+            self._event_log.record("stuck", rank, id)
+
+    def _lost(self, rank: int, why: str, left: bool) -> None:
+        """A rank is gone; called under the lock.
+
+        :param left: it left for a reason of its own.
+        """
+        if rank == 0:
+            return
+        self._event_log.record("lost", rank, scrub(why))
+        self._problem(self._engine.lost(rank, RankLostError(why), left))

@@ -1,0 +1,54 @@
+"""Who submitted a job, and what about it is worth saying. What a job does is in `jobs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import host
+from ..values import name_of
+
+
+class SubmissionContext:
+    """The submitter of a job, and information about it.
+
+    :param submitter: the object that submits; its `get_node_name()`, if it has one, names the job.
+    :param chunks: the chunks that the job is about.
+    :param kwargs: further information, by name; each entry can also be read as an attribute.
+
+    >>> from bsbpool.pool import SubmissionContext
+    >>> context = SubmissionContext("golgi", chunks=[(0, 0, 1)], attempt=2)
+    >>> context.name, context.attempt, context.context
+    ('golgi', 2, {'attempt': 2})
+    """
+
+    __slots__ = ("_chunks", "_context", "_submitter")
+
+    def __init__(self, submitter: Any, chunks: Any = None, **kwargs: Any):
+        self._submitter = submitter
+        self._chunks = chunks
+        self._context = kwargs
+
+    @property
+    def name(self) -> str:
+        """The node name of the submitter, or its text."""
+        return name_of(self._submitter)
+
+    @property
+    def submitter(self) -> Any:
+        """The object that submitted."""
+        return self._submitter
+
+    @property
+    def chunks(self) -> Any:
+        """The chunks that the job is about; in BSB a sorted list of its `Chunk`."""
+        return host.chunks_of(self._chunks)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        """A copy of the context."""
+        return dict(self._context)
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in SubmissionContext.__slots__ and name in self._context:
+            return self._context[name]
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}, nor has its context")

@@ -1,0 +1,58 @@
+"""How well ranks were used, as a product of three factors, each of which tells of one kind of loss.
+
+The method is that of the POP project's multiplicative model, by the causes of idle time that `idle` finds: what
+messages and main cost is taken away first, then what ranks waited for each other, and what is left is uneven work.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .history import History
+from .idle import Cause, Idle, idle_times
+
+__all__ = ["Efficiency", "efficiency"]
+
+#: What handing over jobs costs.
+_TRANSFER = (Cause.MESSAGE, Cause.BETWEEN, Cause.MAIN)
+#: What waiting for other jobs, or for the program, costs.
+_SERIALISATION = (Cause.NOT_READY, Cause.NOT_QUEUED, Cause.ABSENT, Cause.NO_POOL)
+#: All others are of ranks that had less to do than others: `Cause.TAIL`, `Cause.LOST`.
+
+
+@dataclass(frozen=True, slots=True)
+class Efficiency:
+    """How well ranks were used; each from 0 to 1.
+
+    :ivar total: the share of the workers' time in which they ran jobs: the product of the others.
+    :ivar load_balance: what is left of 1 because some workers had nothing more to do while others still ran jobs.
+    :ivar serialisation: likewise, because no job was ready or queued.
+    :ivar transfer: likewise, because of messages, and of main, which hands out jobs.
+    """
+
+    total: float
+    load_balance: float
+    serialisation: float
+    transfer: float
+
+
+def efficiency(history: History, idle: Idle | None = None) -> Efficiency | None:
+    """How well the workers were used; None if the trace does not tell, or nothing took any time.
+
+    :param idle: the idle times of that history, if they are known already.
+    """
+    if idle is None:
+        idle = idle_times(history)
+    there = len(idle.ranks) * (history.last - history.first)
+    by_cause = idle.by_cause
+    if not there or Cause.UNTOLD in by_cause:
+        return None
+    without_transfer = there - sum(by_cause[cause] for cause in _TRANSFER)
+    at_work = without_transfer - sum(by_cause[cause] for cause in _SERIALISATION)
+    busy = there - idle.total
+    return Efficiency(
+        total=busy / there,
+        load_balance=busy / at_work if at_work else 1.0,
+        serialisation=at_work / without_transfer if without_transfer else 1.0,
+        transfer=without_transfer / there,
+    )
