@@ -1,4 +1,4 @@
-"""Makes the Brain Scaffold Builder (BSB) use this pool: all that is special about BSB is here.
+"""Makes the Brain Scaffold Builder (BSB) use this pool. All code that is specific to BSB is here.
 
     import bsbpool.bsb
     bsbpool.bsb.install()                          in a program, on every rank
@@ -51,7 +51,7 @@ TESTED = ("7.6.0", "7.6.1", "8.0.0", "8.0.1", "8.0.2")
 _ERRORS = ("DependencyError", "JobPoolError", "JobCancelledError", "JobPoolContextError", "JobSchedulingError")
 _ERRORS_OF_POOL = ("JobErroredError", "WorkflowError")
 
-#: What takes back what `install` did, in the order in which it was done; None if it is not installed.
+#: Functions that undo what `install` did, in the order in which it was done; None if it is not installed.
 _undo: list[Callable[[], Any]] | None = None
 
 
@@ -79,11 +79,11 @@ def installed() -> bool:
 
 
 def install() -> None:
-    """Make BSB use this pool, from now on, in this process. Every rank calls it, at any time when no pool is open.
+    """Make BSB use this pool in this process. Every rank calls it, at any time when no pool is open.
 
-    It imports BSB where that was not done before. A second call does nothing.
+    It imports BSB if that was not done. A second call does nothing.
 
-    :raises DependencyError: BSB is not there, or its pool is not one that this project knows.
+    :raises DependencyError: BSB is not installed, or its pool is not one that this project knows.
     :raises JobPoolError: a pool is open.
     """
     global _undo
@@ -103,7 +103,7 @@ def install() -> None:
 
 
 def uninstall() -> None:
-    """Make BSB use its own pool again. Names that were imported from BSB meanwhile are BSB's own again, too.
+    """Make BSB use its own pool again. Names that were imported from BSB meanwhile refer to BSB's objects again.
 
     :raises JobPoolError: a pool is open.
     """
@@ -123,7 +123,7 @@ def _install(theirs: types.ModuleType, core: types.ModuleType, undo: list[Callab
     _check_subclasses(pairs)
     before = _names_of_ours(pairs)
     undo.append(lambda: _give_back(pairs, before))
-    # Those that hold another object, since a user registered one.
+    # Services that a user has replaced.
     for module in (theirs, services, errors):
         for old, new in pairs:
             name = getattr(old, "__name__", "")
@@ -163,9 +163,9 @@ def _tested() -> str:
 
 
 def _check_version() -> None:
-    """See to it that BSB is there, and that its pool is one that this can stand in for.
+    """Check that BSB is installed, and that this project can replace its pool.
 
-    A version that was not tested is taken, with a warning, if its pool has the same names, methods and parameters.
+    A version that was not tested is accepted with a warning if its pool has the same names, methods and parameters.
     """
     found = version()
     if util.find_spec("bsb") is None or found is None:
@@ -187,7 +187,7 @@ def _check_version() -> None:
 
 
 def unknown() -> str | None:
-    """What of BSB's pool this project does not know; None if there is nothing. Imports BSB's services."""
+    """Return what this project does not know of BSB's pool; None if there is nothing. It imports BSB's services."""
     try:
         theirs = importlib.import_module("bsb.services.pool")
     except ImportError as error:
@@ -206,7 +206,7 @@ def unknown() -> str | None:
             for attribute in public:
                 if not hasattr(new, attribute):
                     return f"{name} has {attribute}"
-            # Methods of jobs are called with what they take by its place alone.
+            # Methods of jobs are called with positional arguments only.
             for method in ("__init__", *(public if name == "JobPool" else ())):
                 if inspect.isfunction(vars(old).get(method)):
                     problem = _other_parameters(f"{name}.{method}", vars(old)[method], getattr(new, method))
@@ -217,7 +217,7 @@ def unknown() -> str | None:
 
 
 def _other_parameters(name: str, old: Any, new: Any) -> str | None:
-    """What `old` can be called with and `new` can't: parameters by place, or by name."""
+    """Return the parameters, by position or name, that `old` accepts and `new` does not."""
     theirs, mine = (list(inspect.signature(each).parameters.values()) for each in (old, new))
     if any(each.kind is inspect.Parameter.VAR_KEYWORD for each in mine) and len(mine) <= 3:
         return None
@@ -231,7 +231,7 @@ def _other_parameters(name: str, old: Any, new: Any) -> str | None:
 
 
 def _check_no_pool(what: str, theirs: Any) -> None:
-    """A pool that is open would be left with half of its objects being those of the other one."""
+    """Check that no pool is open: half of its objects would be replaced."""
     own = getattr(theirs.JobPool, "_pools", {}) if theirs.JobPool is not ours.JobPool else {}
     if own or open_pools():
         raise JobPoolError(
@@ -246,14 +246,14 @@ _Pairs = list[tuple[Any, Any]]
 
 
 def _own_names(theirs: types.ModuleType) -> Iterator[tuple[str, Any]]:
-    """The public names of BSB's pool, but for what it has imported itself."""
+    """Return the public names that BSB's pool defines itself."""
     for name, value in vars(theirs).items():
         if not name.startswith("_") and getattr(value, "__module__", None) == theirs.__name__:
             yield name, value
 
 
 def _pairs(theirs: types.ModuleType, errors: types.ModuleType) -> _Pairs:
-    """Each object of BSB's pool, and the one of ours that stands for it."""
+    """Return each object of BSB's pool with our object that replaces it."""
     pairs = [(old, getattr(ours, name)) for name, old in _own_names(theirs)]
     pairs += [(getattr(errors, name), getattr(exceptions, name)) for name in _ERRORS]
     pairs += [(member, new[member.name]) for old, new in pairs if hasattr(old, "__members__") for member in old]
@@ -261,7 +261,7 @@ def _pairs(theirs: types.ModuleType, errors: types.ModuleType) -> _Pairs:
 
 
 def _cached_methods(decorator: Any) -> Iterator[tuple[Any, Any]]:
-    """What BSB's own `pool_cache` has decorated so far, and the methods within."""
+    """Return the methods that BSB's own `pool_cache` has decorated so far, with the original methods."""
     codes = [code for code in decorator.__code__.co_consts if isinstance(code, types.CodeType)]
     for cached in gc.get_objects():
         if type(cached) is functools._lru_cache_wrapper:
@@ -271,7 +271,7 @@ def _cached_methods(decorator: Any) -> Iterator[tuple[Any, Any]]:
 
 
 def _check_subclasses(pairs: _Pairs) -> None:
-    """A class that derives from one of BSB's can't be made to derive from ours."""
+    """Check that no class derives from one of BSB's: it could not be made to derive from ours."""
     known = [old for old, _ in pairs if isinstance(old, type)]
     if any(_derived(old, known) for old in known):
         gc.collect()  # Python may not have noticed that nobody has such a class any more
@@ -284,7 +284,7 @@ def _check_subclasses(pairs: _Pairs) -> None:
 
 
 def _derived(old: type, known: Sequence[type]) -> list[type]:
-    """The classes that derive from one of BSB's; errors aside, since ours are caught as BSB's all the same."""
+    """Return the classes that derive from one of BSB's, except errors, since ours are caught as BSB's anyway."""
     derived: list[type] = old.__subclasses__()
     return [each for each in derived if each not in known and not issubclass(each, BaseException)]
 
@@ -293,9 +293,10 @@ def _derived(old: type, known: Sequence[type]) -> list[type]:
 
 
 def _replace(pairs: _Pairs, undo: list[Callable[[], Any]]) -> None:
-    """Put the second of each pair wherever the first is held: in modules, classes, collections, defaults, closures.
+    """Replace the first of each pair by the second wherever it is held: modules, classes, collections, defaults,
+    closures.
 
-    Not in what runs (a function's local variables), and not in BSB's pool itself, which is to work again afterwards.
+    It is not replaced in local variables of running functions, nor in BSB's pool itself, which must work again later.
     """
     own = _parts_of([old for old, _ in pairs])
     while pairs:
@@ -304,18 +305,18 @@ def _replace(pairs: _Pairs, undo: list[Callable[[], Any]]) -> None:
         changed: _Pairs = []
         holders = gc.get_referrers(*held)
         seen = {id(each) for each in (held, pairs, changed, new_of, *pairs)} | own
-        # Modules once more: objects that were frozen (`gc.freeze`) are not found.
+        # Modules are searched again: objects that were frozen (`gc.freeze`) are not found.
         for holder in [*holders, *(vars(module) for module in list(sys.modules.values()))]:
             if id(holder) in seen or isinstance(holder, types.FrameType):
                 continue
             seen.add(id(holder))
             _replace_in(holder, new_of, changed, undo)
-        # A tuple can't be changed: another one takes its place, wherever it is held.
+        # A tuple can't be changed: it is replaced by another one, wherever it is held.
         pairs = changed
 
 
 def _parts_of(objects: Sequence[Any]) -> set[int]:
-    """The ids of what BSB's own classes and functions are made of: their dictionaries and closures."""
+    """Return the ids of the dictionaries and closures of BSB's own classes and functions."""
     parts: set[int] = set()
     for each in objects:
         if isinstance(each, type):
@@ -368,7 +369,7 @@ def _replace_in_dict(holder: dict[Any, Any], new_of: dict[int, Any], undo: list[
         if cls is None:
             holder[key] = new
             undo.append(functools.partial(_set_item, holder, key, new, value))
-        else:  # Python looks methods up in a memory of its own, which it forgets only so
+        else:  # this also clears Python's cache of methods
             type.__setattr__(cls, key, new)
             undo.append(functools.partial(type.__setattr__, cls, key, value))
     if any(id(key) in new_of for key in holder):
@@ -378,7 +379,7 @@ def _replace_in_dict(holder: dict[Any, Any], new_of: dict[int, Any], undo: list[
 
 
 def _class_of(attributes: dict[Any, Any]) -> type | None:
-    """The class whose dictionary this is, if it is one."""
+    """Return the class that has this dictionary, if there is one."""
     if "__module__" not in attributes or "__doc__" not in attributes:
         return None
     for each in gc.get_referrers(attributes):
@@ -388,7 +389,7 @@ def _class_of(attributes: dict[Any, Any]) -> type | None:
 
 
 def _set_item(holder: Any, key: Any, present: Any, value: Any) -> None:
-    """Set an item, if it is still what it was set to."""
+    """Set an item, if it has not been changed since."""
     try:
         if holder[key] is present:
             holder[key] = value
@@ -408,7 +409,7 @@ def _fill(holder: dict[Any, Any], items: dict[Any, Any]) -> None:
 
 
 def _put_above(new: type, old: type, undo: list[Callable[[], Any]]) -> None:
-    """Make our error a kind of BSB's."""
+    """Make our error derive from BSB's."""
     bases = new.__bases__
     kept = tuple(base for base in bases if not issubclass(old, base))
     new.__bases__ = (*kept, old)
@@ -419,7 +420,7 @@ def _put_above(new: type, old: type, undo: list[Callable[[], Any]]) -> None:
 
 
 def _modules() -> Iterator[types.ModuleType]:
-    """All modules but this project's."""
+    """Return all modules except those of this project."""
     for module in list(sys.modules.values()):
         if isinstance(module, types.ModuleType) and _top(module) not in ("bsbpool", "bsbpool_sim"):
             yield module
@@ -430,7 +431,7 @@ def _top(module: types.ModuleType) -> str:
 
 
 def _names_of_ours(pairs: _Pairs) -> set[tuple[str, str]]:
-    """Where modules hold objects of ours: these have them from this project, and keep them."""
+    """Return where modules hold our objects: these were imported from this project, and are kept."""
     mine = {id(new) for _, new in pairs}
     return {
         (module.__name__, name) for module in _modules() for name, value in vars(module).items() if id(value) in mine
@@ -438,7 +439,7 @@ def _names_of_ours(pairs: _Pairs) -> set[tuple[str, str]]:
 
 
 def _give_back(pairs: _Pairs, before: set[tuple[str, str]]) -> None:
-    """Names that modules imported from BSB while this was installed become BSB's own."""
+    """Restore the names that modules imported from BSB while this was installed."""
     old_of = {id(new): old for old, new in pairs}
     for module in _modules():
         names = [
@@ -454,7 +455,7 @@ def _give_back(pairs: _Pairs, before: set[tuple[str, str]]) -> None:
 
 
 def _imported_from_us(module: types.ModuleType) -> set[str]:
-    """The names that a module takes from this project, as its source says; none if there is no source."""
+    """Return the names that a module imports from this project, by its source; none if there is no source."""
     try:
         tree = ast.parse(inspect.getsource(module))
     except (OSError, TypeError, SyntaxError):
@@ -471,14 +472,14 @@ def _imported_from_us(module: types.ModuleType) -> set[str]:
 
 
 class _BSB(host.Host):
-    """What BSB adds to the pool."""
+    """The hooks of BSB in the pool."""
 
     def run_job(self, function: Callable[[], Any]) -> Any:
         try:
             from bsb_otel.tracer import local_tracing
         except ImportError:  # BSB 7 comes without
             return function()
-        # A span that a job opens without a parent would else be told to all ranks, which wait for other things.
+        # Otherwise a span that a job opens without a parent is broadcast to all ranks, which wait for other messages.
         with local_tracing():
             return function()
 
@@ -494,12 +495,12 @@ class _BSB(host.Host):
 
 
 def network_again(root: str, folders: Sequence[Path]) -> Any:
-    """A network as it was left in its storage, to run a job in. It is a copy, so that the job may write to it.
+    """Load a copy of a network from its storage, to run a job that may write to it.
 
-    :param root: where its storage was: a file, or a folder.
-    :param folders: where else it may be, by its name.
+    :param root: the file or folder of its storage.
+    :param folders: other folders that may have it, under the same name.
     :returns: its `Scaffold`.
-    :raises FileNotFoundError: it is in none of these places.
+    :raises FileNotFoundError: it is in none of these folders.
     """
     from bsb import from_storage
 
@@ -545,21 +546,21 @@ def _in_one_of(folders: Sequence[Path], make: Callable[[], Any]) -> Any:
 
 
 class _Question:
-    """What main broadcasts: does every rank use this pool? A rank without it answers as it unpickles the question."""
+    """Main broadcasts it to ask whether each rank uses this pool. A rank that does not answers by unpickling it."""
 
     def __reduce__(self) -> Any:
         return _asked, ()
 
 
 def _asked() -> _Question:
-    """The question came to this rank."""
+    """The question, as it arrived on this rank."""
     if not installed():
         raise _disagreement(_communicator_asked().allgather(False))
     return _Question()
 
 
 def _communicator_asked() -> Any:
-    """The communicator over which BSB waits for the id of a pool."""
+    """Return the communicator on which BSB waits for the id of a pool."""
     bcast = importlib.import_module("bsb.services.mpi").MPIService.bcast.__code__
     frame = sys._getframe()
     while frame.f_code is not bcast:
@@ -569,7 +570,7 @@ def _communicator_asked() -> Any:
 
 
 def _disagreement(answers: Sequence[bool]) -> Exception:
-    """What every rank raises.
+    """Make the error that every rank raises.
 
     :param answers: by rank, whether it uses this pool.
     """
@@ -618,12 +619,12 @@ def _use_theirs() -> None:
 
 
 def _refusing(create: Callable[..., Any], id: Any) -> Callable[..., Any]:
-    """What takes the place of `create_job_pool` on a rank where main uses BSB's own pool, and this rank did not.
+    """Replaces `create_job_pool` on a rank that uses this pool while main uses BSB's own.
 
-    Main does not ask, and waits for this rank. So the rank takes part in BSB's own pool, and lets the first job that it
-    gets fail. Then every rank learns of it as BSB's pool has it, and nobody waits.
+    Main does not ask, and waits for this rank. So the rank takes part in BSB's own pool, and its first job fails. Then
+    every rank learns of the error through BSB's pool, and no rank waits.
 
-    :param id: that of the first pool, which main has told.
+    :param id: the id of the first pool, as main has broadcast it.
     """
     theirs: Any = importlib.import_module("bsb.services.pool")
     scaffold = importlib.import_module("bsb.core").Scaffold
@@ -685,7 +686,7 @@ class _Told:
 def main(arguments: Iterable[str] | None = None) -> None:
     """Run a command of BSB's own `bsb` with this pool.
 
-    :param arguments: those of `bsb`; by default those of this process.
+    :param arguments: the arguments of `bsb`; by default those of this process.
     """
     if arguments is not None:
         sys.argv[1:] = arguments
@@ -700,5 +701,5 @@ def main(arguments: Iterable[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    # As a module with its own name: what is pickled here has to be found on other ranks.
+    # As a module with its own name, so that other ranks can unpickle its objects.
     importlib.import_module("bsbpool.bsb").main()

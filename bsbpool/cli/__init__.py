@@ -85,24 +85,23 @@ def say(text: str, *, err: bool = False) -> None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bsbpool", message="%(prog)s %(version)s")
 def main() -> None:
-    """Look into runs of job pools, real and simulated, and into what a pool finds here.
+    """Run, record, replay and examine job pools, on real and on simulated ranks.
 
-    A run that took minutes on a cluster runs again here in a moment, on any number of simulated ranks, in
-    virtual time.
+    A run that took minutes on a cluster is repeated here in seconds, on any number of simulated ranks, in virtual time.
 
     \b
-      bsbpool simulate -n 16 script.py               a program for mpi4py, on simulated ranks
-      bsbpool run recording.json                     on as many ranks as it was recorded
-      bsbpool run recording.json --ranks 2,4,16,128  how many ranks are worth having?
-      bsbpool run scenarios                          do all scenarios come out as they expect?
+      bsbpool simulate -n 16 script.py               run an mpi4py program on simulated ranks
+      bsbpool run recording.json                     run a recorded run on the recorded number of ranks
+      bsbpool run recording.json --ranks 2,4,16,128  compare numbers of ranks
+      bsbpool run scenarios                          run scenarios, and check their expectations
       mpirun -n 4 bsbpool record script.py           run a program, and record its pools
-      bsbpool record -m bsbpool.bsb compile          a command of BSB's, with this pool
-      bsbpool show run.trace                         what happened, and where did the time go?
-      bsbpool show run.trace --html run.html         the same as a page, to zoom and search in
-      bsbpool replay run.trace                       does the same happen again?
-      bsbpool diff good.trace bad.trace              where do they first part?
-      bsbpool doctor                                 can a pool run here, and what would be better?
-      mpirun -n 4 bsbpool doctor                     the same on ranks
+      bsbpool record -m bsbpool.bsb compile          record a command of BSB with this pool
+      bsbpool show run.trace                         show what happened, and what took how long
+      bsbpool show run.trace --html run.html         write the same as a page
+      bsbpool replay run.trace                       repeat a recorded run exactly
+      bsbpool diff good.trace bad.trace              find the first difference of two runs
+      bsbpool doctor                                 check whether pools work here
+      mpirun -n 4 bsbpool doctor                     check the same on 4 ranks
 
-    Exit status: 0, all is well; 1, a pool failed, or something must be done; 2, what was given can't be used.
+    Exit status: 0: success; 1: a pool failed, or something must be fixed; 2: an argument can't be used.
     """

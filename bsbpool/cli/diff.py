@@ -28,31 +28,31 @@ from .tables import MOST_ROWS, Tail, cut_off, new_table, number_column, number_o
 _HEADER = ("ranks", "simulated", "seed")
 
 
-@click.command(short_help="Compare two traces: where they first part, and what took longer.")
+@click.command(short_help="Compare two traces: the first difference, and what took longer.")
 @click.argument("a", metavar="A", type=click.Path())
 @click.argument("b", metavar="B", type=click.Path())
-@click.option("--times", is_flag=True, help="Let times count too, to the nanosecond.")
+@click.option("--times", is_flag=True, help="Compare times too, to the nanosecond.")
 @click.option(
     "--context",
     metavar="N",
     type=click.IntRange(0, 100),
     default=3,
     show_default=True,
-    help="Events to show before and after the first in which they differ.",
+    help="How many events to show before and after the first difference.",
 )
 def diff(a: str, b: str, times: bool, context: int) -> int:
-    """Compare two traces, event by event, and say where they first part.
+    """Compare two traces event by event, and show the first difference.
 
-    Times don't count, since those of two runs on real ranks always differ; what took longer is told by strategy.
-    An event is known by its number: event 5 is line 6 of the file, below the header.
+    Times are not compared, since those of two runs on real ranks always differ; a table by strategy shows what took
+    longer. Events are numbered: event 5 is line 6 of the file, since line 1 is the header.
 
     \b
-    What did the failing run do differently?
+    Find what the failing run did differently
       bsbpool diff good.trace bad.trace
-    Is the simulation the same to the nanosecond?
+    Check that two simulations are equal to the nanosecond
       bsbpool diff one.trace other.trace --times
 
-    Exit status: 0 if they are the same, 1 if they differ, 2 if one can't be read.
+    Exit status: 0: they are equal; 1: they differ; 2: one can't be read.
     """
     left, right = read_or_complain(a), read_or_complain(b)
     found = first_difference(left, right, times=times, context=context)

@@ -66,29 +66,29 @@ class BSBFacts:
     locks: bool = True
 
 
-@click.command(short_help="What a pool finds here: which MPI, cores, folder; and what to do about it.")
+@click.command(short_help="Check whether pools work here: MPI, cores, folders; and say what to fix.")
 def doctor() -> int:
-    """Say what a pool would find here, and what to do about it.
+    """Check whether pools work here, and say what to fix.
 
-    Which MPI there is, and whether it fits the launcher; whether jobs can be sent ahead (that takes
-    MPI_THREAD_MULTIPLE) and lost ranks be survived (ULFM); whether ranks outnumber cores; whether the folder for large
-    results is writable, and how much room is there; whether calls and results can travel between ranks; which BSB there
-    is, whether this project is tested with it, and whether it uses this pool.
-
-    \b
-      bsbpool doctor                                this process alone
-      mpirun -n 4 bsbpool doctor                    as a program would run on 4 ranks
-      mpirun -n 4 --with-ft ulfm bsbpool doctor     the same on an Open MPI that can lose ranks
-
-    Start it just as your program is started: with the same launcher, in the same batch job. All ranks look, and rank 0
-    reports once.
+    It checks the MPI, and whether it matches the launcher; whether jobs can be sent ahead (this needs
+    MPI_THREAD_MULTIPLE), and whether MPI survives lost ranks (ULFM); whether there are more ranks than cores; whether
+    the folder for large results is writable, and its free space; whether calls and results can be sent between ranks;
+    the version of BSB, whether this project is tested with it, and whether it uses this pool.
 
     \b
-      ✓  all is well
+      bsbpool doctor                                check this process
+      mpirun -n 4 bsbpool doctor                    check 4 ranks
+      mpirun -n 4 --with-ft ulfm bsbpool doctor     check an Open MPI that survives lost ranks
+
+    Start it in the way in which your program is started: with the same launcher, in the same batch job. All ranks take
+    part, and rank 0 prints one report.
+
+    \b
+      ✓  correct
       !  works, and could be better
-      ✗  something must be done
+      ✗  must be fixed
 
-    Exit status: 0, nothing must be done; 1, something must.
+    Exit status: 0: nothing must be fixed; 1: something must be fixed.
     """
     mpi = find_mpi()
     versions = {"bsbpool": __version__, "cloudpickle": cloudpickle.__version__}

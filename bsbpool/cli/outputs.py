@@ -54,7 +54,7 @@ def force_option(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option(
         "--force",
         is_flag=True,
-        help="Replace a file that bsbpool did not write, or that was changed since. Not what is read.",
+        help="Also replace a file that bsbpool did not write, or that was changed since; never the input.",
     )(command)
 
 

@@ -38,18 +38,19 @@ from .programs import OfAProgram
 def record(output: str, module: str | None, capture: str | None, program: tuple[str, ...]) -> Callable[[], None]:
     """Run a Python program, and record its job pools.
 
-    The program runs as it would without: same arguments, same exit status, same errors. Start it on ranks as ever:
+    The program runs as usual, with the same arguments, exit status and errors. Start it on ranks as usual:
 
     \b
       mpirun -n 128 bsbpool record -o run.trace script.py --its-own options
       mpirun -n 128 bsbpool record -o run.trace -m package.module
 
-    A command of the Brain Scaffold Builder (BSB), with this pool:
+    Record a command of the Brain Scaffold Builder (BSB) with this pool:
 
     \b
       mpirun -n 128 bsbpool record -o run.trace -m bsbpool.bsb compile network.json
 
-    Only main writes, as things happen: whatever is killed, the trace says which job ran on which rank since when.
+    Main writes each event as it happens. Even if all ranks are killed, the trace shows which job ran on which rank, and
+    since when.
     """
     if module is None:
         if not program:

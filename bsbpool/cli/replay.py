@@ -78,7 +78,7 @@ def job_of(text: str) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text
 
 
-@click.command(short_help="Run a recorded run again, exactly, or with one thing changed.")
+@click.command(short_help="Run a recorded run again, exactly or with a change.")
 @click.argument("trace", metavar="TRACE", type=click.Path())
 @click.option(
     "--ranks",
@@ -92,10 +92,15 @@ def job_of(text: str) -> int | str:
     type=speed_of,
     multiple=True,
     metavar="[RANK:]FACTOR",
-    help="What if all ranks (or one) were so many times faster?",
+    help="What if all ranks (or one) were faster by a factor?",
 )
 @click.option(
-    "--kill", "kills", type=kill_of, multiple=True, metavar="RANK@TIME", help="What if a rank died then, as 3@12s?"
+    "--kill",
+    "kills",
+    type=kill_of,
+    multiple=True,
+    metavar="RANK@TIME",
+    help="What if a rank died at a time, such as 3@12s?",
 )
 @click.option(
     "--fail", "fails", type=job_of, multiple=True, metavar="JOB", help="What if a job (its id, or a pattern) failed?"
@@ -105,20 +110,27 @@ def job_of(text: str) -> int | str:
     "scenario",
     type=click.Path(readable=False),
     metavar="FILE",
-    help="Write a scenario file of it, which pytest runs. It replaces one that it wrote and nobody changed.",
+    help="Write a scenario file of the run, which pytest runs. It replaces a file only if bsbpool wrote it and "
+    "nobody has changed it.",
 )
 @click.option(
     "--jobs",
     "jobs",
     type=click.Choice(["recorded", "real"]),
     default="recorded",
-    help="real: run those jobs for real whose calls were kept (bsbpool record --capture failed). Needs --trust.",
+    help="real: run the jobs whose calls were kept (bsbpool record --capture failed). Needs --trust.",
 )
-@click.option("--job", "job", metavar="[POOL:]JOB", help="Run this one job again, here, from its call. Needs --trust.")
-@click.option("--pdb", is_flag=True, help="With --job: open the debugger where it fails.")
-@click.option("--trust", is_flag=True, help="You trust who wrote TRACE.calls: it may run any code of theirs.")
-@click.option("--round", "rounding", type=time_with_unit, metavar="TIME", help="Round its times, to 10ms, say.")
-@click.option("--minimal", is_flag=True, help="Keep in the scenario only what the same failure takes.")
+@click.option("--job", "job", metavar="[POOL:]JOB", help="Run one job again in this process. Needs --trust.")
+@click.option("--pdb", is_flag=True, help="With --job: open the debugger where the job fails.")
+@click.option("--trust", is_flag=True, help="Trust the author of TRACE.calls, whose code this runs.")
+@click.option(
+    "--round",
+    "rounding",
+    type=time_with_unit,
+    metavar="TIME",
+    help="With --to-scenario: round times, for example to 10ms.",
+)
+@click.option("--minimal", is_flag=True, help="With --to-scenario: keep only what the failure needs.")
 @force_option
 def replay(
     trace: str,
@@ -137,26 +149,25 @@ def replay(
 ) -> int | None:
     """Run a recorded run again on simulated ranks.
 
-    TRACE is the trace of a run. Its pools run again, in virtual time, on as many simulated ranks; jobs take the
-    time that they took and end as they ended, and main is told everything in the recorded order. So the same
-    happens: the same decisions, the same failure. Whether it does is checked event by event.
+    TRACE is the trace of a run. Its pools run again, in virtual time, on the same number of simulated ranks. Jobs take
+    the recorded time and end as recorded, and main receives all messages in the recorded order. So the pools decide and
+    fail as they did. Each event is compared with the trace.
 
-    With --ranks, --speed, --kill or --fail one thing is otherwise, and what would have happened then is shown
-    beside what did.
+    The options --ranks, --speed, --kill and --fail change one thing, and the result is shown beside the recorded one.
 
     \b
-    See the failure of last night again
+    Repeat a failure
       bsbpool replay run.trace
-    Would 256 ranks have been worth it? What if rank 3 had died after 12 s?
+    Predict the run on 256 ranks, or with a rank that dies after 12 s
       bsbpool replay run.trace --ranks 256
       bsbpool replay run.trace --kill 3@12s
-    Run a job that failed again, here, in the debugger
+    Run a failed job again, in the debugger
       bsbpool replay run.trace --job 17 --trust --pdb
-    Keep it as a test, all of it or what the failure takes
+    Make a test of the run, or of what its failure needs
       bsbpool replay run.trace --to-scenario scenarios/that_night.yaml --minimal
 
-    Exit status: 0 if the same happens again, also if the run failed (what-if: if all pools succeed); 1 if it
-    does not; 2 if TRACE or an option can't be used.
+    Exit status: 0: the run is repeated exactly, even if it failed (with a change: all pools succeed); 1: it is not; 2:
+    TRACE or an option can't be used.
     """
     if scenario is None and (minimal or rounding is not None):
         raise click.UsageError("--round and --minimal are about the file that --to-scenario writes")

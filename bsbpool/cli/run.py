@@ -76,32 +76,32 @@ def time_with_unit(text: str) -> float:
     "--ranks",
     type=numbers_of_ranks,
     metavar="N[,N…]",
-    help="Ranks to run it on; several are compared. Default: as many as were recorded.",
+    help="The number of ranks; several numbers are compared. Default: the recorded number.",
 )
 @click.option(
     "--seed",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Let what happens at the same instant happen in an order drawn from N. Default: in the order "
-    "in which it was scheduled. For scenarios: run them with this seed only.",
+    help="Draw the order of simultaneous events from the seed N. Default: the order in which they were scheduled. "
+    "For scenarios: run them with this seed only.",
 )
 @click.option(
     "--latency",
     type=time_with_unit,
     metavar="TIME",
-    help="What each message takes, such as 50us. Default: nothing.",
+    help="The time that each message takes, such as 50us. Default: 0.",
 )
 @click.option(
     "--fail-fast/--keep-going",
     default=None,
-    help="Stop a pool at its first error, or run all that can run. Default: as the recorded run did.",
+    help="Stop a pool at its first error, or run all jobs that can run. Default: as recorded.",
 )
 @click.option(
     "--trace",
     metavar="FILE",
     type=click.Path(readable=False),
     help="Also write the trace of the run, for `bsbpool show` and `diff`. "
-    "It replaces the trace of another simulated run only.",
+    "It only replaces the trace of a simulated run.",
 )
 @force_option
 def run(
@@ -115,32 +115,30 @@ def run(
 ) -> None:
     """Run a recorded run, or scenarios, on simulated ranks, in virtual time.
 
-    FILE is the recording of a reconstruction by BSB, in JSON. Its pools run one after the other, and each
-    job takes the time that it took, and fails if it failed. Shown are strategies, ranks, failures, and the
-    ranks' timeline.
+    FILE is the recording of a reconstruction by BSB, in JSON. Its pools run one after the other. Each job takes the
+    recorded time, and fails if it failed. The output shows strategies, ranks, failures, and a timeline of the ranks.
 
-    Or it is a scenario, in YAML, or a folder of them; several may be given. Each has a line, and one that
-    does not come out as it expects a report. The other options are for recordings.
+    FILE can also be a scenario in YAML, or a folder of scenarios; several can be given. The output has a line for each,
+    and a report for each that failed. Of the options, only --seed applies to scenarios.
 
     \b
-    What happened on the cluster, and why did it end?
+    Show what happened on the cluster
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks_failing.json
-    How many ranks are worth having?
+    Compare numbers of ranks
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 2,4,16,128
-    Would a slow network matter?
+    Predict the effect of a slow network
       bsbpool run scenarios/recordings/bsb_reconstruction_4_ranks.json --ranks 16 --latency 5ms
 
     \b
-    To look at it in a browser, write the trace, and show that
+    Show the run in a browser
       bsbpool run recording.json --trace run.trace
       bsbpool show run.trace --html run.html
 
     \b
-    Do all scenarios come out as they expect?
+    Run all scenarios
       bsbpool run scenarios
 
-    Exit status: 0 if all pools succeeded (all scenarios came out as they expect), 1 if one failed, 2 if
-    FILE or an option can't be used.
+    Exit status: 0: all pools succeeded, or all scenarios passed; 1: one failed; 2: FILE or an option can't be used.
     """
     scenarios = scenario_files(files)
     if scenarios:

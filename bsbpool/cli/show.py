@@ -54,7 +54,7 @@ MOST_STEPS = 8
     "--html",
     metavar="FILE",
     type=click.Path(readable=False),
-    help="Write one page that shows all of it, to zoom and search in. It needs no network: mail it, keep it.",
+    help="Write a page for the browser, in which one can zoom and search. It is one file and needs no network.",
 )
 @click.option(
     "--perfetto",
@@ -63,7 +63,10 @@ MOST_STEPS = 8
     help="Write Chrome's trace-event format, to open in ui.perfetto.dev; compressed if FILE ends in .gz.",
 )
 @click.option(
-    "--svg", metavar="FILE", type=click.Path(readable=False), help="Write a picture for a paper: lanes, axis, legend."
+    "--svg",
+    metavar="FILE",
+    type=click.Path(readable=False),
+    help="Write a picture for a paper, with lanes, axis and legend.",
 )
 @click.option(
     "--efficiency",
@@ -78,28 +81,28 @@ def show(
 ) -> None:
     """Show what happened in a run, real or simulated.
 
-    TRACE is the trace of a run. Shown are its strategies, ranks and pools, why ranks idled, the critical path,
-    what an ideal schedule would take, the slowest jobs, failures, and the ranks' timeline. With one of the
-    options a file is written instead, and the terminal says which.
+    TRACE is the trace of a run. The output shows strategies, ranks and pools, why ranks idled, the critical path, the
+    time of an ideal schedule, the slowest jobs, failures, and a timeline of the ranks. The options write a file
+    instead.
 
     \b
-    Why did it fail, and where did the time go?
+    Show failures, and what took how long
       bsbpool show run.trace
-    A page for the browser, to look closer and to hand on
+    Write a page for the browser
       bsbpool show run.trace --html run.html
-    A picture for a paper; and for ui.perfetto.dev
+    Write a picture for a paper, and a file for ui.perfetto.dev
       bsbpool show run.trace --svg run.svg
       bsbpool show run.trace --perfetto run.json.gz
     Would more ranks help?
       bsbpool show run.trace --efficiency 2,4,8,16
 
-    A file is replaced if bsbpool wrote it and nobody changed it since, so that a page can be made again;
-    another one takes --force. TRACE itself is never replaced.
+    A file is replaced if bsbpool wrote it and nobody has changed it since; --force replaces other files too. TRACE
+    itself is never replaced.
 
-    Nothing of a trace is ever run: no code in Python, none in the page. But names, contexts and messages of
-    errors are in what is written: look at them before you hand it on.
+    No code of a trace is executed, neither by this command nor by the page. But the files contain names, contexts and
+    error messages of the run: check them before you publish a file.
 
-    Exit status: 0, also if the run failed; 2 if TRACE can't be read, or a file can't be written.
+    Exit status: 0: success, even if the run failed; 2: TRACE can't be read, or a file can't be written.
     """
     wanted = {"--html": ("page", html), "--perfetto": ("perfetto", perfetto), "--svg": ("picture", svg)}
     outputs = {

@@ -1,21 +1,20 @@
 """The world of MPI: ranks are processes, over mpi4py. Tasks and clocks are those of the local world.
 
-All of a pool's messages go over a private duplicate of the communicator; which one is in `duplicates`. Only the task
-that executes a pool receives; other tasks put what they have into its channel, or, if MPI has THREAD_MULTIPLE, send.
+All messages of a pool go over a private duplicate of the communicator, which `duplicates` provides. Only the task that
+executes a pool receives; other tasks put items into its channel, or, if MPI has THREAD_MULTIPLE, send.
 
-Small messages are sent eagerly. A large one, and the parts of one, are announced first, and sent when the receiver
-has asked for them: a rank that has left never leaves another one stuck in a send, and a rank to which many send large
-ones asks for as many as it has room for. What comes from the same rank after the announcement waits behind it, so that
-messages between two ranks never overtake each other. Parts are sent from where they are, and arrive where they stay.
+Small messages are sent eagerly. A large message, and the parts of a message, are announced first, and sent when the
+receiver asks for them. So a rank that has left never blocks another one in a send, and a rank to which many ranks send
+large messages asks for as many as it has memory for. Later messages of the same rank wait behind an announced one, so
+that messages between two ranks never overtake each other. Parts are sent and received in place, without a copy.
 
-Ranks that die end the run, but for an MPI that goes on without them (ULFM: Open MPI 5 under ``mpirun --with-ft ulfm``).
-Such an MPI raises in whatever has to do with a dead rank, and in all that could: looking for a message from any rank,
-until it is told that the death is known. What a dead rank had sent is received first, then a `RankLost` stands in its
-line.
+A rank that dies ends the run, unless MPI survives that (ULFM: Open MPI 5 under ``mpirun --with-ft ulfm``). Such an MPI
+raises in each operation with a dead rank, and in each that could involve one, such as a probe for any rank, until the
+death is acknowledged. The messages that a dead rank had sent are received first, then a `RankLost`.
 
-Waiting is adaptive polling: a short spin for the answer that is just about to come, which soon lets others have the
-core, then naps of up to a millisecond and a half, so that a rank that waits does not burn the core that another one
-needs. Who had to wait for long the last time does not spin, and main naps for longer while each rank has jobs ahead.
+Waiting is adaptive polling: a short spin for an answer that is about to come, which soon yields the core, then naps of
+up to 1.5 ms, so that a waiting rank does not use the core that another rank needs. A rank that waited long the last
+time does not spin, and main naps longer while each rank has jobs ahead.
 """
 
 from __future__ import annotations
@@ -37,17 +36,17 @@ from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
 from .uncaught import print_at_once
 
-#: Longest message, in bytes, that is sent without being asked for.
+#: Maximal size in bytes of a message that is sent eagerly.
 EAGER = 32 * 1024
 
-#: Bytes of large messages that a rank asks for before they have arrived; one alone may be larger.
+#: Maximal bytes of large messages that a rank has asked for and not received; a single one may be larger.
 UNDER_WAY = 256 * 1024 * 1024
 
-#: Longest message, in bytes, that is given to MPI as one: many an MPI counts with 31 bits.
+#: Maximal size in bytes of one message of MPI: many implementations count with 31 bits.
 LONGEST = 1 << 30
 
-#: How long a wait spins before it naps, and for how long it keeps the core meanwhile; the first and the longest nap,
-#: and the longest once it has waited for a hundred milliseconds. In nanoseconds.
+#: In nanoseconds: how long a wait spins before it naps, and for how long of that it keeps the core; the first nap, the
+#: longest nap, and the longest nap after a hundred milliseconds.
 SPIN, KEEP, FIRST_NAP, LONGEST_NAP = 200_000, 30_000, 20_000, 1_000_000
 LONG_WAIT, LONGEST_LATER = 100_000_000, 1_500_000
 
@@ -80,7 +79,7 @@ def mpi_world(comm: MPI.Comm) -> ThreadedWorld:
 
 
 def _check(comm: MPI.Comm) -> None:
-    """Whether a pool can live on a communicator.
+    """Check that a pool can use a communicator.
 
     :raises JobPoolError: it can't.
     """
@@ -101,20 +100,20 @@ def _check(comm: MPI.Comm) -> None:
 
 
 def _forget(comm: MPI.Comm, keyval: int, world: MPIWorld) -> None:
-    """What MPI calls on each rank when a communicator is freed."""
+    """Called by MPI on each rank when a communicator is freed."""
     if world.duplicate is not None:
         world.duplicate.put_by()
 
 
 class MPIWorld(ThreadedWorld):
-    """A rank of a communicator of several."""
+    """A rank of a communicator of several ranks."""
 
     def __init__(self, comm: MPI.Comm):
         super().__init__()
         self._comm = comm
         self.rank = comm.Get_rank()
         self.size = comm.Get_size()
-        #: where pools send; None before the first one.
+        #: the duplicate in which pools send; None before the first pool.
         self.duplicate: Duplicate | None = None
 
     def channel(self) -> Channel:
@@ -151,7 +150,7 @@ class MPIChannel(ProcessChannel):
         self._serial = duplicate.serial % _SERIALS
         self._tag = self._serial * 5
         self._own: deque[Any] = deque()
-        # A nap is an attempt to take this, which `put` ends.
+        # A nap is an attempt to take this lock; `put` releases it.
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self._arrived: deque[tuple[int, Any]] = deque()
@@ -246,7 +245,7 @@ class MPIChannel(ProcessChannel):
         return item
 
     def _pause(self, spin_until: int, nap: int, until: int | None = None) -> int:
-        """Let others have the core for a while. Returns how long the next nap is to be."""
+        """Sleep or yield the core for a while. Returns the length of the next nap in nanoseconds."""
         now = time.monotonic_ns()
         if now < spin_until:
             if now >= spin_until - SPIN + KEEP:
@@ -258,8 +257,10 @@ class MPIChannel(ProcessChannel):
         return min(2 * nap, longest)
 
     def _poll_slack_ns(self) -> int:
-        """How long a nap may be because nobody waits for what has come: a large message goes on only when both ranks
-        look, and so may what MPI has not sent yet.
+        """Return for how long a nap may last without delaying others, in nanoseconds.
+
+        It is 0 while a message is under way: a large message makes progress only while both ranks poll, and so may a
+        message that MPI has not sent yet.
         """
         if self._behind or self._announced or self._sending or self._duplicate.sends:
             return 0
@@ -272,7 +273,7 @@ class MPIChannel(ProcessChannel):
         while self.lost:
             self._lose(self.lost.popleft())
         del self._duplicate.open[self._serial]
-        # What large messages are still written into has to stay, and what they are sent from.
+        # Buffers of large messages must stay alive while MPI reads or writes them.
         self._duplicate.sends += [
             (request, large.parts)
             for line in self._behind.values() for large in line if type(large) is _Large for request in large.requests
@@ -291,12 +292,12 @@ class MPIChannel(ProcessChannel):
             self._tidy()
 
     def _tidy(self) -> None:
-        """Let go of what has been sent."""
+        """Release the buffers of messages that have been sent."""
         self._duplicate.sends = [send for send in self._duplicate.sends if not self._done(send[0])]
         self._sending = [send for send in self._sending if not self._done(send[1])]
 
     def _done(self, request: MPI.Request) -> bool:
-        """Whether MPI is done with what it sends or receives; so it is if the other rank is dead."""
+        """Whether MPI has completed a request; it has if the other rank is dead."""
         try:
             return request.Test()
         except MPI.Exception as error:
@@ -304,7 +305,7 @@ class MPIChannel(ProcessChannel):
             return True
 
     def _lose(self, rank: int) -> tuple[int, RankLost]:
-        """A rank is dead, and all that it had sent was received: drop what will never arrive."""
+        """Drop the messages of a dead rank that will never arrive; the others were received."""
         for large in self._behind.pop(rank, ()):
             if type(large) is _Large and large.parts:
                 self._under_way -= large.size
@@ -316,7 +317,7 @@ class MPIChannel(ProcessChannel):
         return rank, RankLost()
 
     def _poll(self) -> bool:
-        """Take in what has come. Returns whether there was anything."""
+        """Receive the messages that have arrived. Returns whether there were any."""
         comm, status = self._comm, self._status
         if self._behind:
             self._finish_receiving()
@@ -364,7 +365,7 @@ class MPIChannel(ProcessChannel):
                 self._duplicate.note_deaths(error)
 
     def _ask(self) -> None:
-        """Ask for large messages, as long as there is room for them."""
+        """Ask for large messages, as long as there is memory for them."""
         if self._closing:
             return  # who announced them may have left, and never hear of it
         waiting = self._waiting
@@ -409,7 +410,7 @@ class MPIChannel(ProcessChannel):
 class _Large:
     """A large message that was announced.
 
-    :ivar head: what comes with its parts; None if its one part is the message.
+    :ivar head: the message without its parts; None if its only part is the message.
     """
 
     def __init__(self, source: int, number: int, head: bytes | None, sizes: list[int]):
@@ -428,7 +429,7 @@ class _Large:
 
 
 def _pieces(parts: Sequence[Any]) -> Iterator[Any]:
-    """What MPI gets of the parts of a message, one after the other."""
+    """Give the pieces in which the parts of a message are passed to MPI."""
     for part in parts:
         if len(part) <= LONGEST:
             yield part

@@ -37,7 +37,7 @@ class JobScript(Protocol):
 
 
 class PossibleFaults(Protocol):
-    """What may befall messages and their senders, where that is a choice: `bsbpool_sim.script.FaultChoices` is it."""
+    """Interface of faults that are choices, as `bsbpool_sim.script.FaultChoices` implements it."""
 
     def before_send(self, source: int, dest: int) -> int:
         """Rank `source` sends a message to rank `dest`. Returns the nanoseconds that it takes longer; does not return
@@ -89,7 +89,7 @@ class Cluster:
         self.recorder = Recorder(header, functools.partial(operator.attrgetter("now"), self.kernel))
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
         self.script: JobScript | None = None
-        #: what may befall those who send, once a script says that something may.
+        #: the faults of messages that are choices; None if the script has none.
         self.faults: PossibleFaults | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.
         self.make_world: Callable[[Any], World] | None = None

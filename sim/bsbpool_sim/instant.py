@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-#: What befalls ranks and links: deaths, pauses, slowness, delays, Ctrl-C. In the order in which they were written down.
+#: Faults of ranks and links: deaths, pauses, slowness, delays, Ctrl-C. In the order of the script.
 FAULTS = 0
 #: What programs do: a task starts, its sleep or its job's time is over, a message reaches its rank.
 WORK = 1

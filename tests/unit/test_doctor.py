@@ -147,7 +147,7 @@ def test_no_folder_at_all_is_an_error(monkeypatch):
 
 def test_its_help_says_how_to_start_it_and_what_its_marks_mean():
     said = CliRunner().invoke(main, ["doctor", "--help"]).output
-    for part in ("mpirun -n 4 bsbpool doctor", "✗  something must be done", "Exit status"):
+    for part in ("mpirun -n 4 bsbpool doctor", "✗  must be fixed", "Exit status"):
         assert part in said
 
 
