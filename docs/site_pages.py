@@ -1,11 +1,12 @@
-"""What the site's pages need beyond Sphinx and MyST: the command's help, the history of the benchmarks, pages that lie
-beside docs/, and headings that are links to files.
+"""What the site's pages need beyond Sphinx and MyST: the menu, the command's help, the history of the benchmarks, pages
+that lie beside docs/, and headings that are links to files.
 
 What a page says belongs in the page; how the site looks, in `conf.py` and in site.css.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +58,21 @@ class Commands(SphinxDirective):
         return made
 
 
+class Menu(SphinxDirective):
+    """The site's menu: the pages that the tables of README.md link to, below the first words of their headings."""
+
+    def run(self) -> list[nodes.Node]:
+        file = Path(self.env.srcdir) / "README.md"
+        self.env.note_dependency(str(file))
+        menus = []
+        for section in re.split(r"^## ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
+            caption = section.partition("\n")[0].partition(":")[0]
+            pages = re.findall(r"\]\(([^)#]+)\.md\) \|$", section, re.MULTILINE)
+            menus += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
+        menus[-2:-2] = ["README"]  # last of all
+        return self.parse_text_to_nodes("\n".join(menus))
+
+
 class BenchmarkHistory(SphinxDirective):
     """A table of the ratios that were measured, each with a line that shows how it changed, and when that was."""
 
@@ -104,6 +120,7 @@ class LinkBelowHeading(SphinxTransform):
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("commands", Commands)
+    app.add_directive("menu", Menu)
     app.add_directive("benchmark-history", BenchmarkHistory)
     app.connect("source-read", read_beside)
     app.add_transform(LinkBelowHeading)

@@ -62,6 +62,35 @@ def test_the_citation_is_of_this_version():
     assert citation["license"] == "Apache-2.0"
 
 
+# -- security --------------------------------------------------------------------------------------------
+
+#: Which files unpickle, and which run code that they were given: SECURITY.md says of each when, and from whom.
+UNPICKLES = {
+    "bsbpool/cli/doctor.py", "bsbpool/pool/protocol.py", "bsbpool/worlds/mpi.py", "sim/bsbpool_sim/replay/calls.py",
+    "sim/bsbpool_sim/requests.py",
+}  # fmt: skip
+RUNS = {"bsbpool/cli/record.py", "sim/bsbpool_sim/program/running.py", "sim/bsbpool_sim/replay/calls.py"}
+
+
+def files_with(pattern):
+    """The files of the project whose code has that, comments aside."""
+    found = set()
+    for file in [*(ROOT / "bsbpool").rglob("*.py"), *(ROOT / "sim").rglob("*.py")]:
+        code = re.sub(r"#.*", "", file.read_text(encoding="utf-8"))
+        if re.search(pattern, code):
+            found.add(file.relative_to(ROOT).as_posix())
+    return found
+
+
+def test_no_other_file_unpickles():
+    loads = r"\b(cloud)?pickle\.(loads?|Unpickler)\b|from (cloud)?pickle import|protocol import [^\n]*\bloads\b"
+    assert files_with(loads) == UNPICKLES
+
+
+def test_no_other_file_runs_code_that_it_was_given():
+    assert files_with(r"(?<![.\w])(exec|eval)\(|\brunpy\.run_|\bmarshal\.loads?\b") == RUNS
+
+
 # -- the history of the benchmarks ------------------------------------------------------------------------
 
 
