@@ -20,19 +20,36 @@ from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
-from .buffers import Buffer, combine, in_place
+from .buffers import Buffer, in_place
 from .choices import Kind, MessageFrom
 from .cluster import Cluster
-from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
-from .errors import AbortError, MPIError, SimulationError
+from .constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    BSEND_OVERHEAD,
+    COMM_TYPE_SHARED,
+    LARGEST_TAG,
+    OPS,
+    PROC_NULL,
+    TAG_UB,
+    UNDEFINED,
+    Op,
+    fill,
+    means,
+    operation,
+)
+from .errors import AbortError, CannotSimulateError, MPIError, SimulationError
 from .group import Collective, Group
 from .kernel import Task
 from .mailbox import Mailbox, Message
+from .reductions import Reduction
 from .requests import Matched, Receive, Request, load, poll
 
 SUM = OPS["SUM"]
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
-COMM_TYPE_SHARED = 1
+
+#: Under which key a rank keeps the size of the buffer that it attached for `bsend`.
+BSEND_BUFFER = "bsend buffer"
 
 
 class NullComm:
@@ -154,8 +171,8 @@ class Comm:
 
     def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None) -> None:
         to = self._peer(dest, "dest")
-        if tag < 0:
-            raise MPIError(f"tag={tag!r} can't be sent: a tag is 0 or more")
+        if not 0 <= tag <= LARGEST_TAG:
+            raise _bad_tag(tag, "sent", "0")
         if to is not None:
             self.group.send(Message(self.rank, tag, data, sync), to)
         elif sync is not None:
@@ -180,7 +197,27 @@ class Comm:
         """
         self._send(self._dumps(obj), dest, tag)
 
-    bsend = rsend = send
+    rsend = send
+
+    def _buffered(self, data: bytes) -> bytes:
+        """See that a message has room in the buffer that this rank has attached."""
+        size = self.cluster.kernel.ranks[self.world_rank].kept.get(BSEND_BUFFER)
+        needed = len(data) + BSEND_OVERHEAD
+        if size is None:
+            raise MPIError("bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))")
+        if needed > size:
+            raise MPIError(
+                f"bsend of {len(data)} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that "
+                f"was attached has {size}: attach a larger one"
+            )
+        return data
+
+    def bsend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object by way of the buffer that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(self._dumps(obj)), dest, tag)
 
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object, and wait until its receiver takes it."""
@@ -190,7 +227,9 @@ class Comm:
         """Send an object; the request is complete at once."""
         return self._isend(self._dumps(obj), dest, tag)
 
-    ibsend = isend
+    def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Send an object by way of the buffer that was attached; the request is complete at once."""
+        return self._isend(self._buffered(self._dumps(obj)), dest, tag)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object; the request completes when its receiver takes it."""
@@ -200,7 +239,14 @@ class Comm:
         """Send a buffer; it is copied, so this never waits."""
         self._send(bytes(Buffer(buf).bytes), dest, tag)
 
-    Bsend = Rsend = Send
+    Rsend = Send
+
+    def Bsend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer by way of the one that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(bytes(Buffer(buf).bytes)), dest, tag)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer, and wait until its receiver takes it."""
@@ -219,9 +265,9 @@ class Comm:
     def _match(self, source: int, tag: int) -> tuple[int | None, int | None, bool]:
         """A source and a tag (None: any) and whether they can match anything."""
         wanted_tag: int | None = tag
-        if tag < 0:
+        if not 0 <= tag <= LARGEST_TAG:
             if not means(tag, ANY_TAG):
-                raise MPIError(f"tag={tag!r} can't be received: a tag is 0 or more, or MPI.ANY_TAG")
+                raise _bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
             wanted_tag = None
         if source is ANY_SOURCE or (isinstance(source, int) and source < 0 and means(source, ANY_SOURCE)):
             return None, wanted_tag, True
@@ -490,13 +536,13 @@ class Comm:
         self._scatter("Scatterv", sendbuf, recvbuf, root)
 
     def _scatter(self, name: str, sendbuf: Any, recvbuf: Any, root: int) -> None:
-        parts = self._blocks(sendbuf) if self._root(root, name) else []
+        parts = self._blocks(sendbuf, name == "Scatterv") if self._root(root, name) else []
         call = self._together(name, parts, sum(map(len, parts)), root=root, waits="root")
         if not in_place(recvbuf):
             Buffer(recvbuf).put(call.payloads[root][self.rank], f"what rank {root} scatters")
 
-    def _blocks(self, buf: Any) -> list[bytes]:
-        buffer = Buffer(buf, self.size)
+    def _blocks(self, buf: Any, vector: bool = False) -> list[bytes]:
+        buffer = Buffer(buf, self.size, vector)
         return [bytes(buffer.bytes[buffer.block(r)]) for r in range(self.size)]
 
     def Gather(self, sendbuf: Any, recvbuf: Any, root: int = 0) -> None:
@@ -517,7 +563,7 @@ class Comm:
 
     def _gather(self, name: str, sendbuf: Any, recvbuf: Any, root: int | None) -> None:
         receives = root is None or self._root(root, name)
-        target = Buffer(recvbuf, self.size) if receives else None
+        target = Buffer(recvbuf, self.size, name.endswith("v")) if receives else None
         if in_place(sendbuf):
             if target is None:
                 raise MPIError(f"{name}: only the root may give IN_PLACE")
@@ -542,20 +588,19 @@ class Comm:
         op, is_root = operation(op), self._root(root, "Reduce")
         if in_place(sendbuf) and not is_root:
             raise MPIError("Reduce: only the root may give IN_PLACE")
-        source = Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together("Reduce", data, len(data), root=root, waits="gather", detail=_with(op))
+        mine = Reduction("Reduce", op, sendbuf, recvbuf, is_root)
+        call = self._together("Reduce", mine.part, mine.size, root=root, waits="gather", detail=_with(op))
         if is_root:
-            Buffer(recvbuf).put(combine(op, source.type, self._in_order(call)), "the result of Reduce")
+            mine.put(mine.of(self._in_order(call)))
 
     def Allreduce(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> None:
         """Every rank's buffer, reduced item by item with `op`, written into every rank's `recvbuf`."""
-        op, source = operation(op), Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together("Allreduce", data, len(data), detail=_with(op))
+        op = operation(op)
+        mine = Reduction("Allreduce", op, sendbuf, recvbuf)
+        call = self._together("Allreduce", mine.part, mine.size, detail=_with(op))
         if call.result is None:
-            call.result = combine(op, source.type, self._in_order(call))
-        Buffer(recvbuf).put(call.result, "the result of Allreduce")
+            call.result = mine.of(self._in_order(call))
+        mine.put(call.result)
 
     def Scan(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> None:
         """The buffers of the ranks up to this one, reduced item by item with `op`, written into `recvbuf`."""
@@ -566,12 +611,11 @@ class Comm:
         self._scan_buffers("Exscan", sendbuf, recvbuf, op, self.rank)
 
     def _scan_buffers(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, count: int) -> None:
-        op, source = operation(op), Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together(name, data, len(data), waits="lower", detail=_with(op))
+        op = operation(op)
+        mine = Reduction(name, op, sendbuf, recvbuf)
+        call = self._together(name, mine.part, mine.size, waits="lower", detail=_with(op))
         if count:
-            parts = [call.payloads[r] for r in range(count)]
-            Buffer(recvbuf).put(combine(op, source.type, parts), f"the result of {name}")
+            mine.put(mine.of([call.payloads[r] for r in range(count)]))
 
     # -- communicators -----------------------------------------------------------------------------
 
@@ -606,8 +650,27 @@ class Comm:
         return COMM_NULL if absent else Comm(*call.result[self.rank])
 
     def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm | NullComm:
-        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own."""
+        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
+
+        :returns: COMM_NULL if the type is UNDEFINED.
+        :raises CannotSimulateError: it is another one than COMM_TYPE_SHARED.
+        """
+        if means(split_type, UNDEFINED):
+            return self.Split(UNDEFINED, key)
+        if not means(split_type, COMM_TYPE_SHARED):
+            raise CannotSimulateError(
+                f"Split_type({split_type!r}) can't be simulated: give MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED"
+            )
         return self.Split(self.rank, key)
+
+    def Get_attr(self, keyval: int) -> int | None:
+        """The largest tag, for the key TAG_UB.
+
+        :raises CannotSimulateError: it is another key.
+        """
+        if not means(keyval, TAG_UB):
+            raise CannotSimulateError(f"Get_attr({keyval!r}) can't be simulated: of all attributes there is MPI.TAG_UB")
+        return LARGEST_TAG
 
     def Free(self) -> None:
         """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it."""
@@ -632,6 +695,13 @@ class Comm:
         text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
         kernel.fail(AbortError(text, errorcode))
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
+
+
+def _bad_tag(tag: int, done: str, least: str) -> Exception:
+    """What is raised for a tag that MPI does not have."""
+    if tag >= 1 << 31:
+        return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
+    return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB")
 
 
 class _FromNobody(Request):
