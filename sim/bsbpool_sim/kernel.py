@@ -321,6 +321,8 @@ class Kernel:
         heap, horizon, left = self._heap, self._horizon, self._max_events
         pop = heappop if self._events is None else self._events.pop
         go_on = self._go_on
+        # What is done here and not in `_resume`, where that does no more.
+        at_once = go_on if self.on_turn is None else None
         while self._programs:
             if not heap:
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report())
@@ -356,7 +358,7 @@ class Kernel:
             if left % LOOK_EVERY == 0:
                 collect()
             self.now = when
-            if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
+            if call is at_once and argument.rank.dead_at is None and argument.rank.paused_until <= when:
                 argument.switch()
             else:
                 call(argument)
