@@ -48,6 +48,9 @@ from .requests import Matched, Receive, Request, load, poll
 SUM = OPS["SUM"]
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
 
+#: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
+IRECV_ROOM = 1 << 15
+
 #: Under which key a rank keeps the size of the buffer that it attached for `bsend`.
 BSEND_BUFFER = "bsend buffer"
 
@@ -96,6 +99,7 @@ class Comm:
         self.size = len(group.members)
         self.world_rank = group.members[rank]
         self.mailbox: Mailbox = group.boxes[rank]
+        self._name = group.name
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Comm) and other.group is self.group and other.rank == self.rank
@@ -128,20 +132,21 @@ class Comm:
 
     @property
     def name(self) -> str:
-        """The communicator's name."""
-        return self.group.name
+        """The communicator's name, as this rank has named it."""
+        return self._name
 
     @name.setter
     def name(self, name: str) -> None:
-        self.group.name = name
+        self._name = name
+        self.group.name = name  # which reports give
 
     def Get_name(self) -> str:
-        """The communicator's name; "" if it has none."""
-        return self.group.name
+        """The communicator's name; "" if this rank has given it none."""
+        return self._name
 
     def Set_name(self, name: str) -> None:
-        """Name the communicator; it is one name for all ranks."""
-        self.group.name = name
+        """Name the communicator, as this rank calls it."""
+        self.name = name
 
     def Is_inter(self) -> bool:
         """False: there are no inter-communicators here."""
@@ -274,11 +279,11 @@ class Comm:
         peer = self._peer(source, "source")
         return peer, wanted_tag, peer is not None
 
-    def _post(self, source: int, tag: int, buffer: Buffer | None, call: str) -> Request:
+    def _post(self, source: int, tag: int, buffer: Buffer | None, call: str, room: int | None = None) -> Request:
         wanted, wanted_tag, possible = self._match(source, tag)
         if not possible:
             return _FromNobody(self.cluster.kernel)
-        receive = Receive(self, wanted, wanted_tag, buffer, call)
+        receive = Receive(self, wanted, wanted_tag, buffer, call, room)
         message = self._first(wanted, wanted_tag, call)
         if message is None:
             self.mailbox.posted.append(receive)
@@ -328,12 +333,20 @@ class Comm:
         return message
 
     def recv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Any:
-        """Wait for an object, and return it."""
-        return self._post(source, tag, None, "recv").wait(status)
+        """Wait for an object, and return it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default it has the object's.
+        :raises TruncationError: the object is larger.
+        """
+        return self._post(source, tag, None, "recv", _room(buf)).wait(status)
 
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
-        """Begin to receive an object: the request's `wait` returns it."""
-        return self._post(source, tag, None, "irecv")
+        """Begin to receive an object: the request's `wait` returns it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
+            If the object is larger, `wait` raises `TruncationError`.
+        """
+        return self._post(source, tag, None, "irecv", _room(IRECV_ROOM if buf is None else buf))
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
         """Wait for a message, and write it into a buffer.
@@ -386,7 +399,7 @@ class Comm:
     ) -> Any:
         """Send an object, and wait for one."""
         self.send(sendobj, dest, sendtag)
-        return self._post(source, recvtag, None, "sendrecv").wait(status)
+        return self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
 
     def Sendrecv(
         self,
@@ -702,6 +715,13 @@ def _bad_tag(tag: int, done: str, least: str) -> Exception:
     if tag >= 1 << 31:
         return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
     return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB")
+
+
+def _room(buf: Any) -> int | None:
+    """How many bytes an object may have that is received with this argument: a number, or a buffer."""
+    if buf is None or isinstance(buf, int):
+        return buf
+    return len(Buffer(buf))
 
 
 class _FromNobody(Request):

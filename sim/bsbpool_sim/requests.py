@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .choices import Completed, Event, Kind
 from .cluster import Cluster
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, Status, fill
-from .errors import MPIError
+from .errors import MPIError, TruncationError
 from .kernel import Happening, Kernel
 from .mailbox import Mailbox, Message
 
@@ -266,6 +266,7 @@ class Receive(Request):
     :param source: rank of the communicator; None: any.
     :param tag: None: any.
     :param buffer: where the message's bytes go; None: the message is a pickled object.
+    :param room: bytes that a pickled object may have; None: any number.
     """
 
     def __init__(
@@ -275,6 +276,7 @@ class Receive(Request):
         tag: int | None,
         buffer: Buffer | None = None,
         call: str = "irecv",
+        room: int | None = None,
     ):
         super().__init__(comm.cluster.kernel, self._why)
         self.comm = comm
@@ -282,6 +284,7 @@ class Receive(Request):
         self.tag = tag
         self.buffer = buffer
         self.call = call
+        self.room = room
         self.message: Message | None = None
 
     def _why(self) -> str:
@@ -299,6 +302,13 @@ class Receive(Request):
             self.over = True
             return fill(status, ANY_SOURCE, ANY_TAG, 0, cancelled)
         self.over = True
+        size = len(message.data)
+        if self.room is not None and size > self.room:
+            fill(status, message.source, message.tag, size)
+            raise TruncationError(
+                f"the object from rank {message.source} with tag {message.tag} is {size} bytes, and {self.call} has "
+                f"room for {self.room}: give {self.call} a larger buffer, as irecv(1 << 20, source=…), or use recv"
+            )
         return self.comm.received(message, status, self.buffer)
 
     def get_status(self, status: Any = None) -> bool:

@@ -426,6 +426,31 @@ def no_communicator_of_a_type(comm):
     return comm.Split_type(mpi().UNDEFINED) == mpi().COMM_NULL
 
 
+def room_for_objects(comm):
+    MPI, left, right = mpi(), (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
+    got: list[int | str] = []
+    for size, buf in ((32_000, None), (40_000, None), (40_000, 1 << 16), (40_000, bytearray(50_000)), (40_000, 100)):
+        sent, request = comm.isend(b"x" * size, right), comm.irecv(buf, source=left)
+        try:
+            got.append(len(request.wait()))
+        except MPI.Exception:
+            got.append("truncated")
+        sent.wait()
+        comm.barrier()
+    return got
+
+
+def names(comm):
+    comm = comm.Dup()
+    comm.Set_name(f"of {comm.rank}")
+    comm.barrier()
+    copy = comm.Dup()
+    named = comm.Get_name(), comm.name, copy.Get_name()
+    copy.Free()
+    comm.Free()
+    return named
+
+
 def mistakes(comm):
     """Which kind of error each of these raises; each is found before anybody waits."""
     MPI, right, raised = mpi(), (comm.rank + 1) % comm.size, []
@@ -472,7 +497,7 @@ def mistakes(comm):
 
 PROGRAMS = [
     numbers_of_all_sorts, strides, statuses_of_several, polled_status, targets_in_a_window, buffered_sends,
-    the_largest_tag, no_communicator_of_a_type, mistakes,
+    the_largest_tag, no_communicator_of_a_type, room_for_objects, names, mistakes,
     ring, tags_select_messages, messages_never_overtake, any_source_tells_who_sent, requests,
     requests_polled, probes, matched_probes, nobody, objects, reductions, users_operation, arrays,
     in_place, blocks_of_different_sizes, buffers_of_all_sorts, communicators, counter_in_a_window,
@@ -483,6 +508,8 @@ PROGRAMS = [
 EXPECTED = {
     strides: ([0, 0, 0, 1, 10, 0], [3, 4], [3, 4], [2]),
     polled_status: 0,
+    room_for_objects: [32_000, "truncated", 40_000, 40_000, "truncated"],
+    names: ("of 1", "of 1", ""),
     targets_in_a_window: ([2, 3, -1, -1], [1, 7, 8, 3, 9, 9, 6, 7]),
     buffered_sends: (b"abc", 0),
     mistakes: [
