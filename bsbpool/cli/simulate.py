@@ -79,6 +79,14 @@ def _tape(text: str) -> Any:
     "--trace", type=click.Path(readable=False), metavar="FILE",
     help="Also write the trace: messages, and all about job pools, for `bsbpool show`.",
 )  # fmt: skip
+@click.option(
+    "--horizon", type=time_with_unit, metavar="TIME", default="720h",
+    help="Virtual time after which it is given up. Default: 30 days.",
+)  # fmt: skip
+@click.option(
+    "--max-events", type=click.IntRange(min=1), metavar="N", default=50_000_000,
+    help="Messages and other events after which it is given up. Default: 50 million.",
+)  # fmt: skip
 @click.option("--label", is_flag=True, help="Begin each line of output with the rank that printed it: [3].")
 @click.option(
     "--own", multiple=True, metavar="NAME",
@@ -226,9 +234,14 @@ def _report(ended: Ended, again: str) -> None:
         said += [f"rank {rank} died at {exact_duration(round(at * 1e9))}" for rank, at in ended.simulation.died.items()]
     here = os.path.join(os.getcwd(), "")
     for each in said:
-        _say(each.replace(here, ""))
+        _say(_in_options(each.replace(here, "")))
     if said:
         _say(f"again: {again}")
+
+
+def _in_options(text: str) -> str:
+    """What is told to callers of `simulate`, in the words of the command."""
+    return text.replace("simulate(horizon=…)", "--horizon").replace("simulate(max_events=…)", "--max-events")
 
 
 def _where(error: BaseException) -> str:

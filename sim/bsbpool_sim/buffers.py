@@ -5,12 +5,10 @@ Turns such a specification into bytes and back. Sending them, and waiting for th
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
 from typing import Any
 
-from .constants import BYTE, IN_PLACE, Datatype, Op, datatype, means, of_format
-from .errors import CannotSimulateError, MPIError, TruncationError
+from .constants import IN_PLACE, Datatype, datatype, means, of_buffer
+from .errors import MPIError, TruncationError
 
 
 class Buffer:
@@ -18,17 +16,21 @@ class Buffer:
 
     :param spec: an object with the buffer protocol, or a list of it with any of: a count, or a tuple of a
         count and a displacement (in items); a datatype, or a letter of `struct`.
-    :param blocks: where `spec` may name a count for each rank: the number of ranks.
+    :param blocks: where `spec` is for all ranks: the number of ranks.
+    :param vector: whether it may name a count and a displacement for each of them; one count is that of all, and one
+        displacement is how far blocks are from each other.
     :raises MPIError: it can't be read as that, or is not contiguous, or smaller than its count says.
+    :raises BufferError: it names no datatype, and its bytes are in the order of another machine.
+    :raises KeyError: it names no datatype, and none has its format.
     """
 
-    def __init__(self, spec: Any, blocks: int | None = None):
+    def __init__(self, spec: Any, blocks: int | None = None, vector: bool = False):
         array, *rest = spec if isinstance(spec, list | tuple) else (spec,)
         given = datatype(rest.pop()) if rest and not _counts(rest[-1]) else None
         memory = memoryview(b"" if array is None else array)
         if not memory.contiguous:
             raise MPIError("a buffer must be contiguous: copy it first, with numpy.ascontiguousarray(…)")
-        self.type: Datatype = given or of_format(memory.format) or BYTE
+        self.type: Datatype = given or of_buffer(memory.format)
         self.bytes = _as_bytes(array, memory)
         item = self.type.size
         self.counts: list[int] | None = None
@@ -38,6 +40,9 @@ class Buffer:
             if len(rest) == 1:
                 rest = list(rest[0]) if isinstance(rest[0], tuple) else [rest[0], None]
             counts, offsets = rest
+            if vector and blocks is not None:
+                counts = [counts] * blocks if isinstance(counts, int) else counts
+                offsets = [offsets * i for i in range(blocks)] if isinstance(offsets, int) else offsets
             if not hasattr(counts, "__len__"):
                 # In a buffer for all ranks, a count is that of one rank.
                 count, offset = counts * (blocks or 1), offsets or 0
@@ -46,9 +51,10 @@ class Buffer:
                 self.offsets = None if offsets is None else [int(o) for o in offsets]
         if blocks is not None:
             if self.counts is None:
-                if count % blocks:
+                share, left = divmod(count, blocks)
+                if left and not vector:
                     raise MPIError(f"a buffer of {count} items can't be divided among {blocks} ranks")
-                self.counts = [count // blocks] * blocks
+                self.counts = [share + (i < left) for i in range(blocks)]
             if len(self.counts) != blocks:
                 raise MPIError(f"{len(self.counts)} counts for {blocks} ranks: name one for each rank")
             if self.offsets is None:
@@ -107,31 +113,3 @@ def _as_bytes(array: Any, memory: memoryview) -> memoryview:
 def in_place(spec: Any) -> bool:
     """Whether `spec` is MPI.IN_PLACE."""
     return spec is not None and means(spec, IN_PLACE)
-
-
-def combine(op: Op, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
-    """The reduction of `parts`, arrays of `type` of equal length, in order.
-
-    :raises MPIError: their lengths differ.
-    :raises CannotSimulateError: `op` has no form for arrays.
-    """
-    if len({len(p) for p in parts}) > 1:
-        raise MPIError(f"ranks reduce buffers of different sizes: {sorted({len(p) for p in parts})} bytes")
-    if op.user:
-        result = bytearray(parts[0])
-        for part in parts[1:]:
-            after = bytearray(part)
-            op.function(memoryview(result), memoryview(after), type)
-            result = after
-        return bytes(result)
-    if op.name in ("REPLACE", "NO_OP"):
-        return bytes(parts[-1] if op.name == "REPLACE" else parts[0])
-    if op.ufunc is None:
-        raise CannotSimulateError(f"{op!r} of buffers can't be simulated: use the lower-case method")
-    import numpy
-
-    ufunc = getattr(numpy, op.ufunc)
-    arrays = (numpy.frombuffer(p, type.dtype) for p in parts)
-    with numpy.errstate(all="ignore"):
-        total = functools.reduce(lambda a, b: ufunc(a, b).astype(type.dtype), arrays)
-    return bytes(total.tobytes())

@@ -20,20 +20,40 @@ from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import shown, text_of
 from bsbpool.worlds import NO_COMMUNICATOR
 
-from .buffers import Buffer, combine, in_place
+from .buffers import Buffer, in_place
 from .choices import Kind, MessageFrom
 from .cluster import Cluster
-from .constants import ANY_SOURCE, ANY_TAG, OPS, PROC_NULL, UNDEFINED, Op, fill, means, operation
-from .errors import AbortError, MPIError, SimulationError
+from .constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    BSEND_OVERHEAD,
+    COMM_TYPE_SHARED,
+    LARGEST_TAG,
+    OPS,
+    PROC_NULL,
+    TAG_UB,
+    UNDEFINED,
+    Op,
+    fill,
+    means,
+    operation,
+)
+from .errors import AbortError, CannotSimulateError, MPIError, SimulationError
 from .group import Collective, Group
 from .kernel import Task
 from .mailbox import Mailbox, Message
 from .matches import LateMailbox, LateProbe
+from .reductions import Reduction
 from .requests import Matched, Receive, Request, load, poll
 
 SUM = OPS["SUM"]
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
-COMM_TYPE_SHARED = 1
+
+#: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
+IRECV_ROOM = 1 << 15
+
+#: Under which key a rank keeps the size of the buffer that it attached for `bsend`.
+BSEND_BUFFER = "bsend buffer"
 
 
 class NullComm:
@@ -80,6 +100,7 @@ class Comm:
         self.size = len(group.members)
         self.world_rank = group.members[rank]
         self.mailbox: Mailbox = group.boxes[rank]
+        self._name = group.name
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Comm) and other.group is self.group and other.rank == self.rank
@@ -112,20 +133,21 @@ class Comm:
 
     @property
     def name(self) -> str:
-        """The communicator's name."""
-        return self.group.name
+        """The communicator's name, as this rank has named it."""
+        return self._name
 
     @name.setter
     def name(self, name: str) -> None:
-        self.group.name = name
+        self._name = name
+        self.group.name = name  # which reports give
 
     def Get_name(self) -> str:
-        """The communicator's name; "" if it has none."""
-        return self.group.name
+        """The communicator's name; "" if this rank has given it none."""
+        return self._name
 
     def Set_name(self, name: str) -> None:
-        """Name the communicator; it is one name for all ranks."""
-        self.group.name = name
+        """Name the communicator, as this rank calls it."""
+        self.name = name
 
     def Is_inter(self) -> bool:
         """False: there are no inter-communicators here."""
@@ -155,8 +177,8 @@ class Comm:
 
     def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None) -> None:
         to = self._peer(dest, "dest")
-        if tag < 0:
-            raise MPIError(f"tag={tag!r} can't be sent: a tag is 0 or more")
+        if not 0 <= tag <= LARGEST_TAG:
+            raise _bad_tag(tag, "sent", "0")
         if to is not None:
             self.group.send(Message(self.rank, tag, data, sync), to)
         elif sync is not None:
@@ -181,7 +203,27 @@ class Comm:
         """
         self._send(self._dumps(obj), dest, tag)
 
-    bsend = rsend = send
+    rsend = send
+
+    def _buffered(self, data: bytes) -> bytes:
+        """See that a message has room in the buffer that this rank has attached."""
+        size = self.cluster.kernel.ranks[self.world_rank].kept.get(BSEND_BUFFER)
+        needed = len(data) + BSEND_OVERHEAD
+        if size is None:
+            raise MPIError("bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))")
+        if needed > size:
+            raise MPIError(
+                f"bsend of {len(data)} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that "
+                f"was attached has {size}: attach a larger one"
+            )
+        return data
+
+    def bsend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object by way of the buffer that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(self._dumps(obj)), dest, tag)
 
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object, and wait until its receiver takes it."""
@@ -191,7 +233,9 @@ class Comm:
         """Send an object; the request is complete at once."""
         return self._isend(self._dumps(obj), dest, tag)
 
-    ibsend = isend
+    def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Send an object by way of the buffer that was attached; the request is complete at once."""
+        return self._isend(self._buffered(self._dumps(obj)), dest, tag)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object; the request completes when its receiver takes it."""
@@ -201,7 +245,14 @@ class Comm:
         """Send a buffer; it is copied, so this never waits."""
         self._send(bytes(Buffer(buf).bytes), dest, tag)
 
-    Bsend = Rsend = Send
+    Rsend = Send
+
+    def Bsend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer by way of the one that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(bytes(Buffer(buf).bytes)), dest, tag)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer, and wait until its receiver takes it."""
@@ -220,20 +271,20 @@ class Comm:
     def _match(self, source: int, tag: int) -> tuple[int | None, int | None, bool]:
         """A source and a tag (None: any) and whether they can match anything."""
         wanted_tag: int | None = tag
-        if tag < 0:
+        if not 0 <= tag <= LARGEST_TAG:
             if not means(tag, ANY_TAG):
-                raise MPIError(f"tag={tag!r} can't be received: a tag is 0 or more, or MPI.ANY_TAG")
+                raise _bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
             wanted_tag = None
         if source is ANY_SOURCE or (isinstance(source, int) and source < 0 and means(source, ANY_SOURCE)):
             return None, wanted_tag, True
         peer = self._peer(source, "source")
         return peer, wanted_tag, peer is not None
 
-    def _post(self, source: int, tag: int, buffer: Buffer | None, call: str) -> Request:
+    def _post(self, source: int, tag: int, buffer: Buffer | None, call: str, room: int | None = None) -> Request:
         wanted, wanted_tag, possible = self._match(source, tag)
         if not possible:
             return _FromNobody(self.cluster.kernel)
-        receive = Receive(self, wanted, wanted_tag, buffer, call)
+        receive = Receive(self, wanted, wanted_tag, buffer, call, room)
         message = self._first(wanted, wanted_tag, call)
         if message is None:
             self.mailbox.post(receive)
@@ -292,12 +343,20 @@ class Comm:
         return message
 
     def recv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Any:
-        """Wait for an object, and return it."""
-        return self._post(source, tag, None, "recv").wait(status)
+        """Wait for an object, and return it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default it has the object's.
+        :raises TruncationError: the object is larger.
+        """
+        return self._post(source, tag, None, "recv", _room(buf)).wait(status)
 
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
-        """Begin to receive an object: the request's `wait` returns it."""
-        return self._post(source, tag, None, "irecv")
+        """Begin to receive an object: the request's `wait` returns it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
+            If the object is larger, `wait` raises `TruncationError`.
+        """
+        return self._post(source, tag, None, "irecv", _room(IRECV_ROOM if buf is None else buf))
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
         """Wait for a message, and write it into a buffer.
@@ -350,7 +409,7 @@ class Comm:
     ) -> Any:
         """Send an object, and wait for one."""
         self.send(sendobj, dest, sendtag)
-        return self._post(source, recvtag, None, "sendrecv").wait(status)
+        return self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
 
     def Sendrecv(
         self,
@@ -500,13 +559,13 @@ class Comm:
         self._scatter("Scatterv", sendbuf, recvbuf, root)
 
     def _scatter(self, name: str, sendbuf: Any, recvbuf: Any, root: int) -> None:
-        parts = self._blocks(sendbuf) if self._root(root, name) else []
+        parts = self._blocks(sendbuf, name == "Scatterv") if self._root(root, name) else []
         call = self._together(name, parts, sum(map(len, parts)), root=root, waits="root")
         if not in_place(recvbuf):
             Buffer(recvbuf).put(call.payloads[root][self.rank], f"what rank {root} scatters")
 
-    def _blocks(self, buf: Any) -> list[bytes]:
-        buffer = Buffer(buf, self.size)
+    def _blocks(self, buf: Any, vector: bool = False) -> list[bytes]:
+        buffer = Buffer(buf, self.size, vector)
         return [bytes(buffer.bytes[buffer.block(r)]) for r in range(self.size)]
 
     def Gather(self, sendbuf: Any, recvbuf: Any, root: int = 0) -> None:
@@ -527,7 +586,7 @@ class Comm:
 
     def _gather(self, name: str, sendbuf: Any, recvbuf: Any, root: int | None) -> None:
         receives = root is None or self._root(root, name)
-        target = Buffer(recvbuf, self.size) if receives else None
+        target = Buffer(recvbuf, self.size, name.endswith("v")) if receives else None
         if in_place(sendbuf):
             if target is None:
                 raise MPIError(f"{name}: only the root may give IN_PLACE")
@@ -552,20 +611,19 @@ class Comm:
         op, is_root = operation(op), self._root(root, "Reduce")
         if in_place(sendbuf) and not is_root:
             raise MPIError("Reduce: only the root may give IN_PLACE")
-        source = Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together("Reduce", data, len(data), root=root, waits="gather", detail=_with(op))
+        mine = Reduction("Reduce", op, sendbuf, recvbuf, is_root)
+        call = self._together("Reduce", mine.part, mine.size, root=root, waits="gather", detail=_with(op))
         if is_root:
-            Buffer(recvbuf).put(combine(op, source.type, self._in_order(call)), "the result of Reduce")
+            mine.put(mine.of(self._in_order(call)))
 
     def Allreduce(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> None:
         """Every rank's buffer, reduced item by item with `op`, written into every rank's `recvbuf`."""
-        op, source = operation(op), Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together("Allreduce", data, len(data), detail=_with(op))
+        op = operation(op)
+        mine = Reduction("Allreduce", op, sendbuf, recvbuf)
+        call = self._together("Allreduce", mine.part, mine.size, detail=_with(op))
         if call.result is None:
-            call.result = combine(op, source.type, self._in_order(call))
-        Buffer(recvbuf).put(call.result, "the result of Allreduce")
+            call.result = mine.of(self._in_order(call))
+        mine.put(call.result)
 
     def Scan(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> None:
         """The buffers of the ranks up to this one, reduced item by item with `op`, written into `recvbuf`."""
@@ -576,12 +634,11 @@ class Comm:
         self._scan_buffers("Exscan", sendbuf, recvbuf, op, self.rank)
 
     def _scan_buffers(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, count: int) -> None:
-        op, source = operation(op), Buffer(recvbuf if in_place(sendbuf) else sendbuf)
-        data = bytes(source.bytes)
-        call = self._together(name, data, len(data), waits="lower", detail=_with(op))
+        op = operation(op)
+        mine = Reduction(name, op, sendbuf, recvbuf)
+        call = self._together(name, mine.part, mine.size, waits="lower", detail=_with(op))
         if count:
-            parts = [call.payloads[r] for r in range(count)]
-            Buffer(recvbuf).put(combine(op, source.type, parts), f"the result of {name}")
+            mine.put(mine.of([call.payloads[r] for r in range(count)]))
 
     # -- communicators -----------------------------------------------------------------------------
 
@@ -616,8 +673,27 @@ class Comm:
         return COMM_NULL if absent else Comm(*call.result[self.rank])
 
     def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm | NullComm:
-        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own."""
+        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
+
+        :returns: COMM_NULL if the type is UNDEFINED.
+        :raises CannotSimulateError: it is another one than COMM_TYPE_SHARED.
+        """
+        if means(split_type, UNDEFINED):
+            return self.Split(UNDEFINED, key)
+        if not means(split_type, COMM_TYPE_SHARED):
+            raise CannotSimulateError(
+                f"Split_type({split_type!r}) can't be simulated: give MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED"
+            )
         return self.Split(self.rank, key)
+
+    def Get_attr(self, keyval: int) -> int | None:
+        """The largest tag, for the key TAG_UB.
+
+        :raises CannotSimulateError: it is another key.
+        """
+        if not means(keyval, TAG_UB):
+            raise CannotSimulateError(f"Get_attr({keyval!r}) can't be simulated: of all attributes there is MPI.TAG_UB")
+        return LARGEST_TAG
 
     def Free(self) -> None:
         """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it."""
@@ -642,6 +718,20 @@ class Comm:
         text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
         kernel.fail(AbortError(text, errorcode))
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
+
+
+def _bad_tag(tag: int, done: str, least: str) -> Exception:
+    """What is raised for a tag that MPI does not have."""
+    if tag >= 1 << 31:
+        return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
+    return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB")
+
+
+def _room(buf: Any) -> int | None:
+    """How many bytes an object may have that is received with this argument: a number, or a buffer."""
+    if buf is None or isinstance(buf, int):
+        return buf
+    return len(Buffer(buf))
 
 
 class _FromNobody(Request):

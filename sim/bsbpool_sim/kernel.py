@@ -348,6 +348,8 @@ class Kernel:
         heap, horizon, left = self._heap, self._horizon, self._max_events
         pop = heappop if self._events is None else self._events.pop
         go_on = self._go_on
+        # What is done here and not in `_resume`, where that does no more.
+        at_once = go_on if self.on_turn is None else None
         while self._programs:
             if not heap:
                 if self.when_idle is not None and self.when_idle.decide():
@@ -385,7 +387,10 @@ class Kernel:
             if left % LOOK_EVERY == 0:
                 collect()
             self.now = when
-            call(argument)
+            if call is at_once and argument.rank.dead_at is None and argument.rank.paused_until <= when:
+                argument.switch()
+            else:
+                call(argument)
             if self._failure is not None:
                 raise self._failure
 

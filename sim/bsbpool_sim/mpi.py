@@ -9,14 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 from . import constants
-from .comm import COMM_NULL, COMM_TYPE_SHARED, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, current, self_comm
+from .buffers import Buffer
+from .comm import BSEND_BUFFER, COMM_NULL, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, current, self_comm
 from .constants import (
     ANY_SOURCE,
     ANY_TAG,
+    BSEND_OVERHEAD,
+    COMM_TYPE_SHARED,
     IN_PLACE,
     LOCK_EXCLUSIVE,
     LOCK_SHARED,
     PROC_NULL,
+    TAG_UB,
     UNDEFINED,
     Datatype,
     Op,
@@ -30,7 +34,8 @@ from .virtual import host
 from .window import Win
 
 __all__ = [
-    "ANY_SOURCE", "ANY_TAG", "COMM_NULL", "COMM_TYPE_SHARED", "CONGRUENT", "IDENT",
+    "ANY_SOURCE", "ANY_TAG", "Attach_buffer", "BSEND_OVERHEAD", "Detach_buffer", "TAG_UB", "COMM_NULL",
+    "COMM_TYPE_SHARED", "CONGRUENT", "IDENT",
     "INFO_NULL", "MODE_NOCHECK", "MODE_NOPRECEDE", "MODE_NOPUT", "MODE_NOSTORE", "MODE_NOSUCCEED",
     "IN_PLACE", "LOCK_EXCLUSIVE", "LOCK_SHARED", "PROC_NULL", "SIMILAR", "SUCCESS",
     "THREAD_FUNNELED", "THREAD_MULTIPLE", "THREAD_SERIALIZED", "THREAD_SINGLE", "UNDEFINED", "UNEQUAL",
@@ -71,6 +76,33 @@ def Get_version() -> tuple[int, int]:
 def Get_library_version() -> str:
     """The name of this MPI."""
     return "bsbpool_sim"
+
+
+def Attach_buffer(buf: Any) -> None:
+    """Give this rank a buffer for what it sends with `bsend`.
+
+    :raises MPIError: it has one.
+    """
+    kept = _kept()
+    if BSEND_BUFFER in kept:
+        raise MPIError("Attach_buffer: this rank has a buffer attached already: detach it first")
+    kept[BSEND_BUFFER], kept[_ATTACHED] = len(Buffer(buf)), buf
+
+
+def Detach_buffer() -> Any:
+    """Take the buffer back that was attached; None if none was."""
+    kept = _kept()
+    kept.pop(BSEND_BUFFER, None)
+    return kept.pop(_ATTACHED, None)
+
+
+_ATTACHED = "attached buffer"
+
+
+def _kept() -> dict[str, Any]:
+    here = current()
+    kept: dict[str, Any] = here.cluster.kernel.ranks[here.world_rank].kept
+    return kept
 
 
 def Is_initialized() -> bool:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from .choices import Completed, Event, Kind
 from .cluster import Cluster
-from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, fill
+from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, Status, fill
+from .errors import MPIError, TruncationError
 from .kernel import Happening, Kernel
 from .mailbox import Mailbox, Message
 
@@ -83,7 +84,9 @@ class Request(Happening):
         return self.test(status)[0]
 
     def get_status(self, status: Any = None) -> bool:
-        """Whether this is done, without ending it."""
+        """Whether this is done, without ending it; if it is not, this takes 1 µs of virtual time."""
+        if not self.done:
+            poll(self._kernel)
         return self.done
 
     Get_status = get_status
@@ -105,7 +108,7 @@ class Request(Happening):
         """Wait until all are done; gives what each received."""
         if requests:
             _block(requests[0]._kernel, requests, all)
-        return [r._end(s) for r, s in zip(requests, _each(statuses, len(requests)), strict=False)]
+        return [r._end(s) for r, s in zip(requests, _each(statuses, len(requests)), strict=True)]
 
     @classmethod
     def waitany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, Any]:
@@ -170,7 +173,7 @@ class Request(Happening):
                 Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
             )  # fmt: skip
             indices = indices if one is None else [one]
-        pairs = zip(indices, _each(statuses, len(indices)), strict=False)
+        pairs = zip(indices, _each(statuses, len(indices)), strict=True)
         return indices, [requests[i]._end(s) for i, s in pairs]
 
     @classmethod
@@ -211,7 +214,14 @@ def _done(requests: Sequence[Request]) -> list[int]:
 
 
 def _each(statuses: Any, count: int) -> Sequence[Any]:
-    return [None] * count if statuses is None else [*statuses, *[None] * (count - len(statuses))]
+    """So many statuses, of those that were given; a list that is too short gets further ones."""
+    if statuses is None:
+        return [None] * count
+    if len(statuses) < count:
+        if not isinstance(statuses, list):
+            raise ValueError(f"{len(statuses)} statuses for {count} requests: give as many, or a list, which gets more")
+        statuses += [Status() for _ in range(count - len(statuses))]
+    return [*statuses[:count]]
 
 
 def _block(kernel: Kernel, requests: Sequence[Request], enough: Callable[[Any], bool]) -> None:
@@ -259,6 +269,7 @@ class Receive(Request):
     :param source: rank of the communicator; None: any.
     :param tag: None: any.
     :param buffer: where the message's bytes go; None: the message is a pickled object.
+    :param room: bytes that a pickled object may have; None: any number.
     """
 
     def __init__(
@@ -268,6 +279,7 @@ class Receive(Request):
         tag: int | None,
         buffer: Buffer | None = None,
         call: str = "irecv",
+        room: int | None = None,
     ):
         super().__init__(comm.cluster.kernel, self._why)
         self.comm = comm
@@ -275,6 +287,7 @@ class Receive(Request):
         self.tag = tag
         self.buffer = buffer
         self.call = call
+        self.room = room
         self.message: Message | None = None
 
     def _why(self) -> str:
@@ -292,13 +305,20 @@ class Receive(Request):
             self.over = True
             return fill(status, ANY_SOURCE, ANY_TAG, 0, cancelled)
         self.over = True
+        size = len(message.data)
+        if self.room is not None and size > self.room:
+            fill(status, message.source, message.tag, size)
+            raise TruncationError(
+                f"the object from rank {message.source} with tag {message.tag} is {size} bytes, and {self.call} has "
+                f"room for {self.room}: give {self.call} a larger buffer, as irecv(1 << 20, source=…), or use recv"
+            )
         return self.comm.received(message, status, self.buffer)
 
     def get_status(self, status: Any = None) -> bool:
         """Whether this is done, without ending it."""
         if self.message is not None:
             fill(status, self.message.source, self.message.tag, len(self.message.data))
-        return self.done
+        return super().get_status()
 
     Get_status = get_status
 
@@ -316,22 +336,31 @@ class Matched:
 
     def __init__(self, comm: Receiver, message: Message):
         self._comm = comm
-        self._message = message
+        self._message: Message | None = message
+
+    def _take(self) -> Message:
+        message, self._message = self._message, None
+        if message is None:
+            raise MPIError("this message was received already: a matched message is received once")
+        return message
 
     def recv(self, status: Any = None) -> Any:
-        """Receive the object."""
-        return self._comm.received(self._message, status, None)
+        """Receive the object.
+
+        :raises MPIError: it was received already.
+        """
+        return self._comm.received(self._take(), status, None)
 
     def Recv(self, buf: Any, status: Any = None) -> None:
         """Receive into a buffer."""
         from .buffers import Buffer
 
-        self._comm.received(self._message, status, Buffer(buf))
+        self._comm.received(self._take(), status, Buffer(buf))
 
     def irecv(self) -> Request:
         """Receive the object with a request, which is complete already."""
         request = Receive(self._comm, None, None)
-        request.match(self._message)
+        request.match(self._take())
         return request
 
 

@@ -10,13 +10,14 @@ import functools
 from collections import deque
 from typing import Any, NamedTuple
 
-from .buffers import Buffer, combine
+from .buffers import Buffer
 from .choices import Chooser, Granted, Kind
 from .comm import Comm, current, self_comm
-from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, OPS, means, operation
-from .errors import MPIError
+from .constants import BYTE, LOCK_EXCLUSIVE, LOCK_SHARED, OPS, Datatype, Op, datatype, is_same, means, operation
+from .errors import MPIError, TruncationError
 from .group import Group
 from .kernel import Task
+from .reductions import OF_WINDOWS, check, combine
 
 SUM, REPLACE = OPS["SUM"], OPS["REPLACE"]
 
@@ -100,7 +101,7 @@ class Win:
         # A duplicate, as in MPI: the window's fences are no collective calls of the program's communicator.
         self._comm = comm.Dup()
         self._memory = memory
-        view = Buffer(memory).bytes
+        view = Buffer([memory, BYTE]).bytes
         call = self._comm._together("Win.Create", (view, disp_unit))
         if call.result is None:
             views = [call.payloads[r] for r in range(comm.size)]
@@ -201,17 +202,23 @@ class Win:
 
     # -- access ------------------------------------------------------------------------------------
 
-    def _target(self, call: str, rank: int, target: Any, size: int) -> memoryview | None:
-        """The bytes of `rank`'s memory that a call is about, once the network brought it there."""
+    def _target(self, call: str, rank: int, target: Any, buffer: Buffer, *, typed: bool = False) -> memoryview | None:
+        """The bytes of `rank`'s memory that a call is about, once the network brought it there.
+
+        :param buffer: what they go to, or come from; how many and of which type they are unless `target` says so.
+        :param typed: whether both must be of one type.
+        """
         to = self._comm._peer(rank, "target_rank")
         if to is None:
             return None
         if to not in self._mine and not self._fenced:
             raise MPIError(f"{call} of rank {to}'s window without its lock: call Lock({to}) or Fence() first")
-        # A displacement, or one with a count (and datatype), as mpi4py takes them.
-        offset = (target[0] if isinstance(target, list | tuple) else target or 0) * self._shared.units[to]
+        displacement, count, type = _place(target, buffer)
+        if typed and not is_same(type, buffer.type):
+            raise MPIError(f"{call}: the buffer is of {buffer.type!r} and the target of {type!r}: name the same type")
+        offset, size = displacement * self._shared.units[to], count * type.size
         memory = self._shared.memories[to]
-        if offset < 0 or offset + size > len(memory):
+        if offset < 0 or count < 0 or offset + size > len(memory):
             end = offset + size
             raise MPIError(f"{call} of bytes {offset} to {end} of rank {to}'s window, which has {len(memory)}")
         kernel = self._comm.cluster.kernel
@@ -223,37 +230,46 @@ class Win:
     def Get(self, origin: Any, target_rank: int, target: Any = None) -> None:
         """Read `target_rank`'s memory into `origin`.
 
-        :param target: where, in units of its rank; or a tuple that begins with that.
+        :param target: where, in units of its rank; or that with a count, or a count and a datatype. By default as many
+            items as `origin` has, from the first on.
+        :raises TruncationError: that is more than `origin` takes.
         """
         buffer = Buffer(origin)
-        memory = self._target("Get", target_rank, target, len(buffer))
+        memory = self._target("Get", target_rank, target, buffer)
         if memory is not None:
             buffer.put(memory, f"the window of rank {target_rank}")
 
     def Put(self, origin: Any, target_rank: int, target: Any = None) -> None:
-        """Write `origin` into `target_rank`'s memory."""
-        self.Accumulate(origin, target_rank, target, REPLACE, _call="Put")
+        """Write `origin` into `target_rank`'s memory; it must fit into the target, if that has a count."""
+        self._accumulate("Put", origin, target_rank, target, REPLACE)
 
-    def Accumulate(
-        self, origin: Any, target_rank: int, target: Any = None, op: Any = SUM, *, _call: str = "Accumulate"
-    ) -> None:
+    def Accumulate(self, origin: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
         """Combine `origin` with `target_rank`'s memory, item by item."""
-        buffer, op = Buffer(origin), operation(op)
+        self._accumulate("Accumulate", origin, target_rank, target, operation(op))
+
+    def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Op) -> None:
+        buffer = Buffer(origin)
+        if call != "Put":
+            _check(call, op, buffer)
         data = bytes(buffer.bytes)
-        memory = self._target(_call, target_rank, target, len(data))
+        memory = self._target(call, rank, target, buffer, typed=call != "Put")
         if memory is not None and data:
             if memory.readonly:
-                raise MPIError(f"{_call}: the window of rank {target_rank} is over read-only memory")
+                raise MPIError(f"{call}: the window of rank {rank} is over read-only memory")
+            if len(data) > len(memory):
+                raise TruncationError(f"{call} of {len(data)} bytes, and the target has a count of {len(memory)} bytes")
+            memory = memory[: len(data)]
             memory[:] = combine(op, buffer.type, [memory, data])
 
     def Get_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
         """Read `target_rank`'s memory into `result`, and combine `origin` with it, in one step."""
-        buffer = Buffer(origin)
-        memory = self._target("Get_accumulate", target_rank, target, len(Buffer(result)))
+        buffer, into, op = Buffer(origin), Buffer(result), operation(op)
+        _check("Get_accumulate", op, buffer)
+        memory = self._target("Get_accumulate", target_rank, target, into, typed=True)
         if memory is not None:
-            Buffer(result).put(bytes(memory), f"the window of rank {target_rank}")
+            into.put(bytes(memory), f"the window of rank {target_rank}")
             if buffer.bytes:
-                memory[:] = combine(operation(op), buffer.type, [memory, buffer.bytes])
+                memory[:] = combine(op, buffer.type, [memory, buffer.bytes])
 
     def Fetch_and_op(self, origin: Any, result: Any, target_rank: int, target_disp: int = 0, op: Any = SUM) -> None:
         """`Get_accumulate` of one item."""
@@ -262,11 +278,28 @@ class Win:
     def Compare_and_swap(self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0) -> None:
         """Read one item into `result`; if it equals `compare`, replace it with `origin`, in one step."""
         new = Buffer(origin).bytes
-        memory = self._target("Compare_and_swap", target_rank, target_disp, len(new))
+        memory = self._target("Compare_and_swap", target_rank, target_disp, Buffer(origin))
         if memory is not None:
             Buffer(result).put(bytes(memory), f"the window of rank {target_rank}")
             if memory == Buffer(compare).bytes:
                 memory[:] = new
+
+
+def _check(call: str, op: Op, buffer: Buffer) -> None:
+    if op.user:
+        raise MPIError(f"{call}: {op!r} is an operation of the program's own, and windows have MPI's only")
+    check(call, op, buffer.type, OF_WINDOWS)
+
+
+def _place(target: Any, buffer: Buffer) -> tuple[int, int, Datatype]:
+    """A displacement, a count and a datatype, of what mpi4py takes for a target."""
+    parts = [*target] if isinstance(target, list | tuple) else [target or 0]
+    if len(parts) > 3:
+        raise ValueError(f"target={target!r}: it is a displacement, or that with a count, and a datatype")
+    displacement = parts[0] if parts else 0
+    type = datatype(parts[2]) if len(parts) > 2 else buffer.type
+    count = parts[1] if len(parts) > 1 else len(buffer) // type.size
+    return int(displacement), int(count), type
 
 
 def _or_self(comm: Any) -> Comm:

@@ -333,7 +333,171 @@ def non_blocking_barrier(comm):
     return request.Test()
 
 
+def numbers_of_all_sorts(comm):
+    MPI, results = mpi(), []
+    for kind in ("i1", "u2", "q", "f4", np.longdouble, "c16", np.clongdouble):
+        result = np.zeros(2, kind)
+        comm.Allreduce(np.array([1, 100], kind), result)
+        results.append(str(result.tolist()))
+    truth, bits, chars = np.zeros(2, "?"), bytearray(2), bytearray(1)
+    comm.Allreduce(np.array([True, comm.rank == 0]), truth, op=MPI.LAND)
+    comm.Allreduce([bytes([comm.rank, 4]), MPI.BYTE], [bits, MPI.BYTE], op=MPI.BOR)
+    comm.Allreduce([bytes([1]), MPI.CHAR], [chars, MPI.CHAR])
+    return results, truth.tolist(), list(bits), list(chars)
+
+
+def strides(comm):
+    MPI, rank, size = mpi(), comm.rank, comm.size
+    every_third, mine = np.zeros(3 * size, "i4"), np.zeros(2, "i4")
+    comm.Allgatherv(np.array([rank, 10 * rank], "i4"), [every_third, 2, 3, MPI.INT])
+    comm.Scatterv([np.arange(3 * size, dtype="i4"), 2, 3, MPI.INT] if rank == 0 else None, mine)
+    pair = np.zeros(2, "i4")
+    comm.Scatterv([np.arange(3 * size, dtype="i4"), (2, 3), MPI.INT] if rank == 0 else None, pair)
+    uneven = np.zeros(2 if rank == 0 else 1, "i4")
+    comm.Scatterv(np.arange(size + 1, dtype="i4") if rank == 0 else None, uneven)
+    return every_third.tolist(), mine.tolist(), pair.tolist(), uneven.tolist()
+
+
+def statuses_of_several(comm):
+    MPI, left, got = mpi(), (comm.rank - 1) % comm.size, []
+    for ends, given in (("waitall", 0), ("waitall", 1), ("waitall", 3), ("testall", 0), ("waitsome", 0)):
+        requests = [comm.irecv(source=left, tag=tag) for tag in (1, 2)]
+        for tag in (1, 2):
+            comm.send("x" * tag, (comm.rank + 1) % comm.size, tag=tag)
+        comm.barrier()
+        statuses, places = [MPI.Status() for _ in range(given)], []
+        if ends == "waitsome":
+            while True:
+                some = []
+                indices, _ = MPI.Request.waitsome(requests, some)
+                if indices is None:
+                    break
+                places += zip(indices, [status.tag for status in some], strict=True)
+        else:
+            while not getattr(MPI.Request, ends)(requests, statuses)[0]:
+                pass
+        got.append((ends, [(status.source, status.tag) for status in statuses[:2]], len(statuses), sorted(places)))
+    return got
+
+
+def polled_status(comm):
+    request = comm.irecv(source=(comm.rank - 1) % comm.size)
+    comm.send(comm.rank, (comm.rank + 1) % comm.size)
+    while not request.Get_status():
+        pass
+    return request.wait()
+
+
+def targets_in_a_window(comm):
+    MPI, right = mpi(), (comm.rank + 1) % comm.size
+    memory, got = np.arange(8, dtype="i4"), np.full(4, -1, "i4")
+    window = MPI.Win.Create(memory, 4, comm=comm)
+    window.Fence()
+    window.Get(got, right, [2, 2, MPI.INT])
+    window.Fence()
+    window.Put(np.array([7, 8], "i4"), right, (1, 2))
+    window.Put(np.array([9, 9], "i4"), right, [4, 1, MPI.DOUBLE])
+    window.Fence()
+    window.Accumulate(np.ones(1, "i4"), right, [0, 1, MPI.INT])
+    window.Fence()
+    window.Free()
+    return got.tolist(), memory.tolist()
+
+
+def buffered_sends(comm):
+    MPI, left, right = mpi(), (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
+    buffer, got = bytearray(MPI.BSEND_OVERHEAD + 1000), bytearray(3)
+    MPI.Attach_buffer(buffer)
+    comm.Bsend(b"abc", right)
+    comm.Recv(got, left)
+    comm.bsend(comm.rank, right)
+    object = comm.recv(source=left)
+    MPI.Detach_buffer()
+    return bytes(got), object
+
+
+def the_largest_tag(comm):
+    tag = comm.Get_attr(mpi().TAG_UB)
+    comm.send(comm.rank, (comm.rank + 1) % comm.size, tag=tag)
+    return tag >= 32767, comm.recv(source=(comm.rank - 1) % comm.size, tag=tag)
+
+
+def no_communicator_of_a_type(comm):
+    return comm.Split_type(mpi().UNDEFINED) == mpi().COMM_NULL
+
+
+def room_for_objects(comm):
+    MPI, left, right = mpi(), (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
+    got: list[int | str] = []
+    for size, buf in ((32_000, None), (40_000, None), (40_000, 1 << 16), (40_000, bytearray(50_000)), (40_000, 100)):
+        sent, request = comm.isend(b"x" * size, right), comm.irecv(buf, source=left)
+        try:
+            got.append(len(request.wait()))
+        except MPI.Exception:
+            got.append("truncated")
+        sent.wait()
+        comm.barrier()
+    return got
+
+
+def names(comm):
+    comm = comm.Dup()
+    comm.Set_name(f"of {comm.rank}")
+    comm.barrier()
+    copy = comm.Dup()
+    named = comm.Get_name(), comm.name, copy.Get_name()
+    copy.Free()
+    comm.Free()
+    return named
+
+
+def mistakes(comm):
+    """Which kind of error each of these raises; each is found before anybody waits."""
+    MPI, right, raised = mpi(), (comm.rank + 1) % comm.size, []
+    window = MPI.Win.Create(np.zeros(8, "i4"), 4, comm=comm)
+    window.Fence()
+    comm.send("x", comm.rank, tag=5)
+    message = comm.mprobe(source=comm.rank, tag=5)
+    message.recv()
+    ints, floats, two = np.zeros(3, "i4"), np.zeros(3, "f4"), np.zeros(2, "i4")
+    largest = comm.Get_attr(MPI.TAG_UB)
+    for wrong in (
+        lambda: comm.Allreduce(ints, floats),
+        lambda: comm.Allreduce(ints, np.zeros(5, "i4")),
+        lambda: comm.Scan(ints, two),
+        lambda: comm.Allreduce(ints.astype(">i4"), ints.astype(">i4")),
+        lambda: comm.Allreduce(np.zeros(2, "i4,f8"), np.zeros(2, "i4,f8")),
+        lambda: comm.Send(np.array(["ab"]), right),
+        lambda: comm.Allreduce([bytes(3), MPI.BYTE], [bytearray(3), MPI.BYTE]),
+        lambda: comm.Allreduce(floats, floats.copy(), op=MPI.BAND),
+        lambda: comm.Allreduce(np.zeros(2, "?"), np.zeros(2, "?")),
+        lambda: comm.Allreduce(floats, floats.copy(), op=MPI.REPLACE),
+        lambda: window.Accumulate(two, right, [1, 2, MPI.FLOAT]),
+        lambda: window.Put(two, right, -1),
+        message.recv,
+        lambda: comm.bsend("x", right),
+        lambda: comm.Bsend(b"abc", right),
+        lambda: comm.send("x", right, tag=largest + 1),
+        lambda: comm.irecv(source=right, tag=largest + 1),
+        lambda: comm.send("x", right, tag=2**40),
+        lambda: comm.iprobe(tag=2**40),
+        lambda: comm.Split_type(12345),
+        MPI.Detach_buffer,
+    ):
+        try:
+            wrong()
+            raised.append(None)
+        except MPI.Exception:
+            raised.append("MPI")
+        except Exception as error:
+            # One that can't be simulated is refused where MPI raises an error of its own.
+            raised.append({"CannotSimulateError": "MPI"}.get(type(error).__name__, type(error).__name__))
+    return raised
+
+
 PROGRAMS = [
+    numbers_of_all_sorts, strides, statuses_of_several, polled_status, targets_in_a_window, buffered_sends,
+    the_largest_tag, no_communicator_of_a_type, room_for_objects, names, mistakes,
     ring, tags_select_messages, messages_never_overtake, any_source_tells_who_sent, requests,
     requests_polled, probes, matched_probes, nobody, objects, reductions, users_operation, arrays,
     in_place, blocks_of_different_sizes, buffers_of_all_sorts, communicators, counter_in_a_window,
@@ -342,6 +506,25 @@ PROGRAMS = [
 
 #: What rank 1 of 2 gets, where that can be read at a glance.
 EXPECTED = {
+    strides: ([0, 0, 0, 1, 10, 0], [3, 4], [3, 4], [2]),
+    polled_status: 0,
+    room_for_objects: [32_000, "truncated", 40_000, 40_000, "truncated"],
+    names: ("of 1", "of 1", ""),
+    targets_in_a_window: ([2, 3, -1, -1], [1, 7, 8, 3, 9, 9, 6, 7]),
+    buffered_sends: (b"abc", 0),
+    mistakes: [
+        "ValueError",
+        "ValueError",
+        "ValueError",
+        "BufferError",
+        "KeyError",
+        "KeyError",
+        *["MPI"] * 11,
+        "OverflowError",
+        "OverflowError",
+        "MPI",
+        None,
+    ],
     ring: {"from": 0},
     tags_select_messages: ["3 for 1", "1 for 1", "2 for 1"],
     requests: ([1, 2], True, True),

@@ -18,8 +18,9 @@ from bsbpool_sim import (
     simulate,
 )
 from bsbpool_sim import mpi as MPI
-from bsbpool_sim.buffers import Buffer, combine
+from bsbpool_sim.buffers import Buffer
 from bsbpool_sim.constants import DATATYPES, OPS, Status, datatype, fill, operation
+from bsbpool_sim.reductions import check, combine
 
 np = pytest.importorskip("numpy")
 
@@ -545,7 +546,20 @@ def test_a_broadcast_into_too_small_a_buffer_names_both_sizes():
 
 
 def test_reduced_buffers_must_have_one_size():
-    refused(lambda c: c.Allreduce(bytes(4 - c.rank), bytearray(4)), r"buffers of different sizes: \[3, 4\] bytes")
+    refused(
+        lambda c: c.Allreduce(bytes(4 - c.rank), bytearray(4 - c.rank)), r"buffers of different sizes: \[3, 4\] bytes"
+    )
+
+
+def test_reduced_buffers_must_be_of_one_type():
+    refused(
+        lambda c: c.Allreduce(np.zeros(1, "f8" if c.rank else "i8"), np.zeros(1, "f8" if c.rank else "i8")),
+        "one rank reduces .* and another",
+    )
+
+
+def test_a_function_of_two_objects_is_no_operation_for_buffers():
+    refused(lambda c: c.Allreduce(bytes(1), bytearray(1), op=max), r"make an operation, MPI.Op.Create", TypeError)
 
 
 # -- collectives of buffers --------------------------------------------------------------------------------
@@ -650,20 +664,22 @@ def test_operations_reduce_two_objects(op, x, y, result):
 @pytest.mark.parametrize(
     ("spec", "content", "type"),
     [
-        (b"abc", b"abc", "BYTE"),
-        ([b"abc", 2], b"ab", "BYTE"),
-        ([b"abc", (1, 2)], b"c", "BYTE"),
+        (b"abc", b"abc", "UNSIGNED_CHAR"),
+        ([b"abc", 2], b"ab", "UNSIGNED_CHAR"),
+        ([b"abc", (1, 2)], b"c", "UNSIGNED_CHAR"),
         ([b"abcd", None, MPI.SHORT], b"abcd", "SHORT"),
         ([b"abcd", "h"], b"abcd", "SHORT"),
         ([b"abcd", 1, "INT16_T"], b"ab", "INT16_T"),
-        ([b"abcd", [1, 2]], b"abc", "BYTE"),
-        (None, b"", "BYTE"),
+        ([b"abcd", [1, 2]], b"abc", "UNSIGNED_CHAR"),
+        (None, b"", "UNSIGNED_CHAR"),
         (array.array("d", [0.0]), bytes(8), "DOUBLE"),
-        (np.zeros(1, "c16"), bytes(16), "DOUBLE_COMPLEX"),
-        (np.zeros(2, ">i2"), bytes(4), "BYTE"),
+        (np.zeros(1, "c16"), bytes(16), "C_DOUBLE_COMPLEX"),
+        (np.zeros(2, ">u1"), bytes(2), "UNSIGNED_CHAR"),
+        ([np.zeros(2, ">i2"), MPI.BYTE], bytes(4), "BYTE"),
+        (np.zeros(1, np.longdouble), bytes(16), "LONG_DOUBLE"),
         (np.zeros((0, 3)), b"", "DOUBLE"),
-        (np.zeros(2, "i4,f8"), bytes(24), "BYTE"),
-        (np.array([[1, 2], [3, 4]], "u1", order="F"), b"\1\3\2\4", "BYTE"),
+        ([np.zeros(2, "i4,f8"), MPI.BYTE], bytes(24), "BYTE"),
+        (np.array([[1, 2], [3, 4]], "u1", order="F"), b"\1\3\2\4", "UNSIGNED_CHAR"),
     ],
 )
 def test_buffers_are_understood(spec, content, type):
@@ -681,9 +697,38 @@ def test_a_derived_datatype_is_refused():
             datatype(given)
 
 
+@pytest.mark.parametrize(
+    ("spec", "error", "said"),
+    [
+        (np.zeros(2, ">i2"), BufferError, r"'>h' .* the byte order of another machine.*astype"),
+        (np.zeros(2, "i4,f8"), KeyError, r"is that of no MPI datatype: name one, as \[array, MPI.BYTE\]"),
+        (np.array([b"ab"]), KeyError, "the format '2s'"),
+    ],
+)
+def test_a_buffer_of_unknown_format_is_refused(spec, error, said):
+    with pytest.raises(error, match=said):
+        Buffer(spec)
+
+
 def test_a_buffer_reduction_that_is_not_simulated_is_refused():
     with pytest.raises(CannotSimulateError, match="MAXLOC of buffers"):
-        combine(OPS["MAXLOC"], DATATYPES["INT"], [b"", b""])
+        check("Reduce", OPS["MAXLOC"], DATATYPES["INT"])
+
+
+@pytest.mark.parametrize(
+    ("op", "type", "said"),
+    [
+        ("SUM", "BYTE", "MPI has no SUM for BYTE: for bytes it has BAND, BOR, BXOR"),
+        ("SUM", "C_BOOL", "for truth values it has LAND, LOR, LXOR"),
+        ("BAND", "DOUBLE", "for floating-point numbers it has SUM, PROD, MAX, MIN"),
+        ("MAX", "C_LONG_DOUBLE_COMPLEX", "for complex numbers it has SUM, PROD"),
+        ("SUM", "CHARACTER", "it reduces no characters"),
+        ("REPLACE", "INT", "MPI has no REPLACE for INT"),
+    ],
+)
+def test_an_operation_that_mpi_has_not_for_a_type_is_refused(op, type, said):
+    with pytest.raises(MPI.Exception, match=said):
+        check("Reduce", OPS[op], DATATYPES[type])
 
 
 def test_integers_wrap_as_in_c():
@@ -742,3 +787,56 @@ def test_names_that_are_not_simulated_say_so():
 def test_outside_of_a_simulation_there_is_no_world():
     with pytest.raises(Exception, match="outside of a program under simulate"):
         MPI.COMM_WORLD  # noqa: B018
+
+
+# -- what was accepted once, and is not -------------------------------------------------------------------
+
+
+def test_a_loop_of_get_status_takes_time_and_ends():
+    def program(comm):
+        if comm.rank == 0:
+            time.sleep(1e-3)
+            comm.send("x", 1)
+            return None
+        request, asked = comm.irecv(source=0), 0
+        while not request.Get_status():
+            asked += 1
+        return asked, request.wait()
+
+    assert simulate(program, 2).results[1] == (1000, "x")
+
+
+def test_a_matched_message_is_received_once():
+    def program(comm):
+        comm.send("x", comm.rank)
+        message = comm.mprobe()
+        return message.recv(), message.irecv()
+
+    refused(program, "received already")
+
+
+def test_a_buffer_for_bsend_must_be_large_enough_and_only_one():
+    def small(comm):
+        MPI.Attach_buffer(bytearray(MPI.BSEND_OVERHEAD + 2))
+        comm.Bsend(b"abc", comm.rank)
+
+    def two(comm):
+        MPI.Attach_buffer(bytearray(200))
+        MPI.Attach_buffer(bytearray(200))
+
+    refused(small, "bsend of 3 bytes takes 99 of the buffer, .* the one that was attached has 98")
+    refused(two, "has a buffer attached already")
+    refused(lambda comm: comm.ibsend("x", comm.rank), "attach one first")
+
+
+def test_statuses_that_cannot_grow_must_be_enough():
+    def program(comm):
+        comm.send("x", comm.rank)
+        MPI.Request.waitall([comm.irecv()], ())
+
+    refused(program, "0 statuses for 1 requests", ValueError)
+
+
+def test_an_attribute_or_a_kind_of_communicator_that_is_not_simulated_is_refused():
+    refused(lambda comm: comm.Get_attr(7), r"of all attributes there is MPI.TAG_UB", CannotSimulateError)
+    refused(lambda comm: comm.Split_type(7), r"give MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED", CannotSimulateError)

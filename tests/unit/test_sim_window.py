@@ -218,3 +218,24 @@ def test_read_only_memory_is_not_written():
         w.Put(b"x", 0)
 
     refused(program, "read-only", 1)
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [
+        (lambda w: w.Get(np.zeros(1, "i8"), 0, [0, 2]), "is 16 bytes, and the buffer that receives it 8"),
+        (lambda w: w.Put(np.zeros(2, "i8"), 0, [0, 1]), "Put of 16 bytes, and the target has a count of 8 bytes"),
+        (lambda w: w.Get(np.zeros(9, "i8"), 0, [2, 3]), "Get of bytes 16 to 40 of rank 0's window, which has 32"),
+        (lambda w: w.Accumulate(np.zeros(1, "i8"), 0, [0, 1, MPI.DOUBLE]), "is of LONG and the target of DOUBLE"),
+        (lambda w: w.Accumulate(np.zeros(1), 0, op=MPI.BAND), "MPI has no BAND for DOUBLE"),
+        (lambda w: w.Accumulate(np.zeros(1), 0, op=MPI.Op.Create(max)), "an operation of the program's own"),
+    ],
+)
+def test_count_and_type_of_a_target_are_heeded(action, said):
+    with pytest.raises(RankErrors, match=said):
+        locked(lambda w, comm: action(w))
+
+
+def test_a_target_has_three_parts_at_most():
+    with pytest.raises(RankErrors, match=r"target=.*: it is a displacement, or that with a count, and a datatype"):
+        locked(lambda w, comm: w.Get(np.zeros(1, "i8"), 0, [0, 1, MPI.LONG, 2]))

@@ -393,6 +393,19 @@ def test_latency_and_bandwidth_take_time(simulate):
     assert (status, out) == (0, "3.0\n")
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--horizon", "1min"], "virtual time went past the horizon of 60 s: give --horizon more"),
+        (["--max-events", "100"], "more than 100 events by .*: give --max-events more"),
+    ],
+)
+def test_a_program_that_goes_on_for_ever_is_given_up(simulate, options, said):
+    status, _, err = simulate("-n", "2", *options, "-c", "import time\nwhile True: time.sleep(1)")
+    assert status == 1
+    assert re.search(said, err), err
+
+
 # -- bad input ---------------------------------------------------------------------------------------------
 
 

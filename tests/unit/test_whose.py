@@ -58,5 +58,5 @@ def test_what_is_compiled_is_shared(installed):
 
 
 def test_options_come_before_all_else(installed, tmp_path):
-    assert of(installed("tool"), "tool", named=["tool"])
-    assert not of(str(tmp_path / "lib.py"), "lib", shared=["lib"])
+    assert of(installed("tool"), "tool", named=["tool.part"])
+    assert not of(str(tmp_path / "lib.py"), "lib", shared=["lib.part"])

@@ -41,26 +41,30 @@ def installed_folders() -> tuple[str, ...]:
     return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
 
 
+def _top(name: str) -> str:
+    return name.partition(".")[0]
+
+
 class Ownership:
     """Decides which modules each rank loads for itself.
 
-    :param named: top-level modules that are the program's, wherever they are.
-    :param shared: top-level modules that all ranks share, though they would be the program's.
+    :param named: modules that are the program's, wherever they are; each stands for its top-level package.
+    :param shared: modules that all ranks share, though they would be the program's.
     """
 
     def __init__(self, named: Collection[str] = (), shared: Collection[str] = ()):
         self._installed = installed_folders()
         self._known: dict[str, bool] = dict.fromkeys((*sys.builtin_module_names, *OWN_PACKAGES, *TOOLS), False)
         self._known.update(dict.fromkeys(COPIED, True))
-        for name in named:
+        for name in map(_top, named):
             self._known.update(dict.fromkeys(_PARTS.get(name, (name,)), True))
-        self._known.update(dict.fromkeys(shared, False))
+        self._known.update(dict.fromkeys(map(_top, shared), False))
         self._known["__main__"] = True
         self._facts: dict[str, tuple[bool, bool, frozenset[str]]] = {}
 
     def known(self, name: str) -> bool | None:
         """What was decided for the package of a module; None if nothing was yet."""
-        return self._known.get(name.partition(".")[0])
+        return self._known.get(_top(name))
 
     def decide(self, name: str, file: str | None, folders: Collection[str] = ()) -> bool:
         """Whether each rank has its own of a top-level module.
