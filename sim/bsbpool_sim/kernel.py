@@ -173,6 +173,8 @@ class Kernel:
         self.on_end: list[Callable[[Rank], None]] = []
         #: called with the rank, right before one of its tasks goes on; None: nobody wants to know.
         self.on_turn: Callable[[Rank], None] | None = None
+        #: called with the rank, right before one of its tasks is ended from outside.
+        self.on_close: Callable[[Rank], None] | None = None
         #: makes the choices; None: whatever is asked, the first alternative is taken.
         self.chooser: Chooser | None = None
         if tape is not None or type(strategy) is not InOrder:
@@ -348,8 +350,7 @@ class Kernel:
         heap, horizon, left = self._heap, self._horizon, self._max_events
         pop = heappop if self._events is None else self._events.pop
         go_on = self._go_on
-        # What is done here and not in `_resume`, where that does no more.
-        at_once = go_on if self.on_turn is None else None
+        on_turn = self.on_turn
         while self._programs:
             if not heap:
                 if self.when_idle is not None and self.when_idle.decide():
@@ -387,7 +388,9 @@ class Kernel:
             if left % LOOK_EVERY == 0:
                 collect()
             self.now = when
-            if call is at_once and argument.rank.dead_at is None and argument.rank.paused_until <= when:
+            if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
+                if on_turn is not None:
+                    on_turn(argument.rank)
                 argument.switch()
             else:
                 call(argument)
@@ -436,8 +439,8 @@ class Kernel:
         for rank in self.ranks:
             for task in rank.tasks.copy():
                 if not task.dead:
-                    if self.on_turn is not None:
-                        self.on_turn(rank)
+                    if self.on_close is not None:
+                        self.on_close(rank)
                     task.throw(GreenletExit)
             rank.tasks.clear()
         self._heap.clear()

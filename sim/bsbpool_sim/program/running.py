@@ -144,7 +144,7 @@ class _Ranks:
         self._main, self._first = _prepared(program)
         named = [*own, program.name.partition(".")[0]] if program.kind == "module" else [*own]
         self._ownership = Ownership([name for name in named if name not in sys.stdlib_module_names], share)
-        self._common = Common()
+        self._common = Common(self._begin_to_move)
         self._undo = ExitStack()
         self._before = memory_taken()
         self._started = 0
@@ -178,7 +178,8 @@ class _Ranks:
         if self._script is not None:
             self._script.install(cluster)
         self._kernel = cluster.kernel
-        cluster.kernel.on_turn = self._enter
+        self._modules.begin(len(cluster.kernel.ranks))
+        cluster.kernel.on_turn, cluster.kernel.on_close = self._modules.enter, self._close
         self._finder = _Finder(self._modules, NumpyChance(cluster.seed, self._undo))
         if "numpy.random" in sys.modules:
             self._finder.numpy.install(sys.modules["numpy.random"])
@@ -188,13 +189,17 @@ class _Ranks:
         if self._script is not None:
             self._script.check(cluster)
 
-    def _enter(self, rank: Rank) -> None:
+    def _move(self, rank: Rank) -> None:
+        """Once a rank has changed its working directory, it is changed with the rank."""
+        process: Process | None = rank.kept.get(PROCESS)
+        os.chdir(self._folder if process is None else process.folder)
+
+    def _begin_to_move(self) -> None:
+        self._modules.on_switch = self._move
+
+    def _close(self, rank: Rank) -> None:
         self._modules.enter(rank)
-        if self._common.moved:
-            process: Process | None = rank.kept.get(PROCESS)
-            os.chdir(self._folder if process is None else process.folder)
-        if self._kernel is not None and self._kernel.closing:
-            self._mute(rank)
+        self._mute(rank)
 
     def _mute(self, rank: Rank) -> None:
         """A rank that is ended from outside prints nothing more, whatever its `finally` blocks do."""

@@ -35,12 +35,12 @@ OF_SYS = (
 class Common:
     """What the processes of one simulation have in common.
 
-    :ivar moved: whether a rank has changed its working directory.
+    :param on_move: called when a rank has changed its working directory.
     :ivar put: names of the environment's variables that ranks have set or removed, also for C code.
     """
 
-    def __init__(self) -> None:
-        self.moved = False
+    def __init__(self, on_move: Callable[[], None]) -> None:
+        self.on_move = on_move
         self.put: set[bytes] = set()
 
 
@@ -248,7 +248,7 @@ def _moved(task: Task) -> None:
     process = _process(task)
     if process is not None:
         process.folder = os.getcwd()
-        process.common.moved = True
+        process.common.on_move()
 
 
 @_for("atexit.register")
