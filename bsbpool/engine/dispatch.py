@@ -136,8 +136,6 @@ class Dispatch:
             line.popleft()
         else:
             line.remove(job)
-        if self._called_back:
-            self._called_back.pop(job._id, None)  # that came too late
         if line:
             first = line[0]
             if first._status is QUEUED:
