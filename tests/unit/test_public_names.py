@@ -10,6 +10,7 @@ TESTS = Path(__file__).parents[1]
 DOCUMENTED = {
     "_exit": "os",
     "_getframe": "sys",
+    "_replace": "named tuples",
     "_util": "a module of the reference",
     "_mocked": "whether a module of `_util` is the real one",
     "_comm": "an owner has it",
