@@ -38,7 +38,7 @@ from . import exceptions, host
 from . import pool as ours
 from .exceptions import DependencyError, JobPoolError
 from .pool import inside
-from .pool.job_pool import open_pools
+from .pool.open_pools import open_pools
 from .worlds import world_of
 
 __all__ = ["TESTED", "install", "installed", "main", "uninstall", "version"]

@@ -128,8 +128,6 @@ class Dispatch:
 
     def vacate(self, rank: int, job: JobState) -> None:
         """A job is over on its rank, which goes on with the next in its line, and is sent more if it has few."""
-        if self._called_back:
-            self._called_back.pop(job._id, None)  # that came too late
         line = self.lines[rank]
         self._supplied -= len(line) == 2
         if line[0] is job:

@@ -46,9 +46,6 @@ LULL = 50_000
 #: Messages that main takes in before it looks to anything else.
 MOST_AT_ONCE = 200
 
-# What main's other tasks put into its channel if they have no more to say than that there is something to carry out.
-_WAKE_UP = (None, None)
-
 
 class Coordinator(Member):
     """The part of main.
@@ -71,15 +68,9 @@ class Coordinator(Member):
         self._results = Results(self.codec, folder)
         self._outbox = Outbox(engine, self.codec, self.event_log, world.now)
         self._inbox = Inbox(
-            engine,
-            self.codec,
-            self.event_log,
-            self.workers,
-            self._results,
-            self._outbox.send,
-            self._hear,
-            self._problem,
-        )
+            engine, self.codec, self.event_log, self.workers, self._results, self._outbox.send,
+            self._hear, self._problem,
+        )  # fmt: skip
         self.schedulers = Schedulers(
             self.lock, self._start, self._tell_main, self.event_log.record, self.event_log.raised,
             self.event_log.settle, lambda: self._stopping,
@@ -158,7 +149,7 @@ class Coordinator(Member):
         elif self._waiting:
             self._waiting = False
             assert self.channel is not None
-            self.channel.put(_WAKE_UP)
+            self.channel.put((None, None))  # no more than that there is something to carry out
 
     def cancel(self, job: Job, reason: str | None) -> bool:
         engine, world, channel = self.engine, self.world, self.channel

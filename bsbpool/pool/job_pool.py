@@ -17,7 +17,7 @@ from ..engine.status import JobStatus, PoolStatus
 from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
 from ..trace.listener import TraceRecorder
 from ..values import listed, name_of, positive, shown, text_of, whole_number
-from ..worlds import current_world, find_comm_world, this_world, world_of
+from ..worlds import find_comm_world, this_world, world_of
 from . import inside
 from .caching import free_stale_pool_cache
 from .checks import check_returned
@@ -26,10 +26,11 @@ from .jobs import INHERIT, ConnectivityJob, FunctionJob, Inherit, Job, Placement
 from .manual import ManualJobs
 from .member import Member
 from .notifier import Notifier, enter
+from .open_pools import find_pool, put_in, take_out
 from .progress import PoolProgress, Workflow
 from .worker_rank import WorkerRank
 
-__all__ = ["JobPool", "dispatcher", "open_pools"]
+__all__ = ["JobPool", "dispatcher"]
 
 
 class JobPool:
@@ -158,7 +159,7 @@ class JobPool:
         :returns: the owner.
         :raises JobPoolError: no such pool is open on this rank.
         """
-        return _find_pool(id)._owner
+        return find_pool(id).owner
 
     @classmethod
     def get_tmp_folder(cls, id: Any) -> str:
@@ -168,7 +169,7 @@ class JobPool:
         :returns: the path of the folder.
         :raises JobPoolError: no such pool is open on this rank.
         """
-        return _find_pool(id)._folder()
+        return str(find_pool(id)._folder())
 
     # -- opening and closing -----------------------------------------------------------------------
 
@@ -189,8 +190,7 @@ class JobPool:
         this_world(world)
         member.open()
         self._stack.callback(self._close)
-        pools = world.state.setdefault("pools", {})
-        pools.setdefault(self._id, []).append(self)
+        put_in(self, world)
         member.is_open = True
         member.opened()
         for listener in self._notifier.listeners:
@@ -216,17 +216,13 @@ class JobPool:
 
         It can be done again, if it did not get to its end.
         """
-        member, pools = self._member, self._world.state.get("pools", {})
-        channel = member.channel
+        member, channel = self._member, self._member.channel
         if channel is None or self._closed:
             return
         member.is_open = False
         member.status = PoolStatus.CLOSING
         member.let_go()
-        if self in pools.get(self._id, ()):
-            pools[self._id].remove(self)
-        if not pools.get(self._id, True):
-            del pools[self._id]
+        take_out(self, self._world)
         channel.close()
         member.event_log.rest()
         self._closed = True
@@ -498,21 +494,7 @@ def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
     ...     _ = pool.execute()
     9
     """
-    pool = _find_pool(pool_id)
+    pool = find_pool(pool_id)
     kind, args, kwargs = job_args
     free_stale_pool_cache(pool.owner, pool.get_required_cache_items())
     return check_returned(find_kind(kind).execute(pool.owner, args, kwargs))
-
-
-def open_pools() -> list[JobPool]:
-    """The pools that are open on this rank."""
-    pools: dict[Any, list[JobPool]] = current_world().state.get("pools", {})
-    return [pool for each in pools.values() for pool in each]
-
-
-def _find_pool(id: Any) -> JobPool:
-    pools: dict[Any, list[JobPool]] = current_world().state.get("pools", {})
-    if id not in pools:
-        known = ", ".join(repr(i) for i in pools) or "none"
-        raise JobPoolError(f"No pool with id {id!r} is open on this rank; open pools: {known}.")
-    return pools[id][-1]

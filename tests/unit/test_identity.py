@@ -19,6 +19,7 @@ CALLS = {
     "bsbpool/pool/caching.py": (["__init__", "cached"], "a memory in the index by id keeps its node and owner alive"),
     "bsbpool/cli/replay.py": (["bare"], "within one walk over exceptions, which the first of them keeps alive"),
     "bsbpool/pool/job_pool.py": (["__init__"], "whether a pool's id can be hashed at all"),
+    "bsbpool/pool/port.py": (["was_not_scheduled"], "as in bsbpool/pool/scheduling.py"),
     "bsbpool/pool/scheduling.py": (
         ["_schedule", "_schedule_node"],
         "nodes that were not scheduled are kept with their ids",
@@ -28,7 +29,6 @@ CALLS = {
     "sim/bsbpool_sim/choices.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/comm.py": (["__hash__"], "of the numbers of a communicator and a rank, which are given once"),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
-    "sim/bsbpool_sim/replay/exact.py": (["depends_on"], "as in bsbpool/pool/scheduling.py"),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
 }
 
