@@ -131,6 +131,8 @@ class Dispatch:
         if self._called_back:
             self._called_back.pop(job._id, None)  # that came too late
         line = self.lines[rank]
+        if self._called_back:
+            self._called_back.pop(job._id, None)  # that came too late: it had started, and is over
         self._supplied -= len(line) == 2
         if line[0] is job:
             line.popleft()
