@@ -129,6 +129,8 @@ class Dispatch:
     def vacate(self, rank: int, job: JobState) -> None:
         """A job is over on its rank, which goes on with the next in its line, and is sent more if it has few."""
         line = self.lines[rank]
+        if self._called_back:
+            self._called_back.pop(job._id, None)  # that came too late: it had started, and is over
         self._supplied -= len(line) == 2
         if line[0] is job:
             line.popleft()

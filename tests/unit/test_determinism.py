@@ -112,7 +112,7 @@ def test_the_run_has_all_that_could_vary():
     kinds = {event["e"] for event in trace}
     assert {"ping", "cancel", "cached", "freed", "scheduling", "scheduled", "lost", "fault", "end"} <= kinds
     assert {e["status"] for e in trace.of("status")} >= {"success", "failed", "cancelled", "aborted"}
-    assert [e["error"] for e in trace.of("scheduled") if e["error"]] == ["ValueError: no more nodes after node 3"]
+    assert [e["error"]["message"] for e in trace.of("scheduled") if e["error"]] == ["no more nodes after node 3"]
 
 
 def test_the_trace_is_the_same_in_fifty_processes():
