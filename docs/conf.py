@@ -22,6 +22,7 @@ source_suffix = {".md": "markdown"}
 root_doc = "index"
 smartquotes = False  # they would make one dash of the two of an option
 nitpicky = True  # a name that leads nowhere is a warning, and a warning ends the build
+suppress_warnings = ["ref.python"]  # `type` in an annotation is the builtin, though records have fields of that name
 default_role = "code"  # docstrings have `name` for what is code
 
 # -- pages --------------------------------------------------------------------------------------------
@@ -57,7 +58,10 @@ intersphinx_mapping = OTHERS if online else {}
 nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|os|pathlib|random|rich)\..*"),
     ("py:class", r"bsbpool\.pool\.(caching\.F|jobs\.(Inherit|PoolOfJobs)|progress\.PoolOfProgress)"),
-    ("py:class", r"PoolOfProgress"),
+    (
+        "py:class",
+        r"PoolOfProgress|PoolId|Error|Fault",
+    ),  # the last three are unions, and spelled out there
     ("py:class", r"bsbpool\.(trace\.(comparing|recording)|worlds\.base)\..*"),
     ("py:class", r"bsbpool_sim\.(comm\.Comm|kernel\.Policy|scenario\.(model\.Model|planning\.Plan|program\..*))"),
 ]

@@ -5,6 +5,7 @@ import time
 import pytest
 
 import bsbpool
+from bsbpool.trace.events import JobQueued, JobStatusChanged, PoolOpened
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import Ideal, ideal_schedule
 from bsbpool_sim import simulate
@@ -60,20 +61,10 @@ def test_an_empty_trace_takes_nothing():
 
 def test_pools_side_by_side_share_the_workers():
     def pool(id):
-        opened = {"t": 0, "e": "pool", "pool": id, "ranks": 3, "fail_fast": False, "phases": ["main"]}
-        job = {
-            "e": "job",
-            "pool": id,
-            "job": 0,
-            "kind": "F",
-            "name": "a",
-            "context": {},
-            "deps": [],
-            "cache": [],
-            "t": 0,
-        }
-        status = {"t": 0, "e": "status", "pool": id, "job": 0, "status": "running", "rank": id, "error": None}
-        end = {**status, "t": 2_000_000_000, "status": "success"}
+        opened = PoolOpened("pool", 0, id, 3, False, ["main"])
+        job = JobQueued("job", 0, id, 0, "F", "a", {}, [], [])
+        status = JobStatusChanged("status", 0, id, 0, "running", id, None)
+        end = status._replace(t=2_000_000_000, status="success")
         return opened, job, status, end
 
     one, other = pool(1), pool(2)
