@@ -504,6 +504,9 @@ PROGRAMS = [
     sums_in_a_window, non_blocking_barrier,
 ]  # fmt: skip
 
+#: What MPI calls erroneous, and leaves open: MPICH tells of it, Open MPI ends the process or goes on with other values.
+AS_MPICH_HAS_IT = {targets_in_a_window, room_for_objects, mistakes}
+
 #: What rank 1 of 2 gets, where that can be read at a glance.
 EXPECTED = {
     strides: ([0, 0, 0, 1, 10, 0], [3, 4], [3, 4], [2]),
@@ -546,6 +549,8 @@ EXPECTED = {
 @pytest.mark.mpi
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_simulated_ranks_get_what_real_ranks_get(program):
+    if program in AS_MPICH_HAS_IT and REAL.get_vendor()[0] != "MPICH":
+        pytest.skip("MPI leaves open what becomes of this, and MPICH's answer is the measure")
     # A communicator of its own: fast ranks are ahead, and no message of their next program may mix in.
     comm = REAL.COMM_WORLD.Dup()
     real = program(comm)

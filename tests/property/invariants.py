@@ -439,12 +439,13 @@ def results_are_what_the_jobs_returned(run: Run) -> None:
         elif end["status"] == "success":
             require(answer is not None and answer[0] == "returned", f"job {job} succeeded", answer)
             require(
-                job not in run.untold or run.ranks == 1 or job in run.on_main,
+                job not in run.untold or run.ranks == 1 or (job in run.on_main and end["rank"] is None),
                 f"job {job} can't have succeeded: nothing can carry it",
             )
             right[job] = answer[1]
         elif end["status"] == "failed":
-            if job in run.untold and run.ranks > 1 and job not in run.on_main:
+            # One that is run by hand has no rank, unless its rank had begun it by then.
+            if job in run.untold and run.ranks > 1 and (job not in run.on_main or end["rank"] is not None):
                 require("can't be pickled" in end["error"], f"job {job} failed for another reason", end)
             else:
                 require(answer is not None and answer[0] == "raised", f"job {job} failed, and it did not", answer, end)
