@@ -248,7 +248,7 @@ class Engine:
         if self.failures.runs_again(job._id, cause):
             self.dispatch.queue_again(job)
         else:
-            self.graph.end(job, ENDS_AS[cause], self.failures.last_error(job._id, error))
+            self.graph.end(job, ENDS_AS[cause], self.failures.last_error(job._id, cause, error))
 
     # -- the pool ----------------------------------------------------------------------------------
 

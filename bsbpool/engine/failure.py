@@ -88,10 +88,10 @@ class Failures:
         """Whether a job did not get to its end at least once, for a reason that counts for `retries`."""
         return id in self._tries
 
-    def last_error(self, id: int, error: BaseException) -> BaseException:
-        """The error of a job that does not run again: it says so if it did before."""
+    def last_error(self, id: int, cause: Cause, error: BaseException) -> BaseException:
+        """The error of a job that does not run again: one that it was tried again after says how many times."""
         tries = self._tries.get(id, 0)
-        return lost_again(error, tries) if tries > 1 else error
+        return lost_again(error, tries) if cause in TRIED_AGAIN and tries > 1 else error
 
     @staticmethod
     def is_error(status: JobStatus, error: BaseException | None) -> bool:

@@ -1,11 +1,14 @@
 """Retries: a job that was lost with its rank runs again, elsewhere. On simulated ranks, that scripts kill."""
 
+import time
+
 import pytest
 from helpers import Ear, double, executed, fail, nap
 
 import bsbpool
 from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobPoolError
+from bsbpool.facts import Overdue
 from bsbpool_sim import Script, simulate
 
 
@@ -69,6 +72,35 @@ def test_a_job_that_raises_or_is_late_is_not_run_again():
     assert ear.of(0) == ["queued", "running", "failed"]
     assert ear.of(1) == ["queued", "running", "aborted"]
     assert simulation.elapsed == 1
+
+
+class Corrupt(Exception):
+    """It can't be made of a message alone."""
+
+    def __init__(self, what, place):
+        super().__init__(what, place)
+
+
+def test_a_job_that_raises_after_it_was_lost_twice_has_the_error_that_it_raised():
+    def corrupt(owner):
+        time.sleep(1)
+        raise Corrupt("morphology", 3) from KeyError("golgi")
+
+    jobs = []
+    script = Script().rank(1, dies=0.5).rank(2, dies=1.0)
+    main, _, _ = run(4, script, lambda pool: jobs.append(pool.queue(corrupt)), retries=3)
+    assert main["statuses"] == ["failed"]
+    error = jobs[0].error
+    assert type(error) is Corrupt and error.args == ("morphology", 3)
+    assert "KeyError: 'golgi'" in "".join(error.__notes__)
+
+
+def test_a_job_that_is_late_after_it_was_lost_twice_says_where_it_was():
+    script = Script().rank(1, dies=0.5).rank(2, dies=1.0)
+    main, simulation, _ = run(4, script, lambda pool: pool.queue(nap, (2, 0), timeout=1) and None, retries=3)
+    assert main["statuses"] == ["aborted"]
+    ended = [event for event in simulation.trace.events if event.e == "status" and event.status == "aborted"]
+    assert [type(event.error) for event in ended] == [Overdue]
 
 
 def test_the_limit_of_a_job_counts_anew():
