@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from . import wording
 from .exceptions import (
@@ -112,7 +112,10 @@ def facts_of(error: BaseException | None) -> Error | None:
 def workflow_failed(errors: Sequence[BaseException]) -> WorkflowFailed | None:
     """What there is to say of a pool with these errors that no listener handled; None if there are none."""
     told = tuple(facts for error in errors[:MOST_ERRORS] if (facts := facts_of(error)) is not None)
-    return WorkflowFailed(len(errors), told) if told else None
+    if not told:
+        return None
+    # No deeper than others, though it is one level more.
+    return cast(WorkflowFailed, with_texts(WorkflowFailed(len(errors), told), str))
 
 
 def describe_error(error: BaseException | None) -> str | None:

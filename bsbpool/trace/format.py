@@ -94,21 +94,22 @@ FIELDS: dict[str, str] = {
     "what": "fault",
 }
 
-#: What an error of each kind says: the fields of its record in `bsbpool.facts`.
+#: What an error of each kind says: the fields of its record in `bsbpool.facts`. It may have come from another run: that
+#: of a pool before, or a simulation inside of a job.
 ERROR_FIELDS: dict[str, dict[str, str]] = {
     "raised": {"type": "text", "message": "text"},
     "overdue": {
-        "limit": "nanoseconds", "rank": "rank", "host": "text", "ended": "end of an overdue job", "place": "text",
+        "limit": "nanoseconds", "rank": "rank of any run", "host": "text", "ended": "end of an overdue job", "place": "text",
     },
-    "lost rank": {"rank": "rank", "host": "text", "died": "nanoseconds or null", "times": "integer"},
-    "left rank": {"rank": "rank", "error": "error or null", "times": "integer"},
+    "lost rank": {"rank": "rank of any run", "host": "text", "died": "nanoseconds or null", "times": "integer"},
+    "left rank": {"rank": "rank of any run", "error": "error or null", "times": "integer"},
     "not scheduled": {"node": "text", "because": "text"},
     "scheduler failed": {"node": "text", "error": "error"},
     "job failed": {"job": "job id", "of": "text", "description": "text", "aborted": "error or null"},
     "cancelled": {"reason": "text or null"},
     "dependency failed": {},
     "stopped": {"running": "true or false", "why": "reason of a stop", "error": "error or null"},
-    "nobody left": {"unfinished": "integer", "gone": "integer", "stuck": "list of ranks"},
+    "nobody left": {"unfinished": "integer", "gone": "integer", "stuck": "list of ranks of any run"},
     "workflow failed": {"count": "integer", "errors": "list of errors"},
 }  # fmt: skip
 

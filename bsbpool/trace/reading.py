@@ -338,7 +338,8 @@ class _Reader:
             "fault": lambda value: self._fact(value, FAULTS, FAULT_FIELDS),
             "list of errors": self._list(lambda value: self._fact(value, ERRORS, ERROR_FIELDS), MOST_ERRORS),
             "list of traced errors": self._list(self._traced, MOST_ERRORS),
-            "list of ranks": self._list(self._rank, MOST_RANKS),
+            "rank of any run": _rank_of_any_run,
+            "list of ranks of any run": self._list(_rank_of_any_run, MOST_RANKS),
             "list of job ids": lambda value: tuple(map(_natural, value)) if type(value) is list else _wrong(),
         }[wanted]
 
@@ -439,6 +440,12 @@ def _wrong() -> Any:
 
 def _natural(value: Any) -> int:
     if type(value) is int and 0 <= value < _TOO_LARGE:
+        return value
+    raise _Wrong
+
+
+def _rank_of_any_run(value: Any) -> int:
+    if type(value) is int and 0 <= value < MOST_RANKS:
         return value
     raise _Wrong
 

@@ -9,8 +9,11 @@ import tracemalloc
 import pytest
 
 import bsbpool
-from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, read_trace, reading
+from bsbpool.errors import error_of
+from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, Overdue, Raised
+from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, TraceRecorder, read_trace, reading
 from bsbpool_sim import Script, simulate
+from bsbpool_sim.replay import replay
 
 LINES = EVENTS | FOLDED
 HEADER = {"trace": "bsbpool", "version": VERSION, "ranks": 3, "hosts": ["a"]}
@@ -271,9 +274,9 @@ NONE_OF_IT: dict[str, list] = {
         {"kind": ["raised"]},
         {"kind": "raised", "type": "ValueError"},
         {"kind": "raised", "type": 1, "message": "a"},
-        {"kind": "overdue", "limit": 1, "rank": 3, "host": "a", "ended": "silent", "place": ""},
+        {"kind": "overdue", "limit": 1, "rank": 10**6, "host": "a", "ended": "silent", "place": ""},
         {"kind": "overdue", "limit": 1, "rank": 1, "host": "a", "ended": "it did", "place": ""},
-        {"kind": "nobody left", "unfinished": 1, "gone": 0, "stuck": [7]},
+        {"kind": "nobody left", "unfinished": 1, "gone": 0, "stuck": [-1]},
         {"kind": "scheduler failed", "node": "a", "error": None},
         {"kind": "workflow failed", "count": 9, "errors": [AN_ERROR] * 9},
         nested(AN_ERROR, 4),
@@ -443,6 +446,38 @@ def test_a_line_that_is_wrong(tmp_path, lines, problem):
 def test_kinds_without_number_are_refused(tmp_path):
     line, problem = refused(tmp_path, HEADER, *[{"t": 1, "e": f"kind {i}"} for i in range(30)])
     assert (line, problem) == (22, "there are more than 20 kinds of events that are none: 'kind 20'")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        LostRank(12, "a host of a simulation", None),
+        Overdue(10**9, 12, "a host of a simulation", "silent", ""),
+        JobFailed(40, "FunctionJob", "a", LeftRank(12, Raised("KeyboardInterrupt", ""))),
+        NobodyLeft(3, 1, (12,)),
+    ],
+    ids=lambda error: error.kind,
+)
+def test_an_error_of_another_run_is_in_the_trace_as_any_other(tmp_path, error):
+    def raises(owner):
+        raise error_of(error)
+
+    def schedules(node):
+        raise error_of(error)
+
+    recorder = TraceRecorder(tmp_path / "run.trace")
+    with pytest.raises(bsbpool.WorkflowError), bsbpool.job_pool(quiet=True) as pool:
+        pool.add_listener(recorder)
+        pool.queue(raises)
+        pool.schedule(["golgi"], schedules)
+        pool.execute()
+    recorder.close()
+    trace = read_trace(recorder.path)
+    assert [event.error for event in trace.events if event.e == "status" and event.status == "failed"] == [error]
+    assert [event.error for event in trace.events if event.e == "scheduled"] == [error]
+    (ended,) = [event.error for event in trace.events if event.e == "end"]
+    assert ended.count == 2
+    assert replay(trace).same
 
 
 def test_texts_are_made_harmless(tmp_path):
