@@ -99,7 +99,8 @@ FIELDS: dict[str, str] = {
 ERROR_FIELDS: dict[str, dict[str, str]] = {
     "raised": {"type": "text", "message": "text"},
     "overdue": {
-        "limit": "nanoseconds", "rank": "rank of any run", "host": "text", "ended": "end of an overdue job", "place": "text",
+        "limit": "nanoseconds", "rank": "rank of any run", "host": "text", "ended": "end of an overdue job",
+        "place": "text",
     },
     "lost rank": {"rank": "rank of any run", "host": "text", "died": "nanoseconds or null", "times": "integer"},
     "left rank": {"rank": "rank of any run", "error": "error or null", "times": "integer"},

@@ -466,11 +466,12 @@ def test_an_error_of_another_run_is_in_the_trace_as_any_other(tmp_path, error):
         raise error_of(error)
 
     recorder = TraceRecorder(tmp_path / "run.trace")
-    with pytest.raises(bsbpool.WorkflowError), bsbpool.job_pool(quiet=True) as pool:
+    with bsbpool.job_pool(quiet=True) as pool:
         pool.add_listener(recorder)
         pool.queue(raises)
         pool.schedule(["golgi"], schedules)
-        pool.execute()
+        with pytest.raises(bsbpool.WorkflowError):
+            pool.execute()
     recorder.close()
     trace = read_trace(recorder.path)
     assert [event.error for event in trace.events if event.e == "status" and event.status == "failed"] == [error]
