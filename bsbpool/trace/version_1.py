@@ -150,6 +150,12 @@ class _Pool:
         self._stuck.pop(rank, None)
         return rank, *more
 
+    def of_succeeded(self, rows: Any) -> tuple[Any, ...]:
+        for *_, following in rows:
+            if following is not None:
+                self._statuses[following] = "running", None
+        return (rows,)
+
     # -- what is otherwise -------------------------------------------------------------------------
 
     def of_status(self, job: int, status: str, rank: int | None, error: str | None) -> tuple[Any, ...]:

@@ -136,6 +136,8 @@ def test_a_job_that_is_lost_with_its_rank():
     assert upgraded(LOST)[-1] == LostRank(1, "a host", 2_500_000_000)
     assert upgraded(first, LOST, last)[-1] == LostRank(1, "a host", 2_500_000_000)
     assert upgraded(first, again, first, LOST, last)[-1] == LostRank(1, "a host", 2_500_000_000, 2)
+    folded = ("succeeded", 0, 1, ((0, 1, 1, 0, 0, 0),))  # job 0 is running after job 1
+    assert upgraded(folded, LOST, again, first, LOST, last)[-1] == LostRank(1, "a host", 2_500_000_000, 2)
     unhandled = ("unhandled", 0, 1, 0, "JobErroredError: <FunctionJob 0 a (x=1)> was aborted: Rank 1…")
     assert upgraded(first, LOST, last, unhandled)[-1] == JobFailed(
         0, "FunctionJob", "a (x=1)", LostRank(1, "a host", 2_500_000_000)
