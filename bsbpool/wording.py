@@ -186,4 +186,5 @@ _EVENTS: Mapping[str, str] = {
 
 def event(kind: str, facts: Mapping[str, Any]) -> str:
     """An event of a trace, of that kind, with its fields; names and places are texts already."""
-    return _EVENTS[kind].format(**facts).removesuffix(": None")
+    said = _EVENTS[kind]
+    return (said if facts.get("error", said) is not None else said.removesuffix(": {error}")).format(**facts)

@@ -71,6 +71,13 @@ def test_each_kind_of_event_has_its_words():
             assert wording.event(kind, {**dict.fromkeys(names, Raised("ValueError", "a")), **told}), kind
 
 
+def test_an_event_tells_of_an_error_that_says_none():
+    error = facts_of(KeyError(None))
+    assert wording.event("unhandled", {"job": 0, "error": error}) == "nobody handles it: KeyError: None"
+    assert wording.event("end", {"error": error}) == "execute() ends: KeyError: None"
+    assert wording.event("end", {"error": None}) == "execute() ends"
+
+
 def test_an_exception_keeps_its_facts_whatever_its_message_says(reworded):
     facts = Overdue(10**9, 1, "node7", "interrupted", "f, line 3 of x.py")
     before = error_of(facts)
