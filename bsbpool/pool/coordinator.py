@@ -370,6 +370,7 @@ class Coordinator(Member):
             raise problems[0]
 
     def let_go(self) -> None:
+        self._outbox.channel = self.channel  # an interrupt may have come before that
         if not self.dismissed:
             with self.lock:
                 self._stopping = True

@@ -8,6 +8,7 @@ from helpers import FAILED_ELSEWHERE, double, executed, fail, nap, nothing
 
 import bsbpool
 from bsbpool.pool import JobPool, JobPoolContextError, JobPoolError, JobStatus, PoolStatus, Workflow, WorkflowError
+from bsbpool.pool.member import Member
 
 
 def test_main_gets_the_results_of_its_jobs_and_the_others_an_empty_dictionary(worlds):
@@ -487,3 +488,14 @@ def test_nothing_warns(worlds):
         return [str(w.message) for w in caught]
 
     assert worlds(program) == [[]] * worlds.ranks
+
+
+def test_an_interrupt_while_main_opens_its_channel_comes_out_as_it_is(monkeypatch):
+    def interrupted(self):
+        opened(self)
+        raise KeyboardInterrupt("now")
+
+    opened = Member.open
+    monkeypatch.setattr(Member, "open", interrupted)
+    with pytest.raises(KeyboardInterrupt, match="now"), bsbpool.job_pool(quiet=True):
+        pass
