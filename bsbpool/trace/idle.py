@@ -85,7 +85,7 @@ class RankIdle:
 
     :ivar group: which of the lists of phases goes for it.
     :ivar stretches: those of its own, in order.
-    :ivar by_cause: nanoseconds.
+    :ivar by_cause: nanoseconds. Ranks of which the trace tells nothing share both.
     """
 
     rank: int
@@ -140,16 +140,28 @@ def idle_times(history: History) -> Idle:
         pools = [pool for pool in history.pools if wanted and place < len(sizes) and pool.ranks >= sizes[place]]
         sums.append(_Sums(_phases(pools, history.first, history.last) if wanted else []))
     bars = _bars(history)
-    absences = _absences(history, workers)
+    told = [pool for pool in history.pools if any(there for _, _, there in pool.presence)]
+    presence = _presence(told, history.last)
+    seen = bars.keys() | presence.keys()
+    # Ranks of a group of which nothing is told are alike: how many they are, and the first of them.
+    unseen = Counter(group for rank, group in zip(workers, groups, strict=True) if rank not in seen)
+    alike: dict[int, RankIdle] = {}
     ranks = []
     for rank, group in zip(workers, groups, strict=True):
+        count = 1 if rank in seen else unseen[group]
+        if rank not in seen and group in alike:
+            ranks.append(RankIdle(rank, group, alike[group].stretches, alike[group].by_cause))
+            continue
         idle = RankIdle(rank, group)
-        for stretch in _of_rank(bars.get(rank, ()), absences[rank], history.first, history.last):
+        absences = _absences(told, rank, presence.get(rank, ()), history.last)
+        for stretch in _of_rank(bars.get(rank, ()), absences, history.first, history.last):
             if stretch.cause is _REST:
-                sums[group].add(stretch.start, stretch.end, idle.by_cause)
+                sums[group].add(stretch.start, stretch.end, idle.by_cause, count)
             elif stretch.end > stretch.start:
                 idle.stretches.append(stretch)
                 idle.by_cause[stretch.cause] += stretch.end - stretch.start
+        if rank not in seen:
+            alike[group] = idle
         ranks.append(idle)
     waits: Counter[tuple[int, int, int]] = Counter()
     for each in sums:
@@ -317,24 +329,35 @@ def _bars(history: History) -> dict[int, list[_Bar]]:
     return made
 
 
-def _absences(history: History, workers: Iterable[int]) -> dict[int, list[Stretch]]:
-    """For each worker when it was in no open pool, though some were open that have room for it."""
-    changes: dict[int, list[tuple[int, int, int, str]]] = {rank: [] for rank in workers}
-    for pool in history.pools:
-        if not any(there for _, _, there in pool.presence):  # nothing is told of who came
-            continue
-        end = pool.end(history.last)
-        for rank, mine in changes.items():
-            if rank < pool.ranks:
-                mine.append((pool.opened, 0, pool.place, "opened"))
-                mine.append((end, 2, pool.place, "ended"))
+#: What became of a rank: the time, its place among those at that time, the pool's place, and what.
+_Change = tuple[int, int, int, str]
+
+
+def _presence(pools: Sequence[PoolHistory], last: int) -> dict[int, list[_Change]]:
+    """For each rank that came to one of these pools, or was lost there, when that was."""
+    made: dict[int, list[_Change]] = {}
+    for pool in pools:
+        end = pool.end(last)
         for t, rank, there in pool.presence:
-            if rank in changes and t <= end:
-                changes[rank].append((t, 1, pool.place, "there" if there else "lost"))
-    return {rank: list(_absences_of(sorted(mine), history.last)) for rank, mine in changes.items()}
+            if t <= end:
+                made.setdefault(rank, []).append((t, 1, pool.place, "there" if there else "lost"))
+    return made
 
 
-def _absences_of(changes: Sequence[tuple[int, int, int, str]], last: int) -> Iterator[Stretch]:
+def _absences(pools: Sequence[PoolHistory], rank: int, presence: Sequence[_Change], last: int) -> list[Stretch]:
+    """When a worker was in none of these pools, though some were open that have room for it.
+
+    :param presence: when it came to them, and was lost.
+    """
+    changes = [*presence]
+    for pool in pools:
+        if rank < pool.ranks:
+            changes.append((pool.opened, 0, pool.place, "opened"))
+            changes.append((pool.end(last), 2, pool.place, "ended"))
+    return [*_absences_of(sorted(changes), last)]
+
+
+def _absences_of(changes: Sequence[_Change], last: int) -> Iterator[Stretch]:
     """When one rank was not there, from what became of it."""
     opened: set[int] = set()
     there: set[int] = set()
@@ -431,22 +454,22 @@ class _Sums:
         self._more = [0] * (len(phases) + 1)
         self._parts = [0] * len(phases)
 
-    def add(self, start: int, end: int, by_cause: Counter[Cause]) -> None:
-        """A rank idled from `start` to `end`."""
+    def add(self, start: int, end: int, by_cause: Counter[Cause], ranks: int = 1) -> None:
+        """A rank idled from `start` to `end`, and so did others, which with it are so many."""
         a, b = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         if a == b:
             by_cause[self._phases[a].cause] += end - start
-            self._parts[a] += end - start
+            self._parts[a] += ranks * (end - start)
             return
         for place, part in ((a, self._phases[a].end - start), (b, end - self._phases[b].start)):
             by_cause[self._phases[place].cause] += part
-            self._parts[place] += part
+            self._parts[place] += ranks * part
         if b - a > 1:
             for cause, sums in self._sums.items():
                 if ns := sums[b] - sums[a + 1]:
                     by_cause[cause] += ns
-            self._more[a + 1] += 1
-            self._more[b] -= 1
+            self._more[a + 1] += ranks
+            self._more[b] -= ranks
 
     def _idled(self) -> Iterator[tuple[Stretch, int]]:
         """Each phase with what ranks idled in it, in nanoseconds over all ranks."""

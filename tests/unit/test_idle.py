@@ -162,3 +162,24 @@ def test_times_that_make_no_sense_leave_no_gap():
     for rank in found.ranks:
         assert rank.total <= 50
     assert causes(found)[2] and sum(causes(found)[2].values()) == 50
+
+
+def test_ranks_of_which_nothing_is_told_are_worked_out_once():
+    found = idle(
+        *(
+            event
+            for p in range(3)
+            for event in (opened(10 * p, p, 9), ("ready", 10 * p + 3, p, 1), ended(10 * p + 9, p))
+        )
+    )
+    _, *silent = found.ranks
+    assert [rank.rank for rank in silent] == [*range(2, 9)]
+    assert all(rank.stretches is silent[0].stretches for rank in silent)
+    assert silent[0].by_cause == {Cause.ABSENT: 27, Cause.NO_POOL: 2}
+    assert found.by_cause == {Cause.NOT_QUEUED: 18, Cause.ABSENT: 9 + 7 * 27, Cause.NO_POOL: 8 * 2}
+    assert found.total == 8 * 29
+
+
+def test_a_job_that_ranks_wait_for_of_which_nothing_is_told_is_waited_for_by_each():
+    found = idle(opened(0, 1, 5), queued(0, 0), queued(0, 1, 0), ready(0, 0), sent(0, 0, 1), told(10, 0, 1, 0, 10))
+    assert [wait.idle for wait in found.waits] == [3 * 10]
