@@ -12,7 +12,8 @@ import pytest
 from test_page import example
 
 from bsbpool.durations import duration
-from bsbpool.trace import read_trace
+from bsbpool.facts import LostRank
+from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.history import History
 from bsbpool.trace.idle import idle_times
 from bsbpool.trace.page.columns import page_data
@@ -415,3 +416,23 @@ def test_why_a_rank_idled_is_what_the_library_says(run, name):
     compared = [(place, each) for place, each in zip(wanted, found, strict=True) if each is not None]
     assert [place for place, _ in compared] == [each for _, each in compared]
     assert sum(rank.total for rank in idle.ranks) == 0 or compared
+
+
+def test_ranks_that_were_gone_alike_are_told_of_once():
+    trace = Trace({"ranks": 6, "hosts": ["a"]})
+    for pool in range(2):
+        t = 10 * pool
+        trace.append(("pool", t, pool, 6, False, []))
+        for rank in (1, 4):
+            trace.append(("ready", t + 3, pool, rank))
+        trace.append(("lost", t + 7, pool, 4, LostRank(4, "a", None)))
+        trace.append(("end", t + 10, pool, None))
+    data = page_data(History(trace), "a")["idle"]
+    causes = {name: place for place, (name, _) in enumerate(data["causes"])}
+    absent, lost = causes["ABSENT"], causes["LOST"]
+    never, came, died = [[0, 10, absent], [10, 20, absent]], [[0, 3, absent]], [[0, 3, absent]]
+    came, died = [*came, [10, 13, absent]], [*died, [7, 10, lost]]
+    assert data["gone"][0] == [1, 1, came]
+    assert data["gone"][1] == [2, 2, never]
+    assert data["gone"][2][:2] == [1, 4] and data["gone"][2][2][:2] == died
+    assert data["gone"][3] == [1, 5, never]

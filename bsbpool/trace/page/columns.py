@@ -18,7 +18,7 @@ from ..efficiency import efficiency
 from ..events import TracedError
 from ..history import History
 from ..ideal import ideal_schedule
-from ..idle import Cause, idle_times
+from ..idle import Cause, RankIdle, Stretch, idle_times
 from ..summary import summarise
 
 __all__ = ["page_data"]
@@ -193,20 +193,37 @@ def _idle(history: History) -> dict[str, Any]:
             columns["rank"].append(phase.rank)
             before = phase.end
         groups.append(columns)
-    gone = (Cause.LOST, Cause.ABSENT)
     return {
         "causes": [[cause.name, cause.value] for cause in Cause],
         "groups": groups,
         "ranks": _alike((rank.rank, rank.group, [rank.by_cause[cause] for cause in Cause]) for rank in idle.ranks),
+        # Ranks that follow each other and were gone alike: how many, the first, and from when to when for what cause.
         "gone": [
-            [rank.rank, stretch.start - first, stretch.end - first, places[stretch.cause]]
-            for rank in idle.ranks
-            for stretch in rank.stretches
-            if stretch.cause in gone
+            [count, rank, [[each.start - first, each.end - first, places[each.cause]] for each in stretches]]
+            for count, rank, stretches in _gone_alike(idle.ranks)
+            if stretches
         ],
         "efficiency": told and [told.total, told.load_balance, told.serialisation, told.transfer],
         "waits": [[numbers[wait.pool] + wait.job, wait.rank, wait.idle] for wait in idle.waits[:_MOST_WAITS]],
     }
+
+
+def _gone_alike(ranks: Iterable[RankIdle]) -> list[tuple[int, int, list[Stretch]]]:
+    """When ranks were not there, or lost; those that follow each other and were so alike are one."""
+    made: list[tuple[int, int, list[Stretch]]] = []
+    before: RankIdle | None = None
+    for rank in ranks:
+        if before is not None and rank.stretches is before.stretches:
+            count, first, gone = made[-1]
+            made[-1] = count + 1, first, gone
+        else:
+            gone = [stretch for stretch in rank.stretches if stretch.cause in (Cause.LOST, Cause.ABSENT)]
+            if made and made[-1][2] == gone:
+                made[-1] = made[-1][0] + 1, made[-1][1], gone
+            else:
+                made.append((1, rank.rank, gone))
+        before = rank
+    return made
 
 
 def _alike(ranks: Iterable[tuple[int, int, list[int]]]) -> list[list[Any]]:

@@ -26,7 +26,10 @@ export function addIdle(d) {
     Array.from({length: count}, (_, k) => [first + k, group, times]),
   );
   idle.byRank = new Map(idle.ranks.map(([rank, group, times]) => [rank, {group: idle.groups[group], times, gone: []}]));
-  for (const [rank, start, end, cause] of idle.gone) idle.byRank.get(rank).gone.push({start, end, cause});
+  for (const [count, first, stretches] of idle.gone) {
+    const gone = stretches.map(([start, end, cause]) => ({start, end, cause}));
+    for (let k = 0; k < count; k++) idle.byRank.get(first + k).gone = gone;
+  }
   idle.by = idle.causes.map((_, place) => idle.ranks.reduce((sum, [, , times]) => sum + times[place], 0));
   idle.total = idle.by.reduce((sum, ns) => sum + ns, 0);
 }
