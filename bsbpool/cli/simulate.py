@@ -176,10 +176,15 @@ def simulate(
         except KeyboardInterrupt as stop:
             _say(f"interrupted{_where(stop)}")
             sys.exit(130)
+        status = ended.status
         if output is not None and ended.simulation is not None:
-            output.write_trace(ended.simulation.trace)
+            try:
+                output.write_trace(ended.simulation.trace)
+            except click.UsageError as error:  # the disk is full, or the program has written that file itself
+                _say(error.format_message())
+                status = status or 2
         _report(ended, again)
-        sys.exit(ended.status)
+        sys.exit(status)
 
     return run
 
@@ -199,13 +204,12 @@ def _script(faults: str | None, ranks: int) -> Any:
 
 def _again() -> str:
     """The command that does it again, without writing a trace again."""
-    words = [*click.get_current_context().meta[GIVEN]]
-    if "--force" in words:
-        words.remove("--force")
-    if "--trace" in words:
+    own, program = click.get_current_context().meta[GIVEN]
+    words = [each for each in own if each != "--force" and not each.startswith("--trace=")]
+    while "--trace" in words:
         place = words.index("--trace")
         del words[place : place + 2]
-    return shlex.join(["bsbpool", "simulate", *words])
+    return shlex.join(["bsbpool", "simulate", *words, *program])
 
 
 # -- how it ended --------------------------------------------------------------------------------------

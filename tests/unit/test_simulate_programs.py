@@ -312,6 +312,25 @@ def test_a_deadlock_says_which_ranks_where_and_how_to_see_it_again(simulate):
     assert err.endswith("bsbpool: again: bsbpool simulate -n 2 --label main.py 'a b'\n")
 
 
+@pytest.mark.parametrize("trace", [("--trace", "run.trace"), ("--trace=run.trace",)])
+def test_to_see_it_again_no_trace_is_written_and_the_program_gets_all_that_is_its_own(simulate, trace):
+    own = ("--trace", "its own", "--force")
+    status, _, err = simulate("-n", "2", *trace, "--force", "main.py", *own, files={"main.py": "raise SystemExit(3)"})
+    assert status == 3
+    assert err.endswith("bsbpool: again: bsbpool simulate -n 2 main.py --trace 'its own' --force\n")
+    status, _, err = simulate("-n", "2", *trace, "--force", "-c", "raise SystemExit(3)", *own)
+    assert err.endswith("again: bsbpool simulate -n 2 -c 'raise SystemExit(3)' --trace 'its own' --force\n")
+
+
+def test_a_trace_that_can_not_be_written_in_the_end_is_an_error_in_words(simulate, tmp_path):
+    program = "open('run.trace', 'w').write('mine')\n"
+    status, _, err = simulate("-n", "2", "--trace", "run.trace", "main.py", files={"main.py": program})
+    assert status == 2
+    assert err.startswith("bsbpool: run.trace is there already, and it is no trace: ")
+    assert len(err.splitlines()) == 1
+    assert (tmp_path / "run.trace").read_text() == "mine"
+
+
 def test_a_deadlocked_rank_prints_nothing_more(simulate):
     program = COMM + "try:\n    comm.recv()\nexcept BaseException:\n    pass\nfinally:\n    print('no')\nprint('no')\n"
     status, out, err = simulate("-n", "2", "main.py", files={"main.py": program})
