@@ -335,7 +335,7 @@ def with_texts(error: Error, changed: Callable[[str], str], depth: int = DEEPEST
     new: dict[str, Any] = {}
     for field in fields(error):
         value = getattr(error, field.name)
-        if type(value) is str:
+        if isinstance(value, str):  # a name of the user's may be of another class
             new[field.name] = changed(value)
         elif type(value) is tuple:
             most = value[:MOST_ERRORS] if isinstance(error, WorkflowFailed) else value

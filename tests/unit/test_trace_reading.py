@@ -9,8 +9,9 @@ import tracemalloc
 import pytest
 
 import bsbpool
-from bsbpool.errors import error_of
-from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, Overdue, Raised
+from bsbpool.errors import error_of, facts_of
+from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, NotScheduled, Overdue, Raised
+from bsbpool.text import harmless
 from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, TraceRecorder, read_trace, reading
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.replay import replay
@@ -479,6 +480,16 @@ def test_an_error_of_another_run_is_in_the_trace_as_any_other(tmp_path, error):
     (ended,) = [event.error for event in trace.events if event.e == "end"]
     assert ended.count == 2
     assert replay(trace).same
+
+
+def test_names_in_errors_are_cut_also_if_they_are_of_another_class_than_str():
+    class Name(str):
+        __slots__ = ()
+
+    long = Name("a\x1b" * 200)
+    facts = facts_of(error_of(NotScheduled("golgi", long)))
+    assert facts == NotScheduled("golgi", harmless(long))
+    assert type(facts.because) is str and len(facts.because) == 200
 
 
 def test_texts_are_made_harmless(tmp_path):
