@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import enum
 import functools
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
@@ -74,6 +73,10 @@ class Inherit(enum.Enum):
 INHERIT = Inherit.INHERIT
 
 
+#: Seconds above which a limit is none: a hundred years. Clocks and traces hold three times as much.
+_LONGEST_LIMIT = 100 * 365 * 24 * 3600
+
+
 def limit_ns(what: str, seconds: float | None) -> int | None:
     """A time limit as nanoseconds.
 
@@ -84,7 +87,7 @@ def limit_ns(what: str, seconds: float | None) -> int | None:
     number = positive(seconds)
     if number is None:
         raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {shown(seconds)}")
-    return None if number == math.inf else max(1, round(number * 1e9))
+    return None if number > _LONGEST_LIMIT else max(1, round(number * 1e9))
 
 
 def _check_items(cache_items: Any) -> Sequence[int]:

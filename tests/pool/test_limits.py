@@ -3,6 +3,7 @@
 import contextlib
 import operator
 import os
+import sys
 import threading
 import time
 
@@ -199,6 +200,15 @@ def test_a_pool_that_fails_fast_stops_at_a_time_limit(worlds):
     assert main["statuses"][0] == "aborted"
     assert main["statuses"].count("cancelled") > 10
     assert len(main["error"]) == 1
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), sys.maxsize, 10**400, 1e10])
+def test_a_limit_of_more_than_a_hundred_years_is_none(seconds):
+    with bsbpool.job_pool(quiet=True) as pool:
+        job = pool.queue(double, (1,), timeout=seconds)
+        pool.queue(double, (2,), timeout=100)
+        assert job.timeout is None
+        assert [*pool.execute(return_results=True).values()] == [2, 4]
 
 
 @pytest.mark.ranks(1, 2)
