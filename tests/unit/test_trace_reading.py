@@ -10,7 +10,7 @@ import pytest
 
 import bsbpool
 from bsbpool.errors import error_of, facts_of
-from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, NotScheduled, Overdue, Raised
+from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, NotScheduled, Overdue, Raised, WorkflowFailed
 from bsbpool.text import harmless
 from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, TraceRecorder, read_trace, reading
 from bsbpool_sim import Script, simulate
@@ -478,7 +478,7 @@ def test_an_error_of_another_run_is_in_the_trace_as_any_other(tmp_path, error):
     assert [event.error for event in trace.events if event.e == "status" and event.status == "failed"] == [error]
     assert [event.error for event in trace.events if event.e == "scheduled"] == [error]
     (ended,) = [event.error for event in trace.events if event.e == "end"]
-    assert ended.count == 2
+    assert isinstance(ended, WorkflowFailed) and ended.count == 2
     assert replay(trace).same
 
 
