@@ -474,3 +474,25 @@ def test_what_was_replaced_is_put_back():
     assert {name: module for name, module in after[-1].items() if name in before[-1]} == before[-1]
     assert "X_OF_RANK" not in os.environ
     assert os.getcwd() != "/"
+
+
+# -- what ranks must not take from each other ---------------------------------------------------------------
+
+
+def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handlers(simulate):
+    program = COMM + (
+        "import logging, logging.config\n"
+        "make = logging.getLogRecordFactory()\n"
+        "def factory(*args, **kwargs):\n"
+        "    record = make(*args, **kwargs)\n    record.rank = rank\n    return record\n"
+        "logging.setLogRecordFactory(factory)\n"
+        "logging.config.dictConfig({'version': 1, 'formatters': {'f': {'format': '%(rank)s %(message)s'}},\n"
+        "    'handlers': {'h': {'class': 'logging.FileHandler', 'filename': f'{rank}.log', 'mode': 'w',\n"
+        "                       'formatter': 'f'}},\n"
+        "    'root': {'handlers': ['h'], 'level': 'INFO'}})\n"
+        "logging.info('one')\ncomm.barrier()\nlogging.info('two')\ncomm.barrier()\n"
+        "print(rank, logging.getLogRecordFactory() is factory, repr(open(f'{rank}.log').read()))\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{r} True '{r} one\\n{r} two\\n'" for r in range(3)]
