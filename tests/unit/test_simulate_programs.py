@@ -496,3 +496,13 @@ def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handl
     status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
     assert (status, err) == (0, "")
     assert sorted(out.splitlines()) == [f"{r} True '{r} one\\n{r} two\\n'" for r in range(3)]
+
+
+def test_a_module_that_a_rank_puts_in_place_of_its_own_stays_there(simulate):
+    program = COMM + (
+        "import sys, beside\ncomm.barrier()\nsys.modules['beside'] = rank\ncomm.barrier()\n"
+        "import beside\nprint(beside, rank)\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program, "beside.py": ""})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == ["0 0", "1 1", "2 2"]
