@@ -506,3 +506,15 @@ def test_a_module_that_a_rank_puts_in_place_of_its_own_stays_there(simulate):
     status, out, err = simulate("-n", "3", "main.py", files={"main.py": program, "beside.py": ""})
     assert (status, err) == (0, "")
     assert sorted(out.splitlines()) == ["0 0", "1 1", "2 2"]
+
+
+def test_what_is_no_ordinary_exception_ends_its_rank_only(simulate):
+    program = COMM + (
+        "class Stop(BaseException): pass\nif rank == 1: raise Stop('enough')\nprint(rank, 'ends', sys.stdout.name)\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": "import sys\n" + program})
+    assert status == 1
+    assert sorted(out.splitlines()) == ["0 ends <stdout>", "2 ends <stdout>"]
+    assert "Stop: enough" in err
+    assert "rank 1 raised Stop: enough" in err
+    assert "click" not in err
