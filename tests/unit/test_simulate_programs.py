@@ -518,3 +518,13 @@ def test_what_is_no_ordinary_exception_ends_its_rank_only(simulate):
     assert "Stop: enough" in err
     assert "rank 1 raised Stop: enough" in err
     assert "click" not in err
+
+
+def test_what_a_rank_puts_into_a_logger_is_its_own(simulate):
+    program = COMM + (
+        "import logging\nlog = logging.getLogger('app')\nlog.rank = rank\ncomm.barrier()\n"
+        "print(rank, log.rank, hasattr(log, 'other'), log.parent is logging.getLogger())\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{r} {r} False True" for r in range(3)]

@@ -33,6 +33,24 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, list | dict) else value
 
 
+def _get_other(logger: Any, name: str) -> Any:
+    """What a rank has put into a logger, which has no such attribute for all."""
+    process = current()
+    if process is not None and not name.startswith("__"):
+        found = _settings(_OF_LOGGER)(process, logger)
+        if name in found:
+            return found[name]
+    raise AttributeError(f"{type(logger).__name__!r} object has no attribute {name!r}", name=name, obj=logger)
+
+
+def _put_other(logger: Any, name: str, value: Any) -> None:
+    process = current()
+    if process is None or name in logger.__dict__ or hasattr(type(logger), name):
+        object.__setattr__(logger, name, value)
+    else:
+        _settings(_OF_LOGGER)(process, logger)[name] = value
+
+
 _real: dict[str, Any] = {}
 
 
@@ -81,7 +99,8 @@ _FUNCTIONS = {
 def logging_of_ranks() -> Iterator[None]:
     """While active, ranks that have a `Process` configure logging each for itself."""
     manager: Any = logging.Logger.manager
-    of_logger = {name: of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
+    of_logger: dict[str, Any] = {name: of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
+    of_logger.update(__getattr__=_get_other, __setattr__=_put_other)
     get_logger = manager.getLogger
     changed: set[int] = set()
 
