@@ -493,3 +493,57 @@ def test_what_was_replaced_is_put_back():
     assert {name: module for name, module in after[-1].items() if name in before[-1]} == before[-1]
     assert "X_OF_RANK" not in os.environ
     assert os.getcwd() != "/"
+
+
+# -- what ranks must not take from each other ---------------------------------------------------------------
+
+
+def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handlers(simulate):
+    program = COMM + (
+        "import logging, logging.config\n"
+        "make = logging.getLogRecordFactory()\n"
+        "def factory(*args, **kwargs):\n"
+        "    record = make(*args, **kwargs)\n    record.rank = rank\n    return record\n"
+        "logging.setLogRecordFactory(factory)\n"
+        "logging.config.dictConfig({'version': 1, 'formatters': {'f': {'format': '%(rank)s %(message)s'}},\n"
+        "    'handlers': {'h': {'class': 'logging.FileHandler', 'filename': f'{rank}.log', 'mode': 'w',\n"
+        "                       'formatter': 'f'}},\n"
+        "    'root': {'handlers': ['h'], 'level': 'INFO'}})\n"
+        "logging.info('one')\ncomm.barrier()\nlogging.info('two')\ncomm.barrier()\n"
+        "print(rank, logging.getLogRecordFactory() is factory, repr(open(f'{rank}.log').read()))\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{r} True '{r} one\\n{r} two\\n'" for r in range(3)]
+
+
+def test_a_module_that_a_rank_puts_in_place_of_its_own_stays_there(simulate):
+    program = COMM + (
+        "import sys, beside\ncomm.barrier()\nsys.modules['beside'] = rank\ncomm.barrier()\n"
+        "import beside\nprint(beside, rank)\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program, "beside.py": ""})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == ["0 0", "1 1", "2 2"]
+
+
+def test_what_is_no_ordinary_exception_ends_its_rank_only(simulate):
+    program = COMM + (
+        "class Stop(BaseException): pass\nif rank == 1: raise Stop('enough')\nprint(rank, 'ends', sys.stdout.name)\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": "import sys\n" + program})
+    assert status == 1
+    assert sorted(out.splitlines()) == ["0 ends <stdout>", "2 ends <stdout>"]
+    assert "Stop: enough" in err
+    assert "rank 1 raised Stop: enough" in err
+    assert "click" not in err
+
+
+def test_what_a_rank_puts_into_a_logger_is_its_own(simulate):
+    program = COMM + (
+        "import logging\nlog = logging.getLogger('app')\nlog.rank = rank\ncomm.barrier()\n"
+        "print(rank, log.rank, hasattr(log, 'other'), log.parent is logging.getLogger())\n"
+    )
+    status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == [f"{r} {r} False True" for r in range(3)]

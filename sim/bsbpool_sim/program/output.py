@@ -82,6 +82,11 @@ class _Lines(io.RawIOBase):
     def writable(self) -> bool:
         return True
 
+    @property
+    def name(self) -> Any:
+        """What Python calls the real stream: <stdout>."""
+        return getattr(self._output._stream, "name", None)
+
     def fileno(self) -> int:
         return int(self._output._stream.fileno())
 
@@ -129,7 +134,7 @@ class RankStream(io.TextIOWrapper):
     def __init__(self, output: Output, label: str, number: int):
         self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
         super().__init__(
-            self.lines,  # type: ignore[arg-type]
+            self.lines,
             encoding=output.encoding,
             errors=output.errors,
             newline="\n",

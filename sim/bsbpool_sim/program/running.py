@@ -34,7 +34,7 @@ from ..python.process import PROCESS, Common, Process, environment, processes
 from ..python.warned import warnings_of_ranks
 from ..python.whose import Ownership
 from ..simulation import Simulation, simulate
-from .output import Output, RankStream
+from .output import Output, OutputClosedError, RankStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
 _LOOK_AT = frozenset(1 << n for n in range(4, 20))
@@ -219,14 +219,14 @@ class _Ranks:
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")
         main.__dict__.update(__builtins__=builtins)
-        raised: Exception | None = None
+        raised: BaseException | None = None
         try:
             self._main(main)
         except SystemExit as stop:
             process.status = _status(stop)
-        except GreenletExit:
+        except (GreenletExit, KeyboardInterrupt, OutputClosedError):
             raise
-        except Exception as error:
+        except BaseException as error:
             process.status, raised = self._tell(rank, error), error
         else:
             process.status = 0
@@ -235,7 +235,7 @@ class _Ranks:
         process.run_at_exit()
         self._finish(process)
         self._ended.statuses[rank] = process.status
-        if raised is not None:
+        if isinstance(raised, Exception):
             raise raised
         return process.status
 
@@ -268,7 +268,7 @@ class _Ranks:
         argument = {"script": program.name, "module": "-m", "code": "-c"}[program.kind]
         return [argument, *program.arguments], [self._first, *self._path]
 
-    def _tell(self, rank: int, error: Exception) -> int:
+    def _tell(self, rank: int, error: BaseException) -> int:
         """Print what a rank raised as Python would, and keep it; returns the exit status."""
         self._ended.raised[rank] = error
         trace = error.__traceback__ = _theirs(error.__traceback__)
@@ -281,7 +281,7 @@ class _Ranks:
             traceback.print_exc()
         return 1
 
-    def _explain(self, rank: int, error: Exception) -> None:
+    def _explain(self, rank: int, error: BaseException) -> None:
         """Say of a module that another rank could load that this one may not be loaded twice."""
         failed = None
         for frame, _ in traceback.walk_tb(error.__traceback__):

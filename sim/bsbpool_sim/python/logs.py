@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .process import Process, of_rank, reclassed
+from .process import Process, current, of_rank, reclassed
 
 _OF_LOGGER = ("level", "handlers", "filters", "disabled", "propagate", "_cache")
 _OF_MANAGER = ("_disable", "emittedNoHandlerWarning")
@@ -33,11 +33,74 @@ def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, list | dict) else value
 
 
+def _get_other(logger: Any, name: str) -> Any:
+    """What a rank has put into a logger, which has no such attribute for all."""
+    process = current()
+    if process is not None and not name.startswith("__"):
+        found = _settings(_OF_LOGGER)(process, logger)
+        if name in found:
+            return found[name]
+    raise AttributeError(f"{type(logger).__name__!r} object has no attribute {name!r}", name=name, obj=logger)
+
+
+def _put_other(logger: Any, name: str, value: Any) -> None:
+    process = current()
+    if process is None or name in logger.__dict__ or hasattr(type(logger), name):
+        object.__setattr__(logger, name, value)
+    else:
+        _settings(_OF_LOGGER)(process, logger)[name] = value
+
+
+_real: dict[str, Any] = {}
+
+
+def _record(*args: Any, **kwargs: Any) -> Any:
+    return _get_factory()(*args, **kwargs)
+
+
+def _get_factory() -> Any:
+    process = current()
+    return _real["_logRecordFactory"] if process is None or process.record_factory is None else process.record_factory
+
+
+def _set_factory(factory: Any) -> None:
+    process = current()
+    if process is None:
+        _real["_logRecordFactory"] = factory
+    else:
+        process.record_factory = factory
+
+
+def _add_handler(handler: logging.Handler) -> None:
+    process = current()
+    if process is not None:
+        process.handlers.add(handler)
+    _real["_addHandlerRef"](handler)
+
+
+def _shutdown(handlerList: Any = None) -> None:
+    """Closes a rank's own handlers only: `logging.config` calls this for all that there are."""
+    every = logging.__dict__["_handlerList"] if handlerList is None else handlerList
+    process = current()
+    _real["shutdown"](every if process is None else [each for each in every if each() in process.handlers])
+
+
+#: What stands in the namespace of `logging`, from which its own functions take them.
+_FUNCTIONS = {
+    "_logRecordFactory": _record,
+    "getLogRecordFactory": _get_factory,
+    "setLogRecordFactory": _set_factory,
+    "_addHandlerRef": _add_handler,
+    "shutdown": _shutdown,
+}
+
+
 @contextmanager
 def logging_of_ranks() -> Iterator[None]:
     """While active, ranks that have a `Process` configure logging each for itself."""
     manager: Any = logging.Logger.manager
-    of_logger = {name: of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
+    of_logger: dict[str, Any] = {name: of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
+    of_logger.update(__getattr__=_get_other, __setattr__=_put_other)
     get_logger = manager.getLogger
     changed: set[int] = set()
 
@@ -52,6 +115,10 @@ def logging_of_ranks() -> Iterator[None]:
         return logger
 
     with ExitStack() as undo:
+        for name, function in _FUNCTIONS.items():
+            _real[name] = logging.__dict__[name]
+            setattr(logging, name, function)
+            undo.callback(setattr, logging, name, _real[name])
         change(logging.root)
         for logger in manager.loggerDict.values():
             change(logger)

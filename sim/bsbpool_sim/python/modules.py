@@ -7,6 +7,7 @@ compiled once for all ranks. Which modules are a program's own is decided in `wh
 
 from __future__ import annotations
 
+import operator
 import os
 import sys
 import types
@@ -38,6 +39,10 @@ class RankModules:
         self.names = names
         #: whether something may have been put in another's place since this rank runs.
         self.stale = False
+
+    def differs(self, modules: dict[str, Any]) -> bool:
+        """Whether the rank has put others in place of these."""
+        return any(map(operator.is_not, map(modules.get, self.own), self.own.values()))
 
 
 class Modules:
@@ -114,7 +119,7 @@ class Modules:
 
     def _switch(self, after: RankModules) -> None:
         before, modules = self._current, self._modules
-        if len(modules) != self._count or before.stale:
+        if len(modules) != self._count or before.stale or before.differs(modules):
             self._take_stock(before)
         elif (main := modules.get("__main__")) is not None:  # which a program may replace
             before.own["__main__"] = main

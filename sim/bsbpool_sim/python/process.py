@@ -11,6 +11,7 @@ import os
 import sys
 import traceback
 import types
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any, TypeVar
@@ -78,6 +79,10 @@ class Process:
         self.warnings: dict[str, Any] = {}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
         self.logging: dict[int, dict[str, Any]] = {}
+        #: what makes the records of its log; None: what makes those of who simulates.
+        self.record_factory: Any = None
+        #: the handlers that it made.
+        self.handlers: weakref.WeakSet[Any] = weakref.WeakSet()
         #: the state of NumPy's global generator.
         self.numpy_state: Any = None
 
