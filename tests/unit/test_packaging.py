@@ -62,6 +62,8 @@ def test_the_wheel_has_what_it_should_and_nothing_else(built):
     assert "OK" in python("check_wheel_contents", built[1])
 
 
+# Pyroma itself unpacks the archive so.
+@pytest.mark.filterwarnings("ignore:Python 3.14 will, by default, filter extracted tar archives:DeprecationWarning")
 def test_pyroma_misses_only_what_does_not_exist_yet(built):
     from pyroma import distributiondata, ratings
 
