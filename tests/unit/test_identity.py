@@ -38,6 +38,7 @@ KEPT = {
     "bsbpool/worlds/duplicates.py": {"spare": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
     "sim/bsbpool_sim/constants.py": {"_real": "names of mpi4py"},
+    "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
     "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/replay/standins.py": {
