@@ -341,6 +341,24 @@ def test_a_job_may_be_run_by_hand(worlds):
     assert statuses == ["success", "success", "failed", "success"]
 
 
+def interrupt(owner):
+    raise KeyboardInterrupt
+
+
+def test_an_interrupt_that_a_job_raises_which_is_run_by_hand_is_its_failure(worlds):
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            job = pool.queue(interrupt) if pool.is_main() else None
+            if job is not None:
+                job.run()
+            try:
+                pool.execute()
+            except bsbpool.WorkflowError as errors:
+                return job and (job.status.value, type(job.error), [type(error.error) for error in errors.exceptions])
+
+    assert worlds(program)[0] == ("failed", KeyboardInterrupt, [KeyboardInterrupt])
+
+
 def test_what_was_set_in_motion_by_hand_keeps_nobody_waiting(worlds):
     def program(comm):
         def fill(pool):

@@ -442,6 +442,8 @@ class Record:
     main_task: Any = None
     warned: list[Any] = field(default_factory=list)
     raised: list[BaseException] = field(default_factory=list)
+    #: job and rank of each KeyboardInterrupt that a job raised.
+    interrupted: set[tuple[int, int]] = field(default_factory=set)
     nodes: int = 0
 
     # -- on any rank -------------------------------------------------------------------------------
@@ -505,7 +507,7 @@ class Record:
                 case "exits":
                     raise SystemExit(3)
                 case "interrupts":
-                    run.own_trouble.add(owner.rank)
+                    self.interrupted.add((id, owner.rank))
                     raise KeyboardInterrupt
                 case "untold result":
                     value: object = sys._getframe()  # nothing packs a frame
@@ -752,6 +754,9 @@ def run(case: Case) -> Run:
     found.trace = simulation.trace
     found.events = [_in_words(event) for event in simulation.trace.events]
     found.lines = list(simulation.trace.lines())
+    # What a job raises that is run by hand is its failure, whatever it is: nobody else is interrupted.
+    by_hand = {e["job"] for e in found.events if e["e"] == "by_hand" and e["status"] == "running"}
+    found.own_trouble |= {rank for job, rank in record.interrupted if job not in by_hand}
     for id, (how, value) in found.answers.items():  # of values that can't be compared only their type
         if id in found.untold and how == "returned":
             found.answers[id] = how, type(value).__name__
