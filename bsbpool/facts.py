@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 from . import wording
 
@@ -341,5 +341,5 @@ def with_texts(error: Error, changed: Callable[[str], str], depth: int = DEEPEST
             most = value[:MOST_ERRORS] if isinstance(error, WorkflowFailed) else value
             new[field.name] = tuple(v if type(v) is int else with_texts(v, changed, depth - 1) for v in most)
         elif isinstance(value, Fact):
-            new[field.name] = with_texts(value, changed, depth - 1)  # type: ignore[arg-type]
+            new[field.name] = with_texts(cast("Error", value), changed, depth - 1)
     return replace(error, **new) if new else error

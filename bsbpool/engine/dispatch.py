@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from typing import Any
 
 from ..exceptions import JobPoolError
 from .caching import Caches
@@ -65,7 +66,7 @@ class Dispatch:
     :ivar gone: ranks that were lost, in that order.
     """
 
-    def __init__(self, graph: Graph, caches: Caches, send_ahead: bool = False) -> None:
+    def __init__(self, graph: Graph[Any], caches: Caches, send_ahead: bool = False) -> None:
         self._graph = graph
         self._caches = caches
         self._ready = graph.ready

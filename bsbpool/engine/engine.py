@@ -17,6 +17,7 @@ limits in `limits`.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Generic, TypeVar
 
 from ..errors import error_of
 from ..exceptions import JobPoolError, JobSchedulingError
@@ -34,8 +35,11 @@ PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNIN
 SUCCESS, FAILED, CANCELLED, ABORTED = JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.CANCELLED, JobStatus.ABORTED
 
 
-class Engine:
-    """Decides for one pool; see the top of the file.
+J = TypeVar("J", bound=JobState)
+
+
+class Engine(Generic[J]):
+    """Decides for one pool, whose jobs are of class `J`; see the top of the file.
 
     :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they
         became ready; so it is where one rank runs them all.
@@ -61,11 +65,11 @@ class Engine:
         workers: int = 1,
     ) -> None:
         self.caches = Caches()
-        self.graph = Graph(self.caches, first_in_first_out)
+        self.graph: Graph[J] = Graph(self.caches, first_in_first_out)
         self.dispatch = Dispatch(self.graph, self.caches, send_ahead)
         self.failures = Failures(self.graph, fail_fast, retries)
         self.deadlines = Deadlines(self.graph.jobs)
-        self.jobs = self.graph.jobs
+        self.jobs: list[J] = self.graph.jobs
         self.commands = self.graph.commands
         self._workers = workers
 
@@ -76,12 +80,12 @@ class Engine:
 
     # -- jobs --------------------------------------------------------------------------------------
 
-    def add(self, job: JobState, dependencies: Iterable[JobState]) -> None:
+    def add(self, job: J, dependencies: Iterable[JobState]) -> None:
         """A job was queued."""
         if self.graph.add(job, dependencies):
             self.dispatch.assign()
 
-    def begin(self) -> list[JobState]:
+    def begin(self) -> list[J]:
         """The pool starts to execute. Returns the jobs that are queued now: they are not among the changes."""
         queued = self.graph.begin()
         self.dispatch.assign()

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from enum import Enum
+from typing import Any
 
 from ..errors import error_of, facts_of, lost_again, own_facts
 from ..exceptions import (
@@ -61,7 +62,7 @@ class Failures:
     :ivar stops: whether the pool is to stop now, whatever else there is to do.
     """
 
-    def __init__(self, graph: Graph, fail_fast: bool = False, retries: int = 0) -> None:
+    def __init__(self, graph: Graph[Any], fail_fast: bool = False, retries: int = 0) -> None:
         self._graph = graph
         self.fail_fast = fail_fast
         self.retries = retries

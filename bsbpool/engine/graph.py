@@ -13,6 +13,7 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Iterable, Sequence
+from typing import Generic, TypeVar
 
 from ..errors import error_of, own_facts
 from ..exceptions import JobCancelledError, JobPoolError
@@ -26,8 +27,11 @@ PENDING, QUEUED, RUNNING = JobStatus.PENDING, JobStatus.QUEUED, JobStatus.RUNNIN
 SUCCESS, CANCELLED = JobStatus.SUCCESS, JobStatus.CANCELLED
 
 
-class Graph:
-    """The jobs of one pool.
+J = TypeVar("J", bound=JobState)
+
+
+class Graph(Generic[J]):
+    """The jobs of one pool, of class `J`.
 
     :param caches: what they require.
     :param first_in_first_out: ready jobs leave in the order in which they were added, not that in which they became
@@ -44,7 +48,7 @@ class Graph:
 
     def __init__(self, caches: Caches, first_in_first_out: bool = False) -> None:
         self._caches = caches
-        self.jobs: list[JobState] = []
+        self.jobs: list[J] = []
         # By link: the dependent, and the link before it of the same job, or -1. They stay when jobs have ended. A list
         # for each job would be spread all over the memory of a large graph, and the garbage collector would go through
         # all of them while jobs are made.
@@ -60,7 +64,7 @@ class Graph:
 
     # -- how jobs come in --------------------------------------------------------------------------
 
-    def add(self, job: JobState, dependencies: Iterable[JobState]) -> bool:
+    def add(self, job: J, dependencies: Iterable[JobState]) -> bool:
         """A job was queued. Returns whether it can run."""
         job._id = len(self.jobs)
         self.jobs.append(job)
@@ -86,7 +90,7 @@ class Graph:
             return True
         return False
 
-    def begin(self) -> list[JobState]:
+    def begin(self) -> list[J]:
         """The pool starts to execute. Returns the jobs that are queued now: they are not among the `changes`."""
         self.begun = True
         queued = [job for job in self.jobs if job._status is PENDING and not job._open_dependencies]
@@ -152,7 +156,7 @@ class Graph:
 
     # -- questions ---------------------------------------------------------------------------------
 
-    def open_dependencies(self, job: JobState) -> list[JobState]:
+    def open_dependencies(self, job: J) -> list[J]:
         """The dependencies of a job that have not ended, in the order in which they were added. It walks all jobs."""
         found = []
         for other in self.jobs:

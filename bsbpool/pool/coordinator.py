@@ -60,7 +60,7 @@ class Coordinator(Member):
         id: Any,
         owner: Any,
         world: World,
-        engine: Engine,
+        engine: Engine[Job],
         folder: Callable[[], str],
     ) -> None:
         super().__init__(pool, id, owner, world, engine)

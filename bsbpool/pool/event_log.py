@@ -40,7 +40,7 @@ class EventLog:
     :ivar sink: where events go; None if nobody wants them.
     """
 
-    def __init__(self, id: Any, engine: Engine, lock: AbstractContextManager[Any]):
+    def __init__(self, id: Any, engine: Engine[Job], lock: AbstractContextManager[Any]):
         self._engine = engine
         self._lock = lock
         self._id = describe(id)

@@ -37,7 +37,7 @@ class Inbox:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: Engine[Job],
         codec: Codec,
         event_log: EventLog,
         workers: WorkerTable,
@@ -100,7 +100,7 @@ class Inbox:
     ) -> None:
         """A rank has run a job; see `protocol` for the fields."""
         engine = self._engine
-        job: Job = engine.jobs[id]  # type: ignore[assignment]
+        job = engine.jobs[id]
         if succeeded and not cached:
             if not job._status.ended:
                 self._results.keep(job, payload)
@@ -126,7 +126,7 @@ class Inbox:
 
     def overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
-        job: Job = self._engine.jobs[id]  # type: ignore[assignment]
+        job = self._engine.jobs[id]
         error = self._workers.overran(job, rank, "running" if place else "silent", place, stack)
         _remember(error, frames)
         if self._engine.overdue(job, rank, error):

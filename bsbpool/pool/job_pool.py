@@ -79,7 +79,7 @@ class JobPool:
         if hasattr(comm, "get_communicator"):
             comm = comm.get_communicator()
         self._world = world_of(comm if comm is not None else find_comm_world())
-        self._engine = Engine(
+        self._engine: Engine[Job] = Engine(
             first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again, fail_fast=bool(fail_fast),
             workers=max(1, self._world.size - 1),
         )  # fmt: skip
@@ -132,7 +132,7 @@ class JobPool:
     @property
     def jobs(self) -> list[Job]:
         """All jobs, in the order in which they were queued."""
-        return list(self._engine.jobs)  # type: ignore[arg-type]
+        return list(self._engine.jobs)
 
     @property
     def parallel(self) -> bool:

@@ -45,7 +45,7 @@ class PoolOfJobs(Protocol):
         """The owner of the pool."""
 
     @property
-    def _engine(self) -> Engine: ...
+    def _engine(self) -> Engine[Job]: ...
     @property
     def _lock(self) -> AbstractContextManager[Any]: ...
     @property
@@ -259,7 +259,7 @@ class Job(JobState, ABC):
     @property
     def _deps(self) -> set[Job]:
         """The jobs that it still waits for; code written for BSB reads this name."""
-        return {*self._pool._engine.graph.open_dependencies(self)}  # type: ignore[arg-type]
+        return {*self._pool._engine.graph.open_dependencies(self)}
 
     # -- what became of it -------------------------------------------------------------------------
 

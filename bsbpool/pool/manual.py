@@ -34,7 +34,7 @@ class ManualJobs:
     def __init__(
         self,
         world: World,
-        engine: Engine,
+        engine: Engine[Job],
         lock: AbstractContextManager[Any],
         perform: Callable[[Job], Any],
         record: Callable[..., None],

@@ -53,7 +53,7 @@ class Member(ABC):
     :ivar turns: who runs next, where there is one rank.
     """
 
-    def __init__(self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine) -> None:
+    def __init__(self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine[Job]) -> None:
         self._pool = pool
         self.id = id
         self.owner = owner
@@ -239,7 +239,7 @@ class Member(ABC):
         """
         channel = self.channel
         assert channel is not None
-        variables = self.engine.jobs[id]._variables if self.turns is not None else None  # type: ignore[attr-defined]
+        variables = self.engine.jobs[id]._variables if self.turns is not None else None
         return channel.perform(id, functools.partial((variables or copy_context()).run, call))
 
     def _perform_job(self, job: Job) -> Any:

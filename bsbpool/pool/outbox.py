@@ -29,7 +29,7 @@ class Outbox:
     :ivar turns: who runs next, where there is one rank; None: whoever has an order.
     """
 
-    def __init__(self, engine: Engine, codec: Codec, event_log: EventLog, now: Callable[[], int]) -> None:
+    def __init__(self, engine: Engine[Job], codec: Codec, event_log: EventLog, now: Callable[[], int]) -> None:
         self._engine = engine
         self._codec = codec
         self._event_log = event_log

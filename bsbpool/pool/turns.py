@@ -28,7 +28,7 @@ class Turns:
     :param send: hands a message to the task that runs jobs.
     """
 
-    def __init__(self, engine: Engine, schedulers: Schedulers, send: Callable[[Any], None]):
+    def __init__(self, engine: Engine[Any], schedulers: Schedulers, send: Callable[[Any], None]):
         self._engine = engine
         self._schedulers = schedulers
         self._send = send

@@ -204,7 +204,6 @@ class Strategy(Protocol):
 
     def pick(self, choice: Choice) -> int:
         """The index of the alternative to take."""
-        ...  # pragma: no cover
 
 
 @runtime_checkable
@@ -217,7 +216,6 @@ class Policy(Protocol):
 
     def choose(self) -> float:
         """The number of the event that is now being scheduled: of those of one instant and turn, the smallest first."""
-        ...  # pragma: no cover
 
 
 class InOrder:

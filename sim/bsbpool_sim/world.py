@@ -15,15 +15,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from greenlet import getcurrent
-
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
 from .choices import Event
 from .instant import DEADLINES, LOSSES, NEWS
-from .kernel import Happening, Kernel, Rank, Task
+from .kernel import Happening, Kernel, Rank, Task, current
 
 if TYPE_CHECKING:
     from .comm import Comm
@@ -51,7 +49,7 @@ class SimMailbox(Mailbox):
         if until == 0:
             kernel.check_open()
             return None
-        self._waiting = getcurrent()  # type: ignore[assignment]
+        self._waiting = current()
         while not items and kernel.park(self._why, until, DEADLINES):
             pass
         self._waiting = None

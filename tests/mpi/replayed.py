@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from typing import Any
 
 import bsbpool
 from bsbpool.pool import JobStatus, PoolJobUpdateProgress, pool_cache
@@ -101,7 +102,8 @@ def with_tree(owner):
 
 
 def on_main_cached(pool):
-    item = Cell.tree.get_pool_cache_id(Cell(pool.owner))  # type: ignore[attr-defined]
+    tree: Any = Cell.tree
+    item = tree.get_pool_cache_id(Cell(pool.owner))
     for n in range(30):
         pool.queue(with_tree, submitter="cell", cache_items=[item] if n % 2 else [])
     queue_some(pool, 20)

@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 import time
+from typing import Any
 
 from mpi4py import MPI
 
@@ -85,7 +86,8 @@ def main():
     # A rank that hangs says where, before the test gives up.
     faulthandler.dump_traceback_later(40, exit=True)
     chance = random.Random(int(sys.argv[1]))
-    comm, alive, dead = WORLD, [*range(WORLD.size)], []
+    comm: Any = WORLD
+    alive, dead = [*range(WORLD.size)], []
     while len(alive) > 1:
         doomed = alive.pop(chance.randrange(len(alive)))
         dead.append(doomed)
@@ -98,7 +100,7 @@ def main():
         pool_on(comm, dead, "first", moment if WORLD.rank == doomed else 0)
         wait_for_death(comm)
         pool_on(comm, dead, "second")
-        comm = comm.Shrink()  # type: ignore[assignment]
+        comm = comm.Shrink()
         pool_on(comm, dead, "shrunk")
         comm = comm.Dup()
 

@@ -354,7 +354,7 @@ def test_an_interrupt_that_a_job_raises_which_is_run_by_hand_is_its_failure(worl
             try:
                 pool.execute()
             except bsbpool.WorkflowError as errors:
-                return job and (job.status.value, type(job.error), [type(error.error) for error in errors.exceptions])
+                return job and (job.status.value, type(job.error), [type(each.__cause__) for each in errors.exceptions])
 
     assert worlds(program)[0] == ("failed", KeyboardInterrupt, [KeyboardInterrupt])
 

@@ -277,7 +277,7 @@ class _Ranks:
             sys.excepthook(type(error), error, trace)
         except SystemExit as stop:
             return _status(stop)
-        except Exception:
+        except Exception:  # it may be the program's own; Python prints what that raises, and goes on
             traceback.print_exc()
         return 1
 
@@ -346,13 +346,14 @@ class _Finder(Finder):
         if name == "numpy.random" and isinstance(getcurrent(), Task):
             spec = spec or self._search(name, path, target)
             if spec is not None and spec.loader is not None:
-                load = spec.loader.exec_module
+                loader: Any = spec.loader
+                load = loader.exec_module
 
                 def load_and_replace(module: types.ModuleType) -> None:
                     load(module)
                     self.numpy.install(module)
 
-                spec.loader.exec_module = load_and_replace  # type: ignore[method-assign]
+                loader.exec_module = load_and_replace
         return spec
 
 
@@ -442,9 +443,12 @@ def _module(name: str) -> Callable[[types.ModuleType], None]:
     """What runs a module as ``python -m`` does; it is looked for on each rank, since its packages are imported."""
 
     def run(main: types.ModuleType) -> None:
-        details: Any = runpy._get_main_module_details if name == "__main__" else runpy._get_module_details  # type: ignore[attr-defined]
+        finds: Any = runpy
         try:
-            _, spec, code = details(_NoModule) if name == "__main__" else details(name, _NoModule)
+            if name == "__main__":
+                _, spec, code = finds._get_main_module_details(_NoModule)
+            else:
+                _, spec, code = finds._get_module_details(name, _NoModule)
         except _NoModule as error:
             print(f"{sys.executable}: {error}", file=sys.stderr)
             raise SystemExit(1) from None

@@ -164,7 +164,7 @@ def _places(module: Any) -> tuple[str | None, list[str]]:
     file = getattr(module, "__file__", None)
     try:
         folders = [*getattr(module, "__path__", ())]
-    except Exception:
+    except Exception:  # what stands in `sys.modules` may be any object, which answers as it likes
         folders = []
     return (file if isinstance(file, str) else None), folders
 

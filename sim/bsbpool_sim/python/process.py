@@ -94,7 +94,7 @@ class Process:
                 function(*args, **kwargs)
             except SystemExit:
                 pass
-            except Exception:
+            except Exception:  # whatever it raises, Python goes on with the others, too
                 print(f"Exception ignored in atexit callback {function!r}:", file=sys.stderr)
                 traceback.print_exc()
 
@@ -168,8 +168,9 @@ class _ForC:
 
 
 def environment() -> dict[Any, Any]:
-    """A copy of the environment, as `os.environ` keeps it."""
-    return dict(os.environ._data)  # type: ignore[attr-defined]
+    """A copy of the environment, as `os.environ` keeps it: encoded, so that nothing is decoded when ranks change."""
+    kept: Any = os.environ
+    return dict(kept._data)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import cast
 
 from greenlet import getcurrent
 
@@ -33,7 +34,7 @@ NOT_OF_MAIN = frozenset({"receive", "fault", "traceback"})
 
 def of_main(trace: Trace) -> list[PoolEvent]:
     """The events of main: what it did, and what it was told."""
-    return [event for event in trace.events if event.e not in NOT_OF_MAIN]  # type: ignore[misc]
+    return cast("list[PoolEvent]", [event for event in trace.events if event.e not in NOT_OF_MAIN])
 
 
 class ReplayError(SimulationError):
