@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import sys
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from random import Random
 from threading import Lock
@@ -79,12 +80,19 @@ class seeded_global:
         if name != "numpy.random":
             return None
         spec = PathFinder.find_spec(name, path)
-        if spec is not None and spec.loader is not None:
-            load = spec.loader.exec_module
-
-            def load_and_seed(module: ModuleType) -> None:
-                load(module)
-                self._seed_numpy(module)
-
-            spec.loader.exec_module = load_and_seed  # type: ignore[method-assign]
+        when_loaded(spec, self._seed_numpy)
         return spec
+
+
+def when_loaded(spec: ModuleSpec | None, then: Callable[[ModuleType], None]) -> None:
+    """Call something with the module of this spec, once it is loaded. Without a spec there is none."""
+    if spec is None or spec.loader is None:
+        return
+    loader: Any = spec.loader
+    load = loader.exec_module
+
+    def load_first(module: ModuleType) -> None:
+        load(module)
+        then(module)
+
+    loader.exec_module = load_first

@@ -34,6 +34,7 @@ from ..python.process import PROCESS, Common, Process, environment, processes
 from ..python.warned import warnings_of_ranks
 from ..python.whose import Ownership
 from ..simulation import Simulation, simulate
+from ..streams import when_loaded
 from .output import Output, OutputClosedError, RankStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -345,15 +346,7 @@ class _Finder(Finder):
         spec = super().find_spec(name, path, target)
         if name == "numpy.random" and isinstance(getcurrent(), Task):
             spec = spec or self._search(name, path, target)
-            if spec is not None and spec.loader is not None:
-                loader: Any = spec.loader
-                load = loader.exec_module
-
-                def load_and_replace(module: types.ModuleType) -> None:
-                    load(module)
-                    self.numpy.install(module)
-
-                loader.exec_module = load_and_replace
+            when_loaded(spec, self.numpy.install)
         return spec
 
 
