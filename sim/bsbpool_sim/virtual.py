@@ -252,9 +252,23 @@ def _seed(task: Task, self: random.Random, a: Any = None, version: int = 2) -> N
     real["random.Random.seed"](self, a, version)
 
 
+#: Under which key a rank of a whole program keeps what is behind the functions of `random`; None until it is asked for.
+GLOBAL_GENERATOR = "the global generator"
+
+
+def global_generator(task: Task) -> Any:
+    """What is behind the functions of `random`: the rank's own where a whole program runs, else that of all."""
+    kept = task.rank.kept
+    if GLOBAL_GENERATOR not in kept:
+        return random._inst
+    if kept[GLOBAL_GENERATOR] is None:
+        kept[GLOBAL_GENERATOR] = stream(task.kernel.cluster.seed, f"random of rank {task.rank.index}")
+    return kept[GLOBAL_GENERATOR]
+
+
 @_for("random.seed")
 def _seed_global(task: Task, a: Any = None, version: int = 2) -> None:
-    _seed(task, random._inst, a, version)
+    _seed(task, global_generator(task), a, version)
 
 
 @_for("tempfile._get_candidate_names")

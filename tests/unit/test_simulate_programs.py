@@ -120,6 +120,42 @@ def test_numpys_global_generator_is_each_ranks_own(simulate):
     assert simulate("-n", "3", "main.py", files={"main.py": program}) == (0, "", "")
 
 
+def test_numpys_global_generator_as_an_object_is_each_ranks_own(simulate):
+    pytest.importorskip("numpy")
+    program = COMM + (
+        "import numpy as np\n"
+        "np.random.seed(rank); comm.barrier()\n"
+        "taken, right = np.random.mtrand._rand, np.random.RandomState(rank)\n"
+        "assert isinstance(taken, np.random.RandomState)\n"
+        "for _ in range(3):\n    assert taken.normal() == right.normal(); comm.barrier()\n"
+        "assert taken.randint(1000) == right.randint(1000); comm.barrier()\n"
+        "assert np.random.randn() == right.randn()\n"
+    )
+    assert simulate("-n", "3", "main.py", files={"main.py": program}) == (0, "", "")
+
+
+def test_what_shared_modules_draw_is_drawn_from_the_ranks_own_generator(simulate):
+    import random
+
+    right = random.Random(5)
+    first, second = right.random(), right.random()
+    # `shared` is loaded by one rank, `statistics` before all of them.
+    shared = "import random\ndef draw(): return random.random()\n"
+    program = COMM + (
+        "import pickle, random, shared, statistics\n"
+        "random.seed(5); comm.barrier()\n"
+        f"assert shared.draw() == {first!r}; comm.barrier()\n"
+        f"state = random.getstate(); assert random.random() == {second!r}; comm.barrier()\n"
+        f"random.setstate(state); comm.barrier(); assert shared.draw() == {second!r}\n"
+        "random.seed(7); comm.barrier(); one = statistics.NormalDist().samples(1)\n"
+        "assert one == statistics.NormalDist().samples(1, seed=7)\n"
+        "assert pickle.loads(pickle.dumps(random.shuffle)) is random.shuffle\n"
+    )
+    files = {"main.py": program, "shared.py": shared}
+    assert simulate("-n", "3", "--share", "shared", "main.py", files=files) == (0, "", "")
+    assert not isinstance(random.random, type(simulate))  # it is Python's own again
+
+
 def test_main_may_be_redefined(simulate):
     program = COMM + (
         "import sys, types\n"

@@ -27,7 +27,7 @@ from bsbpool.worlds.uncaught import uncaught_text
 from ..cluster import Cluster
 from ..errors import RankErrors, SimulationError
 from ..kernel import Kernel, Rank, Task
-from ..python.chance import NumpyChance, own_random
+from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes
@@ -35,6 +35,7 @@ from ..python.warned import warnings_of_ranks
 from ..python.whose import Ownership
 from ..simulation import Simulation, simulate
 from ..streams import when_loaded
+from ..virtual import GLOBAL_GENERATOR
 from .output import Output, OutputClosedError, RankStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -162,8 +163,9 @@ class _Ranks:
             self._environment[b"PYTEST_ADDOPTS"] = b"--capture=sys " + options
             self._environment.setdefault(b"PYTEST_DISABLE_PLUGIN_AUTOLOAD", b"1")
         self._folder = os.getcwd()
-        self._modules = Modules(self._ownership, self._first or self._folder, own_random)
+        self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
+        self._undo.enter_context(random_of_ranks())
         self._undo.enter_context(logging_of_ranks())
         self._undo.enter_context(warnings_of_ranks())
         self._undo.callback(self._modules.leave)
@@ -216,6 +218,7 @@ class _Ranks:
         task: Any = getcurrent()
         rank = task.rank.index
         process = task.rank.kept[PROCESS] = self._process(rank)
+        task.rank.kept[GLOBAL_GENERATOR] = None
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")

@@ -1,4 +1,4 @@
-"""The global generators of a rank: its own module `random`, and NumPy's global one.
+"""The global generators of a rank: what is behind the functions of `random`, and NumPy's.
 
 Both begin as the seed says, on each rank as another stream. Generators that a program makes are its own anyway.
 """
@@ -7,30 +7,41 @@ from __future__ import annotations
 
 import functools
 import random
-import types
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from greenlet import getcurrent
 
 from ..kernel import Task
 from ..streams import stream
+from ..virtual import global_generator
 from .process import Process, current
 
 
-def own_random() -> types.ModuleType:
-    """For the rank that runs, the module `random` with a generator of its own; its classes are those of all."""
-    task: Any = getcurrent()
-    copy = types.ModuleType("random", random.__doc__)
-    copy.__dict__.update(random.__dict__)
-    generator: Any = stream(task.kernel.cluster.seed, f"random of rank {task.rank.index}")
+@contextmanager
+def random_of_ranks() -> Iterator[None]:
+    """Meanwhile the functions of `random` draw from the generator of the rank that calls, whoever imported them."""
     bound = vars(random)["_inst"]
-    for name, value in vars(random).items():
-        if getattr(value, "__self__", None) is bound:
-            setattr(copy, name, getattr(generator, name))
-    copy.__dict__.update(_inst=generator, seed=generator.seed)
-    return copy
+    methods = {name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is bound}
+    vars(random).update({name: _of_the_rank(name, value) for name, value in methods.items()})
+    try:
+        yield
+    finally:
+        vars(random).update(methods)
+
+
+def _of_the_rank(name: str, of_all: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(of_all)
+    def drawn(*args: Any, **kwargs: Any) -> Any:
+        task = getcurrent()
+        if not isinstance(task, Task):
+            return of_all(*args, **kwargs)
+        return getattr(global_generator(task), name)(*args, **kwargs)
+
+    # They are found by these, as when they are pickled.
+    drawn.__module__, drawn.__qualname__ = "random", name
+    return drawn
 
 
 # -- NumPy's global generator --------------------------------------------------------------------------------
@@ -47,7 +58,7 @@ class NumpyChance:
         self._outside: Any = None
 
     def install(self, module: Any) -> None:
-        """Replace the functions of `numpy.random` that draw from the global generator."""
+        """Replace the functions of `numpy.random` that draw from the global generator, and the generator itself."""
         if self._of is not None:
             return
         self._of = module.mtrand._rand
@@ -57,6 +68,15 @@ class NumpyChance:
                 if not name.startswith("_") and callable(value) and not isinstance(value, type):
                     setattr(space, name, self._own(value))
                     self._undo.callback(setattr, space, name, value)
+        # Libraries take it as an object, as `check_random_state(None)` of several does.
+        kind = type(self._of)
+        methods = {name: self._method(name) for name, value in vars(kind).items() if name[0] != "_" and callable(value)}
+        module.mtrand._rand = type(kind.__name__, (kind,), methods)(self._of._bit_generator)
+        self._undo.callback(setattr, module.mtrand, "_rand", self._of)
+
+    def _method(self, name: str) -> Callable[..., Any]:
+        called = self._own(getattr(self._of, name))
+        return functools.wraps(called)(lambda _, *args, **kwargs: called(*args, **kwargs))
 
     def _own(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)

@@ -20,7 +20,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from ..kernel import Rank, Task
-from .whose import COPIED, Ownership
+from .whose import Ownership
 
 #: Modules that any Python has loaded before it runs a program; a program's file of that name is never found.
 _AT_START = frozenset((
@@ -50,13 +50,11 @@ class Modules:
 
     :param ownership: which modules each rank loads for itself.
     :param folder: where the program's first modules are found: that of its script.
-    :param copy: makes a rank's copy of the module `random`.
     """
 
-    def __init__(self, ownership: Ownership, folder: str, copy: Callable[[], types.ModuleType]):
+    def __init__(self, ownership: Ownership, folder: str):
         self.ownership = ownership
         self.codes: dict[tuple[str, int, int], types.CodeType] = {}
-        self.copy = copy
         self.extensions: dict[str, types.ModuleType] = {}
         self.found: dict[tuple[str, tuple[str, ...]], tuple[str, list[str] | None]] = {}
         self._modules = sys.modules
@@ -94,8 +92,7 @@ class Modules:
             known = self.ownership.known(name)
             if known or (known is None and file is not None and self.ownership.is_local(file)):
                 tops.add(name)
-        hidden = {name for name in sys.modules if name.partition(".")[0] in tops}
-        return hidden | {name for name in COPIED if name in sys.modules}
+        return {name for name in sys.modules if name.partition(".")[0] in tops}
 
     # -- whose turn it is --------------------------------------------------------------------------
 
@@ -191,8 +188,6 @@ class Finder:
         if known is False:
             return None
         modules.running().stale = True
-        if name in COPIED and not self._is_beside(name):
-            return ModuleSpec(name, _Copying(modules))
         where = (name, tuple(sys.path if path is None else path))
         if (found := modules.found.get(where)) is not None:
             return self._spec(name, *found)
@@ -219,10 +214,6 @@ class Finder:
                 if spec is not None:
                     return spec
         return None
-
-    def _is_beside(self, name: str) -> bool:
-        first = sys.path[0] if sys.path else ""
-        return os.path.isfile(os.path.join(first, name + ".py"))
 
     def _spec(self, name: str, origin: str, folders: list[str] | None) -> ModuleSpec | None:
         loader = _Compiled(name, origin, self._modules)
@@ -274,17 +265,3 @@ class _Given(Loader):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
-
-
-class _Copying(Loader):
-    """Gives a rank its copy of a module of Python's own."""
-
-    def __init__(self, modules: Modules):
-        self._copy = modules.copy
-
-    def create_module(self, spec: ModuleSpec) -> types.ModuleType:
-        """The copy."""
-        return self._copy()
-
-    def exec_module(self, module: types.ModuleType) -> None:
-        """Nothing is left to do."""

@@ -17,9 +17,6 @@ from collections.abc import Collection, Iterator
 
 from bsbpool.frames import OWN_PACKAGES, TOOLS
 
-#: Modules of Python's own of which each rank has a copy.
-COPIED = ("random",)
-
 #: Programs that consist of several packages: who runs one runs all of them.
 _PARTS = {"pytest": ("pytest", "_pytest", "pluggy")}
 
@@ -55,7 +52,6 @@ class Ownership:
     def __init__(self, named: Collection[str] = (), shared: Collection[str] = ()):
         self._installed = installed_folders()
         self._known: dict[str, bool] = dict.fromkeys((*sys.builtin_module_names, *OWN_PACKAGES, *TOOLS), False)
-        self._known.update(dict.fromkeys(COPIED, True))
         for name in map(_top, named):
             self._known.update(dict.fromkeys(_PARTS.get(name, (name,)), True))
         self._known.update(dict.fromkeys(map(_top, shared), False))
@@ -101,7 +97,7 @@ class Ownership:
         seen, left = {name}, [*imports]
         while not takes and left:
             other = left.pop()
-            takes = self._known.get(other, False) and other not in COPIED
+            takes = self._known.get(other, False)
             if other in seen or other in sys.stdlib_module_names or other in self._known:
                 continue
             seen.add(other)
