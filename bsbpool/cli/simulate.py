@@ -38,8 +38,8 @@ def _rate(text: str) -> float:
 
 def _tape(text: str) -> Any:
     """``"v1:12.1,40.2"``, as a tape."""
-    from bsbpool_sim.choices import Tape
     from bsbpool_sim.errors import TapeError
+    from bsbpool_sim.tape import Tape
 
     try:
         return Tape.parse(text)

@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .choices import Choice, Tape
+    from .choices import Choice
     from .errors import (
         AbortError,
         CannotSimulateError,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from .script import Script
     from .simulation import Simulation, simulate
+    from .tape import Tape
 
 __all__ = [
     "AbortError",
@@ -60,7 +61,7 @@ _PLACES = {
     "ScriptError": "errors",
     "Simulation": "simulation",
     "SimulationError": "errors",
-    "Tape": "choices",
+    "Tape": "tape",
     "TapeError": "errors",
     "TruncationError": "errors",
     "simulate": "simulation",

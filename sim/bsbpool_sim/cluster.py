@@ -10,10 +10,12 @@ from typing import Any, Protocol
 from bsbpool.trace import Recorder
 from bsbpool.worlds import World
 
-from .choices import InOrder, Policy, Strategy, Tape
+from .choices import Policy, Strategy
 from .kernel import SECOND, Kernel
 from .matches import LateMatching
 from .network import Network
+from .strategies import InOrder
+from .tape import Tape
 
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
 HORIZON = 30 * 24 * 3600 * SECOND

@@ -22,10 +22,13 @@ from bsbpool.durations import exact_duration
 from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import add_note
 
-from .choices import Chooser, Event, InOrder, KernelEvent, Policy, Strategy, Tape
+from .choices import Event, Policy, Strategy
+from .chooser import Chooser, KernelEvent
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
 from .instant import FAULTS, WORK
+from .strategies import InOrder
+from .tape import Tape
 
 SECOND = 1_000_000_000
 

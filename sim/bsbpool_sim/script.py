@@ -17,7 +17,8 @@ from bsbpool.durations import exact_duration
 from bsbpool.facts import Delayed, Died, Fault, Killed, Paused, Slowed
 from bsbpool.text import scrub
 
-from .choices import Chooser, Kind, Strikes
+from .choices import Kind, Strikes
+from .chooser import Chooser
 from .cluster import Cluster
 from .errors import ScriptError
 from .kernel import Rank, nanoseconds

@@ -17,7 +17,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
-from .choices import InOrder, Policy, Shuffled, Strategy, Tape
+from .choices import Policy, Strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .comm import Comm, world_comms
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
@@ -25,8 +25,10 @@ from .garbage import deliberate_collection
 from .group import ranks as ranks_text
 from .kernel import SECOND, Task, nanoseconds
 from .network import Network
+from .strategies import InOrder, Shuffled
 from .streams import seeded_global
 from .substitutes import substitutes
+from .tape import Tape
 from .world import SimWorld
 
 

@@ -11,7 +11,8 @@ from collections import deque
 from typing import Any, NamedTuple
 
 from .buffers import Buffer
-from .choices import Chooser, Granted, Kind
+from .choices import Granted, Kind
+from .chooser import Chooser
 from .comm import Comm, current, self_comm
 from .constants import BYTE, LOCK_EXCLUSIVE, LOCK_SHARED, OPS, Datatype, Op, datatype, is_same, means, operation
 from .errors import MPIError, TruncationError

@@ -19,7 +19,7 @@ from bsbpool_sim import (
     SimulationError,
     simulate,
 )
-from bsbpool_sim.choices import Shuffled
+from bsbpool_sim.strategies import Shuffled
 
 
 class Script:

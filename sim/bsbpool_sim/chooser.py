@@ -1,0 +1,202 @@
+"""Making the choices of one run: what its tape says is taken first, then what its strategy picks; and all is kept.
+
+Only choices of two or more alternatives count: they are numbered from 0. For events of one instant and turn, `Events`
+has those that can be chosen from, in the place of the kernel's heap.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+from bsbpool.frames import file_of, outward, users_frame
+from bsbpool.values import shown
+
+from .choices import Alternative, Choice, Event, Kind, Policy, Strategy
+from .errors import TapeError
+from .strategies import InOrder
+from .tape import Tape, tape_of_run
+
+T = TypeVar("T")
+
+#: An event of the kernel: when, turn (and its place there), sequence number, what is called, and with what.
+KernelEvent = tuple[int, float, int, Callable[[Any], None] | None, Any]
+
+
+class Chooser:
+    """Makes the choices of one run, and keeps them.
+
+    :param tape: what to take first.
+    :param strategy: decides the rest.
+    :param fail: called with a `TapeError`, to give the run up; a task that calls it is never resumed.
+    """
+
+    def __init__(self, tape: Tape, strategy: Strategy | Policy, fail: Callable[[BaseException], None]):
+        self._given = tape
+        self._pick = strategy.pick if isinstance(strategy, Strategy) else InOrder().pick
+        self._number_of_event = strategy.choose if isinstance(strategy, Policy) else None
+        self._fail = fail
+        #: whether the run is over: what `finally` blocks do then is no choice.
+        self.closed = False
+        self._counts = array("L")
+        self._departures: dict[int, int] = {}
+
+    @property
+    def tape(self) -> Tape:
+        """What was chosen so far."""
+        return tape_of_run(dict(self._departures), self._counts[:])
+
+    def events(self, describe: Callable[[KernelEvent], Event]) -> Events:
+        """What orders the kernel's events as this chooses."""
+        return Events(self, self._number_of_event, describe)
+
+    def one_of(
+        self, kind: Kind, who: int | None, call: str, items: Sequence[T], text: Callable[[T], Alternative],
+        where: Callable[[], str] | None = None,
+    ) -> T:  # fmt: skip
+        """One of some items: the first by default.
+
+        :param text: what an item is as an alternative.
+        :param where: gives the place of the call, where it is not the task of that rank that asks.
+        """
+        if len(items) == 1:
+            return items[0]
+        return items[self.index(kind, who, call, len(items), lambda: map(text, items), where=where)]
+
+    def index(
+        self, kind: Kind, who: int | None, call: str, count: int, list_them: Callable[[], Iterable[Alternative]],
+        default: Callable[[], int] | None = None, where: Callable[[], str] | None = None,
+    ) -> int:  # fmt: skip
+        """The index of one of some alternatives, two or more.
+
+        :param list_them: gives them.
+        :param default: decides in place of the strategy.
+        """
+        if self.closed:
+            return 0
+        number = len(self._counts)
+        if number < len(self._given):
+            index = self._given.departures.get(number, 0)
+            if index >= count:
+                choice = Choice(kind, number, who, call, count, list_them, where or _place_of_call)
+                why = f"takes alternative {index} in {choice}, which has {count}: {_listed(choice)}"
+                self._stop(self._does_not_fit(why))
+        elif default is not None:
+            index = default()
+        else:
+            choice = Choice(kind, number, who, call, count, list_them, where or _place_of_call)
+            picked = self._pick(choice)
+            if not isinstance(picked, int) or not 0 <= picked < count:
+                right = f"it must be an index from 0 to {count - 1}"
+                self._stop(ValueError(f"the strategy picked {picked!r} in {choice}: {right}"))
+            index = int(picked)
+        self._counts.append(count)
+        if index:
+            self._departures[number] = index
+        return index
+
+    def misfit(self) -> TapeError | None:
+        """After the run: the error that says that the tape names choices which did not come; None if all came."""
+        made = len(self._counts)
+        left = [number for number in self._given.departures if number >= made]
+        return self._does_not_fit(f"names choice {left[0]}, and this run has made {made}") if left else None
+
+    def _does_not_fit(self, why: str) -> TapeError:
+        return TapeError(
+            f"the tape {shown(str(self._given))} does not fit: it {why}. It is of another program, of other arguments, "
+            "or of another version"
+        )
+
+    def _stop(self, error: Exception) -> None:
+        self._fail(error)
+        raise error
+
+
+def _listed(choice: Choice) -> str:
+    texts = [str(each) for each in choice.alternatives]
+    return "; ".join(texts[:5]) + (f"; and {len(texts) - 5} more" if len(texts) > 5 else "")
+
+
+def _place_of_call() -> str:
+    """Where the task that is asking now calls what leaves the choice."""
+    frames = outward(sys._getframe(1))
+    frame = users_frame(itertools.dropwhile(lambda frame: frame.f_code is not Chooser.index.__code__, frames))
+    return "" if frame is None else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+
+
+class _Group:
+    """The events of one instant and turn, in the order in which they were scheduled."""
+
+    __slots__ = ("events", "key", "numbered", "sequence")
+
+    def __init__(self, key: tuple[int, int]):
+        self.key = key
+        self.events: list[KernelEvent] = []
+        #: their sequence numbers.
+        self.sequence: list[int] = []
+        #: for a policy: a heap of its numbers, with the sequence numbers.
+        self.numbered: list[tuple[float, int]] = []
+
+    def take(self, index: int) -> KernelEvent:
+        del self.sequence[index]
+        return self.events.pop(index)
+
+    def first(self) -> int:
+        """The index of the event with the smallest number."""
+        while True:
+            sequence = heapq.heappop(self.numbered)[1]
+            index = bisect_left(self.sequence, sequence)
+            if index < len(self.sequence) and self.sequence[index] == sequence:
+                return index
+
+
+class Events:
+    """The events to come of a run that chooses, in groups of one instant and turn.
+
+    Each group has a place in the kernel's heap, where events with an order of their own stand as they are.
+    """
+
+    def __init__(self, chooser: Chooser, number: Callable[[], float] | None, describe: Callable[[KernelEvent], Event]):
+        self._chooser = chooser
+        self._number = number
+        self._describe = describe
+        self._groups: dict[tuple[int, int], _Group] = {}
+
+    def add(self, heap: list[KernelEvent], event: KernelEvent, turn: int) -> None:
+        """Schedule an event."""
+        key = (event[0], turn)
+        group = self._groups.get(key)
+        if group is None:
+            group = self._groups[key] = _Group(key)
+            heapq.heappush(heap, (*key, 0, None, group))
+        group.events.append(event)
+        group.sequence.append(event[2])
+        if self._number is not None:
+            heapq.heappush(group.numbered, (self._number(), event[2]))
+
+    def pop(self, heap: list[KernelEvent]) -> KernelEvent:
+        """Take the event that comes next out of the heap."""
+        group = heap[0][4]
+        if type(group) is not _Group:
+            return heapq.heappop(heap)
+        count = len(group.events)
+        if count == 1:
+            heapq.heappop(heap)
+            del self._groups[group.key]
+            return group.events[0]
+        return group.take(
+            self._chooser.index(
+                Kind.EVENT, None, "", count,
+                lambda: map(self._describe, group.events),
+                None if self._number is None else group.first,
+            )
+        )  # fmt: skip
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._groups.clear()
