@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from launching import of_ranks
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.replay import replay
@@ -41,10 +42,9 @@ pytestmark = pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun in this e
 def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
     """Run a program under real MPI, recorded. Returns its trace."""
     command = [] if ranks == 1 else [*mpirun, "-n", ranks]
-    root = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
     done = subprocess.run(
         [*map(str, command), str(python), str(PROGRAM), kind],
-        env=os.environ | root | {"BSBPOOL_TRACE": str(path)},
+        env=of_ranks(measured=ranks == 1) | {"BSBPOOL_TRACE": str(path)},
         capture_output=True,
         text=True,
         timeout=300,

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from launching import of_ranks
 
 import bsbpool
 from bsbpool.trace import TraceRecorder, read_trace
@@ -34,7 +35,8 @@ def test_the_call_of_a_job_that_killed_all_is_kept(tmp_path, ranks):
     start = [] if ranks == 1 else [os.path.join(os.path.dirname(sys.executable), "mpirun"), "-n", str(ranks)]
     recording = [sys.executable, "-m", "bsbpool", "record", "--capture", "failed", "program.py"]
     with contextlib.suppress(subprocess.TimeoutExpired):
-        subprocess.run([*start, *recording], cwd=tmp_path, capture_output=True, timeout=300)
+        environment = of_ranks(measured=ranks == 1)
+        subprocess.run([*start, *recording], cwd=tmp_path, env=environment, capture_output=True, timeout=300)
     path = tmp_path / "run.trace"
     calls = read_calls(calls_path(path), read_trace(path))
     assert 3 in {job for _, job in calls}

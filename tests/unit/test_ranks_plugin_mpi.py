@@ -16,7 +16,7 @@ from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
-from launching import OPENMPI, WITHOUT, needs_openmpi
+from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
 from tests_of_both_worlds import FIXTURES, SELF
 
 from bsbpool.worlds.launcher import launcher
@@ -45,14 +45,8 @@ def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable):
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
     (folder / "pytest.ini").write_text("[pytest]\n")
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        "UCX_LOG_LEVEL": "error",
-        "COLUMNS": "100",
-        "NO_COLOR": "1",
-    }
+    # What the plugin does under mpirun runs nowhere else; with Open MPI it runs the same lines again.
+    environment = of_ranks(measured=python == sys.executable) | {"COLUMNS": "100", "NO_COLOR": "1"}
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
     mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from launching import OPENMPI, needs_openmpi
+from launching import OPENMPI, needs_openmpi, of_ranks
 
 from bsbpool.cli import main as bsbpool_command
 from bsbpool.trace import TraceError, read_trace
@@ -64,12 +64,7 @@ def started(folder, *command, ranks=3, variable=None, source=PROGRAM, python=sys
     :param python: the Python beside whose MPI it runs.
     """
     (folder / "program.py").write_text(source)
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        "UCX_LOG_LEVEL": "error",
-    }
+    environment = of_ranks()
     if python == sys.executable:
         environment["PYTHONPATH"] = os.pathsep.join(path for path in sys.path if path)
     environment.pop("BSBPOOL_TRACE", None)

