@@ -63,7 +63,10 @@ nitpick_ignore_regex = [
         r"PoolOfProgress|PoolId|Error|Fault",
     ),  # the last three are unions, and spelled out there
     ("py:class", r"bsbpool\.(trace\.(comparing|recording)|worlds\.base)\..*"),
-    ("py:class", r"bsbpool_sim\.(comm\.Comm|kernel\.Policy|scenario\.(model\.Model|planning\.Plan|program\..*))"),
+    (
+        "py:class",
+        r"bsbpool_sim\.(mpi\.communicators\.Comm|kernel\.Policy|scenario\.(model\.Model|planning\.Plan|program\..*))",
+    ),
 ]
 
 # -- the site -----------------------------------------------------------------------------------------

@@ -217,7 +217,7 @@ def _again() -> str:
 
 def _report(ended: Ended, again: str) -> None:
     """Say why a program did not end well; nothing if it did."""
-    from bsbpool_sim.group import ranks as ranks_text
+    from bsbpool_sim.mpi.contexts import ranks as ranks_text
 
     said = []
     if ended.raised:

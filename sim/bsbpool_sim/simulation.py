@@ -19,11 +19,11 @@ from bsbpool.values import add_note, shown, text_of
 
 from .choices import Policy, Strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
-from .comm import Comm, world_comms
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .garbage import deliberate_collection
-from .group import ranks as ranks_text
 from .kernel import SECOND, Task, nanoseconds
+from .mpi.communicators import Comm, world_comms
+from .mpi.contexts import ranks as ranks_text
 from .network import Network
 from .strategies import InOrder, Shuffled
 from .streams import seeded_global

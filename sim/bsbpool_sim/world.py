@@ -24,7 +24,7 @@ from .instant import DEADLINES, LOSSES, NEWS
 from .kernel import Happening, Kernel, Rank, Task, current
 
 if TYPE_CHECKING:
-    from .comm import Comm
+    from .mpi.communicators import Comm
 
 
 class SimMailbox(Mailbox):
@@ -94,8 +94,8 @@ class SimTransport:
 
     def __init__(self, comm: Comm, serial: int):
         self.cluster = comm.cluster
-        self.members = comm.group.members
-        self.key = (comm.group.context, serial)
+        self.members = comm.context.members
+        self.key = (comm.context.number, serial)
         self.why = f"a message for its pool (the {_nth(serial)} on this communicator)"
         # By rank: its mailbox while its channel is open; before, what came early; after, None.
         self.boxes: dict[int, SimMailbox | list[Any] | None] = {}
@@ -231,7 +231,7 @@ class SimWorld(World):
         self._pools = 0
 
     def members(self) -> tuple[Any, ...]:
-        return tuple(self.comm.group.members)
+        return tuple(self.comm.context.members)
 
     def now(self) -> int:
         return self._kernel.now
@@ -242,7 +242,7 @@ class SimWorld(World):
     def channel(self) -> Channel:
         self._pools += 1
         pools: dict[tuple[int, int], SimTransport] = self.comm.cluster.pools
-        key = (self.comm.group.context, self._pools)
+        key = (self.comm.context.number, self._pools)
         if key not in pools:
             pools[key] = SimTransport(self.comm, self._pools)
         return SimChannel(pools[key], self.rank)
@@ -275,7 +275,7 @@ class SimWorld(World):
         return FileRecorder(file, path, header, self.now, 0, self.lock(), calls)
 
     def window(self, buffer: Any) -> Any:
-        from .window import Win
+        from .mpi.windows import Win
 
         return Win.Create(buffer, comm=self.comm)
 

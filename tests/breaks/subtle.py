@@ -14,7 +14,8 @@ import textwrap
 from bsbpool.engine import caching, dispatch, engine, failure, graph
 from bsbpool.engine import limits as engine_limits
 from bsbpool.pool import coordinator, inbox, limits, manual, notifier, outbox, results, scheduling, worker
-from bsbpool_sim import comm, mailbox, network, script, world
+from bsbpool_sim import mailbox, network, script, world
+from bsbpool_sim.mpi import communicators
 
 SUBTLE = {}
 
@@ -294,16 +295,16 @@ mistake(
 )
 mistake(
     "a split orders by rank, and not by key",
-    comm.Comm,
+    communicators.Comm,
     "Split",
     "sorted(wishes)]",
     "sorted(wishes, key=lambda wish: wish[1])]",
 )
 mistake(
     "a split of a split has the ranks of the first",
-    comm.Comm,
+    communicators.Comm,
     "Split",
-    "[self.group.members[r] for r in order]",
+    "[self.context.members[r] for r in order]",
     "[*order]",
 )
 mistake(

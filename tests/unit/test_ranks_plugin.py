@@ -434,7 +434,7 @@ def test_xdist_shares_out_tests_on_simulated_ranks(pytester, monkeypatch):
 
 
 def test_the_plugin_loads_nothing_that_is_heavy():
-    heavy = "{'greenlet', 'numpy', 'mpi4py', 'rich', 'cloudpickle', 'bsbpool_sim.simulation', 'bsbpool_sim.comm'}"
+    heavy = "{'greenlet', 'numpy', 'mpi4py', 'rich', 'cloudpickle', 'bsbpool_sim.simulation', 'bsbpool_sim.mpi'}"
     code = f"import sys, bsbpool_sim.pytest_plugin.ranks; print({heavy} & set(sys.modules))"
     assert subprocess.check_output([sys.executable, "-c", code], text=True, env=unmeasured()) == "set()\n"
 

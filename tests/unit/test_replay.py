@@ -24,7 +24,7 @@ from bsbpool.facts import JobFailed
 from bsbpool.trace import Trace, TraceRecorder, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
-from bsbpool_sim.comm import self_comm
+from bsbpool_sim.mpi.communicators import self_comm
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
 from bsbpool_sim.replay.keeping import to_scenario
 from bsbpool_sim.replay.whatif import Costs, costs_of

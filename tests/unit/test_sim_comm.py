@@ -18,9 +18,11 @@ from bsbpool_sim import (
     simulate,
 )
 from bsbpool_sim import mpi as MPI
-from bsbpool_sim.buffers import Buffer
-from bsbpool_sim.constants import DATATYPES, OPS, Status, datatype, fill, operation
-from bsbpool_sim.reductions import check, combine
+from bsbpool_sim.mpi.buffers import Buffer
+from bsbpool_sim.mpi.datatypes import DATATYPES, datatype
+from bsbpool_sim.mpi.operations import OPS, operation
+from bsbpool_sim.mpi.reductions import check, combine
+from bsbpool_sim.mpi.status import Status, fill
 
 np = pytest.importorskip("numpy")
 
@@ -420,7 +422,7 @@ def test_collective_calls_are_forgotten_when_all_left():
             comm.allreduce(1)
             comm.Ibarrier().wait()
         comm.barrier()
-        return len(comm.group.under_way)
+        return len(comm.context.under_way)
 
     assert run(program) == [1, 0]
 
@@ -487,7 +489,7 @@ def test_a_freed_communicator_is_null():
 
 
 def test_communicators_cannot_be_sent():
-    refused(lambda c: c.send(c, 0), "rank 0 can't send this Comm: a communicator can't be sent", TypeError)
+    refused(lambda c: c.send(c, 0), "rank 0 can't send this Intracomm: a communicator can't be sent", TypeError)
 
 
 # -- what is refused -------------------------------------------------------------------------------------

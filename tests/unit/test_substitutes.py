@@ -257,7 +257,7 @@ class TestWithRealMpi4py:
         assert simulate(program, 2).results[0] == ("x", (1, 6, True), True, True, 1, 3, 1.0)
 
     def test_its_datatypes_are_known_by_name(self, real):
-        from bsbpool_sim.constants import datatype
+        from bsbpool_sim.mpi.datatypes import datatype
 
         names = ["INT", "DOUBLE", "BYTE", "INT64_T", "C_DOUBLE_COMPLEX", "C_BOOL", "UINT64_T"]
         assert [datatype(getattr(real, n)).Get_size() for n in names] == [getattr(real, n).Get_size() for n in names]

@@ -39,10 +39,10 @@ from bsbpool.trace.format import fields_of
 from bsbpool.worlds import MultipartMessage, RankLost
 
 from ..cluster import Cluster
-from ..comm import Comm
 from ..errors import DeadlockError, HorizonError, SimulationError
-from ..group import Group
 from ..kernel import Task
+from ..mpi.communicators import Comm, Intracomm
+from ..mpi.contexts import Context
 from ..simulation import simulate
 from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
 from .ground import Checking, ReplayedWorld
@@ -319,8 +319,8 @@ class Director:
         if recorded.ranks != self.ranks:
             group = self._groups.get(recorded.ranks)
             if group is None:
-                shared = Group(self._cluster, range(recorded.ranks))
-                group = self._groups[recorded.ranks] = [Comm(shared, rank) for rank in range(recorded.ranks)]
+                shared = Context(self._cluster, range(recorded.ranks))
+                group = self._groups[recorded.ranks] = [Intracomm(shared, rank) for rank in range(recorded.ranks)]
             comm = group[comm.rank]
         self._at[comm.rank] = recorded
         owner._comm = comm

@@ -25,9 +25,9 @@ from bsbpool.trace.events import CancelTried, JobQueued
 from bsbpool.trace.history import History, JobHistory
 
 from ..cluster import Cluster
-from ..comm import Comm, self_comm
 from ..errors import HorizonError, RankErrors
 from ..kernel import SECOND
+from ..mpi.communicators import Comm, self_comm
 from ..script import Script, ScriptRuntime
 from ..simulation import simulate
 from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c, of_main

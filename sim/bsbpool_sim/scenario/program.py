@@ -29,7 +29,7 @@ from .planning import Plan, PlannedJob, matcher
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
-    from ..comm import Comm
+    from ..mpi.communicators import Comm
 
 #: Up to this number of jobs, the result of each job is compared with what it returned.
 MOST_RESULTS = 2000

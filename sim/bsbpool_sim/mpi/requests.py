@@ -7,12 +7,13 @@ import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .choices import Completed, Event, Kind
-from .cluster import Cluster
-from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, Status, fill
-from .errors import MPIError, TruncationError
-from .kernel import Happening, Kernel
-from .mailbox import Mailbox, Message
+from ..choices import Completed, Event, Kind
+from ..cluster import Cluster
+from ..errors import MPIError, TruncationError
+from ..kernel import Happening, Kernel
+from ..mailbox import Mailbox, Message
+from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED
+from .status import Status, fill
 
 if TYPE_CHECKING:
     from .buffers import Buffer
@@ -246,20 +247,20 @@ def _why(requests: Sequence[Request], enough: Callable[[Any], bool]) -> str:
 
 
 class Receiver(Protocol):
-    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.comm.Comm` has it."""
+    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.communicators.Comm` has it."""
 
     cluster: Cluster
     mailbox: Mailbox
 
     @property
-    def group(self) -> _Group:
+    def context(self) -> _Context:
         """The ranks that may complete it."""
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Take in a message that was matched. Returns the object, or None if it went into the buffer."""
 
 
-class _Group(Protocol):
+class _Context(Protocol):
     def message_text(self, source: int | None, tag: int | None, call: str) -> str: ...
 
 
@@ -291,7 +292,7 @@ class Receive(Request):
         self.message: Message | None = None
 
     def _why(self) -> str:
-        return self.comm.group.message_text(self.source, self.tag, self.call)
+        return self.comm.context.message_text(self.source, self.tag, self.call)
 
     def match(self, message: Message) -> None:
         """`message` is this receive's."""

@@ -11,11 +11,11 @@ from typing import Any
 
 from bsbpool.durations import exact_duration
 
-from .cluster import Cluster
-from .errors import CollectiveMismatchError
-from .kernel import Task
-from .mailbox import Link, Mailbox, Message
-from .matches import LateMailbox
+from ..cluster import Cluster
+from ..errors import CollectiveMismatchError
+from ..kernel import Task
+from ..mailbox import Link, Mailbox, Message
+from ..matches import LateMailbox
 from .requests import Request
 
 #: Of this many ranks a message gives the numbers.
@@ -29,10 +29,11 @@ def ranks(numbers: Sequence[int]) -> str:
     return ("rank " if len(numbers) == 1 else "ranks ") + shown + more
 
 
-class Group:
+class Context:
     """The ranks of one communicator.
 
     :param members: their ranks in the simulation, by rank in the communicator.
+    :ivar number: tells it from all others of the simulation; that of all ranks is 0.
     :param name: the communicator's name; "" if nobody named it.
     """
 
@@ -40,7 +41,7 @@ class Group:
         self.cluster = cluster
         self.members = members
         self.name = name
-        self.context = cluster.new_context()
+        self.number = cluster.new_context()
         late = cluster.late
         self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in members]
         self._links: dict[tuple[int, int], Link] = {}
@@ -70,7 +71,7 @@ class Group:
         if call is None:
             call = self.under_way[position] = Collective(self, position, name, root, waits, detail, rank)
         elif (call.name, call.root, call.detail) != (name, root, detail):
-            where = self.name or f"communicator {self.context}"
+            where = self.name or f"communicator {self.number}"
             raise CollectiveMismatchError(
                 f"rank {self.members[rank]} called {_text(name, root, detail)} where rank "
                 f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
@@ -117,7 +118,7 @@ class Group:
         return f"{ranks(world)} to call {call.text()} ({notes}){self._where()}"
 
     def _where(self) -> str:
-        if self.context == 0:  # all ranks
+        if self.number == 0:  # all ranks
             return ""
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
 
@@ -132,7 +133,9 @@ class Collective:
     :param first: the rank that came first.
     """
 
-    def __init__(self, group: Group, position: int, name: str, root: int | None, waits: str, detail: str, first: int):
+    def __init__(
+        self, context: Context, position: int, name: str, root: int | None, waits: str, detail: str, first: int
+    ):
         self.position = position
         self.name = name
         self.root = root
@@ -140,8 +143,8 @@ class Collective:
         self.first = first
         self.payloads: dict[int, Any] = {}
         self.result: Any = None
-        self.inside = len(group.members)
-        self._group = group
+        self.inside = len(context.members)
+        self._context = context
         self._waits = waits
         self._size = 0
         self._ready: int | None = None
@@ -157,15 +160,15 @@ class Collective:
         """`rank` brings `payload`, of `size` bytes on the wire."""
         self.payloads[rank] = payload
         self._size = max(self._size, size)
-        everybody = len(self._group.members)
+        everybody = len(self._context.members)
         if self._waits == "lower":
             while (r := len(self._prefix)) in self.payloads:
                 self._prefix.append(self._end())
                 if r in self._waiting:
-                    self._group.cluster.kernel.wake(self._waiting.pop(r))
+                    self._context.cluster.kernel.wake(self._waiting.pop(r))
         elif rank == self.root if self._waits == "root" else len(self.payloads) == everybody:
             self._ready = self._end()
-            kernel = self._group.cluster.kernel
+            kernel = self._context.cluster.kernel
             for task in self._waiting.values():
                 kernel.wake(task)
             self._waiting.clear()
@@ -174,8 +177,8 @@ class Collective:
 
     def _end(self) -> int:
         """When a call ends whose last rank comes now: after as many hops as a binary tree has levels."""
-        cluster = self._group.cluster
-        hops = (len(self._group.members) - 1).bit_length()
+        cluster = self._context.cluster
+        hops = (len(self._context.members) - 1).bit_length()
         return cluster.kernel.now + (cluster.network.takes(self._size) * hops if hops else 0)
 
     def _ready_for(self, rank: int) -> int | None:
@@ -187,7 +190,7 @@ class Collective:
         """Let the task of `rank` wait until the call ends for it."""
         if rank == self.root if self._waits == "root" else self._waits == "gather" and rank != self.root:
             return
-        kernel = self._group.cluster.kernel
+        kernel = self._context.cluster.kernel
         while (end := self._ready_for(rank)) is None:
             self._waiting[rank] = kernel.task
             kernel.park(functools.partial(self.waits_for, rank))
@@ -196,19 +199,19 @@ class Collective:
 
     def request(self, rank: int) -> Request:
         """A request that completes when the call ends for `rank`; for calls in which all wait for all."""
-        request = Request(self._group.cluster.kernel, functools.partial(self.waits_for, rank))
+        request = Request(self._context.cluster.kernel, functools.partial(self.waits_for, rank))
         if self._ready is None:
             self._requests.append(request)
         else:
-            self._group.cluster.kernel.at(self._ready, request.complete, None)
+            self._context.cluster.kernel.at(self._ready, request.complete, None)
         return request
 
     def waits_for(self, rank: int) -> str:
         """Whom `rank` waits for."""
-        n = rank if self._waits == "lower" else len(self._group.members)
+        n = rank if self._waits == "lower" else len(self._context.members)
         wanted = [self.root] if self._waits == "root" else range(n)
         missing = [r for r in wanted if r is not None and r not in self.payloads]
-        return self._group.call_text(missing, self) if missing else self._travels()
+        return self._context.call_text(missing, self) if missing else self._travels()
 
     def _travels(self) -> str:
         return f"the end of {self.text()}"

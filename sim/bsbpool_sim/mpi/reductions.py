@@ -9,9 +9,10 @@ import functools
 from collections.abc import Sequence
 from typing import Any
 
+from ..errors import CannotSimulateError, MPIError
 from .buffers import Buffer, in_place
-from .constants import OPS, Datatype, Op, is_same
-from .errors import CannotSimulateError, MPIError
+from .datatypes import Datatype, is_same
+from .operations import OPS, Op
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
 _LOGICAL, _BITWISE = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR")

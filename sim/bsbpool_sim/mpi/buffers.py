@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .constants import IN_PLACE, Datatype, datatype, means, of_buffer
-from .errors import MPIError, TruncationError
+from ..errors import MPIError, TruncationError
+from .constants import IN_PLACE, means
+from .datatypes import Datatype, datatype, of_buffer
 
 
 class Buffer:

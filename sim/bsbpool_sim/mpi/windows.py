@@ -10,17 +10,20 @@ import functools
 from collections import deque
 from typing import Any, NamedTuple
 
+from ..choices import Granted, Kind
+from ..chooser import Chooser
+from ..errors import MPIError, TruncationError
+from ..kernel import Task
 from .buffers import Buffer
-from .choices import Granted, Kind
-from .chooser import Chooser
-from .comm import Comm, current, self_comm
-from .constants import BYTE, LOCK_EXCLUSIVE, LOCK_SHARED, OPS, Datatype, Op, datatype, is_same, means, operation
-from .errors import MPIError, TruncationError
-from .group import Group
-from .kernel import Task
+from .communicators import Comm, current, self_comm
+from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, means
+from .contexts import Context
+from .datatypes import BYTE, Datatype, datatype, is_same
+from .operations import OPS, Op, operation
 from .reductions import OF_WINDOWS, check, combine
 
 SUM, REPLACE = OPS["SUM"], OPS["REPLACE"]
+MODE_NOCHECK, MODE_NOSTORE, MODE_NOPUT, MODE_NOPRECEDE, MODE_NOSUCCEED = 1024, 2048, 4096, 8192, 16384
 
 
 class _Asker(NamedTuple):
@@ -34,15 +37,15 @@ class _Asker(NamedTuple):
 class _Lock:
     """The lock of one rank's memory: any number of shared holders, or one exclusive."""
 
-    def __init__(self, group: Group, target: int):
-        self._group = group
+    def __init__(self, context: Context, target: int):
+        self._context = context
         self._target = target
         #: rank: whether its lock is exclusive.
         self.holders: dict[int, bool] = {}
         self._queue: deque[_Asker] = deque()
 
     def acquire(self, rank: int, exclusive: bool) -> None:
-        kernel = self._group.cluster.kernel
+        kernel = self._context.cluster.kernel
         self._queue.append(_Asker(rank, exclusive, kernel.task))
         self._grant()
         while rank not in self.holders:
@@ -53,14 +56,14 @@ class _Lock:
         self._grant()
 
     def _grant(self) -> None:
-        kernel = self._group.cluster.kernel
+        kernel = self._context.cluster.kernel
         while self._queue:
             asker = self._queue[0] if kernel.chooser is None else self._chosen(kernel.chooser)
             if asker is None or not self._free_for(asker):
                 return
             self._queue.remove(asker)
             # The dead don't release what they hold, but they don't ask any more either.
-            if kernel.ranks[self._group.members[asker.rank]].dead_at is None:
+            if kernel.ranks[self._context.members[asker.rank]].dead_at is None:
                 self.holders[asker.rank] = asker.exclusive
                 kernel.wake(asker.task)
 
@@ -72,27 +75,27 @@ class _Lock:
         could: list[_Asker | None] = [asker for asker in self._queue if self._free_for(asker)]
         if not could or could[0] is not self._queue[0]:
             could.insert(0, None)
-        target = self._group.members[self._target]
+        target = self._context.members[self._target]
         return chooser.one_of(Kind.LOCK, target, "Lock", could, self._alternative)
 
     def _alternative(self, asker: _Asker | None) -> Granted:
         if asker is None:
             return Granted(None, False)
-        return Granted(self._group.members[asker.rank], asker.exclusive)
+        return Granted(self._context.members[asker.rank], asker.exclusive)
 
     def _why(self) -> str:
-        by = " and ".join(self._group.someone(r) for r in list(self.holders)[:5]).rstrip(",")
+        by = " and ".join(self._context.someone(r) for r in list(self.holders)[:5]).rstrip(",")
         kind = "an exclusive" if any(self.holders.values()) else "a shared"
         ahead = f" and {len(self._queue)} ask for it" if len(self._queue) > 1 else ""
-        target = self._group.members[self._target]
+        target = self._context.members[self._target]
         return f"the lock of rank {target}'s window: {kind} one is held by {by}{ahead}"
 
 
 class _Shared:
-    def __init__(self, group: Group, memories: list[memoryview], units: list[int]):
+    def __init__(self, context: Context, memories: list[memoryview], units: list[int]):
         self.memories = memories
         self.units = units
-        self.locks = [_Lock(group, rank) for rank in range(len(memories))]
+        self.locks = [_Lock(context, rank) for rank in range(len(memories))]
 
 
 class Win:
@@ -106,7 +109,7 @@ class Win:
         call = self._comm._together("Win.Create", (view, disp_unit))
         if call.result is None:
             views = [call.payloads[r] for r in range(comm.size)]
-            call.result = _Shared(self._comm.group, [v for v, _ in views], [u for _, u in views])
+            call.result = _Shared(self._comm.context, [v for v, _ in views], [u for _, u in views])
         self._shared: _Shared = call.result
         self._mine: set[int] = set()
         self._fenced = False

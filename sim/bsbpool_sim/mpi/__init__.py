@@ -1,0 +1,95 @@
+"""What stands for `mpi4py.MPI` on simulated ranks: ``from bsbpool_sim import mpi as MPI``.
+
+Names only. What they mean is in the files beside it, one for each chapter of the MPI standard. COMM_WORLD and COMM_SELF
+are those of the simulated rank that asks.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import MPIError
+from . import datatypes, operations
+from .communicators import (
+    COMM_NULL,
+    CONGRUENT,
+    IDENT,
+    SIMILAR,
+    UNEQUAL,
+    Cartcomm,
+    Comm,
+    Distgraphcomm,
+    Graphcomm,
+    Intercomm,
+    Intracomm,
+    Topocomm,
+    current,
+    self_comm,
+)
+from .constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    BSEND_OVERHEAD,
+    COMM_TYPE_SHARED,
+    IN_PLACE,
+    LOCK_EXCLUSIVE,
+    LOCK_SHARED,
+    PROC_NULL,
+    TAG_UB,
+    UNDEFINED,
+)
+from .datatypes import Datatype
+from .environment import (
+    SUCCESS,
+    THREAD_FUNNELED,
+    THREAD_MULTIPLE,
+    THREAD_SERIALIZED,
+    THREAD_SINGLE,
+    Attach_buffer,
+    Detach_buffer,
+    Finalize,
+    Get_library_version,
+    Get_processor_name,
+    Get_version,
+    Init,
+    Init_thread,
+    Is_finalized,
+    Is_initialized,
+    Is_thread_main,
+    Query_thread,
+    Wtick,
+    Wtime,
+)
+from .operations import Op
+from .requests import Matched as Message
+from .requests import Request
+from .status import Status
+from .windows import MODE_NOCHECK, MODE_NOPRECEDE, MODE_NOPUT, MODE_NOSTORE, MODE_NOSUCCEED, Win
+
+__all__ = [
+    "ANY_SOURCE", "ANY_TAG", "Attach_buffer", "BSEND_OVERHEAD", "Detach_buffer", "TAG_UB", "COMM_NULL",
+    "COMM_TYPE_SHARED", "CONGRUENT", "IDENT",
+    "INFO_NULL", "MODE_NOCHECK", "MODE_NOPRECEDE", "MODE_NOPUT", "MODE_NOSTORE", "MODE_NOSUCCEED",
+    "IN_PLACE", "LOCK_EXCLUSIVE", "LOCK_SHARED", "PROC_NULL", "SIMILAR", "SUCCESS",
+    "THREAD_FUNNELED", "THREAD_MULTIPLE", "THREAD_SERIALIZED", "THREAD_SINGLE", "UNDEFINED", "UNEQUAL",
+    "Cartcomm", "Comm", "Datatype", "Distgraphcomm", "Exception", "Finalize", "Get_library_version",
+    "Get_processor_name", "Get_version", "Graphcomm", "Init", "Init_thread", "Intercomm", "Intracomm", "Is_finalized",
+    "Is_initialized", "Is_thread_main", "Message", "Op", "Query_thread", "Request", "Status", "Topocomm", "Win",
+    "Wtick", "Wtime", "current",
+    *operations.OPS, *datatypes.DATATYPES,
+]  # fmt: skip
+
+Exception = MPIError
+INFO_NULL = None
+
+
+def __getattr__(name: str) -> Any:
+    if name == "COMM_WORLD":
+        return current()
+    if name == "COMM_SELF":
+        here = current()
+        return self_comm(here.cluster, here.world_rank)
+    found = operations.OPS.get(name) or datatypes.DATATYPES.get(name)
+    if found is None:
+        raise AttributeError(f"MPI.{name} can't be simulated, or is not there at all")
+    return found

@@ -1,0 +1,253 @@
+"""Communicators: mpi4py's names and meaning, in virtual time.
+
+What their ranks tell each other is in `point_to_point` and `collectives`; what they share, in `contexts`.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from typing import Any, NoReturn
+
+from bsbpool.durations import exact_duration
+from bsbpool.exceptions import JobPoolError
+from bsbpool.frames import file_of, outward, users_frame
+from bsbpool.worlds import NO_COMMUNICATOR
+
+from ..cluster import Cluster
+from ..errors import AbortError, CannotSimulateError, MPIError
+from .collectives import Collectives
+from .constants import (
+    COMM_TYPE_SHARED,
+    LARGEST_TAG,
+    TAG_UB,
+    UNDEFINED,
+    means,
+)
+from .contexts import Context
+from .point_to_point import PointToPoint
+from .running import running_task
+
+IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
+
+
+class NullComm:
+    """MPI.COMM_NULL, and what a communicator is after `Free`: anything done with it is an error."""
+
+    @property
+    def bsbpool_world(self) -> NoReturn:
+        """There is none."""
+        raise JobPoolError(NO_COMMUNICATOR)
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, NullComm)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if not hasattr(Comm, name):
+            raise AttributeError(name)
+        raise MPIError(f"{name} of a communicator that was freed, or is COMM_NULL: this rank is not in it")
+
+
+COMM_NULL = NullComm()
+
+
+class Comm(PointToPoint, Collectives):
+    """A communicator, as one simulated rank has it.
+
+    Lower-case methods take any object that can be pickled, upper-case ones take buffers, as in mpi4py.
+    Ranks are those of this communicator. Whatever MPI forbids raises `MPIError` (``MPI.Exception``).
+    """
+
+    def __init__(self, context: Context, rank: int):
+        super().__init__(context, rank)
+        self._name = context.name
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Comm) and other.context is self.context and other.rank == self.rank
+
+    def __hash__(self) -> int:
+        return hash((self.context.number, self.rank))
+
+    def __repr__(self) -> str:
+        return f"<simulated {self.name or 'communicator'}, rank {self.rank} of {self.size}>"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a communicator can't be sent or pickled")
+
+    @functools.cached_property
+    def bsbpool_world(self) -> Any:
+        """The world in which a job pool on this communicator lives."""
+        make = self.cluster.make_world
+        assert make is not None, "no programs run on these ranks"
+        return make(self)
+
+    # -- who we are --------------------------------------------------------------------------------
+
+    def Get_rank(self) -> int:
+        """This rank's number in the communicator."""
+        return self.rank
+
+    def Get_size(self) -> int:
+        """Number of ranks in the communicator."""
+        return self.size
+
+    @property
+    def name(self) -> str:
+        """The communicator's name, as this rank has named it."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._name = name
+        self.context.name = name  # which reports give
+
+    def Get_name(self) -> str:
+        """The communicator's name; "" if this rank has given it none."""
+        return self._name
+
+    def Set_name(self, name: str) -> None:
+        """Name the communicator, as this rank calls it."""
+        self.name = name
+
+    def Is_inter(self) -> bool:
+        """False: there are no inter-communicators here."""
+        return False
+
+    def Is_intra(self) -> bool:
+        """True."""
+        return True
+
+    # -- communicators -----------------------------------------------------------------------------
+
+    def Dup(self, info: Any = None) -> Comm:
+        """A communicator of the same ranks, whose messages never mix with this one's. All ranks call it."""
+        call = self._together("Dup")
+        if call.result is None:
+            call.result = Context(self.cluster, self.context.members)
+        return Intracomm(call.result, self.rank)
+
+    Clone = Dup
+
+    def Split(self, color: int = 0, key: int = 0) -> Comm | NullComm:
+        """A communicator of the ranks with the same color, ordered by key, then rank. All ranks call it.
+
+        :returns: COMM_NULL if the color is UNDEFINED.
+        """
+        absent = means(color, UNDEFINED)
+        if color < 0 and not absent:
+            raise MPIError(f"color={color!r}: a color is 0 or more, or MPI.UNDEFINED")
+        call = self._together("Split", None if absent else (color, key))
+        if call.result is None:
+            members: dict[int, list[tuple[int, int]]] = {}
+            for r, wish in enumerate(self._in_order(call)):
+                if wish is not None:
+                    members.setdefault(wish[0], []).append((wish[1], r))
+            call.result = {}
+            for _, wishes in sorted(members.items()):
+                order = [r for _, r in sorted(wishes)]
+                group = Context(self.cluster, [self.context.members[r] for r in order])
+                call.result.update({r: (group, i) for i, r in enumerate(order)})
+        return COMM_NULL if absent else Intracomm(*call.result[self.rank])
+
+    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm | NullComm:
+        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
+
+        :returns: COMM_NULL if the type is UNDEFINED.
+        :raises CannotSimulateError: it is another one than COMM_TYPE_SHARED.
+        """
+        if means(split_type, UNDEFINED):
+            return self.Split(UNDEFINED, key)
+        if not means(split_type, COMM_TYPE_SHARED):
+            raise CannotSimulateError(
+                f"Split_type({split_type!r}) can't be simulated: give MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED"
+            )
+        return self.Split(self.rank, key)
+
+    def Get_attr(self, keyval: int) -> int | None:
+        """The largest tag, for the key TAG_UB.
+
+        :raises CannotSimulateError: it is another key.
+        """
+        if not means(keyval, TAG_UB):
+            raise CannotSimulateError(f"Get_attr({keyval!r}) can't be simulated: of all attributes there is MPI.TAG_UB")
+        return LARGEST_TAG
+
+    def Free(self) -> None:
+        """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it."""
+        self._together("Free")
+        object.__setattr__(self, "__class__", NullComm)
+
+    Disconnect = Free
+
+    def Compare(self, other: Comm) -> int:
+        """IDENT for the same communicator, CONGRUENT for the same ranks, SIMILAR if in another order."""
+        mine, theirs = list(self.context.members), list(other.context.members)
+        if self.context is other.context:
+            return IDENT
+        return CONGRUENT if mine == theirs else SIMILAR if sorted(mine) == sorted(theirs) else UNEQUAL
+
+    def Abort(self, errorcode: int = 0) -> NoReturn:
+        """End the simulation: `simulate` raises `AbortError`."""
+        kernel = self.cluster.kernel
+        frame = users_frame(outward(sys._getframe(1)))
+        assert frame is not None
+        where = f"at {file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+        text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
+        kernel.fail(AbortError(text, errorcode))
+        raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
+
+
+class Intracomm(Comm):
+    """A communicator of one group of ranks."""
+
+
+class Topocomm(Intracomm):
+    """A communicator with a topology."""
+
+
+class Cartcomm(Topocomm):
+    """A communicator whose ranks are on a grid."""
+
+
+class Graphcomm(Topocomm):
+    """A communicator whose ranks are the nodes of a graph that all of them know."""
+
+
+class Distgraphcomm(Topocomm):
+    """A communicator whose ranks are the nodes of a graph of which each knows its neighbours."""
+
+
+class Intercomm(Comm):
+    """A communicator of two groups of ranks, each of which talks to the other."""
+
+
+def world_comms(cluster: Cluster) -> list[Comm]:
+    """MPI.COMM_WORLD, as each rank has it. It is the first communicator of a cluster."""
+    if not cluster.comms:
+        ranks = range(len(cluster.kernel.ranks))
+        world = Context(cluster, ranks, "MPI_COMM_WORLD")
+        cluster.comms = [Intracomm(world, rank) for rank in ranks]
+    return cluster.comms
+
+
+def self_comm(cluster: Cluster, rank: int) -> Comm:
+    """MPI.COMM_SELF of a rank."""
+    if rank not in cluster.selves:
+        cluster.selves[rank] = Intracomm(Context(cluster, [rank], "MPI_COMM_SELF"), 0)
+    found: Comm = cluster.selves[rank]
+    return found
+
+
+def current() -> Comm:
+    """The world's communicator of the simulated rank that runs now.
+
+    :raises SimulationError: none does.
+    """
+    task = running_task()
+    return world_comms(task.kernel.cluster)[task.rank.index]

@@ -1,0 +1,98 @@
+"""Environment: clocks, versions, names, beginning and end, and the buffer that a rank attaches for `bsend`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..errors import MPIError
+from ..kernel import SECOND
+from ..virtual import host
+from .buffers import Buffer
+from .point_to_point import BSEND_BUFFER
+from .running import running_task
+
+SUCCESS = 0
+THREAD_SINGLE, THREAD_FUNNELED, THREAD_SERIALIZED, THREAD_MULTIPLE = range(4)
+
+
+def Wtime() -> float:
+    """Virtual seconds since the simulation began."""
+    return running_task().kernel.read_clock() / SECOND
+
+
+def Wtick() -> float:
+    """Seconds between two ticks of `Wtime`: a nanosecond."""
+    return 1 / SECOND
+
+
+def Get_processor_name() -> str:
+    """``simulated-3``: each simulated rank is a host of its own."""
+    return host(running_task().rank.index)
+
+
+def Get_version() -> tuple[int, int]:
+    """Version of the MPI standard that the simulated ranks follow, as far as they do."""
+    return 3, 1
+
+
+def Get_library_version() -> str:
+    """The name of this MPI."""
+    return "bsbpool_sim"
+
+
+def Attach_buffer(buf: Any) -> None:
+    """Give this rank a buffer for what it sends with `bsend`.
+
+    :raises MPIError: it has one.
+    """
+    kept = _kept()
+    if BSEND_BUFFER in kept:
+        raise MPIError("Attach_buffer: this rank has a buffer attached already: detach it first")
+    kept[BSEND_BUFFER], kept[_ATTACHED] = len(Buffer(buf)), buf
+
+
+def Detach_buffer() -> Any:
+    """Take the buffer back that was attached; None if none was."""
+    kept = _kept()
+    kept.pop(BSEND_BUFFER, None)
+    return kept.pop(_ATTACHED, None)
+
+
+_ATTACHED = "attached buffer"
+
+
+def _kept() -> dict[str, Any]:
+    kept: dict[str, Any] = running_task().rank.kept
+    return kept
+
+
+def Is_initialized() -> bool:
+    """True."""
+    return True
+
+
+def Is_finalized() -> bool:
+    """False."""
+    return False
+
+
+def Init() -> None:
+    """Nothing to do."""
+
+
+Finalize = Init
+
+
+def Init_thread(required: int = THREAD_MULTIPLE) -> int:
+    """Nothing to do; gives the level of thread support."""
+    return THREAD_MULTIPLE
+
+
+def Query_thread() -> int:
+    """THREAD_MULTIPLE."""
+    return THREAD_MULTIPLE
+
+
+def Is_thread_main() -> bool:
+    """True: simulated ranks have no threads."""
+    return True

@@ -1,0 +1,309 @@
+"""Point-to-point communication: sends, receives and probes.
+
+Messages go out pickled, or as bytes, so ranks share no object; sends are buffered. Where messages wait is kept in
+`mailbox`; what is understood of a buffer, in `buffers`.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from ..choices import Kind, MessageFrom
+from ..errors import MPIError
+from ..mailbox import Message
+from ..matches import LateMailbox, LateProbe
+from .buffers import Buffer
+from .constants import (
+    ANY_SOURCE,
+    ANY_TAG,
+    BSEND_OVERHEAD,
+    LARGEST_TAG,
+    PROC_NULL,
+    means,
+)
+from .endpoint import Endpoint
+from .requests import Matched, Receive, Request, load, poll
+from .status import fill
+
+#: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
+IRECV_ROOM = 1 << 15
+
+#: Under which key a rank keeps the size of the buffer that it attached for `bsend`.
+BSEND_BUFFER = "bsend buffer"
+
+
+class PointToPoint(Endpoint):
+    """The point-to-point calls of a communicator."""
+
+    def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None) -> None:
+        to = self._peer(dest, "dest")
+        if not 0 <= tag <= LARGEST_TAG:
+            raise _bad_tag(tag, "sent", "0")
+        if to is not None:
+            self.context.send(Message(self.rank, tag, data, sync), to)
+        elif sync is not None:
+            sync.complete()
+
+    def _isend(self, data: bytes, dest: int, tag: int) -> Request:
+        self._send(data, dest, tag)
+        return Request(self.cluster.kernel)
+
+    def _issend(self, data: bytes, dest: int, tag: int, call: str) -> Request:
+        request = Request(
+            self.cluster.kernel,
+            lambda: f"{self.context.someone(dest)} to receive its message with tag {tag} ({call})",
+        )
+        self._send(data, dest, tag, request)
+        return request
+
+    def send(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object; it is buffered, so this never waits.
+
+        :raises TypeError: the object can't be pickled.
+        """
+        self._send(self._dumps(obj), dest, tag)
+
+    rsend = send
+
+    def _buffered(self, data: bytes) -> bytes:
+        """See that a message has room in the buffer that this rank has attached."""
+        size = self.cluster.kernel.ranks[self.world_rank].kept.get(BSEND_BUFFER)
+        needed = len(data) + BSEND_OVERHEAD
+        if size is None:
+            raise MPIError("bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))")
+        if needed > size:
+            raise MPIError(
+                f"bsend of {len(data)} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that "
+                f"was attached has {size}: attach a larger one"
+            )
+        return data
+
+    def bsend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object by way of the buffer that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(self._dumps(obj)), dest, tag)
+
+    def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
+        """Send an object, and wait until its receiver takes it."""
+        self._issend(self._dumps(obj), dest, tag, "ssend").wait()
+
+    def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Send an object; the request is complete at once."""
+        return self._isend(self._dumps(obj), dest, tag)
+
+    def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Send an object by way of the buffer that was attached; the request is complete at once."""
+        return self._isend(self._buffered(self._dumps(obj)), dest, tag)
+
+    def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
+        """Send an object; the request completes when its receiver takes it."""
+        return self._issend(self._dumps(obj), dest, tag, "issend")
+
+    def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer; it is copied, so this never waits."""
+        self._send(bytes(Buffer(buf).bytes), dest, tag)
+
+    Rsend = Send
+
+    def Bsend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer by way of the one that was attached.
+
+        :raises MPIError: none was, or it is too small.
+        """
+        self._send(self._buffered(bytes(Buffer(buf).bytes)), dest, tag)
+
+    def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
+        """Send a buffer, and wait until its receiver takes it."""
+        self._issend(bytes(Buffer(buf).bytes), dest, tag, "Ssend").wait()
+
+    def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Send a buffer; the request is complete at once."""
+        return self._isend(bytes(Buffer(buf).bytes), dest, tag)
+
+    def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Send a buffer; the request completes when its receiver takes it."""
+        return self._issend(bytes(Buffer(buf).bytes), dest, tag, "Issend")
+
+    # -- receiving ---------------------------------------------------------------------------------
+
+    def _match(self, source: int, tag: int) -> tuple[int | None, int | None, bool]:
+        """A source and a tag (None: any) and whether they can match anything."""
+        wanted_tag: int | None = tag
+        if not 0 <= tag <= LARGEST_TAG:
+            if not means(tag, ANY_TAG):
+                raise _bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
+            wanted_tag = None
+        if source is ANY_SOURCE or (isinstance(source, int) and source < 0 and means(source, ANY_SOURCE)):
+            return None, wanted_tag, True
+        peer = self._peer(source, "source")
+        return peer, wanted_tag, peer is not None
+
+    def _post(self, source: int, tag: int, buffer: Buffer | None, call: str, room: int | None = None) -> Request:
+        wanted, wanted_tag, possible = self._match(source, tag)
+        if not possible:
+            return _FromNobody(self.cluster.kernel)
+        receive = Receive(self, wanted, wanted_tag, buffer, call, room)
+        message = self._first(wanted, wanted_tag, call)
+        if message is None:
+            self.mailbox.post(receive)
+        else:
+            self.mailbox.take(message)
+            receive.match(message)
+        return receive
+
+    def _first(self, source: int | None, tag: int | None, call: str) -> Message | None:
+        """The message that a receive or a probe takes, of those that have arrived."""
+        chooser = self.cluster.kernel.chooser
+        if source is not None or chooser is None:
+            return self.mailbox.find(source, tag)
+        found = self.mailbox.firsts(tag)
+        if not found:
+            return None
+        return chooser.one_of(Kind.MESSAGE, self.world_rank, call, found, self._alternative)
+
+    def _alternative(self, message: Message) -> MessageFrom:
+        return MessageFrom(self.context.members[message.source], message.tag)
+
+    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
+        """Hand a matched message over to the program."""
+        members, data = self.context.members, message.data
+        self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
+        fill(status, message.source, message.tag, len(data))
+        if buffer is None:
+            return load(data)
+        buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
+        return None
+
+    def _find(self, source: int, tag: int, call: str, wait: bool, take: bool, status: Any) -> Message | None:
+        wanted, wanted_tag, possible = self._match(source, tag)
+        kernel, box = self.cluster.kernel, self.mailbox
+        if not possible:
+            fill(status, PROC_NULL, ANY_TAG, 0)
+            return None
+        late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMailbox) else None
+        if late is not None:
+            box.post(late)
+        while (message := self._first(wanted, wanted_tag, call) if late is None else late.message) is None:
+            if not wait:
+                poll(kernel)
+                if late is None:
+                    return None
+                if late.message is None:
+                    box.give_up(late)
+                    return None
+                continue
+            if late is None:
+                box.watching.append(kernel.task)
+            kernel.park(functools.partial(self.context.message_text, wanted, wanted_tag, call))
+        if take:
+            box.take(message)
+        fill(status, message.source, message.tag, len(message.data))
+        return message
+
+    def recv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Any:
+        """Wait for an object, and return it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default it has the object's.
+        :raises TruncationError: the object is larger.
+        """
+        return self._post(source, tag, None, "recv", _room(buf)).wait(status)
+
+    def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
+        """Begin to receive an object: the request's `wait` returns it.
+
+        :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
+            If the object is larger, `wait` raises `TruncationError`.
+        """
+        return self._post(source, tag, None, "irecv", _room(IRECV_ROOM if buf is None else buf))
+
+    def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
+        """Wait for a message, and write it into a buffer.
+
+        :raises TruncationError: the message is larger than the buffer.
+        """
+        self._post(source, tag, Buffer(buf), "Recv").wait(status)
+
+    def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
+        """Begin to receive a message into a buffer, which it fills when the request ends."""
+        return self._post(source, tag, Buffer(buf), "Irecv")
+
+    def probe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
+        """Wait for a message, and leave it there."""
+        self._find(source, tag, "probe", True, False, status)
+        return True
+
+    Probe = probe
+
+    def iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
+        """Whether a message is there; if not, this takes 1 µs of virtual time."""
+        found = self._find(source, tag, "iprobe", False, False, status)
+        return found is not None or not self._match(source, tag)[2]
+
+    Iprobe = iprobe
+
+    def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
+        """Wait for a message, and take it: nobody else can receive it then. None from PROC_NULL."""
+        message = self._find(source, tag, "mprobe", True, True, status)
+        return None if message is None else Matched(self, message)
+
+    Mprobe = mprobe
+
+    def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
+        """Take a message if one is there; if not, this takes 1 µs of virtual time."""
+        message = self._find(source, tag, "improbe", False, True, status)
+        return None if message is None else Matched(self, message)
+
+    Improbe = improbe
+
+    def sendrecv(
+        self,
+        sendobj: Any,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: Any = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> Any:
+        """Send an object, and wait for one."""
+        self.send(sendobj, dest, sendtag)
+        return self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
+
+    def Sendrecv(
+        self,
+        sendbuf: Any,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: Any = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> None:
+        """Send a buffer, and wait for a message into another."""
+        self.Send(sendbuf, dest, sendtag)
+        self._post(source, recvtag, Buffer(recvbuf), "Sendrecv").wait(status)
+
+
+def _bad_tag(tag: int, done: str, least: str) -> Exception:
+    """What is raised for a tag that MPI does not have."""
+    if tag >= 1 << 31:
+        return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
+    return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB")
+
+
+def _room(buf: Any) -> int | None:
+    """How many bytes an object may have that is received with this argument: a number, or a buffer."""
+    if buf is None or isinstance(buf, int):
+        return buf
+    return len(Buffer(buf))
+
+
+class _FromNobody(Request):
+    """A receive from PROC_NULL."""
+
+    def _end(self, status: Any) -> None:
+        self.over = True
+        fill(status, PROC_NULL, ANY_TAG, 0)
