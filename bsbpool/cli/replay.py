@@ -374,7 +374,7 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
 def keep(path: str, recorded: Trace, output: Output, rounding: float | None, minimal: bool) -> int:
     """Write a scenario of it, and say what is in it."""
     from bsbpool_sim.replay import ReplayError
-    from bsbpool_sim.replay.keeping import to_scenario
+    from bsbpool_sim.replay.export import to_scenario
     from bsbpool_sim.scenario import parse
     from bsbpool_sim.scenario.document import LARGEST
 

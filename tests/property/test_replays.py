@@ -10,7 +10,7 @@ from test_invariants import examples
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.replay import ReplayError, replay
-from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.scenario import load
 
 

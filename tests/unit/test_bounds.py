@@ -16,7 +16,8 @@ from bsbpool.exceptions import JobErroredError, TraceError
 from bsbpool.trace import read_trace, reading
 from bsbpool_sim import recorded, simulate
 from bsbpool_sim.recorded import RecordingError, read_recording
-from bsbpool_sim.replay import keeping
+from bsbpool_sim.replay import export_entries
+from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.scenario import ScenarioError, parse, planning
 from bsbpool_sim.scenario.expecting import Checker
 
@@ -283,9 +284,9 @@ def test_a_scenario_of_a_run_takes_steps_as_its_jobs_are_many():
                 pool.execute()
 
         trace = simulate(program, 2).trace
-        return lambda: keeping.to_scenario(trace)
+        return lambda: to_scenario(trace)
 
-    assert_linear(made, module=keeping)
+    assert_linear(made, module=export_entries)
 
 
 def test_callbacks_take_steps_as_they_are_many():

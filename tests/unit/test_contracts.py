@@ -74,6 +74,39 @@ def test_no_files_import_each_other():
     assert not circles
 
 
+#: The most lines of a file; one that needs more for its job says so on top.
+MOST_LINES = 500
+
+#: Files that are still to be taken apart.
+TO_BE_SPLIT = {
+    "bsbpool/bsb.py", "bsbpool/cli/replay.py", "bsbpool/pool/jobs.py", "sim/bsbpool_sim/comm.py",
+    "sim/bsbpool_sim/pytest_plugin/real.py", "sim/bsbpool_sim/replay/exact.py", "sim/bsbpool_sim/scenario/expecting.py",
+    "sim/bsbpool_sim/scenario/model.py", "sim/bsbpool_sim/scenario/planning.py", "sim/bsbpool_sim/scenario/program.py",
+}  # fmt: skip
+
+
+def too_long(path):
+    """Whether a file has too many lines, and does not say on top why its one job needs them."""
+    text = path.read_text(encoding="utf-8")
+    said = ast.get_docstring(ast.parse(text)) or ""
+    return len(text.splitlines()) > MOST_LINES and re.search(r"^One job: \S.{20,}", said, re.MULTILINE) is None
+
+
+def test_no_file_is_long_but_those_whose_one_job_needs_it():
+    files = [path for folder in ("bsbpool", "sim") for path in sorted((ROOT / folder).rglob("*.py"))]
+    assert {path.relative_to(ROOT).as_posix() for path in files if too_long(path)} <= TO_BE_SPLIT
+
+
+def test_a_long_file_is_found_unless_it_says_why(tmp_path):
+    path = tmp_path / "a.py"
+    path.write_text('"""What it is for."""\n' + "x = 1\n" * 499)
+    assert not too_long(path)
+    path.write_text('"""What it is for."""\n' + "x = 1\n" * 500)
+    assert too_long(path)
+    path.write_text('"""What it is for.\n\nOne job: a table that is looked at as a whole.\n"""\n' + "x = 1\n" * 500)
+    assert not too_long(path)
+
+
 def test_the_map_of_the_design_names_files_that_exist():
     page = (ROOT / "docs" / "design.md").read_text(encoding="utf-8")
     section = page.partition("## Where things live")[2].partition("\n## ")[0]

@@ -44,7 +44,7 @@ KEPT = {
     "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
     "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},
-    "sim/bsbpool_sim/replay/standins.py": {
+    "sim/bsbpool_sim/replay/recorded_stubs.py": {
         "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
         "job_class": "names of classes in traces, which are pickled by them",
     },

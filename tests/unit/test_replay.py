@@ -26,7 +26,7 @@ from bsbpool.trace.summary import summarise
 from bsbpool_sim import Script, simulate
 from bsbpool_sim.mpi.communicators import self_comm
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
-from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.replay.whatif import Costs, costs_of
 
 
@@ -478,7 +478,7 @@ def test_it_says_that_it_is_the_same_and_shows_the_failure(run):
     assert "✓ The same happened again: 39 events of main" in result.output
     assert "CorruptMorphology: of a golgi cell" in result.output
     assert "JobErroredError: <FunctionJob 3 place (chunk=(0, 3))> failed" in result.output
-    assert "standins" not in result.output
+    assert "recorded_stubs" not in result.output
 
 
 def test_it_says_where_it_differs(run):

@@ -19,7 +19,7 @@ from bsbpool.listeners import LogProgress, TerminalProgress
 from bsbpool.text import LONGEST, harmless, label, visible
 from bsbpool.trace import read_trace
 from bsbpool_sim import RankErrors, simulate
-from bsbpool_sim.replay.keeping import dump
+from bsbpool_sim.replay.export_text import dump
 from bsbpool_sim.scenario.document import read
 
 #: What YAML takes for something else, what terminals and markup act on, and what is no text at all.

@@ -28,7 +28,7 @@ from bsbpool.facts import (
 from bsbpool.trace import VERSION, read_trace
 from bsbpool.trace.version_1 import Upgrade
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
-from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.replay.export import to_scenario
 
 FOLDER = Path(__file__).parent / "recorded_by_0_1"
 NIGHT = Path(__file__).parents[2] / "docs" / "night" / "night.trace"

@@ -12,7 +12,7 @@ from bsbpool.facts import ERRORS, FAULTS, Overdue, Raised
 from bsbpool.trace import EVENTS, read_trace
 from bsbpool.trace.summary import summarise
 from bsbpool_sim.replay import Change, replay, what_if
-from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.scenario import load
 
 ROOT = Path(__file__).parents[2]

@@ -47,7 +47,7 @@ from ..simulation import simulate
 from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
 from .ground import Checking, ReplayedWorld
 from .recorded_pool import Recorded, recorded_pools
-from .standins import Named, job_class, raised_again, raised_by_job
+from .recorded_stubs import Named, job_class, raised_again, raised_by_job
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
 _FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "memory", "lost"})

@@ -32,7 +32,7 @@ from ..script import Script, ScriptRuntime
 from ..simulation import simulate
 from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c, of_main
 from .recorded_pool import Recorded, recorded_pools
-from .standins import Named, job_class, raised_again, raised_by_job
+from .recorded_stubs import Named, job_class, raised_again, raised_by_job
 
 #: What is taken for granted, in sentences.
 ASSUMPTIONS = (

@@ -1,4 +1,4 @@
-"""Stand-ins for what a trace only tells of: jobs, nodes, and errors, of which it has the names and texts.
+"""Stubs for what a trace only tells of: jobs, nodes, and errors, of which it has the names and texts.
 
 They look the same in a trace as what they stand for. What they do, and when, does not belong here.
 """

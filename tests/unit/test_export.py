@@ -16,8 +16,8 @@ from bsbpool.durations import written_duration
 from bsbpool.trace import Trace, read_trace
 from bsbpool_sim import RankErrors, Script, simulate
 from bsbpool_sim.recorded import read_recording
-from bsbpool_sim.replay import ReplayError, keeping
-from bsbpool_sim.replay.keeping import to_scenario
+from bsbpool_sim.replay import ReplayError, export_expected, export_minimal
+from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.scenario import load
 
 RECORDINGS = Path(__file__).parents[2] / "scenarios/recordings"
@@ -168,8 +168,10 @@ def test_of_hundreds_of_jobs_and_cancellations_the_failing_one_is_soon_found(mon
             pool.execute()
 
     trace = recorded(program, 3)
-    tried, run = [], keeping._run
-    monkeypatch.setattr(keeping, "_run", lambda data, *rest: tried.append(len(data["jobs"])) or run(data, *rest))
+    tried, run = [], export_expected.run_scenario
+    monkeypatch.setattr(
+        export_minimal, "run_scenario", lambda data, *rest: tried.append(len(data["jobs"])) or run(data, *rest)
+    )
     assert "jobs:\n  - {name: failing typea, raises: " in to_scenario(trace, minimal=True)
     assert len(tried) <= 20 and sum(tried) <= 2_000  # runs, and the jobs of all of them
 

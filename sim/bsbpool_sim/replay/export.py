@@ -1,0 +1,58 @@
+"""A recorded run as a scenario file, such as a person would have written it; or as little of it as fails the same way.
+
+The scenario is run before it is handed out: what does not come out the same when nothing is forced any more (which job
+was running when a pool stopped, say) is not expected. How a trace becomes entries is in `export_entries`, what is
+expected of them in `export_expected`, how it becomes smaller in `export_minimal`, and its text in `export_text`.
+
+What the words of a scenario mean belongs to `bsbpool_sim.scenario`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from bsbpool.trace import Trace
+
+from ..scenario import ScenarioError
+from .ending import ReplayError, ending_at_ctrl_c
+from .export_entries import EntryWriter
+from .export_expected import put_in_what_is_expected, run_scenario
+from .export_minimal import minimal_scenario
+from .export_text import dump
+
+
+def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = False, name: str = "the trace") -> str:
+    """The text of a scenario file that comes out as the recorded run did.
+
+    :param round_to: nanoseconds to a multiple of which times are rounded; None: two digits are left.
+    :param minimal: only what is needed for the first error.
+    :param name: what the run is called in the file.
+    :raises ReplayError: there is nothing to make a scenario of.
+    """
+    with ending_at_ctrl_c():
+        return _to_scenario(trace, round_to, minimal, name)
+
+
+def _to_scenario(trace: Trace, round_to: int | None, minimal: bool, name: str) -> str:
+    written = EntryWriter(trace, _rounding(round_to), name)
+    data = written.scenario()
+    try:
+        run_scenario(data)
+    except ScenarioError:
+        # Nodes whose jobs wait for each other's can't be written as nodes that come one after the other.
+        written = EntryWriter(trace, _rounding(round_to), name, by_node=False)
+        data = written.scenario()
+    try:
+        if minimal:
+            data = minimal_scenario(data, name)
+        put_in_what_is_expected(data, written.wanted if not minimal else None)
+    except ScenarioError as error:  # of a trace that no pool has written
+        raise ReplayError(f"there is no scenario for it: {error.message}") from None
+    return dump(data)
+
+
+def _rounding(to: int | None) -> Callable[[int], int]:
+    if to is not None:
+        return lambda ns: round(ns / to) * to
+    return lambda ns: int(Decimal(f"{ns:.1e}")) if ns else 0
