@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .error_classes import ABOUT, ERROR_CLASSES
+
 
 class SimulationError(Exception):
     """A simulation could not continue, or would not be true to MPI. Base of the simulator's errors.
@@ -46,11 +48,74 @@ class CannotSimulateError(SimulationError):
 
 
 class MPIError(SimulationError, RuntimeError):
-    """A program used MPI in a way that MPI forbids; programs know it as ``MPI.Exception``."""
+    """A program used MPI in a way that MPI forbids; programs know it as ``MPI.Exception``.
+
+    :param message: what is wrong; or a number of an error class, as ``MPI.Exception`` takes it.
+    :param kind: the name of its error class, such as ``"ERR_ARG"``.
+    :ivar error_class: the number of its error class; `error_code` and ``int(error)`` are the same.
+    """
+
+    #: the class of those that name none.
+    kind = "ERR_OTHER"
+
+    def __init__(self, message: str | int = 0, kind: str | None = None):
+        if isinstance(message, str):
+            super().__init__(message)
+            self.error_class = ERROR_CLASSES[kind or self.kind]
+        else:
+            super().__init__(ABOUT.get(message, f"error {message}"))
+            self.error_class = message
+
+    @property
+    def error_code(self) -> int:
+        """The number of its error class."""
+        return self.error_class
+
+    @property
+    def error_string(self) -> str:
+        """What is wrong."""
+        return str(self)
+
+    def Get_error_class(self) -> int:
+        """The number of its error class.
+
+        :returns: the number.
+        """
+        return self.error_class
+
+    def Get_error_code(self) -> int:
+        """The number of its error class.
+
+        :returns: the number.
+        """
+        return self.error_class
+
+    def Get_error_string(self) -> str:
+        """What is wrong.
+
+        :returns: the message.
+        """
+        return str(self)
+
+    def __int__(self) -> int:
+        return self.error_class
+
+    def __bool__(self) -> bool:
+        return self.error_class != 0
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, MPIError):
+            return self.error_class == other.error_class and str(self) == str(other)
+        return isinstance(other, int) and self.error_class == other
+
+    def __hash__(self) -> int:
+        return self.error_class
 
 
 class TruncationError(MPIError):
     """A message is larger than the buffer that should receive it."""
+
+    kind = "ERR_TRUNCATE"
 
 
 class CollectiveMismatchError(MPIError):

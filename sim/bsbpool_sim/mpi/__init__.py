@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
 from . import datatypes, operations
 from .communicators import (
@@ -76,7 +77,8 @@ __all__ = [
     "Get_processor_name", "Get_version", "Graphcomm", "Init", "Init_thread", "Intercomm", "Intracomm", "Is_finalized",
     "Is_initialized", "Is_thread_main", "Message", "Op", "Query_thread", "Request", "Status", "Topocomm", "Win",
     "Wtick", "Wtime", "current",
-    *operations.OPS, *datatypes.DATATYPES,
+    "ERR_ABI", "ERR_LASTCODE",
+    *operations.OPS, *datatypes.DATATYPES, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
 ]  # fmt: skip
 
 Exception = MPIError
@@ -89,6 +91,8 @@ def __getattr__(name: str) -> Any:
     if name == "COMM_SELF":
         here = current()
         return self_comm(here.cluster, here.world_rank)
+    if name in ERROR_CLASSES:
+        return ERROR_CLASSES[name]
     found = operations.OPS.get(name) or datatypes.DATATYPES.get(name)
     if found is None:
         raise AttributeError(f"MPI.{name} can't be simulated, or is not there at all")
