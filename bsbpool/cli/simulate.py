@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 def _rate(text: str) -> float:
     """``"100MB/s"``, as bytes per second."""
-    from bsbpool_sim.scenario.model import read_rate
+    from bsbpool_sim.scenario.values import read_rate
 
     try:
         return read_rate(text)

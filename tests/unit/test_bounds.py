@@ -18,7 +18,7 @@ from bsbpool_sim import recorded, simulate
 from bsbpool_sim.recorded import RecordingError, read_recording
 from bsbpool_sim.replay import export_entries
 from bsbpool_sim.replay.export import to_scenario
-from bsbpool_sim.scenario import ScenarioError, parse, planning
+from bsbpool_sim.scenario import ScenarioError, expanding, parse
 from bsbpool_sim.scenario.expecting import Checker
 
 
@@ -267,7 +267,7 @@ def test_jobs_of_schedulers_are_found_without_looking_at_all():
         return lambda: [list(plan.of_scheduler(number)) for number in range(count)]
 
     assert_linear(made)
-    assert planning.MOST_WAITS
+    assert expanding.MOST_WAITS
 
 
 def test_a_scenario_of_a_run_takes_steps_as_its_jobs_are_many():

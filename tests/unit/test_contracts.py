@@ -80,8 +80,7 @@ MOST_LINES = 500
 #: Files that are still to be taken apart.
 TO_BE_SPLIT = {
     "bsbpool/bsb.py", "bsbpool/cli/replay.py", "bsbpool/pool/jobs.py", "sim/bsbpool_sim/comm.py",
-    "sim/bsbpool_sim/pytest_plugin/real.py", "sim/bsbpool_sim/replay/exact.py", "sim/bsbpool_sim/scenario/expecting.py",
-    "sim/bsbpool_sim/scenario/model.py", "sim/bsbpool_sim/scenario/planning.py", "sim/bsbpool_sim/scenario/program.py",
+    "sim/bsbpool_sim/pytest_plugin/real.py", "sim/bsbpool_sim/replay/exact.py",
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from bsbpool.cli.replay import kill_of
 from bsbpool.cli.run import time_with_unit
 from bsbpool.durations import DURATION_PATTERN, UNITS, exact_duration, read_duration, written_duration
 from bsbpool_sim.scenario import schema
-from bsbpool_sim.scenario.model import read_duration as of_a_scenario
+from bsbpool_sim.scenario.values import read_duration as of_a_scenario
 
 ROOT = Path(__file__).parents[2]
 #: Code that writes a duration, or knows what a millisecond is.

@@ -20,7 +20,8 @@ from bsbpool.trace import Trace
 from bsbpool.trace.history import History
 
 from ..kernel import SECOND
-from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS, Raised
+from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS
+from ..scenario.values import Raised
 from .ending import ReplayError, of_main
 from .export_killed import killed_run, killed_with_ranks
 from .export_text import Data

@@ -12,8 +12,9 @@ from bsbpool.facts import Error, SchedulerFailed
 from bsbpool.facts import Raised as RaisedError
 
 from ..scenario.document import read
-from ..scenario.expecting import Checker, Outcome
+from ..scenario.expecting import Checker
 from ..scenario.loading import validate
+from ..scenario.outcome import Outcome
 from ..scenario.planning import Plan
 from ..scenario.running import Scenario
 from .export_text import Data, dump

@@ -4,8 +4,8 @@
 """
 
 from .document import ScenarioError
-from .expecting import Failure, Outcome
 from .model import schema, schema_text
+from .outcome import Failure, Outcome
 from .running import Result, Scenario, load, parse, run
 
 __all__ = ["Failure", "Outcome", "Result", "Scenario", "ScenarioError", "load", "parse", "run", "schema", "schema_text"]

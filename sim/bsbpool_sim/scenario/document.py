@@ -14,8 +14,8 @@ from typing import Any
 
 import yaml
 
-from .model import shown
 from .syntax import explain
+from .values import shown
 
 #: Maximal size of a scenario file in bytes.
 LARGEST = 256_000

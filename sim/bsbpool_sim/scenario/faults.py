@@ -14,7 +14,8 @@ from ..cluster import Cluster
 from ..script import Script, ScriptRuntime
 from .document import KeyPath, ScenarioError
 from .loading import read_file, validate_as
-from .model import Delay, Duration, Factor, Part, Pause, Rank, Slow, wrong
+from .model import Delay, Part, Pause, Slow
+from .values import Duration, Factor, Rank, wrong
 
 _ACTIONS = ("kill", "pause", "slow", "delay")
 

@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
-from .model import MOST_RANKS, Model, Part, shown
+from .model import MOST_RANKS, Model, Part
 from .planning import Plan
+from .values import shown
 
 _Part = TypeVar("_Part", bound=Part)
 

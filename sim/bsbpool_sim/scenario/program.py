@@ -1,34 +1,31 @@
-"""Turns a scenario into a program for `simulate`: a pool on every rank, its jobs, and a script.
+"""Turns a scenario into a program for `simulate`: a pool on every rank, its jobs, its nodes and its listeners.
 
-The pool is the real one. The scenario replaces what surrounds it: the user's functions, nodes and listeners, and the
-cluster. The expected outcome belongs to `expecting`.
+The pool is the real one. The scenario replaces what surrounds it: the user's functions, nodes and listeners; the
+cluster is in `runtime`. The expected outcome belongs to `expecting`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bsbpool import Owner
-from bsbpool.durations import exact_duration
 from bsbpool.errors import describe_error, facts_of
-from bsbpool.exceptions import JobInterrupted, JobPoolError
-from bsbpool.facts import Error, Interrupted, Killed, NotScheduled, SchedulerFailed
+from bsbpool.exceptions import JobPoolError
+from bsbpool.facts import Error, NotScheduled, SchedulerFailed
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
 from bsbpool.pool.caching import cache_id, pool_cache
-from bsbpool.pool.port import PoolPort
 from bsbpool.text import scrub
-from bsbpool.trace.events import record_of
-from bsbpool.worlds import Role
 
-from ..script import Script, ScriptRuntime
-from ..streams import stream
-from .model import BY_SOMEBODY, Event, Listener, Occurrence, Raised, Scheduler
-from .planning import Plan, PlannedJob, matcher
+from .expanding import PlannedJob, matcher
+from .model import Event, Listener, Scheduler
+from .planning import Plan
+from .values import Occurrence, Raised
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
+    from ..kernel import Kernel
     from ..mpi.communicators import Comm
 
 #: Up to this number of jobs, the result of each job is compared with what it returned.
@@ -36,6 +33,16 @@ MOST_RESULTS = 2000
 
 #: Errors that a task of the program may raise; any other error ends the simulation.
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
+
+
+class Runtime(Protocol):
+    """What a run of a scenario needs of the simulation: `runtime.ScenarioRuntime` is one."""
+
+    kernel: Kernel
+    cluster: Cluster
+
+    def act(self, job: PlannedJob) -> Any:
+        """Execute a job: let its time pass, then end it as the scenario says."""
 
 
 class ScenarioRun:
@@ -75,7 +82,7 @@ class ScenarioRun:
         self.raised: list[BaseException] = []
         self.coming: PlannedJob | None = None
         self.pool: JobPool | None = None
-        self.runtime: ScenarioRuntime
+        self.runtime: Runtime
         self.items = {
             cache_id(_Named(name), method): f"{name}.{method}"
             for name, s in plan.strategies.items()
@@ -86,10 +93,6 @@ class ScenarioRun:
     def now(self) -> int:
         """Virtual nanoseconds."""
         return self.runtime.kernel.now
-
-    def script(self) -> Script:
-        """The script, for `simulate`."""
-        return _StageScript(self)
 
     def _strategy_class(self, name: str, methods: list[str]) -> type[Strategy]:
         def load(item: str, self_: Strategy) -> str:
@@ -257,13 +260,6 @@ class ScenarioRun:
             job.change_status(JobStatus(status))
 
 
-class _Unpicklable:
-    """An object that can't be pickled."""
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("it can't be pickled")
-
-
 class _Named:
     def __init__(self, name: str):
         self.name = name
@@ -413,147 +409,3 @@ def fits(when: Occurrence, name: str, status: str) -> bool:
     if when.kind == "ping":
         return status == "ping"
     return status in when.statuses and bool(matcher(when.pattern)(name))
-
-
-class _StageScript(Script):
-    """The script of a run of a scenario."""
-
-    def __init__(self, stage: ScenarioRun):
-        super().__init__()
-        self._stage = stage
-        for rank, factor in stage.plan.model.slow.items():
-            self.rank(rank, slower=float(factor))
-
-    def make_runtime(self, cluster: Cluster) -> ScriptRuntime:
-        """Make the object that executes the scenario."""
-        return ScenarioRuntime(self, cluster, self._stage)
-
-
-class ScenarioRuntime(ScriptRuntime):
-    """Executes a scenario in one simulation: its jobs and events."""
-
-    def __init__(self, script: Script, cluster: Cluster, stage: ScenarioRun):
-        super().__init__(script, cluster)
-        self.kernel = cluster.kernel
-        self.cluster = cluster
-        self._stage = stage
-        stage.runtime = self
-        self._waiting: list[tuple[int, Event]] = []
-        for number, event in enumerate(stage.plan.model.events):
-            if event.raises is not None or event.by is not None or (event.cancel is not None and event.at == 0):
-                continue  # listeners and main execute these
-            if event.at is not None:
-                self.kernel.fault(event.at, self._happen, (number, event))
-            else:
-                self._waiting.append((number, event))
-        self._forward = cluster.recorder.record
-        if self._waiting:
-            cluster.recorder.record = self._record
-
-    # -- jobs ------------------------------------------------------------------------------------------------
-
-    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
-        """Take in a job that was queued."""
-        stage = self._stage
-        assert stage.coming is not None
-        stage.by_id[stage.plan.phases[key[1] - 1], job] = stage.coming
-
-    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """Execute a job as the scenario says."""
-        stage = self._stage
-        planned = stage.by_id[stage.plan.phases[key[1] - 1], job]
-        owner = stage.owners[self.kernel.task.rank.index]
-        owner.log.append(("starts", self.kernel.now, planned.name))
-        owner.current = planned
-        return function()
-
-    def act(self, job: PlannedJob) -> Any:
-        """Execute a job: let its time pass, then end it as the scenario says."""
-        entry, kernel, name = job.entry, self.kernel, job.name
-        ns = entry.takes.draw(lambda: stream(self._stage.seed, f"duration of {name}"))
-        start, slowness = kernel.now, kernel.task.rank.slowness
-        while True:
-            try:
-                if left := max(0, ns - round((kernel.now - start) / slowness)):
-                    kernel.compute(left, f"job {name!r} to end, which takes {exact_duration(ns)}")
-                while entry.hangs:
-                    kernel.park(f"job {name!r} to end, which hangs")
-                break
-            except JobInterrupted:
-                if not entry.uninterruptible:
-                    raise
-        if entry.kills:
-            self.kill((kernel.task.rank, Killed(scrub(name))))
-        error: BaseException | None = None
-        if entry.raises is not None:
-            error = entry.raises.make()
-        elif job.recorded is not None:
-            error = job.recorded.raises
-        if error is not None:
-            self._stage.raised.append(error)
-            raise error
-        value = _Unpicklable() if entry.unpicklable else job.fill(entry.returns)
-        if entry.returns_bytes is not None:
-            value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
-        self._stage.returned[name] = value
-        return value
-
-    # -- events ----------------------------------------------------------------------------------------------
-
-    def _record(self, event: tuple[Any, ...]) -> None:
-        """Note an event of the trace, and let happen what waited for it."""
-        self._forward(event)
-        if event[0] not in ("status", "ping", "lost", "pool"):
-            return
-        event = record_of(event)
-        for each in self._waiting[:]:
-            when = each[1].when
-            assert when is not None
-            if self._is(when, event):
-                self._waiting.remove(each)
-                self.kernel.fault(self.kernel.now, self._happen, each)
-
-    def _is(self, when: Occurrence, event: Any) -> bool:
-        """Whether an event of the trace is what an occurrence says."""
-        if event.e == "status":
-            return when.kind == "job" and fits(when, self._stage.by_id[event.pool, event.job].name, event.status)
-        if event.e == "lost":
-            return when.kind == "lost" and event.rank == int(when.pattern)
-        return when.kind == event.e if event.e == "ping" else when.kind == "phase" and event.pool == when.pattern
-
-    def _happen(self, what: tuple[int, Event]) -> None:
-        number, event = what
-        kernel, stage = self.kernel, self._stage
-        stage.happened[number] = None
-        if any(getattr(event, action) is not None for action in BY_SOMEBODY):
-            if stage.pool is None:
-                stage.troubles.append((number, "there was no pool yet", kernel.now))
-            else:
-                PoolPort(stage.pool).start(Role.EVENT, stage.execute_event, number, event)
-        elif event.interrupt is not None:
-            main = kernel.ranks[0].main
-            assert main is not None
-            if main.ended_at is not None or main.rank.dead_at is not None:
-                stage.troubles.append((number, "main was gone by then", kernel.now))
-                return
-            self.cluster.recorder.emit("fault", 0, Interrupted())
-            error = KeyboardInterrupt()
-            stage.raised.append(error)
-            kernel.interrupt(main, error)
-        elif event.kill is not None:
-            self.kill((kernel.ranks[event.kill], Killed(None)))
-        elif event.kill_rank_of is not None:
-            job = stage.jobs.get(event.kill_rank_of)
-            if job is None or job.status is not JobStatus.RUNNING:
-                said = "is not queued" if job is None else f"is {job.status.value}"
-                stage.troubles.append((number, f"{event.kill_rank_of} {said} then", kernel.now))
-            else:
-                self.kill((kernel.ranks[job._rank], Killed(None)))
-        elif event.pause is not None:
-            self.pause((kernel.ranks[event.pause.rank], event.pause.length))
-        elif event.slow is not None:
-            self.slow_down((kernel.ranks[event.slow.rank], float(event.slow.by)))
-        else:
-            delay = event.delay
-            assert delay is not None
-            self.delay((delay.source, delay.to, delay.by))

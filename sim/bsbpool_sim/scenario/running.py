@@ -18,11 +18,14 @@ from bsbpool.exceptions import WorkflowError
 from ..errors import DeadlockError, HorizonError, RankErrors
 from ..simulation import simulate
 from .document import read
-from .expecting import MOST_FAILURES, Checker, Failure, Outcome
+from .expecting import Checker
 from .loading import load_model, validate
 from .model import Model
+from .observed import MOST_FAILURES
+from .outcome import Failure, Outcome
 from .planning import Plan
 from .program import ScenarioRun
+from .runtime import ScenarioScript
 
 #: Events after which a run is stopped.
 MOST_EVENTS = 20_000_000
@@ -81,7 +84,7 @@ class Scenario:
                     stage.program,
                     model.ranks,
                     seed=seed,
-                    script=stage.script(),
+                    script=ScenarioScript(stage),
                     latency=model.latency / 1e9,
                     bandwidth=model.bandwidth,
                     policy="shuffled" if shuffled else None,

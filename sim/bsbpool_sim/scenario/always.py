@@ -1,0 +1,219 @@
+"""What holds for every run of a scenario, whatever it expects: that ranks leave, that jobs end once, and the like.
+
+What a scenario itself expects belongs to `expecting`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bsbpool.durations import exact_duration
+from bsbpool.engine.status import TRANSITIONS, JobStatus
+from bsbpool.errors import describe_error
+from bsbpool.exceptions import WorkflowError
+
+from ..invariants import broken
+from .expanding import PlannedJob
+from .observed import ENDED, MOST_FAILURES, Observed
+
+#: Maximal wait of a pool, in nanoseconds.
+MAX_WAIT = 60 * 10**9
+
+_DIED = RuntimeError("died")
+
+
+def check_what_always_holds(seen: Observed) -> None:
+    """Add a failure for each rule that does not hold."""
+    _ranks_left(seen)
+    _changes_are_allowed(seen)
+    _ran_as_told(seen)
+    _results_are_theirs(seen)
+    _dependencies_held(seen)
+    _listeners_heard(seen)
+    _caches_are_empty(seen)
+    _pings_are_due(seen)
+    _invariants(seen)
+
+
+def _ranks_left(seen: Observed) -> None:
+    """Check that every rank leaves execute(), with an error if main has one."""
+    main = seen.stage.outcomes.get(0, _DIED)
+    for rank in range(seen.plan.model.ranks):
+        if rank in seen.outcome.died:
+            continue
+        if rank not in seen.stage.outcomes:
+            seen.fail((), "always", f"rank {rank} leaves execute()", "it never did")
+            continue
+        error = seen.stage.outcomes[rank]
+        if rank and (error is None) != (main is None):
+            expected = f"rank {rank} leaves execute() " + (
+                "without an error, as main" if main is None else "with an error, as main"
+            )
+            seen.fail((), "always", expected, describe_error(error) or "it left without an error")
+        elif (
+            rank
+            and error is not None
+            and not isinstance(error, WorkflowError)
+            and not any(error is each for each in seen.stage.raised)
+        ):
+            seen.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
+
+
+def _pings_are_due(seen: Observed) -> None:
+    """Check that listeners get a ping whenever there was no notification for the maximal wait, and no earlier."""
+    listeners, kinds = seen.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
+    if not listeners or 0 in seen.outcome.died or any(e.e == "fault" and e.rank == 0 for e in seen.events):
+        return
+    wait = min([MAX_WAIT, *(each.max_wait for each in listeners if each.max_wait is not None)])
+    told: int | None = None
+    for number, event in enumerate(seen.events):
+        if event.e not in kinds:
+            continue
+        if event.e == "ping" and told is not None and event.t - told != wait:
+            seen.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
+                      f"one after {exact_duration(event.t - told)}", event.t, number)  # fmt: skip
+            return
+        if told is not None and event.t - told > wait:
+            seen.fail((), "always", f"a ping when nothing was told for {exact_duration(wait)}",
+                      f"none for {exact_duration(event.t - told)}", event.t, number)  # fmt: skip
+            return
+        told = event.t
+        if event.e == "pool_status" and event.status != "executing":
+            told = None
+
+
+def _invariants(seen: Observed) -> None:
+    """Check the rules of every trace."""
+    for rule in broken(seen.outcome.trace.events)[:MOST_FAILURES]:
+        seen.fail((), "always", "what every pool holds to", rule.what, rule.t)
+
+
+def _changes_are_allowed(seen: Observed) -> None:
+    """Check that each job ends once, by allowed changes of status."""
+    for name in seen.added:
+        changes = seen.history.get(name, [])
+        before = JobStatus.PENDING
+        for change in changes:
+            status = JobStatus(change.status)
+            if status not in TRANSITIONS[before]:
+                seen.fail(
+                    (),
+                    "always",
+                    f"{name} does not go from {before.value} to {change.status}",
+                    str(change),
+                    change.t,
+                    change.event,
+                )
+            before = status
+        if 0 not in seen.outcome.died and not before.ended:
+            seen.fail((), "always", f"{name} ends", f"it is {before.value} when main has left")
+
+
+def _ran_as_told(seen: Observed) -> None:
+    """Check that each job runs where main says, and as often."""
+    ran: dict[str, list[tuple[int, int]]] = {}
+    for rank, log in seen.stage.log.items():
+        for kind, t, what in log:
+            if kind == "starts":
+                ran.setdefault(what, []).append((t, rank))
+    by_hand = {seen.name(e): None for e in seen.events if e.e == "by_hand"}
+    for name, changes in seen.history.items():
+        if name in by_hand:
+            continue
+        told = [c.rank for c in changes if c.status == "running"]
+        starts = sorted(ran.get(name, ()))
+        ended = bool(changes) and changes[-1].status in ("success", "failed")
+        if len(starts) > len(told) or (ended and not starts) or any(rank not in told for _, rank in starts):
+            if not told and 0 in seen.outcome.died:
+                continue  # main died before it could record it
+            said = " and ".join(f"on rank {rank}" for rank in told) or "nowhere"
+            did = " and ".join(f"on rank {rank}" for _, rank in starts) or "nowhere"
+            seen.fail((), "always", f"{name} runs {said}", f"it ran {did}", starts[-1][0] if starts else None)
+
+
+def _results_are_theirs(seen: Observed) -> None:
+    """Check that the result of each job is what it returned."""
+    by_hand = {seen.name(e): None for e in seen.events if e.e == "by_hand"}
+    for name, value in seen.stage.results.items():
+        returned = seen.stage.returned.get(name)
+        unpicklable = seen.plan.jobs[name].entry.unpicklable
+        if name not in by_hand and value != returned and not unpicklable:
+            last = seen.last(name)
+            seen.fail(
+                (), "always", f"the result of {name} is what it returned: {_short(returned)}", _short(value),
+                last.t if last else None,
+            )  # fmt: skip
+
+
+def _dependencies_held(seen: Observed) -> None:
+    """Check that each job starts after its dependencies have succeeded, and is cancelled if one has not."""
+    for job in seen.plan.jobs.values():
+        if not job.deps or job.name not in seen.added:
+            continue
+        start = next((c for c in seen.history[job.name] if c.status in ("queued", "running")), None)
+        for name in job.deps:
+            last = seen.last(name)
+            if start is not None and (last is None or last.status != "success" or last.event > start.event):
+                seen.fail(
+                    (), "always", f"{job.name} starts after {name} has succeeded", str(start), start.t, start.event
+                )
+            elif last is not None and last.status in ENDED[1:] and seen.status(job.name) != "cancelled":
+                seen.fail(
+                    (), "always", f"{job.name} is cancelled, since {name} is {last.status}", seen.status(job.name)
+                )
+
+
+def _listeners_heard(seen: Observed) -> None:
+    """Check that each listener gets each change and each ping once, in order."""
+    if 0 in seen.outcome.died:
+        return
+    told = [
+        (seen.name(e), e.status) if e.e == "status" else (None, "ping")
+        for e in seen.events
+        if e.e in ("status", "ping")
+    ]
+    for listener, heard in seen.stage.heard.items():
+        got = [(name, status) for _, name, status in heard]
+        if got == told:
+            continue
+        place = next((n for n, (a, b) in enumerate(zip(got, told, strict=False)) if a != b), min(len(got), len(told)))
+        expected = _word(told[place]) if place < len(told) else "nothing more"
+        at = heard[place][0] if place < len(heard) else None
+        seen.fail(
+            (),
+            "always",
+            f"listener {listener} is told, as number {place + 1}: {expected}",
+            _word(got[place]) if place < len(got) else "nothing more",
+            at,
+        )
+
+
+def _caches_are_empty(seen: Observed) -> None:
+    """Check that no rank frees an item that an unfinished job requires, and that all are freed in the end."""
+    requiring: dict[tuple[str, str], list[PlannedJob]] = {}
+    for job in seen.plan.jobs.values():
+        if job.scheduler is None and job.name in seen.added:
+            for pair in job.caches:
+                requiring.setdefault(pair, []).append(job)
+    for rank, owner in seen.stage.owners.items():
+        if rank in seen.outcome.died:
+            continue
+        if owner._pool_cache:
+            items = ", ".join(seen.stage.items[i] for i in owner._pool_cache)
+            seen.fail((), "always", f"rank {rank} has freed all cached items in the end", f"it still has {items}")
+        for item, _, t in seen.frees(rank):
+            strategy, method = item.split(".", 1)
+            for job in requiring.get((strategy, method), ()):
+                last = seen.last(job.name)
+                if seen.added[job.name] < t and (last is None or last.t > t or last.status not in ENDED):
+                    seen.fail((), "always", f"rank {rank} keeps {item} while {job.name} requires it", "it frees it", t)
+                    break
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"
+
+
+def _word(told: tuple[str | None, str]) -> str:
+    return " ".join(part for part in told if part)
