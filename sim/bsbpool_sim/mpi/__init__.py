@@ -41,14 +41,19 @@ from .constants import (
 )
 from .datatypes import Datatype
 from .environment import (
+    SUBVERSION,
     SUCCESS,
     THREAD_FUNNELED,
     THREAD_MULTIPLE,
     THREAD_SERIALIZED,
     THREAD_SINGLE,
+    VERSION,
+    Aint_add,
+    Aint_diff,
     Attach_buffer,
     Detach_buffer,
     Finalize,
+    Get_address,
     Get_library_version,
     Get_processor_name,
     Get_version,
@@ -57,11 +62,15 @@ from .environment import (
     Is_finalized,
     Is_initialized,
     Is_thread_main,
+    Pcontrol,
     Query_thread,
     Wtick,
     Wtime,
+    get_vendor,
 )
+from .numbers import NUMBERS
 from .operations import Op
+from .pickling import Pickle, own_pickle
 from .requests import Matched as Message
 from .requests import Request
 from .status import Status
@@ -78,7 +87,8 @@ __all__ = [
     "Is_initialized", "Is_thread_main", "Message", "Op", "Query_thread", "Request", "Status", "Topocomm", "Win",
     "Wtick", "Wtime", "current",
     "ERR_ABI", "ERR_LASTCODE",
-    *operations.OPS, *datatypes.DATATYPES, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
+    *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
+    "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
 ]  # fmt: skip
 
 Exception = MPIError
@@ -88,12 +98,16 @@ INFO_NULL = None
 def __getattr__(name: str) -> Any:
     if name == "COMM_WORLD":
         return current()
+    if name == "pickle":
+        return own_pickle()
     if name == "COMM_SELF":
         here = current()
         return self_comm(here.cluster, here.world_rank)
     if name in ERROR_CLASSES:
         return ERROR_CLASSES[name]
     found = operations.OPS.get(name) or datatypes.DATATYPES.get(name)
+    if found is None and name in NUMBERS:
+        return NUMBERS[name]
     if found is None:
         raise AttributeError(f"MPI.{name} can't be simulated, or is not there at all")
     return found

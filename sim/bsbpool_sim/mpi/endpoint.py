@@ -5,7 +5,6 @@ What programs call belongs to the chapters.
 
 from __future__ import annotations
 
-import pickle
 from typing import Any
 
 from bsbpool.values import text_of
@@ -15,6 +14,7 @@ from ..errors import MPIError
 from ..mailbox import Mailbox
 from .constants import PROC_NULL, means
 from .contexts import Context
+from .pickling import dumps
 
 
 class Endpoint:
@@ -37,7 +37,7 @@ class Endpoint:
 
     def _dumps(self, obj: Any) -> bytes:
         try:
-            return pickle.dumps(obj, 5)
+            return dumps(obj)
         except Exception as error:
             raise TypeError(f"rank {self.rank} can't send this {type(obj).__name__}: {text_of(error)}") from error
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import operator
+import re
 from typing import Any
+
+from bsbpool import __version__
 
 from ..errors import MPIError
 from ..kernel import SECOND
 from ..virtual import host
+from .addresses import address_of
 from .buffers import Buffer
 from .point_to_point import BSEND_BUFFER
 from .running import running_task
 
 SUCCESS = 0
 THREAD_SINGLE, THREAD_FUNNELED, THREAD_SERIALIZED, THREAD_MULTIPLE = range(4)
+#: The standard that mpi4py 4.1 has names for.
+VERSION, SUBVERSION = 4, 1
+VENDOR = "bsbpool"
 
 
 def Wtime() -> float:
@@ -32,12 +40,43 @@ def Get_processor_name() -> str:
 
 def Get_version() -> tuple[int, int]:
     """Version of the MPI standard that the simulated ranks follow, as far as they do."""
-    return 3, 1
+    return VERSION, SUBVERSION
 
 
 def Get_library_version() -> str:
-    """The name of this MPI."""
-    return "bsbpool_sim"
+    """The name and version of this MPI."""
+    return f"{VENDOR} {__version__}, simulated ranks"
+
+
+def get_vendor() -> tuple[str, tuple[int, int, int]]:
+    """The name of this MPI, and its version in three numbers."""
+    major, minor, micro = (int(digits) for digits in re.findall(r"\d+", __version__ + ".0.0")[:3])
+    return VENDOR, (major, minor, micro)
+
+
+def Pcontrol(level: int) -> None:
+    """Nothing to do: no profiler is there that could be told.
+
+    :raises TypeError: the level is no integer.
+    """
+    operator.index(level)
+
+
+def Get_address(location: Any) -> int:
+    """The address of a buffer in memory; 0 for None and BOTTOM."""
+    if location is None or (isinstance(location, int) and location == 0):
+        return 0
+    return address_of(location)
+
+
+def Aint_add(base: int, disp: int) -> int:
+    """An address that is `disp` bytes behind another."""
+    return operator.index(base) + operator.index(disp)
+
+
+def Aint_diff(addr1: int, addr2: int) -> int:
+    """Bytes from the second of two addresses to the first."""
+    return operator.index(addr1) - operator.index(addr2)
 
 
 def Attach_buffer(buf: Any) -> None:

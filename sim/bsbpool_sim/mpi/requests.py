@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +12,7 @@ from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
 from ..mailbox import Mailbox, Message
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED
+from .pickling import loads
 from .status import Status, fill
 
 if TYPE_CHECKING:
@@ -367,4 +367,4 @@ class Matched:
 
 def load(data: bytes | memoryview) -> Any:
     """The object that a message's bytes pickle."""
-    return pickle.loads(data)
+    return loads(data)
