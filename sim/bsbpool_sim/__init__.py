@@ -25,6 +25,8 @@ if TYPE_CHECKING:
         TapeError,
         TruncationError,
     )
+    from .exploring.exploration import Exploration, ExplorationError, explore
+    from .exploring.findings import Finding
     from .script import Script
     from .simulation import Simulation, simulate
     from .tape import Tape
@@ -35,6 +37,9 @@ __all__ = [
     "Choice",
     "CollectiveMismatchError",
     "DeadlockError",
+    "Exploration",
+    "ExplorationError",
+    "Finding",
     "HorizonError",
     "MPIError",
     "RankErrors",
@@ -45,6 +50,7 @@ __all__ = [
     "Tape",
     "TapeError",
     "TruncationError",
+    "explore",
     "simulate",
 ]
 
@@ -54,6 +60,9 @@ _PLACES = {
     "Choice": "choices",
     "CollectiveMismatchError": "errors",
     "DeadlockError": "errors",
+    "Exploration": "exploring.exploration",
+    "ExplorationError": "exploring.exploration",
+    "Finding": "exploring.findings",
     "HorizonError": "errors",
     "MPIError": "errors",
     "RankErrors": "errors",
@@ -64,6 +73,7 @@ _PLACES = {
     "Tape": "tape",
     "TapeError": "errors",
     "TruncationError": "errors",
+    "explore": "exploring.exploration",
     "simulate": "simulation",
 }
 

@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from .error_classes import ABOUT, ERROR_CLASSES
+
+
+class Stuck(NamedTuple):
+    """A task that waits although nothing can run any more.
+
+    :ivar rank: the rank whose task it is.
+    :ivar task: what the task does, if it is not the rank's program; else None.
+    :ivar waits_for: what it waits for.
+    :ivar file: the file of the innermost line of the user's code at which it waits; "" if it has not started.
+    :ivar line: that line.
+    :ivar function: the function that it is in.
+    """
+
+    rank: int
+    task: str | None
+    waits_for: str
+    file: str
+    line: int
+    function: str
+
+    @property
+    def where(self) -> str:
+        """File, line and function."""
+        return f"{self.file}:{self.line} in {self.function}" if self.function else "not started"
 
 
 class SimulationError(Exception):
@@ -23,8 +47,8 @@ class DeadlockError(SimulationError):
     The message has a line for each waiting task: what it waits for, since when, and where in the code.
 
     :param message: what is said.
-    :param waits_for: what each waiting task waits for, the programs of ranks first.
-    :ivar waits_for: the same.
+    :param stuck: each waiting task, the programs of ranks first.
+    :ivar stuck: the same.
 
     >>> from bsbpool_sim import DeadlockError, simulate
     >>> try:
@@ -34,9 +58,14 @@ class DeadlockError(SimulationError):
     rank 0 waits for a message from any rank with any tag (recv), since 0 s
     """
 
-    def __init__(self, message: str, waits_for: tuple[str, ...] = ()):
+    def __init__(self, message: str, stuck: tuple[Stuck, ...] = ()):
         super().__init__(message)
-        self.waits_for = waits_for
+        self.stuck = stuck
+
+    @property
+    def waits_for(self) -> tuple[str, ...]:
+        """What each waiting task waits for, the programs of ranks first."""
+        return tuple(each.waits_for for each in self.stuck)
 
 
 class HorizonError(SimulationError):
@@ -135,11 +164,19 @@ class AbortError(SimulationError):
 
     :param message: which rank, and when.
     :param errorcode: the argument of the call.
+    :param rank: the rank.
+    :param file: the file of the call.
+    :param line: the line of the call.
+    :param function: the function that called.
     """
 
-    def __init__(self, message: str, errorcode: int):
+    def __init__(self, message: str, errorcode: int, rank: int = 0, file: str = "", line: int = 0, function: str = ""):
         super().__init__(message)
         self.errorcode = errorcode
+        self.rank = rank
+        self.file = file
+        self.line = line
+        self.function = function
 
 
 class RankErrors(ExceptionGroup[Exception]):

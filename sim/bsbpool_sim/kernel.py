@@ -24,7 +24,7 @@ from bsbpool.values import add_note
 
 from .choices import Event, Policy, Strategy
 from .chooser import Chooser, KernelEvent
-from .errors import DeadlockError, HorizonError
+from .errors import DeadlockError, HorizonError, Stuck
 from .garbage import LOOK_EVERY, collect
 from .instant import FAULTS, WORK
 from .strategies import InOrder
@@ -128,10 +128,13 @@ class Task(greenlet):
 
     def where(self) -> str:
         """The innermost line of the user's code (else of any code) at which this task is parked."""
+        return self.stuck().where
+
+    def stuck(self) -> Stuck:
+        """Who this is, what it waits for, and where."""
         frame = users_frame(outward(self.gr_frame))
-        if frame is None:
-            return "not started"
-        return f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+        place = ("", 0, "") if frame is None else (file_of(frame), frame.f_lineno, frame.f_code.co_name)
+        return Stuck(self.rank.index, None if self is self.rank.main else self.name, self.reason(), *place)
 
     def reason(self) -> str:
         """What it waits for."""
@@ -360,7 +363,8 @@ class Kernel:
             if not heap:
                 if self.when_idle is not None and self.when_idle.decide():
                     continue
-                raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report(), self.waits_for())
+                stuck = tuple(task.stuck() for task in self._waiting())
+                raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report(), stuck)
             when, turn, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
@@ -407,10 +411,6 @@ class Kernel:
         waiting = [t for r in self.ranks if r.dead_at is None for t in r.tasks if t.ended_at is None]
         waiting.sort(key=lambda t: t is not t.rank.main)
         return waiting
-
-    def waits_for(self) -> tuple[str, ...]:
-        """What each task that waits waits for, the programs first."""
-        return tuple(t.reason() for t in self._waiting())
 
     def report(self, limit: int = 50) -> str:
         """A line for each task that waits, the programs first; and what became of the other ranks."""

@@ -101,6 +101,9 @@ class Mailbox:
         """A receive that waits is cancelled."""
         self.posted.remove(receive)
 
+    def announce(self, message: Message) -> None:
+        """A message has been sent, and will arrive."""
+
     def put(self, kernel: Kernel, message: Message) -> None:
         """A message arrives."""
         for i, receive in enumerate(self.posted):
@@ -140,6 +143,7 @@ class Link(Happening):
     def send(self, message: Message, arrival: int) -> None:
         """Let `message` arrive at virtual time `arrival`, no earlier than the one before."""
         self._queue.append(message)
+        self._box.announce(message)
         self._kernel.at(arrival, self._deliver, None)
 
     def happening(self, argument: Any) -> Event:

@@ -10,7 +10,8 @@ late: their messages and locks come in time.
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from .choices import Event, Kind, MessageFrom
 from .kernel import Kernel, Task
@@ -18,6 +19,38 @@ from .mailbox import Mailbox, Message, Posted, fits
 
 #: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop.
 LOOK_AGAIN_NS = 1000
+
+
+class Ready(NamedTuple):
+    """A receive or a probe from any rank that can be matched now.
+
+    :ivar rank: the rank of the simulation that receives.
+    :ivar number: which of this rank's receives and probes from any rank it is, in the order in which they began.
+    :ivar since: the number of matches that were decided before it began.
+    :ivar sources: the ranks of the simulation whose messages it may take.
+    """
+
+    mailbox: LateMailbox
+    receive: Posted
+    messages: Sequence[Message]
+    rank: int
+    number: int
+    since: int
+    sources: tuple[int, ...]
+
+
+class Sent(NamedTuple):
+    """A message that was sent.
+
+    :ivar mailbox: where it goes.
+    :ivar source: the rank of the simulation that sent it.
+    :ivar after: the number of matches that were decided before.
+    """
+
+    mailbox: LateMailbox
+    message: Message
+    source: int
+    after: int
 
 
 class LateProbe:
@@ -71,12 +104,19 @@ class LateMailbox(Mailbox):
         """A receive begins; one from any rank waits until nothing else can run."""
         super().post(receive)
         if receive.source is None:
-            self._late.add(self)
+            self._late.add(self, receive)
 
     def give_up(self, receive: Posted) -> None:
         """A receive that waits is cancelled: those behind it may be matched."""
         super().give_up(receive)
+        self._late.forget(receive)
         self._match_others()
+
+    def announce(self, message: Message) -> None:
+        """A message has been sent: it arrives before the next match is decided."""
+        if self._late.sent is not None:
+            source = self._members[message.source]
+            self._late.sent.append(Sent(self, message, source, self._late.decided))
 
     def put(self, kernel: Kernel, message: Message) -> None:
         """A message arrives; it is kept if a receive from any rank may take it."""
@@ -87,15 +127,20 @@ class LateMailbox(Mailbox):
         else:
             super().put(kernel, message)
 
-    def undecided(self) -> tuple[Posted, list[Message]] | None:
-        """The first receive or probe from any rank that can be matched, and what it may take; None if none can."""
+    def undecided(self) -> list[tuple[Posted, list[Message]]]:
+        """The receives and probes from any rank that can be matched, and what each of them may take."""
+        found = []
         for place, receive in enumerate(self.posted):
             if receive.source is None:
                 before = self.posted[:place]
-                found = [m for m in super().firsts(receive.tag) if not self._may_be_taken(m, before)]
-                if found:
-                    return receive, found
-        return None
+                messages = [m for m in super().firsts(receive.tag) if not self._may_be_taken(m, before)]
+                if messages:
+                    found.append((receive, messages))
+        return found
+
+    def sources(self, messages: Sequence[Message]) -> tuple[int, ...]:
+        """The ranks of the simulation that have sent these messages."""
+        return tuple([self._members[message.source] for message in messages])
 
     def match(self, receive: Posted, message: Message) -> None:
         """It was decided that `receive` takes `message`."""
@@ -133,30 +178,62 @@ class LateMatching:
 
     def __init__(self, kernel: Kernel):
         self.kernel = kernel
+        #: how many matches were decided.
+        self.decided = 0
+        #: called with all that can be matched, before it is chosen which is.
+        self.on_step: Callable[[list[Ready]], None] | None = None
+        #: the messages that were sent; None: nobody wants to know.
+        self.sent: list[Sent] | None = None
+        #: whether a test or a probe has found nothing: what it finds depends on what was decided before.
+        self.polled = False
         #: where somebody waits for a message from any rank, in the order in which that began.
         self._waiting: dict[LateMailbox, None] = {}
+        #: the receives and probes from any rank: the number of each at its rank, and how many were decided before it.
+        self._begun: dict[Posted, tuple[int, int]] = {}
+        self._numbers: dict[int, int] = {}
         #: tasks whose test or probe found nothing.
         self._pollers: dict[Task, None] = {}
 
-    def add(self, mailbox: LateMailbox) -> None:
-        """Somebody waits in this mailbox for a message from any rank."""
+    def add(self, mailbox: LateMailbox, receive: Posted) -> None:
+        """A receive or a probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
+        number = self._numbers.get(mailbox.rank, 0)
+        self._numbers[mailbox.rank] = number + 1
+        self._begun[receive] = number, self.decided
+
+    def forget(self, receive: Posted) -> None:
+        """A receive or a probe waits no more."""
+        self._begun.pop(receive, None)
+
+    def pending(self, rank: int) -> list[tuple[LateMailbox, Posted, int]]:
+        """The receives and probes from any rank that wait at a rank, with the number of each."""
+        return [
+            (mailbox, receive, self._begun[receive][0])
+            for mailbox in self._waiting
+            if mailbox.rank == rank
+            for receive in mailbox.posted
+            if receive.source is None
+        ]
 
     def poll(self) -> None:
         """Let the task that runs now wait until it is woken, or nothing else can run."""
         task = self.kernel.task
+        self.polled = True
         self._pollers[task] = None
         self.kernel.park("its next test or probe")
         self._pollers.pop(task, None)
 
     def decide(self) -> bool:
         """Nothing else can run: match one receive. Returns whether anything can run now."""
-        ready: list[tuple[LateMailbox, Posted, list[Message]]] = []
+        ready: list[Ready] = []
         for mailbox in [*self._waiting]:
             if all(each.source is not None for each in mailbox.posted) or self._is_dead(mailbox.rank):
                 del self._waiting[mailbox]
-            elif (found := mailbox.undecided()) is not None:
-                ready.append((mailbox, *found))
+                continue
+            for receive, messages in mailbox.undecided():
+                number, since = self._begun[receive]
+                sources = mailbox.sources(messages)
+                ready.append(Ready(mailbox, receive, messages, mailbox.rank, number, since, sources))
         if ready:
             self._match_one(ready)
             return True
@@ -165,19 +242,23 @@ class LateMatching:
             self.kernel.at(self.kernel.now + LOOK_AGAIN_NS, self.kernel.wake, task)
         return bool(pollers)
 
-    def _match_one(self, ready: list[tuple[LateMailbox, Posted, list[Message]]]) -> None:
+    def _match_one(self, ready: list[Ready]) -> None:
+        if self.on_step is not None:
+            self.on_step(ready)
         chooser = self.kernel.chooser
         if chooser is None:
-            mailbox, receive, messages = ready[0]
-            mailbox.match(receive, messages[0])
-            return
-        # Who is matched first may decide who else sends to the others.
-        mailbox, receive, messages = chooser.one_of(
-            Kind.RECEIVER, None, "", ready, lambda each: Event(each[0].rank, f"{each[1].call} takes a message")
-        )
-        where = functools.partial(self._where, mailbox.rank)
-        choose = functools.partial(chooser.one_of, Kind.MESSAGE, mailbox.rank, receive.call)
-        mailbox.match(receive, choose(messages, mailbox.alternative, where))
+            one, message = ready[0], ready[0].messages[0]
+        else:
+            # Who is matched first may decide who else sends to the others.
+            one = chooser.one_of(
+                Kind.RECEIVER, None, "", ready, lambda each: Event(each.rank, f"{each.receive.call} takes a message")
+            )
+            where = functools.partial(self._where, one.rank)
+            choose = functools.partial(chooser.one_of, Kind.MESSAGE, one.rank, one.receive.call)
+            message = choose(one.messages, one.mailbox.alternative, where)
+        self.decided += 1
+        self.forget(one.receive)
+        one.mailbox.match(one.receive, message)
 
     def _where(self, rank: int) -> str:
         main = self.kernel.ranks[rank].main

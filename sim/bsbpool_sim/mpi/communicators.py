@@ -197,9 +197,10 @@ class Comm(PointToPoint, Collectives):
         kernel = self.cluster.kernel
         frame = users_frame(outward(sys._getframe(1)))
         assert frame is not None
-        where = f"at {file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+        place = file_of(frame), frame.f_lineno, frame.f_code.co_name
+        where = "at {}:{} in {}".format(*place)
         text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
-        kernel.fail(AbortError(text, errorcode))
+        kernel.fail(AbortError(text, errorcode, self.world_rank, *place))
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
 
 

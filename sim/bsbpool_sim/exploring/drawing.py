@@ -1,0 +1,70 @@
+"""What strategies have in common that draw schedules by chance: they see each step as a whole.
+
+Which alternative one takes is in the file of each; what a schedule is, in `schedules`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from ..choices import Choice, Kind
+from ..cluster import Cluster
+from ..matches import Ready
+from ..streams import Random
+
+
+class Rule(Protocol):
+    """Decides by chance. A new one is made for each schedule.
+
+    :ivar steps: how many decisions it has made.
+    """
+
+    steps: int
+
+    def match(self, ready: Sequence[Ready]) -> tuple[int, int]:
+        """The place of the receive that is matched, and that of the message it takes among its own."""
+
+    def other(self, choice: Choice) -> int:
+        """The index of the alternative that is taken in any other choice."""
+
+
+class Drawn:
+    """The strategy of one schedule that is drawn by a rule.
+
+    :ivar order: what was decided: each step by its rank, in that rank's order, and all other choices.
+    """
+
+    def __init__(self, rule: Rule):
+        self._rule = rule
+        self._answers: dict[Kind, int] = {}
+        self.order: dict[int, list[tuple[int, int]]] = {}
+
+    def install(self, cluster: Cluster) -> None:
+        """The schedule begins on this cluster."""
+        if cluster.late is not None:
+            cluster.late.on_step = self._on_step
+
+    def _on_step(self, ready: list[Ready]) -> None:
+        index, message = self._rule.match(ready)
+        one = ready[index]
+        self.order.setdefault(one.rank, []).append((one.number, one.sources[message]))
+        self._answers = {Kind.RECEIVER: index, Kind.MESSAGE: message}
+
+    def pick(self, choice: Choice) -> int:
+        """Pick what the rule has decided."""
+        if self._answers and (answer := self._answers.pop(choice.kind, None)) is not None:
+            return answer
+        index = self._rule.other(choice)
+        self.order.setdefault(-1, []).append((choice.number, index))
+        return index
+
+
+def each_match(ready: Sequence[Ready]) -> list[tuple[int, int]]:
+    """All matches that are possible: the place of the receive, and that of the message among its own."""
+    return [(index, message) for index, one in enumerate(ready) for message in range(len(one.sources))]
+
+
+def any_of(random: Random, count: int) -> int:
+    """An index below `count`, each as likely as any other."""
+    return int(random.random() * count)

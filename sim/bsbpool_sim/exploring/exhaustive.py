@@ -1,0 +1,260 @@
+"""All schedules, depth first, each once: a search through the matches of receives from any rank.
+
+A step is one match that was decided late (`bsbpool_sim.matches`). Steps of different ranks are independent: whichever
+comes first, the same is reached, since one takes nothing that the other could have. So orders of ranks are tried only
+where one brings a message that a receive of another could have taken: dynamic partial-order reduction (Flanagan and
+Godefroid, POPL 2005) with source sets (Abdulla, Aronis, Jonsson and Sagonas, POPL 2014), and sleep sets (Godefroid,
+1996), which leave out what was reached already. All other choices, such as who gets a lock, are tried one by one.
+
+How a schedule is run belongs to `schedules`; what is found, to `findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..choices import Choice, Kind
+from ..cluster import Cluster
+from ..mailbox import Posted, fits
+from ..matches import LateMailbox, LateMatching, Ready
+
+#: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
+Taken = tuple[int, int]
+#: A step: the rank that receives, and what.
+Step = tuple[int, Taken]
+
+
+class Redundant(BaseException):
+    """This schedule leads to nothing that was not reached already: it is given up."""
+
+
+class NotRepeatedError(Exception):
+    """What was there to choose from is not what it was at this place before: the program is not deterministic."""
+
+
+class _Plain:
+    """A choice of which nothing else is known: all its alternatives are tried."""
+
+    def __init__(self, kind: Kind, count: int):
+        self.kind = kind
+        self.count = count
+        self.now = 0
+
+    def advance(self) -> bool:
+        self.now += 1
+        return self.now < self.count
+
+    def share(self) -> tuple[float, float]:
+        """The share of what is below this that was gone through before, and the share of what is gone through now."""
+        return self.now / self.count, 1 / self.count
+
+    def same(self, kind: Kind, count: int) -> bool:
+        return kind is self.kind and count == self.count
+
+
+class _Step:
+    """A place at which one of some receives is matched.
+
+    :param ready: what each rank may take, by rank, as it was offered.
+    :param sleep: steps that lead to nothing new.
+    :param reduced: whether ranks are tried in another order only where that was seen to matter.
+    """
+
+    def __init__(self, ready: dict[int, list[Taken]], sleep: frozenset[Step], reduced: bool):
+        self.ready = ready
+        self.sleep = sleep
+        self.done: set[Step] = set()
+        self.ranks: list[int] = []
+        self.now: Step | None = None
+        for rank in ready:
+            if not reduced:
+                self.ranks.append(rank)
+            elif any((rank, each) not in sleep for each in ready[rank]):
+                self.ranks.append(rank)
+                break
+        self.advance()
+
+    def advance(self) -> bool:
+        """Go on to the next step that is to be tried. Returns whether there is one."""
+        if self.now is not None:
+            self.done.add(self.now)
+        for rank in self.ranks:
+            for each in self.ready[rank]:
+                if (rank, each) not in self.done and (rank, each) not in self.sleep:
+                    self.now = rank, each
+                    return True
+        self.now = None
+        return False
+
+    def share(self) -> tuple[float, float]:
+        """The share of what is below this that was gone through before, and the share of what is gone through now."""
+        total = sum((rank, each) not in self.sleep for rank in self.ranks for each in self.ready[rank])
+        return len(self.done) / total, 1 / total
+
+    def asleep(self) -> frozenset[Step]:
+        """The steps that lead to nothing new after the one that is taken now: those of other ranks."""
+        assert self.now is not None
+        rank = self.now[0]
+        return frozenset(step for step in (*self.sleep, *self.done) if step[0] != rank)
+
+
+class _Taken(NamedTuple):
+    """What is known of a step in the run that is being made.
+
+    :ivar place: where it is in the stack.
+    :ivar waiting: the receives of its rank that it could have matched, if only a message had been there.
+    :ivar causes: the steps that come before it in any order, as bits.
+    """
+
+    place: int
+    rank: int
+    waiting: Sequence[tuple[LateMailbox, Posted, int]]
+    causes: int
+
+
+class Exhaustive:
+    """The strategy that goes through all schedules; `advance` goes on to the next one.
+
+    :param reduced: whether steps of different ranks count as independent; else all orders are tried.
+    :ivar ordered: whether a schedule was seen in which they are not.
+    """
+
+    def __init__(self, reduced: bool = True):
+        self.reduced = reduced
+        self.ordered = False
+        #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
+        self.timed: dict[Kind, None] = {}
+        self._stack: list[_Plain | _Step] = []
+        self._depth = 0
+        self._late: LateMatching | None = None
+        self._answers: dict[Kind, int] = {}
+        self._steps: list[_Taken] = []
+        self._branched = False
+        self._last_of: dict[int, int] = {}
+        self._last_step: _Step | None = None
+
+    # -- one schedule ------------------------------------------------------------------------------
+
+    def install(self, cluster: Cluster) -> None:
+        """A schedule begins on this cluster."""
+        self._depth = 0
+        self._steps, self._last_of, self._last_step, self._branched = [], {}, None, False
+        self._fail = cluster.kernel.fail
+        self._late = cluster.late
+        if self._late is not None:
+            self._late.on_step = self._on_step
+            if self.reduced:
+                self._late.sent = []
+
+    def pick(self, choice: Choice) -> int:
+        """Pick what the schedule that is being made has there."""
+        if self._answers and (answer := self._answers.pop(choice.kind, None)) is not None:
+            return answer
+        if self._late is not None and choice.kind is not Kind.FAULT:
+            self.timed[choice.kind] = None
+        depth, self._depth = self._depth, self._depth + 1
+        if depth == len(self._stack):
+            self._stack.append(_Plain(choice.kind, choice.count))
+        node = self._stack[depth]
+        if not isinstance(node, _Plain) or not node.same(choice.kind, choice.count):
+            # Where a task of the program asks, it is never resumed.
+            self._fail(error := NotRepeatedError(f"{choice} in place of another"))
+            raise error
+        return node.now
+
+    def _on_step(self, ready: list[Ready]) -> None:
+        offered: dict[int, list[Taken]] = {}
+        for each in ready:
+            offered.setdefault(each.rank, []).extend([(each.number, source) for source in each.sources])
+        depth, self._depth = self._depth, self._depth + 1
+        if depth == len(self._stack):
+            sleep = self._last_step.asleep() if self.reduced and self._last_step is not None else frozenset()
+            self._stack.append(_Step(offered, sleep, self.reduced))
+        node = self._stack[depth]
+        if not isinstance(node, _Step) or node.ready != offered:
+            raise NotRepeatedError(f"another set of messages to choose from, at place {depth} of the schedule")
+        if node.now is None:
+            self._stack.pop()
+            raise Redundant
+        self._last_step = node
+        rank, (number, source) = node.now
+        index = next(i for i, each in enumerate(ready) if each.rank == rank and each.number == number)
+        one = ready[index]
+        message = one.sources.index(source)
+        self._answers.clear()
+        if len(ready) > 1:
+            self._answers[Kind.RECEIVER] = index
+        if len(one.messages) > 1:
+            self._answers[Kind.MESSAGE] = message
+        if self.reduced:
+            self._note(depth, one, message, len(offered) > 1)
+
+    def _note(self, depth: int, one: Ready, message: int, branches: bool) -> None:
+        assert self._late is not None
+        assert self._late.sent is not None
+        before = [one.since, self._last_of.get(one.rank, 0)]
+        taken = one.messages[message]
+        before.append(next(each.after for each in reversed(self._late.sent) if each.message is taken))
+        causes = 0
+        for after in before:
+            if after:
+                causes |= 1 << after - 1 | self._steps[after - 1].causes
+        waiting = self._late.pending(one.rank) if branches else ()
+        self._branched = self._branched or branches
+        self._steps.append(_Taken(depth, one.rank, waiting, causes))
+        self._last_of[one.rank] = len(self._steps)
+
+    # -- between schedules -------------------------------------------------------------------------
+
+    def advance(self) -> bool:
+        """Go on to the next schedule. Returns whether there is one.
+
+        :raises NotRepeatedError: the last one did not have the choices that were to be repeated.
+        """
+        if self._depth < len(self._stack):
+            raise NotRepeatedError(f"no choice any more at place {self._depth} of the schedule")
+        if self._late is not None and self._late.polled:
+            self.ordered = True
+        if self._branched:
+            self._look_for_races()
+        while self._stack:
+            if self._stack[-1].advance():
+                return True
+            self._stack.pop()
+        return False
+
+    def _look_for_races(self) -> None:
+        """Where a message came that a receive could have taken which took another before: let others go first there."""
+        assert self._late is not None
+        for one in self._late.sent or ():
+            if not one.after:
+                continue
+            bringing = one.after - 1
+            chain = self._steps[bringing].causes | 1 << bringing
+            for number, step in enumerate(self._steps[:bringing]):
+                if chain >> number & 1 or not step.waiting or step.rank != one.mailbox.rank:
+                    continue
+                node = self._stack[step.place] if step.place < len(self._stack) else None
+                if not isinstance(node, _Step):
+                    continue
+                if any(
+                    mailbox is one.mailbox
+                    and fits(receive, one.message)
+                    and (its, one.source) not in node.ready[step.rank]
+                    for mailbox, receive, its in step.waiting
+                ):
+                    first = next(i for i in range(number + 1, bringing + 1) if chain >> i & 1)
+                    rank = self._steps[first].rank
+                    if rank not in node.ranks and rank in node.ready:
+                        node.ranks.append(rank)
+
+    def share(self) -> float:
+        """The share of all schedules that was gone through, estimated as Knuth does (Mathematics of Computation 29,
+        1975): as if what was not tried yet at a place were like the rest there."""
+        done, weight = 0.0, 1.0
+        for node in self._stack:
+            before, now = node.share()
+            done += weight * before
+            weight *= now
+        return done

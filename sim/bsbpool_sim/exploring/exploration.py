@@ -1,0 +1,361 @@
+"""`explore`: runs a program under its schedules within a budget, and returns what was found.
+
+It puts the parts together: how schedules are gone through is in `exhaustive` and `portfolio`, what is wrong with one in
+`findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bsbpool.values import shown
+from bsbpool.worlds.local import ThreadedWorld
+
+from ..choices import Kind
+from ..cluster import Cluster
+from ..errors import CannotSimulateError, SimulationError
+from ..strategies import InOrder
+from ..substitutes import substitutes
+from ..tape import Tape
+from .drawing import Drawn
+from .exhaustive import Exhaustive, NotRepeatedError, Redundant
+from .findings import Fault, Finding, faults_of
+from .portfolio import STRATEGIES, rule_of
+from .schedules import Function, Runner, Schedule
+
+#: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
+MAX_EVENTS = 1_000_000
+
+_SECOND_NS = 1_000_000_000
+
+_LIMITS = {
+    Kind.LOCK: "who gets a lock of a window depends on virtual time: only orders of what waits at one time were tried",
+    Kind.REQUEST: "which request Waitany and its like end was chosen among those that were done at that time",
+    Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
+    Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
+}
+
+
+class ExplorationError(SimulationError):
+    """A program can't be explored: it does not do the same when the same is chosen, or never ends."""
+
+
+@dataclass
+class Exploration:
+    """What exploring a program has shown.
+
+    :ivar findings: what is wrong with it, each fault once, in the order in which they were found.
+    :ivar schedules: how many schedules were run.
+    :ivar complete: whether these are all, so that nothing else can happen by the order of messages.
+    :ivar distinct: how many of the schedules were different.
+    :ivar left: about how many schedules are left; 0 if it is complete, None if that is not known.
+    :ivar strategy: how schedules were chosen last: "exhaustive", or the name of a strategy that draws them.
+    :ivar elapsed: seconds that it took.
+    :ivar limits: what was not tried although it may make a difference.
+    :ivar interrupted: whether Ctrl-C ended it.
+    """
+
+    findings: list[Finding] = field(default_factory=list)
+    schedules: int = 0
+    complete: bool = False
+    distinct: int = 0
+    left: float | None = None
+    strategy: str = "exhaustive"
+    elapsed: float = 0.0
+    limits: tuple[str, ...] = ()
+    interrupted: bool = False
+
+    def __str__(self) -> str:
+        if self.complete:
+            text = f"complete: {self.schedules} schedule{'s' if self.schedules != 1 else ''}"
+        else:
+            text = f"{self.schedules} schedules, {self.distinct} of them different"
+            if self.left is not None:
+                text += f", about {self.left:.3g} left"
+        found = len(self.findings)
+        return f"{text}; {found or 'no'} finding{'s' if found != 1 else ''}"
+
+
+def explore(
+    program: Callable[[Any], Any],
+    ranks: int,
+    *,
+    strategy: str = "auto",
+    seconds: float | None = 60.0,
+    schedules: int | None = None,
+    same: Callable[[list[Any]], Any] | None = None,
+    seed: int = 0,
+    script: Any = None,
+    late_matching: bool | None = None,
+    max_events: int = MAX_EVENTS,
+    progress: Callable[[Exploration], None] | None = None,
+) -> Exploration:
+    """Run ``program(comm)`` on simulated ranks in every order of messages that MPI allows, or in a sample of them.
+
+    A program that is explored is run many times in this process: it must not leave anything behind that changes the
+    next run. What is tried, and what is not, is in the documentation's page on exploring.
+
+    :param program: the function that each rank runs.
+    :param ranks: how many ranks there are.
+    :param strategy: ``"exhaustive"``: each schedule once; ``"walk"``, ``"pos"``, ``"pct"``: draw schedules by that
+        strategy; ``"portfolio"``: by these in turn; ``"auto"``: exhaustive for half of the budget, and if that does not
+        end, the portfolio for the rest.
+    :param seconds: the budget in seconds of real time; None: no limit.
+    :param schedules: the budget in schedules; None: no limit.
+    :param same: called with the list of results of a schedule, returns what has to be the same in every order.
+    :param seed: for all chance, that of the program and that of strategies.
+    :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
+    :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
+        is tried; False: only what comes at one instant. None: True, but for programs with job pools.
+    :param max_events: events after which a schedule is given up.
+    :param progress: called after each schedule with what was found so far.
+    :returns: what was found; Ctrl-C ends the exploration, and what was found before is returned.
+    :raises ExplorationError: the program does not do the same when the same is chosen, or never ends.
+    :raises CannotSimulateError: it does what can't be simulated.
+    :raises TypeError: `program` is not callable.
+    :raises ValueError: an argument is out of range.
+
+    >>> from bsbpool_sim import explore
+    >>> def program(comm):
+    ...     if comm.rank:
+    ...         return comm.send(comm.rank, 0)
+    ...     first, second = comm.recv(), comm.recv()
+    ...     assert first < second, "they came the other way"
+    >>> exploration = explore(program, ranks=3)
+    >>> print(exploration)
+    complete: 2 schedules; 1 finding
+    >>> finding = exploration.findings[0]
+    >>> finding.kind, finding.message, str(finding.tape)
+    ('failure', 'rank 0 raised AssertionError: they came the other way', 'v1:0.1')
+    """
+    if not callable(program):
+        raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
+    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events})
+    with substitutes():  # once for all schedules
+        return explore_runs(
+            run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
+            late=late_matching, faults=script is not None, progress=progress,
+        )  # fmt: skip
+
+
+def explore_runs(
+    run: Runner, *, strategy: str = "auto", seconds: float | None = None, schedules: int | None = None,
+    same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, faults: bool = False,
+    progress: Callable[[Exploration], None] | None = None,
+) -> Exploration:  # fmt: skip
+    """As `explore`, for whatever runs a program.
+
+    :param faults: whether ranks and links may fail.
+    """
+    known = ("auto", "exhaustive", *STRATEGIES)
+    if strategy not in known:
+        raise ValueError(f"strategy={strategy!r}: it must be one of {', '.join(known)}")
+    if schedules is not None and schedules < 1:
+        raise ValueError(f"schedules={schedules!r}: it must be 1 or more, or None for no limit")
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds={seconds!r}: it must be more than 0, or None for no limit")
+    exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, faults, progress)
+    try:
+        exploring.go()
+    except KeyboardInterrupt:
+        exploring.result.interrupted = True
+    exploring.end()
+    return exploring.result
+
+
+class _First(InOrder):
+    """The strategy of the first run, which also looks whether it has job pools."""
+
+    def install(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+
+class _Exploring:
+    """One exploration, as it goes."""
+
+    def __init__(
+        self, run: Runner, strategy: str, seconds: float | None, schedules: int | None,
+        same: Callable[[list[Any]], Any] | None, seed: int, late: bool | None, faults: bool,
+        progress: Callable[[Exploration], None] | None,
+    ):  # fmt: skip
+        self.result = Exploration()
+        self._run = run
+        self._strategy = strategy
+        self._schedules = schedules
+        self._same = same
+        self._seed = seed
+        self._late = late is not False
+        self._decide_late = late is None
+        self._faults = faults
+        self._progress = progress
+        self._began = ThreadedWorld.now()
+        self._seconds = seconds
+        self._reference: tuple[Any, Tape] | None = None
+
+    # -- the whole ---------------------------------------------------------------------------------
+
+    def go(self) -> None:
+        length = self._look_first()
+        if self._strategy in ("auto", "exhaustive") and self._exhaust(1.0 if self._strategy == "exhaustive" else 0.5):
+            return
+        if self._strategy != "exhaustive":
+            self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
+
+    def end(self) -> None:
+        self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
+
+    def _spent(self, share: float = 1.0) -> bool:
+        if self._schedules is not None and self.result.schedules >= max(1, share * self._schedules):
+            return True
+        return self._seconds is not None and ThreadedWorld.now() - self._began >= share * self._seconds * _SECOND_NS
+
+    # -- the first schedule ------------------------------------------------------------------------
+
+    def _look_first(self) -> int:
+        """Run what happens by default twice, to see that it is repeated. Returns the number of its choices."""
+        runs, late = [], self._late
+        for _ in range(2):
+            first = _First()
+            schedule = self._run(first, Tape(), late=late)
+            self._refuse(schedule)
+            runs.append(schedule)
+            if late and self._decide_late and first.cluster.pools:
+                late = False
+                runs.clear()
+                break
+        if not runs:
+            self._late = False
+            runs = [self._run(_First(), Tape(), late=False) for _ in range(2)]
+        if (difference := _difference(*runs)) is not None:
+            raise _not_repeated(difference)
+        return len(runs[0].simulation.tape)
+
+    def _refuse(self, schedule: Schedule) -> None:
+        for error in schedule.raised.values():
+            if isinstance(error, CannotSimulateError):
+                raise error
+
+    # -- going through schedules -------------------------------------------------------------------
+
+    def _exhaust(self, share: float) -> bool:
+        """Go through all schedules. Returns whether these were all."""
+        reduced = not self._faults and self._late
+        while True:
+            search = Exhaustive(reduced)
+            self.result.strategy, before, count = "exhaustive", self.result.schedules, 0
+            more = True
+            while more:
+                try:
+                    schedule = self._run(search, None, late=self._late)
+                except Redundant:
+                    pass
+                except NotRepeatedError as error:
+                    raise _not_repeated(error) from None
+                else:
+                    count += 1
+                    self.result.schedules = before + count
+                    self._take(schedule)
+                try:
+                    more = search.advance()
+                except NotRepeatedError as error:
+                    raise _not_repeated(error) from None
+                if search.ordered and reduced:
+                    break
+                self.result.distinct = count
+                done = search.share() if more else 1.0
+                self.result.left = count / done - count if done else None
+                self._tell()
+                if more and self._spent(share):
+                    break
+            if search.ordered and reduced:  # steps of different ranks are not independent here
+                reduced = False
+                self.result.schedules = before
+                continue
+            self.result.limits = tuple(_LIMITS[kind] for kind in search.timed if kind in _LIMITS)
+            if not self._late:
+                self.result.limits = (_LIMITS[Kind.EVENT],)
+            self.result.complete = not more and not self.result.limits
+            return not more
+
+    def _sample(self, strategy: str, length: int) -> None:
+        """Draw schedules until the budget is spent."""
+        self.result.strategy = strategy
+        seen: set[Any] = set()
+        number = 0
+        while not self._spent():
+            drawn = Drawn(rule_of(strategy, self._seed, number, length))
+            schedule = self._run(drawn, None, late=self._late)
+            number += 1
+            self.result.schedules += 1
+            order = tuple((rank, tuple(drawn.order[rank])) for rank in sorted(drawn.order))
+            if order not in seen:
+                seen.add(order)
+                self.result.distinct = max(self.result.distinct, len(seen))
+                self._take(schedule)
+            self._tell()
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self.end()
+            self._progress(self.result)
+
+    # -- one schedule ------------------------------------------------------------------------------
+
+    def _take(self, schedule: Schedule) -> None:
+        """Keep what is wrong with a schedule."""
+        for fault in self._faults_of(schedule):
+            finding = Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)
+            if not any(finding.same_fault(other) for other in self.result.findings):
+                self.result.findings.append(finding)
+
+    def _faults_of(self, schedule: Schedule) -> Sequence[Fault]:
+        self._refuse(schedule)
+        if schedule.stopped is None and not schedule.statuses:
+            return self._divergence(schedule)
+        return faults_of(schedule)
+
+    def _divergence(self, schedule: Schedule) -> Sequence[Fault]:
+        if self._same is None:
+            return ()
+        value = self._same(schedule.simulation.results)
+        if self._reference is None:
+            self._reference = value, schedule.simulation.tape
+            return ()
+        there, tape = self._reference
+        if _equal(value, there):
+            return ()
+        message = (
+            f"the results differ between orders: {shown(there)} with the tape {tape}, {shown(value)} here; what `same` "
+            "returns has to be the same in every order"
+        )
+        return (Fault("divergence", message, "", 0, ()),)
+
+
+def _not_repeated(difference: object) -> ExplorationError:
+    return ExplorationError(
+        f"the program is not repeated, though the same was chosen: there is {difference}. It has to do the same "
+        "each time: it may keep something from one run to the next (modules, globals, files), or go by something real"
+    )
+
+
+def _equal(one: Any, other: Any) -> bool:
+    equal = one == other
+    return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
+
+
+def _difference(first: Schedule, again: Schedule) -> str | None:
+    """What differs between two runs that should be the same; None if nothing does."""
+    if first.simulation.tape != again.simulation.tape or [*first.simulation.tape.counts] != [
+        *again.simulation.tape.counts
+    ]:
+        return "something else to choose from"
+    events = first.simulation.trace.events, again.simulation.trace.events
+    for number, (one, other) in enumerate(zip(*events, strict=False)):
+        if one != other:
+            return f"as event {number + 1} {shown(one)} in one run, and {shown(other)} in another"
+    if len(events[0]) != len(events[1]):
+        return "one event more in one of two runs"
+    faults = [[fault[:4] for fault in faults_of(each)] for each in (first, again)]
+    return None if faults[0] == faults[1] else "another end of the run"

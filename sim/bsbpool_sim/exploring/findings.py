@@ -1,0 +1,149 @@
+"""What is wrong with a schedule: findings, each with its kind, its ranks and its lines. One is made for each fault.
+
+Which schedules there are, and how they are run, doesn't belong here.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import FrameType
+from typing import NamedTuple
+
+from bsbpool.frames import file_of, users_frame
+from bsbpool.values import text_of
+
+from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, TruncationError
+from ..mpi.contexts import ranks as ranks_text
+from ..tape import Tape
+from .schedules import Schedule
+
+#: What an exception says that MPI raised, the most special class first.
+KINDS_OF_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
+    (TruncationError, "truncation"),
+    (CollectiveMismatchError, "collective-mismatch"),
+    (MPIError, "invalid-argument"),
+)
+
+
+class RankPlace(NamedTuple):
+    """Where a rank was when it went wrong.
+
+    :ivar rank: its number in the simulation.
+    :ivar file: the file of the innermost line of the user's code; "" if there is none.
+    :ivar line: that line; 0 if there is none.
+    :ivar function: the function that it is in.
+    :ivar what: what the rank did, or waited for.
+    """
+
+    rank: int
+    file: str
+    line: int
+    function: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something wrong with a program, with a schedule in which it shows.
+
+    :ivar kind: what it is: "deadlock", "failure", "divergence", or another kind of the reference of findings.
+    :ivar message: what is wrong, and what would be right.
+    :ivar file: the file of the line that it is about; "" if there is none.
+    :ivar line: that line; 0 if there is none.
+    :ivar ranks: the ranks that take part, and where each of them was.
+    :ivar tape: the choices of a schedule in which it shows, the fewest departures that were found.
+    :ivar schedule: the number of the first schedule in which it was seen, from 1.
+    :ivar late: whether receives from any rank are matched late in that schedule.
+    """
+
+    kind: str
+    message: str
+    file: str
+    line: int
+    ranks: tuple[RankPlace, ...]
+    tape: Tape
+    schedule: int
+    late: bool
+
+    def same_fault(self, other: Finding) -> bool:
+        """Whether another finding is of the same fault, though of another schedule.
+
+        :param other: the other finding.
+        :returns: whether both are of one kind, and at the same line; for a deadlock, whether a rank is stuck at a line
+            at which one is stuck in the other.
+        """
+        if self.kind != other.kind:
+            return False
+        if self.kind == "deadlock":
+            return bool(self._lines() & other._lines())
+        return self.kind == "divergence" or (self.file, self.line) == (other.file, other.line)
+
+    def _lines(self) -> set[tuple[str, int]]:
+        return {(each.file, each.line) for each in self.ranks}
+
+
+class Fault(NamedTuple):
+    """What a finding is, before it is known of which schedule."""
+
+    kind: str
+    message: str
+    file: str
+    line: int
+    ranks: tuple[RankPlace, ...]
+
+
+def faults_of(schedule: Schedule) -> list[Fault]:
+    """What is wrong with a schedule; nothing if it ended well."""
+    found = [_of_exception(rank, error) for rank, error in schedule.raised.items()]
+    for rank, status in schedule.statuses.items():
+        message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
+        found.append(Fault("failure", message, "", 0, (RankPlace(rank, "", 0, "", f"exit status {status}"),)))
+    stopped = schedule.stopped
+    if isinstance(stopped, AbortError):
+        place = RankPlace(stopped.rank, stopped.file, stopped.line, stopped.function, f"Abort({stopped.errorcode})")
+        found.append(Fault("failure", str(stopped), place.file, place.line, (place,)))
+    elif isinstance(stopped, DeadlockError) and not found:
+        # If others wait for a rank that has raised, that is no fault of its own.
+        found.append(_of_deadlock(stopped))
+    elif isinstance(stopped, HorizonError) and not found:
+        found.append(Fault("failure", f"it does not end: {stopped}", "", 0, ()))
+    return found
+
+
+def _of_deadlock(error: DeadlockError) -> Fault:
+    places = tuple(RankPlace(s.rank, s.file, s.line, s.function, f"waits for {s.waits_for}") for s in error.stuck)
+    # In a program that all ranks run, the line at which few of them wait is the one to look at.
+    waiting = Counter((each.file, each.line) for each in places)
+    first = min(places, key=lambda each: (waiting[each.file, each.line], each.rank))
+    stuck = ranks_text(sorted({each.rank for each in places}))
+    verb = "waits" if len({each.rank for each in places}) == 1 else "wait"
+    message = (
+        f"{stuck} {verb} for ever; rank {first.rank} {first.what}: in every order, what a rank waits for must come"
+    )
+    return Fault("deadlock", message, first.file, first.line, places)
+
+
+def _of_exception(rank: int, error: BaseException) -> Fault:
+    kind = next((kind for of, kind in KINDS_OF_ERRORS if isinstance(error, of)), "failure")
+    frame, line = users_line(error)
+    place = RankPlace(rank, "", 0, "", "")
+    if frame is not None:
+        place = RankPlace(rank, file_of(frame), line, frame.f_code.co_name, "")
+    text = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
+    return Fault(kind, f"rank {rank} raised {text}", place.file, place.line, (place._replace(what=f"raised {text}"),))
+
+
+def users_line(error: BaseException) -> tuple[FrameType | None, int]:
+    """The innermost frame of the user's code in which an exception was, and its line."""
+    lines = dict(_frames(error))
+    frame = users_frame([*lines][::-1])
+    return frame, 0 if frame is None else lines[frame]
+
+
+def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:
+    trace = error.__traceback__
+    while trace is not None:
+        yield trace.tb_frame, trace.tb_lineno
+        trace = trace.tb_next

@@ -1,0 +1,35 @@
+"""The portfolio: strategies take turns, since each finds what another is slow to find.
+
+A walk is best where many orders show a failure, and PCT where somebody has to be late for long: so two peers for Python
+have measured (simloop and simloom).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..streams import Random, stream
+from .drawing import Rule
+from .pct import of_depth
+from .pos import Pos
+from .walk import Walk
+
+#: What makes the rule of a schedule: from its chance, and the number of steps that earlier ones had.
+Maker = Callable[[Random, int], Rule]
+
+STRATEGIES: dict[str, tuple[Maker, ...]] = {
+    "walk": (Walk,),
+    "pos": (Pos,),
+    "pct": (of_depth(2), of_depth(3), of_depth(4)),
+    "portfolio": (Walk, of_depth(2), Pos, of_depth(3)),
+}
+
+
+def rule_of(strategy: str, seed: int, number: int, length: int) -> Rule:
+    """The rule of one schedule.
+
+    :param number: which schedule of the exploration it is, from 0.
+    :param length: the number of steps that earlier ones had.
+    """
+    makers = STRATEGIES[strategy]
+    return makers[number % len(makers)](stream(seed, f"schedule {number} of {strategy}"), length)

@@ -1,0 +1,95 @@
+"""One schedule: how a program is run once, and how that ended. What is wrong with it is said in `findings`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
+
+from ..choices import Strategy
+from ..cluster import Cluster
+from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
+from ..simulation import Simulation, simulate
+from ..tape import Tape
+
+#: How a schedule that did not end well ended.
+Stopped = RankErrors | DeadlockError | HorizonError | AbortError
+
+
+@dataclass(slots=True)
+class Schedule:
+    """How one run of a program ended.
+
+    :ivar simulation: its results, trace and tape.
+    :ivar stopped: why it did not end well; None if it did.
+    :ivar raised: each rank's exception.
+    :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
+    """
+
+    simulation: Simulation
+    stopped: Stopped | None
+    raised: dict[int, BaseException]
+    statuses: dict[int, int]
+
+
+@runtime_checkable
+class Installed(Protocol):
+    """A strategy that looks at the ranks of each run before it begins."""
+
+    def install(self, cluster: Cluster) -> None:
+        """A run begins on this cluster."""
+
+
+class Runner(Protocol):
+    """Runs a program once."""
+
+    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+        """Run it.
+
+        :param strategy: decides what the tape says nothing of.
+        :param late: whether receives from any rank are matched late.
+        """
+
+
+class Script:
+    """What `simulate` takes for a script: the user's, with a strategy that is to see the cluster before it runs."""
+
+    def __init__(self, script: Any, strategy: Any):
+        self._script = script
+        self._strategy = strategy
+
+    def install(self, cluster: Cluster) -> None:
+        """Prepare the ranks, before their programs start."""
+        if self._script is not None:
+            self._script.install(cluster)
+        if isinstance(self._strategy, Installed):
+            self._strategy.install(cluster)
+
+    def check(self, cluster: Cluster) -> None:
+        """After the run: a script may well name a job that this schedule did not have."""
+
+
+class Function:
+    """Runs ``program(comm)``.
+
+    :param options: those of `simulate` that are the same for each schedule.
+    """
+
+    def __init__(self, program: Callable[[Any], Any], ranks: int, script: Any, options: dict[str, Any]):
+        self._program = program
+        self._ranks = ranks
+        self._script = script
+        self._options = options
+
+    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+        """Run it once."""
+        try:
+            simulation = simulate(
+                self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
+                late_matching=late, **self._options,
+            )  # fmt: skip
+        except RankErrors as errors:
+            return Schedule(errors.simulation, errors, dict(errors.by_rank), {})
+        except (DeadlockError, HorizonError, AbortError) as error:
+            return Schedule(error.simulation, error, {}, {})
+        return Schedule(simulation, None, {}, {})
