@@ -71,6 +71,14 @@ class Buffer:
     def __len__(self) -> int:
         return len(self.bytes)
 
+    def read(self) -> bytes:
+        """The data of all items."""
+        return bytes(self.bytes)
+
+    def read_block(self, rank: int) -> bytes:
+        """The data of `rank`'s block."""
+        return bytes(self.bytes[self.block(rank)])
+
     def put(self, data: bytes | memoryview, what: str, at: int = 0, room: int | None = None) -> None:
         """Write `data` into this buffer, from byte `at` on.
 
@@ -113,4 +121,5 @@ def _as_bytes(array: Any, memory: memoryview) -> memoryview:
 
 def in_place(spec: Any) -> bool:
     """Whether `spec` is MPI.IN_PLACE."""
-    return spec is not None and means(spec, IN_PLACE)
+    # It is an integer, also the real mpi4py's: asked first, since most buffers are none.
+    return isinstance(spec, int) and means(spec, IN_PLACE)

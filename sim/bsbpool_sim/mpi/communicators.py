@@ -16,7 +16,7 @@ from bsbpool.worlds import NO_COMMUNICATOR
 
 from ..cluster import Cluster
 from ..errors import AbortError, CannotSimulateError, MPIError
-from .collectives import Collectives
+from .collectives import Collectives, Scans
 from .constants import (
     COMM_TYPE_SHARED,
     LARGEST_TAG,
@@ -25,6 +25,9 @@ from .constants import (
     means,
 )
 from .contexts import Context
+from .nonblocking import NonblockingCollectives, NonblockingScans
+from .objects import ObjectCollectives, ObjectScans
+from .persistent import PersistentCollectives, PersistentScans
 from .point_to_point import PointToPoint
 from .running import running_task
 
@@ -57,7 +60,7 @@ class NullComm:
 COMM_NULL = NullComm()
 
 
-class Comm(PointToPoint, Collectives):
+class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollectives, ObjectCollectives):
     """A communicator, as one simulated rank has it.
 
     Lower-case methods take any object that can be pickled, upper-case ones take buffers, as in mpi4py.
@@ -204,7 +207,7 @@ class Comm(PointToPoint, Collectives):
         raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
 
 
-class Intracomm(Comm):
+class Intracomm(Comm, Scans, NonblockingScans, PersistentScans, ObjectScans):
     """A communicator of one group of ranks."""
 
 

@@ -30,6 +30,7 @@ class Constant(int):
 ANY_SOURCE = Constant(-2, "ANY_SOURCE")
 ANY_TAG = Constant(-1, "ANY_TAG")
 PROC_NULL = Constant(-1, "PROC_NULL")
+ROOT = Constant(-3, "ROOT")
 UNDEFINED = Constant(-32766, "UNDEFINED")
 IN_PLACE = Constant(-1, "IN_PLACE")
 #: The largest tag, that of MPICH; MPI itself promises 32767.

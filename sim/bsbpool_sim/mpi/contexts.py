@@ -1,11 +1,10 @@
 """What the ranks of one communicator share: mailboxes, links, and the collective calls under way.
 
-It knows who called what, and who waits for whom; what a collective call computes belongs to `comm`.
+It knows who called what, and who waits for whom; one such call is in `calls`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,10 +12,9 @@ from bsbpool.durations import exact_duration
 
 from ..cluster import Cluster
 from ..errors import CollectiveMismatchError
-from ..kernel import Task
 from ..mailbox import Link, Mailbox, Message
 from ..matches import LateMailbox
-from .requests import Request
+from .calls import Collective, Part, none, nothing, text_of
 
 #: Of this many ranks a message gives the numbers.
 _SHOWN = 10
@@ -46,7 +44,8 @@ class Context:
         self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in members]
         self._links: dict[tuple[int, int], Link] = {}
         self._calls = [0] * len(members)
-        self.under_way: dict[int, Collective] = {}
+        #: by position, and that of persistent ones with the number of the start.
+        self.under_way: dict[Any, Collective] = {}
 
     def send(self, message: Message, dest: int) -> None:
         """Put `message` on its way to `dest`."""
@@ -58,34 +57,56 @@ class Context:
         longer = 0 if faults is None else faults.before_send(source, target)
         link.send(message, self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer))
 
-    def enter(
-        self, rank: int, name: str, root: int | None, payload: Any, size: int, waits: str, detail: str
-    ) -> Collective:
-        """`rank` makes its next collective call.
+    def enter(self, rank: int, part: Part, payload: Any, size: int) -> Collective:
+        """`rank` makes its next collective call, to which it brings `payload`, of `size` bytes on the wire.
 
         :raises CollectiveMismatchError: another rank made another call, or named another root, there.
         """
         position = self._calls[rank]
-        self._calls[rank] += 1
+        self._calls[rank] = position + 1
         call = self.under_way.get(position)
         if call is None:
-            call = self.under_way[position] = Collective(self, position, name, root, waits, detail, rank)
-        elif (call.name, call.root, call.detail) != (name, root, detail):
-            where = self.name or f"communicator {self.number}"
-            raise CollectiveMismatchError(
-                f"rank {self.members[rank]} called {_text(name, root, detail)} where rank "
-                f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
-                f"{where}: all ranks of a communicator must make the same "
-                "collective calls in the same order, with the same root and operation"
-            )
-        call.arrive(rank, payload, size)
+            call = self.under_way[position] = Collective(self, part, rank)
+        elif call.name != part.name or call.root != part.root or call.detail != part.detail:
+            self._compare(call, rank, part, position)
+        call.arrive(rank, part, payload, size)
+        if call.arrived == len(self.members):
+            del self.under_way[position]
         return call
 
-    def leave(self, call: Collective) -> None:
-        """Forget a call that every rank has returned from."""
-        call.inside -= 1
-        if call.inside == 0:
-            del self.under_way[call.position]
+    def announce(self, rank: int, part: Part) -> int:
+        """`rank` makes a persistent collective call, as its next one; nobody waits.
+
+        :returns: what tells it from others that this rank made; it is the same for all ranks.
+        """
+        plan = Part(part.name, nothing, none, "nobody", part.root, part.detail)
+        self.enter(rank, plan, None, 0)
+        return self._calls[rank] - 1
+
+    def start(self, rank: int, part: Part, key: tuple[int, int], payload: Any, size: int) -> Collective:
+        """`rank` starts a persistent collective call.
+
+        :param key: which one, and for which time.
+        """
+        call = self.under_way.get(key)
+        if call is None:
+            call = self.under_way[key] = Collective(self, part, rank, start=True)
+        call.arrive(rank, part, payload, size)
+        if call.arrived == len(self.members):
+            del self.under_way[key]
+        return call
+
+    def _compare(self, call: Collective, rank: int, part: Part, position: int) -> None:
+        same_root = call.root == part.root or call.root is None or part.root is None
+        if call.kind == (part.kind or part.name) and same_root and call.detail == part.detail:
+            return
+        where = self.name or f"communicator {self.number}"
+        raise CollectiveMismatchError(
+            f"rank {self.members[rank]} called {text_of(part.name, part.root, part.detail)} where rank "
+            f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
+            f"{where}: all ranks of a communicator must make the same "
+            "collective calls in the same order, with the same root and operation"
+        )
 
     # -- for those who read why a rank waits -------------------------------------------------------
 
@@ -108,115 +129,16 @@ class Context:
         who = "any rank" if source is None else self.someone(source)
         return f"a message from {who} with {'any tag' if tag is None else f'tag {tag}'} ({call}){self._where()}"
 
-    def call_text(self, numbers: Iterable[int], call: Collective) -> str:
+    def call_text(self, numbers: Iterable[int], call: str) -> str:
         """Who has not made a collective call, and what became of them."""
         missing = list(numbers)
         world = [self.members[r] for r in missing]
         fates = [f"rank {self.members[r]} {fate}" for r in missing if (fate := self.fate(r))]
         who = "it has" if len(missing) == 1 else "they have"
         notes = "; ".join([f"{who} not called it", *fates[:_SHOWN]])
-        return f"{ranks(world)} to call {call.text()} ({notes}){self._where()}"
+        return f"{ranks(world)} to call {call} ({notes}){self._where()}"
 
     def _where(self) -> str:
         if self.number == 0:  # all ranks
             return ""
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
-
-
-class Collective:
-    """One collective call, while ranks come to it.
-
-    :ivar payloads: what each rank brought.
-    :ivar result: for what is computed once for all ranks.
-    :param waits: who waits for whom: "all" for all, "root" the others for the root, "gather" the root for
-        all, "lower" each rank for the lower ones.
-    :param first: the rank that came first.
-    """
-
-    def __init__(
-        self, context: Context, position: int, name: str, root: int | None, waits: str, detail: str, first: int
-    ):
-        self.position = position
-        self.name = name
-        self.root = root
-        self.detail = detail
-        self.first = first
-        self.payloads: dict[int, Any] = {}
-        self.result: Any = None
-        self.inside = len(context.members)
-        self._context = context
-        self._waits = waits
-        self._size = 0
-        self._ready: int | None = None
-        self._prefix: list[int] = []
-        self._waiting: dict[int, Task] = {}
-        self._requests: list[Request] = []
-
-    def text(self) -> str:
-        """The call as a program would write it."""
-        return _text(self.name, self.root, self.detail)
-
-    def arrive(self, rank: int, payload: Any, size: int) -> None:
-        """`rank` brings `payload`, of `size` bytes on the wire."""
-        self.payloads[rank] = payload
-        self._size = max(self._size, size)
-        everybody = len(self._context.members)
-        if self._waits == "lower":
-            while (r := len(self._prefix)) in self.payloads:
-                self._prefix.append(self._end())
-                if r in self._waiting:
-                    self._context.cluster.kernel.wake(self._waiting.pop(r))
-        elif rank == self.root if self._waits == "root" else len(self.payloads) == everybody:
-            self._ready = self._end()
-            kernel = self._context.cluster.kernel
-            for task in self._waiting.values():
-                kernel.wake(task)
-            self._waiting.clear()
-            for request in self._requests:
-                kernel.at(self._ready, request.complete, None)
-
-    def _end(self) -> int:
-        """When a call ends whose last rank comes now: after as many hops as a binary tree has levels."""
-        cluster = self._context.cluster
-        hops = (len(self._context.members) - 1).bit_length()
-        return cluster.kernel.now + (cluster.network.takes(self._size) * hops if hops else 0)
-
-    def _ready_for(self, rank: int) -> int | None:
-        if self._waits == "lower":
-            return self._prefix[rank] if rank < len(self._prefix) else None
-        return self._ready
-
-    def wait(self, rank: int) -> None:
-        """Let the task of `rank` wait until the call ends for it."""
-        if rank == self.root if self._waits == "root" else self._waits == "gather" and rank != self.root:
-            return
-        kernel = self._context.cluster.kernel
-        while (end := self._ready_for(rank)) is None:
-            self._waiting[rank] = kernel.task
-            kernel.park(functools.partial(self.waits_for, rank))
-        while kernel.now < end:
-            kernel.park(self._travels, end)
-
-    def request(self, rank: int) -> Request:
-        """A request that completes when the call ends for `rank`; for calls in which all wait for all."""
-        request = Request(self._context.cluster.kernel, functools.partial(self.waits_for, rank))
-        if self._ready is None:
-            self._requests.append(request)
-        else:
-            self._context.cluster.kernel.at(self._ready, request.complete, None)
-        return request
-
-    def waits_for(self, rank: int) -> str:
-        """Whom `rank` waits for."""
-        n = rank if self._waits == "lower" else len(self._context.members)
-        wanted = [self.root] if self._waits == "root" else range(n)
-        missing = [r for r in wanted if r is not None and r not in self.payloads]
-        return self._context.call_text(missing, self) if missing else self._travels()
-
-    def _travels(self) -> str:
-        return f"the end of {self.text()}"
-
-
-def _text(name: str, root: int | None, detail: str) -> str:
-    arguments = [f"root={root}"] if root is not None else []
-    return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"

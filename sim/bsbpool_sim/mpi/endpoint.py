@@ -23,6 +23,7 @@ class Endpoint:
     :ivar context: what its ranks share.
     :ivar cluster: the simulated ranks, their kernel, network and recorder.
     :ivar rank: this rank's number here; `world_rank`: its number in the simulation.
+    :ivar rank_in_context: its number among those who share the context; it is `rank`, but for two groups.
     :ivar size: number of ranks.
     :ivar mailbox: where messages to this rank arrive.
     """
@@ -30,7 +31,7 @@ class Endpoint:
     def __init__(self, context: Context, rank: int):
         self.context = context
         self.cluster: Cluster = context.cluster
-        self.rank = rank
+        self.rank = self.rank_in_context = rank
         self.size = len(context.members)
         self.world_rank = context.members[rank]
         self.mailbox: Mailbox = context.boxes[rank]

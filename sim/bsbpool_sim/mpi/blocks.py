@@ -1,0 +1,139 @@
+"""The buffers of one rank in a collective call, block by block: one for each rank that gives or gets something.
+
+How a specification of a buffer is read belongs to `buffers`; which block goes where, to `parts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from ..errors import MPIError, TruncationError
+from .buffers import Buffer, in_place
+
+#: Says, of the number of a block, whose data goes there.
+Giver = Callable[[int], str]
+
+
+_BROUGHT = "what a collective call brings"
+
+
+class Blocks:
+    """Blocks of a buffer.
+
+    :param spec: the buffer as the program gave it.
+    :param count: into how many blocks of one size it is divided; None: it is one block.
+    :param vector: whether blocks may differ in size and place.
+    """
+
+    def __init__(self, spec: Any, count: int | None = None, vector: bool = False):
+        if in_place(spec):
+            raise MPIError("MPI.IN_PLACE was given where this rank needs a buffer")
+        self._buffer = Buffer(spec, count, vector)
+        self._whole = count is None
+
+    def read(self, block: int = 0) -> bytes:
+        """The content of a block."""
+        return self._buffer.read() if self._whole else self._buffer.read_block(block)
+
+    def write(self, data: bytes, giver: Giver, block: int = 0) -> None:
+        """Replace the content of a block.
+
+        :param giver: says whose data it is.
+        :raises TruncationError: the block is too small for it.
+        :raises MPIError: the block is larger.
+        """
+        buffer = self._buffer
+        if self._whole:
+            put(buffer, data, giver, block)
+            return
+        assert buffer.counts is not None
+        room = buffer.counts[block] * buffer.type.size
+        if len(data) != room:
+            _misfit(data, room, giver(block))
+        buffer.fill(block, data, _BROUGHT)
+
+
+def put(buffer: Buffer, data: bytes, giver: Giver, number: int) -> None:
+    """Write into a buffer what has its size.
+
+    :param giver: says of the number whose data it is.
+    :raises TruncationError: it is more.
+    :raises MPIError: it is less.
+    """
+    if len(data) != len(buffer):
+        _misfit(data, len(buffer), giver(number))
+    buffer.put(data, _BROUGHT)
+
+
+def _misfit(data: bytes, room: int, what: str) -> NoReturn:
+    if len(data) > room:
+        raise TruncationError(
+            f"{what} is {len(data)} bytes, and the buffer that receives it {room}: make it large enough"
+        )
+    # MPICH takes it, and puts blocks in wrong places, from 4 ranks on.
+    raise MPIError(
+        f"{what} is {len(data)} bytes, and the buffer that receives it {room}: in a collective call they have one size",
+        "ERR_COUNT",
+    )
+
+
+class TypedBlocks:
+    """Blocks that each have a datatype of their own: ``[array, counts, offsets, TYPES]``, with offsets in bytes.
+
+    :param spec: the buffer as the program gave it.
+    :param count: how many blocks there are.
+    :raises ValueError: it is no such specification.
+    """
+
+    def __init__(self, spec: Any, count: int):
+        if not isinstance(spec, list | tuple) or not 2 <= len(spec) <= 4:
+            raise ValueError("message: expecting 2 to 4 items: [array, counts, offsets in bytes, datatypes]")
+        array, types = spec[0], spec[-1]
+        counts, offsets = [1] * count, [0] * count
+        if len(spec) == 3:
+            counts, offsets = spec[1]
+        elif len(spec) == 4:
+            counts, offsets = spec[1], spec[2]
+        for what, given in (("counts", counts), ("offsets", offsets), ("datatypes", types)):
+            if len(given) != count:
+                raise ValueError(f"message: {len(given)} {what} for {count} ranks: name one for each rank")
+        memory = memoryview(array).cast("B")
+        self._blocks = [
+            Blocks([memory[offset:], number, type]) for number, offset, type in zip(counts, offsets, types, strict=True)
+        ]
+
+    def read(self, block: int = 0) -> bytes:
+        """The content of a block."""
+        return self._blocks[block].read()
+
+    def write(self, data: bytes, giver: Giver, block: int = 0) -> None:
+        """Replace the content of a block, as that of `Blocks`."""
+        self._blocks[block].write(data, lambda _: giver(block))
+
+
+def blocks(spec: Any, count: int, kind: str) -> Blocks | TypedBlocks:
+    """Blocks of one size (kind ""), of sizes that may differ ("v"), or with a datatype each ("w")."""
+    return TypedBlocks(spec, count) if kind == "w" else Blocks(spec, count, kind == "v")
+
+
+def read_all(source: Blocks | TypedBlocks, count: int) -> tuple[list[bytes], int]:
+    """What all blocks hold, and how many bytes that is."""
+    parts = [source.read(block) for block in range(count)]
+    return parts, sum(map(len, parts))
+
+
+def not_shared(call: str, sendbuf: Any, recvbuf: Any) -> None:
+    """See that a rank does not send from the buffer into which it receives.
+
+    :raises MPIError: it does.
+    """
+    if sendbuf is not None and _array(sendbuf) is _array(recvbuf) and len(memoryview(_array(sendbuf))):
+        raise MPIError(
+            f"{call}: sendbuf and recvbuf are one buffer, and MPI forbids that: give MPI.IN_PLACE as sendbuf, or two "
+            "buffers"
+        )
+
+
+def _array(spec: Any) -> Any:
+    return spec[0] if isinstance(spec, list | tuple) and spec else spec

@@ -1,0 +1,286 @@
+"""One collective call, while ranks come to it: who has come, who waits for whom, and when it ends for whom.
+
+What a rank brings and takes is its `Part`; which buffers these are belongs to `parts`. Which calls belong together is
+known by `contexts`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol
+
+from ..cluster import Cluster
+from ..kernel import Task
+from .requests import Request
+
+#: Brought by a rank that others neither wait for nor get anything from.
+NOTHING: Any = object()
+
+
+class Part:
+    """One rank's part in a collective call: one description for its blocking, non-blocking and persistent form.
+
+    :param name: the method, as the program calls it.
+    :param bring: reads the rank's buffers: what it brings, and how many bytes of that go to one rank or all.
+    :param take: writes into the rank's buffers, once the call has ended for it; returns what the method returns.
+    :param root: the rank that the call is about, by its number in the context; None: none, or this rank only stands
+        beside the root, where two groups make the call.
+    :param waits: who waits for whom: "all" for all, "root" the others for the root, "gather" the root for all that
+        bring something, "lower" each rank for the lower ones, "some" for some of them, "nobody" for anyone.
+    :param detail: what all ranks must say alike, besides name and root.
+    """
+
+    __slots__ = ("bring", "detail", "name", "root", "take", "waits")
+
+    # Of a call between two groups, and of one with several names, only: most parts are made without.
+    sources: Sequence[int] | None = None
+    kind = ""
+
+    def __init__(
+        self,
+        name: str,
+        bring: Callable[[], tuple[Any, int]],
+        take: Callable[[Collective], Any],
+        waits: str = "all",
+        root: int | None = None,
+        detail: str = "",
+    ):
+        self.name = name
+        self.bring = bring
+        self.take = take
+        self.waits = waits
+        self.root = root
+        self.detail = detail
+
+
+class SpecialPart(Part):
+    """A part that needs more to be said.
+
+    :param sources: those whom this rank waits for with "some", and those whom the root waits for with "gather" if it is
+        not all ranks; by their numbers in the context.
+    :param kind: what all ranks must call, where it has several names.
+    """
+
+    __slots__ = ("kind", "sources")
+
+    def __init__(
+        self,
+        name: str,
+        bring: Callable[[], tuple[Any, int]],
+        take: Callable[[Collective], Any],
+        waits: str = "all",
+        root: int | None = None,
+        detail: str = "",
+        *,
+        sources: Sequence[int] | None = None,
+        kind: str = "",
+    ):
+        super().__init__(name, bring, take, waits, root, detail)
+        self.sources = sources
+        self.kind = kind
+
+
+class Meeting(Protocol):
+    """The ranks that make a call together: `contexts.Context` is one."""
+
+    cluster: Cluster
+    members: Sequence[int]
+
+    def call_text(self, numbers: Iterable[int], call: str) -> str:
+        """Who has not made a call, and what became of them."""
+
+
+class Collective:
+    """One collective call.
+
+    :param part: that of the rank that came first.
+    :param first: this rank.
+    :param start: whether it is the start of a persistent one.
+    :ivar payloads: what each rank brought; `from_root`: what the root did, where others wait for it.
+    :ivar result: for what is computed once for all ranks.
+    :ivar arrived: how many ranks have come.
+    """
+
+    def __init__(self, context: Meeting, part: Part, first: int, start: bool = False):
+        self.name = part.name
+        self.kind = part.kind or part.name
+        self.root = part.root
+        self.detail = part.detail
+        self.first = first
+        self.payloads: dict[int, Any] = {}
+        self.from_root: Any = None
+        self.result: Any = None
+        self.arrived = 0
+        self._start = start
+        self._context = context
+        self._waits = part.waits
+        self._expected = part.sources if part.waits == "gather" and part.sources is not None else None
+        self._size = 0
+        self._ready: int | None = None
+        self._prefix: list[int] = []
+        #: when what each rank brought has come to its neighbours, and who waits for it.
+        self._ends: dict[int, int] = {}
+        self._wanted: dict[int, list[int]] = {}
+        self._sources: dict[int, Sequence[int]] = {}
+        self._waiting: dict[int, Task | Request] = {}
+
+    def text(self) -> str:
+        """The call as a program would write it."""
+        text = text_of(self.name, self.root, self.detail)
+        return f"Start() of {text}" if self._start else text
+
+    def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
+        """`rank` brings `payload`, of `size` bytes on the wire."""
+        self.arrived += 1
+        if payload is not NOTHING:
+            self.payloads[rank] = payload
+        if size > self._size:
+            self._size = size
+        waits = self._waits
+        if waits == "all":
+            if self.arrived == len(self._context.members):
+                self._release()
+        elif waits == "root":
+            root = part.root
+            if root is not None:
+                self.root = root
+                if rank == root:
+                    self.from_root = payload
+                    self._release()
+        elif waits == "gather":
+            if part.root is not None:
+                self.root = part.root
+            if len(self.payloads) == len(self._expected or self._context.members):
+                self._release()
+        elif waits == "lower":
+            while (r := len(self._prefix)) in self.payloads:
+                self._prefix.append(self._end())
+                self._let_go(r)
+        elif waits == "some":
+            self._sources[rank] = part.sources or ()
+            self._ends[rank] = self._context.cluster.kernel.now + self._context.cluster.network.takes(size)
+            for r in self._wanted.pop(rank, ()):
+                if self.ends(r) is not None:
+                    self._let_go(r)
+
+    def _release(self) -> None:
+        self._ready = self._end()
+        waiting, self._waiting = self._waiting, {}
+        kernel = self._context.cluster.kernel
+        for each in waiting.values():
+            if isinstance(each, Task):
+                kernel.wake(each)
+            else:
+                kernel.at(self._ready, each.complete, None)
+
+    def _let_go(self, rank: int) -> None:
+        each = self._waiting.pop(rank, None)
+        end = self.ends(rank)
+        if each is None or end is None:
+            return
+        kernel = self._context.cluster.kernel
+        if isinstance(each, Task):
+            kernel.wake(each)
+        else:
+            kernel.at(end, each.complete, None)
+
+    def _end(self) -> int:
+        """When a call ends whose last rank comes now: after as many hops as a binary tree has levels."""
+        cluster = self._context.cluster
+        hops = (len(self._context.members) - 1).bit_length()
+        return cluster.kernel.now + (cluster.network.takes(self._size) * hops if hops else 0)
+
+    def ends(self, rank: int) -> int | None:
+        """When the call ends for `rank`, which waits for somebody; None: those have not all come."""
+        if self._waits == "lower":
+            return self._prefix[rank] if rank < len(self._prefix) else None
+        if self._waits == "some":
+            latest = 0
+            for source in self._sources[rank]:
+                end = self._ends.get(source)
+                if end is None:
+                    self._wanted.setdefault(source, []).append(rank)
+                    return None
+                latest = max(latest, end)
+            return latest
+        return self._ready
+
+    def needs_nobody(self, rank: int, part: Part) -> bool:
+        """Whether `rank` waits for nobody."""
+        waits = self._waits
+        if waits == "root":
+            return part.root in (None, rank)
+        if waits == "gather":
+            return rank != part.root
+        return waits == "nobody"
+
+    def wait(self, rank: int, part: Part) -> None:
+        """Let the task of `rank` wait until the call ends for it."""
+        waits = self._waits
+        if waits == "root":
+            root = part.root
+            if root is None or rank == root:
+                return
+        elif waits != "all" and self.needs_nobody(rank, part):
+            return
+        kernel = self._context.cluster.kernel
+        while (end := self.ends(rank)) is None:
+            self._waiting[rank] = kernel.task
+            kernel.park(functools.partial(self.waits_for, rank))
+        while kernel.now < end:
+            kernel.park(self._travels, end)
+
+    def complete(self, rank: int, part: Part, request: Request) -> None:
+        """Let `request` complete when the call ends for `rank`."""
+        kernel = self._context.cluster.kernel
+        if self.needs_nobody(rank, part):
+            request.complete()
+        elif (end := self.ends(rank)) is None:
+            self._waiting[rank] = request
+        else:
+            kernel.at(max(end, kernel.now), request.complete, None)
+
+    def came(self, rank: int) -> bool:
+        """Whether all have come for whom `rank` waits."""
+        return not self._missing(rank)
+
+    def _missing(self, rank: int) -> list[int]:
+        if self._waits == "root":
+            return [] if self.root in self.payloads or self.root is None else [self.root]
+        wanted: Sequence[int] = range(len(self._context.members))
+        if self._waits == "lower":
+            wanted = range(rank)
+        elif self._waits == "some":
+            wanted = sorted(set(self._sources[rank]))
+        elif self._expected is not None:
+            wanted = self._expected
+        return [r for r in wanted if r not in self.payloads]
+
+    def waits_for(self, rank: int) -> str:
+        """Whom `rank` waits for."""
+        missing = self._missing(rank)
+        return self._context.call_text(missing, self.text()) if missing else self._travels()
+
+    def _travels(self) -> str:
+        return f"the end of {self.text()}"
+
+
+def text_of(name: str, root: int | None, detail: str) -> str:
+    """A call as a program would write it."""
+    arguments = [f"root={root}"] if root is not None else []
+    return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
+
+
+def nothing() -> tuple[Any, int]:
+    """What a rank brings that gives nothing."""
+    return NOTHING, 0
+
+
+def present() -> tuple[Any, int]:
+    """What a rank brings that only says that it has come."""
+    return None, 0
+
+
+def none(call: Collective) -> None:
+    """What a rank takes that gets nothing."""

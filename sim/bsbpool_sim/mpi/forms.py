@@ -1,0 +1,158 @@
+"""The three forms of a collective call: blocking, non-blocking, and persistent. Each is made of one `Part`.
+
+Which parts there are belongs to `parts`, `reducing`, `objects` and `neighbours`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+from bsbpool.frames import file_of
+
+from ..errors import MPIError
+from .calls import Collective, Part
+from .constants import ANY_SOURCE, ANY_TAG
+from .endpoint import Endpoint
+from .requests import Request
+from .status import fill
+
+_HERE = os.path.dirname(os.path.dirname(__file__)) + os.sep
+
+
+def _line() -> tuple[Any, int]:
+    """Where the program made the call."""
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        frame = frame.f_back
+    return file_of(frame), frame.f_lineno
+
+
+class CollectiveRequest(Request):
+    """A collective call that was begun; what it brings this rank is in the rank's buffers after its wait.
+
+    :param end: this rank's end of the communicator.
+    :param part: what it brings and takes.
+    :param line: file and line of the call.
+    """
+
+    def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
+        super().__init__(end.cluster.kernel, self._why)
+        self._rank, self._part, self._line = end.rank_in_context, part, line
+        self._call: Collective | None = None
+
+    def _why(self) -> str:
+        if self._call is None:
+            return f"Start() of {self._part.name}"
+        text = self._call.waits_for(self._rank)
+        return text if self._call.came(self._rank) else f"{text}, begun at {self._line[0]}:{self._line[1]}"
+
+    def join(self, call: Collective) -> None:
+        """Complete when `call` ends for this rank."""
+        self._call = call
+        call.complete(self._rank, self._part, self)
+
+    def _end(self, status: Any) -> Any:
+        call, self._call = self._call, None
+        self.over = True
+        fill(status, ANY_SOURCE, ANY_TAG, 0)
+        if call is not None:
+            self._part.take(call)
+
+    def cancel(self) -> None:
+        """Collective calls can't be given up.
+
+        :raises MPIError: always.
+        """
+        raise MPIError(f"{self._part.name}: a collective call can't be cancelled")
+
+    Cancel = cancel
+
+
+class PersistentCollective(CollectiveRequest):
+    """A collective call that can be started again and again.
+
+    The calls that make it are matched with each other like other collective calls; the n-th start of one rank, with the
+    n-th of the others.
+    """
+
+    def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
+        super().__init__(end, part, line)
+        self._context = end.context
+        self._key: int | None = end.context.announce(self._rank, part)
+        self._starts = 0
+        self.done = self.over = True
+
+    def __bool__(self) -> bool:
+        return self._key is not None
+
+    def Start(self) -> None:
+        """Start the call.
+
+        :raises MPIError: it was started, and its end not yet waited for; or the request was freed.
+        """
+        if self._key is None:
+            raise MPIError("Start of a request that was freed")
+        if not self.over:
+            raise MPIError(f"Start of a {self._part.name} that is active already: wait for its end first")
+        self._line = _line()
+        self._starts += 1
+        self.done = self.over = False
+        payload, size = self._part.bring()
+        self.join(self._context.start(self._rank, self._part, (self._key, self._starts), payload, size))
+
+    def Free(self) -> None:
+        """Give the request up."""
+        self._key = None
+
+    free = Free
+
+
+class Forms(Endpoint):
+    """How this rank makes a collective call."""
+
+    def _now(self, part: Part) -> Any:
+        """Make a call, and wait until it ends for this rank. Returns what the method returns."""
+        payload, size = part.bring()
+        rank = self.rank_in_context
+        call = self.context.enter(rank, part, payload, size)
+        call.wait(rank, part)
+        return part.take(call)
+
+    def _begin(self, part: Part) -> Request:
+        """Begin a call."""
+        payload, size = part.bring()
+        request = CollectiveRequest(self, part, _line())
+        request.join(self.context.enter(self.rank_in_context, part, payload, size))
+        return request
+
+    def _plan(self, part: Part) -> Request:
+        """Make a persistent call."""
+        return PersistentCollective(self, part, _line())
+
+    def _together(
+        self,
+        name: str,
+        payload: Any = None,
+        size: int = 0,
+        *,
+        root: int | None = None,
+        waits: str = "all",
+        detail: str = "",
+    ) -> Collective:
+        """Make a call that is no transfer of buffers or objects.
+
+        :returns: the call, with what each rank brought; `result` is for what the first computes for all.
+        """
+        part = Part(name, lambda: (payload, size), _itself, waits, root, detail)
+        call: Collective = self._now(part)
+        return call
+
+    def _in_order(self, call: Collective) -> list[Any]:
+        """What ranks brought, by rank."""
+        return [call.payloads[r] for r in range(len(self.context.members))]
+
+
+def _itself(call: Collective) -> Collective:
+    return call

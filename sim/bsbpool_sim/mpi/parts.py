@@ -1,0 +1,215 @@
+"""What each rank brings to a collective call of buffers, and takes from it: one description for all forms of the call.
+
+Reductions are in `reducing`, neighbourhoods in `neighbours`. Who waits for whom is known by `calls`.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..errors import MPIError
+from .blocks import Blocks, blocks, not_shared, put, read_all
+from .buffers import Buffer, in_place
+from .calls import Collective, Part, SpecialPart, none, nothing, present
+from .constants import PROC_NULL, ROOT, means
+from .forms import Forms
+
+
+class Side(NamedTuple):
+    """Where a rank stands among those that make a collective call.
+
+    :ivar number: its number in the context.
+    :ivar own: the numbers in the context of the ranks of its group, in order.
+    :ivar peers: those of the ranks that it gives to and gets from: its own group, or the other one of two.
+    :ivar other: whether that is another group.
+    """
+
+    number: int
+    own: Sequence[int]
+    peers: Sequence[int]
+    other: bool = False
+
+    def name(self, rank: int) -> str:
+        """One of the peers, by its rank among them."""
+        return f"rank {rank} of the other group" if self.other else f"rank {rank}"
+
+    def broadcasts(self, rank: int) -> str:
+        """What it broadcasts, as errors say it."""
+        return f"what {self.name(rank)} broadcasts"
+
+    def scatters(self, rank: int) -> str:
+        """What it scatters, as errors say it."""
+        return f"what {self.name(rank)} scatters"
+
+    def gives(self, call: str, rank: int) -> str:
+        """What it gives in another call, as errors say it."""
+        return f"what {self.name(rank)} gives to {call}"
+
+
+class Role(NamedTuple):
+    """What a rank is in a call with a root.
+
+    :ivar root: the root's number in the context; None: this rank can't know it.
+    :ivar is_root: whether it is the root.
+    :ivar is_leaf: whether it is one of those that the root gives to, or gets from.
+    :ivar leaves: the numbers in the context of all of these.
+    """
+
+    root: int | None
+    is_root: bool
+    is_leaf: bool
+    leaves: Sequence[int]
+
+
+#: The two names of one call; here once, since it is the same for all ranks.
+_BARRIERS = {name: SpecialPart(name, present, none, kind="Barrier") for name in ("barrier", "Barrier")}
+
+
+class Parts(Forms):
+    """The parts of one rank in the collective calls of buffers."""
+
+    @functools.cached_property
+    def _side(self) -> Side:
+        everybody = range(self.size)
+        return Side(self.rank, everybody, everybody)
+
+    @functools.cached_property
+    def _roles(self) -> dict[Any, Role]:
+        return {}
+
+    def _role(self, name: str, root: Any) -> Role:
+        """What this rank is in a call with this root."""
+        known = self._roles
+        role = known.get(root) if root.__class__ is int else None
+        if role is None:
+            role = known[root] = self._new_role(name, root)
+        return role
+
+    def _new_role(self, name: str, root: Any) -> Role:
+        side = self._side
+        if not side.other:
+            if not isinstance(root, int) or not 0 <= root < self.size:
+                raise MPIError(f"{name}(root={root!r}): the root must be one of the ranks 0 to {self.size - 1}")
+            return Role(int(root), root == self.rank, True, side.peers)
+        if isinstance(root, int):
+            if 0 <= root < len(side.peers):
+                return Role(side.peers[root], False, True, side.own)
+            if means(root, ROOT):
+                return Role(side.number, True, False, side.peers)
+            if means(root, PROC_NULL):
+                return Role(None, False, False, side.peers)
+        raise MPIError(
+            f"{name}(root={root!r}): between two groups, the root gives MPI.ROOT, the other ranks of its group "
+            f"MPI.PROC_NULL, and those of the other group its rank, 0 to {len(side.peers) - 1}"
+        )
+
+    def _idle(self, name: str, role: Role, waits: str, detail: str = "") -> Part:
+        """The part of a rank of the root's group that is not the root."""
+        return SpecialPart(name, nothing, none, waits, None, detail, sources=role.leaves)
+
+    def _barrier(self, name: str) -> Part:
+        return _BARRIERS.get(name) or Part(name, present, none)
+
+    def _bcast(self, name: str, buf: Any, root: Any) -> Part:
+        role = self._role(name, root)
+        if not role.is_root and not role.is_leaf:
+            return self._idle(name, role, "root")
+        if in_place(buf):
+            raise MPIError(f"{name}: there is no IN_PLACE here: every rank gives a buffer")
+        buffer = Buffer(buf)
+        if role.is_root:
+            return Part(name, lambda: (buffer.read(), len(buffer)), none, "root", role.root)
+        broadcasts = self._side.broadcasts
+        return Part(name, nothing, lambda call: put(buffer, call.from_root, broadcasts, root), "root", role.root)
+
+    def _scatter(self, name: str, sendbuf: Any, recvbuf: Any, root: Any, kind: str) -> Part:
+        role, side = self._role(name, root), self._side
+        if not role.is_root and not role.is_leaf:
+            return self._idle(name, role, "root")
+        count = len(side.peers)
+        source = blocks(sendbuf, count, kind) if role.is_root else None
+        stays = in_place(recvbuf)
+        if stays and not role.is_root:
+            raise MPIError(f"{name}: only the root may give IN_PLACE")
+        target = Blocks(recvbuf) if role.is_leaf and not stays else None
+        if source is not None and target is not None:
+            not_shared(name, sendbuf, recvbuf)
+
+        def bring() -> tuple[Any, int]:
+            assert source is not None
+            return read_all(source, count)
+
+        def take(call: Collective) -> None:
+            if target is not None:
+                target.write(call.from_root[self.rank], side.scatters, root)
+
+        return Part(name, nothing if source is None else bring, take, "root", role.root)
+
+    def _gather(self, name: str, sendbuf: Any, recvbuf: Any, root: Any, kind: str) -> Part:
+        role, side = self._role(name, root), self._side
+        if not role.is_root and not role.is_leaf:
+            return self._idle(name, role, "gather")
+        target = blocks(recvbuf, len(side.peers), kind) if role.is_root else None
+        if in_place(sendbuf) and target is None:
+            raise MPIError(f"{name}: only the root may give IN_PLACE")
+        bring = self._bring_own(name, sendbuf, recvbuf, target) if role.is_leaf else nothing
+        take = self._take_all(name, target) if target is not None else none
+        if side.other:
+            return SpecialPart(name, bring, take, "gather", role.root, sources=role.leaves)
+        return Part(name, bring, take, "gather", role.root)
+
+    def _allgather(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
+        target = blocks(recvbuf, len(self._side.peers), kind)
+        return Part(name, self._bring_own(name, sendbuf, recvbuf, target), self._take_all(name, target))
+
+    def _bring_own(self, name: str, sendbuf: Any, recvbuf: Any, target: Any) -> Callable[[], tuple[Any, int]]:
+        """What a rank brings of which all get the same: its buffer, or its own block where it gets everybody's."""
+        if in_place(sendbuf):
+            self._may_be_in_place(name)
+            source, block = target, self.rank
+        else:
+            source, block = Blocks(sendbuf), 0
+            if target is not None:
+                not_shared(name, sendbuf, recvbuf)
+
+        def bring() -> tuple[Any, int]:
+            data = source.read(block)
+            return data, len(data)
+
+        return bring
+
+    def _may_be_in_place(self, name: str) -> None:
+        if self._side.other:
+            raise MPIError(f"{name}: between two groups there is no IN_PLACE")
+
+    def _take_all(self, name: str, target: Any) -> Callable[[Collective], Any]:
+        side = self._side
+        giver = functools.partial(side.gives, name)
+
+        def take(call: Collective) -> None:
+            payloads = call.payloads
+            for rank, number in enumerate(side.peers):
+                target.write(payloads[number], giver, rank)
+
+        return take
+
+    def _alltoall(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
+        side = self._side
+        count = len(side.peers)
+        target = blocks(recvbuf, count, kind)
+        if in_place(sendbuf):
+            self._may_be_in_place(name)
+            source = target
+        else:
+            source = blocks(sendbuf, count, kind)
+            not_shared(name, sendbuf, recvbuf)
+        mine, giver = self.rank, functools.partial(side.gives, name)
+
+        def take(call: Collective) -> None:
+            payloads = call.payloads
+            for rank, number in enumerate(side.peers):
+                target.write(payloads[number][mine], giver, rank)
+
+        return Part(name, lambda: read_all(source, count), take)

@@ -1,0 +1,93 @@
+"""Collective communication of buffers: the persistent methods. Each is as the blocking one of its name, and returns a
+request, each of whose starts is such a call. `info` has no effect.
+
+What each rank brings and takes is in `parts` and `reducing`; the requests are in `forms`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .operations import OPS
+from .reducing import ReducingParts
+from .requests import Request
+
+SUM = OPS["SUM"]
+
+
+class PersistentCollectives(ReducingParts):
+    """The persistent collective calls that every communicator has."""
+
+    def Barrier_init(self, info: Any = None) -> Request:
+        """Make a `Barrier` that can be started again and again."""
+        return self._plan(self._barrier("Barrier_init"))
+
+    def Bcast_init(self, buf: Any, root: int = 0, info: Any = None) -> Request:
+        """Make a `Bcast` that can be started again and again."""
+        return self._plan(self._bcast("Bcast_init", buf, root))
+
+    def Scatter_init(self, sendbuf: Any, recvbuf: Any, root: int = 0, info: Any = None) -> Request:
+        """Make a `Scatter` that can be started again and again."""
+        return self._plan(self._scatter("Scatter_init", sendbuf, recvbuf, root, ""))
+
+    def Scatterv_init(self, sendbuf: Any, recvbuf: Any, root: int = 0, info: Any = None) -> Request:
+        """Make a `Scatterv` that can be started again and again."""
+        return self._plan(self._scatter("Scatterv_init", sendbuf, recvbuf, root, "v"))
+
+    def Gather_init(self, sendbuf: Any, recvbuf: Any, root: int = 0, info: Any = None) -> Request:
+        """Make a `Gather` that can be started again and again."""
+        return self._plan(self._gather("Gather_init", sendbuf, recvbuf, root, ""))
+
+    def Gatherv_init(self, sendbuf: Any, recvbuf: Any, root: int = 0, info: Any = None) -> Request:
+        """Make a `Gatherv` that can be started again and again."""
+        return self._plan(self._gather("Gatherv_init", sendbuf, recvbuf, root, "v"))
+
+    def Allgather_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+        """Make a `Allgather` that can be started again and again."""
+        return self._plan(self._allgather("Allgather_init", sendbuf, recvbuf, ""))
+
+    def Allgatherv_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+        """Make a `Allgatherv` that can be started again and again."""
+        return self._plan(self._allgather("Allgatherv_init", sendbuf, recvbuf, "v"))
+
+    def Alltoall_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+        """Make a `Alltoall` that can be started again and again."""
+        return self._plan(self._alltoall("Alltoall_init", sendbuf, recvbuf, ""))
+
+    def Alltoallv_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+        """Make a `Alltoallv` that can be started again and again."""
+        return self._plan(self._alltoall("Alltoallv_init", sendbuf, recvbuf, "v"))
+
+    def Alltoallw_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+        """Make a `Alltoallw` that can be started again and again."""
+        return self._plan(self._alltoall("Alltoallw_init", sendbuf, recvbuf, "w"))
+
+    def Reduce_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, root: int = 0, info: Any = None) -> Request:
+        """Make a `Reduce` that can be started again and again."""
+        return self._plan(self._reduce("Reduce_init", sendbuf, recvbuf, op, root))
+
+    def Allreduce_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
+        """Make a `Allreduce` that can be started again and again."""
+        return self._plan(self._allreduce("Allreduce_init", sendbuf, recvbuf, op))
+
+    def Reduce_scatter_block_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
+        """Make a `Reduce_scatter_block` that can be started again and again."""
+        return self._plan(self._reduce_scatter_block("Reduce_scatter_block_init", sendbuf, recvbuf, op))
+
+    def Reduce_scatter_init(
+        self, sendbuf: Any, recvbuf: Any, recvcounts: Any = None, op: Any = SUM, info: Any = None
+    ) -> Request:
+        """Make a `Reduce_scatter` that can be started again and again."""
+        return self._plan(self._reduce_scatter("Reduce_scatter_init", sendbuf, recvbuf, recvcounts, op))
+
+
+class PersistentScans(ReducingParts):
+    """The persistent scans, which communicators of one group have."""
+
+    def Scan_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
+        """Make a `Scan` that can be started again and again."""
+        return self._plan(self._scan("Scan_init", sendbuf, recvbuf, op, self.rank + 1))
+
+    def Exscan_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
+        """Make a `Exscan` that can be started again and again."""
+        return self._plan(self._scan("Exscan_init", sendbuf, recvbuf, op, self.rank))

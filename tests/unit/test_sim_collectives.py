@@ -1,0 +1,274 @@
+"""Collective calls of simulated ranks in all forms: what they bring to whom, who waits for whom, what is refused.
+
+What one form does that the others do too is tested for the blocking one in `test_sim_comm`.
+"""
+
+import re
+import time
+
+import pytest
+
+from bsbpool_sim import CollectiveMismatchError, DeadlockError, MPIError, RankErrors, simulate
+from bsbpool_sim import mpi as MPI
+
+np = pytest.importorskip("numpy")
+
+
+def run(program, ranks=3, **options):
+    return simulate(program, ranks, **options).results
+
+
+def refused(program, text, kind=MPIError, ranks=2):
+    with pytest.raises(RankErrors) as raised:
+        run(program, ranks)
+    error = next(iter(raised.value.by_rank.values()))
+    assert isinstance(error, kind)
+    assert re.search(text, str(error)), str(error)
+
+
+def three(comm):
+    """Three numbers of this rank's."""
+    return np.arange(3, dtype="i4") + 10 * comm.rank
+
+
+def zeros(count):
+    return np.full(count, -1, "i4")
+
+
+#: Each collective call of buffers: its name, and what makes its arguments and tells which of them is the result.
+CALLS = {
+    "Barrier": lambda c: ((), None),
+    "Bcast": lambda c: ((three(c), 1), 0),
+    "Scatter": lambda c: ((np.arange(6, dtype="i4"), zeros(2), 1), 1),
+    "Scatterv": lambda c: (([np.arange(9, dtype="i4"), [2, 1, 0], [5, 0, 0], MPI.INT], zeros(2 - c.rank), 0), 1),
+    "Gather": lambda c: ((three(c), zeros(9), 2), 1),
+    "Gatherv": lambda c: ((three(c)[: c.rank], [zeros(6), [0, 1, 2], [0, 0, 4], MPI.INT], 2), 1),
+    "Allgather": lambda c: ((three(c), zeros(9)), 1),
+    "Allgatherv": lambda c: ((three(c)[: c.rank], [zeros(3), [0, 1, 2]]), 1),
+    "Alltoall": lambda c: ((three(c), zeros(3)), 1),
+    "Alltoallv": lambda c: (
+        ([three(c), [0, 1, 2], [0, 0, 1], MPI.INT], [zeros(3 * c.rank), [c.rank] * 3, c.rank, MPI.INT]),
+        1,
+    ),
+    "Alltoallw": lambda c: (
+        ([three(c), [1] * 3, [8, 4, 0], [MPI.INT] * 3], [zeros(3), [1] * 3, [0, 4, 8], [MPI.INT] * 3]),
+        1,
+    ),
+    "Reduce": lambda c: ((three(c), zeros(3), MPI.MAX, 1), 1),
+    "Allreduce": lambda c: ((three(c), zeros(3)), 1),
+    "Reduce_scatter_block": lambda c: ((three(c), zeros(1)), 1),
+    "Reduce_scatter": lambda c: ((three(c), zeros([2, 0, 1][c.rank]), [2, 0, 1]), 1),
+    "Scan": lambda c: ((three(c), zeros(3)), 1),
+    "Exscan": lambda c: ((three(c), zeros(3)), 1),
+}
+
+RESULTS = {
+    "Barrier": [None] * 3,
+    "Bcast": [[10, 11, 12]] * 3,
+    "Scatter": [[0, 1], [2, 3], [4, 5]],
+    "Scatterv": [[5, 6], [0], []],
+    "Gather": [[-1] * 9, [-1] * 9, [0, 1, 2, 10, 11, 12, 20, 21, 22]],
+    "Gatherv": [[-1] * 6, [-1] * 6, [10, -1, -1, -1, 20, 21]],
+    "Allgather": [[0, 1, 2, 10, 11, 12, 20, 21, 22]] * 3,
+    "Allgatherv": [[10, 20, 21]] * 3,
+    "Alltoall": [[0, 10, 20], [1, 11, 21], [2, 12, 22]],
+    "Alltoallv": [[], [0, 10, 20], [1, 2, 11, 12, 21, 22]],
+    "Alltoallw": [[2, 12, 22], [1, 11, 21], [0, 10, 20]],
+    "Reduce": [[-1] * 3, [20, 21, 22], [-1] * 3],
+    "Allreduce": [[30, 33, 36]] * 3,
+    "Reduce_scatter_block": [[30], [33], [36]],
+    "Reduce_scatter": [[30, 33], [], [36]],
+    "Scan": [[0, 1, 2], [10, 12, 14], [30, 33, 36]],
+    "Exscan": [[-1] * 3, [0, 1, 2], [10, 12, 14]],
+}
+
+
+def content(arguments, which):
+    if which is None:
+        return None
+    buffer = arguments[which]
+    return (buffer[0] if isinstance(buffer, list) else buffer).tolist()
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_gives_the_same_in_its_blocking_non_blocking_and_persistent_form(name):
+    def program(comm):
+        arguments, which = CALLS[name](comm)
+        getattr(comm, name)(*arguments)
+        blocking = content(arguments, which)
+        arguments, which = CALLS[name](comm)
+        getattr(comm, f"I{name.lower()}")(*arguments).Wait()
+        begun = content(arguments, which)
+        arguments, which = CALLS[name](comm)
+        request = getattr(comm, f"{name}_init")(*arguments)
+        request.Start()
+        request.Wait()
+        return blocking, begun, content(arguments, which)
+
+    assert [list(row) for row in zip(*run(program), strict=True)] == [RESULTS[name]] * 3
+
+
+def test_a_persistent_call_reads_its_buffer_at_each_start():
+    def program(comm):
+        buffer, got = np.zeros(1, "i4"), np.zeros(3, "i4")
+        request, seen = comm.Allgather_init(buffer, got), []
+        for i in range(3):
+            buffer[0] = 10 * i + comm.rank
+            request.Start()
+            request.Wait()
+            seen.append(got.tolist())
+        request.Free()
+        return seen
+
+    assert run(program) == [[[0, 1, 2], [10, 11, 12], [20, 21, 22]]] * 3
+
+
+def test_persistent_calls_may_be_started_in_another_order_by_each_rank():
+    def program(comm):
+        one, two = np.full(1, comm.rank, "i4"), np.full(1, 5 + comm.rank, "i4")
+        requests = [comm.Bcast_init(one, 0), comm.Bcast_init(two, 1)]
+        for request in requests if comm.rank else requests[::-1]:
+            request.Start()
+        MPI.Request.Waitall(requests)
+        return one.tolist(), two.tolist()
+
+    assert run(program, 2) == [([0], [6])] * 2
+
+
+def test_calls_that_were_begun_end_in_any_order_and_beside_messages():
+    def program(comm):
+        total, every = np.zeros(1, "i4"), np.zeros(comm.size, "i4")
+        mine = np.full(1, comm.rank + 1, "i4")
+        requests = [
+            comm.Iallreduce(mine, total),
+            comm.irecv(source=(comm.rank + 1) % comm.size),
+            comm.Iallgather(mine, every),
+        ]
+        comm.send("hello", (comm.rank - 1) % comm.size)
+        ended = set()
+        while len(ended) < 3:
+            ended.add(MPI.Request.Waitany(requests))
+        return total.tolist(), every.tolist(), sorted(ended)
+
+    assert run(program) == [([6], [1, 2, 3], [0, 1, 2])] * 3
+
+
+@pytest.mark.parametrize(
+    ("call", "times"),
+    [
+        (lambda c: c.Ibcast(zeros(1), 2), [2, 2, 2, 3]),
+        (lambda c: c.Iscatter(zeros(4), zeros(1)), [0, 1, 2, 3]),
+        (lambda c: c.Igather(zeros(1), zeros(4)), [3, 1, 2, 3]),
+        (lambda c: c.Ireduce(zeros(1), zeros(1), root=3), [0, 1, 2, 3]),
+        (lambda c: c.Iscan(zeros(1), zeros(1)), [0, 1, 2, 3]),
+        (lambda c: c.Iallreduce(zeros(1), zeros(1)), [3, 3, 3, 3]),
+    ],
+)
+def test_a_call_that_was_begun_waits_only_for_whom_it_needs(call, times):
+    def program(comm):
+        time.sleep(comm.rank)
+        call(comm).Wait()
+        return comm.cluster.kernel.now // 10**9
+
+    assert run(program, 4) == times
+
+
+def test_a_deadlock_of_a_call_that_was_begun_says_where_it_was_begun():
+    def program(comm):
+        if comm.rank == 0:
+            request = comm.Igather(zeros(1), zeros(2))
+            request.Wait()
+
+    with pytest.raises(DeadlockError) as raised:
+        run(program, 2)
+    line = program.__code__.co_firstlineno + 2
+    assert "rank 0 waits for rank 1 to call Igather(root=0) (it has not called it; rank 1 has ended)" in str(
+        raised.value
+    )
+    assert f"begun at {__file__}:{line}" in str(raised.value)
+
+
+def test_a_deadlock_of_a_persistent_call_says_who_did_not_start_it():
+    def program(comm):
+        request = comm.Barrier_init()
+        if comm.rank == 0:
+            request.Start()
+            request.Wait()
+
+    with pytest.raises(DeadlockError, match=re.escape("rank 1 to call Start() of Barrier_init() (it has not")):
+        run(program, 2)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "text"),
+    [
+        (lambda c: c.Ibarrier(), lambda c: c.Barrier(), r"Barrier\(\) where rank 0 called Ibarrier\(\)"),
+        (lambda c: c.Ibcast(zeros(1), 0), lambda c: c.Ibcast(zeros(1), 1), r"Ibcast\(root=1\) where rank 0"),
+        (lambda c: c.Barrier_init(), lambda c: c.Barrier(), r"where rank 0 called Barrier_init\(\)"),
+    ],
+)
+def test_forms_of_a_call_do_not_match_each_other(first, second, text):
+    refused(lambda c: second(c) if c.rank else first(c), text, CollectiveMismatchError)
+
+
+def test_barriers_match_by_either_of_their_names():
+    assert run(lambda c: c.barrier() if c.rank else c.Barrier()) == [None] * 3
+
+
+@pytest.mark.parametrize(
+    ("call", "text", "kind"),
+    [
+        (lambda c: c.Bcast(zeros(4 + c.rank)), "what rank 0 broadcasts is 16 bytes, and .* receives it 20", MPIError),
+        (lambda c: c.Gather(zeros(2), zeros(6)), "what rank 0 gives to Gather is 8 bytes, and .* it 12", MPIError),
+        (lambda c: c.Allgather(zeros(3), zeros(4)), "what rank 0 gives to Allgather is 12 bytes, and .* 8", MPIError),
+        (lambda c: c.Scatter(zeros(2), zeros(2)), "what rank 0 scatters is 4 bytes, and .* it 8", MPIError),
+        (lambda c: c.Alltoall(zeros(2), zeros(4)), "what rank 0 gives to Alltoall is 4 bytes, and .* it 8", MPIError),
+        (lambda c: (lambda b: c.Allreduce(b, b))(zeros(1)), "sendbuf and recvbuf are one buffer", MPIError),
+        (lambda c: c.Bcast(MPI.IN_PLACE), "there is no IN_PLACE here", MPIError),
+        (lambda c: c.Reduce_scatter(zeros(2), zeros(1), [1, 2]), "sendbuf has 2 items and needs 3", ValueError),
+        (
+            lambda c: c.Reduce_scatter(zeros(2), zeros(2), [1, 1]),
+            "recvbuf has 2 items and recvcounts says 1",
+            ValueError,
+        ),
+        (lambda c: c.Reduce_scatter(zeros(2), zeros(1), [2]), "1 recvcounts for 2 ranks", ValueError),
+        (lambda c: c.Ibarrier().Cancel(), "Ibarrier: a collective call can't be cancelled", MPIError),
+        (lambda c: (lambda r: (r.Start(), r.Start()))(c.Barrier_init()), "is active already", MPIError),
+        (lambda c: (lambda r: (r.Free(), r.Start()))(c.Barrier_init()), "that was freed", MPIError),
+    ],
+)
+def test_what_mpi_forbids_is_refused(call, text, kind):
+    refused(call, text, kind)
+
+
+def test_counts_of_a_scattered_reduction_must_be_the_same_on_all_ranks():
+    refused(
+        lambda c: c.Reduce_scatter(zeros(3), zeros(1), [2, 1] if c.rank else [1, 2]),
+        r"rank \d gives recvcounts=\[., .\], and rank \d \[., .\]: all ranks give the same",
+    )
+
+
+def test_an_operation_that_does_not_commute_is_applied_in_the_order_of_ranks():
+    def first_of(a, b, datatype):
+        x, y = np.frombuffer(a, "i4"), np.frombuffer(b, "i4")
+        y[:] = 10 * x + y
+
+    def program(comm):
+        op = MPI.Op.Create(first_of, commute=False)
+        mine, results = np.full(1, comm.rank + 1, "i4"), []
+        for call in (comm.Allreduce, comm.Scan):
+            result = zeros(1)
+            call(mine, result, op)
+            results.append(result[0].item())
+        return results
+
+    assert run(program) == [[123, 1], [123, 12], [123, 123]]
+
+
+def test_the_root_gets_a_copy_of_what_it_broadcasts():
+    def program(comm):
+        given = [comm.rank]
+        got = comm.bcast(given)
+        return got, got is given
+
+    assert run(program) == [([0], False)] * 3
