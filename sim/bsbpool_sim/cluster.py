@@ -102,7 +102,15 @@ class Cluster:
         #: MPI_COMM_WORLD, and MPI_COMM_SELF by rank, once somebody asked: see `comm`.
         self.comms: list[Any] = []
         self.selves: dict[int, Any] = {}
+        #: called when nothing runs on these ranks any more.
+        self.when_over: list[Callable[[], None]] = []
         self._contexts = 0
+
+    def close(self) -> None:
+        """End what still waits on the ranks, and what they have open."""
+        self.kernel.close()
+        while self.when_over:
+            self.when_over.pop()()
 
     def new_context(self) -> int:
         """A number for a new communicator; the world has 0."""

@@ -167,7 +167,7 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
             tasks = [(r.index, r.main) for r in kernel.ranks if r.main is not None]
             if over:
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
-                kernel.close()
+                cluster.close()
     simulation = _simulation(cluster)
     misfit = kernel.chooser.misfit() if kernel.chooser is not None and last else None
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
@@ -189,7 +189,7 @@ def close(cluster: Cluster) -> None:
     """End what still waits on the ranks of a cluster."""
     cluster.recorder.stop()
     with substitutes():
-        cluster.kernel.close()
+        cluster.close()
 
 
 def _integer(value: Any) -> bool:

@@ -68,6 +68,7 @@ from .environment import (
     Wtime,
     get_vendor,
 )
+from .files import FILE_NULL, File, Register_datarep
 from .numbers import NUMBERS
 from .operations import Op
 from .pickling import Pickle, own_pickle
@@ -89,6 +90,7 @@ __all__ = [
     "ERR_ABI", "ERR_LASTCODE",
     *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
+    "FILE_NULL", "File", "Register_datarep",
 ]  # fmt: skip
 
 Exception = MPIError

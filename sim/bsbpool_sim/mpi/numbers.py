@@ -4,7 +4,10 @@ Those that calls of simulated ranks give a meaning to beyond their number are in
 they are of. What is in a chapter comes first; this table has all others, so that no name is missing.
 """
 
+from .file_modes import FILE_NUMBERS
+
 NUMBERS = {
+    **FILE_NUMBERS,
     # Keys of attributes of COMM_WORLD and of windows.
     "KEYVAL_INVALID": 603979776, "IO": 1681915909, "WTIME_IS_GLOBAL": 1681915911, "UNIVERSE_SIZE": 1681915913,
     "LASTUSEDCODE": 1681915915, "APPNUM": 1681915917, "WIN_BASE": 1711276033, "WIN_CREATE_FLAVOR": 1711276039,
@@ -23,12 +26,8 @@ NUMBERS = {
     # Kinds of topologies, and of communicators by what their ranks share.
     "CART": 2, "GRAPH": 1, "DIST_GRAPH": 3, "COMM_TYPE_HW_GUIDED": 2, "COMM_TYPE_HW_UNGUIDED": 3,
     "COMM_TYPE_RESOURCE_GUIDED": 4,
-    # Modes of files, and from where to seek.
-    "MODE_APPEND": 128, "MODE_CREATE": 1, "MODE_DELETE_ON_CLOSE": 16, "MODE_EXCL": 64, "MODE_RDONLY": 2,
-    "MODE_RDWR": 8, "MODE_SEQUENTIAL": 256, "MODE_UNIQUE_OPEN": 32, "MODE_WRONLY": 4, "SEEK_CUR": 602, "SEEK_END":
-    604, "SEEK_SET": 600, "DISPLACEMENT_CURRENT": -54278278, "DISP_CUR": -54278278,
     # Lengths of texts.
-    "MAX_DATAREP_STRING": 128, "MAX_ERROR_STRING": 512, "MAX_INFO_KEY": 255, "MAX_INFO_VAL": 1024,
+    "MAX_ERROR_STRING": 512, "MAX_INFO_KEY": 255, "MAX_INFO_VAL": 1024,
     "MAX_LIBRARY_VERSION_STRING": 8192, "MAX_OBJECT_NAME": 128, "MAX_PORT_NAME": 1024, "MAX_PROCESSOR_NAME": 128,
     "MAX_PSET_NAME_LEN": 256, "MAX_STRINGTAG_LEN": 256,
     # A status in Fortran; the root of an inter-communicator.
