@@ -1,9 +1,12 @@
 """The classes of MPI's errors: their names, their numbers (those of MPICH), and what each is about.
 
-Which error is of which class, who raises it says: see `errors.MPIError`.
+Which error is of which class, who raises it says: see `errors.MPIError`. Programs add classes and codes by
+`mpi/error_codes`; they are kept here, where errors find theirs.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 _TABLE = """
 1 ERR_BUFFER: a buffer that is none
@@ -84,3 +87,31 @@ for _line in _TABLE.strip().splitlines():
     ABOUT.setdefault(int(_number), _about)
 
 ERR_LASTCODE = ERR_ABI = 0x3FFFFFFF
+
+#: Under which key a rank keeps the classes and codes that its program has added: what each is about, by number.
+ADDED = "added error classes and codes"
+
+#: Marks a number that a program has added, and a class among these.
+DYNAMIC, DYNAMIC_CLASS = 0x40000000, 0x80
+
+
+def added() -> dict[int, str]:
+    """Return the classes and codes that the program of the simulated rank that runs now has added."""
+    from greenlet import getcurrent  # not when this is loaded: whoever tests without simulated ranks loads it too
+
+    rank: Any = getattr(getcurrent(), "rank", None)
+    kept: dict[int, str] = {} if rank is None else rank.kept.setdefault(ADDED, {})
+    return kept
+
+
+def error_class(code: int) -> int:
+    """Return the class of a code; of a class, itself."""
+    if not code & DYNAMIC or code == ERR_LASTCODE:
+        return code
+    return code & (DYNAMIC | 0xFF) if code & DYNAMIC_CLASS else code & 0xFF
+
+
+def error_string(code: int) -> str:
+    """Return what a class or a code is about; "" for one that a program has added and said nothing of."""
+    known = ABOUT.get(code)
+    return added().get(code, f"error {code}") if known is None else known

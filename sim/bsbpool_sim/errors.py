@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .error_classes import ABOUT, ERROR_CLASSES
+from .error_classes import ERROR_CLASSES, error_class, error_string
 
 
 class Stuck(NamedTuple):
@@ -81,7 +81,7 @@ class MPIError(SimulationError, RuntimeError):
 
     :param message: what is wrong; or a number of an error class, as ``MPI.Exception`` takes it.
     :param kind: the name of its error class, such as ``"ERR_ARG"``.
-    :ivar error_class: the number of its error class; `error_code` and ``int(error)`` are the same.
+    :ivar error_code: the number of its error class, or of a code that a program has added to one.
     """
 
     #: the class of those that name none.
@@ -90,55 +90,61 @@ class MPIError(SimulationError, RuntimeError):
     def __init__(self, message: str | int = 0, kind: str | None = None):
         if isinstance(message, str):
             super().__init__(message)
-            self.error_class = ERROR_CLASSES[kind or self.kind]
+            self._code = ERROR_CLASSES[kind or self.kind]
         else:
-            super().__init__(ABOUT.get(message, f"error {message}"))
-            self.error_class = message
-
-    @property
-    def error_code(self) -> int:
-        """The number of its error class."""
-        return self.error_class
-
-    @property
-    def error_string(self) -> str:
-        """What is wrong."""
-        return str(self)
-
-    def Get_error_class(self) -> int:
-        """The number of its error class.
-
-        :returns: the number.
-        """
-        return self.error_class
+            self._code = ERROR_CLASSES["ERR_UNKNOWN"] if message < 0 else int(message)
+            super().__init__(error_string(self._code))
 
     def Get_error_code(self) -> int:
-        """The number of its error class.
+        """Return the number of the error's class, or of a code that a program has added to one.
 
         :returns: the number.
         """
-        return self.error_class
+        return self._code
+
+    def Get_error_class(self) -> int:
+        """Return the number of the error's class.
+
+        :returns: the number.
+        """
+        return error_class(self._code)
 
     def Get_error_string(self) -> str:
-        """What is wrong.
+        """Return what is wrong.
 
         :returns: the message.
         """
         return str(self)
 
+    error_code = property(Get_error_code)
+    error_class = property(Get_error_class)
+    error_string = property(Get_error_string)
+
     def __int__(self) -> int:
-        return self.error_class
+        return self._code
 
     def __bool__(self) -> bool:
-        return self.error_class != 0
+        return self._code != 0
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, MPIError):
-            return self.error_class == other.error_class and str(self) == str(other)
-        return isinstance(other, int) and self.error_class == other
+            return self._code == other._code and str(self) == str(other)
+        return isinstance(other, int) and self._code == other
 
     def __hash__(self) -> int:
-        return self.error_class
+        return self._code
+
+    def __lt__(self, other: int) -> bool:
+        return self._code < other
+
+    def __le__(self, other: int) -> bool:
+        return self._code <= other
+
+    def __gt__(self, other: int) -> bool:
+        return self._code > other
+
+    def __ge__(self, other: int) -> bool:
+        return self._code >= other
 
 
 class TruncationError(MPIError):

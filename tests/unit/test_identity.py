@@ -27,10 +27,6 @@ CALLS = {
     "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/tape.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
-    "sim/bsbpool_sim/mpi/communicators.py": (
-        ["__hash__"],
-        "of the numbers of a communicator and a rank, which are given once",
-    ),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
 }
@@ -40,6 +36,7 @@ KEPT = {
     "bsbpool/pool/jobs.py": {"KINDS": "classes of one name take each other's place"},
     "bsbpool/worlds/duplicates.py": {"spare": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
+    "sim/bsbpool_sim/mpi/handles.py": {"_predefined": "what MPI predefines, as its chapters are loaded"},
     "sim/bsbpool_sim/mpi/constants.py": {"_real": "names of mpi4py"},
     "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},

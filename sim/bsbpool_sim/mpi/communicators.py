@@ -5,7 +5,6 @@ What their ranks tell each other is in `point_to_point` and `collectives`; what 
 
 from __future__ import annotations
 
-import functools
 import sys
 from typing import Any, NoReturn
 
@@ -25,6 +24,8 @@ from .constants import (
     means,
 )
 from .contexts import Context
+from .handles import Handle
+from .members import Member
 from .nonblocking import NonblockingCollectives, NonblockingScans
 from .objects import ObjectCollectives, ObjectScans
 from .persistent import PersistentCollectives, PersistentScans
@@ -34,61 +35,36 @@ from .running import running_task
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
 
 
-class NullComm:
-    """MPI.COMM_NULL, and what a communicator is after `Free`: anything done with it is an error."""
-
-    @property
-    def bsbpool_world(self) -> NoReturn:
-        """There is none."""
-        raise JobPoolError(NO_COMMUNICATOR)
-
-    def __bool__(self) -> bool:
-        return False
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, NullComm)
-
-    def __hash__(self) -> int:
-        return 0
-
-    def __getattr__(self, name: str) -> NoReturn:
-        if not hasattr(Comm, name):
-            raise AttributeError(name)
-        raise MPIError(f"{name} of a communicator that was freed, or is COMM_NULL: this rank is not in it")
-
-
-COMM_NULL = NullComm()
-
-
-class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollectives, ObjectCollectives):
+class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollectives, ObjectCollectives, root=True):
     """A communicator, as one simulated rank has it.
 
     Lower-case methods take any object that can be pickled, upper-case ones take buffers, as in mpi4py.
     Ranks are those of this communicator. Whatever MPI forbids raises `MPIError` (``MPI.Exception``).
     """
 
-    def __init__(self, context: Context, rank: int):
-        super().__init__(context, rank)
-        self._name = context.name
+    _null_name = "COMM_NULL"
+    _null_number = 0x04000000
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Comm) and other.context is self.context and other.rank == self.rank
-
-    def __hash__(self) -> int:
-        return hash((self.context.number, self.rank))
+    @classmethod
+    def _class_of(cls, state: Member | None) -> type[Handle]:
+        return Comm if state is None else CLASSES[state.kind]
 
     def __repr__(self) -> str:
-        return f"<simulated {self.name or 'communicator'}, rank {self.rank} of {self.size}>"
+        if self._state is None:
+            return "<simulated MPI_COMM_NULL>"
+        return f"<simulated {self._state.name or 'communicator'}, rank {self._state.rank} of {self._state.size}>"
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a communicator can't be sent or pickled")
-
-    @functools.cached_property
+    @property
     def bsbpool_world(self) -> Any:
         """The world in which a job pool on this communicator lives."""
-        make = self.cluster.make_world
-        assert make is not None, "no programs run on these ranks"
-        return make(self)
+        member = self._state
+        if member is None or member.freed:
+            raise JobPoolError(NO_COMMUNICATOR)
+        if member.world is None:
+            make = member.cluster.make_world
+            assert make is not None, "no programs run on these ranks"
+            member.world = make(self)
+        return member.world
 
     # -- who we are --------------------------------------------------------------------------------
 
@@ -103,16 +79,16 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
     @property
     def name(self) -> str:
         """The communicator's name, as this rank has named it."""
-        return self._name
+        return "MPI_COMM_NULL" if self._state is None else self.member.name
 
     @name.setter
     def name(self, name: str) -> None:
-        self._name = name
+        self.member.name = name
         self.context.name = name  # which reports give
 
     def Get_name(self) -> str:
         """The communicator's name; "" if this rank has given it none."""
-        return self._name
+        return self.name
 
     def Set_name(self, name: str) -> None:
         """Name the communicator, as this rank calls it."""
@@ -133,11 +109,11 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
         call = self._together("Dup")
         if call.result is None:
             call.result = Context(self.cluster, self.context.members)
-        return Intracomm(call.result, self.rank)
+        return Intracomm._of(Member(call.result, self.rank))
 
     Clone = Dup
 
-    def Split(self, color: int = 0, key: int = 0) -> Comm | NullComm:
+    def Split(self, color: int = 0, key: int = 0) -> Comm:
         """A communicator of the ranks with the same color, ordered by key, then rank. All ranks call it.
 
         :returns: COMM_NULL if the color is UNDEFINED.
@@ -156,9 +132,9 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
                 order = [r for _, r in sorted(wishes)]
                 group = Context(self.cluster, [self.context.members[r] for r in order])
                 call.result.update({r: (group, i) for i, r in enumerate(order)})
-        return COMM_NULL if absent else Intracomm(*call.result[self.rank])
+        return Intracomm() if absent else Intracomm._of(Member(*call.result[self.rank]))
 
-    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm | NullComm:
+    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm:
         """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
 
         :returns: COMM_NULL if the type is UNDEFINED.
@@ -182,9 +158,20 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
         return LARGEST_TAG
 
     def Free(self) -> None:
-        """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it."""
+        """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it.
+
+        :raises MPIError: it is COMM_WORLD or COMM_SELF.
+        """
+        member = self.member
+        if member.constant:
+            raise MPIError(f"Free of MPI.{member.constant}, which is MPI's own", "ERR_COMM")
         self._together("Free")
-        object.__setattr__(self, "__class__", NullComm)
+        member.freed = True
+        for other in member.handles:
+            handle = other()
+            if handle is not None:
+                handle._detach()
+        self._nullify()
 
     Disconnect = Free
 
@@ -231,21 +218,36 @@ class Intercomm(Comm):
     """A communicator of two groups of ranks, each of which talks to the other."""
 
 
+#: The classes of communicators, by name.
+CLASSES: dict[str, type[Comm]] = {
+    each.__name__: each for each in (Intracomm, Cartcomm, Graphcomm, Distgraphcomm, Intercomm)
+}
+
+#: The communicator of a rank that is in none.
+COMM_NULL = Comm._named(None)
+
+
 def world_comms(cluster: Cluster) -> list[Comm]:
     """MPI.COMM_WORLD, as each rank has it. It is the first communicator of a cluster."""
     if not cluster.comms:
         ranks = range(len(cluster.kernel.ranks))
         world = Context(cluster, ranks, "MPI_COMM_WORLD")
-        cluster.comms = [Intracomm(world, rank) for rank in ranks]
+        cluster.comms = [_predefined(Member(world, rank), "COMM_WORLD", 0x44000000) for rank in ranks]
     return cluster.comms
 
 
 def self_comm(cluster: Cluster, rank: int) -> Comm:
     """MPI.COMM_SELF of a rank."""
     if rank not in cluster.selves:
-        cluster.selves[rank] = Intracomm(Context(cluster, [rank], "MPI_COMM_SELF"), 0)
+        member = Member(Context(cluster, [rank], "MPI_COMM_SELF"), 0)
+        cluster.selves[rank] = _predefined(member, "COMM_SELF", 0x44000001)
     found: Comm = cluster.selves[rank]
     return found
+
+
+def _predefined(member: Member, name: str, number: int) -> Comm:
+    member.constant, member.number = name, number
+    return Intracomm._named(member)
 
 
 def current() -> Comm:

@@ -30,18 +30,22 @@ def ranks(numbers: Sequence[int]) -> str:
 class Context:
     """The ranks of one communicator.
 
-    :param members: their ranks in the simulation, by rank in the communicator.
+    :param members: the ranks in the simulation of those that messages go to, by rank in the communicator.
+    :param own: those of the group itself, if it is one of two: `bridge` makes such.
+    :ivar boxes: the mailboxes of those that messages go to; `own_boxes`: those of the group itself.
     :ivar number: tells it from all others of the simulation; that of all ranks is 0.
     :param name: the communicator's name; "" if nobody named it.
     """
 
-    def __init__(self, cluster: Cluster, members: Sequence[int], name: str = ""):
+    def __init__(self, cluster: Cluster, members: Sequence[int], name: str = "", own: Sequence[int] | None = None):
         self.cluster = cluster
         self.members = members
+        self.own = members if own is None else own
         self.name = name
         self.number = cluster.new_context()
         late = cluster.late
-        self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in members]
+        self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in self.own]
+        self.own_boxes = self.boxes
         self._links: dict[tuple[int, int], Link] = {}
         self._calls = [0] * len(members)
         #: by position, and that of persistent ones with the number of the start.
@@ -49,7 +53,7 @@ class Context:
 
     def send(self, message: Message, dest: int) -> None:
         """Put `message` on its way to `dest`."""
-        kernel, source, target = self.cluster.kernel, self.members[message.source], self.members[dest]
+        kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
         if link is None:
             link = self._links[message.source, dest] = Link(kernel, source, kernel.ranks[target], self.boxes[dest])
@@ -141,4 +145,13 @@ class Context:
     def _where(self) -> str:
         if self.number == 0:  # all ranks
             return ""
+        if self.own is not self.members:
+            return f" on {self.name or 'the inter-communicator'} of {ranks(self.own)}, and {ranks(self.members)}"
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
+
+
+def bridge(cluster: Cluster, first: Sequence[int], second: Sequence[int]) -> tuple[Context, Context, Context]:
+    """Return what the two groups of an inter-communicator share: the first's end, the second's, and where both meet."""
+    one, other = Context(cluster, second, own=first), Context(cluster, first, own=second)
+    one.boxes, other.boxes = other.own_boxes, one.own_boxes
+    return one, other, Context(cluster, [*first, *second])

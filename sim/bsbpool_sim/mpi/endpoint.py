@@ -1,12 +1,15 @@
-"""One rank's end of a communicator: who it is there, and what point-to-point and collective calls both use.
+"""One rank's end of a communicator: a handle, with what point-to-point and collective calls both use.
 
 What programs call belongs to the chapters.
 """
 
 from __future__ import annotations
 
+import sys
+import weakref
 from typing import Any
 
+from bsbpool.frames import is_own
 from bsbpool.values import text_of
 
 from ..cluster import Cluster
@@ -14,27 +17,85 @@ from ..errors import MPIError
 from ..mailbox import Mailbox
 from .constants import PROC_NULL, means
 from .contexts import Context
+from .handles import Handle
+from .members import Member
 from .pickling import dumps
 
+#: What a handle takes from its state, so that sending a message looks it up in one step.
+_TAKEN = {
+    "member": "member", "context": "context", "cluster": "cluster", "mailbox": "mailbox", "meeting": "meeting",
+    "world_rank": "world_rank", "place": "place", "peers": "peers", "_rank": "rank", "_size": "size",
+}  # fmt: skip
 
-class Endpoint:
+#: What the chapters make of that, once, and keep in the handle.
+_MADE = ("_side", "_roles")
+
+
+class _Nowhere:
+    """What a handle without a communicator has in place of all this: whoever needs it makes an error."""
+
+    def __getattr__(self, name: str) -> Any:
+        frame = sys._getframe(1)
+        while frame.f_back is not None and is_own(frame.f_back):
+            frame = frame.f_back
+        raise MPIError(
+            f"{frame.f_code.co_name} of a communicator that was freed, or is COMM_NULL: this rank is not in it",
+            "ERR_COMM",
+        )
+
+
+_NOWHERE: Any = _Nowhere()
+
+
+class Endpoint(Handle):
     """A communicator, as one simulated rank has it.
 
-    :ivar context: what its ranks share.
+    :ivar member: what this rank has of it, whatever handle it uses.
+    :ivar context: its ranks, by the numbers that messages have.
     :ivar cluster: the simulated ranks, their kernel, network and recorder.
-    :ivar rank: this rank's number here; `world_rank`: its number in the simulation.
-    :ivar rank_in_context: its number among those who share the context; it is `rank`, but for two groups.
-    :ivar size: number of ranks.
+    :ivar world_rank: its number in the simulation.
+    :ivar peers: number of ranks that it can send to.
     :ivar mailbox: where messages to this rank arrive.
+    :ivar meeting: where the collective calls meet, of both groups; `place`: this rank's number there.
     """
 
-    def __init__(self, context: Context, rank: int):
-        self.context = context
-        self.cluster: Cluster = context.cluster
-        self.rank = self.rank_in_context = rank
-        self.size = len(context.members)
-        self.world_rank = context.members[rank]
-        self.mailbox: Mailbox = context.boxes[rank]
+    # Attributes of the instance; here for handles that lack them. `__getattr__`, or properties, would be slower.
+    _state: Member | None
+    member: Member = _NOWHERE
+    context: Context = _NOWHERE
+    cluster: Cluster = _NOWHERE
+    mailbox: Mailbox = _NOWHERE
+    meeting: Context = _NOWHERE
+    world_rank: int = -1
+    peers: int = 0
+    place: int = -1
+    _rank: int = -1
+    _size: int = 0
+
+    @property
+    def rank(self) -> int:
+        """This rank's number in its group."""
+        return self.member.rank
+
+    @property
+    def size(self) -> int:
+        """Number of ranks of its group."""
+        return self.member.size
+
+    def _attach(self, state: Member) -> None:
+        self._state = state
+        for mine, its in _TAKEN.items():
+            setattr(self, mine, getattr(state, its))
+        state.handles.append(weakref.ref(self))
+
+    def _nullify(self) -> None:
+        self._state = None
+        self._detach()
+
+    def _detach(self) -> None:
+        """Let all further calls be errors."""
+        for name in (*_TAKEN, *_MADE):
+            self.__dict__.pop(name, None)
 
     def _dumps(self, obj: Any) -> bytes:
         try:
@@ -46,8 +107,9 @@ class Endpoint:
         """A rank as an index; None for PROC_NULL."""
         if not isinstance(rank, int) and not hasattr(rank, "__index__"):
             raise TypeError(f"{what} must be a rank, an integer, not {rank!r}")
-        if 0 <= rank < self.size:
+        if 0 <= rank < self.peers:
             return int(rank)
         if rank < 0 and means(rank, PROC_NULL):
             return None
-        raise MPIError(f"{what}={rank!r} is no rank: this communicator has the ranks 0 to {self.size - 1}")
+        last = self.member.peers - 1
+        raise MPIError(f"{what}={rank!r} is no rank: this communicator has the ranks 0 to {last}", "ERR_RANK")

@@ -39,7 +39,7 @@ class CollectiveRequest(Request):
 
     def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
         super().__init__(end.cluster.kernel, self._why)
-        self._rank, self._part, self._line = end.rank_in_context, part, line
+        self._rank, self._part, self._line = end.place, part, line
         self._call: Collective | None = None
 
     def _why(self) -> str:
@@ -79,8 +79,8 @@ class PersistentCollective(CollectiveRequest):
 
     def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
         super().__init__(end, part, line)
-        self._context = end.context
-        self._key: int | None = end.context.announce(self._rank, part)
+        self._context = end.meeting
+        self._key: int | None = end.meeting.announce(self._rank, part)
         self._starts = 0
         self.done = self.over = True
 
@@ -115,8 +115,8 @@ class Forms(Endpoint):
     def _now(self, part: Part) -> Any:
         """Make a call, and wait until it ends for this rank. Returns what the method returns."""
         payload, size = part.bring()
-        rank = self.rank_in_context
-        call = self.context.enter(rank, part, payload, size)
+        rank = self.place
+        call = self.meeting.enter(rank, part, payload, size)
         call.wait(rank, part)
         return part.take(call)
 
@@ -124,7 +124,7 @@ class Forms(Endpoint):
         """Begin a call."""
         payload, size = part.bring()
         request = CollectiveRequest(self, part, _line())
-        request.join(self.context.enter(self.rank_in_context, part, payload, size))
+        request.join(self.meeting.enter(self.place, part, payload, size))
         return request
 
     def _plan(self, part: Part) -> Request:
@@ -151,7 +151,7 @@ class Forms(Endpoint):
 
     def _in_order(self, call: Collective) -> list[Any]:
         """What ranks brought, by rank."""
-        return [call.payloads[r] for r in range(len(self.context.members))]
+        return [call.payloads[r] for r in range(len(self.meeting.members))]
 
 
 def _itself(call: Collective) -> Collective:

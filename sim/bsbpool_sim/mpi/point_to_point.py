@@ -23,7 +23,7 @@ from .constants import (
     means,
 )
 from .endpoint import Endpoint
-from .requests import Matched, Receive, Request, load, poll
+from .requests import Matched, Receive, Request, poll
 from .status import fill
 
 #: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
@@ -41,7 +41,7 @@ class PointToPoint(Endpoint):
         if not 0 <= tag <= LARGEST_TAG:
             raise _bad_tag(tag, "sent", "0")
         if to is not None:
-            self.context.send(Message(self.rank, tag, data, sync), to)
+            self.context.send(Message(self._rank, tag, data, sync), to)
         elif sync is not None:
             sync.complete()
 
@@ -145,7 +145,7 @@ class PointToPoint(Endpoint):
         wanted, wanted_tag, possible = self._match(source, tag)
         if not possible:
             return _FromNobody(self.cluster.kernel)
-        receive = Receive(self, wanted, wanted_tag, buffer, call, room)
+        receive = Receive(self.member, wanted, wanted_tag, buffer, call, room)
         message = self._first(wanted, wanted_tag, call)
         if message is None:
             self.mailbox.post(receive)
@@ -166,16 +166,6 @@ class PointToPoint(Endpoint):
 
     def _alternative(self, message: Message) -> MessageFrom:
         return MessageFrom(self.context.members[message.source], message.tag)
-
-    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
-        """Hand a matched message over to the program."""
-        members, data = self.context.members, message.data
-        self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
-        fill(status, message.source, message.tag, len(data))
-        if buffer is None:
-            return load(data)
-        buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
-        return None
 
     def _find(self, source: int, tag: int, call: str, wait: bool, take: bool, status: Any) -> Message | None:
         wanted, wanted_tag, possible = self._match(source, tag)
@@ -247,14 +237,14 @@ class PointToPoint(Endpoint):
     def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
         """Wait for a message, and take it: nobody else can receive it then. None from PROC_NULL."""
         message = self._find(source, tag, "mprobe", True, True, status)
-        return None if message is None else Matched(self, message)
+        return None if message is None else Matched(self.member, message)
 
     Mprobe = mprobe
 
     def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
         """Take a message if one is there; if not, this takes 1 µs of virtual time."""
         message = self._find(source, tag, "improbe", False, True, status)
-        return None if message is None else Matched(self, message)
+        return None if message is None else Matched(self.member, message)
 
     Improbe = improbe
 

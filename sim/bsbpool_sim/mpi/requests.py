@@ -247,7 +247,7 @@ def _why(requests: Sequence[Request], enough: Callable[[Any], bool]) -> str:
 
 
 class Receiver(Protocol):
-    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.communicators.Comm` has it."""
+    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.members.Member` has it."""
 
     cluster: Cluster
     mailbox: Mailbox

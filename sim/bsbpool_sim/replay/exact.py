@@ -43,6 +43,7 @@ from ..errors import DeadlockError, HorizonError, SimulationError
 from ..kernel import Task
 from ..mpi.communicators import Comm, Intracomm
 from ..mpi.contexts import Context
+from ..mpi.members import Member
 from ..simulation import simulate
 from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
 from .ground import Checking, ReplayedWorld
@@ -320,7 +321,9 @@ class Director:
             group = self._groups.get(recorded.ranks)
             if group is None:
                 shared = Context(self._cluster, range(recorded.ranks))
-                group = self._groups[recorded.ranks] = [Intracomm(shared, rank) for rank in range(recorded.ranks)]
+                group = self._groups[recorded.ranks] = [
+                    Intracomm._of(Member(shared, rank)) for rank in range(recorded.ranks)
+                ]
             comm = group[comm.rank]
         self._at[comm.rank] = recorded
         owner._comm = comm

@@ -1,0 +1,58 @@
+"""What one rank has of a communicator: the state to which its handles refer.
+
+What all its ranks share is in `contexts`; what programs call, in the chapters.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from ..cluster import Cluster
+from ..mailbox import Mailbox, Message
+from .buffers import Buffer
+from .contexts import Context
+from .handles import State
+from .requests import load
+from .status import fill
+
+
+class Member(State):
+    """One rank of a communicator.
+
+    :param context: its ranks, by the numbers that messages have: of an inter-communicator, those of the other group.
+    :param rank: this rank's number in its group.
+    :ivar size: number of ranks of its group; `peers`: of those that it can send to.
+    :ivar world_rank: its number in the simulation.
+    :ivar mailbox: where messages to it arrive.
+    :ivar meeting: where the collective calls meet, of both groups; `place`: this rank's number there.
+    :ivar kind: name of the class of its handles: "Intracomm", "Cartcomm", …
+    """
+
+    def __init__(self, context: Context, rank: int, kind: str = "Intracomm"):
+        self.context = context
+        self.cluster: Cluster = context.cluster
+        self.member = self
+        self.rank = rank
+        self.size, self.peers = len(context.own), len(context.members)
+        self.world_rank = context.own[rank]
+        self.mailbox: Mailbox = context.own_boxes[rank]
+        self.meeting = context
+        self.place = rank
+        self.kind = kind
+        self.name = context.name
+        #: whether it was freed; and the handles that refer to it.
+        self.freed = False
+        self.handles: list[weakref.ref[Any]] = []
+        #: the world in which job pools on this communicator live, once there was one.
+        self.world: Any = None
+
+    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
+        """Hand a matched message over to the program."""
+        members, data = self.context.members, message.data
+        self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
+        fill(status, message.source, message.tag, len(data))
+        if buffer is None:
+            return load(data)
+        buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
+        return None
