@@ -27,6 +27,7 @@ from .file_modes import (
 )
 from .file_views import View
 from .forms import Forms
+from .members import Member
 from .open_files import OpenFile, open_together
 from .running import running_task
 
@@ -79,7 +80,7 @@ class File(FileAccess):
             raise call.result[comm.rank]
         context, file = call.result
         self = cls()
-        self._state = Opened(Forms(context, comm.rank), file)
+        self._state = Opened(Forms._of(Member(context, comm.rank)), file)
         return self
 
     def Close(self) -> None:
