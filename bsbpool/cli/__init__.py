@@ -20,7 +20,7 @@ from bsbpool.text import visible
 __all__ = ["PoolFailed", "console", "main", "say"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
-COMMANDS = ("simulate", "run", "record", "replay", "show", "diff", "doctor")
+COMMANDS = ("simulate", "explore", "run", "record", "replay", "show", "diff", "doctor")
 
 
 class PoolFailed(click.ClickException):

@@ -40,8 +40,9 @@ _SEAL = re.compile(rb"\n(?:<!-- |# )written by bsbpool: (\w+) ([0-9a-f]{32})(?: 
 #: Bytes in which the seal is.
 _SEAL_LENGTH = 200
 #: How each kind of text file holds a comment.
-_COMMENT = {"page": "<!-- {} -->", "picture": "<!-- {} -->", "scenario": "# {}"}
-#: How a file for Perfetto begins; JSON has no comments.
+_COMMENT = {"page": "<!-- {} -->", "picture": "<!-- {} -->", "scenario": "# {}", "test": "# {}"}
+#: How a file of findings begins, and one for Perfetto; JSON has no comments.
+_FINDINGS = b'{"generator": "bsbpool explore"'
 _PERFETTO = b'{"displayTimeUnit":"ms","otherData":{"generator":"bsbpool"'
 
 #: Paths that stand for a file descriptor of this process.
@@ -63,7 +64,7 @@ class Output:
     """A file that a command is to write.
 
     :ivar path: as it was given.
-    :ivar kind: ``page``, ``picture``, ``perfetto``, ``scenario`` or ``trace``.
+    :ivar kind: ``page``, ``picture``, ``perfetto``, ``scenario``, ``trace``, ``findings`` or ``test``.
     :ivar option: the option that named it.
     :ivar reads: the files that the command reads.
     :ivar force: whether a file may be replaced that bsbpool did not write.
@@ -216,6 +217,9 @@ class Output:
     def _perfetto_there(self) -> str:
         return "" if self._head(len(_PERFETTO)) == _PERFETTO else "bsbpool did not write it"
 
+    def _findings_there(self) -> str:
+        return "" if self._head(len(_FINDINGS)) == _FINDINGS else "bsbpool did not write it"
+
     def _head(self, length: int) -> bytes:
         """The first bytes of the existing file, unpacked."""
         with open(self.path, "rb") as file:
@@ -243,11 +247,15 @@ class Output:
         return "" if digest.hexdigest()[:32].encode() == seal[2] else "it was changed since bsbpool wrote it"
 
 
-_ENDINGS = {"page": ".html", "picture": ".svg", "perfetto": ".json", "scenario": ".yaml", "trace": ".trace"}
+_ENDINGS = {
+    "page": ".html", "picture": ".svg", "perfetto": ".json", "scenario": ".yaml", "trace": ".trace",
+    "findings": ".json", "test": ".py",
+}  # fmt: skip
 _WRITABLE = "give a folder that you may write to"
 _KINDS: dict[str, Callable[[Output], str]] = {
     "trace": Output._trace_there,
     "perfetto": Output._perfetto_there,
+    "findings": Output._findings_there,
     **dict.fromkeys(_COMMENT, Output._text_there),
 }
 

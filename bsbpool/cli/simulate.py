@@ -67,6 +67,10 @@ def _tape(text: str) -> Any:
     help="What to choose where MPI or time leave it open, such as v1:12.1,40.2: a run with this tape is repeated.",
 )  # fmt: skip
 @click.option(
+    "--late-matching", is_flag=True,
+    help="Match receives from any rank when nothing else can run, as `bsbpool explore` does, whose tapes need it.",
+)  # fmt: skip
+@click.option(
     "--latency", type=time_with_unit, metavar="TIME", default="0",
     help="What each message takes, such as 50us. Default: nothing.",
 )  # fmt: skip

@@ -24,6 +24,7 @@ from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Fault, Finding, faults_of
 from .portfolio import STRATEGIES, rule_of
 from .schedules import Function, Runner, Schedule
+from .shrinking import Shrinking
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
 MAX_EVENTS = 1_000_000
@@ -159,6 +160,7 @@ def explore_runs(
     exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, faults, progress)
     try:
         exploring.go()
+        exploring.shrink()
     except KeyboardInterrupt:
         exploring.result.interrupted = True
     exploring.end()
@@ -202,6 +204,12 @@ class _Exploring:
             return
         if self._strategy != "exhaustive":
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
+
+    def shrink(self) -> None:
+        """Make findings small, and say in words what they depend on."""
+        shrinking = Shrinking(self._run, self._findings_of)
+        for place, finding in enumerate(self.result.findings):
+            self.result.findings[place] = shrinking.shrink(finding)
 
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
@@ -305,14 +313,19 @@ class _Exploring:
 
     def _take(self, schedule: Schedule) -> None:
         """Keep what is wrong with a schedule."""
-        for fault in self._faults_of(schedule):
-            finding = Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)
+        for finding in self._findings_of(schedule):
             if not any(finding.same_fault(other) for other in self.result.findings):
                 self.result.findings.append(finding)
 
+    def _findings_of(self, schedule: Schedule) -> list[Finding]:
+        return [
+            Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)
+            for fault in self._faults_of(schedule)
+        ]
+
     def _faults_of(self, schedule: Schedule) -> Sequence[Fault]:
         self._refuse(schedule)
-        if schedule.stopped is None and not schedule.statuses:
+        if schedule.stopped is None and not schedule.raised and not schedule.statuses:
             return self._divergence(schedule)
         return faults_of(schedule)
 

@@ -26,6 +26,9 @@ KINDS_OF_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
     (MPIError, "invalid-argument"),
 )
 
+#: How it is said that a rank waits.
+WAITS = "waits for "
+
 
 class RankPlace(NamedTuple):
     """Where a rank was when it went wrong.
@@ -44,6 +47,24 @@ class RankPlace(NamedTuple):
     what: str
 
 
+class ChoiceMade(NamedTuple):
+    """A choice of a schedule that is not what happens by default.
+
+    :ivar number: its number in the tape.
+    :ivar where: file, line and function of the call; "" if no call is chosen for.
+    :ivar text: what was chosen, in words.
+    :ivar critical: whether every schedule that was drawn goes wrong after it, while some before it do not.
+    """
+
+    number: int
+    where: str
+    text: str
+    critical: bool
+
+    def __str__(self) -> str:
+        return self.text + (f", at {self.where}" if self.where else "")
+
+
 @dataclass(frozen=True)
 class Finding:
     """Something wrong with a program, with a schedule in which it shows.
@@ -56,6 +77,7 @@ class Finding:
     :ivar tape: the choices of a schedule in which it shows, the fewest departures that were found.
     :ivar schedule: the number of the first schedule in which it was seen, from 1.
     :ivar late: whether receives from any rank are matched late in that schedule.
+    :ivar choices: the departures of the tape, in words.
     """
 
     kind: str
@@ -66,6 +88,7 @@ class Finding:
     tape: Tape
     schedule: int
     late: bool
+    choices: tuple[ChoiceMade, ...] = ()
 
     def same_fault(self, other: Finding) -> bool:
         """Whether another finding is of the same fault, though of another schedule.
@@ -113,15 +136,14 @@ def faults_of(schedule: Schedule) -> list[Fault]:
 
 
 def _of_deadlock(error: DeadlockError) -> Fault:
-    places = tuple(RankPlace(s.rank, s.file, s.line, s.function, f"waits for {s.waits_for}") for s in error.stuck)
+    places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
     # In a program that all ranks run, the line at which few of them wait is the one to look at.
     waiting = Counter((each.file, each.line) for each in places)
     first = min(places, key=lambda each: (waiting[each.file, each.line], each.rank))
     stuck = ranks_text(sorted({each.rank for each in places}))
     verb = "waits" if len({each.rank for each in places}) == 1 else "wait"
-    message = (
-        f"{stuck} {verb} for ever; rank {first.rank} {first.what}: in every order, what a rank waits for must come"
-    )
+    awaited = first.what.removeprefix(WAITS)
+    message = f"{stuck} {verb} for ever: rank {first.rank} for {awaited}. In every order it has to come"
     return Fault("deadlock", message, first.file, first.line, places)
 
 

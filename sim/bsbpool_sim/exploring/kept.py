@@ -1,0 +1,70 @@
+"""What is kept of an exploration: its findings as data, and a test that fails until they are mended."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Sequence
+from typing import Any
+
+from .exploration import Exploration
+from .findings import Finding
+
+
+def again(finding: Finding, program: Sequence[str]) -> str:
+    """The command that runs a finding's schedule again.
+
+    :param program: the options of the command that name the program, and the program with its arguments.
+    """
+    late = ["--late-matching"] if finding.late else []
+    return shlex.join(["bsbpool", "simulate", *late, "--tape", str(finding.tape), *program])
+
+
+def as_data(exploration: Exploration, program: Sequence[str]) -> dict[str, Any]:
+    """An exploration as the data of a JSON file."""
+    return {
+        "generator": "bsbpool explore",
+        "findings": [
+            {
+                "kind": each.kind,
+                "message": each.message,
+                "file": each.file,
+                "line": each.line,
+                "ranks": [place._asdict() for place in each.ranks],
+                "tape": str(each.tape),
+                "choices": [choice._asdict() for choice in each.choices],
+                "schedule": each.schedule,
+                "again": again(each, program),
+            }
+            for each in exploration.findings
+        ],
+        "schedules": exploration.schedules,
+        "complete": exploration.complete,
+        "distinct": exploration.distinct,
+        "left": exploration.left,
+        "strategy": exploration.strategy,
+        "seconds": round(exploration.elapsed, 3),
+        "limits": [*exploration.limits],
+        "interrupted": exploration.interrupted,
+    }
+
+
+def as_test(exploration: Exploration, program: Sequence[str]) -> str:
+    """The text of a pytest file that explores the program again, and fails as long as something is found."""
+    first = exploration.findings[0]
+    name = re.sub(r"\W+", "_", first.kind)
+    where = f" at {first.file}:{first.line}" if first.file else ""
+    most = max(100, 2 * max(each.schedule for each in exploration.findings))
+    command = ["explore", "--schedules", str(most), *program]
+    return f'''"""Fails until what exploring has found is mended: {first.kind}{where.replace(chr(34), "'")}."""
+
+import subprocess
+import sys
+
+COMMAND = {command!r}
+
+
+def test_no_order_of_messages_ends_in_a_{name}():
+    run = subprocess.run([sys.executable, "-m", "bsbpool", *COMMAND], capture_output=True, text=True)
+    assert run.returncode == 0, run.stdout + run.stderr
+'''

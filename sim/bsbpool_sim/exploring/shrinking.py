@@ -1,0 +1,117 @@
+"""Makes a finding as small as it gets: the fewest departures from what happens by default, and what each of them means.
+
+Which choices there are is known to the run alone, so each attempt is a run. How findings are made is in `findings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from ..choices import Choice, Event, Kind
+from ..errors import TapeError
+from ..strategies import InOrder
+from ..streams import stream
+from ..tape import Tape
+from .drawing import Drawn
+from .findings import ChoiceMade, Finding
+from .schedules import Runner, Schedule
+from .walk import Walk
+
+#: Schedules that shrinking one finding may take, and that are drawn after a choice to see whether it decides.
+MOST_RUNS, DRAWN = 200, 12
+
+
+class Shrinking:
+    """Shrinks findings of one program.
+
+    :param run: runs it.
+    :param findings_of: what is wrong with a schedule.
+    """
+
+    def __init__(self, run: Runner, findings_of: Callable[[Schedule], list[Finding]]):
+        self._run = run
+        self._findings_of = findings_of
+        self._left = MOST_RUNS
+
+    def shrink(self, finding: Finding) -> Finding:
+        """The same finding with a tape of fewer departures, and with its choices in words."""
+        self._left = MOST_RUNS
+        finding = self._fewest(finding)
+        told = _Told(finding.tape)
+        self._run(told, None, late=finding.late)
+        critical = self._critical(finding)
+        choices = tuple(each._replace(critical=each.number == critical) for each in told.made)
+        return replace(finding, choices=choices)
+
+    def _fewest(self, finding: Finding) -> Finding:
+        smaller = True
+        while smaller and self._left > 0:
+            smaller = False
+            for number, index in reversed(finding.tape.departures.items()):
+                less = {n: i for n, i in finding.tape.departures.items() if n != number}
+                for attempt in (less, *({**less, number: lower} for lower in range(1, index))):
+                    found = self._again(finding, _tape(attempt))
+                    if found is not None and len(found.tape.departures) + sum(found.tape.departures.values()) < len(
+                        finding.tape.departures
+                    ) + sum(finding.tape.departures.values()):
+                        finding, smaller = found, True
+                        break
+                if smaller or self._left <= 0:
+                    break
+        return finding
+
+    def _again(self, finding: Finding, tape: Tape) -> Finding | None:
+        """The finding as a tape has it; None if it has not."""
+        self._left -= 1
+        try:
+            schedule = self._run(InOrder(), tape, late=finding.late)
+        except TapeError:
+            return None
+        if str(schedule.simulation.tape) != str(tape):  # it names choices that did not come
+            return None
+        found = next((each for each in self._findings_of(schedule) if finding.same_fault(each)), None)
+        return None if found is None else replace(found, schedule=finding.schedule)
+
+    def _critical(self, finding: Finding) -> int | None:
+        """The first departure after which every schedule that is drawn goes wrong; None if there is none."""
+        for number in finding.tape.departures:
+            indices = [finding.tape.departures.get(n, 0) for n in range(number + 1)]
+            for drawn in range(DRAWN):
+                rule = Walk(stream(drawn, "whether a choice decides"), 0)
+                schedule = self._run(Drawn(rule), Tape(indices), late=finding.late)
+                if not any(finding.same_fault(each) for each in self._findings_of(schedule)):
+                    break
+            else:
+                return number
+        return None
+
+
+def _tape(departures: Mapping[int, int]) -> Tape:
+    last = max(departures, default=-1)
+    return Tape(departures.get(number, 0) for number in range(last + 1))
+
+
+class _Told:
+    """The strategy that follows a tape, and says in words where it departs from what happens by default."""
+
+    def __init__(self, tape: Tape):
+        self._departures = tape.departures
+        self.made: list[ChoiceMade] = []
+
+    def pick(self, choice: Choice) -> int:
+        """Pick what the tape has."""
+        index = self._departures.get(choice.number, 0)
+        if index:
+            self.made.append(ChoiceMade(choice.number, choice.where, _text(choice, index), False))
+        return index
+
+
+def _text(choice: Choice, index: int) -> str:
+    alternatives = choice.alternatives
+    taken, usual = alternatives[index], alternatives[0]
+    if choice.kind is Kind.MESSAGE:
+        return f"{choice.call} of rank {choice.who} takes {taken} before {usual}"
+    if choice.kind is Kind.RECEIVER and isinstance(taken, Event) and isinstance(usual, Event):
+        return f"rank {taken.rank} ({taken.what}) goes on before rank {usual.rank} ({usual.what})"
+    return f"{choice.question}: {taken}, not {usual}"

@@ -1,0 +1,62 @@
+"""Exploring a whole program: its script, module or code is run once for each schedule, and prints nothing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from typing import Any
+
+from ..choices import Strategy
+from ..errors import AbortError, DeadlockError, HorizonError
+from ..program.running import Program, run_program
+from ..simulation import Simulation
+from ..tape import Tape
+from .exploration import MAX_EVENTS, Exploration, explore_runs
+from .schedules import Schedule, Script
+
+
+class WholeProgram:
+    """Runs a program once for each schedule.
+
+    :param options: those of `run_program` that are the same for each schedule.
+    """
+
+    def __init__(self, program: Program, ranks: int, script: Any, options: dict[str, Any]):
+        self._program = program
+        self._ranks = ranks
+        self._script = script
+        self._options = options
+
+    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+        """Run it once."""
+        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+            ended = run_program(
+                self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
+                late_matching=late, **self._options,
+            )  # fmt: skip
+        stopped = ended.stopped
+        if stopped is not None and not isinstance(stopped, DeadlockError | HorizonError | AbortError):
+            raise stopped
+        assert isinstance(ended.simulation, Simulation)
+        statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
+        return Schedule(ended.simulation, stopped, dict(ended.raised), statuses)
+
+
+def explore_program(
+    program: Program, ranks: int, *, script: Any = None, seed: int = 0, max_events: int = MAX_EVENTS,
+    own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
+    schedules: int | None = None, progress: Callable[[Exploration], None] | None = None,
+) -> Exploration:  # fmt: skip
+    """As `explore`, for a whole program.
+
+    :param own: top-level modules that each rank loads for itself, wherever they are.
+    :param share: top-level modules that all ranks share.
+    :raises ProgramError: there is no such program.
+    """
+    options = {"seed": seed, "max_events": max_events, "own": own, "share": share}
+    run = WholeProgram(program, ranks, script, options)
+    return explore_runs(
+        run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed, faults=script is not None,
+        progress=progress,
+    )  # fmt: skip

@@ -1,0 +1,126 @@
+"""`bsbpool explore`: a program is explored from the shell, and what is found can be run again, and kept."""
+
+import json
+
+import pytest
+from launching import run
+
+MASTER = """\
+from mpi4py import MPI
+
+comm = MPI.COMM_WORLD
+if comm.rank == 0:
+    first = comm.recv()
+    if first == 2:
+        rest = comm.recv(source=2)
+    print(first)
+elif comm.rank < 3:
+    comm.send(comm.rank, 0)
+"""
+RIGHT = MASTER.replace("source=2", "source=1")
+
+
+@pytest.fixture
+def command(tmp_path):
+    """Runs `bsbpool` beside a script of this text. Returns its exit status, and what was printed."""
+
+    def call(*arguments, text=MASTER, start=("-m", "bsbpool")):
+        (tmp_path / "master.py").write_text(text, encoding="utf-8")
+        return run(program=[*start, *arguments], cwd=tmp_path)
+
+    return call
+
+
+def test_what_fails_in_some_order_is_reported_with_its_choices_and_the_command_that_runs_it_again(command):
+    status, out, err = command("explore", "-n", "3", "master.py")
+    assert (status, err) == (1, "")
+    assert out == (
+        "deadlock at master.py:7\n"
+        "  rank 0 waits for ever: rank 0 for a message from rank 2, which has ended, with any tag (recv). In "
+        "every order it has\n  to come\n"
+        "    rank 0 waits for a message from rank 2, which has ended, with any tag (recv), at master.py:7 in <module>\n"
+        "  It takes these choices:\n"
+        "    recv of rank 0 takes the message of rank 2 with tag 0 before the message of rank 1 with tag 0, at "
+        "master.py:5 in\n    <module> (it decides)\n"
+        "  Again: bsbpool simulate --late-matching --tape v1:0.1 -n 3 master.py\n"
+        "\n"
+        "complete: 2 schedules; 1 finding\n"
+    )
+    status, out, err = command("simulate", "--late-matching", "--tape", "v1:0.1", "-n", "3", "master.py")
+    assert status == 1
+    assert "rank 0 waits for a message from rank 2" in err
+
+
+def test_a_program_that_is_right_ends_with_0(command):
+    assert command("explore", "-n", "4", "master.py", text=RIGHT) == (0, "complete: 2 schedules; no findings\n", "")
+
+
+def test_findings_are_written_as_json(command, tmp_path):
+    status, _, err = command("explore", "-n", "3", "--json", "found.json", "--seed", "2", "master.py", "--its", "own")
+    assert (status, err) == (1, "")
+    data = json.loads((tmp_path / "found.json").read_text())
+    (finding,) = data["findings"]
+    assert {name: finding[name] for name in ("kind", "line", "tape")} == {
+        "kind": "deadlock",
+        "line": 7,
+        "tape": "v1:0.1",
+    }
+    assert finding["file"] == str(tmp_path / "master.py")
+    assert finding["ranks"][0]["rank"] == 0
+    assert finding["again"] == (
+        "bsbpool simulate --late-matching --tape v1:0.1 -n 3 --seed 2 master.py --its own"
+    )  # fmt: skip
+    assert (data["schedules"], data["complete"], data["left"]) == (2, True, 0)
+
+
+def test_a_test_is_written_that_fails_until_the_program_is_mended(command, tmp_path):
+    assert command("explore", "-n", "3", "--to-test", "test_order.py", "master.py")[0] == 1
+    arguments = ("-q", "-p", "no:cacheprovider", "test_order.py")
+    status, out, _ = command(*arguments, start=("-m", "pytest"))
+    assert status == 1
+    assert "deadlock at master.py:7" in out
+    assert command(*arguments, text=RIGHT, start=("-m", "pytest"))[0] == 0
+
+
+def test_exit_statuses_and_exceptions_are_failures(command):
+    text = MASTER.replace("rest = comm.recv(source=2)", "raise SystemExit(5)")
+    status, out, _ = command("explore", "-n", "3", "master.py", text=text)
+    assert status == 1
+    assert "rank 0 ended with exit status 5" in out
+    text = MASTER.replace("rest = comm.recv(source=2)", "raise ValueError(first)")
+    status, out, _ = command("explore", "-n", "3", "master.py", text=text)
+    assert status == 1
+    assert out.startswith("failure at master.py:7\n  rank 0 raised ValueError: 2\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "import subprocess\nsubprocess.run(['true'])\n",
+            "can't be explored: simulated rank 0 tried to start a real process",
+        ),
+        ("this is no Python\n", "can't be explored: this is no Python"),
+    ],
+)
+def test_what_can_not_be_explored_ends_with_2(command, text, said):
+    status, out, err = command("explore", "-n", "2", "master.py", text=text)
+    assert (status, out) == (2, "")
+    assert said in err
+
+
+def test_a_program_that_counts_its_runs_in_a_file_is_not_repeated(command):
+    text = (
+        "import os\nfrom mpi4py import MPI\n"
+        "n = os.path.getsize('runs') if os.path.exists('runs') else 0\n"
+        "open('runs', 'a').write('x')\nMPI.COMM_WORLD.sendrecv('x' * n, 0)\n"
+    )
+    status, _, err = command("explore", "-n", "1", "master.py", text=text)
+    assert status == 2
+    assert "is not repeated, though the same was chosen" in err
+
+
+def test_what_to_explore_has_to_be_named(command):
+    status, _, err = command("explore", "-n", "2")
+    assert status == 2
+    assert "name a script to explore" in err
