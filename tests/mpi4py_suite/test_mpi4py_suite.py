@@ -1,0 +1,99 @@
+"""What compares mpi4py's own tests in both worlds: no test is lost, whatever another does; nothing differs unseen."""
+
+from __future__ import annotations
+
+import pytest
+from suite import problems
+from suite_data import NOT_PASSING, PASSED, SIZES, read, write
+from suite_worlds import Outcomes, on_simulated_ranks
+
+#: A file of tests as mpi4py's, in which much goes wrong.
+TESTS = """
+import ctypes, os, unittest
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+
+class Test(unittest.TestCase):
+    def test_1_passes(self):
+        self.assertEqual(comm.allreduce(1), comm.size)
+    def test_2_waits_for_ever(self):
+        comm.recv()
+    def test_3_passes_behind_that(self):
+        comm.barrier()
+    def test_4_aborts(self):
+        if comm.rank == 1:
+            comm.Abort(3)
+        comm.barrier()
+    def test_5_fails_on_one_rank(self):
+        self.assertEqual(comm.rank, 0)
+    @unittest.skip("not here")
+    def test_6_is_skipped(self):
+        pass
+    def test_7_ends_the_process(self):
+        if comm.rank == 1:
+            ctypes.string_at(0)
+    def test_7_ends_the_rank(self):
+        if comm.rank == 1:
+            os._exit(5)
+    def test_8_fails_in_a_part(self):
+        for rank in range(2):
+            with self.subTest(rank=rank):
+                self.assertEqual(rank, 0)
+    def test_9_passes_behind_all(self):
+        comm.barrier()
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "test_bad.py").write_text(TESTS)
+    (tmp_path / "test" / "test_broken.py").write_text("import nothing_of_this_name")
+    (tmp_path / "test" / "test_good.py").write_text(
+        "import unittest\nclass Test(unittest.TestCase):\n    def test(self): pass\n"
+    )
+    return tmp_path
+
+
+@pytest.mark.unmeasured  # a process that ends at once writes no measurement
+def test_no_test_is_lost_whatever_another_one_does(folder):
+    found = on_simulated_ranks(folder, 2, ["test_bad", "test_broken", "test_good"])
+    named = {test.rpartition("Test.")[2] for test in found.passed}
+    assert named == {"test_1_passes", "test_3_passes_behind_that", "test_9_passes_behind_all", "test"}
+    assert {test.rpartition(".")[2] for test in found.skipped} == {"test_6_is_skipped"}
+    why = {test.rpartition(".")[2]: reason for test, reason in found.failed.items()}
+    assert why["test_2_waits_for_ever"].startswith("DeadlockError")
+    assert "rank 1 called Abort(3)" in why["test_4_aborts"]
+    assert "1 != 0" in why["test_5_fails_on_one_rank"]
+    assert why["test_7_ends_the_process"] == "the process ended with status -11"
+    assert "rank 1 died" in why["test_7_ends_the_rank"]
+    assert "1 != 0" in why["test_8_fails_in_a_part"]
+    assert "nothing_of_this_name" in found.files["test_broken"]
+
+
+def test_lists_are_read_as_they_were_written(tmp_path):
+    of = {
+        "refused: a process": {"test_a.T.test_x": {1, 2, 3, 5}, "test_a.T.test_y": {1, 2, 3, 5}, "test_b.T.z": {4}},
+        "none": {f"test_long.Name.test_number_{i}": {1, 3} for i in range(40)},
+    }
+    write(tmp_path / "list.txt", "A comment. " * 20, of)
+    assert read(tmp_path / "list.txt") == of
+    assert max(map(len, (tmp_path / "list.txt").read_text().splitlines())) <= 120
+
+
+def test_what_is_not_as_it_should_be_is_said_of_each_test():
+    found = Outcomes(passed={"a.1", "a.2"}, failed={"a.3": "it is late"})
+    assert problems(2, {"a.1", "a.2", "a.3"}, {"a.2", "a.9"}, found) == [
+        "2 ranks: a.3 fails and is not in the list: it is late",
+        "2 ranks: a.2 is in the list, and passes",
+        "2 ranks: a.9 is in the list, and does not pass under MPICH either",
+        "2 ranks: 2 of 3  66.7% pass, and 90 % must",
+    ]
+
+
+def test_what_is_in_the_list_passes_under_mpich():
+    ((_, passed),) = read(PASSED).items()
+    for reason, tests in read(NOT_PASSING).items():
+        for test, sizes in tests.items():
+            assert sizes <= {*SIZES}, test
+            assert sizes <= passed[test], (test, reason)
