@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import Enum
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 
 class Kind(Enum):
@@ -176,7 +176,6 @@ class Choice:
 # -- who decides -------------------------------------------------------------------------------------
 
 
-@runtime_checkable
 class Strategy(Protocol):
     """Decides the choices that a tape says nothing of."""
 
@@ -184,7 +183,6 @@ class Strategy(Protocol):
         """The index of the alternative to take."""
 
 
-@runtime_checkable
 class Policy(Protocol):
     """Decides which event of one instant and turn comes first by numbers, before it is known which events these are.
 
@@ -194,3 +192,16 @@ class Policy(Protocol):
 
     def choose(self) -> float:
         """The number of the event that is now being scheduled: of those of one instant and turn, the smallest first."""
+
+
+# `isinstance` of a protocol takes as long as a small simulation.
+
+
+def is_strategy(given: object) -> TypeGuard[Strategy]:
+    """Whether something is a strategy."""
+    return callable(getattr(given, "pick", None))
+
+
+def is_policy(given: object) -> TypeGuard[Policy]:
+    """Whether something numbers events."""
+    return callable(getattr(given, "choose", None))

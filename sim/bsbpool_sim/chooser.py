@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import shown
 
-from .choices import Alternative, Choice, Event, Kind, Policy, Strategy
+from .choices import Alternative, Choice, Event, Kind, Policy, Strategy, is_policy, is_strategy
 from .errors import TapeError
 from .strategies import InOrder
 from .tape import Tape, tape_of_run
@@ -38,8 +38,8 @@ class Chooser:
 
     def __init__(self, tape: Tape, strategy: Strategy | Policy, fail: Callable[[BaseException], None]):
         self._given = tape
-        self._pick = strategy.pick if isinstance(strategy, Strategy) else InOrder().pick
-        self._number_of_event = strategy.choose if isinstance(strategy, Policy) else None
+        self._pick = strategy.pick if is_strategy(strategy) else InOrder().pick
+        self._number_of_event = strategy.choose if is_policy(strategy) else None
         self._fail = fail
         #: whether the run is over: what `finally` blocks do then is no choice.
         self.closed = False

@@ -53,6 +53,14 @@ class Sent(NamedTuple):
     after: int
 
 
+class Begun(NamedTuple):
+    """A receive or a probe from any rank that waits: as in `Ready`."""
+
+    receive: Posted
+    number: int
+    since: int
+
+
 class LateProbe:
     """A probe from any rank, which stands among the receives; it finds a message, and leaves it where it is.
 
@@ -82,7 +90,7 @@ class LateMailbox(Mailbox):
     :param members: the ranks of the communicator in the simulation, by their number there.
     """
 
-    __slots__ = ("_kernel", "_late", "_members", "rank")
+    __slots__ = ("_kernel", "_late", "_members", "begun", "rank")
 
     def __init__(self, late: LateMatching, rank: int, members: Sequence[int]):
         super().__init__()
@@ -90,6 +98,8 @@ class LateMailbox(Mailbox):
         self._late = late
         self._kernel = late.kernel
         self._members = members
+        #: the receives and probes from any rank that wait here.
+        self.begun: list[Begun] = []
 
     def find(self, source: int | None, tag: int | None) -> Message | None:
         """As `Mailbox.find`, but for a message that an earlier receive may take, and nothing from any rank."""
@@ -104,12 +114,12 @@ class LateMailbox(Mailbox):
         """A receive begins; one from any rank waits until nothing else can run."""
         super().post(receive)
         if receive.source is None:
-            self._late.add(self, receive)
+            self.begun.append(self._late.add(self, receive))
 
     def give_up(self, receive: Posted) -> None:
         """A receive that waits is cancelled: those behind it may be matched."""
         super().give_up(receive)
-        self._late.forget(receive)
+        self._forget(receive)
         self._match_others()
 
     def announce(self, message: Message) -> None:
@@ -127,15 +137,16 @@ class LateMailbox(Mailbox):
         else:
             super().put(kernel, message)
 
-    def undecided(self) -> list[tuple[Posted, list[Message]]]:
+    def undecided(self) -> list[tuple[Begun, list[Message]]]:
         """The receives and probes from any rank that can be matched, and what each of them may take."""
         found = []
-        for place, receive in enumerate(self.posted):
-            if receive.source is None:
-                before = self.posted[:place]
-                messages = [m for m in super().firsts(receive.tag) if not self._may_be_taken(m, before)]
-                if messages:
-                    found.append((receive, messages))
+        for begun in self.begun:
+            messages = super().firsts(begun.receive.tag)
+            if self.posted[0] is not begun.receive:
+                before = self.posted[: next(i for i, each in enumerate(self.posted) if each is begun.receive)]
+                messages = [each for each in messages if not self._may_be_taken(each, before)]
+            if messages:
+                found.append((begun, messages))
         return found
 
     def sources(self, messages: Sequence[Message]) -> tuple[int, ...]:
@@ -145,6 +156,7 @@ class LateMailbox(Mailbox):
     def match(self, receive: Posted, message: Message) -> None:
         """It was decided that `receive` takes `message`."""
         self.posted.remove(receive)
+        self._forget(receive)
         if not isinstance(receive, LateProbe):
             self.take(message)
         receive.match(message)
@@ -153,6 +165,9 @@ class LateMailbox(Mailbox):
     def alternative(self, message: Message) -> MessageFrom:
         """A message as one of those that can be chosen."""
         return MessageFrom(self._members[message.source], message.tag)
+
+    def _forget(self, receive: Posted) -> None:
+        self.begun = [each for each in self.begun if each.receive is not receive]
 
     def _may_be_taken(self, message: Message, by: Sequence[Posted]) -> bool:
         return any(fits(each, message) and not isinstance(each, LateProbe) for each in by)
@@ -188,31 +203,25 @@ class LateMatching:
         self.polled = False
         #: where somebody waits for a message from any rank, in the order in which that began.
         self._waiting: dict[LateMailbox, None] = {}
-        #: the receives and probes from any rank: the number of each at its rank, and how many were decided before it.
-        self._begun: dict[Posted, tuple[int, int]] = {}
+        #: how many receives and probes from any rank each rank has begun.
         self._numbers: dict[int, int] = {}
         #: tasks whose test or probe found nothing.
         self._pollers: dict[Task, None] = {}
 
-    def add(self, mailbox: LateMailbox, receive: Posted) -> None:
+    def add(self, mailbox: LateMailbox, receive: Posted) -> Begun:
         """A receive or a probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
         number = self._numbers.get(mailbox.rank, 0)
         self._numbers[mailbox.rank] = number + 1
-        self._begun[receive] = number, self.decided
-
-    def forget(self, receive: Posted) -> None:
-        """A receive or a probe waits no more."""
-        self._begun.pop(receive, None)
+        return Begun(receive, number, self.decided)
 
     def pending(self, rank: int) -> list[tuple[LateMailbox, Posted, int]]:
         """The receives and probes from any rank that wait at a rank, with the number of each."""
         return [
-            (mailbox, receive, self._begun[receive][0])
+            (mailbox, begun.receive, begun.number)
             for mailbox in self._waiting
             if mailbox.rank == rank
-            for receive in mailbox.posted
-            if receive.source is None
+            for begun in mailbox.begun
         ]
 
     def poll(self) -> None:
@@ -227,13 +236,12 @@ class LateMatching:
         """Nothing else can run: match one receive. Returns whether anything can run now."""
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
-            if all(each.source is not None for each in mailbox.posted) or self._is_dead(mailbox.rank):
+            if not mailbox.begun or self._is_dead(mailbox.rank):
                 del self._waiting[mailbox]
                 continue
-            for receive, messages in mailbox.undecided():
-                number, since = self._begun[receive]
+            for begun, messages in mailbox.undecided():
                 sources = mailbox.sources(messages)
-                ready.append(Ready(mailbox, receive, messages, mailbox.rank, number, since, sources))
+                ready.append(Ready(mailbox, begun[0], messages, mailbox.rank, begun.number, begun.since, sources))
         if ready:
             self._match_one(ready)
             return True
@@ -257,7 +265,6 @@ class LateMatching:
             choose = functools.partial(chooser.one_of, Kind.MESSAGE, one.rank, one.receive.call)
             message = choose(one.messages, one.mailbox.alternative, where)
         self.decided += 1
-        self.forget(one.receive)
         one.mailbox.match(one.receive, message)
 
     def _where(self, rank: int) -> str:

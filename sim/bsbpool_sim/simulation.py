@@ -17,7 +17,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
-from .choices import Policy, Strategy
+from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .garbage import deliberate_collection
@@ -116,7 +116,7 @@ def simulate(
     _check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None")
     _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
     _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
-    if late_matching and (policy == "shuffled" or isinstance(policy, Policy)):
+    if late_matching and (policy == "shuffled" or is_policy(policy)):
         raise ValueError(f"policy={policy!r} orders events of one instant, which are no choices with late_matching")
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
@@ -210,7 +210,7 @@ def _policy(policy: Strategy | Policy | str | None, seed: int) -> Strategy | Pol
         return InOrder()
     if policy == "shuffled":
         return Shuffled(seed)
-    if isinstance(policy, str) or not isinstance(policy, Strategy | Policy):
+    if isinstance(policy, str) or not (is_strategy(policy) or is_policy(policy)):
         raise ValueError(f'policy={policy!r}: it must be None, "shuffled", or an object with pick(choice) or choose()')
     return policy
 

@@ -17,6 +17,7 @@ from ..choices import Kind
 from ..cluster import Cluster
 from ..errors import CannotSimulateError, SimulationError
 from ..strategies import InOrder
+from ..streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
 from .drawing import Drawn
@@ -134,7 +135,7 @@ def explore(
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
     run = Function(program, ranks, script, {"seed": seed, "max_events": max_events})
-    with substitutes():  # once for all schedules
+    with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
             late=late_matching, faults=script is not None, progress=progress,

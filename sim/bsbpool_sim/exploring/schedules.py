@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol
 
 from ..choices import Strategy
 from ..cluster import Cluster
@@ -32,14 +32,6 @@ class Schedule:
     statuses: dict[int, int]
 
 
-@runtime_checkable
-class Installed(Protocol):
-    """A strategy that looks at the ranks of each run before it begins."""
-
-    def install(self, cluster: Cluster) -> None:
-        """A run begins on this cluster."""
-
-
 class Runner(Protocol):
     """Runs a program once."""
 
@@ -52,7 +44,10 @@ class Runner(Protocol):
 
 
 class Script:
-    """What `simulate` takes for a script: the user's, with a strategy that is to see the cluster before it runs."""
+    """What `simulate` takes for a script: the user's, with a strategy that may want to see the cluster before it runs.
+
+    :param strategy: its ``install(cluster)`` is called, if it has that.
+    """
 
     def __init__(self, script: Any, strategy: Any):
         self._script = script
@@ -62,8 +57,9 @@ class Script:
         """Prepare the ranks, before their programs start."""
         if self._script is not None:
             self._script.install(cluster)
-        if isinstance(self._strategy, Installed):
-            self._strategy.install(cluster)
+        install = getattr(self._strategy, "install", None)
+        if install is not None:
+            install(cluster)
 
     def check(self, cluster: Cluster) -> None:
         """After the run: a script may well name a job that this schedule did not have."""
