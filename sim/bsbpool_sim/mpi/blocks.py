@@ -128,12 +128,10 @@ def not_shared(call: str, sendbuf: Any, recvbuf: Any) -> None:
 
     :raises MPIError: it does.
     """
-    if sendbuf is not None and _array(sendbuf) is _array(recvbuf) and len(memoryview(_array(sendbuf))):
+    mine = sendbuf[0] if sendbuf.__class__ in (list, tuple) and sendbuf else sendbuf
+    theirs = recvbuf[0] if recvbuf.__class__ in (list, tuple) and recvbuf else recvbuf
+    if mine is theirs and mine is not None and memoryview(mine).nbytes:
         raise MPIError(
             f"{call}: sendbuf and recvbuf are one buffer, and MPI forbids that: give MPI.IN_PLACE as sendbuf, or two "
             "buffers"
         )
-
-
-def _array(spec: Any) -> Any:
-    return spec[0] if isinstance(spec, list | tuple) and spec else spec

@@ -5,7 +5,6 @@ What buffers are sent and reduced is in `parts` and `reducing`; who waits for wh
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,11 +25,6 @@ def _from_root(call: Collective) -> Any:
 
 class ObjectCollectives(Parts):
     """The collective calls of objects that every communicator has."""
-
-    @functools.cached_property
-    def _bcast_leaves(self) -> dict[int | None, Part]:
-        """By root: the part of a rank that gets an object is the same in every call."""
-        return {}
 
     def _bring(self, obj: Any) -> Callable[[], tuple[Any, int]]:
         data = self._dumps(obj)
@@ -66,10 +60,9 @@ class ObjectCollectives(Parts):
             return self._now(Part("bcast", self._bring(obj), take, "root", role.root))
         if not role.is_leaf:
             return self._now(self._idle("bcast", role, "root"))
-        leaf = self._bcast_leaves.get(role.root)
-        if leaf is None:
-            leaf = self._bcast_leaves[role.root] = Part("bcast", nothing, _from_root, "root", role.root)
-        return self._now(leaf)
+        if role.kept is None:
+            role.kept = Part("bcast", nothing, _from_root, "root", role.root)
+        return self._now(role.kept)
 
     def scatter(self, sendobj: Sequence[Any] | None, root: int = 0) -> Any:
         """The root's n-th item, on rank n.

@@ -48,19 +48,24 @@ class Side(NamedTuple):
         return f"what {self.name(rank)} gives to {call}"
 
 
-class Role(NamedTuple):
+class Role:
     """What a rank is in a call with a root.
 
     :ivar root: the root's number in the context; None: this rank can't know it.
     :ivar is_root: whether it is the root.
     :ivar is_leaf: whether it is one of those that the root gives to, or gets from.
     :ivar leaves: the numbers in the context of all of these.
+    :ivar kept: a part that is the same in every call, where there is one.
     """
 
-    root: int | None
-    is_root: bool
-    is_leaf: bool
-    leaves: Sequence[int]
+    __slots__ = ("is_leaf", "is_root", "kept", "leaves", "root")
+
+    def __init__(self, root: int | None, is_root: bool, is_leaf: bool, leaves: Sequence[int]):
+        self.root = root
+        self.is_root = is_root
+        self.is_leaf = is_leaf
+        self.leaves = leaves
+        self.kept: Part | None = None
 
 
 #: The two names of one call; here once, since it is the same for all ranks.
@@ -70,18 +75,22 @@ _BARRIERS = {name: SpecialPart(name, present, none, kind="Barrier") for name in 
 class Parts(Forms):
     """The parts of one rank in the collective calls of buffers."""
 
-    @functools.cached_property
-    def _side(self) -> Side:
-        everybody = range(self.size)
-        return Side(self.rank, everybody, everybody)
+    # Made when they are first needed: most ranks of most communicators need none.
+    _own_side: Side | None = None
+    _roles: dict[int, Role] | None = None
 
-    @functools.cached_property
-    def _roles(self) -> dict[Any, Role]:
-        return {}
+    @property
+    def _side(self) -> Side:
+        if self._own_side is None:
+            everybody = range(self.size)
+            self._own_side = Side(self.rank, everybody, everybody)
+        return self._own_side
 
     def _role(self, name: str, root: Any) -> Role:
         """What this rank is in a call with this root."""
         known = self._roles
+        if known is None:
+            known = self._roles = {}
         role = known.get(root) if root.__class__ is int else None
         if role is None:
             role = known[root] = self._new_role(name, root)
