@@ -26,6 +26,7 @@ from .constants import (
 from .contexts import Context
 from .handles import Handle
 from .members import Member
+from .neighbours import NeighbourCollectives
 from .nonblocking import NonblockingCollectives, NonblockingScans
 from .objects import ObjectCollectives, ObjectScans
 from .persistent import PersistentCollectives, PersistentScans
@@ -198,12 +199,14 @@ class Intracomm(Comm, Scans, NonblockingScans, PersistentScans, ObjectScans):
     """A communicator of one group of ranks."""
 
 
-class Topocomm(Intracomm):
+class Topocomm(Intracomm, NeighbourCollectives):
     """A communicator with a topology."""
 
 
 class Cartcomm(Topocomm):
     """A communicator whose ranks are on a grid."""
+
+    _paired = True
 
 
 class Graphcomm(Topocomm):

@@ -28,7 +28,7 @@ _TAKEN = {
 }  # fmt: skip
 
 #: What the chapters make of that, once, and keep in the handle.
-_MADE = ("_side", "_roles")
+_MADE = ("_own_side", "_roles")
 
 
 class _Nowhere:

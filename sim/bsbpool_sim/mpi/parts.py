@@ -82,9 +82,16 @@ class Parts(Forms):
     @property
     def _side(self) -> Side:
         if self._own_side is None:
-            everybody = range(self.size)
-            self._own_side = Side(self.rank, everybody, everybody)
+            self._own_side = self._new_side()
         return self._own_side
+
+    def _new_side(self) -> Side:
+        size, place = self.size, self.place
+        if self.meeting is self.context:
+            return Side(place, range(size), range(size))
+        # Of two groups one comes first, and the other after it.
+        start, others = place - self.rank, self.peers
+        return Side(place, range(start, start + size), range(size, size + others) if start == 0 else range(start), True)
 
     def _role(self, name: str, root: Any) -> Role:
         """What this rank is in a call with this root."""
