@@ -38,6 +38,8 @@ KEPT = {
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
     "sim/bsbpool_sim/mpi/handles.py": {"_predefined": "what MPI predefines, as its chapters are loaded"},
     "sim/bsbpool_sim/mpi/constants.py": {"_real": "names of mpi4py"},
+    "sim/bsbpool_sim/mpi/datatypes.py": {"DATATYPES": "the predefined datatypes"},
+    "sim/bsbpool_sim/mpi/own.py": {"_outside": "names and handles of datatypes, of a program that simulates"},
     "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
     "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},

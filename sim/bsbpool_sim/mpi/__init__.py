@@ -10,7 +10,7 @@ from typing import Any
 
 from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
-from . import datatypes, operations
+from . import datatypes, operations, predefined
 from .communicators import (
     COMM_NULL,
     CONGRUENT,
@@ -30,7 +30,9 @@ from .communicators import (
 from .constants import (
     ANY_SOURCE,
     ANY_TAG,
+    BOTTOM,
     BSEND_OVERHEAD,
+    BUFFER_AUTOMATIC,
     COMM_TYPE_SHARED,
     IN_PLACE,
     LOCK_EXCLUSIVE,
@@ -91,7 +93,15 @@ __all__ = [
     *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
     "FILE_NULL", "File", "Register_datarep",
+    "BOTTOM", "BUFFER_AUTOMATIC",
 ]  # fmt: skip
+
+#: Private names of mpi4py's that its own package `mpi4py.util` uses.
+_datatype_create, _datatype_decode = datatypes.create, datatypes.decode
+_typealign, _typecode = datatypes.typealign, datatypes.typecode
+_typedict = {code: datatypes.DATATYPES[name] for code, name in predefined.CODES.items()}
+_typedict_c = {code: datatypes.DATATYPES[name] for code, name in predefined.C_CODES.items()}
+_typedict_f = {code: datatypes.DATATYPES[name] for code, name in predefined.FORTRAN_CODES.items()}
 
 Exception = MPIError
 INFO_NULL = None
@@ -107,7 +117,12 @@ def __getattr__(name: str) -> Any:
         return self_comm(here.cluster, here.world_rank)
     if name in ERROR_CLASSES:
         return ERROR_CLASSES[name]
-    found = operations.OPS.get(name) or datatypes.DATATYPES.get(name)
+    if name in ("buffer", "memory"):
+        # It takes NumPy, which not every program needs.
+        from .memory import buffer
+
+        return buffer
+    found = operations.OPS.get(name, datatypes.DATATYPES.get(name))
     if found is None and name in NUMBERS:
         return NUMBERS[name]
     if found is None:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from ..errors import MPIError, TruncationError
+from .arrays import bytes_of
 from .buffers import Buffer, in_place
 
 #: Says, of the number of a block, whose data goes there.
@@ -98,7 +99,7 @@ class TypedBlocks:
         for what, given in (("counts", counts), ("offsets", offsets), ("datatypes", types)):
             if len(given) != count:
                 raise ValueError(f"message: {len(given)} {what} for {count} ranks: name one for each rank")
-        memory = memoryview(array).cast("B")
+        memory = bytes_of(array)
         self._blocks = [
             Blocks([memory[offset:], number, type]) for number, offset, type in zip(counts, offsets, types, strict=True)
         ]
@@ -130,7 +131,7 @@ def not_shared(call: str, sendbuf: Any, recvbuf: Any) -> None:
     """
     mine = sendbuf[0] if sendbuf.__class__ in (list, tuple) and sendbuf else sendbuf
     theirs = recvbuf[0] if recvbuf.__class__ in (list, tuple) and recvbuf else recvbuf
-    if mine is theirs and mine is not None and memoryview(mine).nbytes:
+    if mine is theirs and mine is not None and len(bytes_of(mine)):
         raise MPIError(
             f"{call}: sendbuf and recvbuf are one buffer, and MPI forbids that: give MPI.IN_PLACE as sendbuf, or two "
             "buffers"

@@ -1,122 +1,267 @@
 """Buffers as the upper-case methods take them: ``array``, ``[array, TYPE]``, ``[array, count, TYPE]``.
 
-Turns such a specification into bytes and back. Sending them, and waiting for them, belongs elsewhere.
+Turns such a specification into bytes and back. Sending them, and waiting for them, belongs elsewhere; how data lies in
+an item of a datatype, to `typemaps`; whose memory it is, to `arrays`.
 """
 
 from __future__ import annotations
 
+import builtins
+import operator
+from collections.abc import Sequence
 from typing import Any
 
-from ..errors import MPIError, TruncationError
+from ..errors import CannotSimulateError, MPIError, TruncationError
+from .arrays import as_bytes, at_address, is_bottom, no_buffer, view_of
 from .constants import IN_PLACE, means
 from .datatypes import Datatype, datatype, of_buffer
 
+#: Bytes at the beginning of memory where nothing is.
+_PAGE = 4096
+
 
 class Buffer:
-    """A run of items in somebody's memory.
+    """Items in somebody's memory.
 
     :param spec: an object with the buffer protocol, or a list of it with any of: a count, or a tuple of a
-        count and a displacement (in items); a datatype, or a letter of `struct`.
+        count and a displacement (in items); a datatype, or a code such as "d".
     :param blocks: where `spec` is for all ranks: the number of ranks.
     :param vector: whether it may name a count and a displacement for each of them; one count is that of all, and one
         displacement is how far blocks are from each other.
-    :raises MPIError: it can't be read as that, or is not contiguous, or smaller than its count says.
-    :raises BufferError: it names no datatype, and its bytes are in the order of another machine.
+    :param receives: whether it will be written into.
+    :raises MPIError: it is not contiguous, or smaller than its count says, or its datatype was not committed.
+    :raises ValueError: its counts or displacements can't be right.
+    :raises TypeError: it is no specification of a buffer.
+    :raises BufferError: it is read-only and must not be; or it names no datatype, and its bytes are in the order of
+        another machine.
     :raises KeyError: it names no datatype, and none has its format.
+    :ivar type: its datatype; `map`: the layout of that.
+    :ivar count: how many items; `size`: how many bytes of data that is.
+    :ivar counts: for all ranks: of each block; `offsets`: where these are, in items.
     """
 
-    def __init__(self, spec: Any, blocks: int | None = None, vector: bool = False):
-        array, *rest = spec if isinstance(spec, list | tuple) else (spec,)
-        given = datatype(rest.pop()) if rest and not _counts(rest[-1]) else None
-        memory = memoryview(b"" if array is None else array)
-        if not memory.contiguous:
-            raise MPIError("a buffer must be contiguous: copy it first, with numpy.ascontiguousarray(…)")
-        self.type: Datatype = given or of_buffer(memory.format)
-        self.bytes = _as_bytes(array, memory)
-        item = self.type.size
-        self.counts: list[int] | None = None
-        self.offsets: list[int] | None = None
-        count, offset = len(self.bytes) // item, 0
-        if rest and rest[0] is not None:
-            if len(rest) == 1:
-                rest = list(rest[0]) if isinstance(rest[0], tuple) else [rest[0], None]
-            counts, offsets = rest
-            if vector and blocks is not None:
-                counts = [counts] * blocks if isinstance(counts, int) else counts
-                offsets = [offsets * i for i in range(blocks)] if isinstance(offsets, int) else offsets
-            if not hasattr(counts, "__len__"):
-                # In a buffer for all ranks, a count is that of one rank.
-                count, offset = counts * (blocks or 1), offsets or 0
-            else:
-                self.counts = [int(c) for c in counts]
-                self.offsets = None if offsets is None else [int(o) for o in offsets]
-        if blocks is not None:
-            if self.counts is None:
-                share, left = divmod(count, blocks)
-                if left and not vector:
-                    raise MPIError(f"a buffer of {count} items can't be divided among {blocks} ranks")
-                self.counts = [share + (i < left) for i in range(blocks)]
-            if len(self.counts) != blocks:
-                raise MPIError(f"{len(self.counts)} counts for {blocks} ranks: name one for each rank")
-            if self.offsets is None:
-                self.offsets = [sum(self.counts[:i]) for i in range(blocks)]
-        elif self.counts is not None:
-            count = sum(self.counts)
-        if (offset + count) * item > len(self.bytes):
-            raise MPIError(
-                f"a buffer of {len(self.bytes)} bytes has no room for {offset + count} items of {self.type!r}"
+    __slots__ = ("_at", "_memory", "_owner", "count", "counts", "map", "offsets", "size", "type")
+
+    counts: list[int]
+    offsets: list[int]
+
+    def __init__(self, spec: Any, blocks: int | None = None, vector: bool = False, receives: bool = False):
+        array, count, offset, type = _parts(spec, vector)
+        memory, format, self._owner = view_of(array)
+        absolute = not memory.nbytes and is_bottom(array)
+        if receives and memory.readonly and memory.nbytes:
+            raise BufferError("the buffer that receives is read-only: give one that can be written")
+        if type is None and absolute:
+            raise KeyError("a buffer that is None, or MPI.BOTTOM, needs a datatype: [None, 0, MPI.BYTE]")
+        # Without a datatype it has that of its format.
+        self.type = of_buffer(format) if type is None else datatype(type)
+        self._memory = as_bytes(array, memory)
+        definition = self.type.definition
+        if definition is not None:
+            self.map = definition.map
+        if vector:
+            self._divide(count, offset, blocks or 0)
+        else:
+            self._place(count, offset, blocks)
+        if definition is None:
+            raise MPIError("a buffer's datatype is DATATYPE_NULL: name one that is there", "ERR_TYPE")
+        if not definition.committed:
+            raise MPIError(f"{definition!r} was not committed: call its Commit() before it is used", "ERR_TYPE")
+        self.size = self.count * self.map.size
+        if self.count:
+            if array is None:
+                raise ValueError(f"message: buffer is None but count is {self.count}")
+            self._check(absolute)
+
+    # -- what a specification means ----------------------------------------------------------------
+
+    def _extent(self, what: str) -> int:
+        if self.type.definition is None:
+            raise ValueError(f"message: cannot {what}, datatype is null")
+        if self.map.extent <= 0:
+            raise ValueError(
+                f"message: cannot {what}, datatype extent {self.map.extent} (lb:{self.map.lb}, ub:{self.map.ub})"
             )
-        self.bytes = self.bytes[offset * item : (offset + count) * item]
+        return self.map.extent
+
+    def _whole(self, length: int) -> int:
+        """How many items there are in so many bytes of memory."""
+        if not length:
+            return 0
+        extent = self._extent("infer count")
+        if length % extent:
+            raise ValueError(
+                f"message: cannot infer count, buffer length {length} is not a multiple of datatype extent {extent} "
+                f"(lb:{self.map.lb}, ub:{self.map.ub})"
+            )
+        return length // extent
+
+    def _place(self, count: Any, offset: Any, blocks: int | None) -> None:
+        """One run of items, or one block of the same size for each rank."""
+        length, self._at = self._memory.nbytes, 0
+        if offset is not None:
+            offset = operator.index(offset)
+            if offset < 0:
+                raise ValueError(f"message: negative displacement {offset}")
+            if offset > 0:
+                extent = self._extent("handle displacement")
+                if offset * extent > length:
+                    raise ValueError(
+                        f"message: displacement {offset} out of bounds, number of datatype entries {length // extent}"
+                    )
+                self._at = offset * extent
+        if count is None:
+            number = self._whole(length - self._at)
+            if blocks is not None and number % blocks:
+                raise ValueError(
+                    f"message: cannot infer count, number of entries {number} is not a multiple of required number of "
+                    f"blocks {blocks}"
+                )
+            each = number // blocks if blocks else number
+        else:
+            each = operator.index(count)
+            if each < 0:
+                raise ValueError(f"message: negative count {each}")
+        self.count = each * (1 if blocks is None else blocks)
+        if blocks is not None:
+            self.counts, self.offsets = [each] * blocks, [i * each for i in range(blocks)]
+
+    def _divide(self, counts: Any, offsets: Any, blocks: int) -> None:
+        """A block for each rank, which may differ in size."""
+        self._at = 0
+        if counts is None:
+            share, left = divmod(self._whole(self._memory.nbytes), blocks)
+            self.counts = [share + (i < left) for i in range(blocks)]
+        else:
+            self.counts = _each(counts, blocks)
+        if offsets is None:
+            self.offsets = [sum(self.counts[:i]) for i in range(blocks)]
+        elif hasattr(offsets, "__index__"):
+            self.offsets = [operator.index(offsets) * i for i in range(blocks)]
+        else:
+            self.offsets = _each(offsets, blocks)
+        if any(c < 0 for c in self.counts):
+            raise MPIError(f"counts={self.counts}: a block has no negative count", "ERR_COUNT")
+        self.count = sum(self.counts)
+
+    def _check(self, absolute: bool) -> None:
+        """See that all items are in the memory that was given."""
+        runs = [(self._at, self.count)]
+        if hasattr(self, "counts"):
+            runs = [
+                (self._at + o * self.map.extent, c) for o, c in zip(self.offsets, self.counts, strict=True) if c
+            ]  # fmt: skip
+        spans = [(at + self.map.span(count)[0], at + self.map.span(count)[1]) for at, count in runs]
+        first, last = min(a for a, _ in spans), max(b for _, b in spans)
+        if absolute and (first < _PAGE or first == last):
+            raise MPIError(
+                "with MPI.BOTTOM, the displacements of a datatype are addresses: see MPI.Get_address", "ERR_BUFFER"
+            )
+        if absolute:
+            # Displacements are addresses: what is there stands for a buffer that begins at the first.
+            self._memory, self._at = at_address(first, last - first), self._at - first
+        elif first < 0 or last > self._memory.nbytes:
+            raise MPIError(
+                f"a buffer of {self._memory.nbytes} bytes has no room for {self.count} items of {self.type!r}, which "
+                f"reach from byte {first} to byte {last}",
+                "ERR_BUFFER",
+            )
+
+    # -- its bytes ---------------------------------------------------------------------------------
 
     def __len__(self) -> int:
-        return len(self.bytes)
+        """Bytes of data."""
+        return self.size
 
-    def read(self) -> bytes:
+    def read(self) -> builtins.bytes:
         """The data of all items."""
-        return bytes(self.bytes)
+        return self.map.pack(self._memory, self._at, self.count)
 
-    def read_block(self, rank: int) -> bytes:
-        """The data of `rank`'s block."""
-        return bytes(self.bytes[self.block(rank)])
+    @property
+    def bytes(self) -> memoryview:
+        """The bytes of its items, which must be one after the other; of blocks, all of its memory.
 
-    def put(self, data: bytes | memoryview, what: str, at: int = 0, room: int | None = None) -> None:
-        """Write `data` into this buffer, from byte `at` on.
-
-        :raises TruncationError: it does not fit into `room` bytes.
-        :raises MPIError: the buffer is read-only.
+        :raises CannotSimulateError: its datatype has gaps.
         """
-        room = len(self.bytes) - at if room is None else room
-        if len(data) > room:
-            raise TruncationError(
-                f"{what} is {len(data)} bytes, and the buffer that receives it {room}: make it large enough"
-            )
-        if data:
-            if self.bytes.readonly:
-                raise MPIError(f"the buffer that receives {what} is read-only")
-            self.bytes[at : at + len(data)] = data
+        if self.count and not self.map.dense:
+            raise CannotSimulateError(f"a buffer of {self.type!r} can't be simulated here: its items have gaps")
+        whole = self._memory[self._at :]
+        return whole if hasattr(self, "counts") else whole[: self.size]
+
+    @property
+    def readonly(self) -> bool:
+        """Whether it can't be written."""
+        return self._memory.readonly
 
     def block(self, rank: int) -> slice:
-        """The bytes of `rank`'s block."""
-        assert self.counts is not None
-        assert self.offsets is not None
-        start = self.offsets[rank] * self.type.size
-        return slice(start, start + self.counts[rank] * self.type.size)
+        """Where `rank`'s block is in `bytes`."""
+        start = self.offsets[rank] * self.map.extent
+        return slice(start, start + self.counts[rank] * self.map.size)
 
-    def fill(self, rank: int, data: bytes | memoryview, what: str) -> None:
+    def put(self, data: builtins.bytes | memoryview, what: str) -> None:
+        """Write `data` into this buffer; where it is less than the buffer has room for, the rest stays.
+
+        :raises TruncationError: it does not fit.
+        :raises MPIError: the buffer is read-only.
+        """
+        self._write(data, what, self._at, self.count)
+
+    def read_block(self, rank: int) -> builtins.bytes:
+        """The data of `rank`'s block."""
+        return self.map.pack(self._memory, self._at + self.offsets[rank] * self.map.extent, self.counts[rank])
+
+    def fill(self, rank: int, data: builtins.bytes | memoryview, what: str) -> None:
         """Write `data` into `rank`'s block, as `put` does."""
-        block = self.block(rank)
-        self.put(data, what, block.start, min(block.stop, len(self.bytes)) - block.start)
+        self._write(data, what, self._at + self.offsets[rank] * self.map.extent, self.counts[rank])
+
+    def _write(self, data: builtins.bytes | memoryview, what: str, at: int, count: int) -> None:
+        if len(data) > count * self.map.size:
+            raise TruncationError(
+                f"{what} is {len(data)} bytes, and the buffer that receives it {count * self.map.size}: "
+                "make it large enough"
+            )
+        if data:
+            if self._memory.readonly:
+                raise MPIError(f"the buffer that receives {what} is read-only", "ERR_BUFFER")
+            self.map.unpack(self._memory, at, count, data)
 
 
-def _counts(part: Any) -> bool:
-    return part is None or not (isinstance(part, str | Datatype) or hasattr(part, "Get_name"))
+def _parts(spec: Any, vector: bool) -> tuple[Any, Any, Any, Any]:
+    """Array, count, displacement and datatype of a specification; those that it does not name are None."""
+    if not isinstance(spec, list | tuple):
+        return (spec if spec is not None else no_buffer(spec)), None, None, None
+    if len(spec) == 2:
+        array, second = spec
+        if _is_datatype(second):
+            return array, None, None, second
+        return array, *_both(second, vector), None
+    if len(spec) == 3:
+        array, second, type = spec
+        return array, *_both(second, vector), type
+    if len(spec) == 4:
+        return spec[0], spec[1], spec[2], spec[3]
+    raise ValueError("message: expecting 2 to 4 items")
 
 
-def _as_bytes(array: Any, memory: memoryview) -> memoryview:
-    if memory.nbytes == 0:
-        return memoryview(b"")
-    # Of an array in Fortran's order, the transposed has C's.
-    return (memory if memory.c_contiguous else memoryview(array.T)).cast("B")
+def _both(counts: Any, vector: bool) -> tuple[Any, Any]:
+    """A count and a displacement of what may be both."""
+    if isinstance(counts, tuple) or (not vector and isinstance(counts, list)):
+        count, displacement = counts
+        return count, displacement
+    return counts, None
+
+
+def _is_datatype(part: Any) -> bool:
+    return isinstance(part, str | Datatype) or hasattr(part, "Get_true_extent")
+
+
+def _each(values: Sequence[int], blocks: int) -> list[int]:
+    if hasattr(values, "__index__"):
+        return [operator.index(values)] * blocks
+    found = [operator.index(value) for value in values]
+    if len(found) != blocks:
+        raise ValueError(f"expecting {blocks} items, got {len(found)}")
+    return found
 
 
 def in_place(spec: Any) -> bool:

@@ -33,6 +33,8 @@ PROC_NULL = Constant(-1, "PROC_NULL")
 ROOT = Constant(-3, "ROOT")
 UNDEFINED = Constant(-32766, "UNDEFINED")
 IN_PLACE = Constant(-1, "IN_PLACE")
+BOTTOM = Constant(0, "BOTTOM")
+BUFFER_AUTOMATIC = Constant(-2, "BUFFER_AUTOMATIC")
 #: The largest tag, that of MPICH; MPI itself promises 32767.
 LARGEST_TAG = (1 << 29) - 1
 #: The key of the attribute of a communicator that is the largest tag.
@@ -42,6 +44,9 @@ BSEND_OVERHEAD = 96
 COMM_TYPE_SHARED = Constant(1, "COMM_TYPE_SHARED")
 LOCK_EXCLUSIVE = Constant(234, "LOCK_EXCLUSIVE")
 LOCK_SHARED = Constant(235, "LOCK_SHARED")
+
+#: What stands where a buffer may stand.
+_PLACES = ("IN_PLACE", "BOTTOM", "BUFFER_AUTOMATIC")
 
 _real: dict[str, Any] = {}
 
@@ -61,6 +66,7 @@ def means(value: Any, constant: Constant) -> bool:
     if isinstance(value, Constant):
         return value.name == constant.name
     theirs = real(constant.name)
-    if constant is IN_PLACE:
+    if constant.name in _PLACES:
+        # Nothing equals them: whoever compares arrays with them gets an array.
         return theirs is not None and value is theirs
     return bool(value == (constant if theirs is None else theirs))

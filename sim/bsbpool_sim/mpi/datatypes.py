@@ -1,102 +1,267 @@
-"""Datatypes: what the items of a buffer are.
+"""Datatypes: the handles that programs have, their names and codes. Constructors are in `datatype_constructors`.
 
-A buffer, which has a datatype, is in `buffers`.
+The predefined ones are shared by all simulated ranks; what a rank writes on them (a name, an attribute) is its own.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Self
 
-from ..errors import CannotSimulateError
+from ..errors import CannotSimulateError, MPIError
+from . import predefined
+from .constants import real
+from .datatype_constructors import Constructors
+from .definitions import COMBINERS, DEFINITIONS, OF_FORTRAN, wrap
+from .own import of_rank
+from .packing import Packing
 
 
-class Datatype:
-    """A predefined datatype: its MPI name, its size in bytes, and NumPy's name for it."""
+class Datatype(Constructors, Packing, root=True):
+    """A datatype, as programs have it.
 
-    def __init__(self, name: str, size: int, dtype: str):
-        self.name = name
-        self.size = size
-        self.dtype = dtype
+    :param datatype: another handle, of the same datatype; None: the new one is DATATYPE_NULL.
+    """
 
     def __repr__(self) -> str:
-        return self.name
+        if self._state is None:
+            return "DATATYPE_NULL"
+        return self._state.constant or f"<datatype {self._state!r}>"
 
     def __reduce__(self) -> Any:
-        return _predefined, (self.name,)
+        if self._state is None or self._state.constant:
+            return super().__reduce__()
+        return create, self.decode()
+
+    def free(self) -> None:
+        """`Free`, unless it is null or predefined; it is null then, unless it is a name of MPI."""
+        if self._state is not None and self._state.combiner in OF_FORTRAN:
+            self._nullify()
+        else:
+            super().free()
+
+    def Commit(self) -> Self:
+        """Make it ready for communication."""
+        self._defined().committed = True
+        return self
+
+    def Free(self) -> None:
+        """Give it up: this handle is DATATYPE_NULL then. Datatypes that were made of it stay.
+
+        :raises MPIError: it is predefined, or null.
+        """
+        definition = self._defined()
+        if definition.row is not None:
+            raise MPIError(f"{definition!r} is predefined and can't be freed", "ERR_TYPE")
+        self._nullify()
+
+    # -- sizes -------------------------------------------------------------------------------------
 
     def Get_size(self) -> int:
-        """Bytes of one item."""
-        return self.size
+        """Bytes of data in one item."""
+        return self._defined().map.size
 
-    def Get_name(self) -> str:
-        return "MPI_" + self.name
+    def Get_extent(self) -> tuple[int, int]:
+        """Lower bound and extent in bytes."""
+        found = self._defined().map
+        return found.lb, found.extent
+
+    def Get_true_extent(self) -> tuple[int, int]:
+        """Lower bound and extent of its data alone, in bytes."""
+        found = self._defined().map
+        return found.true_lb, found.true_ub - found.true_lb
+
+    @property
+    def size(self) -> int:
+        """Bytes of data in one item."""
+        return self._defined().map.size
 
     @property
     def extent(self) -> int:
-        return self.size
+        """Bytes from one item to the next."""
+        return self._defined().map.extent
+
+    @property
+    def lb(self) -> int:
+        """Lower bound."""
+        return self._defined().map.lb
+
+    @property
+    def ub(self) -> int:
+        """Upper bound."""
+        return self._defined().map.ub
+
+    @property
+    def true_extent(self) -> int:
+        """Bytes from its first byte of data to behind its last."""
+        return self.Get_true_extent()[1]
+
+    @property
+    def true_lb(self) -> int:
+        """Where its first byte of data is."""
+        return self._defined().map.true_lb
+
+    @property
+    def true_ub(self) -> int:
+        """Behind its last byte of data."""
+        return self._defined().map.true_ub
+
+    # -- how it was made ---------------------------------------------------------------------------
+
+    def Get_envelope(self) -> tuple[int, int, int, int, int]:
+        """Numbers of integers, addresses, counts and datatypes that made it, and the constructor."""
+        definition = self._defined()
+        integers, counts = definition.arguments()
+        return len(integers), 0, len(counts), len(definition.bases), COMBINERS[definition.combiner]
+
+    def Get_contents(self) -> tuple[list[int], list[int], list[int], list[Datatype]]:
+        """Integers, addresses, counts and datatypes that made it.
+
+        :raises MPIError: it is a named one, which nothing made.
+        """
+        definition = self._defined()
+        if definition.combiner == "NAMED":
+            raise MPIError(f"{definition!r} is a named datatype: nothing made it", "ERR_TYPE")
+        integers, counts = definition.arguments()
+        return integers, [], counts, [wrap(Datatype, each) for each in definition.bases]
+
+    envelope = property(Get_envelope, doc="What `Get_envelope` returns.")
+    contents = property(Get_contents, doc="What `Get_contents` returns.")
+
+    def decode(self) -> tuple[Datatype, str, dict[str, Any]]:
+        """The datatype that this one was made of, the constructor's name, and its other arguments."""
+        definition = self._defined()
+        if definition.combiner == "NAMED":
+            return self, "NAMED", {}
+        bases = [wrap(Datatype, each) for each in definition.bases]
+        params = {k: list(v) if isinstance(v, list) else v for k, v in definition.params.items()}
+        if definition.combiner == "STRUCT":
+            params["datatypes"] = bases
+        return bases[0] if len(bases) == 1 else DATATYPE_NULL, definition.combiner, params
+
+    @property
+    def combiner(self) -> int:
+        """The constructor that made it."""
+        return COMBINERS[self._defined().combiner]
+
+    @property
+    def is_named(self) -> bool:
+        """Whether it is one that MPI has a name for."""
+        return self._defined().combiner == "NAMED"
+
+    @property
+    def is_predefined(self) -> bool:
+        """Whether MPI has it: it can't be freed."""
+        return self._state is None or self._state.combiner in ("NAMED", *OF_FORTRAN)
+
+    # -- names and codes ---------------------------------------------------------------------------
+
+    def Get_name(self) -> str:
+        """Its name; "" if it has none."""
+        if self._state is None:
+            return "MPI_DATATYPE_NULL"
+        if self._state.row is None:
+            return self._state.name
+        renamed: dict[str, str] = of_rank("names of datatypes", dict)
+        return renamed.get(self._state.row.name, self._state.row.mpi_name)
+
+    def Set_name(self, name: str) -> None:
+        """Name it, on this rank."""
+        definition = self._defined()
+        if definition.row is None:
+            definition.name = str(name)
+        else:
+            of_rank("names of datatypes", dict)[definition.row.name] = str(name)
+
+    name = property(Get_name, Set_name, doc="Its name; on predefined ones, each rank writes its own.")
+
+    def tocode(self) -> str:
+        """The letter or NumPy's name of a predefined datatype.
+
+        :raises ValueError: it has none.
+        """
+        found = typecode(self)
+        if found is None:
+            raise ValueError("cannot map to character code or type string")
+        return found
+
+    @classmethod
+    def fromcode(cls, code: str) -> Datatype:
+        """The predefined datatype of a letter, or of NumPy's name.
+
+        :raises ValueError: there is none.
+        """
+        if code not in predefined.CODES:
+            raise ValueError(f"cannot map code {code!r} to MPI datatype")
+        return DATATYPES[predefined.CODES[code]]
+
+    @property
+    def typestr(self) -> str:
+        """NumPy's name; "V" and the extent if it has none."""
+        return "" if self._state is None else self._state.typestr
+
+    @property
+    def typechar(self) -> str:
+        """Its letter; "V" if it has none."""
+        return "" if self._state is None else self._state.letter or "V"
 
 
-_TYPES = {
-    "i1": "CHAR SIGNED_CHAR INT8_T SINT8_T INTEGER1",
-    "u1": "BYTE UNSIGNED_CHAR UINT8_T PACKED",
-    "S1": "CHARACTER",
-    "i2": "SHORT SIGNED_SHORT INT16_T SINT16_T INTEGER2",
-    "u2": "UNSIGNED_SHORT UINT16_T",
-    "i4": "INT SIGNED_INT INT32_T SINT32_T INTEGER INTEGER4 F_INT",
-    "u4": "UNSIGNED UNSIGNED_INT UINT32_T",
-    "i8": "LONG SIGNED_LONG LONG_LONG SIGNED_LONG_LONG INT64_T SINT64_T INTEGER8 AINT COUNT OFFSET",
-    "u8": "UNSIGNED_LONG UNSIGNED_LONG_LONG UINT64_T",
-    "f2": "FLOAT16_T REAL2",
-    "f4": "FLOAT REAL REAL4 F_FLOAT FLOAT32_T",
-    "f8": "DOUBLE DOUBLE_PRECISION REAL8 F_DOUBLE FLOAT64_T",
-    "c8": "COMPLEX C_COMPLEX C_FLOAT_COMPLEX COMPLEX8 F_COMPLEX",
-    "c16": "DOUBLE_COMPLEX C_DOUBLE_COMPLEX COMPLEX16 F_DOUBLE_COMPLEX",
-    "g": "LONG_DOUBLE",
-    "G": "C_LONG_DOUBLE_COMPLEX",
-    "=U1": "WCHAR",
-    "?": "BOOL C_BOOL CXX_BOOL",
-}
-#: Each predefined datatype, by name; the sizes are those of 64-bit Linux, on every machine.
-_SIZES = {"?": 1, "g": 16, "G": 32, "=U1": 4}
-DATATYPES: dict[str, Datatype] = {
-    name: Datatype(name, _SIZES.get(dtype) or int(dtype[1:]), dtype)
-    for dtype, names in _TYPES.items()
-    for name in names.split()
-}
-BYTE = DATATYPES["BYTE"]
-
-#: The datatype of each format of the buffer protocol (`struct`'s letters, and NumPy's for complex).
-_FORMATS = {
-    "b": "SIGNED_CHAR", "B": "UNSIGNED_CHAR", "c": "CHAR", "s": "CHAR", "1s": "CHAR", "h": "SHORT",
-    "H": "UNSIGNED_SHORT", "i": "INT", "I": "UNSIGNED", "l": "LONG", "L": "UNSIGNED_LONG", "q": "LONG_LONG",
-    "Q": "UNSIGNED_LONG_LONG", "n": "COUNT", "N": "UNSIGNED_LONG", "e": "FLOAT16_T", "f": "FLOAT", "d": "DOUBLE",
-    "g": "LONG_DOUBLE", "?": "C_BOOL", "Zf": "C_COMPLEX", "Zd": "C_DOUBLE_COMPLEX", "Zg": "C_LONG_DOUBLE_COMPLEX",
-    "w": "WCHAR", "1w": "WCHAR",
-}  # fmt: skip
+def create(datatype: Datatype, combiner: str, params: dict[str, Any], free: bool = False) -> Datatype:
+    """Make a datatype of what `decode` returned, and commit it."""
+    factory: Callable[..., Datatype] = getattr(datatype, f"Create_{combiner.lower()}")
+    return factory(**params).Commit()
 
 
-#: Names of one datatype.
-_ALIKE = (
-    "INT SIGNED_INT", "LONG SIGNED_LONG", "SHORT SIGNED_SHORT", "LONG_LONG SIGNED_LONG_LONG", "UNSIGNED UNSIGNED_INT",
-    "C_BOOL BOOL", "INT8_T SINT8_T", "INT16_T SINT16_T", "INT32_T SINT32_T", "INT64_T SINT64_T", "INTEGER F_INT",
-    "REAL F_FLOAT", "DOUBLE_PRECISION F_DOUBLE", "COMPLEX F_COMPLEX", "DOUBLE_COMPLEX F_DOUBLE_COMPLEX",
-    "C_COMPLEX C_FLOAT_COMPLEX",
-)  # fmt: skip
-_FIRST_NAME = {name: names.split()[0] for names in _ALIKE for name in names.split()}
+def decode(datatype: Datatype, mark: bool = False) -> tuple[Datatype, str, dict[str, Any]]:
+    """What `Datatype.decode` returns."""
+    return datatype.decode()
+
+
+def typecode(datatype: Datatype) -> str | None:
+    """The letter or NumPy's name of a predefined datatype, or of its duplicates; None if it has none."""
+    definition = datatype.definition
+    while definition is not None and definition.combiner == "DUP":
+        (definition,) = definition.bases
+    if definition is None:
+        return None
+    if definition.row is not None:
+        return definition.row.code or None
+    return definition.typestr if definition.combiner in OF_FORTRAN else None
+
+
+def typealign(datatype: Datatype) -> int | None:
+    """The alignment of a predefined datatype in bytes; None if it is a derived one."""
+    definition = datatype.definition
+    if definition is None or (definition.row is None and definition.letter is None):
+        return None
+    return definition.map.alignment
+
+
+#: Each predefined datatype, by name.
+DATATYPES: dict[str, Datatype] = {}
+
+
+DATATYPES.update({name: Datatype._named(state) for name, state in DEFINITIONS.items()})
+DATATYPES.update({name: Datatype._named(None) for name in (*predefined.ABSENT, "DATATYPE_NULL")})
+DATATYPES.update({alias: DATATYPES[name] for alias, name in predefined.ALIASES.items()})
+DATATYPE_NULL, BYTE = DATATYPES["DATATYPE_NULL"], DATATYPES["BYTE"]
 
 _FOREIGN = (">", "!") if sys.byteorder == "little" else ("<",)
 
 
 def is_same(one: Datatype, other: Datatype) -> bool:
-    """Whether two datatypes are one, perhaps with two names."""
-    return _FIRST_NAME.get(one.name, one.name) == _FIRST_NAME.get(other.name, other.name)
+    """Whether two handles are of one datatype, perhaps with two names."""
+    return one.definition is other.definition
 
 
-def of_format(format: str) -> Datatype | None:
-    """The datatype of a buffer's format; None if no predefined one has it."""
-    name = _FORMATS.get(format if format.startswith(_FOREIGN) else format.lstrip("@=<>!"))
-    return DATATYPES[name] if name else None
+def is_alike(one: Datatype, other: Datatype) -> bool:
+    """Whether items of both datatypes have the same primitives, though ranks may have made them each for itself."""
+    mine, theirs = one.definition, other.definition
+    if mine is theirs or mine is None or theirs is None:
+        return mine is theirs
+    derived = mine.row is None and theirs.row is None
+    return derived and mine.map.signature() == theirs.map.signature()
 
 
 def of_buffer(format: str) -> Datatype:
@@ -105,7 +270,7 @@ def of_buffer(format: str) -> Datatype:
     :raises BufferError: its bytes are in the order of another machine.
     :raises KeyError: no predefined datatype has its format.
     """
-    found = of_format(format)
+    found = _OF_FORMAT.get(format)
     if found is not None:
         return found
     if format.startswith(_FOREIGN):
@@ -113,30 +278,38 @@ def of_buffer(format: str) -> Datatype:
             f"the format {format!r} of this buffer has the byte order of another machine, which MPI does not turn: "
             "convert it first, with array.astype(array.dtype.newbyteorder('='))"
         )
-    raise KeyError(
-        f"the format {format!r} of this buffer is that of no MPI datatype: name one, as [array, MPI.BYTE], or use the "
-        "lower-case methods"
-    )
+    found = _OF_FORMAT.get(format.lstrip("@=<>!"))
+    if found is None:
+        raise KeyError(
+            f"the format {format!r} of this buffer is that of no MPI datatype: name one, as [array, MPI.BYTE], or use "
+            "the lower-case methods"
+        )
+    return found
+
+
+#: The datatype of each code.
+_OF_FORMAT = {code: DATATYPES[name] for code, name in predefined.CODES.items()}
 
 
 def datatype(given: Any) -> Datatype:
     """`given` as one of our datatypes: ours, a predefined one of the real mpi4py's, or a format like ``"d"``.
 
-    :raises CannotSimulateError: it is a derived datatype.
+    :raises CannotSimulateError: it is a derived datatype of the real mpi4py's.
+    :raises KeyError: it is a format that no datatype has.
     """
     if isinstance(given, Datatype):
         return given
     if isinstance(given, str):
-        found = of_format(given) or DATATYPES.get(given)
-    else:
-        found = DATATYPES.get(given.Get_name().removeprefix("MPI_")) if hasattr(given, "Get_name") else None
-    if found is None:
-        raise CannotSimulateError(
-            f"{given!r} is no predefined MPI datatype, and derived ones can't be simulated: "
-            "send a contiguous array, or a list with the lower-case methods"
-        )
-    return found
-
-
-def _predefined(name: str) -> Datatype:
-    return DATATYPES[name]
+        if given not in _OF_FORMAT:
+            raise KeyError(f"cannot map {given!r} to MPI datatype")
+        return _OF_FORMAT[given]
+    kind = real("Datatype")
+    if kind is None or not isinstance(given, kind):
+        raise TypeError(f"a datatype is an MPI.Datatype or a format, such as 'd', not {given!r}")
+    for name, ours in DATATYPES.items():
+        if given == real(name):
+            return ours
+    raise CannotSimulateError(
+        f"{given!r} is a derived datatype of the installed mpi4py: make it in the program, from simulated ranks' own "
+        "datatypes"
+    )

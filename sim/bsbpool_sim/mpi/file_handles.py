@@ -153,7 +153,7 @@ class FileHandle:
         :raises MPIError: it was not opened for this, or the buffer is not made of whole etypes.
         """
         buffer = Buffer(buf)
-        if not write and buffer.bytes.readonly and len(buffer):
+        if not write and buffer.readonly and len(buffer):
             raise BufferError(f"{call}: the buffer is read-only: give one that can be written")
         opened = self._opened(call) if shared else self._unless_sequential(call)
         if write and opened.file.amode & MODE_RDONLY:
@@ -287,7 +287,7 @@ def _wait(opened: Opened, collective: Collective) -> None:
 
 def _data(opened: Opened, buffer: Buffer) -> bytes:
     """What of a buffer is written into the file."""
-    data = bytes(buffer.bytes)
+    data = buffer.read()
     return turned(buffer.type, data) if opened.view.datarep == "external32" else data
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from ..errors import CannotSimulateError, MPIError
 from .datatypes import BYTE, Datatype
+from .definitions import DEFINITIONS
 
 
 class View:
@@ -94,24 +95,27 @@ class View:
         return -(-self.seen(file_size) // self.item)
 
 
-#: Bytes of the numbers of a predefined datatype that are turned as one, where these are not those of an item.
-_PAIRS = {"c": 2, "G": 2}
 #: Those whose size in external32 is not that in memory.
-_RESIZED = ("LONG", "SIGNED_LONG", "UNSIGNED_LONG", "LONG_DOUBLE", "C_LONG_DOUBLE_COMPLEX", "WCHAR")
+_RESIZED = ("LONG", "UNSIGNED_LONG", "LONG_DOUBLE", "C_LONG_DOUBLE_COMPLEX", "CXX_LONG_DOUBLE_COMPLEX", "WCHAR")
 
 
 def layout(type: Datatype) -> list[tuple[int, int]]:
     """Where the bytes of an item are: displacements and lengths."""
-    return [(0, type.size)]
+    return type.map.ranges()
 
 
 def _elements(type: Datatype) -> list[int]:
-    if type.name in _RESIZED:
-        raise CannotSimulateError(
-            f"{type!r} has another size in external32 than in memory, which can't be simulated: use a type of a fixed "
-            'size, such as MPI.INT64_T, or the representation "native"'
-        )
-    return [type.size // _PAIRS.get(type.dtype[0], 1)]
+    sizes = []
+    for name, count in type.map.primitives():
+        if name in _RESIZED:
+            raise CannotSimulateError(
+                f"{name} has another size in external32 than in memory, which can't be simulated: use one of a fixed "
+                'size, such as MPI.INT64_T, or the representation "native"'
+            )
+        number = DEFINITIONS[name]
+        parts = 2 if number.letter in ("F", "D") else 1
+        sizes += [number.map.size // parts] * (count * parts)
+    return sizes
 
 
 def turned(type: Datatype, data: bytes) -> bytes:

@@ -104,7 +104,7 @@ class PointToPoint(Endpoint):
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; it is copied, so this never waits."""
-        self._send(bytes(Buffer(buf).bytes), dest, tag)
+        self._send(Buffer(buf).read(), dest, tag)
 
     Rsend = Send
 
@@ -113,19 +113,19 @@ class PointToPoint(Endpoint):
 
         :raises MPIError: none was, or it is too small.
         """
-        self._send(self._buffered(bytes(Buffer(buf).bytes)), dest, tag)
+        self._send(self._buffered(Buffer(buf).read()), dest, tag)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer, and wait until its receiver takes it."""
-        self._issend(bytes(Buffer(buf).bytes), dest, tag, "Ssend").wait()
+        self._issend(Buffer(buf).read(), dest, tag, "Ssend").wait()
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request is complete at once."""
-        return self._isend(bytes(Buffer(buf).bytes), dest, tag)
+        return self._isend(Buffer(buf).read(), dest, tag)
 
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request completes when its receiver takes it."""
-        return self._issend(bytes(Buffer(buf).bytes), dest, tag, "Issend")
+        return self._issend(Buffer(buf).read(), dest, tag, "Issend")
 
     # -- receiving ---------------------------------------------------------------------------------
 
@@ -214,11 +214,11 @@ class PointToPoint(Endpoint):
 
         :raises TruncationError: the message is larger than the buffer.
         """
-        self._post(source, tag, Buffer(buf), "Recv").wait(status)
+        self._post(source, tag, Buffer(buf, receives=True), "Recv").wait(status)
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive a message into a buffer, which it fills when the request ends."""
-        return self._post(source, tag, Buffer(buf), "Irecv")
+        return self._post(source, tag, Buffer(buf, receives=True), "Irecv")
 
     def probe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
         """Wait for a message, and leave it there."""
@@ -274,7 +274,7 @@ class PointToPoint(Endpoint):
     ) -> None:
         """Send a buffer, and wait for a message into another."""
         self.Send(sendbuf, dest, sendtag)
-        self._post(source, recvtag, Buffer(recvbuf), "Sendrecv").wait(status)
+        self._post(source, recvtag, Buffer(recvbuf, receives=True), "Sendrecv").wait(status)
 
 
 def _bad_tag(tag: int, done: str, least: str) -> Exception:

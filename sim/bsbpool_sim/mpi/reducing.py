@@ -12,7 +12,7 @@ from ..errors import MPIError
 from .blocks import not_shared
 from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing
-from .datatypes import Datatype, is_same
+from .datatypes import Datatype, is_alike, is_same
 from .operations import Op, operation
 from .parts import Parts
 from .reductions import check, combine
@@ -62,7 +62,7 @@ class Reduction:
         :raises MPIError: they did not.
         """
         one, other = call.payloads[first], call.payloads[second]
-        if one[0] is not other[0] and not is_same(one[0], other[0]):
+        if one[0] is not other[0] and not is_alike(one[0], other[0]):
             raise MPIError(
                 f"{self._call}: rank {first} reduces {one[0]!r} and rank {second} {other[0]!r}: all ranks reduce one "
                 "datatype"
@@ -91,7 +91,7 @@ def agree(call: str, source: Buffer, target: Buffer, items: int | None = None) -
     """
     if not is_same(source.type, target.type):
         raise ValueError(f"{call}: sendbuf is of {source.type!r} and recvbuf of {target.type!r}: give the same type")
-    counts = [len(each) // each.type.size for each in (source, target)]
+    counts = [each.count for each in (source, target)]
     if items is not None and counts[0] != items:
         raise ValueError(f"{call}: sendbuf has {counts[0]} items and needs {items}, which is the sum of all counts")
     if items is None and counts[0] != counts[1]:

@@ -10,24 +10,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import CannotSimulateError, MPIError
-from .buffers import Buffer, in_place
-from .datatypes import Datatype, is_same
+from . import predefined
+from .datatypes import Datatype
 from .operations import OPS, Op
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
-_LOGICAL, _BITWISE = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR")
+_LOGICAL, _BITWISE, _LOCATED = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR"), ("MAXLOC", "MINLOC")
 
-#: The operations that MPI has for each kind of datatype, by the first letter of NumPy's name for it.
+#: The operations that MPI has for what datatypes hold.
 _FOR = {
-    "i": ("integers", (*_ARITHMETIC, *_ORDER, *_LOGICAL, *_BITWISE)),
-    "f": ("floating-point numbers", (*_ARITHMETIC, *_ORDER)),
-    "c": ("complex numbers", _ARITHMETIC),
-    "?": ("truth values", _LOGICAL),
-    "b": ("bytes", _BITWISE),
-    "S": ("characters", ()),
+    predefined.INTEGER: (*_ARITHMETIC, *_ORDER, *_LOGICAL, *_BITWISE),
+    predefined.FORTRAN_INTEGER: (*_ARITHMETIC, *_ORDER, *_BITWISE),
+    predefined.FLOATING: (*_ARITHMETIC, *_ORDER),
+    predefined.QUAD: (*_ARITHMETIC, *_ORDER),
+    predefined.COMPLEX: _ARITHMETIC,
+    predefined.LOGICAL: _LOGICAL,
+    predefined.BYTES: _BITWISE,
+    predefined.PAIR: _LOCATED,
+    predefined.OPAQUE: (),
 }
-_KINDS = {"u": "i", "g": "f", "G": "c", "=": "S"}
-_LOCATED = ("MAXLOC", "MINLOC")
 
 #: Those that accesses to windows have besides.
 OF_WINDOWS = ("REPLACE", "NO_OP")
@@ -39,96 +40,94 @@ def check(call: str, op: Op, type: Datatype, also: Sequence[str] = ()) -> None:
     :param also: operations that are allowed for all types.
     :raises MPIError: it has not.
     :raises TypeError: the operation is a function of two objects.
-    :raises CannotSimulateError: it has, for pairs of values, which can't be simulated.
+    :raises CannotSimulateError: it has, for numbers that can't be simulated.
     """
     if op.user:
         return
     if op is not OPS.get(op.name):
         raise TypeError(f"{call}: {op!r} is a function of two objects: for buffers make an operation, MPI.Op.Create(…)")
-    if op.name in also:
+    definition = type.definition
+    if op.name in also or definition is None:
         return
-    letter = "b" if type.name in ("BYTE", "PACKED") else _KINDS.get(type.dtype[0], type.dtype[0])
-    what, allowed = _FOR[letter]
-    if op.name in _LOCATED:
-        raise CannotSimulateError(
-            f"{call}: {op!r} of buffers is for pairs of a value and a place, and can't be simulated: use the "
-            "lower-case method"
+    if definition.holds is None:
+        raise MPIError(
+            f"{call}: MPI has no {op!r} for {type!r}: its own operations are for predefined datatypes; make one for "
+            "yours with MPI.Op.Create(…)",
+            "ERR_OP",
         )
+    allowed = _FOR[definition.holds]
     if op.name not in allowed:
-        right = f"for {what} it has {', '.join(allowed)}" if allowed else f"it reduces no {what}"
-        raise MPIError(f"{call}: MPI has no {op!r} for {type!r}: {right}")
-
-
-class Reduction:
-    """The buffers of one rank in a reduction.
-
-    :param call: the method.
-    :param receives: whether this rank gets the result.
-    :raises ValueError: the two buffers differ in type or number of items.
-    :raises TypeError: there is no buffer for the result.
-    """
-
-    def __init__(self, call: str, op: Op, sendbuf: Any, recvbuf: Any, receives: bool = True):
-        self._call, self._op = call, op
-        if recvbuf is None and receives:
-            raise TypeError(f"{call}: the result needs a buffer, and recvbuf is None")
-        if in_place(sendbuf):
-            self._source = self._target = Buffer(recvbuf)
-        else:
-            self._source = Buffer(sendbuf)
-            self._target = Buffer(recvbuf) if receives else self._source
-        source, target = self._source, self._target
-        if not is_same(source.type, target.type):
-            raise ValueError(
-                f"{call}: sendbuf is of {source.type!r} and recvbuf of {target.type!r}: give the same type"
-            )
-        if len(source) != len(target):
-            counts = [len(each) // each.type.size for each in (source, target)]
-            raise ValueError(
-                f"{call}: sendbuf has {counts[0]} items and recvbuf {counts[1]}: give buffers of one size, such as "
-                f"recvbuf[:{counts[0]}]"
-            )
-        check(call, op, source.type)
-        #: what this rank brings: the datatype, and the bytes.
-        self.part = (source.type, bytes(source.bytes))
-        self.size = len(source)
-
-    def of(self, parts: Sequence[tuple[Datatype, bytes]]) -> bytes:
-        """The reduction of what ranks brought, in their order.
-
-        :raises MPIError: they brought different datatypes, or numbers of items.
-        """
-        for type, _ in parts:
-            if not is_same(type, self._source.type):
-                raise MPIError(f"{self._call}: one rank reduces {type!r} and another {self._source.type!r}")
-        return combine(self._op, self._source.type, [data for _, data in parts])
-
-    def put(self, result: bytes) -> None:
-        """Write the result into this rank's buffer for it."""
-        self._target.put(result, f"the result of {self._call}")
+        right = f"for {definition.holds} it has {', '.join(allowed)}" if allowed else f"it holds {definition.holds}"
+        raise MPIError(f"{call}: MPI has no {op!r} for {type!r}: {right}", "ERR_OP")
+    if definition.holds == predefined.QUAD:
+        raise CannotSimulateError(f"{call}: {op!r} of {type!r} can't be simulated: NumPy has no quadruple precision")
 
 
 def combine(op: Op, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
-    """The reduction of `parts`, arrays of `type` of equal length, in order.
+    """The reduction of `parts`, data of `type` of equal length, in order.
 
     :raises MPIError: their lengths differ.
     """
     if len({len(p) for p in parts}) > 1:
         raise MPIError(f"ranks reduce buffers of different sizes: {sorted({len(p) for p in parts})} bytes")
     if op.user:
-        result = bytearray(parts[0])
-        for part in parts[1:]:
-            after = bytearray(part)
-            op.function(memoryview(result), memoryview(after), type)
-            result = after
-        return bytes(result)
+        return _by_user(op, type, parts)
     if op.name in OF_WINDOWS:
         return bytes(parts[-1] if op.name == "REPLACE" else parts[0])
     import numpy
 
-    assert op.ufunc is not None
-    ufunc = getattr(numpy, op.ufunc)
-    arrays = (numpy.frombuffer(p, type.dtype) for p in parts)
+    dtype = _dtype(type)
+    arrays = [numpy.frombuffer(p, dtype) for p in parts]
     with numpy.errstate(all="ignore"):
-        total = functools.reduce(lambda a, b: ufunc(a, b).astype(type.dtype), arrays)
+        if op.name in _LOCATED:
+            total = functools.reduce(functools.partial(_located, op.name == "MAXLOC"), arrays)
+        else:
+            assert op.ufunc is not None
+            ufunc = getattr(numpy, op.ufunc)
+            total = functools.reduce(lambda a, b: ufunc(a, b).astype(dtype), arrays)
     return bytes(total.tobytes())
+
+
+def _dtype(type: Datatype) -> Any:
+    """NumPy's type of a predefined datatype, as its data is packed."""
+    assert type.definition is not None
+    import numpy
+
+    row = type.definition.row
+    assert row is not None
+    names = [predefined.LETTERS[letter][2] for letter in row.letters]
+    # A long double has its place in 16 bytes, whatever NumPy calls it.
+    of_numpy = [{"f16": "g", "c32": "G"}.get(name, name) for name in names]
+    return numpy.dtype(of_numpy[0] if len(names) == 1 else [("value", of_numpy[0]), ("index", of_numpy[1])])
+
+
+def _located(largest: bool, a: Any, b: Any) -> Any:
+    """The larger or smaller values with their indices; of equal values, the smaller index."""
+    import numpy
+
+    better = b["value"] > a["value"] if largest else b["value"] < a["value"]
+    equal = (a["value"] == b["value"]) & (b["index"] < a["index"])
+    return numpy.where(better | equal, b, a)
+
+
+def _by_user(op: Op, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
+    """A program's function gets memory as its datatype lays it out, not as it is packed."""
+    from .memory import buffer
+
+    map = type.definition.map  # type: ignore[union-attr]  # a buffer's datatype is not null
+    count = len(parts[0]) // map.size if map.size else 0
+    low, high = map.span(count)
+    if low < 0 or high > count * map.extent:
+        raise CannotSimulateError(f"{op!r} of {type!r} can't be simulated: its data reaches beyond its bounds")
+
+    def laid_out(part: bytes | memoryview) -> Any:
+        memory = buffer.allocate(count * map.extent, clear=True)
+        map.unpack(memory.data, 0, count, part)
+        return memory
+
+    result = laid_out(parts[0])
+    for part in parts[1:]:
+        after = laid_out(part)
+        op.function(result, after, Datatype(type))
+        result = after
+    return map.pack(result.data, 0, count)

@@ -356,7 +356,7 @@ class Matched:
         """Receive into a buffer."""
         from .buffers import Buffer
 
-        self._comm.received(self._take(), status, Buffer(buf))
+        self._comm.received(self._take(), status, Buffer(buf, receives=True))
 
     def irecv(self) -> Request:
         """Receive the object with a request, which is complete already."""

@@ -267,7 +267,8 @@ class Win:
 
     def Get_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
         """Read `target_rank`'s memory into `result`, and combine `origin` with it, in one step."""
-        buffer, into, op = Buffer(origin), Buffer(result), operation(op)
+        nothing = [None, 0, BYTE]
+        buffer, into, op = Buffer(nothing if origin is None else origin), Buffer(result), operation(op)
         _check("Get_accumulate", op, buffer)
         memory = self._target("Get_accumulate", target_rank, target, into, typed=True)
         if memory is not None:
