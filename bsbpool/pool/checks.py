@@ -1,17 +1,17 @@
-"""What `JobPool.queue` refuses before it makes a job: functions that can't be one, and context entries whose names look
-like options. What a job is belongs in `jobs`.
+"""What is refused before a job is made: functions that can't be one, context entries whose names look like options, and
+limits and cached items that are none. What a job is belongs in `jobs`.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from types import AsyncGeneratorType, CoroutineType, FunctionType, GeneratorType, MethodType
 from typing import Any
 
 from ..exceptions import JobPoolError
-from ..values import shown
+from ..values import listed, positive, shown, whole_number
 
 # -- functions -------------------------------------------------------------------------------------
 
@@ -195,3 +195,39 @@ def merged(named: dict[str, Any], given: Any) -> dict[str, Any]:
     if twice:
         raise TypeError(f"the context has {', '.join(twice)} twice: as a keyword, and in context={{…}}")
     return {**named, **entries}
+
+
+# -- limits and cached items ---------------------------------------------------------------------------
+
+#: Seconds above which a limit is none: a hundred years. Clocks and traces hold three times as much.
+_LONGEST_LIMIT = 100 * 365 * 24 * 3600
+
+
+def limit_ns(what: str, seconds: float | None) -> int | None:
+    """A time limit as nanoseconds.
+
+    :raises ValueError: it is no number above 0.
+    """
+    if seconds is None:
+        return None
+    number = positive(seconds)
+    if number is None:
+        raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {shown(seconds)}")
+    return None if number > _LONGEST_LIMIT else max(1, round(number * 1e9))
+
+
+def check_items(cache_items: Any) -> Sequence[int]:
+    """The ids of the cached items that a job requires.
+
+    :raises TypeError: they are no list of integers.
+    """
+    if cache_items is None:
+        return ()
+    items = listed(cache_items)
+    numbers = [whole_number(item) for item in items] if items is not None else [None]
+    if None in numbers:
+        raise TypeError(
+            "cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is "
+            f"not {shown(cache_items)}"
+        )
+    return numbers  # type: ignore[return-value]

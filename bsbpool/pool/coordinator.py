@@ -23,8 +23,9 @@ from ..text import scrub
 from ..trace.listener import TraceRecorder
 from ..values import add_note, text_of
 from ..worlds import Mailbox, Role, World
+from .dependencies import check_dependencies
 from .inbox import Inbox
-from .jobs import Job, check_dependencies
+from .jobs import Job
 from .member import SEE_MAIN, Member, StopEarly
 from .outbox import Outbox
 from .progress import PoolJobAddedProgress, PoolOfProgress, PoolStatusProgress

@@ -22,7 +22,8 @@ from ..trace.recording import MOST_FOLDED, Several, Sink, Successes
 from ..tracebacks import raised
 from ..values import text_of
 from ..worlds import World
-from .jobs import Job, call_to_send
+from .calls import call_to_send
+from .jobs import Job
 from .protocol import dumps
 
 # What the calls of jobs may be kept for.

@@ -20,9 +20,10 @@ from ..values import listed, name_of, positive, shown, text_of, whole_number
 from ..worlds import find_comm_world, this_world, world_of
 from . import inside
 from .caching import free_stale_pool_cache
-from .checks import check_returned
+from .calls import find_kind
+from .checks import check_returned, limit_ns
 from .coordinator import Coordinator
-from .jobs import INHERIT, ConnectivityJob, FunctionJob, Inherit, Job, PlacementJob, find_kind, limit_ns
+from .jobs import INHERIT, ConnectivityJob, FunctionJob, Inherit, Job, PlacementJob
 from .manual import ManualJobs
 from .member import Member
 from .notifier import Notifier, enter
@@ -477,9 +478,7 @@ class JobPool:
 
 
 def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
-    """Run a job of an open pool on this rank.
-
-    Before the job, cached items that no unfinished job requires are freed.
+    """Run a job of an open pool on this rank, after freeing the cached items that no unfinished job requires.
 
     :param pool_id: the id of the pool.
     :param job_args: what `Job.serialize` returned.

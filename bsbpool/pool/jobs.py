@@ -8,20 +8,18 @@ from __future__ import annotations
 import enum
 import functools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any, Protocol
 
-from .. import host
 from ..engine.engine import Engine
 from ..engine.state import JobState
 from ..engine.status import JobStatus
-from ..exceptions import JobPoolError
 from ..frames import warn
-from ..values import listed, name_of, positive, shown, text_of, whole_number
+from ..values import listed, name_of, shown, text_of
 from .caching import get_node_cache_items
-from .checks import check_function, check_returned, merged
+from .checks import check_function, check_items, limit_ns, merged
 from .submission import SubmissionContext
 
 _NOTHING: Mapping[str, Any] = {}
@@ -71,69 +69,6 @@ class Inherit(enum.Enum):
 
 
 INHERIT = Inherit.INHERIT
-
-
-#: Seconds above which a limit is none: a hundred years. Clocks and traces hold three times as much.
-_LONGEST_LIMIT = 100 * 365 * 24 * 3600
-
-
-def limit_ns(what: str, seconds: float | None) -> int | None:
-    """A time limit as nanoseconds.
-
-    :raises ValueError: it is no number above 0.
-    """
-    if seconds is None:
-        return None
-    number = positive(seconds)
-    if number is None:
-        raise ValueError(f"{what} is a number of seconds above 0, or None for no limit, not {shown(seconds)}")
-    return None if number > _LONGEST_LIMIT else max(1, round(number * 1e9))
-
-
-def _check_items(cache_items: Any) -> Sequence[int]:
-    if cache_items is None:
-        return ()
-    items = listed(cache_items)
-    numbers = [whole_number(item) for item in items] if items is not None else [None]
-    if None in numbers:
-        raise TypeError(
-            "cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is "
-            f"not {shown(cache_items)}"
-        )
-    return numbers  # type: ignore[return-value]
-
-
-def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
-    """The jobs that a new job depends on.
-
-    :raises TypeError: they are no list.
-    :raises JobPoolError: one of them is no job of the same pool.
-    """
-    if isinstance(deps, Mapping):  # `dict.fromkeys(jobs)` is a set that keeps its order
-        deps = [*deps]
-    dependencies: list[Job] | None = None if isinstance(deps, Job) else listed(deps)
-    if dependencies is None:
-        raise TypeError(
-            f"deps lists the jobs that {job.description} depends on, such as [job]; it is not {shown(deps)}"
-        )
-    if isinstance(deps, Set):
-        # BSB hands over sets, whose order is another one in each process. What is no job is refused below.
-        dependencies.sort(key=lambda each: each._id if isinstance(each, JobState) else -1)
-    for dependency in dependencies:
-        # An `JobState`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
-        if isinstance(dependency, JobState) and dependency._pool is job._pool:
-            continue
-        if not isinstance(dependency, Job):
-            raise JobPoolError(
-                f"A dependency of {job.description} is no job but {shown(dependency)}: deps lists jobs that this pool "
-                "queued."
-            )
-        raise JobPoolError(
-            f"{job.description} can't depend on {dependency}, a job of pool {dependency.pool_id}: dependencies "
-            f"are jobs of the same pool, here {job.pool_id}."
-        )
-    return dependencies
-
 
 #: Job classes by name, for those who know a class by its name only.
 KINDS: dict[str, type[Job]] = {}
@@ -193,7 +128,7 @@ class Job(JobState, ABC):
                 f"{kind.__name__} defines __eq__ or __hash__, but a pool tells jobs apart by which object they are: "
                 "leave both out (for a dataclass: eq=False)"
             )
-        super().__init__(_check_items(cache_items))
+        super().__init__(check_items(cache_items))
         self._pool = pool
         self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)
         self._submitter = submission_context._submitter
@@ -551,45 +486,3 @@ class ConnectivityJob(Job):
         connectivity = job_owner.connectivity[name]
         collections = connectivity._get_connect_args_from_job(*regions)
         return connectivity.connect(*collections, **kwargs)
-
-
-def call_to_send(job: Job) -> tuple[Any, Any, Any]:
-    """What a worker needs of a job: what to call, args and kwargs.
-
-    That is the function of a `FunctionJob`, the name of another class that comes with the library, or a class.
-    """
-    if type(job) is FunctionJob:
-        return job._function, job._args, job._kwargs
-    kind, args, kwargs = job.serialize()
-    return (kind if type(job) in (PlacementJob, ConnectivityJob) else type(job)), args, kwargs
-
-
-def bind(call: tuple[Any, Any, Any], owner: Any) -> Callable[[], Any]:
-    """What does the job that `call_to_send` gave.
-
-    :raises JobPoolError: there is no such kind of job.
-    """
-    called, args, kwargs = call
-    if isinstance(called, str) or (isinstance(called, type) and issubclass(called, Job)):
-        function = functools.partial(find_kind(called).execute, owner, args, kwargs)
-    else:
-        function = functools.partial(called, owner, *args, **kwargs)
-    if host.current is not None:
-        function = functools.partial(host.current.run_job, function)
-    return lambda: check_returned(function())
-
-
-def find_kind(kind: Any) -> type[Job]:
-    """The job class for what `Job.serialize` gave.
-
-    :raises JobPoolError: there is none of that name.
-    """
-    if isinstance(kind, str):
-        try:
-            return KINDS[kind]
-        except KeyError:
-            raise JobPoolError(
-                f"no job class is named {kind!r}; those that this process knows: {', '.join(KINDS)}"
-            ) from None
-    found: type[Job] = kind
-    return found

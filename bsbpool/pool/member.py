@@ -20,8 +20,9 @@ from ..values import add_note, shown
 from ..worlds import Channel, World, handed_in
 from . import inside
 from .caching import free_stale_pool_cache
+from .calls import bind, call_to_send
 from .event_log import EventLog
-from .jobs import Job, bind, call_to_send
+from .jobs import Job
 from .manual import ManualJobs
 from .notifier import Notifier
 from .progress import PoolOfProgress, PoolProgress, PoolProgressReason

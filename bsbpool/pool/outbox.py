@@ -11,8 +11,9 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..worlds import Channel, Mailbox
+from .calls import call_to_send
 from .event_log import EventLog
-from .jobs import Job, call_to_send
+from .jobs import Job
 from .protocol import RUN, STOP, Codec
 from .turns import Turns
 

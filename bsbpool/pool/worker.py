@@ -15,7 +15,7 @@ from ..engine.dispatch import PATIENCE, patience_ns
 from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items
-from .jobs import bind
+from .calls import bind
 from .limits import Limits, Overdue, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 

@@ -17,7 +17,8 @@ from ..exceptions import JobPoolError, RankLostError, WorkflowError
 from ..trace.listener import TraceRecorder
 from ..values import add_note
 from . import inside
-from .jobs import Job, check_dependencies
+from .dependencies import check_dependencies
+from .jobs import Job
 from .member import SEE_MAIN, Member
 from .protocol import LEFT
 

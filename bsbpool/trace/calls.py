@@ -25,7 +25,7 @@ _ENDED = {status.value for status in JobStatus if status.ended}
 
 
 class Call(NamedTuple):
-    """The call of a job: a pickle of what to call, args and kwargs, for `bsbpool.pool.jobs.bind`."""
+    """The call of a job: a pickle of what to call, args and kwargs, for `bsbpool.pool.calls.bind`."""
 
     name: str
     packed: bytes

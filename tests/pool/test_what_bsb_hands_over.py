@@ -26,7 +26,7 @@ from helpers import Ear, double, executed, nothing
 
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool, JobPoolError, JobStatus, SubmissionContext, Workflow
-from bsbpool.pool.jobs import check_dependencies
+from bsbpool.pool.dependencies import check_dependencies
 
 
 class Strategy:

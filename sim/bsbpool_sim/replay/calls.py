@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bsbpool.pool.jobs import bind
+from bsbpool.pool.calls import bind
 from bsbpool.trace import Trace
 from bsbpool.trace.calls import Call, calls_path, read_calls
 from bsbpool.tracebacks import describe_with_causes
