@@ -79,7 +79,6 @@ MOST_LINES = 500
 
 #: Files that are still to be taken apart.
 TO_BE_SPLIT = {
-    "bsbpool/bsb.py",
     "sim/bsbpool_sim/pytest_plugin/real.py", "sim/bsbpool_sim/replay/exact.py",
 }  # fmt: skip
 

@@ -12,8 +12,12 @@ ROOT = Path(__file__).parents[2]
 
 #: By file: the functions that call `id()` or `hash()`, and why that is right.
 CALLS = {
-    "bsbpool/bsb.py": (
-        ["_give_back", "_names_of_ours", "_parts_of", "_replace", "_replace_in", "_replace_in_dict"],
+    "bsbpool/bsb/counterparts.py": (
+        ["give_back", "names_of_ours"],
+        "within one call that replaces names, and holds what it asks meanwhile",
+    ),
+    "bsbpool/bsb/replacing.py": (
+        ["_parts_of", "_replace_in", "_replace_in_dict", "replace"],
         "within one call that replaces names, and holds what it asks meanwhile",
     ),
     "bsbpool/pool/caching.py": (["__init__", "cached"], "a memory in the index by id keeps its node and owner alive"),

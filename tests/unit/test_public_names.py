@@ -44,7 +44,6 @@ PRIVATE = {
     ),
     "unit/test_scenario_running.py": ({"_free", "_give_back", "_run"}, "breaks a worker, to see that it is found"),
     "watching.py": ({"_simulation"}, "looks at every simulation of the tests as it ends"),
-    "with_bsb/test_install.py": ({"_put_above"}, "Ctrl-C comes between two statements of `install`"),
     "with_bsb/test_values_of_bsb.py": ({"_chunks"}, "that a job keeps chunks as BSB's own type has no public name yet"),
 }
 

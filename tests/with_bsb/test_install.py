@@ -21,7 +21,8 @@ import pytest
 from bsb import MPI, AfterConnectivityHook, AfterPlacementHook, PlacementStrategy, Scaffold, config
 from networks import network
 
-import bsbpool.bsb
+import bsbpool.bsb.installing
+import bsbpool.bsb.versions
 import bsbpool.exceptions
 import bsbpool.pool as ours
 from bsbpool import Owner
@@ -520,7 +521,7 @@ def test_a_pool_that_this_project_does_not_know_is_left_alone(monkeypatch):
 
 
 def test_a_version_that_is_not_tested_but_looks_the_same_is_taken_with_a_warning(monkeypatch):
-    monkeypatch.setattr(bsbpool.bsb, "version", lambda: "8.9.0")
+    monkeypatch.setattr(bsbpool.bsb.versions, "version", lambda: "8.9.0")
     with pytest.warns(UserWarning, match=r"not tested with bsb-core 8\.9\.0, but with .*8\.0\.2"):
         bsbpool.bsb.install()
     assert bsb.JobPool is ours.JobPool
@@ -540,7 +541,7 @@ def test_an_install_that_is_interrupted_is_taken_back(monkeypatch):
         raise KeyboardInterrupt
 
     before = snapshot()
-    monkeypatch.setattr(bsbpool.bsb, "_put_above", interrupted)
+    monkeypatch.setattr(bsbpool.bsb.installing, "put_above", interrupted)
     with pytest.raises(KeyboardInterrupt):
         bsbpool.bsb.install()
     assert [key for key, value in snapshot().items() if value is not before.get(key)] == []
