@@ -12,6 +12,6 @@ total = sum(numbers)
 if numbers:  # -
     comm.Barrier()  # - deadlock, collective-mismatch
 comm.Barrier()  # +
-totals = comm.gather(total, root=0)
+totals = comm.gather(total, root=0)  # = deadlock, collective-mismatch
 if rank == 0:
     print("totals:", totals)

@@ -12,4 +12,4 @@ if rank == 0:
     library.send("state", dest=1, tag=4)  # +
 else:
     print(library.recv(source=0, tag=4))  # = deadlock
-library.Free()
+library.Free()  # = deadlock
