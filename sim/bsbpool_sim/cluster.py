@@ -104,6 +104,8 @@ class Cluster:
         self.selves: dict[int, Any] = {}
         #: called when nothing runs on these ranks any more.
         self.when_over: list[Callable[[], None]] = []
+        #: calls that some ranks make together outside of a communicator, until all have come: see `mpi/grouping`.
+        self.meetings: dict[Any, tuple[Any, int]] = {}
         self._contexts = 0
 
     def close(self) -> None:

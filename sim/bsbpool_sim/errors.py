@@ -76,6 +76,10 @@ class CannotSimulateError(SimulationError):
     """A simulated rank used something that can't be simulated: a thread, a process, a socket."""
 
 
+class UnsupportedError(CannotSimulateError, NotImplementedError):
+    """A program called what MPI has and simulated ranks have not; mpi4py has NotImplementedError for this."""
+
+
 class MPIError(SimulationError, RuntimeError):
     """A program used MPI in a way that MPI forbids; programs know it as ``MPI.Exception``.
 
@@ -86,14 +90,21 @@ class MPIError(SimulationError, RuntimeError):
 
     #: the class of those that name none.
     kind = "ERR_OTHER"
+    #: whether an error handler was told of it.
+    handled = False
 
     def __init__(self, message: str | int = 0, kind: str | None = None):
         if isinstance(message, str):
             super().__init__(message)
             self._code = ERROR_CLASSES[kind or self.kind]
+            self._of_number = False
         else:
             self._code = ERROR_CLASSES["ERR_UNKNOWN"] if message < 0 else int(message)
             super().__init__(error_string(self._code))
+            self._of_number = True
+
+    def __repr__(self) -> str:
+        return f"MPI.Exception({self._code})" if self._of_number else super().__repr__()
 
     def Get_error_code(self) -> int:
         """Return the number of the error's class, or of a code that a program has added to one.

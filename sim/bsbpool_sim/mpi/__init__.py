@@ -11,22 +11,8 @@ from typing import Any
 from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
 from . import datatypes, operations, predefined
-from .communicators import (
-    COMM_NULL,
-    CONGRUENT,
-    IDENT,
-    SIMILAR,
-    UNEQUAL,
-    Cartcomm,
-    Comm,
-    Distgraphcomm,
-    Graphcomm,
-    Intercomm,
-    Intracomm,
-    Topocomm,
-    current,
-    self_comm,
-)
+from .attributes import KEYVAL_INVALID
+from .communicators import COMM_NULL, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, Intracomm, current, self_comm
 from .constants import (
     ANY_SOURCE,
     ANY_TAG,
@@ -42,6 +28,7 @@ from .constants import (
     UNDEFINED,
 )
 from .datatypes import Datatype
+from .dynamic import Close_port, Lookup_name, Open_port, Publish_name, Unpublish_name
 from .environment import (
     SUBVERSION,
     SUCCESS,
@@ -70,13 +57,31 @@ from .environment import (
     Wtime,
     get_vendor,
 )
+from .error_codes import (
+    Add_error_class,
+    Add_error_code,
+    Add_error_string,
+    Get_error_class,
+    Get_error_string,
+    Remove_error_class,
+    Remove_error_code,
+    Remove_error_string,
+)
+from .error_handlers import ERRHANDLER_NULL, ERRORS_ABORT, ERRORS_ARE_FATAL, ERRORS_RETURN, Errhandler
 from .files import FILE_NULL, File, Register_datarep
+from .groups import GROUP_EMPTY, GROUP_NULL, Group
+from .info import INFO_ENV, INFO_NULL, Info
+from .intercommunicators import Intercomm
+from .mapping import UNWEIGHTED, WEIGHTS_EMPTY
 from .numbers import NUMBERS
 from .operations import Op
 from .pickling import Pickle, own_pickle
 from .requests import Matched as Message
 from .requests import Request
+from .sessions import SESSION_NULL, Session
 from .status import Status
+from .topologies import Cartcomm, Distgraphcomm, Graphcomm, Topocomm
+from .topology import Compute_dims
 from .windows import MODE_NOCHECK, MODE_NOPRECEDE, MODE_NOPUT, MODE_NOSTORE, MODE_NOSUCCEED, Win
 
 __all__ = [
@@ -89,6 +94,11 @@ __all__ = [
     "Get_processor_name", "Get_version", "Graphcomm", "Init", "Init_thread", "Intercomm", "Intracomm", "Is_finalized",
     "Is_initialized", "Is_thread_main", "Message", "Op", "Query_thread", "Request", "Status", "Topocomm", "Win",
     "Wtick", "Wtime", "current",
+    "Add_error_class", "Add_error_code", "Add_error_string", "Close_port", "Compute_dims", "ERRHANDLER_NULL",
+    "ERRORS_ABORT", "ERRORS_ARE_FATAL", "ERRORS_RETURN", "Errhandler", "GROUP_EMPTY", "GROUP_NULL",
+    "Get_error_class", "Get_error_string", "Group", "INFO_ENV", "Info", "KEYVAL_INVALID", "Lookup_name", "Open_port",
+    "Publish_name", "Remove_error_class", "Remove_error_code", "Remove_error_string", "SESSION_NULL", "Session",
+    "UNWEIGHTED", "Unpublish_name", "WEIGHTS_EMPTY",
     "ERR_ABI", "ERR_LASTCODE",
     *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
@@ -104,7 +114,6 @@ _typedict_c = {code: datatypes.DATATYPES[name] for code, name in predefined.C_CO
 _typedict_f = {code: datatypes.DATATYPES[name] for code, name in predefined.FORTRAN_CODES.items()}
 
 Exception = MPIError
-INFO_NULL = None
 
 
 def __getattr__(name: str) -> Any:

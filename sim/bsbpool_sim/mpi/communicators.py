@@ -1,42 +1,68 @@
 """Communicators: mpi4py's names and meaning, in virtual time.
 
-What their ranks tell each other is in `point_to_point` and `collectives`; what they share, in `contexts`.
+What their ranks tell each other is in `point_to_point` and the files of collective calls; what they share, in
+`contexts`; how those are made that only some ranks make, in `grouping`, and with a topology, in `mapping`.
 """
 
 from __future__ import annotations
 
-import sys
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Self
 
-from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobPoolError
-from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.worlds import NO_COMMUNICATOR
 
 from ..cluster import Cluster
-from ..errors import AbortError, CannotSimulateError, MPIError
+from ..error_classes import ERR_LASTCODE, added, error_class
+from ..errors import MPIError, UnsupportedError
+from .aborting import abort
+from .attributes import WithAttributes
 from .collectives import Collectives, Scans
-from .constants import (
-    COMM_TYPE_SHARED,
-    LARGEST_TAG,
-    TAG_UB,
-    UNDEFINED,
-    means,
-)
-from .contexts import Context
+from .constants import ANY_SOURCE, COMM_TYPE_SHARED, LARGEST_TAG, TAG_UB, UNDEFINED, means
+from .contexts import Context, bridge
+from .dynamic import Dynamic, join
+from .endpoint import CLASSES, handle_of
+from .error_handlers import WithErrhandler, guard
+from .grouping import FromGroups
+from .groups import Group, ranks_of
 from .handles import Handle
-from .members import Member
-from .neighbours import NeighbourCollectives
+from .info import Info, hints_of
+from .mapping import MakingTopologies
+from .members import Member, member_between
 from .nonblocking import NonblockingCollectives, NonblockingScans
+from .numbers import NUMBERS
 from .objects import ObjectCollectives, ObjectScans
 from .persistent import PersistentCollectives, PersistentScans
 from .point_to_point import PointToPoint
+from .requests import Request
 from .running import running_task
+from .topology import Graph, Grid, Neighbours
 
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
 
+#: What MPI itself attaches to communicators, besides TAG_UB and LASTUSEDCODE. All ranks have one clock.
+_ATTRIBUTES = {
+    NUMBERS["IO"]: int(ANY_SOURCE),
+    NUMBERS["WTIME_IS_GLOBAL"]: 1,
+    NUMBERS["APPNUM"]: 0,
+    NUMBERS["UNIVERSE_SIZE"]: None,
+}
 
-class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollectives, ObjectCollectives, root=True):
+#: The hint that names what the ranks of a part share, and the only thing of the kind there is.
+_RESOURCE, _MEMORY = "mpi_hw_resource_type", "mpi_shared_memory"
+
+MAX_OBJECT_NAME = NUMBERS["MAX_OBJECT_NAME"]
+
+
+class Comm(
+    PointToPoint,
+    Collectives,
+    NonblockingCollectives,
+    PersistentCollectives,
+    ObjectCollectives,
+    WithAttributes,
+    WithErrhandler,
+    root=True,
+):
     """A communicator, as one simulated rank has it.
 
     Lower-case methods take any object that can be pickled, upper-case ones take buffers, as in mpi4py.
@@ -49,6 +75,20 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
     @classmethod
     def _class_of(cls, state: Member | None) -> type[Handle]:
         return Comm if state is None else CLASSES[state.kind]
+
+    def _copied(self, other: Any) -> None:
+        guard(self)
+
+    def _all_handles(self) -> list[Any]:
+        return [handle for each in self.member.handles if (handle := each()) is not None and handle._state is not None]
+
+    @classmethod
+    def _state_numbered(cls, number: int) -> Any:
+        here = current()
+        for each in (here, self_comm(here.cluster, here.world_rank)):
+            if each.member.number == number:
+                return each.member
+        return super()._state_numbered(number)
 
     def __repr__(self) -> str:
         if self._state is None:
@@ -77,6 +117,12 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
         """Number of ranks in the communicator."""
         return self.size
 
+    def Get_group(self) -> Group:
+        """The group of the communicator's ranks; of an inter-communicator, the one that this rank is in."""
+        return Group._made(self.member.context.own)
+
+    group = property(Get_group, doc="The group of the communicator's ranks.")
+
     @property
     def name(self) -> str:
         """The communicator's name, as this rank has named it."""
@@ -84,89 +130,245 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
 
     @name.setter
     def name(self, name: str) -> None:
-        self.member.name = name
-        self.context.name = name  # which reports give
+        self.Set_name(name)
 
     def Get_name(self) -> str:
         """The communicator's name; "" if this rank has given it none."""
         return self.name
 
     def Set_name(self, name: str) -> None:
-        """Name the communicator, as this rank calls it."""
-        self.name = name
+        """Name the communicator, as this rank calls it.
+
+        :raises MPIError: the name is too long.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"the name of a communicator is a str, not {type(name).__name__}")
+        if len(name) >= MAX_OBJECT_NAME:
+            raise MPIError(f"Set_name: a name has less than {MAX_OBJECT_NAME} characters, not {len(name)}", "ERR_ARG")
+        self.member.name = name
+        self.context.name = self.meeting.name = name  # which reports give
 
     def Is_inter(self) -> bool:
-        """False: there are no inter-communicators here."""
-        return False
+        """Whether there are two groups, each of which talks to the other."""
+        return self.member.bridge is not None
+
+    is_inter = property(Is_inter, doc="Whether there are two groups, each of which talks to the other.")
 
     def Is_intra(self) -> bool:
-        """True."""
-        return True
+        """Whether there is one group."""
+        return self.member.bridge is None
+
+    is_intra = property(Is_intra, doc="Whether there is one group.")
+
+    def Get_topology(self) -> int:
+        """Return CART, GRAPH, DIST_GRAPH, or UNDEFINED if there is no topology."""
+        kinds = {Grid: "CART", Graph: "GRAPH", Neighbours: "DIST_GRAPH"}
+        topology = self.member.topology
+        return UNDEFINED if topology is None else NUMBERS[kinds[type(topology)]]
+
+    topology = property(Get_topology, doc="CART, GRAPH, DIST_GRAPH, or UNDEFINED if there is no topology.")
+
+    @property
+    def is_topo(self) -> bool:
+        """Whether there is a topology."""
+        return self.member.topology is not None
+
+    def Compare(self, comm: Comm) -> int:
+        """IDENT for the same communicator, CONGRUENT for the same ranks, SIMILAR if in another order."""
+        mine, theirs = self.member, comm.member
+        if mine is theirs:
+            return IDENT
+        if (mine.bridge is None) is not (theirs.bridge is None):
+            return UNEQUAL
+        result = _compared(mine.context.own, theirs.context.own)
+        return result if mine.bridge is None else max(result, _compared(mine.context.members, theirs.context.members))
+
+    # -- hints and attributes ----------------------------------------------------------------------
+
+    def Get_info(self) -> Info:
+        """Return the communicator's hints."""
+        return Info._made(self.member.hints)
+
+    def Set_info(self, info: Any) -> None:
+        """Add hints to those of the communicator. All ranks call it."""
+        self.member.hints.update(hints_of(info, "Set_info"))
+
+    info = property(Get_info, Set_info, doc="The communicator's hints.")
+
+    def _predefined_attribute(self, keyval: int) -> Any:
+        self.member  # noqa: B018  # refused if there is none
+        if means(keyval, TAG_UB):
+            return LARGEST_TAG
+        if keyval == NUMBERS["LASTUSEDCODE"]:
+            return max((code for code in added() if error_class(code) == code), default=ERR_LASTCODE)
+        return _ATTRIBUTES.get(keyval, NotImplemented)
 
     # -- communicators -----------------------------------------------------------------------------
 
-    def Dup(self, info: Any = None) -> Comm:
-        """A communicator of the same ranks, whose messages never mix with this one's. All ranks call it."""
-        call = self._together("Dup")
+    def Dup(self, info: Any = None) -> Self:
+        """A communicator of the same ranks, whose messages never mix with this one's. All ranks call it.
+
+        :param info: its hints; by default those of this one.
+        """
+        return self._duplicate("Dup", info)
+
+    def Clone(self) -> Self:
+        """`Dup`."""
+        return self._duplicate("Clone", None)
+
+    def Dup_with_info(self, info: Any) -> Self:
+        """`Dup`, with hints."""
+        return self._duplicate("Dup_with_info", info)
+
+    def _duplicate(self, name: str, info: Any) -> Self:
+        hints, attributes = self._taken_along(name, info)
+        call = self._together(name)
         if call.result is None:
-            call.result = Context(self.cluster, self.context.members)
-        return Intracomm._of(Member(call.result, self.rank))
+            call.result = self.member.shared_anew()
+        return self._new(call.result, hints, attributes)
 
-    Clone = Dup
+    def Idup(self, info: Any = None) -> tuple[Self, Request]:
+        """Begin `Dup`. Returns the communicator, which may be used once the request is complete, and the request."""
+        return self._begin_duplicate("Idup", info)
 
-    def Split(self, color: int = 0, key: int = 0) -> Comm:
+    def Idup_with_info(self, info: Any) -> tuple[Self, Request]:
+        """Begin `Dup_with_info`. Returns the communicator and a request."""
+        return self._begin_duplicate("Idup_with_info", info)
+
+    def _begin_duplicate(self, name: str, info: Any) -> tuple[Self, Request]:
+        hints, attributes = self._taken_along(name, info)
+        call, request = self._begin_together(name)
+        if call.result is None:
+            call.result = self.member.shared_anew()
+        return self._new(call.result, hints, attributes), request
+
+    def _taken_along(self, name: str, info: Any) -> tuple[dict[str, str], dict[int, Any]]:
+        """The hints and the attributes of a duplicate."""
+        return (self.member.hints if info is None else hints_of(info, name)), self._copied_attributes()
+
+    def _new(self, shared: Any, hints: dict[str, str], attributes: dict[int, Any]) -> Self:
+        member = self.member.like(shared)
+        member.hints = {**hints}
+        member.attributes.update(attributes)
+        new = type(self).__new__(type(self))
+        new._attach(member)
+        return new
+
+    def Create(self, group: Any) -> Any:
+        """A communicator of the ranks of a group. All ranks call it; ranks of different groups get different ones.
+
+        :param group: ranks of this communicator; of an inter-communicator, of this rank's group.
+        :returns: COMM_NULL on ranks that are not in the group that they name.
+        """
+        members = ranks_of(group, "Create")
+        if any(each not in self.context.own for each in members):
+            raise MPIError("Create: a rank of the group is not in this communicator", "ERR_GROUP")
+        call = self._together("Create", members)
+        mine = self.member
+        if mine.bridge is not None:
+            return self._between("Create", call, [call.payloads[0]], [call.payloads[len(mine.bridge[0].own)]])
+        if self.world_rank not in members:
+            return CLASSES["Intracomm"]()
+        if call.result is None:
+            call.result = {}
+        if members not in call.result:
+            call.result[members] = Context(self.cluster, members)
+        return handle_of(Member(call.result[members], members.index(self.world_rank)))
+
+    def Split(self, color: int = 0, key: int = 0) -> Any:
         """A communicator of the ranks with the same color, ordered by key, then rank. All ranks call it.
 
-        :returns: COMM_NULL if the color is UNDEFINED.
+        :returns: COMM_NULL if the color is UNDEFINED, or no rank of the other group has it, if there are two.
         """
         absent = means(color, UNDEFINED)
         if color < 0 and not absent:
-            raise MPIError(f"color={color!r}: a color is 0 or more, or MPI.UNDEFINED")
-        call = self._together("Split", None if absent else (color, key))
-        if call.result is None:
-            members: dict[int, list[tuple[int, int]]] = {}
-            for r, wish in enumerate(self._in_order(call)):
-                if wish is not None:
-                    members.setdefault(wish[0], []).append((wish[1], r))
-            call.result = {}
-            for _, wishes in sorted(members.items()):
-                order = [r for _, r in sorted(wishes)]
-                group = Context(self.cluster, [self.context.members[r] for r in order])
-                call.result.update({r: (group, i) for i, r in enumerate(order)})
-        return Intracomm() if absent else Intracomm._of(Member(*call.result[self.rank]))
+            raise MPIError(f"color={color!r}: a color is 0 or more, or MPI.UNDEFINED", "ERR_ARG")
+        return self._split("Split", None if absent else (color, key))
 
-    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Comm:
+    def _split(self, name: str, wish: tuple[int, int] | None) -> Any:
+        mine = self.member
+        if mine.bridge is not None:
+            call = self._together(name, wish)
+            middle = len(mine.bridge[0].own)
+            wishes = self._in_order(call)
+            first, second = _parts(wishes[:middle]), _parts(wishes[middle:])
+            colors = [color for color in first if color in second]
+            sides = [
+                [tuple(shared.own[rank] for rank in part[color]) for color in colors]
+                for shared, part in ((mine.bridge[0], first), (mine.bridge[1], second))
+            ]
+            return self._between(name, call, *sides)
+        found = self._divided(name, wish)
+        return CLASSES["Intracomm"]() if found is None else handle_of(Member(*found))
+
+    def _divided(self, name: str, wish: tuple[int, int] | None) -> tuple[Context, int] | None:
+        """What the ranks share that name the same color, and this one's number there; None if it names none."""
+        call = self._together(name, wish)
+        if call.result is None:
+            call.result = {}
+            for order in _parts(self._in_order(call)).values():
+                part = Context(self.cluster, [self.context.own[r] for r in order])
+                call.result.update({r: (part, i) for i, r in enumerate(order)})
+        found: tuple[Context, int] | None = call.result.get(self.rank)
+        return found
+
+    def _between(self, name: str, call: Any, first: Any, second: Any) -> Any:
+        """An inter-communicator of that pair of groups in which this rank is; a null one if it is in none."""
+        mine = self.member
+        groups = (first, second)[mine.side]
+        if call.result is None:
+            call.result = {}
+        for n, members in enumerate(groups):
+            if self.world_rank in members and first[n] and second[n]:
+                if n not in call.result:
+                    call.result[n] = bridge(self.cluster, first[n], second[n])
+                return handle_of(member_between(call.result[n], mine.side, members.index(self.world_rank)))
+        return CLASSES["Intercomm"]()
+
+    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Any:
         """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
 
-        :returns: COMM_NULL if the type is UNDEFINED.
-        :raises CannotSimulateError: it is another one than COMM_TYPE_SHARED.
+        :param split_type: COMM_TYPE_SHARED; COMM_TYPE_HW_GUIDED or COMM_TYPE_RESOURCE_GUIDED, if `info` asks for shared
+            memory; COMM_TYPE_HW_UNGUIDED for the next smaller part; or UNDEFINED.
+        :returns: COMM_NULL if the type is UNDEFINED, or there is no such part.
+        :raises MPIError: it is none of these.
         """
+        hints = hints_of(info, "Split_type")
+        number = int(split_type)
         if means(split_type, UNDEFINED):
-            return self.Split(UNDEFINED, key)
-        if not means(split_type, COMM_TYPE_SHARED):
-            raise CannotSimulateError(
-                f"Split_type({split_type!r}) can't be simulated: give MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED"
-            )
-        return self.Split(self.rank, key)
-
-    def Get_attr(self, keyval: int) -> int | None:
-        """The largest tag, for the key TAG_UB.
-
-        :raises CannotSimulateError: it is another key.
-        """
-        if not means(keyval, TAG_UB):
-            raise CannotSimulateError(f"Get_attr({keyval!r}) can't be simulated: of all attributes there is MPI.TAG_UB")
-        return LARGEST_TAG
+            return self._split("Split_type", None)
+        if means(split_type, COMM_TYPE_SHARED):
+            return self._split("Split_type", (self.world_rank, key))
+        if number in (NUMBERS["COMM_TYPE_HW_GUIDED"], NUMBERS["COMM_TYPE_RESOURCE_GUIDED"]):
+            return self._split("Split_type", (self.world_rank, key) if hints.get(_RESOURCE) == _MEMORY else None)
+        if number == NUMBERS["COMM_TYPE_HW_UNGUIDED"]:
+            if self.size > 1 and info:
+                info.Set(_RESOURCE, _MEMORY)
+            return self._split("Split_type", (self.world_rank, key) if self.size > 1 else None)
+        raise MPIError(f"Split_type({split_type!r}): give one like MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED", "ERR_ARG")
 
     def Free(self) -> None:
         """Give the communicator up; whatever is done with it afterwards is an error. All ranks call it.
 
         :raises MPIError: it is COMM_WORLD or COMM_SELF.
         """
+        self._give_up("Free")
+
+    def Disconnect(self) -> None:
+        """`Free`, after what is under way on the communicator. All ranks call it.
+
+        :raises MPIError: it is COMM_WORLD or COMM_SELF.
+        """
+        self._give_up("Disconnect")
+
+    def _give_up(self, name: str) -> None:
         member = self.member
-        if member.constant:
-            raise MPIError(f"Free of MPI.{member.constant}, which is MPI's own", "ERR_COMM")
-        self._together("Free")
+        kept, cluster = member.constant, member.cluster
+        assert cluster is not None
+        if kept:
+            raise MPIError(f"{name} of MPI.{kept}, which is MPI's own", "ERR_COMM")
+        self._delete_attributes()
+        self._together(name)
         member.freed = True
         for other in member.handles:
             handle = other()
@@ -174,57 +376,63 @@ class Comm(PointToPoint, Collectives, NonblockingCollectives, PersistentCollecti
                 handle._detach()
         self._nullify()
 
-    Disconnect = Free
+    # -- what there is not -------------------------------------------------------------------------
 
-    def Compare(self, other: Comm) -> int:
-        """IDENT for the same communicator, CONGRUENT for the same ranks, SIMILAR if in another order."""
-        mine, theirs = list(self.context.members), list(other.context.members)
-        if self.context is other.context:
-            return IDENT
-        return CONGRUENT if mine == theirs else SIMILAR if sorted(mine) == sorted(theirs) else UNEQUAL
+    @classmethod
+    def Get_parent(cls) -> Any:
+        """Return the communicator with those who have started this rank: COMM_NULL, for nobody has."""
+        return CLASSES["Intercomm"]()
+
+    @classmethod
+    def Join(cls, fd: int) -> NoReturn:
+        """Refuse.
+
+        :raises CannotSimulateError: always.
+        """
+        join(fd)
+
+    def _no_faults(self, *_: Any, **__: Any) -> NoReturn:
+        """Refuse: this is of an extension of MPI, about the faults of processes.
+
+        :raises CannotSimulateError: always.
+        """
+        raise UnsupportedError(
+            "what goes on after the fault of a process, as in Revoke, Agree and Shrink, can't be simulated: "
+            "the MPI of simulated ranks has no such extension"
+        )
+
+    Revoke = Is_revoked = Get_failed = Ack_failed = Agree = Iagree = Shrink = Ishrink = _no_faults
 
     def Abort(self, errorcode: int = 0) -> NoReturn:
         """End the simulation: `simulate` raises `AbortError`."""
-        kernel = self.cluster.kernel
-        frame = users_frame(outward(sys._getframe(1)))
-        assert frame is not None
-        place = file_of(frame), frame.f_lineno, frame.f_code.co_name
-        where = "at {}:{} in {}".format(*place)
-        text = f"rank {self.world_rank} called Abort({errorcode}) at {exact_duration(kernel.now)}, {where}"
-        kernel.fail(AbortError(text, errorcode, self.world_rank, *place))
-        raise AssertionError("unreachable: a task that failed the simulation is not resumed")  # pragma: no cover
+        abort(errorcode, f"called Abort({errorcode})")
 
 
-class Intracomm(Comm, Scans, NonblockingScans, PersistentScans, ObjectScans):
+def _parts(wishes: list[tuple[int, int] | None]) -> dict[int, list[int]]:
+    """The ranks that wish for each color, in the order of their keys."""
+    parts: dict[int, list[tuple[int, int]]] = {}
+    for rank, wish in enumerate(wishes):
+        if wish is not None:
+            parts.setdefault(wish[0], []).append((wish[1], rank))
+    return {color: [rank for _, rank in sorted(parts[color])] for color in sorted(parts)}
+
+
+def _compared(mine: Any, theirs: Any) -> int:
+    if [*mine] == [*theirs]:
+        return CONGRUENT
+    return SIMILAR if sorted(mine) == sorted(theirs) else UNEQUAL
+
+
+class Intracomm(Comm, Scans, NonblockingScans, PersistentScans, ObjectScans, FromGroups, MakingTopologies, Dynamic):
     """A communicator of one group of ranks."""
 
-
-class Topocomm(Intracomm, NeighbourCollectives):
-    """A communicator with a topology."""
-
-
-class Cartcomm(Topocomm):
-    """A communicator whose ranks are on a grid."""
-
-    _paired = True
+    @classmethod
+    def _check(cls, state: Member) -> None:
+        if state.bridge is not None:
+            raise TypeError(f"MPI.{cls.__name__} takes a communicator of one group, not an inter-communicator")
 
 
-class Graphcomm(Topocomm):
-    """A communicator whose ranks are the nodes of a graph that all of them know."""
-
-
-class Distgraphcomm(Topocomm):
-    """A communicator whose ranks are the nodes of a graph of which each knows its neighbours."""
-
-
-class Intercomm(Comm):
-    """A communicator of two groups of ranks, each of which talks to the other."""
-
-
-#: The classes of communicators, by name.
-CLASSES: dict[str, type[Comm]] = {
-    each.__name__: each for each in (Intracomm, Cartcomm, Graphcomm, Distgraphcomm, Intercomm)
-}
+CLASSES["Intracomm"] = Intracomm
 
 #: The communicator of a rank that is in none.
 COMM_NULL = Comm._named(None)

@@ -150,8 +150,12 @@ class Context:
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
 
 
-def bridge(cluster: Cluster, first: Sequence[int], second: Sequence[int]) -> tuple[Context, Context, Context]:
-    """Return what the two groups of an inter-communicator share: the first's end, the second's, and where both meet."""
+#: What the two groups of an inter-communicator share: the first's end, the second's, and where both meet.
+Bridge = tuple[Context, Context, Context]
+
+
+def bridge(cluster: Cluster, first: Sequence[int], second: Sequence[int]) -> Bridge:
+    """Return what the two groups of an inter-communicator share, which is new."""
     one, other = Context(cluster, second, own=first), Context(cluster, first, own=second)
     one.boxes, other.boxes = other.own_boxes, one.own_boxes
     return one, other, Context(cluster, [*first, *second])

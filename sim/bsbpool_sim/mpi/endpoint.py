@@ -31,6 +31,15 @@ _TAKEN = {
 _MADE = ("_own_side", "_roles")
 
 
+#: The classes of communicators, by name: `handle_of` makes them, and files below them don't know them.
+CLASSES: dict[str, type[Endpoint]] = {}
+
+
+def handle_of(member: Member) -> Any:
+    """Return a communicator of the class that it has."""
+    return CLASSES[member.kind]._of(member)
+
+
 class _Nowhere:
     """What a handle without a communicator has in place of all this: whoever needs it makes an error."""
 

@@ -149,6 +149,17 @@ class Forms(Endpoint):
         call: Collective = self._now(part)
         return call
 
+    def _begin_together(self, name: str, payload: Any = None) -> tuple[Collective, Request]:
+        """Begin a call that is no transfer of buffers or objects, in which all wait for all.
+
+        :returns: the call, and a request that completes when it ends.
+        """
+        part = Part(name, lambda: (payload, 0), _itself)
+        request = CollectiveRequest(self, part, _line())
+        call = self.meeting.enter(self.place, part, payload, 0)
+        request.join(call)
+        return call, request
+
     def _in_order(self, call: Collective) -> list[Any]:
         """What ranks brought, by rank."""
         return [call.payloads[r] for r in range(len(self.meeting.members))]

@@ -8,6 +8,7 @@ kind: comparisons and constructors take handles of the same kind. What is kept b
 from __future__ import annotations
 
 import copyreg
+import functools
 import sys
 from typing import Any, ClassVar, TypeVar
 
@@ -29,6 +30,13 @@ class State:
 
     constant = ""
     number: int | None = None
+    #: its error handler; None: ERRORS_RETURN, which raises.
+    errhandler: Any = None
+
+    @functools.cached_property
+    def attributes(self) -> dict[int, Any]:
+        """What the program has attached, by key: see `attributes`."""
+        return {}
 
 
 class Handle:
@@ -156,10 +164,15 @@ class Handle:
         kind = cls._kind
         if handle == kind._null_number:
             return kind._class_of(None)._of_number(None)
-        for state in (*_numbered(), *_predefined):
-            if state.number == handle:
-                return kind._class_of(state)._of_number(state)
-        raise MPIError(f"{handle} is the number of no MPI.{kind.__name__} of this rank", "ERR_ARG")
+        state = kind._state_numbered(handle)
+        if state is None or not issubclass(kind._class_of(state), kind):
+            raise MPIError(f"{handle} is the number of no MPI.{kind.__name__} of this rank", "ERR_ARG")
+        return kind._class_of(state)._of_number(state)
+
+    @classmethod
+    def _state_numbered(cls, number: int) -> Any:
+        """What a handle with this number refers to."""
+        return next((state for state in (*_predefined, *_numbered()) if state.number == number), None)
 
     @classmethod
     def _of_number(cls: type[_H], state: Any) -> _H:

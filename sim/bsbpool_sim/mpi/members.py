@@ -11,7 +11,7 @@ from typing import Any
 from ..cluster import Cluster
 from ..mailbox import Mailbox, Message
 from .buffers import Buffer
-from .contexts import Context
+from .contexts import Bridge, Context, bridge
 from .handles import State
 from .requests import load
 from .status import fill
@@ -27,6 +27,9 @@ class Member(State):
     :ivar mailbox: where messages to it arrive.
     :ivar meeting: where the collective calls meet, of both groups; `place`: this rank's number there.
     :ivar kind: name of the class of its handles: "Intracomm", "Cartcomm", …
+    :ivar hints: those of its info object.
+    :ivar topology: its virtual topology, or None.
+    :ivar bridge: of an inter-communicator, what both groups share; `side`: which of them this is.
     """
 
     def __init__(self, context: Context, rank: int, kind: str = "Intracomm"):
@@ -41,6 +44,10 @@ class Member(State):
         self.place = rank
         self.kind = kind
         self.name = context.name
+        self.hints: dict[str, str] = {}
+        self.topology: Any = None
+        self.bridge: Bridge | None = None
+        self.side = 0
         #: whether it was freed; and the handles that refer to it.
         self.freed = False
         self.handles: list[weakref.ref[Any]] = []
@@ -56,3 +63,34 @@ class Member(State):
             return load(data)
         buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
         return None
+
+    def shared_anew(self) -> Any:
+        """Return what the ranks of a duplicate share."""
+        if self.bridge is None:
+            return Context(self.cluster, self.context.own)
+        first, second, _ = self.bridge
+        return bridge(self.cluster, first.own, second.own)
+
+    def like(self, shared: Any) -> Member:
+        """Return this rank's membership of a duplicate.
+
+        :param shared: what `shared_anew` gave to one of the ranks.
+        """
+        if self.bridge is not None:
+            return member_between(shared, self.side, self.rank)
+        member = Member(shared, self.rank, self.kind)
+        member.topology = self.topology
+        return member
+
+
+def member_between(shared: Bridge, side: int, rank: int) -> Member:
+    """Return a rank's membership of an inter-communicator.
+
+    :param side: of which of its groups: 0 or 1.
+    :param rank: its number there.
+    """
+    member = Member(shared[side], rank, "Intercomm")
+    member.bridge, member.side = shared, side
+    member.meeting = shared[2]
+    member.place = rank + (len(shared[0].own) if side else 0)
+    return member

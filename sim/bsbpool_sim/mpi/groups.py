@@ -1,0 +1,183 @@
+"""Groups: ordered sets of ranks. Communicators that are made of them are in `communicators` and `grouping`."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+from ..errors import MPIError
+from .constants import PROC_NULL, UNDEFINED, means
+from .handles import Handle, State, predefine
+from .running import running_task
+
+IDENT, SIMILAR, UNEQUAL = 0, 2, 3
+
+
+class GroupState(State):
+    """The ranks of a group, by their numbers in the simulation."""
+
+    def __init__(self, members: Sequence[int]):
+        self.members = tuple(members)
+
+    @functools.cached_property
+    def places(self) -> dict[int, int]:
+        """The number in the group of each of its ranks."""
+        return {member: place for place, member in enumerate(self.members)}
+
+
+_EMPTY = predefine(GroupState(()), "GROUP_EMPTY", 0x48000000)
+
+
+class Group(Handle, root=True):
+    """A group: ranks in an order."""
+
+    _null_name = "GROUP_NULL"
+    _null_number = 0x08000000
+    _state: GroupState | None
+
+    @classmethod
+    def _made(cls, members: Iterable[int]) -> Self:
+        ranks = tuple(members)
+        return cls._of(GroupState(ranks) if ranks else _EMPTY)
+
+    def _own(self, call: str) -> GroupState:
+        if self._state is None:
+            raise MPIError(f"{call} of GROUP_NULL, or a group that was freed", "ERR_GROUP")
+        return self._state
+
+    def Get_size(self) -> int:
+        """Return the number of ranks."""
+        return len(self._own("Get_size").members)
+
+    size = property(Get_size, doc="Number of ranks.")
+
+    def Get_rank(self) -> int:
+        """Return the number of the rank that asks, or UNDEFINED if it is not in the group."""
+        return self._own("Get_rank").places.get(running_task().rank.index, UNDEFINED)
+
+    rank = property(Get_rank, doc="The number of the rank that asks, or UNDEFINED.")
+
+    def Translate_ranks(self, ranks: Sequence[int] | None = None, group: Group | None = None) -> list[int]:
+        """Return the numbers of ranks in another group: UNDEFINED for those that it lacks.
+
+        :param ranks: numbers in this group; by default all.
+        :param group: the other one; by default that of COMM_WORLD.
+        """
+        members = self._own("Translate_ranks").members
+        places = None if group is None else group._own("Translate_ranks").places
+        numbers = range(len(members)) if ranks is None else [operator.index(rank) for rank in ranks]
+        result: list[int] = []
+        for number in numbers:
+            if means(number, PROC_NULL):
+                result.append(number)
+                continue
+            self._number(number, "Translate_ranks")
+            member = members[number]
+            result.append(member if places is None else places.get(member, UNDEFINED))
+        return result
+
+    def Compare(self, group: Group) -> int:
+        """Return IDENT for the same ranks, SIMILAR for them in another order, else UNEQUAL."""
+        mine, theirs = self._own("Compare"), group._own("Compare")
+        if mine.members == theirs.members:
+            return IDENT
+        return SIMILAR if sorted(mine.members) == sorted(theirs.members) else UNEQUAL
+
+    def Dup(self) -> Self:
+        """Return another group of the same ranks."""
+        return self._made(self._own("Dup").members)
+
+    @classmethod
+    def Union(cls, group1: Group, group2: Group) -> Self:
+        """Return the ranks of the first group, then those of the second that are not in it."""
+        first, second = group1._own("Union"), group2._own("Union")
+        return cls._made([*first.members, *(each for each in second.members if each not in first.places)])
+
+    @classmethod
+    def Intersection(cls, group1: Group, group2: Group) -> Self:
+        """Return the ranks of the first group that are in the second."""
+        first, second = group1._own("Intersection"), group2._own("Intersection")
+        return cls._made(each for each in first.members if each in second.places)
+
+    Intersect = Intersection
+
+    @classmethod
+    def Difference(cls, group1: Group, group2: Group) -> Self:
+        """Return the ranks of the first group that are not in the second."""
+        first, second = group1._own("Difference"), group2._own("Difference")
+        return cls._made(each for each in first.members if each not in second.places)
+
+    def Incl(self, ranks: Sequence[int]) -> Self:
+        """Return the group of some ranks, in the order in which they are named."""
+        return self._made(self._some("Incl", ranks))
+
+    def Excl(self, ranks: Sequence[int]) -> Self:
+        """Return the group without some ranks."""
+        left = set(self._some("Excl", ranks))
+        return self._made(each for each in self._own("Excl").members if each not in left)
+
+    def Range_incl(self, ranks: Sequence[tuple[int, int, int]]) -> Self:
+        """Return the group of ranges of ranks: triples of first, last and step."""
+        return self._made(self._some("Range_incl", self._ranges("Range_incl", ranks)))
+
+    def Range_excl(self, ranks: Sequence[tuple[int, int, int]]) -> Self:
+        """Return the group without ranges of ranks."""
+        left = set(self._some("Range_excl", self._ranges("Range_excl", ranks)))
+        return self._made(each for each in self._own("Range_excl").members if each not in left)
+
+    def _number(self, number: int, call: str) -> None:
+        size = len(self._own(call).members)
+        if not 0 <= number < size:
+            raise MPIError(f"{call}: {number} is no rank of this group, which has {size}", "ERR_RANK")
+
+    def _some(self, call: str, ranks: Sequence[int]) -> list[int]:
+        members, found = self._own(call).members, dict[int, None]()
+        for each in ranks:
+            number = operator.index(each)
+            self._number(number, call)
+            if members[number] in found:
+                raise MPIError(f"{call}: rank {number} is named twice", "ERR_RANK")
+            found[members[number]] = None
+        return [*found]
+
+    @staticmethod
+    def _ranges(call: str, ranges: Sequence[tuple[int, int, int]]) -> list[int]:
+        numbers: list[int] = []
+        for first, last, step in ranges:
+            if step == 0:
+                raise MPIError(f"{call}: a range of ranks with a step of 0", "ERR_ARG")
+            if (last - first) * step < 0:
+                raise MPIError(f"{call}: no step of {step} leads from rank {first} to rank {last}", "ERR_ARG")
+            numbers += range(first, last + (1 if step > 0 else -1), step)
+        return numbers
+
+    @classmethod
+    def Create_from_session_pset(cls, session: Any, pset_name: str) -> Any:
+        """Return the group of a session's set of processes.
+
+        :raises MPIError: there is none of this name.
+        """
+        return session.Create_group(pset_name)
+
+    def Free(self) -> None:
+        """Give the group up; this handle is null then."""
+        self._own("Free")
+        if not self._is_name:
+            self._nullify()
+
+
+GROUP_NULL = Group._named(None)
+GROUP_EMPTY = Group._named(_EMPTY)
+
+
+def ranks_of(group: Any, call: str) -> tuple[int, ...]:
+    """Return the ranks of a group that a program gave.
+
+    :raises TypeError: it is none.
+    :raises MPIError: it is null.
+    """
+    if not isinstance(group, Group):
+        raise TypeError(f"{call}: group must be an MPI.Group, not {type(group).__name__}")
+    return group._own(call).members

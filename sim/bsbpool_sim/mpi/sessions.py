@@ -1,0 +1,98 @@
+"""Sessions: a rank's own way into MPI, by named sets of processes."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from ..errors import MPIError
+from .error_handlers import WithErrhandler
+from .groups import Group
+from .handles import Handle, State
+from .info import Info, hints_of
+from .running import running_task
+
+_WORLD, _SELF = "mpi://WORLD", "mpi://SELF"
+
+
+class SessionState(State):
+    """A session.
+
+    :param hints: those that it was begun with.
+    """
+
+    def __init__(self, hints: dict[str, str]):
+        self.hints = hints
+
+
+class Session(WithErrhandler, Handle, root=True):
+    """A session."""
+
+    _null_name = "SESSION_NULL"
+    _null_number = 0x38000000
+    _state: SessionState | None
+
+    @classmethod
+    def Init(cls, info: Any = None, errhandler: Any = None) -> Self:
+        """Begin a session."""
+        new = cls.__new__(cls)
+        new._attach(SessionState(hints_of(info, "Session.Init")))
+        if errhandler is not None:
+            new.Set_errhandler(errhandler)
+        return new
+
+    def Finalize(self) -> None:
+        """End the session; this handle is null then.
+
+        :raises MPIError: it is null.
+        """
+        self._of_this("Finalize")
+        self._nullify()
+
+    def _release(self) -> None:
+        self.Finalize()
+
+    def Get_num_psets(self, info: Any = None) -> int:
+        """Return the number of sets of processes that have a name: all ranks, and this one."""
+        self._of_this("Get_num_psets")
+        return 2
+
+    def Get_nth_pset(self, n: int, info: Any = None) -> str:
+        """Return the name of the n-th set of processes.
+
+        :raises MPIError: there are fewer.
+        """
+        self._of_this("Get_nth_pset")
+        if not 0 <= n < 2:
+            raise MPIError(f"Get_nth_pset({n}): there are 2 sets of processes, numbered from 0 on", "ERR_ARG")
+        return (_WORLD, _SELF)[n]
+
+    def Get_info(self) -> Info:
+        """Return the session's hints."""
+        state: SessionState = self._of_this("Get_info")
+        return Info._made({"thread_level": "MPI_THREAD_MULTIPLE", **state.hints})
+
+    def Get_pset_info(self, pset_name: str) -> Info:
+        """Return what is known of a set of processes: its size, as ``mpi_size``.
+
+        :raises MPIError: there is none of this name.
+        """
+        return Info._made({"mpi_size": str(len(self._ranks("Get_pset_info", pset_name)))})
+
+    def Create_group(self, pset_name: str) -> Group:
+        """Return the group of a set of processes.
+
+        :raises MPIError: there is none of this name.
+        """
+        return Group._made(self._ranks("Create_group", pset_name))
+
+    def _ranks(self, call: str, pset_name: str) -> range:
+        self._of_this(call)
+        task = running_task()
+        if pset_name == _WORLD:
+            return range(len(task.kernel.ranks))
+        if pset_name == _SELF:
+            return range(task.rank.index, task.rank.index + 1)
+        raise MPIError(f"{call}({pset_name!r}): the sets of processes are {_WORLD} and {_SELF}", "ERR_ARG")
+
+
+SESSION_NULL = Session._named(None)
