@@ -3,9 +3,9 @@
 It takes one of its alternatives, by its index; index 0 is what happens by default. A `Strategy` decides. Those that
 come along are in `strategies`, what a run took is a `tape`, and how a choice is made and kept is in `chooser`.
 
-Who asks: `comm` and `matches` (which message), `requests` (which request), `window` (who gets a lock), `kernel` (which
-event of one instant and turn), `script` (whether a possible fault strikes). What MPI allows is theirs to know. What has
-an order at one instant whatever is chosen is in `instant`.
+Who asks: the parts of `mpi` (which message, which request, who gets a window's lock), `matches` (which message),
+`kernel` (which event of one instant and turn), `script` (whether a possible fault strikes), `python.locks` (which
+thread goes on). What MPI allows is theirs to know. What has an order at one instant whatever is chosen is in `instant`.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ class Kind(Enum):
     LOCK = "lock"
     EVENT = "event"
     FAULT = "fault"
+    THREAD = "thread"
 
 
 _QUESTIONS = {
@@ -33,6 +34,7 @@ _QUESTIONS = {
     Kind.LOCK: "which rank gets the lock of rank {who}'s window",
     Kind.EVENT: "which event of one instant comes first",
     Kind.FAULT: "whether a fault strikes as rank {who} sends",
+    Kind.THREAD: "which thread goes on at {call} of rank {who}",
 }
 
 
@@ -109,7 +111,21 @@ class Strikes(NamedTuple):
         return self.what or "no fault"
 
 
-Alternative = MessageFrom | Completed | Granted | Event | Strikes
+class GoesOn(NamedTuple):
+    """The thread that gets a lock, or what was put into a queue.
+
+    :ivar rank: the rank whose thread it is.
+    :ivar thread: its name.
+    """
+
+    rank: int
+    thread: str
+
+    def __str__(self) -> str:
+        return f"{self.thread} of rank {self.rank}"
+
+
+Alternative = MessageFrom | Completed | Granted | Event | Strikes | GoesOn
 
 
 class Choice:

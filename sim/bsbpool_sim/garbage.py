@@ -8,12 +8,13 @@ on, since nearly all that it allocates stays. Nothing else about memory belongs 
 from __future__ import annotations
 
 import gc
-from threading import Lock
+
+from .python.real_lock import RealRLock
 
 #: Events of the kernel between two looks, and new objects that make a collection worth its time.
 LOOK_EVERY, WORTH_IT = 1 << 15, 400_000
 
-_lock = Lock()
+_lock = RealRLock()
 _users = 0
 _was_enabled = False
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from enum import Enum
 from heapq import heappop, heappush
-from typing import Any, Protocol
+from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
@@ -26,6 +26,8 @@ from .choices import Event, Policy, Strategy
 from .chooser import Chooser, KernelEvent
 from .errors import DeadlockError, HorizonError, Stuck
 from .garbage import LOOK_EVERY, collect
+from .happening import Happening as Happening
+from .happening import WhenIdle
 from .instant import FAULTS, WORK
 from .strategies import InOrder
 from .tape import Tape
@@ -39,24 +41,6 @@ Reason = str | Callable[[], str]
 def nanoseconds(seconds: float) -> int:
     """Seconds as the kernel's integer nanoseconds, rounded to the nearest."""
     return round(seconds * SECOND)
-
-
-class Happening:
-    """Whose methods the kernel calls as events: it says what they are, where an event is an alternative."""
-
-    def happening(self, argument: Any) -> Event:
-        """What happens when a method of this is called with `argument`."""
-        return Event(None, type(self).__name__)
-
-
-class WhenIdle(Protocol):
-    """What is asked when nothing can run any more: `bsbpool_sim.matches.LateMatching` is it."""
-
-    def decide(self) -> bool:
-        """Bring about that something can run. Returns whether that is so."""
-
-    def poll(self) -> None:
-        """Let the task that runs now, whose test or probe found nothing, wait until it is worth another look."""
 
 
 class Rank:
@@ -103,6 +87,8 @@ class Task(greenlet):
     result: Any = None
     error: BaseException | None = None  # type: ignore[assignment]  # greenlets have their class of errors there
     ended_at: int | None = None
+    #: the `threading.Thread` that it is for its program; None: nobody has asked.
+    thread: Any = None
 
     def __init__(self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
         super().__init__(self._body, kernel.hub)
@@ -126,6 +112,11 @@ class Task(greenlet):
             self.result, self.error = result, failure
             self.kernel._ended(self)
 
+    def leave(self) -> None:
+        """Never go on, as a daemon's thread when its process ends. What is on its way to this task finds it gone."""
+        self.ended_at, self.parked = self.kernel.now, False
+        self.switch = lambda: None  # type: ignore[method-assign,misc]  # asking each task whether it has left would cost more
+
     def where(self) -> str:
         """The innermost line of the user's code (else of any code) at which this task is parked."""
         return self.stuck().where
@@ -140,11 +131,18 @@ class Task(greenlet):
         """What it waits for."""
         return self.waits_for() if callable(self.waits_for) else self.waits_for
 
+    def title(self) -> str:
+        """Its name; a program may give its threads others."""
+        return self.name if self.thread is None else str(self.thread.name)
+
+    def who(self) -> str:
+        """Its rank and, if it does not run the rank's program, its name."""
+        return f"rank {self.rank.index}" + (f" ({self.title()})" if self is not self.rank.main else "")
+
     def report(self) -> str:
         """Who this is, what it waits for, since when, and where."""
         why = self.reason()
-        who = f"rank {self.rank.index}" + (f" ({self.name})" if self is not self.rank.main else "")
-        return f"{who} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
+        return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
 
 class Kernel:
@@ -434,7 +432,7 @@ class Kernel:
             idle = task.rank.dead_at is not None
             if call is None:
                 idle = task.timer != when or not task.parked or task.deadline != when or turn < task.turn or idle
-            return Event(task.rank.index, f"{task.name} goes on", idle)
+            return Event(task.rank.index, f"{task.title()} goes on", idle)
         owner = getattr(call, "__self__", None)
         return owner.happening(argument) if isinstance(owner, Happening) else Event(None, repr(call))
 

@@ -25,6 +25,8 @@ from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
 from .mpi.contexts import ranks as ranks_text
 from .network import Network
+from .python.locks import forget
+from .python.threads import THREADS, leave_threads, wait_for_threads
 from .strategies import InOrder, Shuffled
 from .streams import seeded_global
 from .substitutes import substitutes
@@ -153,7 +155,7 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
     kernel.reopen()
     cluster.make_world = cluster.make_world or SimWorld
     for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
-        kernel.start_program(rank, _run, program, comm)
+        kernel.start_program(rank, _run, program, comm, last)
     with substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:
             kernel.run()
@@ -168,6 +170,7 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
             if over:
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
                 cluster.close()
+                forget(kernel)
     simulation = _simulation(cluster)
     misfit = kernel.chooser.misfit() if kernel.chooser is not None and last else None
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:
@@ -190,6 +193,7 @@ def close(cluster: Cluster) -> None:
     cluster.recorder.stop()
     with substitutes():
         cluster.close()
+    forget(cluster.kernel)
 
 
 def _integer(value: Any) -> bool:
@@ -215,18 +219,31 @@ def _policy(policy: Strategy | Policy | str | None, seed: int) -> Strategy | Pol
     return policy
 
 
-def _run(program: Callable[[Comm], Any], comm: Comm) -> Any:
+def _run(program: Callable[[Comm], Any], comm: Comm, last: bool) -> Any:
+    task: Any = getcurrent()
     try:
-        return program(comm)
-    except (Exception, GreenletExit):
+        result = program(comm)
+        if last and THREADS in task.rank.kept:
+            wait_for_threads(task)
+        return result
+    except GreenletExit:
+        raise
+    except Exception as error:
+        if last:
+            wait_for_threads(task, error)
         raise
     except SystemExit as stop:
+        if last:
+            wait_for_threads(task, stop)
         if stop.code in (None, 0):
             return None
         raise RuntimeError(f"the program ended itself, with exit status {stop.code!r}") from stop
     except BaseException as error:
         # Ctrl-C, or a test framework's way out: meant for whoever called simulate(), and at once.
         comm.cluster.kernel.fail(error)
+    finally:
+        if last and THREADS in task.rank.kept:
+            leave_threads(task.rank)
 
 
 def _simulation(cluster: Cluster) -> Simulation:

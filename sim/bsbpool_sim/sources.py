@@ -113,9 +113,11 @@ TABLE = (
     _row(Kind.VIRTUAL, "os.getpid os.getppid", "1000 + rank, and 999"),
     _row(
         Kind.VIRTUAL,
-        "threading.get_ident threading.get_native_id threading.current_thread threading.Thread.ident "
-        "threading.Thread.native_id",
-        "of the one thread that a rank has, the main thread: 1000 + rank",
+        "threading.get_ident threading.get_native_id threading.current_thread threading.main_thread "
+        "threading.enumerate threading.active_count threading.Thread.ident threading.Thread.native_id "
+        "threading.stack_size threading.settrace threading.settrace_all_threads threading.gettrace "
+        "threading.setprofile threading.setprofile_all_threads threading.getprofile",
+        "of the threads of the rank; the number of its main thread is 1000 + rank",
     ),
     _row(
         Kind.VIRTUAL,
@@ -137,8 +139,7 @@ TABLE = (
     ),
     _row(
         Kind.HOLE,
-        "threading.active_count threading.enumerate threading.main_thread threading.local os.getsid os.getpgid "
-        "os.getpgrp os.getpriority",
+        "threading.local os.getsid os.getpgid os.getpgrp os.getpriority",
         "of the process that simulates, which all ranks share",
     ),
     _row(
@@ -152,9 +153,11 @@ TABLE = (
     # -- waiting, and who else there is ----------------------------------------------------------------
     _row(
         Kind.VIRTUAL,
-        "threading.Condition threading.Event threading.Semaphore threading.BoundedSemaphore threading.Barrier "
-        "queue.Queue queue.LifoQueue queue.PriorityQueue",
-        "wait in virtual time, for other tasks",
+        "threading.Thread threading.Timer threading.Lock threading.RLock threading.Condition threading.Event "
+        "threading.Semaphore threading.BoundedSemaphore threading.Barrier queue.Queue queue.LifoQueue "
+        "queue.PriorityQueue queue.SimpleQueue concurrent.futures.ThreadPoolExecutor concurrent.futures.Executor "
+        "concurrent.futures.Future concurrent.futures.wait concurrent.futures.as_completed _thread.start_new_thread",
+        "a thread is a task of the simulation: it runs until it waits, and waits in virtual time",
     ),
     _row(Kind.VIRTUAL, "select.select", "without files it sleeps; with files it is refused"),
     _row(
@@ -162,11 +165,6 @@ TABLE = (
         "select.poll select.epoll select.kqueue os.wait os.waitpid os.waitid os.wait3 os.wait4",
         "what it waits for lives in real time: use the communicator",
         refused_by_name=True,
-    ),
-    _row(
-        Kind.REFUSED,
-        "threading.Thread threading.Timer concurrent.futures.ThreadPoolExecutor _thread.start_new_thread",
-        "a real thread; making the object is allowed, starting it is not",
     ),
     _row(
         Kind.REFUSED,
@@ -184,9 +182,8 @@ TABLE = (
     ),
     _row(
         Kind.HOLE,
-        "threading.Lock threading.RLock queue.SimpleQueue concurrent.futures.wait concurrent.futures.as_completed "
-        "concurrent.futures.Future concurrent.futures.Executor selectors.*",
-        "all ranks are one thread: one that has to wait stops the process for ever, and RLock lets all of them in",
+        "selectors.*",
+        "it waits for files, in real time: one that has to wait stops the process",
     ),
     _row(
         Kind.HOLE,
@@ -238,8 +235,7 @@ HARMLESS = {
         sethostname
         """,
     "threading": """
-        ExceptHookArgs excepthook getprofile gettrace setprofile setprofile_all_threads settrace settrace_all_threads
-        stack_size
+        ExceptHookArgs excepthook
         """,
     "signal": "Handlers Sigmasks Signals default_int_handler getsignal strsignal struct_siginfo valid_signals",
     "resource": "getpagesize getrlimit prlimit setrlimit struct_rusage",

@@ -11,9 +11,10 @@ import sys
 from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from random import Random
-from threading import Lock
 from types import ModuleType
 from typing import Any, ClassVar
+
+from .python.real_lock import RealRLock
 
 __all__ = ["Random", "seeded_global", "stream"]
 
@@ -35,7 +36,7 @@ class seeded_global:
     then, and has a fresh seed afterwards.
     """
 
-    _lock = Lock()
+    _lock = RealRLock()
     #: those that are active, in any thread: the first one keeps the process's state, the last one puts it back.
     _active: ClassVar[list[seeded_global]] = []
     _before: ClassVar[tuple[Any, Any]] = (None, None)

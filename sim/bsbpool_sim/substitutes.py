@@ -17,10 +17,10 @@ import gc
 import importlib
 import operator
 import sys
-import threading
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 from typing import Any
 
 from greenlet import getcurrent
@@ -28,13 +28,19 @@ from greenlet import getcurrent
 from . import mpi
 from .errors import CannotSimulateError
 from .kernel import Task
+from .python.late import LATE, OF_LATE
+from .python.locks import OF_LOCKS
 from .python.process import OF_PROCESS
+from .python.real_lock import RealRLock
+from .python.sets import set_of_caller
+from .python.threads import OF_THREADS
 from .sources import TABLE
+from .streams import when_loaded
 from .virtual import EPOCH, VIRTUAL, real
 
 __all__ = ["EPOCH", "substitutes"]
 
-_lock = threading.Lock()
+_lock = RealRLock()
 _users = 0
 _undo: list[Callable[[], None]] = []
 
@@ -60,21 +66,28 @@ def substitutes() -> Iterator[None]:
 def _install() -> None:
     if not _places:
         _prepare()
+    for name in LATE.keys() - _prepared:
+        if name in sys.modules:
+            _prepare_late(name)
     for module in _modules:
         module.install()
     for place in _places:
         place.install()
-    for owner in _classes:
-        _changed(owner)
+    for kind in _classes.values():
+        kind.install()
     _undo.append(_restore)
+    if len(_prepared) < len(LATE):
+        finder = _LateFinder()
+        sys.meta_path.insert(0, finder)
+        _undo.append(lambda: sys.meta_path.remove(finder))
     _install_mpi()
 
 
 def _restore() -> None:
     for place in reversed(_places):
         place.restore()
-    for owner in _classes:
-        _changed(owner)
+    for kind in _classes.values():
+        kind.restore()
     for module in _modules:
         module.restore()
 
@@ -128,62 +141,121 @@ class _Place:
         setattr(self.owner, self.attribute, self.before)
 
 
-class _InC(_Place):
-    """A method of a class that is written in C, whose attributes Python lets nobody set.
+class _InC:
+    """A class that is written in C, whose attributes Python lets nobody set, with the substitutes for its methods.
 
-    So it is set in the dictionary of the class itself, and Python told (`_changed`) to forget what it remembers of the
-    class. This reaches also who took the class before, as ``from datetime import datetime`` does.
+    So they are set in the dictionary of the class itself, and Python told (`_changed`) to forget what it remembers of
+    the class. This reaches also who took the class before, as ``from datetime import datetime`` does.
     """
 
-    def __init__(self, name: str, owner: type, attribute: str, substitute: Any):
-        super().__init__(name, owner, attribute, substitute)
+    def __init__(self, owner: type):
+        self.owner = owner
         (self.space, *_) = gc.get_referents(owner.__dict__)
+        self.substitutes: dict[str, Any] = {}
+        self.before: dict[str, Any] = {}
+        #: what it inherits, and has no attribute of its own for.
+        self.inherited: list[str] = []
+
+    def add(self, name: str, attribute: str, substitute: Any) -> None:
         # One that it inherits is real by the class that it is from.
-        real[name] = next(vars(base)[attribute] for base in owner.__mro__ if attribute in vars(base))
+        real[name] = next(vars(base)[attribute] for base in self.owner.__mro__ if attribute in vars(base))
+        self.substitutes[attribute] = substitute
+        if attribute in self.space:
+            self.before[attribute] = self.space[attribute]
+        else:
+            self.inherited.append(attribute)
 
     def install(self) -> None:
-        self.before = self.space.get(self.attribute, _NOTHING)
-        self.space[self.attribute] = self.substitute
+        self.space.update(self.substitutes)
+        _changed(self.owner)
 
     def restore(self) -> None:
-        if self.before is _NOTHING:
-            del self.space[self.attribute]
-        else:
-            self.space[self.attribute] = self.before
+        self.space.update(self.before)
+        for attribute in self.inherited:
+            del self.space[attribute]
+        _changed(self.owner)
+
+
+class _Shadow(_Place):
+    """A name in a module's namespace that the module takes from `builtins`."""
+
+    def install(self) -> None:
+        self.owner[self.attribute] = self.substitute
+
+    def restore(self) -> None:
+        self.owner.pop(self.attribute, None)
 
 
 def _changed(owner: type) -> None:
-    import ctypes
+    global _modified
+    if _modified is None:
+        import ctypes
 
-    ctypes.pythonapi.PyType_Modified(ctypes.py_object(owner))
+        _modified, _modified.argtypes = ctypes.pythonapi.PyType_Modified, (ctypes.py_object,)
+    _modified(owner)
+
+
+_modified: Any = None
 
 
 _modules: list[_Module] = []
 _places: list[_Place] = []
-#: those that are written in C, and have attributes among these places.
-_classes: dict[type, None] = {}
+_classes: dict[type, _InC] = {}
 
 
 def _prepare() -> None:
     """Make the substitutes, once. What takes a clock by name when it is imported is imported before."""
     _hook()
-    for name, virtual in (VIRTUAL | OF_PROCESS).items():
+    for name, virtual in (VIRTUAL | OF_PROCESS | OF_LOCKS | OF_THREADS).items():
         _put(name, functools.partial(_dispatching, name, virtual))
     for row in TABLE:
         for name in row.names if row.refused_by_name else ():
             _put(name, functools.partial(_refusing, name, row.what))
-    # Python 3.11 has no audit event for a new thread, and none of them has one for multiprocessing's spawn.
-    for name, event in (
-        ("_thread.start_new_thread", "_thread.start_new_thread"),
-        ("threading._start_new_thread", "_thread.start_new_thread"),
-        ("_posixsubprocess.fork_exec", "subprocess.Popen"),
-    ):
-        _put(name, functools.partial(_forbidding, name, event))
-    # They are bound when the module is imported.
-    scheduler = importlib.import_module("sched").scheduler
-    (of_time,) = [module.substitutes for module in _modules if module.name == "time"]
-    defaults = (of_time["monotonic"], of_time["sleep"])
-    _places.append(_Place("sched.scheduler", scheduler.__init__, "__defaults__", defaults))
+    # None of the Pythons has an audit event for multiprocessing's spawn.
+    _put("_posixsubprocess.fork_exec", functools.partial(_forbidding, "_posixsubprocess.fork_exec", "subprocess.Popen"))
+
+
+# Modules that are not imported for the sake of a simulation: what there is of them is put in place when they are there.
+
+_prepared: set[str] = set()
+
+
+def _prepare_late(name: str) -> None:
+    _prepared.add(name)
+    if name == "sched":
+        # They are bound when the module is imported.
+        (of_time,) = [module.substitutes for module in _modules if module.name == "time"]
+        defaults = (of_time["monotonic"], of_time["sleep"])
+        _places.append(_Place("sched.scheduler", sys.modules[name].scheduler.__init__, "__defaults__", defaults))
+    for each in LATE[name]:
+        if each.endswith(".set"):
+            owner = sys.modules.get(each.removesuffix(".set"))
+            if owner is not None:
+                _places.append(_Shadow(each, vars(owner), "set", set_of_caller))
+        else:
+            _put(each, functools.partial(_dispatching, each, OF_LATE[each]))
+
+
+class _LateFinder:
+    """In `sys.meta_path`: sees when one of these modules is imported during a simulation."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in LATE or name in _prepared:
+            return None
+        spec = PathFinder.find_spec(name, path)
+        when_loaded(spec, self._loaded)
+        return spec
+
+    def _loaded(self, module: types.ModuleType) -> None:
+        with _lock:
+            if module.__name__ in _prepared or not _users:
+                return
+            places, modules = len(_places), len(_modules)
+            _prepare_late(module.__name__)
+            for new in _modules[modules:]:
+                new.install()
+            for place in _places[places:]:
+                place.install()
 
 
 def _put(name: str, make: Callable[[Any], Any]) -> None:
@@ -197,7 +269,7 @@ def _put(name: str, make: Callable[[Any], Any]) -> None:
         owner = getattr(owner, each)
     if owner is None or not hasattr(owner, path[-1]):
         return
-    if owner is module:
+    if isinstance(owner, types.ModuleType):
         name_of_module = name.rpartition(".")[0]
         found = [each for each in _modules if each.name == name_of_module]
         if not found:
@@ -206,10 +278,14 @@ def _put(name: str, make: Callable[[Any], Any]) -> None:
         found[0].add(path[-1], make(vars(owner)[path[-1]]))
         return
     there = next(vars(base)[path[-1]] for base in owner.__mro__ if path[-1] in vars(base))
-    in_c = not owner.__flags__ & 1 << 9  # Py_TPFLAGS_HEAPTYPE
+    # Py_TPFLAGS_HEAPTYPE, Py_TPFLAGS_IMMUTABLETYPE
+    in_c = not owner.__flags__ & 1 << 9 or owner.__flags__ & 1 << 8
+    substitute = make(there)
     if in_c:
-        _classes[owner] = None
-    _places.append((_InC if in_c else _Place)(name, owner, path[-1], make(there)))
+        _classes.setdefault(owner, _InC(owner)).add(name, path[-1], substitute)
+    else:
+        substitute = substitute if hasattr(there, "__get__") else staticmethod(substitute)
+        _places.append(_Place(name, owner, path[-1], substitute))
 
 
 def _resolved(name: str) -> tuple[Any, ...]:

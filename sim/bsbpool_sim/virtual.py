@@ -12,7 +12,6 @@ import random
 import signal
 import sys
 import tempfile
-import threading
 import time
 import types
 import uuid
@@ -27,7 +26,7 @@ from .streams import Random, stream
 #: What `time.time` gives at virtual time 0: 2000-01-01, 00:00 UTC.
 EPOCH = 946_684_800
 
-#: The number of rank 0's process, and of its thread.
+#: The number of rank 0's process, and of its main thread.
 FIRST_PROCESS = 1000
 
 VIRTUAL: dict[str, Callable[..., Any]] = {}
@@ -307,7 +306,7 @@ def host(rank: int) -> str:
     return f"simulated-{rank}"
 
 
-@_for("os.getpid", "threading.get_ident", "threading.get_native_id")
+@_for("os.getpid")
 def _getpid(task: Task) -> int:
     return FIRST_PROCESS + task.rank.index
 
@@ -315,16 +314,6 @@ def _getpid(task: Task) -> int:
 @_for("os.getppid")
 def _getppid(task: Task) -> int:
     return FIRST_PROCESS - 1
-
-
-@_for("threading.current_thread")
-def _current_thread(task: Task) -> threading.Thread:
-    return threading.main_thread()
-
-
-@_for("threading.Thread.ident", "threading.Thread.native_id")
-def _ident(task: Task, self: threading.Thread) -> int | None:
-    return _getpid(task) if self is threading.main_thread() else None
 
 
 @_for("socket.gethostname", "platform.node")
@@ -386,48 +375,6 @@ def _kill(task: Task, process: int, number: int, /) -> None:
 
 
 # -- waiting ---------------------------------------------------------------------------------------------
-
-
-class _Waiter:
-    """Stands for the lock that a thread waits for in a condition."""
-
-    def __init__(self, task: Task):
-        self._task = task
-        self.released = False
-
-    def release(self) -> None:
-        """What `Condition.notify` calls."""
-        self.released = True
-        self._task.kernel.wake(self._task)
-
-
-@_for("threading.Condition.wait")
-def _wait(task: Task, self: Any, timeout: float | None = None) -> bool:
-    if not self._is_owned():
-        raise RuntimeError("cannot wait on un-acquired lock")
-    kernel, waiter = task.kernel, _Waiter(task)
-    self._waiters.append(waiter)
-    saved = self._release_save()
-    try:
-        until = None if timeout is None else kernel.now + max(0, nanoseconds(timeout))
-        while not waiter.released and kernel.park("a threading.Condition to be notified", until):
-            pass
-        return waiter.released
-    finally:
-        if not waiter.released:
-            self._waiters.remove(waiter)
-        _take_back(task, self, saved)
-
-
-def _take_back(task: Task, condition: Any, saved: Any) -> None:
-    """Take a condition's lock again, which another task may hold while it waits for something else."""
-    lock, kernel, step = condition._lock, task.kernel, 1000
-    if hasattr(lock, "_acquire_restore"):
-        lock._acquire_restore(saved)  # one that a thread may take twice, and all ranks are one thread
-        return
-    while not lock.acquire(False):
-        kernel.park("a threading.Lock", kernel.now + step)
-        step = min(2 * step, SECOND // 1000)
 
 
 @_for("select.select")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-from _thread import RLock  # that of `threading` is virtual here
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from types import FrameType
@@ -22,6 +21,7 @@ from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, Ra
 from .choices import Event
 from .instant import DEADLINES, LOSSES, NEWS
 from .kernel import Happening, Kernel, Rank, Task, current
+from .python.real_lock import RealRLock
 
 if TYPE_CHECKING:
     from .mpi.communicators import Comm
@@ -263,7 +263,7 @@ class SimWorld(World):
 
     def lock(self) -> contextlib.AbstractContextManager[Any]:
         # Tasks take turns only where they wait, and all in one thread, which takes this lock as often as it likes.
-        return RLock()
+        return RealRLock()
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-simulated-")

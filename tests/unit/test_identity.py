@@ -32,6 +32,20 @@ CALLS = {
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
     "sim/bsbpool_sim/tape.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
+    "sim/bsbpool_sim/python/locks.py": (
+        [
+            "_give_back",
+            "_given_back",
+            "_lock_release",
+            "_queue_get",
+            "_queue_put",
+            "_recursion_count",
+            "_rlock_locked",
+            "_take",
+            "_take_again",
+        ],
+        "of locks that are kept while they are held, and of queues for which somebody waits",
+    ),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
 }
 
@@ -46,7 +60,14 @@ KEPT = {
     "sim/bsbpool_sim/mpi/datatypes.py": {"DATATYPES": "the predefined datatypes"},
     "sim/bsbpool_sim/mpi/own.py": {"_outside": "names and handles of datatypes, of a program that simulates"},
     "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
+    "sim/bsbpool_sim/python/late.py": {"OF_LATE": "names of functions"},
+    "sim/bsbpool_sim/python/locks.py": {
+        "OF_LOCKS": "names of functions",
+        "_held": "locks that are held; forgotten with their simulation",
+        "_queues": "what is waited for; who ends to wait takes itself out",
+    },
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
+    "sim/bsbpool_sim/python/threads.py": {"OF_THREADS": "names of functions"},
     "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/replay/recorded_stubs.py": {
         "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
@@ -56,6 +77,7 @@ KEPT = {
         "_classes": "classes of Python's whose methods are replaced; found once",
         "_modules": "modules whose names are replaced; found once",
         "_places": "attributes of classes that are replaced; found once",
+        "_prepared": "names of modules of the standard library",
         "_undo": "as long as a simulation runs",
     },
     "sim/bsbpool_sim/virtual.py": {"VIRTUAL": "names of functions", "real": "functions of the standard library"},

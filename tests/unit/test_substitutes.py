@@ -1,6 +1,5 @@
 """What is virtual or forbidden on a simulated rank, and what stays real elsewhere."""
 
-import concurrent.futures
 import importlib
 import multiprocessing
 import os
@@ -115,8 +114,6 @@ def nothing():
 @pytest.mark.parametrize(
     ("start", "what"),
     [
-        (lambda: threading.Thread(target=nothing).start(), "a real thread"),
-        (lambda: concurrent.futures.ThreadPoolExecutor(1).submit(nothing), "a real thread"),
         (lambda: subprocess.run(["true"]), "a real process"),
         (lambda: os.system("true"), "a real process"),
         (lambda: os.fork(), "a real process"),
@@ -131,13 +128,6 @@ def test_nothing_real_is_started_by_a_simulated_rank(start, what):
     with pytest.raises(RankErrors, match=f"simulated rank 0 tried to start {what}, ") as caught:
         run(start)
     assert isinstance(caught.value.by_rank[0], CannotSimulateError)
-
-
-def test_a_thread_that_was_refused_leaves_nothing_behind():
-    before = threading.enumerate()
-    with pytest.raises(RankErrors):
-        run(lambda: threading.Thread(target=nothing).start())
-    assert threading.enumerate() == before
 
 
 def test_others_start_what_they_like():

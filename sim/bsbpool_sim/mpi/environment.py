@@ -6,10 +6,12 @@ import operator
 import re
 from typing import Any
 
+from greenlet import getcurrent
+
 from bsbpool import __version__
 
 from ..errors import MPIError
-from ..kernel import SECOND
+from ..kernel import SECOND, Task
 from ..virtual import host
 from .addresses import address_of
 from .buffers import Buffer
@@ -133,5 +135,6 @@ def Query_thread() -> int:
 
 
 def Is_thread_main() -> bool:
-    """True: simulated ranks have no threads."""
-    return True
+    """Whether the thread that calls runs its rank's program."""
+    task = getcurrent()
+    return not isinstance(task, Task) or task is task.rank.main

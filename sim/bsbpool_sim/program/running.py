@@ -31,6 +31,7 @@ from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes
+from ..python.threads import wait_for_threads
 from ..python.warned import warnings_of_ranks
 from ..python.whose import Ownership
 from ..simulation import Simulation, simulate
@@ -236,6 +237,7 @@ class _Ranks:
             process.status = 0
         if process.muted:
             raise GreenletExit
+        wait_for_threads(task, raised)
         process.run_at_exit()
         self._finish(process)
         self._ended.statuses[rank] = process.status

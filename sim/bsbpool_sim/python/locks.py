@@ -1,0 +1,409 @@
+"""Locks of a simulated rank's threads: `threading.Lock`, `RLock`, `Condition.wait`, `queue.SimpleQueue`.
+
+The methods of the real classes are replaced, so a lock is virtual whoever made it, when, and by which name. Python's
+other means of synchronising (`Event`, `Semaphore`, `Barrier`, `queue.Queue`, futures) are made of these.
+
+The real lock is locked while a task holds it. What is kept besides is which task holds it, and which tasks wait. A lock
+that somebody else holds, another thread of the process, is waited for in real time: all ranks wait. A task that
+releases a lock for which others wait hands it to the first of them.
+"""
+
+from __future__ import annotations
+
+from _queue import SimpleQueue
+from _thread import LockType, RLock
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Any, TypeVar
+
+from bsbpool.frames import Whose, outward, whose
+
+from ..choices import GoesOn, Kind
+from ..kernel import SECOND, Kernel, Rank, Task, nanoseconds
+
+OF_LOCKS: dict[str, Callable[..., Any]] = {}
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def _for(*names: str) -> Callable[[_F], _F]:
+    def keep(function: _F) -> _F:
+        OF_LOCKS.update(dict.fromkeys(names, function))
+        return function
+
+    return keep
+
+
+#: The real methods: while simulations run, others stand in their place.
+_acquire, _release, _locked = LockType.acquire, LockType.release, LockType.locked
+_acquire_again, _release_again = RLock.acquire, RLock.release
+_get, _put = SimpleQueue.get, SimpleQueue.put
+
+#: Nanoseconds that fit into Python's own timeouts, as seconds.
+_LONGEST = (1 << 63) / SECOND
+
+
+# -- who waits -------------------------------------------------------------------------------------------------
+
+
+class Waiter:
+    """A task that waits until somebody lets it go on."""
+
+    __slots__ = ("given", "task")
+
+    def __init__(self, task: Task):
+        self.task = task
+        self.given = False
+
+    def release(self) -> None:
+        """Let it go on. The name is that of a lock, since `Condition.notify` calls it."""
+        self.given = True
+        self.task.kernel.wake(self.task)
+
+
+#: What is waited for: the id of a lock or queue, with the rank whose own it is, if each rank has its own.
+_Key = int | tuple[int, Rank]
+
+#: By what they wait for, while tasks wait, in the order in which they came.
+_queues: dict[_Key, deque[Waiter]] = {}
+
+
+def wait_for(task: Task, key: _Key, why: Callable[[], str], limit: int | None) -> bool:
+    """Wait until `give` lets this task have something, or until `limit`. Returns whether it has it."""
+    waiter = Waiter(task)
+    _queues.setdefault(key, deque()).append(waiter)
+    try:
+        while not waiter.given and task.kernel.park(why, limit):
+            pass
+    finally:
+        if not waiter.given:
+            waiting = _queues[key]
+            waiting.remove(waiter)
+            if not waiting:
+                del _queues[key]
+    return waiter.given
+
+
+def give(key: _Key, call: str) -> Task | None:
+    """Let a task go on that waits: the first, or the one that is chosen. Returns which; None if none waits."""
+    waiting = _queues.get(key)
+    while waiting and never_goes_on(waiting[0].task):
+        waiting.popleft()
+    if not waiting:
+        _queues.pop(key, None)
+        return None
+    chooser = waiting[0].task.kernel.chooser
+    if chooser is None or len(waiting) == 1:
+        waiter = waiting.popleft()
+    else:
+        waiter = chooser.one_of(Kind.THREAD, waiting[0].task.rank.index, call, [*waiting], _as_alternative)
+        waiting.remove(waiter)
+    if not waiting:
+        del _queues[key]
+    waiter.release()
+    return waiter.task
+
+
+def _as_alternative(waiter: Waiter) -> GoesOn:
+    return GoesOn(waiter.task.rank.index, waiter.task.title())
+
+
+def never_goes_on(task: Task) -> bool:
+    """Whether a task has ended, or its rank is dead."""
+    return task.ended_at is not None or task.rank.dead_at is not None
+
+
+def until(task: Task, timeout: float | None) -> int | None:
+    """The virtual time at which a wait that begins now has taken `timeout` seconds; None: never."""
+    return None if timeout is None else task.kernel.now + max(0, nanoseconds(timeout))
+
+
+def asked(task: Task) -> None:
+    """Note that a task asked whether it can go on, and can't: one that asks in a loop waits for time to pass."""
+    task.kernel.read_clock()
+
+
+# -- Lock ------------------------------------------------------------------------------------------------------
+
+
+class _Holder:
+    """The task that holds a lock, and how often; `lock` keeps its id from being another's."""
+
+    __slots__ = ("count", "lock", "task")
+
+    def __init__(self, task: Task, count: int, lock: Any):
+        self.task = task
+        self.count = count
+        self.lock = lock
+
+
+#: By the lock, while a task holds it.
+_held: dict[_Key, _Holder] = {}
+
+
+def forget(kernel: Kernel) -> None:
+    """Forget what tasks of a simulation hold that is over."""
+    for key in [key for key, holder in _held.items() if holder.task.kernel is kernel]:
+        del _held[key]
+
+
+def _in_time(task: Task, blocking: bool, timeout: float) -> int | None:
+    """Until when to wait, by the rules of `Lock.acquire`."""
+    if not blocking and timeout != -1:
+        raise ValueError("can't specify a timeout for a non-blocking call")
+    if timeout < 0 and timeout != -1:
+        raise ValueError("timeout value must be a non-negative number")
+    if timeout > _LONGEST:
+        raise OverflowError("timeout value is too large")
+    return None if timeout == -1 else until(task, timeout)
+
+
+def _wait_for_lock(
+    task: Task, lock: Any, key: _Key, blocking: bool, timeout: float, give_back: Callable[[Task, Any], None]
+) -> bool:
+    """Wait for a lock that another task of this simulation holds. Returns whether this one holds it now."""
+    limit = _in_time(task, blocking, timeout)
+    if not blocking or timeout == 0:
+        asked(task)
+        return False
+    try:
+        return wait_for(task, key, partial(_why_lock, task, lock, key), limit)
+    except BaseException:
+        if _held[key].task is task:  # it was handed over at the instant at which the task was interrupted
+            give_back(task, lock)
+        raise
+
+
+def _why_lock(task: Task, lock: Any, key: _Key) -> str:
+    kind = "Lock" if isinstance(lock, LockType) else "RLock"
+    holder = _held.get(key)
+    return waits_for(task, f"a threading.{kind}" + ("" if holder is None else f" that {holder.task.who()} holds"))
+
+
+def _others(task: Task, holder: _Holder | None) -> bool:
+    """Whether a task of this simulation holds a lock."""
+    return holder is not None and holder.task.kernel is task.kernel and not never_goes_on(holder.task)
+
+
+def _take(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> bool:
+    if not _acquire(lock, False):
+        holder = _held.get(id(lock))
+        if _others(task, holder):
+            return _wait_for_lock(task, lock, id(lock), blocking, timeout, _lock_release)
+        # One that died holding it has left it to this one. Else somebody holds it who runs in real time.
+        if (holder is None or holder.task.kernel is not task.kernel) and not _acquire(lock, blocking, timeout):
+            asked(task)
+            return False
+    _held[id(lock)] = _Holder(task, 1, lock)
+    return True
+
+
+@_for("_thread.LockType.acquire", "_thread.LockType.acquire_lock")
+def _lock_acquire(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> bool:
+    return _take(task, lock, blocking, timeout)
+
+
+@_for("_thread.LockType.__enter__")
+def _lock_enter(task: Task, lock: Any) -> bool:
+    return _take(task, lock)
+
+
+@_for("_thread.LockType.release", "_thread.LockType.release_lock")
+def _lock_release(task: Task, lock: Any) -> None:
+    if id(lock) in _queues and _locked(lock) and (then := give(id(lock), "Lock.release")) is not None:
+        _held[id(lock)] = _Holder(then, 1, lock)
+        return
+    _held.pop(id(lock), None)
+    _release(lock)
+
+
+@_for("_thread.LockType.__exit__")
+def _lock_exit(task: Task, lock: Any, *exc: object) -> None:
+    _lock_release(task, lock)
+
+
+@_for("_thread.LockType.locked", "_thread.LockType.locked_lock")
+def _lock_locked(task: Task, lock: Any) -> bool:
+    locked = _locked(lock)
+    if locked:
+        asked(task)
+    return locked
+
+
+# -- RLock -----------------------------------------------------------------------------------------------------
+# Each rank has its own state of each: Python's library has many for all of the process, as in `cached_property`. The
+# real one tells real threads apart, and all tasks are in one; it is taken once, for whichever task of a rank holds it.
+
+
+def _take_again(task: Task, lock: Any, blocking: bool = True, timeout: float = -1, count: int = 1) -> bool:
+    key = (id(lock), task.rank)
+    holder = _held.get(key)
+    if holder is None:
+        if not _acquire_again(lock, blocking, timeout):
+            return False
+    elif holder.task is task:
+        holder.count += count
+        return True
+    elif _others(task, holder) and not _wait_for_lock(task, lock, key, blocking, timeout, _give_back):
+        return False
+    _held[key] = _Holder(task, count, lock)
+    return True
+
+
+def _given_back(task: Task, lock: Any) -> _Holder:
+    holder = _held.get((id(lock), task.rank))
+    if holder is None or holder.task is not task:
+        raise RuntimeError("cannot release un-acquired lock")
+    return holder
+
+
+def _give_back(task: Task, lock: Any) -> None:
+    key = (id(lock), task.rank)
+    then = give(key, "RLock.release") if key in _queues else None
+    if then is not None:
+        _held[key] = _Holder(then, 1, lock)
+    else:
+        del _held[key]
+        _release_again(lock)
+
+
+@_for("_thread.RLock.acquire")
+def _rlock_acquire(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> bool:
+    return _take_again(task, lock, blocking, timeout)
+
+
+@_for("_thread.RLock.__enter__")
+def _rlock_enter(task: Task, lock: Any) -> bool:
+    return _take_again(task, lock)
+
+
+@_for("_thread.RLock.release")
+def _rlock_release(task: Task, lock: Any) -> None:
+    holder = _given_back(task, lock)
+    if holder.count > 1:
+        holder.count -= 1
+    else:
+        _give_back(task, lock)
+
+
+@_for("_thread.RLock.__exit__")
+def _rlock_exit(task: Task, lock: Any, *exc: object) -> None:
+    _rlock_release(task, lock)
+
+
+@_for("_thread.RLock.locked")
+def _rlock_locked(task: Task, lock: Any) -> bool:
+    return (id(lock), task.rank) in _held
+
+
+@_for("_thread.RLock._is_owned")
+def _is_owned(task: Task, lock: Any) -> bool:
+    return _recursion_count(task, lock) > 0
+
+
+@_for("_thread.RLock._recursion_count")
+def _recursion_count(task: Task, lock: Any) -> int:
+    holder = _held.get((id(lock), task.rank))
+    return holder.count if holder is not None and holder.task is task else 0
+
+
+@_for("_thread.RLock._release_save")
+def _release_save(task: Task, lock: Any) -> int:
+    count = _given_back(task, lock).count
+    _give_back(task, lock)
+    return count
+
+
+@_for("_thread.RLock._acquire_restore")
+def _acquire_restore(task: Task, lock: Any, count: int) -> None:
+    _take_again(task, lock, count=count)
+
+
+# -- Condition -------------------------------------------------------------------------------------------------
+
+
+@_for("threading.Condition.wait")
+def _wait(task: Task, self: Any, timeout: float | None = None) -> bool:
+    if not self._is_owned():
+        raise RuntimeError("cannot wait on un-acquired lock")
+    kernel, waiter, lock = task.kernel, Waiter(task), self._lock
+    self._waiters.append(waiter)
+    # By the lock: a condition made before the simulation has kept the methods that its lock had then.
+    saved = lock._release_save() if hasattr(lock, "_release_save") else lock.release()
+    limit = until(task, timeout)
+    why = partial(waits_for, task, "a threading.Condition to be notified")
+    try:
+        while not waiter.given and kernel.park(why, limit):
+            pass
+        return waiter.given
+    finally:
+        if not waiter.given:
+            self._waiters.remove(waiter)
+        if hasattr(lock, "_acquire_restore"):
+            lock._acquire_restore(saved)
+        else:
+            lock.acquire()
+
+
+# -- SimpleQueue -----------------------------------------------------------------------------------------------
+
+
+@_for("_queue.SimpleQueue.get")
+def _queue_get(task: Task, self: Any, block: bool = True, timeout: float | None = None) -> Any:
+    if block and timeout is not None and timeout < 0:
+        raise ValueError("'timeout' must be a non-negative number")
+    limit = until(task, timeout)
+    while block and self.empty():
+        if not wait_for(task, id(self), partial(waits_for, task, "an item of a queue.SimpleQueue"), limit):
+            break
+    if not block and self.empty():
+        asked(task)
+    return _get(self, False)
+
+
+@_for("_queue.SimpleQueue.get_nowait")
+def _queue_get_nowait(task: Task, self: Any) -> Any:
+    return _queue_get(task, self, False)
+
+
+@_for("_queue.SimpleQueue.put")
+def _queue_put(task: Task, self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    _put(self, item)
+    if id(self) in _queues:
+        give(id(self), "SimpleQueue.put")
+
+
+@_for("_queue.SimpleQueue.put_nowait")
+def _queue_put_nowait(task: Task, self: Any, item: Any) -> None:
+    _queue_put(task, self, item)
+
+
+# -- what somebody waits for, in words -------------------------------------------------------------------------
+
+#: By what the program called of Python's library.
+_WAITS = {
+    "Event.wait": "a threading.Event to be set",
+    "Semaphore.acquire": "a threading.Semaphore",
+    "Barrier.wait": "the others at a threading.Barrier",
+    "Queue.get": "an item of a queue",
+    "Queue.put": "room in a queue",
+    "Queue.join": "all items of a queue to be done",
+    "Future.result": "the result of a future",
+    "Future.exception": "the end of a future",
+    "wait": "futures to be done",
+    "as_completed": "a future to be done",
+}
+
+
+def waits_for(task: Task, otherwise: str) -> str:
+    """What a task waits for that waits within Python's library: by what its program called there."""
+    called: FrameType | None = None
+    for frame in outward(task.gr_frame):
+        of = whose(frame)
+        if of is Whose.PYTHON:
+            called = frame
+        elif of is not Whose.OWN:
+            break
+    return otherwise if called is None else _WAITS.get(called.f_code.co_qualname, otherwise)
