@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
+#: What can be looked for besides deadlocks, failures, and calls that MPI forbids.
+_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "buffering")
+
 #: Nanoseconds between two progress lines.
 _EVERY_NS = 100_000_000
 
@@ -64,6 +67,10 @@ _EVERY_NS = 100_000_000
     "--to-test", "test", type=click.Path(), metavar="FILE",
     help="If something is found, write a test for pytest that fails until it is mended.",
 )  # fmt: skip
+@click.option(
+    "--no-check", "unchecked", type=click.Choice(_CHECKS), multiple=True,
+    help="Don't look for findings of this kind. May be given several times.",
+)  # fmt: skip
 @click.option("--own", multiple=True, metavar="NAME", help="Let each rank load this module for itself.")
 @click.option("--share", multiple=True, metavar="NAME", help="Let all ranks share this module of the program's.")
 @force_option
@@ -76,6 +83,7 @@ def explore(
     data: str | None,
     test: str | None,
     force: bool,
+    unchecked: tuple[str, ...],
     **options: Any,
 ) -> Callable[[], None]:
     """Run a program for mpi4py in every order of messages that MPI allows, and report what fails.
@@ -92,8 +100,9 @@ def explore(
       bsbpool explore -n 4 --to-test test_order.py script.py
 
     What is found has a kind, the lines of each rank, the choices that it takes, and the command that runs it again:
-    deadlock, failure (an exception, an exit status, Abort), and what MPI forbids. "complete" means that no other
-    order of messages exists; otherwise it says how many are left, by estimate. The program prints nothing meanwhile.
+    deadlock, failure (an exception, an exit status, Abort), what MPI forbids, what works only if messages are buffered,
+    and what is left when the program ends. "complete" means that no other order of messages exists; otherwise it says
+    how many are left, by estimate. The program prints nothing meanwhile.
     It is run often: it should be quick, and must not leave anything behind that changes its next run.
 
     Exit status: 0 if nothing was found, 1 if something was, 2 if the program can't be explored.
@@ -117,6 +126,8 @@ def explore(
         if path is not None
     ]
     claim(outputs)
+    skipped = [word for each in unchecked for word in ("--no-check", each)]
+    checks = [each for each in _CHECKS if each not in unchecked]
     shared = [word for option in ("own", "share") for each in options[option] for word in (f"--{option}", each)]
     seed = ["--seed", str(options["seed"])] if options["seed"] else []
     again = ["-n", str(ranks), *seed, *shared, *name, *what.arguments]
@@ -129,7 +140,7 @@ def explore(
 
         try:
             with _Progress() as progress:
-                exploration = explore_program(what, ranks, progress=progress.show, **options)
+                exploration = explore_program(what, ranks, checks=checks, progress=progress.show, **options)
         except (ProgramError, SimulationError) as error:
             _say(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
             sys.exit(2)
@@ -141,7 +152,7 @@ def explore(
                 if output.kind == "findings":
                     output.write((json.dumps(kept.as_data(exploration, again)) + "\n").encode())
                 elif exploration.findings:
-                    output.write(kept.as_test(exploration, again).encode())
+                    output.write(kept.as_test(exploration, [*skipped, *again]).encode())
             except click.UsageError as error:
                 _say(error.format_message())
                 status = 2

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -23,7 +23,11 @@ from .programs import GIVEN, OfAProgram
 from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
+    from bsbpool_sim.checks.audit import Left
     from bsbpool_sim.program.running import Ended
+
+#: What can be looked for when a program ends.
+_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle")
 
 
 def _rate(text: str) -> float:
@@ -71,6 +75,15 @@ def _tape(text: str) -> Any:
     help="Match receives from any rank when nothing else can run, as `bsbpool explore` does, whose tapes need it.",
 )  # fmt: skip
 @click.option(
+    "--eager-limit", type=click.IntRange(min=0), metavar="BYTES",
+    help="Let the sender of a larger message wait for its receiver, as MPI may; 0: of each. Default: none waits.",
+)  # fmt: skip
+@click.option(
+    "--check", type=click.Choice(["all", *_CHECKS]),
+    help="Also report what is left when the program ends: messages that nobody has received, requests that nobody has "
+    "waited for, communicators and windows that nobody has freed; exit status 1 then.",
+)  # fmt: skip
+@click.option(
     "--latency", type=time_with_unit, metavar="TIME", default="0",
     help="What each message takes, such as 50us. Default: nothing.",
 )  # fmt: skip
@@ -110,6 +123,7 @@ def simulate(
     faults: str | None,
     trace: str | None,
     force: bool,
+    check: str | None,
     **options: Any,
 ) -> Callable[[], None]:
     """Run a program for mpi4py on simulated ranks: in one process, in virtual time, the same each time.
@@ -162,6 +176,7 @@ def simulate(
         claim([output])
     script = _script(faults, ranks)
     seed = options.pop("seed")
+    checks = () if check is None else _CHECKS if check == "all" else (check,)
     again = _again()
 
     def run() -> None:
@@ -170,7 +185,13 @@ def simulate(
 
         try:
             ended = run_program(
-                what, ranks, script=script, seed=seed or 0, policy=None if seed is None else "shuffled", **options
+                what,
+                ranks,
+                script=script,
+                checks=checks,
+                seed=seed or 0,
+                policy=None if seed is None else "shuffled",
+                **options,
             )
         except ProgramError as error:
             _say(str(error))
@@ -187,6 +208,9 @@ def simulate(
             except click.UsageError as error:  # the disk is full, or the program has written that file itself
                 _say(error.format_message())
                 status = status or 2
+        if ended.simulation is not None and ended.simulation.left:
+            _report_left(ended.simulation.left)
+            status = status or 1
         _report(ended, again)
         sys.exit(status)
 
@@ -245,6 +269,18 @@ def _report(ended: Ended, again: str) -> None:
         _say(_in_options(each.replace(here, "")))
     if said:
         _say(f"again: {again}")
+
+
+def _report_left(left: Sequence[Left]) -> None:
+    """Say what a program has left behind, each line of it once."""
+    here = os.path.join(os.getcwd(), "")
+    said: dict[tuple[str, str, int], None] = {}
+    for each in left:
+        key = each.kind, each.place.file, each.place.line
+        if key not in said:
+            said[key] = None
+            at = f"{each.place.file}:{each.place.line} in {each.place.function}".replace(here, "")
+            _say(f"{each.kind}: rank {each.place.rank} {each.what}, and {each.right}, at {at}")
 
 
 def _in_options(text: str) -> str:

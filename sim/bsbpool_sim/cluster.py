@@ -46,6 +46,19 @@ class PossibleFaults(Protocol):
         if the sender dies."""
 
 
+class Auditor(Protocol):
+    """Takes note of what has to come to an end before its program does: `bsbpool_sim.checks.audit.Audit` does."""
+
+    def sent(self, message: Any, dest: int) -> None:
+        """A message was sent to a rank."""
+
+    def began(self, request: Any) -> None:
+        """A request began."""
+
+    def made(self, member: Any) -> None:
+        """A communicator was made."""
+
+
 class Cluster:
     """The simulated ranks with their kernel, network and recorder.
 
@@ -93,6 +106,12 @@ class Cluster:
         self.script: JobScript | None = None
         #: the faults of messages that are choices; None if the script has none.
         self.faults: PossibleFaults | None = None
+        #: takes note of what has to come to an end; None: nobody asks.
+        self.audit: Auditor | None = None
+        #: whether ranks access each other's memory, by windows.
+        self.shares_memory = False
+        #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.
+        self.eager_limit: int | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.
         self.make_world: Callable[[Any], World] | None = None
         #: what each rank's code keeps per process, by rank.

@@ -17,6 +17,7 @@ class Stuck(NamedTuple):
     :ivar file: the file of the innermost line of the user's code at which it waits; "" if it has not started.
     :ivar line: that line.
     :ivar function: the function that it is in.
+    :ivar call: the function of MPI that it calls there, such as "recv"; "" if it calls none.
     """
 
     rank: int
@@ -25,11 +26,7 @@ class Stuck(NamedTuple):
     file: str
     line: int
     function: str
-
-    @property
-    def where(self) -> str:
-        """File, line and function."""
-        return f"{self.file}:{self.line} in {self.function}" if self.function else "not started"
+    call: str
 
 
 class SimulationError(Exception):
@@ -165,7 +162,12 @@ class TruncationError(MPIError):
 
 
 class CollectiveMismatchError(MPIError):
-    """Two ranks made different collective calls, or named different roots, at the same position."""
+    """Two ranks made different collective calls, or named different roots, at the same position.
+
+    :ivar other: the call that the other rank made.
+    """
+
+    other = ""
 
 
 class ScriptError(SimulationError):
@@ -201,6 +203,7 @@ class RankErrors(ExceptionGroup[Exception]):
 
     :ivar by_rank: ``{rank: exception}``.
     :ivar simulation: the `Simulation`, with the results of the ranks that returned, and the trace.
+    :ivar stuck: the tasks of other ranks that wait for ever then.
 
     >>> from bsbpool_sim import RankErrors, simulate
     >>> try:
@@ -212,6 +215,7 @@ class RankErrors(ExceptionGroup[Exception]):
 
     by_rank: Mapping[int, Exception] = {}
     simulation: Any = None
+    stuck: tuple[Stuck, ...] = ()
 
     def derive(self, excs: Any) -> Any:
         """Make a group of the same kind from some of the exceptions; `split` and `subgroup` call it.

@@ -19,7 +19,6 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent, greenlet
 
 from bsbpool.durations import exact_duration
-from bsbpool.frames import file_of, outward, users_frame
 from bsbpool.values import add_note
 
 from .choices import Event, Policy, Strategy
@@ -29,6 +28,7 @@ from .garbage import LOOK_EVERY, collect
 from .happening import Happening as Happening
 from .happening import WhenIdle
 from .instant import FAULTS, WORK
+from .places import place_of
 from .strategies import InOrder
 from .tape import Tape
 
@@ -119,13 +119,12 @@ class Task(greenlet):
 
     def where(self) -> str:
         """The innermost line of the user's code (else of any code) at which this task is parked."""
-        return self.stuck().where
+        return place_of(self.gr_frame).where
 
     def stuck(self) -> Stuck:
         """Who this is, what it waits for, and where."""
-        frame = users_frame(outward(self.gr_frame))
-        place = ("", 0, "") if frame is None else (file_of(frame), frame.f_lineno, frame.f_code.co_name)
-        return Stuck(self.rank.index, None if self is self.rank.main else self.name, self.reason(), *place)
+        name = None if self is self.rank.main else self.name
+        return Stuck(self.rank.index, name, self.reason(), *place_of(self.gr_frame))
 
     def reason(self) -> str:
         """What it waits for."""

@@ -39,16 +39,19 @@ class Posted(Protocol):
 class Message:
     """Bytes from a rank (of the communicator), with a tag; `sync` is who learns that it was matched."""
 
-    __slots__ = ("data", "source", "sync", "tag")
+    __slots__ = ("data", "source", "sync", "tag", "taken")
 
     def __init__(self, source: int, tag: int, data: bytes, sync: Sender | None = None):
         self.source = source
         self.tag = tag
         self.data = data
         self.sync = sync
+        #: whether it was matched.
+        self.taken = False
 
     def matched(self) -> None:
-        """Tell a synchronous sender, if it is one, that the message has its receiver."""
+        """It has its receiver: tell a synchronous sender, if it is one."""
+        self.taken = True
         if self.sync is not None:
             self.sync.complete()
 

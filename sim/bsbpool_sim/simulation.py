@@ -17,6 +17,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
+from .checks.audit import KINDS, Audit, Left
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
@@ -45,6 +46,7 @@ class Simulation:
     :ivar seed: the seed it ran with.
     :ivar tape: what was chosen where the run could have gone on in several ways: `simulate(tape=…)` repeats it. Without
         a policy and a tape, nothing was asked, and it is the empty one.
+    :ivar left: what the programs have left behind, of what `checks` names; empty if they did not all return.
     """
 
     results: list[Any]
@@ -53,6 +55,7 @@ class Simulation:
     died: dict[int, float]
     seed: int
     tape: Tape = field(default_factory=Tape)
+    left: list[Left] = field(default_factory=list)
 
 
 def simulate(
@@ -66,6 +69,8 @@ def simulate(
     policy: Strategy | Policy | str | None = None,
     tape: Tape | str | Sequence[int] | None = None,
     late_matching: bool = False,
+    eager_limit: int | None = None,
+    checks: Sequence[str] = (),
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
@@ -85,6 +90,10 @@ def simulate(
     :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
     :param late_matching: match receives and probes from any rank only when nothing else can run, so that each message
         which could reach them is an alternative, whatever takes how long. Events of one instant are no choices then.
+    :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
+        takes it, as a real MPI may do. None: all are buffered.
+    :param checks: what is looked for at the end, of ``"unreceived-message"``, ``"unfinished-request"`` and
+        ``"leaked-handle"``; what was found is `Simulation.left`.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -122,6 +131,13 @@ def simulate(
         raise ValueError(f"policy={policy!r} orders events of one instant, which are no choices with late_matching")
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
+    _check(
+        "eager_limit",
+        eager_limit,
+        eager_limit is None or (_integer(eager_limit) and eager_limit >= 0),
+        "bytes, 0 or more, or None",
+    )
+    _check("checks", checks, all(each in KINDS for each in checks), f"of {', '.join(KINDS)}")
     make = functools.partial(
         Cluster,
         ranks,
@@ -135,14 +151,21 @@ def simulate(
     )
     # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
     with deliberate_collection():
-        return _run_once(make, program, script)
+        return _run_once(make, program, script, eager_limit, Audit(checks) if checks else None)
 
 
-def _run_once(make: Callable[[], Cluster], program: Callable[[Comm], Any], script: Any) -> Simulation:
+def _run_once(
+    make: Callable[[], Cluster], program: Callable[[Comm], Any], script: Any, eager_limit: int | None,
+    audit: Audit | None,
+) -> Simulation:  # fmt: skip
     cluster = make()
+    cluster.eager_limit, cluster.audit = eager_limit, audit
     if script is not None:
         script.install(cluster)
-    return run_on(cluster, program, script)
+    simulation = run_on(cluster, program, script)
+    if audit is not None and not simulation.died:
+        simulation.left = audit.left()
+    return simulation
 
 
 def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None, *, last: bool = True) -> Simulation:
@@ -293,6 +316,7 @@ def _errors(
     group.by_rank, group.simulation = by_rank, simulation
     if stuck is not None:
         group.add_note(f"and then {stuck}")
+        group.stuck = getattr(stuck, "stuck", ())
     if (wrong := check()) is not None:
         group.add_note(f"and the script: {wrong}")
     if misfit is not None:

@@ -54,6 +54,7 @@ KEPT = {
     "bsbpool/pool/jobs.py": {"KINDS": "classes of one name take each other's place"},
     "bsbpool/worlds/duplicates.py": {"spare": "duplicates that wait for the next communicator of the same ranks"},
     "bsbpool/worlds/local.py": {"PROCESS": "pools that are open; a pool takes itself out"},
+    "sim/bsbpool_sim/checks/audit.py": {"_users": "files of code that calls MPI"},
     "sim/bsbpool_sim/mpi/endpoint.py": {"CLASSES": "the classes of communicators, as their files are loaded"},
     "sim/bsbpool_sim/mpi/handles.py": {"_predefined": "what MPI predefines, as its chapters are loaded"},
     "sim/bsbpool_sim/mpi/constants.py": {"_real": "names of mpi4py"},

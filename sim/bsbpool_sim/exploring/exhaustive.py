@@ -140,6 +140,7 @@ class Exhaustive:
         """A schedule begins on this cluster."""
         self._depth = 0
         self._steps, self._last_of, self._last_step, self._branched = [], {}, None, False
+        self._cluster = cluster
         self._fail = cluster.kernel.fail
         self._late = cluster.late
         if self._late is not None:
@@ -214,7 +215,7 @@ class Exhaustive:
         """
         if self._depth < len(self._stack):
             raise NotRepeatedError(f"no choice any more at place {self._depth} of the schedule")
-        if self._late is not None and self._late.polled:
+        if self._late is not None and (self._late.polled or self._cluster.shares_memory):
             self.ordered = True
         if self._branched:
             self._look_for_races()

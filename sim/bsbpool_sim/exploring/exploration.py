@@ -13,22 +13,29 @@ from typing import Any
 from bsbpool.values import shown
 from bsbpool.worlds.local import ThreadedWorld
 
+from ..checks.audit import KINDS
 from ..choices import Kind
 from ..cluster import Cluster
-from ..errors import CannotSimulateError, SimulationError
+from ..errors import CannotSimulateError, DeadlockError, SimulationError
 from ..strategies import InOrder
 from ..streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
 from .drawing import Drawn
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
-from .findings import Fault, Finding, faults_of
+from .findings import Fault, Finding, faults_of, unbuffered
 from .portfolio import STRATEGIES, rule_of
 from .schedules import Function, Runner, Schedule
 from .shrinking import Shrinking
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
 MAX_EVENTS = 1_000_000
+
+#: What is looked for besides deadlocks, failures, and calls that raise.
+CHECKS = (*KINDS, "buffering")
+
+#: Schedules that are run without buffers at the most.
+WITHOUT_BUFFERS = 10
 
 _SECOND_NS = 1_000_000_000
 
@@ -88,6 +95,7 @@ def explore(
     seconds: float | None = 60.0,
     schedules: int | None = None,
     same: Callable[[list[Any]], Any] | None = None,
+    checks: Sequence[str] = CHECKS,
     seed: int = 0,
     script: Any = None,
     late_matching: bool | None = None,
@@ -107,6 +115,8 @@ def explore(
     :param seconds: the budget in seconds of real time; None: no limit.
     :param schedules: the budget in schedules; None: no limit.
     :param same: called with the list of results of a schedule, returns what has to be the same in every order.
+    :param checks: what is looked for besides: ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
+        and ``"buffering"``, for which schedules are run again without buffers; by default all of these.
     :param seed: for all chance, that of the program and that of strategies.
     :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
     :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
@@ -134,18 +144,23 @@ def explore(
     """
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
-    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events})
+    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events, "checks": at_end(checks)})
     with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
-            late=late_matching, faults=script is not None, progress=progress,
+            late=late_matching, faults=script is not None, checks=checks, progress=progress,
         )  # fmt: skip
+
+
+def at_end(checks: Sequence[str]) -> tuple[str, ...]:
+    """Those of some checks that are of what a run has left behind."""
+    return tuple(each for each in checks if each in KINDS)
 
 
 def explore_runs(
     run: Runner, *, strategy: str = "auto", seconds: float | None = None, schedules: int | None = None,
     same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, faults: bool = False,
-    progress: Callable[[Exploration], None] | None = None,
+    checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for whatever runs a program.
 
@@ -158,9 +173,13 @@ def explore_runs(
         raise ValueError(f"schedules={schedules!r}: it must be 1 or more, or None for no limit")
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds={seconds!r}: it must be more than 0, or None for no limit")
+    if unknown := [each for each in checks if each not in CHECKS]:
+        raise ValueError(f"checks={[*checks]!r}: there is no check {unknown[0]!r}, but {', '.join(CHECKS)}")
     exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, faults, progress)
     try:
         exploring.go()
+        if "buffering" in checks and not faults:
+            exploring.without_buffers()
         exploring.shrink()
     except KeyboardInterrupt:
         exploring.result.interrupted = True
@@ -196,6 +215,7 @@ class _Exploring:
         self._began = ThreadedWorld.now()
         self._seconds = seconds
         self._reference: tuple[Any, Tape] | None = None
+        self._reduced = not faults
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -278,6 +298,7 @@ class _Exploring:
                 self._tell()
                 if more and self._spent(share):
                     break
+            self._reduced = reduced and not search.ordered
             if search.ordered and reduced:  # steps of different ranks are not independent here
                 reduced = False
                 self.result.schedules = before
@@ -305,6 +326,23 @@ class _Exploring:
                 self._take(schedule)
             self._tell()
 
+    def without_buffers(self) -> None:
+        """Look for deadlocks that come only where no message is buffered."""
+        # Who waits for ever anyhow, or for a receive that never comes, does so without buffers too.
+        if not self._late or any(each.kind in ("deadlock", "unreceived-message") for each in self.result.findings):
+            return
+        search, more, count = Exhaustive(self._reduced), True, 0
+        while more and count < WITHOUT_BUFFERS and not self._spent():
+            count += 1
+            try:
+                schedule = self._run(search, None, late=True, eager_limit=0)
+                self._keep(self._findings_of(schedule, 0))
+                more = search.advance()
+            except Redundant:
+                more = search.advance()
+            except NotRepeatedError as error:
+                raise _not_repeated(error) from None
+
     def _tell(self) -> None:
         if self._progress is not None:
             self.end()
@@ -314,11 +352,21 @@ class _Exploring:
 
     def _take(self, schedule: Schedule) -> None:
         """Keep what is wrong with a schedule."""
-        for finding in self._findings_of(schedule):
+        self._keep(self._findings_of(schedule))
+
+    def _keep(self, findings: Sequence[Finding]) -> None:
+        for finding in findings:
             if not any(finding.same_fault(other) for other in self.result.findings):
                 self.result.findings.append(finding)
 
-    def _findings_of(self, schedule: Schedule) -> list[Finding]:
+    def _findings_of(self, schedule: Schedule, eager_limit: int | None = None) -> list[Finding]:
+        if eager_limit is not None:
+            self._refuse(schedule)
+            if not isinstance(schedule.stopped, DeadlockError):
+                return []
+            fault = unbuffered(schedule.stopped)
+            tape = schedule.simulation.tape
+            return [Finding(*fault, tape, self.result.schedules, self._late, eager_limit)]
         return [
             Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)
             for fault in self._faults_of(schedule)
@@ -326,9 +374,10 @@ class _Exploring:
 
     def _faults_of(self, schedule: Schedule) -> Sequence[Fault]:
         self._refuse(schedule)
+        found = faults_of(schedule)
         if schedule.stopped is None and not schedule.raised and not schedule.statuses:
-            return self._divergence(schedule)
-        return faults_of(schedule)
+            return [*found, *self._divergence(schedule)]
+        return found
 
     def _divergence(self, schedule: Schedule) -> Sequence[Fault]:
         if self._same is None:

@@ -6,7 +6,7 @@ Which schedules there are, and how they are run, doesn't belong here.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import NamedTuple
@@ -14,7 +14,9 @@ from typing import NamedTuple
 from bsbpool.frames import file_of, users_frame
 from bsbpool.values import text_of
 
-from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, TruncationError
+from ..checks.audit import Left
+from ..error_classes import ERROR_CLASSES
+from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, Stuck, TruncationError
 from ..mpi.contexts import ranks as ranks_text
 from ..tape import Tape
 from .schedules import Schedule
@@ -25,6 +27,15 @@ KINDS_OF_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
     (CollectiveMismatchError, "collective-mismatch"),
     (MPIError, "invalid-argument"),
 )
+
+#: Classes of errors of who accesses a window outside of an epoch, or begins one twice.
+_OF_EPOCHS = (ERROR_CLASSES["ERR_RMA_SYNC"],)
+
+#: Functions of MPI that wait for a single message, or for requests.
+_OF_MESSAGES = (
+    "recv", "send", "ssend", "sendrecv", "probe", "mprobe", "wait", "waitall", "waitany", "waitsome",
+    "sendrecv_replace",
+)  # fmt: skip
 
 #: How it is said that a rank waits.
 WAITS = "waits for "
@@ -77,6 +88,7 @@ class Finding:
     :ivar tape: the choices of a schedule in which it shows, the fewest departures that were found.
     :ivar schedule: the number of the first schedule in which it was seen, from 1.
     :ivar late: whether receives from any rank are matched late in that schedule.
+    :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
     """
 
@@ -88,6 +100,7 @@ class Finding:
     tape: Tape
     schedule: int
     late: bool
+    eager_limit: int | None = None
     choices: tuple[ChoiceMade, ...] = ()
 
     def same_fault(self, other: Finding) -> bool:
@@ -99,7 +112,7 @@ class Finding:
         """
         if self.kind != other.kind:
             return False
-        if self.kind == "deadlock":
+        if self.kind in ("deadlock", "buffering"):
             return bool(self._lines() & other._lines())
         return self.kind == "divergence" or (self.file, self.line) == (other.file, other.line)
 
@@ -119,7 +132,12 @@ class Fault(NamedTuple):
 
 def faults_of(schedule: Schedule) -> list[Fault]:
     """What is wrong with a schedule; nothing if it ended well."""
-    found = [_of_exception(rank, error) for rank, error in schedule.raised.items()]
+    found = [_of_exception(rank, error, schedule.calls.get(rank, "")) for rank, error in schedule.raised.items()]
+    mismatches = [each for each in found if each.kind == "collective-mismatch"]
+    if mismatches:
+        found = [each for each in found if each.kind != "collective-mismatch"]
+        others = [getattr(error, "other", "") for error in schedule.raised.values()]
+        found.append(_of_mismatch(mismatches, [each for each in schedule.stuck if each.call in others]))
     for rank, status in schedule.statuses.items():
         message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
         found.append(Fault("failure", message, "", 0, (RankPlace(rank, "", 0, "", f"exit status {status}"),)))
@@ -132,14 +150,43 @@ def faults_of(schedule: Schedule) -> list[Fault]:
         found.append(_of_deadlock(stopped))
     elif isinstance(stopped, HorizonError) and not found:
         found.append(Fault("failure", f"it does not end: {stopped}", "", 0, ()))
+    if stopped is None and not found:
+        found += _of_what_is_left(schedule.simulation.left)
     return found
+
+
+def _of_what_is_left(left: Sequence[Left]) -> Iterator[Fault]:
+    """One for each line that leaves something behind, with all ranks for which it does."""
+    by_line: dict[tuple[str, str, int], list[Left]] = {}
+    for each in left:
+        by_line.setdefault((each.kind, each.place.file, each.place.line), []).append(each)
+    for (kind, file, line), of_line in by_line.items():
+        first = min(of_line, key=lambda each: each.place.rank)
+        by_rank = {each.place.rank: each for each in of_line}
+        places = tuple(
+            RankPlace(rank, file, line, each.place.function, each.what) for rank, each in sorted(by_rank.items())
+        )
+        yield Fault(kind, f"rank {first.place.rank} {first.what}, and {first.right}", file, line, places)
+
+
+def unbuffered(error: DeadlockError) -> Fault:
+    """The finding of a deadlock that comes only where messages are not buffered."""
+    sends = [each for each in error.stuck if each.call.lower().startswith(("send", "isend"))] or [*error.stuck]
+    first = min(sends, key=lambda each: each.rank)
+    stuck = ranks_text(sorted({each.rank for each in error.stuck}))
+    message = (
+        f"{stuck} would wait for ever if MPI did not buffer messages: rank {first.rank} for {first.waits_for}. "
+        "A send may wait for its receive, so the order has to be right without buffers: use sendrecv, or isend"
+    )
+    places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
+    return Fault("buffering", message, first.file, first.line, places)
 
 
 def _of_deadlock(error: DeadlockError) -> Fault:
     places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
-    # In a program that all ranks run, the line at which few of them wait is the one to look at.
-    waiting = Counter((each.file, each.line) for each in places)
-    first = min(places, key=lambda each: (waiting[each.file, each.line], each.rank))
+    # Who waits for a single message is closer to the fault than who waits for all ranks.
+    messages = [place for place, each in zip(places, error.stuck, strict=True) if each.call.lower() in _OF_MESSAGES]
+    first = _odd_one(messages or places)
     stuck = ranks_text(sorted({each.rank for each in places}))
     verb = "waits" if len({each.rank for each in places}) == 1 else "wait"
     awaited = first.what.removeprefix(WAITS)
@@ -147,14 +194,39 @@ def _of_deadlock(error: DeadlockError) -> Fault:
     return Fault("deadlock", message, first.file, first.line, places)
 
 
-def _of_exception(rank: int, error: BaseException) -> Fault:
-    kind = next((kind for of, kind in KINDS_OF_ERRORS if isinstance(error, of)), "failure")
+def _of_mismatch(raised: Sequence[Fault], stuck: Sequence[Stuck]) -> Fault:
+    """One finding for all ranks that take part, the others of which wait."""
+    places = [place for each in raised for place in each.ranks]
+    places += [RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in stuck]
+    first = _odd_one(places)
+    return raised[0]._replace(file=first.file, line=first.line, ranks=tuple(sorted(places)))
+
+
+def _odd_one(places: Sequence[RankPlace]) -> RankPlace:
+    """In a program that all ranks run, the line at which the fewest of them are is the one to look at."""
+    at_line = Counter((each.file, each.line) for each in places)
+    return min(places, key=lambda each: (at_line[each.file, each.line], each.rank))
+
+
+def _of_exception(rank: int, error: BaseException, call: str) -> Fault:
+    kind = _kind(error, call)
     frame, line = users_line(error)
     place = RankPlace(rank, "", 0, "", "")
     if frame is not None:
         place = RankPlace(rank, file_of(frame), line, frame.f_code.co_name, "")
     text = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
     return Fault(kind, f"rank {rank} raised {text}", place.file, place.line, (place._replace(what=f"raised {text}"),))
+
+
+def _kind(error: BaseException, call: str) -> str:
+    """The kind of finding that an exception is, by the function of MPI that raised it."""
+    if isinstance(error, MPIError):
+        of_window = call.startswith("Win.") and error.error_class == ERROR_CLASSES["ERR_OTHER"]
+        if error.error_class in _OF_EPOCHS or of_window:
+            return "epoch"
+        return next(kind for of, kind in KINDS_OF_ERRORS if isinstance(error, of))
+    # mpi4py itself raises these for arguments that can't be MPI's.
+    return "invalid-argument" if call and isinstance(error, ValueError | OverflowError | TypeError) else "failure"
 
 
 def users_line(error: BaseException) -> tuple[FrameType | None, int]:

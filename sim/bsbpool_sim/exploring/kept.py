@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Sequence
 from typing import Any
 
+from ..checks.audit import KINDS
 from .exploration import Exploration
 from .findings import Finding
 
@@ -16,8 +17,12 @@ def again(finding: Finding, program: Sequence[str]) -> str:
 
     :param program: the options of the command that name the program, and the program with its arguments.
     """
-    late = ["--late-matching"] if finding.late else []
-    return shlex.join(["bsbpool", "simulate", *late, "--tape", str(finding.tape), *program])
+    how = ["--late-matching"] if finding.late else []
+    if finding.eager_limit is not None:
+        how += ["--eager-limit", str(finding.eager_limit)]
+    if finding.kind in KINDS:
+        how += ["--check", finding.kind]
+    return shlex.join(["bsbpool", "simulate", *how, "--tape", str(finding.tape), *program])
 
 
 def as_data(exploration: Exploration, program: Sequence[str]) -> dict[str, Any]:

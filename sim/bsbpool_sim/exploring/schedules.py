@@ -8,7 +8,8 @@ from typing import Any, Protocol
 
 from ..choices import Strategy
 from ..cluster import Cluster
-from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
+from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
+from ..places import raised_by
 from ..simulation import Simulation, simulate
 from ..tape import Tape
 
@@ -23,23 +24,30 @@ class Schedule:
     :ivar simulation: its results, trace and tape.
     :ivar stopped: why it did not end well; None if it did.
     :ivar raised: each rank's exception.
+    :ivar stuck: where ranks wait for ever after others have raised.
+    :ivar calls: the function of MPI that raised it; "" if none did.
     :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
     """
 
     simulation: Simulation
     stopped: Stopped | None
     raised: dict[int, BaseException]
+    calls: dict[int, str]
     statuses: dict[int, int]
+    stuck: tuple[Stuck, ...] = ()
 
 
 class Runner(Protocol):
     """Runs a program once."""
 
-    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+    def __call__(
+        self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
+    ) -> Schedule:
         """Run it.
 
         :param strategy: decides what the tape says nothing of.
         :param late: whether receives from any rank are matched late.
+        :param eager_limit: bytes up to which messages are buffered; None: all are.
         """
 
 
@@ -77,15 +85,18 @@ class Function:
         self._script = script
         self._options = options
 
-    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+    def __call__(
+        self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
+    ) -> Schedule:
         """Run it once."""
         try:
             simulation = simulate(
                 self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
-                late_matching=late, **self._options,
+                late_matching=late, eager_limit=eager_limit, **self._options,
             )  # fmt: skip
         except RankErrors as errors:
-            return Schedule(errors.simulation, errors, dict(errors.by_rank), {})
+            calls = {rank: raised_by(error) for rank, error in errors.by_rank.items()}
+            return Schedule(errors.simulation, errors, dict(errors.by_rank), calls, {}, errors.stuck)
         except (DeadlockError, HorizonError, AbortError) as error:
-            return Schedule(error.simulation, error, {}, {})
-        return Schedule(simulation, None, {}, {})
+            return Schedule(error.simulation, error, {}, {}, {})
+        return Schedule(simulation, None, {}, {}, {})

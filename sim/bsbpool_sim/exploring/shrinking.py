@@ -5,6 +5,7 @@ Which choices there are is known to the run alone, so each attempt is a run. How
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -26,10 +27,10 @@ class Shrinking:
     """Shrinks findings of one program.
 
     :param run: runs it.
-    :param findings_of: what is wrong with a schedule.
+    :param findings_of: what is wrong with a schedule that has this eager limit.
     """
 
-    def __init__(self, run: Runner, findings_of: Callable[[Schedule], list[Finding]]):
+    def __init__(self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]):
         self._run = run
         self._findings_of = findings_of
         self._left = MOST_RUNS
@@ -39,7 +40,7 @@ class Shrinking:
         self._left = MOST_RUNS
         finding = self._fewest(finding)
         told = _Told(finding.tape)
-        self._run(told, None, late=finding.late)
+        self._run(told, None, late=finding.late, eager_limit=finding.eager_limit)
         critical = self._critical(finding)
         choices = tuple(each._replace(critical=each.number == critical) for each in told.made)
         return replace(finding, choices=choices)
@@ -65,12 +66,14 @@ class Shrinking:
         """The finding as a tape has it; None if it has not."""
         self._left -= 1
         try:
-            schedule = self._run(InOrder(), tape, late=finding.late)
+            schedule = self._run(InOrder(), tape, late=finding.late, eager_limit=finding.eager_limit)
         except TapeError:
             return None
         if str(schedule.simulation.tape) != str(tape):  # it names choices that did not come
             return None
-        found = next((each for each in self._findings_of(schedule) if finding.same_fault(each)), None)
+        found = next(
+            (each for each in self._findings_of(schedule, finding.eager_limit) if finding.same_fault(each)), None
+        )
         return None if found is None else replace(found, schedule=finding.schedule)
 
     def _critical(self, finding: Finding) -> int | None:
@@ -79,8 +82,9 @@ class Shrinking:
             indices = [finding.tape.departures.get(n, 0) for n in range(number + 1)]
             for drawn in range(DRAWN):
                 rule = Walk(stream(drawn, "whether a choice decides"), 0)
-                schedule = self._run(Drawn(rule), Tape(indices), late=finding.late)
-                if not any(finding.same_fault(each) for each in self._findings_of(schedule)):
+                run = functools.partial(self._run, late=finding.late, eager_limit=finding.eager_limit)
+                schedule = run(Drawn(rule), Tape(indices))
+                if not any(finding.same_fault(each) for each in self._findings_of(schedule, finding.eager_limit)):
                     break
             else:
                 return number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -12,7 +12,7 @@ from ..errors import AbortError, DeadlockError, HorizonError
 from ..program.running import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
-from .exploration import MAX_EVENTS, Exploration, explore_runs
+from .exploration import CHECKS, MAX_EVENTS, Exploration, at_end, explore_runs
 from .schedules import Schedule, Script
 
 
@@ -28,25 +28,27 @@ class WholeProgram:
         self._script = script
         self._options = options
 
-    def __call__(self, strategy: Strategy, tape: Tape | None, *, late: bool) -> Schedule:
+    def __call__(
+        self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
+    ) -> Schedule:
         """Run it once."""
         with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(
                 self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
-                late_matching=late, **self._options,
+                late_matching=late, eager_limit=eager_limit, **self._options,
             )  # fmt: skip
         stopped = ended.stopped
         if stopped is not None and not isinstance(stopped, DeadlockError | HorizonError | AbortError):
             raise stopped
         assert isinstance(ended.simulation, Simulation)
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
-        return Schedule(ended.simulation, stopped, dict(ended.raised), statuses)
+        return Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
 
 
 def explore_program(
     program: Program, ranks: int, *, script: Any = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
-    schedules: int | None = None, progress: Callable[[Exploration], None] | None = None,
+    schedules: int | None = None, checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for a whole program.
 
@@ -54,9 +56,9 @@ def explore_program(
     :param share: top-level modules that all ranks share.
     :raises ProgramError: there is no such program.
     """
-    options = {"seed": seed, "max_events": max_events, "own": own, "share": share}
+    options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": at_end(checks)}
     run = WholeProgram(program, ranks, script, options)
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed, faults=script is not None,
-        progress=progress,
+        checks=checks, progress=progress,
     )  # fmt: skip

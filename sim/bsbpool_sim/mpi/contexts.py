@@ -57,6 +57,8 @@ class Context:
         link = self._links.get((message.source, dest))
         if link is None:
             link = self._links[message.source, dest] = Link(kernel, source, kernel.ranks[target], self.boxes[dest])
+        if self.cluster.audit is not None:
+            self.cluster.audit.sent(message, target)
         faults = self.cluster.faults
         longer = 0 if faults is None else faults.before_send(source, target)
         link.send(message, self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer))
@@ -105,12 +107,14 @@ class Context:
         if call.kind == (part.kind or part.name) and same_root and call.detail == part.detail:
             return
         where = self.name or f"communicator {self.number}"
-        raise CollectiveMismatchError(
+        error = CollectiveMismatchError(
             f"rank {self.members[rank]} called {text_of(part.name, part.root, part.detail)} where rank "
             f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
             f"{where}: all ranks of a communicator must make the same "
             "collective calls in the same order, with the same root and operation"
         )
+        error.other = call.name
+        raise error
 
     # -- for those who read why a rank waits -------------------------------------------------------
 

@@ -53,6 +53,8 @@ class Member(State):
         self.handles: list[weakref.ref[Any]] = []
         #: the world in which job pools on this communicator live, once there was one.
         self.world: Any = None
+        if self.cluster.audit is not None:
+            self.cluster.audit.made(self)
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Hand a matched message over to the program."""

@@ -36,16 +36,25 @@ BSEND_BUFFER = "bsend buffer"
 class PointToPoint(Endpoint):
     """The point-to-point calls of a communicator."""
 
-    def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None) -> None:
+    def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None, buffered: bool = True) -> None:
         to = self._peer(dest, "dest")
         if not 0 <= tag <= LARGEST_TAG:
             raise _bad_tag(tag, "sent", "0")
-        if to is not None:
+        if not buffered and self._waits_for_receiver(data, to):
+            self._issend(data, dest, tag, "send").wait()
+        elif to is not None:
             self.context.send(Message(self._rank, tag, data, sync), to)
         elif sync is not None:
             sync.complete()
 
-    def _isend(self, data: bytes, dest: int, tag: int) -> Request:
+    def _waits_for_receiver(self, data: bytes, to: int | None) -> bool:
+        """Whether a message has no room in buffers, so that its send is as a synchronous one."""
+        limit = self.cluster.eager_limit
+        return limit is not None and len(data) > limit and to is not None
+
+    def _isend(self, data: bytes, dest: int, tag: int, call: str = "isend") -> Request:
+        if self.cluster.eager_limit is not None and self._waits_for_receiver(data, self._peer(dest, "dest")):
+            return self._issend(data, dest, tag, call)
         self._send(data, dest, tag)
         return Request(self.cluster.kernel)
 
@@ -58,11 +67,11 @@ class PointToPoint(Endpoint):
         return request
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
-        """Send an object; it is buffered, so this never waits.
+        """Send an object; by default it is buffered, so that this never waits.
 
         :raises TypeError: the object can't be pickled.
         """
-        self._send(self._dumps(obj), dest, tag)
+        self._send(self._dumps(obj), dest, tag, buffered=False)
 
     rsend = send
 
@@ -96,15 +105,16 @@ class PointToPoint(Endpoint):
 
     def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object by way of the buffer that was attached; the request is complete at once."""
-        return self._isend(self._buffered(self._dumps(obj)), dest, tag)
+        self._send(self._buffered(self._dumps(obj)), dest, tag)
+        return Request(self.cluster.kernel)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object; the request completes when its receiver takes it."""
         return self._issend(self._dumps(obj), dest, tag, "issend")
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
-        """Send a buffer; it is copied, so this never waits."""
-        self._send(Buffer(buf).read(), dest, tag)
+        """Send a buffer; by default it is copied, so that this never waits."""
+        self._send(Buffer(buf).read(), dest, tag, buffered=False)
 
     Rsend = Send
 
@@ -121,7 +131,7 @@ class PointToPoint(Endpoint):
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request is complete at once."""
-        return self._isend(Buffer(buf).read(), dest, tag)
+        return self._isend(Buffer(buf).read(), dest, tag, "Isend")
 
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request completes when its receiver takes it."""
@@ -259,8 +269,10 @@ class PointToPoint(Endpoint):
         status: Any = None,
     ) -> Any:
         """Send an object, and wait for one."""
-        self.send(sendobj, dest, sendtag)
-        return self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
+        sent = self._isend(self._dumps(sendobj), dest, sendtag, "sendrecv")
+        received = self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
+        sent.wait()
+        return received
 
     def Sendrecv(
         self,
@@ -273,8 +285,9 @@ class PointToPoint(Endpoint):
         status: Any = None,
     ) -> None:
         """Send a buffer, and wait for a message into another."""
-        self.Send(sendbuf, dest, sendtag)
-        self._post(source, recvtag, Buffer(recvbuf, receives=True), "Sendrecv").wait(status)
+        sent = self._isend(Buffer(sendbuf).read(), dest, sendtag, "Sendrecv")
+        self._post(source, recvtag, Buffer(recvbuf), "Sendrecv").wait(status)
+        sent.wait()
 
 
 def _bad_tag(tag: int, done: str, least: str) -> Exception:

@@ -43,6 +43,8 @@ class Request(Happening):
         #: whether somebody was told that it is done: it is inactive from then on, as MPI's null request.
         self.over = False
         self.waits_for = why or str
+        if kernel.cluster.audit is not None:
+            kernel.cluster.audit.began(self)
 
     def happening(self, argument: Any) -> Event:
         """The end of what it waits for."""
@@ -98,7 +100,8 @@ class Request(Happening):
     Cancel = cancel
 
     def Free(self) -> None:
-        """Nothing to free here."""
+        """Give the request up: nobody will wait for it."""
+        self.over = True
 
     free = Free
 

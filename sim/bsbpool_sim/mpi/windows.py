@@ -104,6 +104,7 @@ class Win:
     def __init__(self, comm: Comm, memory: Any, disp_unit: int):
         # A duplicate, as in MPI: the window's fences are no collective calls of the program's communicator.
         self._comm = comm.Dup()
+        comm.cluster.shares_memory = True
         self._memory = memory
         view = Buffer([memory, BYTE]).bytes
         call = self._comm._together("Win.Create", (view, disp_unit))

@@ -25,8 +25,9 @@ from bsbpool.worlds.memory import memory_available, memory_taken
 from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster
-from ..errors import RankErrors, SimulationError
+from ..errors import RankErrors, SimulationError, Stuck
 from ..kernel import Kernel, Rank, Task
+from ..places import raised_by
 from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
 from ..python.modules import Finder, Modules
@@ -72,6 +73,8 @@ class Ended:
     :ivar statuses: the exit status of each rank whose program ended.
     :ivar raised: each rank's uncaught exception; its traceback has been printed.
     :ivar stopped: why the simulation ended early: a deadlock, an abort, a horizon; None if it did not.
+    :ivar calls: the function of MPI that raised it; "" if none did.
+    :ivar stuck: where ranks wait for ever after others have raised.
     :ivar notes: what else is known of why.
     """
 
@@ -79,6 +82,8 @@ class Ended:
     statuses: dict[int, int] = field(default_factory=dict)
     raised: dict[int, BaseException] = field(default_factory=dict)
     stopped: SimulationError | None = None
+    calls: dict[int, str] = field(default_factory=dict)
+    stuck: tuple[Stuck, ...] = ()
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -115,7 +120,7 @@ def run_program(
         try:
             ended.simulation = simulate(running.run, ranks, script=running, **options)
         except RankErrors as errors:
-            ended.simulation = errors.simulation
+            ended.simulation, ended.stuck = errors.simulation, errors.stuck
             ended.notes += getattr(errors, "__notes__", ())
             if not ended.raised:  # e.g. an error of the simulator's own before the program began
                 raise
@@ -277,6 +282,7 @@ class _Ranks:
     def _tell(self, rank: int, error: BaseException) -> int:
         """Print what a rank raised as Python would, and keep it; returns the exit status."""
         self._ended.raised[rank] = error
+        self._ended.calls[rank] = raised_by(error)
         trace = error.__traceback__ = _theirs(error.__traceback__)
         self._explain(rank, error)
         try:

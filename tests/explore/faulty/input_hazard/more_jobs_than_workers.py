@@ -7,11 +7,14 @@ comm = MPI.COMM_WORLD
 rank, size = comm.Get_rank(), comm.Get_size()
 jobs = [4, 2, 7, 1]
 
+requests = []
+
 if rank == 0:
     for number, job in enumerate(jobs):
         comm.send(job, dest=number + 1)  # - invalid-argument
-        comm.send(job, dest=1 + number % (size - 1))  # +
+        requests.append(comm.isend(job, dest=1 + number % (size - 1)))  # +
     print(sum(comm.recv() for _ in jobs))
+    MPI.Request.waitall(requests)  # +
 else:
     for number in range(rank - 1, len(jobs), size - 1):
         comm.send(comm.recv(source=0) ** 2, dest=0)

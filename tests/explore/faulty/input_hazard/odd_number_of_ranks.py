@@ -8,8 +8,7 @@ rank, size = comm.Get_rank(), comm.Get_size()
 partner = rank + 1 if rank % 2 == 0 else rank - 1
 
 if partner < size:  # +
-    comm.send(rank, dest=partner)  # +
-    print(rank, comm.recv(source=partner))  # +
+    print(rank, comm.sendrecv(rank, dest=partner, source=partner))  # +
 comm.send(rank, dest=partner % size)  # -
 print(rank, comm.recv(source=partner % size))  # - deadlock
 comm.Barrier()  # = deadlock

@@ -7,5 +7,6 @@ comm = MPI.COMM_WORLD
 rank, size = comm.Get_rank(), comm.Get_size()
 
 comm.send(f"from {rank}", dest=rank + 1)  # - invalid-argument
-comm.send(f"from {rank}", dest=(rank + 1) % size)  # +
+request = comm.isend(f"from {rank}", dest=(rank + 1) % size)  # +
 print(comm.recv(source=(rank - 1) % size))
+request.wait()  # +

@@ -1,0 +1,58 @@
+"""Where a task is: the line of the user's code, and what it calls there. Why it waits is the kernel's to know."""
+
+from __future__ import annotations
+
+import os
+from types import FrameType
+from typing import NamedTuple
+
+from bsbpool.frames import file_of, is_own, outward, users_frame
+
+#: The folder of what programs know as MPI.
+_MPI = os.path.join(os.path.dirname(__file__), "mpi", "")
+
+
+class Place(NamedTuple):
+    """A line of code.
+
+    :ivar file: the file of the innermost line of the user's code; "" if nothing has started.
+    :ivar line: that line; 0 if nothing has started.
+    :ivar function: the function that it is in.
+    :ivar call: the function of this project that it calls, such as "recv"; "" if it calls none.
+    """
+
+    file: str
+    line: int
+    function: str
+    call: str
+
+    @property
+    def where(self) -> str:
+        """File, line and function."""
+        return f"{self.file}:{self.line} in {self.function}" if self.function else "not started"
+
+
+def place_of(frame: FrameType | None) -> Place:
+    """The innermost line of the user's code (else of any code) in a stack, by its innermost frame."""
+    frames = [*outward(frame)]
+    found = users_frame(frames)
+    if found is None:
+        return Place("", 0, "", "")
+    place = frames.index(found)
+    inner = frames[place - 1] if place else None
+    call = inner.f_code.co_name if inner is not None and is_own(inner) else ""
+    return Place(file_of(found), found.f_lineno, found.f_code.co_name, call)
+
+
+def raised_by(error: BaseException) -> str:
+    """The function of MPI that raised an exception in a call of the user's, such as ``"Win.Put"``; "" if none did."""
+    frames, trace = [], error.__traceback__
+    while trace is not None:
+        frames.append(trace.tb_frame)
+        trace = trace.tb_next
+    if not frames or not frames[-1].f_code.co_filename.startswith(_MPI):
+        return ""
+    call = frames.pop()
+    while frames and frames[-1].f_code.co_filename.startswith(_MPI):
+        call = frames.pop()
+    return call.f_code.co_qualname

@@ -1,0 +1,36 @@
+"""What exploring finds in faulty programs, with its kind and line; and that it finds nothing in right ones."""
+
+import pytest
+from variants import PAIRS
+
+from bsbpool_sim.exploring.whole_programs import explore_program
+from bsbpool_sim.program.running import Program
+
+#: What is not looked for yet: conflicting accesses to buffers and to windows, and types that don't match.
+NOT_LOOKED_FOR = {"buffer-race", "rma-race", "type-mismatch"}
+
+FOUND = [pair for pair in PAIRS if not {*pair.expected} <= NOT_LOOKED_FOR]
+
+each_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
+
+
+def explored(text, ranks, tmp_path):
+    path = tmp_path / "program.py"
+    path.write_text(text)
+    return explore_program(Program(str(path)), ranks, schedules=60)
+
+
+def test_most_are_looked_for():
+    assert len(FOUND) >= 0.75 * len(PAIRS)
+
+
+@pytest.mark.parametrize("pair", FOUND, ids=lambda pair: pair.name)
+def test_what_is_wrong_is_found_with_its_kind_and_line(pair, tmp_path):
+    findings = explored(pair.faulty, pair.ranks, tmp_path).findings
+    assert any(each.line in pair.expected.get(each.kind, []) for each in findings), findings
+    assert {each.file for each in findings} == {str(tmp_path / "program.py")}
+
+
+@each_pair
+def test_nothing_is_found_in_the_right_twin(pair, tmp_path):
+    assert explored(pair.right, pair.ranks, tmp_path).findings == []

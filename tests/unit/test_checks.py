@@ -1,0 +1,124 @@
+"""What a run has left behind: messages, requests and communicators, each with the line that began it."""
+
+import pytest
+
+from bsbpool_sim import DeadlockError, explore, simulate
+from bsbpool_sim import mpi as MPI
+
+ALL = ("unreceived-message", "unfinished-request", "leaked-handle")
+
+
+def left(program, ranks=2, checks=ALL):
+    """Kind and rank of what a program leaves, and the function of MPI that made it."""
+    found = simulate(program, ranks, checks=checks).left
+    assert all(each.place.file == __file__ for each in found)
+    return [(each.kind, each.place.rank, each.place.call.rpartition(".")[2]) for each in found]
+
+
+def test_a_message_that_nobody_receives_is_left():
+    def program(comm):
+        if comm.rank == 0:
+            comm.send("seen", 1)
+            comm.send("unseen", 1)
+        else:
+            comm.recv()
+
+    assert left(program) == [("unreceived-message", 0, "send")]
+    assert left(program, checks=()) == left(program, checks=["leaked-handle"]) == []
+
+
+def test_a_request_is_over_when_somebody_has_waited_or_tested():
+    def program(comm):
+        other = 1 - comm.rank
+        waited, tested, freed = comm.isend(1, other), comm.isend(2, other), comm.isend(3, other)
+        comm.isend(4, other)
+        waited.wait(), freed.Free()
+        while not tested.test()[0]:
+            pass
+        requests = [comm.irecv(source=other) for _ in range(4)]
+        MPI.Request.waitany(requests)
+        MPI.Request.waitall(requests)
+
+    assert left(program) == [("unfinished-request", 0, "isend"), ("unfinished-request", 1, "isend")]
+
+
+def test_a_receive_that_is_not_waited_for_is_what_its_message_is_left_by():
+    def program(comm):
+        if comm.rank:
+            comm.send("x", 0)
+        else:
+            comm.irecv(source=1)
+
+    assert left(program) == [("unfinished-request", 0, "irecv")]
+
+
+def test_communicators_and_windows_are_left_unless_they_are_freed():
+    def program(comm):
+        comm.Dup().Free()
+        comm.Split(0)
+        MPI.Win.Allocate(8, comm=comm).Free()
+        MPI.Win.Allocate(8, comm=comm)
+
+    found = simulate(program, 1, checks=ALL).left
+    assert [each.what for each in found] == ["makes a communicator with Split", "makes a window with Allocate"]
+
+
+def test_a_program_that_raises_leaves_nothing_of_note():
+    def program(comm):
+        comm.Dup()
+        raise ValueError
+
+    assert [each.kind for each in explore(program, 1).findings] == ["failure"]
+
+
+def test_an_unknown_check_is_refused():
+    with pytest.raises(ValueError, match="checks="):
+        simulate(lambda comm: None, 1, checks=["everything"])
+    with pytest.raises(ValueError, match="there is no check 'everything'"):
+        explore(lambda comm: None, 1, checks=["everything"])
+
+
+@pytest.mark.parametrize("send", ["send", "Send", "isend", "Isend"])
+def test_a_message_above_the_eager_limit_waits_for_its_receiver(send):
+    def program(comm):
+        data = bytearray(100) if send[0].isupper() else bytes(100)
+        request = getattr(comm, send)(data, 1 - comm.rank)
+        if request is not None:
+            request.wait()
+        if send[0].isupper():
+            comm.Recv(bytearray(100), source=1 - comm.rank)
+        else:
+            comm.recv(source=1 - comm.rank)
+
+    simulate(program, 2)
+    simulate(program, 2, eager_limit=200)
+    with pytest.raises(DeadlockError, match=f"to receive its message with tag 0 \\({send.lower()}\\)|{send}"):
+        simulate(program, 2, eager_limit=50)
+
+
+def test_what_is_buffered_by_the_program_and_what_is_exchanged_waits_for_nobody():
+    def program(comm):
+        other = 1 - comm.rank
+        MPI.Attach_buffer(bytearray(10_000))
+        comm.bsend(bytes(100), other)
+        comm.ibsend(bytes(100), other).wait()
+        received = [comm.recv(source=other) for _ in range(2)]
+        received.append(comm.sendrecv(bytes(100), other, source=other))
+        comm.Sendrecv(bytes(100), other, recvbuf=bytearray(100), source=other)
+        comm.send("nobody", MPI.PROC_NULL)
+        MPI.Detach_buffer()
+        return len(received)
+
+    assert simulate(program, 2, eager_limit=0).results == [3, 3]
+
+
+def test_a_program_that_needs_buffers_is_found_by_exploring_it():
+    def program(comm):
+        comm.send("to the right", (comm.rank + 1) % comm.size)
+        comm.recv()
+
+    (finding,) = explore(program, 3).findings
+    assert (finding.kind, finding.eager_limit, len(finding.ranks)) == ("buffering", 0, 3)
+    with pytest.raises(DeadlockError):
+        simulate(program, 3, late_matching=True, eager_limit=0, tape=finding.tape)
+    assert explore(program, 3, checks=ALL).findings == []
