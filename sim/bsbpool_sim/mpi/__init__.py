@@ -82,7 +82,7 @@ from .sessions import SESSION_NULL, Session
 from .status import Status
 from .topologies import Cartcomm, Distgraphcomm, Graphcomm, Topocomm
 from .topology import Compute_dims
-from .windows import MODE_NOCHECK, MODE_NOPRECEDE, MODE_NOPUT, MODE_NOSTORE, MODE_NOSUCCEED, Win
+from .windows import MODE_NOCHECK, MODE_NOPRECEDE, MODE_NOPUT, MODE_NOSTORE, MODE_NOSUCCEED, WIN_NULL, Win
 
 __all__ = [
     "ANY_SOURCE", "ANY_TAG", "Attach_buffer", "BSEND_OVERHEAD", "Detach_buffer", "TAG_UB", "COMM_NULL",
@@ -102,7 +102,7 @@ __all__ = [
     "ERR_ABI", "ERR_LASTCODE",
     *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
-    "FILE_NULL", "File", "Register_datarep",
+    "FILE_NULL", "File", "WIN_NULL", "Register_datarep",
     "BOTTOM", "BUFFER_AUTOMATIC",
 ]  # fmt: skip
 

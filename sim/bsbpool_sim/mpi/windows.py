@@ -1,316 +1,423 @@
-"""Windows: memory of one rank that others read and write, under locks or between fences.
+"""Windows: making them, and what begins and ends accesses to them: fences, locks, and Start, Post, Complete and Wait.
 
-Every access happens at once when its time on the network has passed, so it is done when the method
-returns; locks are granted in the order in which they were asked for, if nothing else is chosen.
+The accesses are in `window_access`; what ranks share of a window, in `window_state`.
 """
 
 from __future__ import annotations
 
 import functools
-from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, Self
 
-from ..choices import Granted, Kind
-from ..chooser import Chooser
-from ..errors import MPIError, TruncationError
-from ..kernel import Task
-from .buffers import Buffer
+from ..errors import MPIError
+from .addresses import address_of
+from .arrays import bytes_of, is_bottom
+from .attributes import WithAttributes
 from .communicators import Comm, current, self_comm
-from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, means
+from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, PROC_NULL, means
 from .contexts import Context
-from .datatypes import BYTE, Datatype, datatype, is_same
-from .operations import OPS, Op, operation
-from .reductions import OF_WINDOWS, check, combine
+from .error_handlers import WithErrhandler
+from .groups import Group
+from .info import Info, hints_of
+from .numbers import NUMBERS
+from .requests import poll
+from .window_access import WindowAccess
+from .window_memory import (
+    WIN_FLAVOR_ALLOCATE,
+    WIN_FLAVOR_CREATE,
+    WIN_FLAVOR_DYNAMIC,
+    WIN_FLAVOR_SHARED,
+    Memory,
+)
+from .window_state import Shared, WindowEnd
 
-SUM, REPLACE = OPS["SUM"], OPS["REPLACE"]
 MODE_NOCHECK, MODE_NOSTORE, MODE_NOPUT, MODE_NOPRECEDE, MODE_NOSUCCEED = 1024, 2048, 4096, 8192, 16384
+WIN_UNIFIED = 2
+
+#: The keys of the attributes that MPI itself gives a window: those of `attrs`, `flavor` and `model`.
+_KEYVALS = [NUMBERS[f"WIN_{name}"] for name in ("BASE", "SIZE", "DISP_UNIT", "CREATE_FLAVOR", "MODEL")]
+
+#: Characters of a name that are kept.
+_NAME = 127
 
 
-class _Asker(NamedTuple):
-    """A rank that waits for a lock."""
+class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
+    """A window, as one simulated rank has it: memory that others read and write; `Win()` is null, as WIN_NULL."""
 
-    rank: int
-    exclusive: bool
-    task: Task
+    _null_name = "WIN_NULL"
+    _null_number = 0x20000000
+    _state: WindowEnd | None
 
-
-class _Lock:
-    """The lock of one rank's memory: any number of shared holders, or one exclusive."""
-
-    def __init__(self, context: Context, target: int):
-        self._context = context
-        self._target = target
-        #: rank: whether its lock is exclusive.
-        self.holders: dict[int, bool] = {}
-        self._queue: deque[_Asker] = deque()
-
-    def acquire(self, rank: int, exclusive: bool) -> None:
-        kernel = self._context.cluster.kernel
-        self._queue.append(_Asker(rank, exclusive, kernel.task))
-        self._grant()
-        while rank not in self.holders:
-            kernel.park(self._why)
-
-    def release(self, rank: int) -> None:
-        del self.holders[rank]
-        self._grant()
-
-    def _grant(self) -> None:
-        kernel = self._context.cluster.kernel
-        while self._queue:
-            asker = self._queue[0] if kernel.chooser is None else self._chosen(kernel.chooser)
-            if asker is None or not self._free_for(asker):
-                return
-            self._queue.remove(asker)
-            # The dead don't release what they hold, but they don't ask any more either.
-            if kernel.ranks[self._context.members[asker.rank]].dead_at is None:
-                self.holders[asker.rank] = asker.exclusive
-                kernel.wake(asker.task)
-
-    def _free_for(self, asker: _Asker) -> bool:
-        return not self.holders or not (asker.exclusive or any(self.holders.values()))
-
-    def _chosen(self, chooser: Chooser) -> _Asker | None:
-        """Who gets it now: by default who asked first, or nobody as long as that one has to wait."""
-        could: list[_Asker | None] = [asker for asker in self._queue if self._free_for(asker)]
-        if not could or could[0] is not self._queue[0]:
-            could.insert(0, None)
-        target = self._context.members[self._target]
-        return chooser.one_of(Kind.LOCK, target, "Lock", could, self._alternative)
-
-    def _alternative(self, asker: _Asker | None) -> Granted:
-        if asker is None:
-            return Granted(None, False)
-        return Granted(self._context.members[asker.rank], asker.exclusive)
-
-    def _why(self) -> str:
-        by = " and ".join(self._context.someone(r) for r in list(self.holders)[:5]).rstrip(",")
-        kind = "an exclusive" if any(self.holders.values()) else "a shared"
-        ahead = f" and {len(self._queue)} ask for it" if len(self._queue) > 1 else ""
-        target = self._context.members[self._target]
-        return f"the lock of rank {target}'s window: {kind} one is held by {by}{ahead}"
-
-
-class _Shared:
-    def __init__(self, context: Context, memories: list[memoryview], units: list[int]):
-        self.memories = memories
-        self.units = units
-        self.locks = [_Lock(context, rank) for rank in range(len(memories))]
-
-
-class Win:
-    """A window, as one simulated rank has it; made with `Create` or `Allocate`, by all ranks together."""
-
-    def __init__(self, comm: Comm, memory: Any, disp_unit: int):
-        # A duplicate, as in MPI: the window's fences are no collective calls of the program's communicator.
-        self._comm = comm.Dup()
-        comm.cluster.shares_memory = True
-        self._memory = memory
-        view = Buffer([memory, BYTE]).bytes
-        call = self._comm._together("Win.Create", (view, disp_unit))
-        if call.result is None:
-            views = [call.payloads[r] for r in range(comm.size)]
-            call.result = _Shared(self._comm.context, [v for v, _ in views], [u for _, u in views])
-        self._shared: _Shared = call.result
-        self._mine: set[int] = set()
-        self._fenced = False
+    # -- making one --------------------------------------------------------------------------------
 
     @classmethod
-    def Create(cls, memory: Any, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Win:
-        """A window over `memory` (a buffer; None: nothing of this rank's).
+    def Create(cls, memory: Any, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
+        """A window over `memory`. All ranks of the communicator call it.
 
+        :param memory: a buffer that can be written; None or MPI.BOTTOM: nothing of this rank's.
         :param disp_unit: bytes of one unit of the others' displacements.
-        :param comm: the communicator whose ranks all call this; by default MPI.COMM_SELF.
+        :param comm: by default MPI.COMM_SELF.
         """
-        return cls(_or_self(comm), memory, disp_unit)
+        view = memoryview(bytearray()) if is_bottom(memory) else bytes_of(memory, receives=True)
+        return cls._together("Create", comm, info, disp_unit, WIN_FLAVOR_CREATE, view, memory)
 
     @classmethod
-    def Allocate(cls, size: int, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Win:
+    def Allocate(cls, size: int, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
         """A window over `size` new bytes of zeros, found with `tomemory`."""
-        return cls(_or_self(comm), bytearray(size), disp_unit)
+        view = memoryview(bytearray(_size("Allocate", size)))
+        return cls._together("Allocate", comm, info, disp_unit, WIN_FLAVOR_ALLOCATE, view)
 
-    def tomemory(self) -> memoryview:
-        """This rank's memory."""
-        return self._shared.memories[self._comm.rank]
+    @classmethod
+    def Allocate_shared(cls, size: int, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
+        """A window over new bytes of zeros, one rank's behind the other's, that all reach with `Shared_query`."""
+        return cls._together(
+            "Allocate_shared", comm, info, disp_unit, WIN_FLAVOR_SHARED, _size("Allocate_shared", size)
+        )
 
-    @property
-    def memory(self) -> Any:
-        """What this rank created the window over."""
-        return self._memory
+    @classmethod
+    def Create_dynamic(cls, info: Any = None, comm: Any = None) -> Self:
+        """A window to which ranks attach memory; displacements are what MPI.Get_address gives where the memory is."""
+        return cls._together("Create_dynamic", comm, info, 1, WIN_FLAVOR_DYNAMIC, None)
+
+    @classmethod
+    def _together(cls, name: str, comm: Any, info: Any, unit: int, flavor: int, given: Any, memory: Any = None) -> Self:
+        if unit < 1:
+            raise MPIError(f"Win.{name}(disp_unit={unit}): a unit is 1 byte or more", "ERR_DISP")
+        if comm is None:
+            here = current()
+            comm = self_comm(here.cluster, here.world_rank)
+        if not isinstance(comm, Comm):
+            raise TypeError(f"Win.{name}: comm must be a communicator, not {comm!r}")
+        hints = hints_of(info, f"Win.{name}")
+        call = comm._together(f"Win.{name}", (given, unit))
+        comm.cluster.shares_memory = True
+        if call.result is None:
+            parts = [call.payloads[rank] for rank in range(comm.size)]
+            if flavor == WIN_FLAVOR_SHARED:
+                parts = _side_by_side(parts)
+            memories = [Memory(view, theirs) for view, theirs in parts]
+            # Of its own, as in MPI: its fences are no collective calls of the program's communicator.
+            call.result = Shared(Context(comm.cluster, comm.context.members, "the window"), flavor, memories)
+        return cls._of(WindowEnd(call.result, comm.rank, memory, hints))
 
     def Free(self) -> None:
-        """Give the window up. All ranks call it.
+        """Give the window up; this handle is null then. All ranks call it.
 
-        :raises MPIError: this rank holds a lock of it.
+        :raises MPIError: an epoch of this rank is open.
         """
-        if self._mine:
-            raise MPIError(f"Free of a window while this rank has rank {min(self._mine)} locked: unlock it first")
-        self._comm.Free()
+        end = self._end("Free")
+        end.epochs.check_free("Free of a window")
+        end.finish()
+        self._delete_attributes()
+        end.together("Free")
+        end.freed = True
+        self._nullify()
 
-    free = Free
+    # -- its memory --------------------------------------------------------------------------------
 
-    # -- when access is allowed --------------------------------------------------------------------
+    def tomemory(self) -> Any:
+        """This rank's memory, as an MPI.buffer."""
+        return _buffer(self._own_view("tomemory"))
+
+    def _own_view(self, call: str) -> memoryview:
+        end = self._end(call)
+        view = end.memories[end.rank].view
+        return memoryview(bytearray()) if view is None else view
+
+    def Shared_query(self, rank: int) -> tuple[Any, int]:
+        """The memory of a rank, as an MPI.buffer, and its displacement unit.
+
+        :param rank: PROC_NULL: the first that has memory.
+        :raises MPIError: the window has attached memory.
+        """
+        end = self._end("Shared_query")
+        if end.shared.flavor == WIN_FLAVOR_DYNAMIC:
+            raise MPIError("Shared_query of a window with attached memory, which is not shared", "ERR_RMA_FLAVOR")
+        if means(rank, PROC_NULL):
+            rank = next((r for r, memory in enumerate(end.memories) if memory.view), 0)
+        memory = end.memories[end.peer(rank, "rank")]
+        if end.shared.flavor != WIN_FLAVOR_SHARED and rank != end.rank:
+            return _buffer(memoryview(bytearray())), memory.unit  # on another host
+        assert memory.view is not None
+        return _buffer(memory.view), memory.unit
+
+    def Attach(self, memory: Any) -> None:
+        """Attach memory of this rank to a window that was made with Create_dynamic.
+
+        :raises MPIError: some of it is attached already, or the window is another one.
+        """
+        self._dynamic("Attach").attach(bytes_of(memory, receives=True))
+
+    def Detach(self, memory: Any) -> None:
+        """Detach memory that was attached.
+
+        :raises MPIError: it was not.
+        """
+        self._dynamic("Detach").detach(bytes_of(memory, receives=True))
+
+    def _dynamic(self, call: str) -> Memory:
+        end = self._end(call)
+        if end.shared.flavor != WIN_FLAVOR_DYNAMIC:
+            raise MPIError(f"{call}: the window was not made with Create_dynamic", "ERR_RMA_FLAVOR")
+        return end.memories[end.rank]
+
+    # -- what it is --------------------------------------------------------------------------------
+
+    @property
+    def attrs(self) -> tuple[int, int, int]:
+        """Address of this rank's memory, its size, and its displacement unit."""
+        view, end = self._own_view("attrs"), self._end("attrs")
+        return address_of(view) if len(view) else 0, len(view), end.memories[end.rank].unit
+
+    @property
+    def flavor(self) -> int:
+        """How it was made: WIN_FLAVOR_CREATE, or another one."""
+        return self._end("flavor").shared.flavor
+
+    @property
+    def model(self) -> int:
+        """WIN_UNIFIED: there is one copy of memory."""
+        self._end("model")
+        return WIN_UNIFIED
+
+    def _predefined_attribute(self, keyval: int) -> Any:
+        if keyval not in _KEYVALS:
+            return NotImplemented
+        return dict(zip(_KEYVALS, (*self.attrs, self.flavor, self.model), strict=True))[keyval]
+
+    def Get_info(self) -> Info:
+        """The window's hints."""
+        return Info._made(self._end("Get_info").hints)
+
+    def Set_info(self, info: Any) -> None:
+        """Add hints to those of the window, which nothing here heeds. All ranks call it."""
+        end = self._end("Set_info")
+        hints = hints_of(info, "Set_info")
+        end.together("Set_info")
+        end.hints.update(hints)
+
+    info = property(Get_info, Set_info, doc="The window's hints.")
+
+    def Get_group(self) -> Group:
+        """The group of its ranks."""
+        return Group._made(self._end("Get_group").context.members)
+
+    group = property(Get_group, doc="The group of its ranks.")
+
+    @property
+    def group_size(self) -> int:
+        """Number of its ranks."""
+        return self._end("Get_group").size
+
+    @property
+    def group_rank(self) -> int:
+        """This rank's number among them."""
+        return self._end("Get_group").rank
+
+    def Get_name(self) -> str:
+        """The window's name, as this rank has named it."""
+        return "MPI_WIN_NULL" if self._state is None else self._state.name
+
+    def Set_name(self, name: str) -> None:
+        """Name the window; of a name, 127 characters are kept."""
+        self._end("Set_name").name = str(name)[:_NAME]
+
+    name = property(Get_name, Set_name, doc="The window's name, as this rank has named it.")
+
+    # -- fences ------------------------------------------------------------------------------------
+
+    def Fence(self, assertion: int = 0) -> None:
+        """Wait until all ranks are here; until the next fence all may access all memory.
+
+        :param assertion: MODE_NOSUCCEED: no accesses follow. The others have no effect.
+        :raises MPIError: another epoch is open.
+        """
+        end = self._end("Fence")
+        _assertion("Fence", assertion, MODE_NOSTORE | MODE_NOPUT | MODE_NOPRECEDE | MODE_NOSUCCEED)
+        end.epochs.check_fence("Fence")
+        end.finish()
+        end.together("Fence")
+        end.epochs.fence("Fence", not assertion & MODE_NOSUCCEED)
+
+    # -- Start, Post, Complete and Wait ------------------------------------------------------------
+
+    def Start(self, group: Any, assertion: int = 0) -> None:
+        """Wait until the ranks of a group have called Post; until Complete this rank may access their memory.
+
+        :raises MPIError: another epoch of access is open, or a rank of the group is not of the window.
+        """
+        end = self._end("Start")
+        _assertion("Start", assertion, MODE_NOCHECK)
+        targets = end.ranks_of("Start", group)
+        end.epochs.begin("Start")
+        for target in targets:
+            end.shared.take("post", target, end.rank, functools.partial(end.waits_for, target, "Post"))
+        end.epochs.started = targets
+
+    def Complete(self) -> None:
+        """End what Start began: all accesses have happened then.
+
+        :raises MPIError: there was no Start.
+        """
+        end = self._end("Complete")
+        targets, end.epochs.started = end.epochs.started, None
+        if targets is None:
+            raise MPIError("Complete without Start", "ERR_RMA_SYNC")
+        end.finish()
+        for target in targets:
+            end.shared.tell("complete", end.rank, target)
+
+    def Post(self, group: Any, assertion: int = 0) -> None:
+        """Let the ranks of a group access this rank's memory, until they have called Complete.
+
+        :raises MPIError: some are let already, or a rank of the group is not of the window.
+        """
+        end = self._end("Post")
+        _assertion("Post", assertion, MODE_NOCHECK | MODE_NOSTORE | MODE_NOPUT)
+        origins = end.ranks_of("Post", group)
+        end.epochs.post(origins)
+        for origin in origins:
+            end.shared.tell("post", end.rank, origin)
+
+    def Wait(self) -> bool:
+        """Wait until all that may access this rank's memory since Post have called Complete.
+
+        :raises MPIError: there was no Post.
+        """
+        end = self._end("Wait")
+        for origin in end.posted("Wait"):
+            end.shared.take("complete", origin, end.rank, functools.partial(end.waits_for, origin, "Complete"))
+        end.epochs.posted = None
+        return True
+
+    def Test(self) -> bool:
+        """Whether `Wait` would wait for nobody; then it ends what Post began. If not, this takes 1 µs of virtual time.
+
+        :raises MPIError: there was no Post.
+        """
+        end = self._end("Test")
+        origins = end.posted("Test")
+        if all(end.shared.heard("complete", origin, end.rank) for origin in origins):
+            return self.Wait()
+        poll(end.cluster.kernel)
+        return False
+
+    # -- locks -------------------------------------------------------------------------------------
 
     def Lock(self, rank: int, lock_type: int = LOCK_EXCLUSIVE, assertion: int = 0) -> None:
-        """Wait for the lock of `rank`'s memory; who asked first gets it first.
+        """Wait for the lock of `rank`'s memory; who asked first gets it first, if nothing else is chosen.
 
-        :raises MPIError: this rank holds it, or `lock_type` is neither LOCK_EXCLUSIVE nor LOCK_SHARED.
+        :raises MPIError: another epoch of access is open, or `lock_type` is neither LOCK_EXCLUSIVE nor LOCK_SHARED.
         """
-        target = self._comm._peer(rank, "rank")
+        end = self._end("Lock")
         exclusive = means(lock_type, LOCK_EXCLUSIVE)
         if not exclusive and not means(lock_type, LOCK_SHARED):
-            raise MPIError(f"lock_type={lock_type!r}: it is MPI.LOCK_EXCLUSIVE or MPI.LOCK_SHARED")
-        if target is None:
+            raise MPIError(f"lock_type={lock_type!r}: it is MPI.LOCK_EXCLUSIVE or MPI.LOCK_SHARED", "ERR_LOCKTYPE")
+        _assertion("Lock", assertion, MODE_NOCHECK)
+        if means(rank, PROC_NULL):
             return
-        if target in self._mine:
-            raise MPIError(f"this rank holds the lock of rank {target} already")
-        self._shared.locks[target].acquire(self._comm.rank, exclusive)
-        self._mine.add(target)
+        target = end.peer(rank, "rank")
+        end.epochs.check_lock(target)
+        end.shared.locks[target].acquire(end.rank, exclusive)
+        end.epochs.lock(target)
 
     def Unlock(self, rank: int) -> None:
-        """Give the lock of `rank`'s memory back.
+        """Give the lock of `rank`'s memory back; all accesses of it have happened then.
 
         :raises MPIError: this rank doesn't hold it.
         """
-        target = self._comm._peer(rank, "rank")
-        if target is None:
+        end = self._end("Unlock")
+        if means(rank, PROC_NULL):
             return
-        if target not in self._mine:
-            raise MPIError(f"Unlock({rank}): this rank doesn't hold the lock of rank {target}")
-        self._mine.remove(target)
-        self._shared.locks[target].release(self._comm.rank)
+        target = end.peer(rank, "rank")
+        end.epochs.unlock(target)
+        end.finish(target)
+        end.shared.locks[target].release(end.rank)
 
     def Lock_all(self, assertion: int = 0) -> None:
-        """Wait for a shared lock of every rank's memory."""
-        for rank in range(self._comm.size):
-            self.Lock(rank, LOCK_SHARED)
+        """Wait for a shared lock of every rank's memory.
+
+        :raises MPIError: another epoch of access is open.
+        """
+        end = self._end("Lock_all")
+        _assertion("Lock_all", assertion, MODE_NOCHECK)
+        end.epochs.begin("Lock_all")
+        for lock in end.shared.locks:
+            lock.acquire(end.rank, False)
+        end.epochs.all_locked = True
 
     def Unlock_all(self) -> None:
-        """Give every lock back."""
-        for rank in range(self._comm.size):
-            self.Unlock(rank)
+        """Give every lock back; all accesses have happened then.
 
-    def Fence(self, assertion: int = 0) -> None:
-        """Wait until all ranks are here; until the next fence all may access all memory."""
-        self._comm._together("Fence")
-        self._fenced = True
+        :raises MPIError: there was no Lock_all.
+        """
+        end = self._end("Unlock_all")
+        if not end.epochs.all_locked:
+            raise MPIError("Unlock_all without Lock_all", "ERR_RMA_SYNC")
+        end.finish()
+        end.epochs.all_locked = False
+        for lock in end.shared.locks:
+            lock.release(end.rank)
 
     def Flush(self, rank: int) -> None:
-        """Nothing to wait for: accesses are done when their methods return."""
+        """Wait until this rank's accesses of `rank`'s memory have happened.
 
-    Flush_local = Flush
+        :raises MPIError: this rank doesn't hold its lock.
+        """
+        self._flush("Flush", rank)
+
+    def Flush_local(self, rank: int) -> None:
+        """`Flush`: buffers may be used again."""
+        self._flush("Flush_local", rank)
 
     def Flush_all(self) -> None:
-        """Nothing to wait for, as in `Flush`."""
+        """Wait until all of this rank's accesses have happened.
 
-    Flush_local_all = Sync = Flush_all
-
-    # -- access ------------------------------------------------------------------------------------
-
-    def _target(self, call: str, rank: int, target: Any, buffer: Buffer, *, typed: bool = False) -> memoryview | None:
-        """The bytes of `rank`'s memory that a call is about, once the network brought it there.
-
-        :param buffer: what they go to, or come from; how many and of which type they are unless `target` says so.
-        :param typed: whether both must be of one type.
+        :raises MPIError: this rank holds no lock.
         """
-        to = self._comm._peer(rank, "target_rank")
-        if to is None:
-            return None
-        if to not in self._mine and not self._fenced:
-            raise MPIError(f"{call} of rank {to}'s window without its lock: call Lock({to}) or Fence() first")
-        displacement, count, type = _place(target, buffer)
-        if typed and not is_same(type, buffer.type):
-            raise MPIError(f"{call}: the buffer is of {buffer.type!r} and the target of {type!r}: name the same type")
-        offset, size = displacement * self._shared.units[to], count * type.size
-        memory = self._shared.memories[to]
-        if offset < 0 or count < 0 or offset + size > len(memory):
-            end = offset + size
-            raise MPIError(f"{call} of bytes {offset} to {end} of rank {to}'s window, which has {len(memory)}")
-        kernel = self._comm.cluster.kernel
-        end = kernel.now + self._comm.cluster.network.takes(size)
-        while kernel.now < end:
-            kernel.park(functools.partial("{} of rank {}'s window".format, call, to), end)
-        return memory[offset : offset + size]
+        self._flush("Flush_all")
 
-    def Get(self, origin: Any, target_rank: int, target: Any = None) -> None:
-        """Read `target_rank`'s memory into `origin`.
+    def Flush_local_all(self) -> None:
+        """`Flush_all`: buffers may be used again."""
+        self._flush("Flush_local_all")
 
-        :param target: where, in units of its rank; or that with a count, or a count and a datatype. By default as many
-            items as `origin` has, from the first on.
-        :raises TruncationError: that is more than `origin` takes.
+    def Sync(self) -> None:
+        """Nothing to do: there is one copy of memory.
+
+        :raises MPIError: this rank holds no lock.
         """
-        buffer = Buffer(origin)
-        memory = self._target("Get", target_rank, target, buffer)
-        if memory is not None:
-            buffer.put(memory, f"the window of rank {target_rank}")
+        self._end("Sync").epochs.passive("Sync")
 
-    def Put(self, origin: Any, target_rank: int, target: Any = None) -> None:
-        """Write `origin` into `target_rank`'s memory; it must fit into the target, if that has a count."""
-        self._accumulate("Put", origin, target_rank, target, REPLACE)
-
-    def Accumulate(self, origin: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
-        """Combine `origin` with `target_rank`'s memory, item by item."""
-        self._accumulate("Accumulate", origin, target_rank, target, operation(op))
-
-    def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Op) -> None:
-        buffer = Buffer(origin)
-        if call != "Put":
-            _check(call, op, buffer)
-        data = bytes(buffer.bytes)
-        memory = self._target(call, rank, target, buffer, typed=call != "Put")
-        if memory is not None and data:
-            if memory.readonly:
-                raise MPIError(f"{call}: the window of rank {rank} is over read-only memory")
-            if len(data) > len(memory):
-                raise TruncationError(f"{call} of {len(data)} bytes, and the target has a count of {len(memory)} bytes")
-            memory = memory[: len(data)]
-            memory[:] = combine(op, buffer.type, [memory, data])
-
-    def Get_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
-        """Read `target_rank`'s memory into `result`, and combine `origin` with it, in one step."""
-        nothing = [None, 0, BYTE]
-        buffer, into, op = Buffer(nothing if origin is None else origin), Buffer(result), operation(op)
-        _check("Get_accumulate", op, buffer)
-        memory = self._target("Get_accumulate", target_rank, target, into, typed=True)
-        if memory is not None:
-            into.put(bytes(memory), f"the window of rank {target_rank}")
-            if buffer.bytes:
-                memory[:] = combine(op, buffer.type, [memory, buffer.bytes])
-
-    def Fetch_and_op(self, origin: Any, result: Any, target_rank: int, target_disp: int = 0, op: Any = SUM) -> None:
-        """`Get_accumulate` of one item."""
-        self.Get_accumulate(origin, result, target_rank, target_disp, op)
-
-    def Compare_and_swap(self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0) -> None:
-        """Read one item into `result`; if it equals `compare`, replace it with `origin`, in one step."""
-        new = Buffer(origin).bytes
-        memory = self._target("Compare_and_swap", target_rank, target_disp, Buffer(origin))
-        if memory is not None:
-            Buffer(result).put(bytes(memory), f"the window of rank {target_rank}")
-            if memory == Buffer(compare).bytes:
-                memory[:] = new
+    def _flush(self, call: str, rank: int | None = None) -> None:
+        end = self._end(call)
+        target = None if rank is None else end.peer(rank, "rank")
+        end.epochs.passive(call, target)
+        end.finish(target)
 
 
-def _check(call: str, op: Op, buffer: Buffer) -> None:
-    if op.user:
-        raise MPIError(f"{call}: {op!r} is an operation of the program's own, and windows have MPI's only")
-    check(call, op, buffer.type, OF_WINDOWS)
+WIN_NULL = Win._named(None)
 
 
-def _place(target: Any, buffer: Buffer) -> tuple[int, int, Datatype]:
-    """A displacement, a count and a datatype, of what mpi4py takes for a target."""
-    parts = [*target] if isinstance(target, list | tuple) else [target or 0]
-    if len(parts) > 3:
-        raise ValueError(f"target={target!r}: it is a displacement, or that with a count, and a datatype")
-    displacement = parts[0] if parts else 0
-    type = datatype(parts[2]) if len(parts) > 2 else buffer.type
-    count = parts[1] if len(parts) > 1 else len(buffer) // type.size
-    return int(displacement), int(count), type
+def _size(call: str, size: int) -> int:
+    if size < 0:
+        raise MPIError(f"Win.{call}(size={size}): a size is 0 or more", "ERR_SIZE")
+    return size
 
 
-def _or_self(comm: Any) -> Comm:
-    if comm is not None:
-        given: Comm = comm
-        return given
-    here = current()
-    return self_comm(here.cluster, here.world_rank)
+def _side_by_side(parts: list[tuple[int, int]]) -> list[tuple[memoryview, int]]:
+    """One run of memory, in which each rank has its part."""
+    memory, at, views = memoryview(bytearray(sum(size for size, _ in parts))), 0, []
+    for size, unit in parts:
+        views.append((memory[at : at + size], unit))
+        at += size
+    return views
+
+
+def _assertion(call: str, assertion: int, allowed: int) -> None:
+    if assertion & ~allowed or assertion < 0:
+        raise MPIError(f"{call}(assertion={assertion}): it is none for this call", "ERR_ARG")
+
+
+def _buffer(view: memoryview) -> Any:
+    from .memory import buffer
+
+    return buffer.frombuffer(view)

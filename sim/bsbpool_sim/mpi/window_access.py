@@ -1,0 +1,288 @@
+"""Access to windows: putting, getting and accumulating. When it is allowed is in `window_epochs`.
+
+An access takes the network's time; then it happens at once, as a whole. A method waits for that, and one that returns a
+request leaves it to the request, or to what ends the epoch.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+from ..choices import Event
+from ..errors import MPIError, TruncationError
+from . import predefined
+from .buffers import Buffer
+from .constants import PROC_NULL, means
+from .datatypes import is_same
+from .handles import Handle
+from .operations import OPS, Op, operation
+from .reductions import OF_WINDOWS, check, combine
+from .requests import Request
+from .window_memory import Items, basic, target_of
+from .window_state import WindowEnd
+
+SUM = OPS["SUM"]
+
+#: What items hold that can be compared with others.
+_COMPARED = (predefined.INTEGER, predefined.FORTRAN_INTEGER, predefined.LOGICAL, predefined.BYTES)
+
+
+class Access(Request):
+    """An access that is under way, or done.
+
+    :param call: the method.
+    :param rank: the rank whose memory it is about; None: none.
+    :param size: bytes that the network brings there.
+    :param act: what it does when it happens.
+    """
+
+    def __init__(self, end: WindowEnd, call: str, rank: int | None, size: int, act: Callable[[], None]):
+        kernel = end.cluster.kernel
+        super().__init__(kernel, functools.partial("{} of rank {}'s window".format, call, rank))
+        self.rank, self._act = rank, act
+        #: when it happens.
+        self.at = kernel.now if rank is None else kernel.now + end.cluster.network.takes(size)
+
+    def happening(self, argument: Any) -> Event:
+        """That it happens."""
+        return Event(None, self.waits_for())
+
+    def happen(self, _: object = None) -> None:
+        """Let it happen, and wake who waits for it."""
+        self._act()
+        self.complete()
+
+    def wait_for(self) -> None:
+        """Wait until it has happened; it stays active, as a request is that nobody has waited for."""
+        while not self.done:
+            self._waiters.append(self._kernel.task)
+            self._kernel.park(self.waits_for)
+
+    def now(self) -> None:
+        """Wait for the network, and let it happen."""
+        while self._kernel.now < self.at:
+            self._kernel.park(self.waits_for, self.at)
+        self.happen()
+        self.over = True
+
+    def later(self, end: WindowEnd) -> Access:
+        """Let it happen when the network has brought it there."""
+        if self.rank is None:
+            self.happen()
+        else:
+            end.under_way.append(self)
+            self._kernel.at(self.at, self.happen, None)
+        return self
+
+
+class WindowAccess(Handle):
+    """The accesses of a window.
+
+    A buffer is what `Comm.Send` takes. A target is a displacement, in units of the window of its rank, or that with a
+    count and a datatype, which are the buffer's if nothing else is said.
+    """
+
+    def _end(self, call: str) -> WindowEnd:
+        if self._state is None:
+            raise MPIError(f"{call}: the window is WIN_NULL: it was freed, or never made", "ERR_WIN")
+        end: WindowEnd = self._state
+        return end
+
+    def _items(self, call: str, end: WindowEnd, rank: int, target: Any, origin: Buffer) -> Items:
+        """What of a rank's memory an access is about.
+
+        :raises MPIError: there is no such rank, or memory, or it may not be accessed now.
+        """
+        displacement, count, type = target_of(target, origin)
+        to = end.peer(rank, "target_rank")
+        end.epochs.access(call, to)
+        low, high = type.map.span(count)
+        if low == high:
+            return Items(memoryview(b""), 0, 0, type)
+        if displacement < 0 and end.memories[to].view is not None:
+            raise MPIError(f"{call}: displacement {displacement}: it is 0 or more", "ERR_DISP")
+        memory, at = end.memories[to].find(call, to, displacement, low, high)
+        return Items(memory, at, count, type)
+
+    # -- what each access does ---------------------------------------------------------------------
+
+    def _get(self, call: str, origin: Any, rank: int, target: Any) -> Access:
+        end = self._end(call)
+        if means(rank, PROC_NULL):
+            return _nothing(end, call)
+        buffer = Buffer(origin, receives=True)
+        items = self._items(call, end, rank, target, buffer)
+        if items.size > len(buffer):
+            text = f"{call}: the target is {items.size} bytes, and the buffer that receives it {len(buffer)}"
+            raise TruncationError(f"{text}: make it large enough")
+        what = f"the window of rank {rank}"
+        return Access(end, call, rank, items.size, lambda: buffer.put(items.read(), what))
+
+    def _put(self, call: str, origin: Any, rank: int, target: Any) -> Access:
+        end = self._end(call)
+        if means(rank, PROC_NULL):
+            return _nothing(end, call)
+        buffer = Buffer(origin)
+        items = self._items(call, end, rank, target, buffer)
+        data = _fitting(call, buffer, items)
+        return Access(end, call, rank, len(data), lambda: items.write(data))
+
+    def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Any) -> Access:
+        end, op = self._end(call), operation(op)
+        if op is OPS["NO_OP"]:
+            raise MPIError(f"{call}: NO_OP is for Get_accumulate and Fetch_and_op", "ERR_OP")
+        if means(rank, PROC_NULL):
+            return _nothing(end, call)
+        buffer = Buffer(origin)
+        _allowed(call, op, buffer)
+        items = self._items(call, end, rank, target, buffer)
+        _same(call, buffer, items)
+        data = _fitting(call, buffer, items)
+        return Access(end, call, rank, len(data), functools.partial(_combine, op, buffer, items, data))
+
+    def _get_accumulate(self, call: str, origin: Any, result: Any, rank: int, target: Any, op: Any) -> Access:
+        end, op = self._end(call), operation(op)
+        if means(rank, PROC_NULL):
+            return _nothing(end, call)
+        into = Buffer(result, receives=True)
+        buffer = Buffer(origin)
+        if op is not OPS["NO_OP"]:
+            _allowed(call, op, buffer)
+        items = self._items(call, end, rank, target, buffer if op is not OPS["NO_OP"] or target is not None else into)
+        _same(call, into if op is OPS["NO_OP"] else buffer, items)
+        data = b"" if op is OPS["NO_OP"] else _fitting(call, buffer, items)
+        if items.size > len(into):
+            text = f"{call}: the target is {items.size} bytes, and the buffer of the result {len(into)}"
+            raise TruncationError(f"{text}: make it large enough")
+
+        def act() -> None:
+            into.put(items.read(), f"the window of rank {rank}")
+            if data:
+                _combine(op, buffer, items, data)
+
+        return Access(end, call, rank, items.size, act)
+
+    # -- what programs call ------------------------------------------------------------------------
+
+    def Get(self, origin: Any, target_rank: int, target: Any = None) -> None:
+        """Read `target_rank`'s memory into `origin`.
+
+        :raises TruncationError: it is more than `origin` takes.
+        """
+        self._get("Get", origin, target_rank, target).now()
+
+    def Put(self, origin: Any, target_rank: int, target: Any = None) -> None:
+        """Write `origin` into `target_rank`'s memory.
+
+        :raises TruncationError: it is more than the target has.
+        """
+        self._put("Put", origin, target_rank, target).now()
+
+    def Accumulate(self, origin: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
+        """Combine `origin` with `target_rank`'s memory, item by item."""
+        self._accumulate("Accumulate", origin, target_rank, target, op).now()
+
+    def Get_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> None:
+        """Read `target_rank`'s memory into `result`, and combine `origin` with it, in one step."""
+        self._get_accumulate("Get_accumulate", origin, result, target_rank, target, op).now()
+
+    def Rget(self, origin: Any, target_rank: int, target: Any = None) -> Request:
+        """Begin `Get`."""
+        return self._get("Rget", origin, target_rank, target).later(self._end("Rget"))
+
+    def Rput(self, origin: Any, target_rank: int, target: Any = None) -> Request:
+        """Begin `Put`."""
+        return self._put("Rput", origin, target_rank, target).later(self._end("Rput"))
+
+    def Raccumulate(self, origin: Any, target_rank: int, target: Any = None, op: Any = SUM) -> Request:
+        """Begin `Accumulate`."""
+        return self._accumulate("Raccumulate", origin, target_rank, target, op).later(self._end("Raccumulate"))
+
+    def Rget_accumulate(self, origin: Any, result: Any, target_rank: int, target: Any = None, op: Any = SUM) -> Request:
+        """Begin `Get_accumulate`."""
+        access = self._get_accumulate("Rget_accumulate", origin, result, target_rank, target, op)
+        return access.later(self._end("Rget_accumulate"))
+
+    def Fetch_and_op(self, origin: Any, result: Any, target_rank: int, target_disp: int = 0, op: Any = SUM) -> None:
+        """`Get_accumulate` of one item.
+
+        :raises ValueError: a buffer has not one item, or the two differ in type.
+        """
+        if not means(target_rank, PROC_NULL):
+            _single(origin=origin, result=result)
+        self._get_accumulate("Fetch_and_op", origin, result, target_rank, target_disp, op).now()
+
+    def Compare_and_swap(self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0) -> None:
+        """Read one item into `result`; if it equals `compare`, replace it with `origin`, in one step.
+
+        :raises ValueError: a buffer has not one item, or they differ in type.
+        """
+        call = "Compare_and_swap"
+        if means(target_rank, PROC_NULL):
+            _nothing(self._end(call), call).now()
+            return
+        new, expected, into = _single(origin=origin, compare=compare, result=result)
+        end = self._end(call)
+        if not _comparable(new):
+            text = f"{call} of {new.type!r}: it is for integers, truth values and bytes"
+            raise MPIError(text, "ERR_TYPE")
+        items = self._items(call, end, target_rank, target_disp, new)
+        data, wanted = _data(new), _data(expected)
+
+        def act() -> None:
+            found = items.read()
+            into.put(found, f"the window of rank {target_rank}")
+            if found == wanted:
+                items.write(data)
+
+        Access(end, call, target_rank, items.size, act).now()
+
+
+def _nothing(end: WindowEnd, call: str) -> Access:
+    return Access(end, call, None, 0, lambda: None)
+
+
+def _data(buffer: Buffer) -> bytes:
+    return buffer.read()
+
+
+def _fitting(call: str, buffer: Buffer, items: Items) -> bytes:
+    if len(buffer) > items.size:
+        raise TruncationError(f"{call} of {len(buffer)} bytes, and the target has a count of {items.size} bytes")
+    return _data(buffer)
+
+
+def _same(call: str, buffer: Buffer, items: Items) -> None:
+    if basic(call, items.type) != basic(call, buffer.type):
+        text = f"{call}: the buffer is of {buffer.type!r} and the target of {items.type!r}: name the same type"
+        raise MPIError(text, "ERR_TYPE")
+
+
+def _allowed(call: str, op: Op, buffer: Buffer) -> None:
+    if op.user:
+        raise MPIError(f"{call}: {op!r} is an operation of the program's own, and windows have MPI's only", "ERR_OP")
+    check(call, op, basic(call, buffer.type), OF_WINDOWS)
+
+
+def _combine(op: Op, buffer: Buffer, items: Items, data: bytes) -> None:
+    if data:
+        items.write(combine(op, basic("", buffer.type), [items.read()[: len(data)], data]))
+
+
+def _single(**given: Any) -> list[Buffer]:
+    """Buffers of one item each, of one type."""
+    buffers = {name: Buffer(each, receives=name == "result") for name, each in given.items()}
+    first = buffers["origin"]
+    for name, buffer in buffers.items():
+        if buffer.count != 1:
+            raise ValueError(f"{name}: expecting a single element, got {buffer.count}")
+        if not is_same(buffer.type, first.type):
+            raise ValueError(f"mismatch in origin and {name} MPI datatypes")
+    return list(buffers.values())
+
+
+def _comparable(buffer: Buffer) -> bool:
+    definition = buffer.type.definition
+    return definition is not None and definition.holds in _COMPARED

@@ -1,0 +1,134 @@
+"""What one rank has of a window, and what all its ranks share of it.
+
+Who may access what is in `window_epochs`; what memory there is, in `window_memory`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from ..errors import MPIError
+from ..kernel import Task
+from .calls import Part, none, present
+from .contexts import Context
+from .handles import State
+from .window_epochs import Epochs
+from .window_locks import WindowLock
+from .window_memory import Memory
+
+
+class UnderWay(Protocol):
+    """An access with a request: `window_access.Access` is one."""
+
+    rank: int | None
+    done: bool
+
+    def wait_for(self) -> None:
+        """Wait until it has happened."""
+
+
+class Shared:
+    """What the ranks of a window share.
+
+    :param flavor: how its memory came about.
+    :param memories: what each rank gave.
+    """
+
+    def __init__(self, context: Context, flavor: int, memories: list[Memory]):
+        self.context, self.flavor, self.memories = context, flavor, memories
+        self.locks = [WindowLock(context, rank) for rank in range(len(memories))]
+        #: when what one rank told another arrives there, of Post ("post") and Complete ("complete"), and who waits.
+        self.told: dict[tuple[str, int, int], deque[int]] = {}
+        self.waiting: list[Task] = []
+
+    def tell(self, what: str, sender: int, receiver: int) -> None:
+        """Tell another rank that this one has called Post, or Complete."""
+        cluster = self.context.cluster
+        arrives = cluster.kernel.now + cluster.network.takes(0)
+        self.told.setdefault((what, sender, receiver), deque()).append(arrives)
+        waiting, self.waiting = self.waiting, []
+        for task in waiting:
+            cluster.kernel.wake(task)
+
+    def heard(self, what: str, sender: int, receiver: int) -> bool:
+        """Whether a rank has been told."""
+        told = self.told.get((what, sender, receiver))
+        return bool(told and told[0] <= self.context.cluster.kernel.now)
+
+    def take(self, what: str, sender: int, receiver: int, why: Callable[[], str]) -> None:
+        """Wait until a rank has been told."""
+        kernel, key = self.context.cluster.kernel, (what, sender, receiver)
+        while not self.told.get(key):
+            self.waiting.append(kernel.task)
+            kernel.park(why)
+        arrives = self.told[key].popleft()
+        while kernel.now < arrives:
+            kernel.park(why, arrives)
+
+
+class WindowEnd(State):
+    """A window, as one rank has it."""
+
+    def __init__(self, shared: Shared, rank: int, memory: Any, hints: dict[str, str]):
+        self.shared, self.rank, self.memory = shared, rank, memory
+        self.context = shared.context
+        self.cluster = shared.context.cluster
+        self.memories = shared.memories
+        self.size = len(shared.memories)
+        self.epochs = Epochs()
+        self.name = ""
+        self.hints = {**hints}
+        #: accesses with a request that may not have happened yet.
+        self.under_way: list[UnderWay] = []
+        self.freed = False
+        if self.cluster.audit is not None:
+            self.cluster.audit.made(self)
+
+    def peer(self, rank: Any, what: str) -> int:
+        """A rank as an index.
+
+        :raises MPIError: there is none.
+        """
+        if not hasattr(rank, "__index__"):
+            raise TypeError(f"{what} must be a rank, an integer, not {rank!r}")
+        if not 0 <= rank < self.size:
+            raise MPIError(f"{what}={rank!r} is no rank: this window has the ranks 0 to {self.size - 1}", "ERR_RANK")
+        return int(rank)
+
+    def ranks_of(self, call: str, group: Any) -> list[int]:
+        """The ranks of a group, by their numbers in the window.
+
+        :raises MPIError: one of them is not of the window.
+        """
+        places = {member: rank for rank, member in enumerate(self.context.members)}
+        members = group._own(call).members
+        if not set(members) <= set(places):
+            raise MPIError(f"{call}: a rank of the group is not of the window", "ERR_GROUP")
+        return [places[member] for member in members]
+
+    def posted(self, call: str) -> Sequence[int]:
+        """The ranks that Post named.
+
+        :raises MPIError: there was no Post.
+        """
+        if self.epochs.posted is None:
+            raise MPIError(f"{call} without Post", "ERR_RMA_SYNC")
+        return self.epochs.posted
+
+    def together(self, call: str) -> None:
+        """Make a collective call of the window, and wait for all."""
+        part = Part(f"Win.{call}", present, none)
+        self.context.enter(self.rank, part, None, 0).wait(self.rank, part)
+
+    def waits_for(self, rank: int, call: str) -> str:
+        """What it waits for until another rank has made a call."""
+        return f"{self.context.someone(rank)} to call Win.{call}"
+
+    def finish(self, target: int | None = None) -> None:
+        """Wait until this rank's accesses of `target`, or (None) all, have happened."""
+        for access in self.under_way:
+            if target is None or access.rank == target:
+                access.wait_for()
+        self.under_way = [access for access in self.under_way if not access.done]
