@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from .choices import Event, Kind, MessageFrom
-from .kernel import Kernel, Task
+from .choices import Alternative, Event, Kind, MessageFrom
+from .kernel import Kernel, Rank, Task
 from .mailbox import Mailbox, Message, Posted, fits
 
 #: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop.
@@ -22,17 +22,19 @@ LOOK_AGAIN_NS = 1000
 
 
 class Ready(NamedTuple):
-    """A receive or a probe from any rank that can be matched now.
+    """A receive or a probe from any rank that can be matched now; or a call that ends one of some requests.
 
+    :ivar mailbox: where it waits; None: it ends requests.
+    :ivar messages: the messages that it may take, or what it may end.
     :ivar rank: the rank of the simulation that receives.
     :ivar number: which of this rank's receives and probes from any rank it is, in the order in which they began.
     :ivar since: the number of matches that were decided before it began.
-    :ivar sources: the ranks of the simulation whose messages it may take.
+    :ivar sources: the ranks of the simulation whose messages it may take; numbers of what it may end.
     """
 
-    mailbox: LateMailbox
-    receive: Posted
-    messages: Sequence[Message]
+    mailbox: LateMailbox | None
+    receive: Posted | LateEnding
+    messages: Sequence[Any]
     rank: int
     number: int
     since: int
@@ -80,6 +82,33 @@ class LateProbe:
         """`message` is what it finds."""
         self.message = message
         self._kernel.wake(self._task)
+
+
+class LateEnding:
+    """A call that ends one of some requests, of which one at least is done: which one is chosen late.
+
+    :param done: returns what it may end: each time more, perhaps.
+    :param text: what that is as an alternative.
+    :ivar ended: what it ends.
+    """
+
+    def __init__(
+        self, kernel: Kernel, call: str, done: Callable[[], Sequence[Any]], text: Callable[[Any], Alternative],
+        number: int, since: int,
+    ):  # fmt: skip
+        self.call = call
+        self.done = done
+        self.text = text
+        self.number = number
+        self.since = since
+        self.ended: Any = None
+        self.task = kernel.task
+        self._kernel = kernel
+
+    def end(self, item: Any) -> None:
+        """`item` is what it ends."""
+        self.ended = item
+        self._kernel.wake(self.task)
 
 
 class LateMailbox(Mailbox):
@@ -205,15 +234,40 @@ class LateMatching:
         self._waiting: dict[LateMailbox, None] = {}
         #: how many receives and probes from any rank each rank has begun.
         self._numbers: dict[int, int] = {}
+        #: calls that end one of some requests.
+        self._endings: list[LateEnding] = []
         #: tasks whose test or probe found nothing.
         self._pollers: dict[Task, None] = {}
 
     def add(self, mailbox: LateMailbox, receive: Posted) -> Begun:
         """A receive or a probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
-        number = self._numbers.get(mailbox.rank, 0)
-        self._numbers[mailbox.rank] = number + 1
-        return Begun(receive, number, self.decided)
+        return Begun(receive, self._number(mailbox.rank), self.decided)
+
+    def _number(self, rank: int) -> int:
+        number = self._numbers.get(rank, 0)
+        self._numbers[rank] = number + 1
+        return number
+
+    def one_done(
+        self, call: str, done: Callable[[], Sequence[Any]], text: Callable[[Any], Alternative], others: bool
+    ) -> Any:
+        """Let the task that runs now wait until it is chosen what its call ends, of what is done then.
+
+        :param done: returns what it may end, of which there is something.
+        :param text: what that is as an alternative.
+        :param others: whether anything but a message may make more of it.
+        """
+        self.polled = self.polled or others
+        number = self._number(self.kernel.task.rank.index)
+        ending = LateEnding(self.kernel, call, done, text, number, self.decided)
+        self._endings.append(ending)
+        self.kernel.park(f"{call} to end one of its requests")
+        return ending.ended
+
+    def ending(self) -> list[Rank]:
+        """The ranks of the calls that wait to end one of some requests."""
+        return [ending.task.rank for ending in self._endings]
 
     def pending(self, rank: int) -> list[tuple[LateMailbox, Posted, int]]:
         """The receives and probes from any rank that wait at a rank, with the number of each."""
@@ -242,6 +296,11 @@ class LateMatching:
             for begun, messages in mailbox.undecided():
                 sources = mailbox.sources(messages)
                 ready.append(Ready(mailbox, begun[0], messages, mailbox.rank, begun.number, begun.since, sources))
+        for ending in self._endings:
+            rank, items = ending.task.rank, ending.done()
+            if rank.dead_at is None:
+                keys = tuple(map(_key, items))
+                ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
         if ready:
             self._match_one(ready)
             return True
@@ -258,14 +317,21 @@ class LateMatching:
             one, message = ready[0], ready[0].messages[0]
         else:
             # Who is matched first may decide who else sends to the others.
-            one = chooser.one_of(
-                Kind.RECEIVER, None, "", ready, lambda each: Event(each.rank, f"{each.receive.call} takes a message")
-            )
+            one = chooser.one_of(Kind.RECEIVER, None, "", ready, _goes_on)
             where = functools.partial(self._where, one.rank)
-            choose = functools.partial(chooser.one_of, Kind.MESSAGE, one.rank, one.receive.call)
-            message = choose(one.messages, one.mailbox.alternative, where)
+            if one.mailbox is None or isinstance(one.receive, LateEnding):
+                assert isinstance(one.receive, LateEnding)
+                kind, text = Kind.REQUEST, one.receive.text
+            else:
+                kind, text = Kind.MESSAGE, one.mailbox.alternative
+            message = chooser.one_of(kind, one.rank, one.receive.call, one.messages, text, where)
         self.decided += 1
-        one.mailbox.match(one.receive, message)
+        if one.mailbox is None or isinstance(one.receive, LateEnding):
+            assert isinstance(one.receive, LateEnding)
+            self._endings.remove(one.receive)
+            one.receive.end(message)
+        else:
+            one.mailbox.match(one.receive, message)
 
     def _where(self, rank: int) -> str:
         main = self.kernel.ranks[rank].main
@@ -273,3 +339,12 @@ class LateMatching:
 
     def _is_dead(self, rank: int) -> bool:
         return self.kernel.ranks[rank].dead_at is not None
+
+
+def _goes_on(one: Ready) -> Event:
+    return Event(one.rank, f"{one.receive.call} {'ends a request' if one.mailbox is None else 'takes a message'}")
+
+
+def _key(item: Any) -> int:
+    """A number for what a call may end: the place of a request; of several, another one for each set of them."""
+    return item if isinstance(item, int) else -1 - sum(1 << place for place in item)

@@ -49,11 +49,12 @@ class Drawn:
         index, message = self._rule.match(ready)
         one = ready[index]
         self.order.setdefault(one.rank, []).append((one.number, one.sources[message]))
-        self._answers = {Kind.RECEIVER: index, Kind.MESSAGE: message} if len(ready) > 1 else {Kind.MESSAGE: message}
+        kind = Kind.REQUEST if one.mailbox is None else Kind.MESSAGE
+        self._answers = {Kind.RECEIVER: index, kind: message} if len(ready) > 1 else {kind: message}
 
     def pick(self, choice: Choice) -> int:
         """Pick what the rule has decided."""
-        if choice.kind is Kind.MESSAGE and Kind.RECEIVER in self._answers:
+        if choice.kind is not Kind.RECEIVER and Kind.RECEIVER in self._answers:
             self._answers.clear()  # a tape has decided which receive it is
         if self._answers and (answer := self._answers.pop(choice.kind, None)) is not None:
             return answer

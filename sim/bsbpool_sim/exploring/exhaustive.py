@@ -104,12 +104,14 @@ class _Taken(NamedTuple):
 
     :ivar place: where it is in the stack.
     :ivar waiting: the receives of its rank that it could have matched, if only a message had been there.
+    :ivar ends: whether a call of its rank waits that ends one of some requests: any message may complete another.
     :ivar causes: the steps that come before it in any order, as bits.
     """
 
     place: int
     rank: int
     waiting: Sequence[tuple[LateMailbox, Posted, int]]
+    ends: bool
     causes: int
 
 
@@ -187,7 +189,7 @@ class Exhaustive:
         if len(ready) > 1:
             self._answers[Kind.RECEIVER] = index
         if len(one.messages) > 1:
-            self._answers[Kind.MESSAGE] = message
+            self._answers[Kind.REQUEST if one.mailbox is None else Kind.MESSAGE] = message
         if self.reduced:
             self._note(depth, one, message, len(offered) > 1)
 
@@ -196,14 +198,16 @@ class Exhaustive:
         assert self._late.sent is not None
         before = [one.since, self._last_of.get(one.rank, 0)]
         taken = one.messages[message]
-        before.append(next(each.after for each in reversed(self._late.sent) if each.message is taken))
+        if one.mailbox is not None:
+            before.append(next(each.after for each in reversed(self._late.sent) if each.message is taken))
         causes = 0
         for after in before:
             if after:
                 causes |= 1 << after - 1 | self._steps[after - 1].causes
-        waiting = self._late.pending(one.rank) if branches else ()
+        waiting = [*self._late.pending(one.rank)] if branches else []
+        ends = branches and any(rank.index == one.rank for rank in self._late.ending())
         self._branched = self._branched or branches
-        self._steps.append(_Taken(depth, one.rank, waiting, causes))
+        self._steps.append(_Taken(depth, one.rank, waiting, ends, causes))
         self._last_of[one.rank] = len(self._steps)
 
     # -- between schedules -------------------------------------------------------------------------
@@ -234,12 +238,12 @@ class Exhaustive:
             bringing = one.after - 1
             chain = self._steps[bringing].causes | 1 << bringing
             for number, step in enumerate(self._steps[:bringing]):
-                if chain >> number & 1 or not step.waiting or step.rank != one.mailbox.rank:
+                if chain >> number & 1 or not (step.waiting or step.ends) or step.rank != one.mailbox.rank:
                     continue
                 node = self._stack[step.place] if step.place < len(self._stack) else None
                 if not isinstance(node, _Step):
                     continue
-                if any(
+                if step.ends or any(
                     mailbox is one.mailbox
                     and fits(receive, one.message)
                     and (its, one.source) not in node.ready[step.rank]
