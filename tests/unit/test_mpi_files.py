@@ -1,6 +1,8 @@
 """MPI.File on simulated ranks: real files, pointers, views, collective accesses, and what is refused."""
 
+import contextlib
 import os
+import pickle
 
 import pytest
 
@@ -475,13 +477,54 @@ def test_ranks_must_agree_on_a_size(path):
     assert classes_of(path, lambda file, comm: file.Seek_shared(comm.rank), 2) == [MPI.ERR_ARG] * 2
 
 
-def test_a_file_can_not_be_pickled(path):
-    import pickle
+def test_an_open_file_can_not_be_pickled(path):
+    def action(file, comm):
+        with pytest.raises(ValueError, match="cannot serialize"):
+            pickle.dumps(file)
+        return pickle.loads(pickle.dumps(MPI.FILE_NULL)) is MPI.FILE_NULL
 
-    with pytest.raises(ValueError, match="can't be sent"):
-        pickle.dumps(MPI.FILE_NULL)
+    assert with_file(path, action) == [True]
     with pytest.raises(TypeError):
         hash(MPI.FILE_NULL)
+
+
+def test_the_group_and_the_hints_of_a_file(path):
+    def action(file, comm):
+        hints = file.Get_info()
+        hints.Set("cb_nodes", "2")
+        hints.Set("unheard of", "x")
+        file.info = hints
+        known = dict(file.info.items())
+        return MPI.Group.Compare(file.group, comm.Get_group()) == MPI.IDENT, file.Get_group().Get_size(), known
+
+    assert with_file(path, action, 2) == [(True, 2, {"cb_nodes": "2"})] * 2
+
+
+def test_the_error_handler_of_a_file_hears_of_its_errors(path):
+    def action(file, comm):
+        seen = []
+        handler = MPI.File.Create_errhandler(lambda file, code: seen.append(MPI.Get_error_class(code)))
+        default = file.Get_errhandler() == MPI.ERRORS_RETURN
+        file.Set_errhandler(handler)
+        with contextlib.suppress(MPI.Exception):
+            file.Seek(-1)
+        return default, seen
+
+    assert with_file(path, action, 2) == [(True, [MPI.ERR_ARG])] * 2
+
+
+def test_the_error_handler_of_file_null_hears_of_files_that_can_not_be_opened(path):
+    def program(comm):
+        seen = []
+        handler = MPI.File.Create_errhandler(
+            lambda file, code: seen.append((file == MPI.FILE_NULL, MPI.Get_error_class(code)))
+        )
+        MPI.FILE_NULL.Set_errhandler(handler if comm.rank else MPI.ERRORS_RETURN)
+        with contextlib.suppress(MPI.Exception):
+            MPI.File.Open(comm, path)
+        return seen
+
+    assert run(program) == [[], [(True, MPI.ERR_NO_SUCH_FILE)]]
 
 
 def test_a_collective_call_that_one_rank_does_not_make_is_a_deadlock(path):

@@ -140,6 +140,48 @@ def test_a_window_that_can_not_be_is_refused(make, expected):
     assert run(lambda comm: error_class(make), 1) == [expected]
 
 
+def test_a_window_without_memory_gives_none():
+    def program(comm):
+        memory = MPI.Win.Create_dynamic().tomemory()
+        return len(memory), memory.format, MPI.Get_address(memory)
+
+    assert run(program, 1) == [(0, "B", 0)]
+
+
+def test_attributes_tell_what_mpi_has_of_a_window():
+    def program(comm):
+        win, gone = MPI.Win.Allocate(8, 2, comm=comm), []
+        keys = [MPI.WIN_SIZE, MPI.WIN_DISP_UNIT, MPI.WIN_CREATE_FLAVOR, MPI.WIN_MODEL]
+        base = win.Get_attr(MPI.WIN_BASE) == MPI.Get_address(win.tomemory())
+        key = MPI.Win.Create_keyval(delete_fn=lambda win, key, value: gone.append(value))
+        win.Set_attr(key, "mine")
+        found = [base, *map(win.Get_attr, keys), win.Get_attr(key), error_class(lambda: win.Set_attr(keys[0], 1))]
+        win.Free()
+        return found, gone
+
+    expected = [True, 8, 2, MPI.WIN_FLAVOR_ALLOCATE, MPI.WIN_UNIFIED, "mine", MPI.ERR_KEYVAL]
+    assert run(program) == [(expected, ["mine"])] * 2
+
+
+def test_a_window_has_a_group_and_hints():
+    def program(comm):
+        win = MPI.Win.Allocate(8, info=MPI.Info.Create({"no_locks": "false"}), comm=comm)
+        win.info = MPI.Info.Create({"same_size": "true"})
+        return MPI.Group.Compare(win.group, comm.Get_group()) == MPI.IDENT, dict(win.info.items())
+
+    assert run(program) == [(True, {"no_locks": "false", "same_size": "true"})] * 2
+
+
+def test_the_error_handler_of_a_window_hears_of_its_errors():
+    def program(comm):
+        win, seen = MPI.Win.Allocate(8, comm=comm), []
+        win.Set_errhandler(MPI.Win.Create_errhandler(lambda win, code: seen.append(MPI.Get_error_class(code))))
+        error_class(lambda: win.Unlock(0))
+        return seen
+
+    assert run(program) == [[SYNC]] * 2
+
+
 # -- accesses --------------------------------------------------------------------------------------------
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import re
+import sys
 from typing import Any
 
 from greenlet import getcurrent
@@ -68,6 +69,9 @@ def Get_address(location: Any) -> int:
     """The address of a buffer in memory; 0 for None and BOTTOM."""
     if location is None or (isinstance(location, int) and location == 0):
         return 0
+    memory = sys.modules.get(f"{__package__}.memory")  # it needs NumPy, and who has an MPI.buffer has loaded it
+    if memory is not None and isinstance(location, memory.buffer):
+        return int(location.address)
     return address_of(location)
 
 

@@ -16,6 +16,7 @@ from .constants import ANY_SOURCE, ANY_TAG
 from .file_modes import MODE_RDONLY, MODE_SEQUENTIAL, MODE_WRONLY, of_system
 from .file_views import View, turned
 from .forms import Forms
+from .handles import Handle, State
 from .open_files import OpenFile
 from .requests import Request
 from .status import fill
@@ -24,17 +25,18 @@ from .status import fill
 _EVERYBODY = Part("File", present, none)
 
 
-class Opened:
+class Opened(State):
     """A file, as one rank has it open.
 
     :ivar comm: its end of the communicator that the ranks of the file have for it.
     :ivar view: what this rank sees of the file.
     :ivar at: the individual file pointer, in bytes of the view's data.
     :ivar split: the split collective call that was begun and has not ended.
+    :param hints: those of its info object.
     """
 
-    def __init__(self, comm: Forms, file: OpenFile):
-        self.comm, self.file = comm, file
+    def __init__(self, comm: Forms, file: OpenFile, hints: dict[str, str]):
+        self.comm, self.file, self.hints = comm, file, hints
         self.view = View()
         self.at = file.begin
         self.split: Split | None = None
@@ -116,19 +118,10 @@ class TransferredTogether(Request):
         fill(status, ANY_SOURCE, ANY_TAG, self._size)
 
 
-class FileHandle:
-    """A handle of a file; null, if there is no file open.
+class FileHandle(Handle):
+    """A handle of a file; null, if there is no file open."""
 
-    :param file: another handle, of the same file.
-    """
-
-    _state: Opened | None = None
-
-    def __init__(self, file: FileHandle | None = None):
-        if file is not None:
-            if not isinstance(file, FileHandle):
-                raise TypeError(f"an MPI.File is made of another one, not of {file!r}")
-            self._state = file._state
+    _state: Opened | None
 
     def _opened(self, call: str) -> Opened:
         if self._state is None:

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 from ..errors import MPIError
 from .communicators import Comm
 from .contexts import Context
 from .datatypes import BYTE, Datatype, datatype
+from .error_handlers import WithErrhandler
 from .file_access import FileAccess
 from .file_handles import Opened
 from .file_modes import (
@@ -27,33 +28,42 @@ from .file_modes import (
 )
 from .file_views import View
 from .forms import Forms
+from .groups import Group
+from .handles import State
+from .info import Info, hints_of
 from .members import Member
 from .open_files import OpenFile, open_together
-from .running import running_task
+from .own import of_rank
 
 #: The representations that a view can have, by their names in small letters; "internal" is the native one.
 _DATAREPS = {"native": "native", "internal": "native", "external32": "external32"}
+
+#: The hints that MPI has for files.
+_HINTS = (
+    "access_style", "cb_block_size", "cb_buffer_size", "cb_nodes", "chunked", "chunked_item", "chunked_size",
+    "collective_buffering", "file_perm", "filename", "io_node_list", "nb_proc", "num_io_nodes", "striping_factor",
+    "striping_unit",
+)  # fmt: skip
 
 #: Under which key a rank keeps the representations that it has registered.
 _REGISTERED = "data representations"
 
 
-class File(FileAccess):
+class File(WithErrhandler, FileAccess, root=True):
     """A file that the ranks of a communicator have opened together; `File()` is null, as FILE_NULL.
 
     The file is a real one: what ranks write stays, and takes no virtual time. It is closed when the simulation ends.
     """
 
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, File) and self._state is other._state
+    _null_name = "FILE_NULL"
+    _null_number = 0
 
-    __hash__ = None  # type: ignore[assignment]  # as in mpi4py, since what a handle refers to can change
+    def _of_this(self, call: str) -> Any:
+        # FILE_NULL has an error handler too, which hears of files that can't be opened or deleted.
+        return of_rank("FILE_NULL", State) if self._state is None else self._state
 
-    def __bool__(self) -> bool:
-        return self._state is not None
-
-    def __reduce__(self) -> NoReturn:
-        raise ValueError("a file can't be sent or pickled")
+    def _release(self) -> None:
+        self.Close()
 
     # -- opening and closing -----------------------------------------------------------------------
 
@@ -68,7 +78,7 @@ class File(FileAccess):
         """
         if not isinstance(comm, Comm):
             raise TypeError(f"File.Open: comm must be a communicator, not {comm!r}")
-        path = _path(filename)
+        path, hints = _path(filename), _known(info, "File.Open")
         call = comm._together("File.Open", (path, int(amode)))
         if call.result is None:
             call.result = open_together(call.payloads)
@@ -77,11 +87,9 @@ class File(FileAccess):
                 call.result = (Context(comm.cluster, comm.context.members, name), call.result)
                 comm.cluster.when_over.append(call.result[1].give_up)
         if not isinstance(call.result, tuple):
-            raise call.result[comm.rank]
+            raise _told(call.result[comm.rank])
         context, file = call.result
-        self = cls()
-        self._state = Opened(Forms._of(Member(context, comm.rank)), file)
-        return self
+        return cls._of(Opened(Forms._of(Member(context, comm.rank)), file, hints))
 
     def Close(self) -> None:
         """Close the file; this handle is null then. All ranks call it.
@@ -90,18 +98,13 @@ class File(FileAccess):
         """
         opened = self._opened("Close")
         call = self._together("Close", opened)
-        self._state = None
+        self._nullify()
         if call.result is None:
             call.result = True
             try:
                 opened.file.close()
             except OSError as error:
                 raise of_system("Close", opened.file.path, error) from None
-
-    def free(self) -> None:
-        """`Close`, unless it is null."""
-        if self._state is not None:
-            self.Close()
 
     @classmethod
     def Delete(cls, filename: Any, info: Any = None) -> None:
@@ -113,7 +116,7 @@ class File(FileAccess):
         try:
             os.unlink(path)
         except OSError as error:
-            raise of_system("Delete", path, error) from None
+            raise _told(of_system("Delete", path, error)) from None
 
     # -- what it is --------------------------------------------------------------------------------
 
@@ -153,6 +156,25 @@ class File(FileAccess):
 
     size = property(Get_size, doc="Bytes of the file.")
     amode = property(Get_amode, doc="The mode in which it was opened.")
+
+    def Get_info(self) -> Info:
+        """The file's hints: those that the program has given, of MPI's for files."""
+        return Info._made(self._opened("Get_info").hints)
+
+    def Set_info(self, info: Any) -> None:
+        """Add hints to those of the file, which nothing here heeds. All ranks call it."""
+        opened = self._opened("Set_info")
+        hints = _known(info, "Set_info")
+        self._together("Set_info", opened)
+        opened.hints.update(hints)
+
+    info = property(Get_info, Set_info, doc="The file's hints.")
+
+    def Get_group(self) -> Group:
+        """The group of the ranks that opened it."""
+        return Group._made(self._opened("Get_group").comm.context.members)
+
+    group = property(Get_group, doc="The group of the ranks that opened it.")
 
     @property
     def group_size(self) -> int:
@@ -273,7 +295,7 @@ class File(FileAccess):
             opened.file.sync()
 
 
-FILE_NULL = File()
+FILE_NULL = File._named(None)
 
 
 def Register_datarep(datarep: str, read_fn: Any, write_fn: Any, extent_fn: Any) -> None:
@@ -283,13 +305,24 @@ def Register_datarep(datarep: str, read_fn: Any, write_fn: Any, extent_fn: Any) 
     """
     if len(datarep) >= MAX_DATAREP_STRING:
         raise MPIError(f"Register_datarep: a name has less than {MAX_DATAREP_STRING} characters", "ERR_ARG")
-    registered: list[str] = running_task().rank.kept.setdefault(_REGISTERED, [])
+    registered: list[str] = of_rank(_REGISTERED, list)
     if datarep in registered:
         raise MPIError(f"Register_datarep({datarep!r}): it is registered already", "ERR_DUP_DATAREP")
     if read_fn is not None or write_fn is not None:
         text = f"Register_datarep({datarep!r}): functions that convert data can't be used, as in MPICH: give None"
         raise MPIError(text, "ERR_UNSUPPORTED_DATAREP")
     registered.append(datarep)
+
+
+def _known(info: Any, call: str) -> dict[str, str]:
+    """The hints of an info object that MPI has for files; others are ignored, as MPI has it."""
+    return {key: value for key, value in hints_of(info, call).items() if key in _HINTS}
+
+
+def _told(error: MPIError) -> MPIError:
+    """An error of which the error handler of FILE_NULL was told."""
+    FILE_NULL.Call_errhandler(error.error_code)
+    return error
 
 
 def _datatype(given: Any) -> Datatype:

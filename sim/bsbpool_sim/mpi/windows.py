@@ -420,4 +420,4 @@ def _assertion(call: str, assertion: int, allowed: int) -> None:
 def _buffer(view: memoryview) -> Any:
     from .memory import buffer
 
-    return buffer.frombuffer(view)
+    return buffer.frombuffer(view) if view else buffer()
