@@ -26,6 +26,7 @@ from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
 from .mpi.contexts import ranks as ranks_text
 from .network import Network
+from .python.late import enter_event_loop, leave_event_loop
 from .python.locks import forget
 from .python.threads import THREADS, leave_threads, wait_for_threads
 from .strategies import InOrder, Shuffled
@@ -179,6 +180,7 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
     cluster.make_world = cluster.make_world or SimWorld
     for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
         kernel.start_program(rank, _run, program, comm, last)
+    loop = leave_event_loop()
     with substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:
             kernel.run()
@@ -194,6 +196,8 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
                 cluster.close()
                 forget(kernel)
+            if loop is not None:
+                enter_event_loop(loop)
     simulation = _simulation(cluster)
     misfit = kernel.chooser.misfit() if kernel.chooser is not None and last else None
     if raised := [(t, i) for i, t in tasks if t.error is not None and t.ended_at is not None]:

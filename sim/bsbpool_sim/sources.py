@@ -159,6 +159,12 @@ TABLE = (
         "concurrent.futures.Future concurrent.futures.wait concurrent.futures.as_completed _thread.start_new_thread",
         "a thread is a task of the simulation: it runs until it waits, and waits in virtual time",
     ),
+    _row(
+        Kind.VIRTUAL,
+        "asyncio.*",
+        "event loops wait in virtual time, for timers and threads; what takes a socket, a pipe, a signal or a process "
+        "is refused",
+    ),
     _row(Kind.VIRTUAL, "select.select", "without files it sleeps; with files it is refused"),
     _row(
         Kind.REFUSED,
@@ -177,8 +183,8 @@ TABLE = (
         Kind.REFUSED,
         "socket.socket socket.SocketType socket.socketpair socket.fromfd socket.create_connection socket.create_server "
         "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex socket.gethostbyaddr socket.getnameinfo "
-        "socket.has_dualstack_ipv6 socket.send_fds socket.recv_fds asyncio.*",
-        "a socket, or a question to the network; event loops have sockets",
+        "socket.has_dualstack_ipv6 socket.send_fds socket.recv_fds",
+        "a socket, or a question to the network",
     ),
     _row(
         Kind.HOLE,

@@ -233,7 +233,9 @@ def _prepare_late(name: str) -> None:
             if owner is not None:
                 _places.append(_Shadow(each, vars(owner), "set", set_of_caller))
         else:
-            _put(each, functools.partial(_dispatching, each, OF_LATE[each]))
+            # A package has no attribute for its module yet while the module is loaded.
+            path = each.removeprefix(name + ".").split(".")
+            _put(each, functools.partial(_dispatching, each, OF_LATE[each]), (sys.modules[name], *path))
 
 
 class _LateFinder:
@@ -258,15 +260,16 @@ class _LateFinder:
                 place.install()
 
 
-def _put(name: str, make: Callable[[Any], Any]) -> None:
+def _put(name: str, make: Callable[[Any], Any], at: tuple[Any, ...] = ()) -> None:
     """Add a place, if this Python and system have it.
 
     :param make: called with what is there, returns the substitute.
+    :param at: the module, and the rest of the name, where these are known.
     """
-    module, *path = _resolved(name)
+    module, *path = at or _resolved(name)
     owner: Any = module
     for each in path[:-1]:
-        owner = getattr(owner, each)
+        owner = getattr(owner, each, None)
     if owner is None or not hasattr(owner, path[-1]):
         return
     if isinstance(owner, types.ModuleType):

@@ -389,7 +389,7 @@ REFUSED = {
     "select.select": lambda: select.select([0], [], [], 0),
     "os.kill": lambda: os.kill(1, 0),
     "os.kill of itself": lambda: os.kill(os.getpid(), signal.SIGTERM),
-    "asyncio": lambda: asyncio.run(asyncio.sleep(1)),
+    "asyncio": lambda: asyncio.run(asyncio.open_connection("localhost", 1)),
     "socket.socketpair": lambda: socket.socketpair(),
     "socket.gethostbyname": lambda: socket.gethostbyname("localhost"),
     "socket.create_connection": lambda: socket.create_connection(("localhost", 1)),

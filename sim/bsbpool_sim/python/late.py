@@ -6,12 +6,14 @@ order of sets. The event loop itself is in `event_loop`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from ..kernel import Task
 from ..virtual import real
-from .threads import threads_of
+from .sets import OrderedSet
+from .threads import current_thread, threads_of
 
 #: By the module that brings them: names that are replaced while simulations run.
 LATE: dict[str, list[str]] = {
@@ -19,6 +21,8 @@ LATE: dict[str, list[str]] = {
     "concurrent.futures._base": ["concurrent.futures._base.set"],
     "concurrent.futures.thread": ["concurrent.futures.thread.set"],
 }
+
+LATE["asyncio"] = [f"asyncio.{name}.set" for name in ("tasks", "taskgroups", "queues", "locks")]
 
 OF_LATE: dict[str, Callable[..., Any]] = {}
 
@@ -45,3 +49,61 @@ def _done(task: Task, self: Any) -> bool:
     if not done:
         task.kernel.read_clock()
     return done
+
+
+def leave_event_loop() -> Any:
+    """Let this thread run no event loop, since its ranks run theirs. Returns the one it runs; None: it runs none."""
+    module = sys.modules.get("asyncio.events")
+    loop = None if module is None else module._get_running_loop()
+    if loop is not None:
+        enter_event_loop(None)
+    return loop
+
+
+def enter_event_loop(loop: Any) -> None:
+    """Let this thread run an event loop again, or none."""
+    sys.modules["asyncio.events"]._set_running_loop(loop)
+
+
+# -- asyncio ---------------------------------------------------------------------------------------------------
+
+
+@_for("asyncio", "asyncio.events.BaseDefaultEventLoopPolicy.new_event_loop")
+def _new_event_loop(task: Task, self: Any) -> Any:
+    from .event_loop import SimulatedEventLoop
+
+    return SimulatedEventLoop()
+
+
+@_for("asyncio", "asyncio.events.BaseDefaultEventLoopPolicy.get_event_loop")
+def _get_event_loop(task: Task, self: Any) -> Any:
+    loops = threads_of(task.rank).loops
+    if task not in loops and task is task.rank.main:
+        loops[task] = _new_event_loop(task, self)
+    if loops.get(task) is None:
+        raise RuntimeError(f"There is no current event loop in thread {current_thread(task).name!r}.")
+    return loops[task]
+
+
+@_for("asyncio", "asyncio.events.BaseDefaultEventLoopPolicy.set_event_loop")
+def _set_event_loop(task: Task, self: Any, loop: Any) -> None:
+    threads_of(task.rank).loops[task] = loop
+
+
+@_for("asyncio", "asyncio.events.new_event_loop", "asyncio.new_event_loop")
+def _new_loop(task: Task) -> Any:
+    return _new_event_loop(task, None)
+
+
+@_for("asyncio", "asyncio.tasks.all_tasks", "asyncio.all_tasks")
+def _all_tasks(task: Task, loop: Any = None) -> Any:
+    from .event_loop import in_order
+
+    return OrderedSet(in_order(real["asyncio.tasks.all_tasks"](loop)))
+
+
+@_for("asyncio", "asyncio.runners.signal.getsignal")
+def _getsignal(task: Task, number: int) -> Any:
+    # A runner that finds Python's own handler would handle Ctrl-C itself, which is for all ranks.
+    asks = sys._getframe(2).f_globals.get("__name__")
+    return None if asks == "asyncio.runners" else real["asyncio.runners.signal.getsignal"](number)

@@ -51,6 +51,8 @@ class Threads:
         self.numbers: dict[Task, int] = {}
         #: how many names of a kind were given.
         self.named: dict[str, int] = {}
+        #: the event loops of `asyncio` that tasks have set.
+        self.loops: dict[Task, Any] = {}
         #: what to call before the rank waits for its threads, at its end.
         self.at_end: list[Callable[[], Any]] = []
         #: `stack_size`, `settrace` and `setprofile` of this rank, which have no effect.
@@ -217,6 +219,7 @@ def _ended(task: Task, thread: Any) -> None:
     threads = threads_of(task.rank)
     threads.alive.pop(task, None)
     threads.numbers.pop(task, None)
+    threads.loops.pop(task, None)
     run = _over(thread)
     waiting, run.waiting = run.waiting, []
     for waiter in waiting:
