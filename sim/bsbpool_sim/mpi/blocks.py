@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..errors import MPIError, TruncationError
-from .arrays import bytes_of
+from ..errors import CannotSimulateError, MPIError, TruncationError
+from .arrays import bytes_of, is_bottom
 from .buffers import Buffer, in_place
 
 #: Says, of the number of a block, whose data goes there.
@@ -28,8 +28,8 @@ class Blocks:
     """
 
     def __init__(self, spec: Any, count: int | None = None, vector: bool = False):
-        if in_place(spec):
-            raise MPIError("MPI.IN_PLACE was given where this rank needs a buffer")
+        if spec is not None and in_place(spec):
+            raise MPIError("MPI.IN_PLACE was given where this rank needs a buffer", "ERR_BUFFER")
         self._buffer = Buffer(spec, count, vector)
         self._whole = count is None
 
@@ -99,9 +99,17 @@ class TypedBlocks:
         for what, given in (("counts", counts), ("offsets", offsets), ("datatypes", types)):
             if len(given) != count:
                 raise ValueError(f"message: {len(given)} {what} for {count} ranks: name one for each rank")
-        memory = bytes_of(array)
+        if is_bottom(array):
+            if any(offsets):
+                raise CannotSimulateError(
+                    "offsets from MPI.BOTTOM can't be simulated: let datatypes have the addresses"
+                )
+            memories: list[Any] = [array] * count
+        else:
+            memory = bytes_of(array)
+            memories = [memory[offset:] for offset in offsets]
         self._blocks = [
-            Blocks([memory[offset:], number, type]) for number, offset, type in zip(counts, offsets, types, strict=True)
+            Blocks([memory, number, type]) for memory, number, type in zip(memories, counts, types, strict=True)
         ]
 
     def read(self, block: int = 0) -> bytes:
@@ -131,8 +139,9 @@ def not_shared(call: str, sendbuf: Any, recvbuf: Any) -> None:
     """
     mine = sendbuf[0] if sendbuf.__class__ in (list, tuple) and sendbuf else sendbuf
     theirs = recvbuf[0] if recvbuf.__class__ in (list, tuple) and recvbuf else recvbuf
-    if mine is theirs and mine is not None and len(bytes_of(mine)):
+    if mine is theirs and not is_bottom(mine) and bytes_of(mine).nbytes:
         raise MPIError(
             f"{call}: sendbuf and recvbuf are one buffer, and MPI forbids that: give MPI.IN_PLACE as sendbuf, or two "
-            "buffers"
+            "buffers",
+            "ERR_BUFFER",
         )

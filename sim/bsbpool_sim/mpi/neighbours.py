@@ -103,7 +103,7 @@ class NeighbourParts(ObjectCollectives):
 
 
 def _never_in_place(name: str, sendbuf: Any) -> None:
-    if in_place(sendbuf):
+    if sendbuf is not None and in_place(sendbuf):
         raise MPIError(f"{name}: among neighbours there is no IN_PLACE", "ERR_BUFFER")
 
 

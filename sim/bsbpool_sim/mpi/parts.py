@@ -107,7 +107,9 @@ class Parts(Forms):
         side = self._side
         if not side.other:
             if not isinstance(root, int) or not 0 <= root < self.size:
-                raise MPIError(f"{name}(root={root!r}): the root must be one of the ranks 0 to {self.size - 1}")
+                raise MPIError(
+                    f"{name}(root={root!r}): the root must be one of the ranks 0 to {self.size - 1}", "ERR_ROOT"
+                )
             return Role(int(root), root == self.rank, True, side.peers)
         if isinstance(root, int):
             if 0 <= root < len(side.peers):
@@ -118,7 +120,8 @@ class Parts(Forms):
                 return Role(None, False, False, side.peers)
         raise MPIError(
             f"{name}(root={root!r}): between two groups, the root gives MPI.ROOT, the other ranks of its group "
-            f"MPI.PROC_NULL, and those of the other group its rank, 0 to {len(side.peers) - 1}"
+            f"MPI.PROC_NULL, and those of the other group its rank, 0 to {len(side.peers) - 1}",
+            "ERR_ROOT",
         )
 
     def _idle(self, name: str, role: Role, waits: str, detail: str = "") -> Part:
@@ -132,8 +135,8 @@ class Parts(Forms):
         role = self._role(name, root)
         if not role.is_root and not role.is_leaf:
             return self._idle(name, role, "root")
-        if in_place(buf):
-            raise MPIError(f"{name}: there is no IN_PLACE here: every rank gives a buffer")
+        if buf is not None and in_place(buf):
+            raise MPIError(f"{name}: there is no IN_PLACE here: every rank gives a buffer", "ERR_BUFFER")
         buffer = Buffer(buf)
         if role.is_root:
             return Part(name, lambda: (buffer.read(), len(buffer)), none, "root", role.root)
@@ -148,7 +151,7 @@ class Parts(Forms):
         source = blocks(sendbuf, count, kind) if role.is_root else None
         stays = in_place(recvbuf)
         if stays and not role.is_root:
-            raise MPIError(f"{name}: only the root may give IN_PLACE")
+            raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
         target = Blocks(recvbuf) if role.is_leaf and not stays else None
         if source is not None and target is not None:
             not_shared(name, sendbuf, recvbuf)
@@ -169,7 +172,7 @@ class Parts(Forms):
             return self._idle(name, role, "gather")
         target = blocks(recvbuf, len(side.peers), kind) if role.is_root else None
         if in_place(sendbuf) and target is None:
-            raise MPIError(f"{name}: only the root may give IN_PLACE")
+            raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
         bring = self._bring_own(name, sendbuf, recvbuf, target) if role.is_leaf else nothing
         take = self._take_all(name, target) if target is not None else none
         if side.other:
@@ -198,7 +201,7 @@ class Parts(Forms):
 
     def _may_be_in_place(self, name: str) -> None:
         if self._side.other:
-            raise MPIError(f"{name}: between two groups there is no IN_PLACE")
+            raise MPIError(f"{name}: between two groups there is no IN_PLACE", "ERR_BUFFER")
 
     def _take_all(self, name: str, target: Any) -> Callable[[Collective], Any]:
         side = self._side

@@ -65,12 +65,14 @@ class Reduction:
         if one[0] is not other[0] and not is_alike(one[0], other[0]):
             raise MPIError(
                 f"{self._call}: rank {first} reduces {one[0]!r} and rank {second} {other[0]!r}: all ranks reduce one "
-                "datatype"
+                "datatype",
+                "ERR_TYPE",
             )
         if len(one[1]) != len(other[1]):
             raise MPIError(
                 f"{self._call}: ranks reduce buffers of different sizes: rank {first} {_items(one)} and rank {second} "
-                f"{_items(other)}"
+                f"{_items(other)}",
+                "ERR_COUNT",
             )
 
     def put(self, result: bytes) -> None:
@@ -125,7 +127,7 @@ class ReducingParts(Parts):
         if not role.is_root and not role.is_leaf:
             return self._idle(name, role, "gather", detail)
         if in_place(sendbuf) and not role.is_root:
-            raise MPIError(f"{name}: only the root may give IN_PLACE")
+            raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
         if role.is_root and role.is_leaf:
             mine = self._both(name, op, sendbuf, recvbuf)
         else:
@@ -222,7 +224,8 @@ class ReducingParts(Parts):
                     if call.payloads[index][2] != counts:
                         raise MPIError(
                             f"{name}: rank {rank} gives recvcounts={counts}, and rank {other} "
-                            f"{call.payloads[index][2]}: all ranks give the same"
+                            f"{call.payloads[index][2]}: all ranks give the same",
+                            "ERR_COUNT",
                         )
             start = sum(counts[:rank]) * item
             mine.put(result(call)[start : start + counts[rank] * item])
