@@ -10,7 +10,7 @@ from typing import Any
 
 from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
-from . import datatypes, operations, predefined
+from . import datatypes, predefined
 from .attributes import KEYVAL_INVALID
 from .communicators import COMM_NULL, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, Intracomm, current, self_comm
 from .constants import (
@@ -74,7 +74,7 @@ from .info import INFO_ENV, INFO_NULL, Info
 from .intercommunicators import Intercomm
 from .mapping import UNWEIGHTED, WEIGHTS_EMPTY
 from .numbers import NUMBERS
-from .operations import Op
+from .op_handles import HANDLES, Op
 from .pickling import Pickle, own_pickle
 from .requests import Matched as Message
 from .requests import Request
@@ -100,7 +100,7 @@ __all__ = [
     "Publish_name", "Remove_error_class", "Remove_error_code", "Remove_error_string", "SESSION_NULL", "Session",
     "UNWEIGHTED", "Unpublish_name", "WEIGHTS_EMPTY",
     "ERR_ABI", "ERR_LASTCODE",
-    *operations.OPS, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
+    *HANDLES, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
     "FILE_NULL", "File", "WIN_NULL", "Register_datarep",
     "BOTTOM", "BUFFER_AUTOMATIC",
@@ -131,7 +131,7 @@ def __getattr__(name: str) -> Any:
         from .memory import buffer
 
         return buffer
-    found = operations.OPS.get(name, datatypes.DATATYPES.get(name))
+    found = HANDLES.get(name, datatypes.DATATYPES.get(name))
     if found is None and name in NUMBERS:
         return NUMBERS[name]
     if found is None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..errors import CannotSimulateError, MPIError, TruncationError
+from ..errors import MPIError, TruncationError
 from .arrays import bytes_of, is_bottom
 from .buffers import Buffer, in_place
+from .datatypes import datatype
 
 #: Says, of the number of a block, whose data goes there.
 Giver = Callable[[int], str]
@@ -99,18 +100,17 @@ class TypedBlocks:
         for what, given in (("counts", counts), ("offsets", offsets), ("datatypes", types)):
             if len(given) != count:
                 raise ValueError(f"message: {len(given)} {what} for {count} ranks: name one for each rank")
-        if is_bottom(array):
-            if any(offsets):
-                raise CannotSimulateError(
-                    "offsets from MPI.BOTTOM can't be simulated: let datatypes have the addresses"
-                )
-            memories: list[Any] = [array] * count
-        else:
+        if not is_bottom(array):
             memory = bytes_of(array)
-            memories = [memory[offset:] for offset in offsets]
-        self._blocks = [
-            Blocks([memory, number, type]) for memory, number, type in zip(memories, counts, types, strict=True)
-        ]
+            runs = zip(counts, offsets, types, strict=True)
+            self._blocks = [Blocks([memory[offset:], number, type]) for number, offset, type in runs]
+            return
+        # Offsets from there are addresses, as those in the datatypes are.
+        self._blocks = []
+        for number, offset, type in zip(counts, offsets, types, strict=True):
+            placed = datatype(type).Create_hindexed([number], [offset]).Commit()
+            self._blocks.append(Blocks([array, 1, placed]))
+            placed.Free()
 
     def read(self, block: int = 0) -> bytes:
         """The content of a block."""

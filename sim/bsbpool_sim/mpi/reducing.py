@@ -13,7 +13,7 @@ from .blocks import not_shared
 from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing
 from .datatypes import Datatype, is_alike, is_same
-from .operations import Op, operation
+from .operations import Operation, operation
 from .parts import Parts
 from .reductions import check, combine
 
@@ -27,7 +27,7 @@ class Reduction:
     :param target: where it gets the result; None: it gets none.
     """
 
-    def __init__(self, call: str, op: Op, source: Buffer | None, target: Buffer | None):
+    def __init__(self, call: str, op: Operation, source: Buffer | None, target: Buffer | None):
         self._call, self._op, self._source, self._target = call, op, source, target
         either = source or target
         assert either is not None
@@ -249,6 +249,17 @@ class ReducingParts(Parts):
         return Part(name, mine.bring, take, "lower", None, with_op(op))
 
 
-def with_op(op: Op) -> str:
+def with_op(op: Operation) -> str:
     """An operation as an argument of a call."""
     return f"op={op.name}"
+
+
+def reduce_local(op: Operation, inbuf: Any, inoutbuf: Any) -> None:
+    """Reduce two buffers of one rank, item by item, into the second.
+
+    :raises ValueError: they differ in datatype or number of items.
+    """
+    target, source = Buffer(inoutbuf, receives=True), Buffer(inbuf)
+    agree("Reduce_local", source, target)
+    check("Reduce_local", op, source.type)
+    target.put(combine(op, source.type, [source.read(), target.read()]), "the result of Reduce_local")

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import CannotSimulateError, MPIError
 from . import predefined
 from .datatypes import Datatype
-from .operations import OPS, Op
+from .operations import OPS, Operation
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
 _LOGICAL, _BITWISE, _LOCATED = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR"), ("MAXLOC", "MINLOC")
@@ -34,7 +34,7 @@ _FOR = {
 OF_WINDOWS = ("REPLACE", "NO_OP")
 
 
-def check(call: str, op: Op, type: Datatype, also: Sequence[str] = ()) -> None:
+def check(call: str, op: Operation, type: Datatype, also: Sequence[str] = ()) -> None:
     """See that MPI has the operation for this datatype.
 
     :param also: operations that are allowed for all types.
@@ -63,7 +63,7 @@ def check(call: str, op: Op, type: Datatype, also: Sequence[str] = ()) -> None:
         raise CannotSimulateError(f"{call}: {op!r} of {type!r} can't be simulated: NumPy has no quadruple precision")
 
 
-def combine(op: Op, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
+def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
     """The reduction of `parts`, data of `type` of equal length, in order.
 
     :raises MPIError: their lengths differ.
@@ -110,7 +110,7 @@ def _located(largest: bool, a: Any, b: Any) -> Any:
     return numpy.where(better | equal, b, a)
 
 
-def _by_user(op: Op, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
+def _by_user(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
     """A program's function gets memory as its datatype lays it out, not as it is packed."""
     from .memory import buffer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from greenlet import getcurrent
 
 from ..errors import SimulationError
-from ..kernel import Task
+from ..kernel import Rank, Task
 
 
 def running_task() -> Task:
@@ -17,3 +17,9 @@ def running_task() -> Task:
     if not isinstance(task, Task) or task.kernel.cluster is None:
         raise SimulationError("the MPI of simulated ranks was used outside of a program under simulate()")
     return task
+
+
+def running_rank() -> Rank | None:
+    """The simulated rank that runs now; None if none does."""
+    task = getcurrent()
+    return task.rank if isinstance(task, Task) else None

@@ -17,7 +17,7 @@ from .buffers import Buffer
 from .constants import PROC_NULL, means
 from .datatypes import is_same
 from .handles import Handle
-from .operations import OPS, Op, operation
+from .operations import OPS, Operation, operation
 from .reductions import OF_WINDOWS, check, combine
 from .requests import Request
 from .window_memory import Items, basic, target_of
@@ -260,13 +260,13 @@ def _same(call: str, buffer: Buffer, items: Items) -> None:
         raise MPIError(text, "ERR_TYPE")
 
 
-def _allowed(call: str, op: Op, buffer: Buffer) -> None:
+def _allowed(call: str, op: Operation, buffer: Buffer) -> None:
     if op.user:
         raise MPIError(f"{call}: {op!r} is an operation of the program's own, and windows have MPI's only", "ERR_OP")
     check(call, op, basic(call, buffer.type), OF_WINDOWS)
 
 
-def _combine(op: Op, buffer: Buffer, items: Items, data: bytes) -> None:
+def _combine(op: Operation, buffer: Buffer, items: Items, data: bytes) -> None:
     if data:
         items.write(combine(op, basic("", buffer.type), [items.read()[: len(data)], data]))
 
