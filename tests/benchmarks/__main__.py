@@ -19,6 +19,7 @@ import bsbpool
 SUBJECTS = {
     "import": "importing",
     "simulated": "simulated",
+    "explore": "exploring",
     "mpi": "mpi",
     "recording": "recording",
     "page": "page",

@@ -391,7 +391,7 @@ def test_a_program_that_only_differs_later_is_refused_too():
         if comm.rank:
             return comm.send(comm.rank, 0)
         runs.append(comm.rank)
-        return [comm.recv() for _ in range(2 if len(runs) < 4 else 1)]
+        return [comm.recv() for _ in range(2 if len(runs) < 5 else 1)]
 
     with pytest.raises(ExplorationError, match="is not repeated, though the same was chosen"):
         explore(program, 4)
@@ -415,6 +415,19 @@ def test_a_program_that_never_ends_is_found_as_such():
     finding = only(explore(program, 1, max_events=1000, schedules=1))
     assert finding.kind == "failure"
     assert finding.message.startswith("it does not end: more than 1000 events")
+
+
+def test_orders_of_accesses_to_windows_are_not_called_complete():
+    def program(comm):
+        window = MPI.Win.Allocate(8, comm=comm)
+        window.Fence()
+        window.Put(bytearray(8), 0)
+        window.Fence()
+        window.Free()
+
+    exploration = explore(program, 2)
+    assert (exploration.findings, exploration.complete) == ([], False)
+    assert "each other's windows" in exploration.limits[0]
 
 
 # -- job pools ---------------------------------------------------------------------------------------

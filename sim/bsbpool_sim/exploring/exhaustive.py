@@ -125,6 +125,8 @@ class Exhaustive:
     def __init__(self, reduced: bool = True):
         self.reduced = reduced
         self.ordered = False
+        #: whether ranks have accessed each other's memory: in which order they did is no choice.
+        self.accessed = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
         self.timed: dict[Kind, None] = {}
         self._stack: list[_Plain | _Step] = []
@@ -221,6 +223,7 @@ class Exhaustive:
             raise NotRepeatedError(f"no choice any more at place {self._depth} of the schedule")
         if self._late is not None and (self._late.polled or self._cluster.shares_memory):
             self.ordered = True
+        self.accessed = self.accessed or self._cluster.shares_memory
         if self._branched:
             self._look_for_races()
         while self._stack:

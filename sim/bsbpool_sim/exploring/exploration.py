@@ -45,6 +45,7 @@ _LIMITS = {
     Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
     Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
 }
+_ACCESSES = "ranks accessed each other's windows in the order of virtual time: other orders were not tried"
 
 
 class ExplorationError(SimulationError):
@@ -220,10 +221,14 @@ class _Exploring:
     # -- the whole ---------------------------------------------------------------------------------
 
     def go(self) -> None:
-        length = self._look_first()
-        if self._strategy in ("auto", "exhaustive") and self._exhaust(1.0 if self._strategy == "exhaustive" else 0.5):
-            return
+        first = self._look_first()
+        if self._strategy in ("auto", "exhaustive"):
+            if self._exhaust(first, 1.0 if self._strategy == "exhaustive" else 0.5):
+                return
+        else:
+            self._see_it_repeated(first, self._run(_First(), Tape(), late=self._late))
         if self._strategy != "exhaustive":
+            length = len(first.simulation.tape)
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
 
     def shrink(self) -> None:
@@ -242,24 +247,19 @@ class _Exploring:
 
     # -- the first schedule ------------------------------------------------------------------------
 
-    def _look_first(self) -> int:
-        """Run what happens by default twice, to see that it is repeated. Returns the number of its choices."""
-        runs, late = [], self._late
-        for _ in range(2):
-            first = _First()
-            schedule = self._run(first, Tape(), late=late)
-            self._refuse(schedule)
-            runs.append(schedule)
-            if late and self._decide_late and first.cluster.pools:
-                late = False
-                runs.clear()
-                break
-        if not runs:
+    def _look_first(self) -> Schedule:
+        """Run what happens by default, and see whether it has job pools: what is run next has to be the same."""
+        first = _First()
+        schedule = self._run(first, Tape(), late=self._late)
+        self._refuse(schedule)
+        if self._late and self._decide_late and first.cluster.pools:
             self._late = False
-            runs = [self._run(_First(), Tape(), late=False) for _ in range(2)]
-        if (difference := _difference(*runs)) is not None:
+            schedule = self._run(_First(), Tape(), late=False)
+        return schedule
+
+    def _see_it_repeated(self, first: Schedule, again: Schedule) -> None:
+        if (difference := _difference(first, again)) is not None:
             raise _not_repeated(difference)
-        return len(runs[0].simulation.tape)
 
     def _refuse(self, schedule: Schedule) -> None:
         for error in schedule.raised.values():
@@ -268,8 +268,8 @@ class _Exploring:
 
     # -- going through schedules -------------------------------------------------------------------
 
-    def _exhaust(self, share: float) -> bool:
-        """Go through all schedules. Returns whether these were all."""
+    def _exhaust(self, first: Schedule, share: float) -> bool:
+        """Go through all schedules, of which the first is what happens by default. Returns whether these were all."""
         reduced = not self._faults and self._late
         while True:
             search = Exhaustive(reduced)
@@ -283,6 +283,8 @@ class _Exploring:
                 except NotRepeatedError as error:
                     raise _not_repeated(error) from None
                 else:
+                    if not count:
+                        self._see_it_repeated(first, schedule)
                     count += 1
                     self.result.schedules = before + count
                     self._take(schedule)
@@ -304,6 +306,8 @@ class _Exploring:
                 self.result.schedules = before
                 continue
             self.result.limits = tuple(_LIMITS[kind] for kind in search.timed if kind in _LIMITS)
+            if search.accessed:
+                self.result.limits += (_ACCESSES,)
             if not self._late:
                 self.result.limits = (_LIMITS[Kind.EVENT],)
             self.result.complete = not more and not self.result.limits
