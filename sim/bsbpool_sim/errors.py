@@ -73,10 +73,6 @@ class CannotSimulateError(SimulationError):
     """A simulated rank used something that can't be simulated: a thread, a process, a socket."""
 
 
-class UnsupportedError(CannotSimulateError, NotImplementedError):
-    """A program called what MPI has and simulated ranks have not; mpi4py has NotImplementedError for this."""
-
-
 class MPIError(SimulationError, RuntimeError):
     """A program used MPI in a way that MPI forbids; programs know it as ``MPI.Exception``.
 
@@ -153,6 +149,12 @@ class MPIError(SimulationError, RuntimeError):
 
     def __ge__(self, other: int) -> bool:
         return self._code >= other
+
+
+class UnsupportedError(CannotSimulateError, MPIError, NotImplementedError):
+    """A program called what MPI has and simulated ranks have not."""
+
+    kind = "ERR_UNSUPPORTED_OPERATION"
 
 
 class TruncationError(MPIError):

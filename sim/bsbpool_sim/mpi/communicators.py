@@ -13,7 +13,7 @@ from bsbpool.worlds import NO_COMMUNICATOR
 
 from ..cluster import Cluster
 from ..error_classes import ERR_LASTCODE, added, error_class
-from ..errors import MPIError, UnsupportedError
+from ..errors import MPIError
 from .aborting import abort
 from .attributes import WithAttributes
 from .collectives import Collectives, Scans
@@ -22,6 +22,7 @@ from .contexts import Context, bridge
 from .dynamic import Dynamic, join
 from .endpoint import CLASSES, handle_of
 from .error_handlers import WithErrhandler, guard
+from .faults import FaultTolerance
 from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
@@ -61,6 +62,7 @@ class Comm(
     ObjectCollectives,
     WithAttributes,
     WithErrhandler,
+    FaultTolerance,
     root=True,
 ):
     """A communicator, as one simulated rank has it.
@@ -137,14 +139,10 @@ class Comm(
         return self.name
 
     def Set_name(self, name: str) -> None:
-        """Name the communicator, as this rank calls it.
-
-        :raises MPIError: the name is too long.
-        """
+        """Name the communicator, as this rank calls it; of a name, MPI keeps the first 127 characters."""
         if not isinstance(name, str):
             raise TypeError(f"the name of a communicator is a str, not {type(name).__name__}")
-        if len(name) >= MAX_OBJECT_NAME:
-            raise MPIError(f"Set_name: a name has less than {MAX_OBJECT_NAME} characters, not {len(name)}", "ERR_ARG")
+        name = name[: MAX_OBJECT_NAME - 1]
         self.member.name = name
         self.context.name = self.meeting.name = name  # which reports give
 
@@ -175,6 +173,8 @@ class Comm(
 
     def Compare(self, comm: Comm) -> int:
         """IDENT for the same communicator, CONGRUENT for the same ranks, SIMILAR if in another order."""
+        for each in (self, comm):
+            each.Get_rank()  # an error, of a null one
         mine, theirs = self.member, comm.member
         if mine is theirs:
             return IDENT
@@ -196,7 +196,6 @@ class Comm(
     info = property(Get_info, Set_info, doc="The communicator's hints.")
 
     def _predefined_attribute(self, keyval: int) -> Any:
-        self.member  # noqa: B018  # refused if there is none
         if means(keyval, TAG_UB):
             return LARGEST_TAG
         if keyval == NUMBERS["LASTUSEDCODE"]:
@@ -390,18 +389,6 @@ class Comm(
         :raises CannotSimulateError: always.
         """
         join(fd)
-
-    def _no_faults(self, *_: Any, **__: Any) -> NoReturn:
-        """Refuse: this is of an extension of MPI, about the faults of processes.
-
-        :raises CannotSimulateError: always.
-        """
-        raise UnsupportedError(
-            "what goes on after the fault of a process, as in Revoke, Agree and Shrink, can't be simulated: "
-            "the MPI of simulated ranks has no such extension"
-        )
-
-    Revoke = Is_revoked = Get_failed = Ack_failed = Agree = Iagree = Shrink = Ishrink = _no_faults
 
     def Abort(self, errorcode: int = 0) -> NoReturn:
         """End the simulation: `simulate` raises `AbortError`."""

@@ -82,7 +82,7 @@ def Remove_error_string(errorcode: int) -> None:
 def _its_own(call: str, number: int) -> dict[int, str]:
     known = added()
     if number not in known:
-        raise MPIError(f"{call}({number}): this is no error class or code that this program has added", "ERR_ARG")
+        raise MPIError(f"{call}({number}): this is no error class or code that this program has added", "ERR_OTHER")
     return known
 
 

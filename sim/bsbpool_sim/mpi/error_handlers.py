@@ -87,7 +87,8 @@ class WithErrhandler(Handle):
     def Create_errhandler(cls, errhandler_fn: Callable[[Self, int], None]) -> Errhandler:
         """Make an error handler.
 
-        :param errhandler_fn: ``errhandler_fn(object, errorcode)`` is called when a call fails, which raises then.
+        :param errhandler_fn: ``errhandler_fn(object, errorcode)`` is called when a call fails, which
+            returns None then, and does not raise.
         :raises RuntimeError: the rank has 32 of this kind already.
         """
         if not callable(errhandler_fn):
@@ -114,7 +115,7 @@ class WithErrhandler(Handle):
             raise TypeError(f"Set_errhandler takes an MPI.Errhandler, not {type(errhandler).__name__}")
         new = errhandler._state
         if new is None:
-            raise MPIError("Set_errhandler(ERRHANDLER_NULL): give one like MPI.ERRORS_RETURN", "ERR_ARG")
+            raise MPIError("Set_errhandler(ERRHANDLER_NULL): give one like MPI.ERRORS_RETURN", "ERR_ERRHANDLER")
         if new.kind not in ("", self._kind.__name__):
             raise MPIError(f"Set_errhandler: this handler is for an MPI.{new.kind}", "ERR_ARG")
         new.references += 1
@@ -161,19 +162,23 @@ class _Guarded:
         try:
             return self._method(handle, *args, **options)
         except MPIError as error:
-            if state is not None and state.errhandler is not None and not error.handled:
-                error.handled = True
-                _handle(handle, state.errhandler, error.error_code, str(error))
-            raise
+            if state is None or state.errhandler is None or error.handled:
+                raise
+            error.handled = True
+            if not _handle(handle, state.errhandler, error.error_code, str(error)):
+                raise
 
 
-def _handle(handle: Any, handler: ErrhandlerState | None, errorcode: int, why: str) -> None:
+def _handle(handle: Any, handler: ErrhandlerState | None, errorcode: int, why: str) -> bool:
+    """Let a handler handle an error. Returns whether it has: as with MPICH, nothing is raised then."""
     if handler is None or handler is _RETURN:
-        return
+        return False
     if handler.function is not None:
         handler.function(handle, errorcode)
-    elif errorcode:
+        return True
+    if errorcode:
         abort(errorcode, f"was aborted by {handler.constant} ({why})")
+    return False
 
 
 def _forget(state: ErrhandlerState | None) -> None:

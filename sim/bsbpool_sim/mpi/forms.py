@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from bsbpool.frames import file_of
@@ -65,7 +66,7 @@ class CollectiveRequest(Request):
 
         :raises MPIError: always.
         """
-        raise MPIError(f"{self._part.name}: a collective call can't be cancelled")
+        raise MPIError(f"{self._part.name}: a collective call can't be cancelled", "ERR_REQUEST")
 
     Cancel = cancel
 
@@ -93,9 +94,11 @@ class PersistentCollective(CollectiveRequest):
         :raises MPIError: it was started, and its end not yet waited for; or the request was freed.
         """
         if self._key is None:
-            raise MPIError("Start of a request that was freed")
+            raise MPIError("Start of a request that was freed", "ERR_REQUEST")
         if not self.over:
-            raise MPIError(f"Start of a {self._part.name} that is active already: wait for its end first")
+            raise MPIError(
+                f"Start of a {self._part.name} that is active already: wait for its end first", "ERR_REQUEST"
+            )
         self._line = _line()
         self._starts += 1
         self.done = self.over = False
@@ -149,12 +152,15 @@ class Forms(Endpoint):
         call: Collective = self._now(part)
         return call
 
-    def _begin_together(self, name: str, payload: Any = None) -> tuple[Collective, Request]:
+    def _begin_together(
+        self, name: str, payload: Any = None, take: Callable[[Collective], Any] | None = None
+    ) -> tuple[Collective, Request]:
         """Begin a call that is no transfer of buffers or objects, in which all wait for all.
 
+        :param take: called when the request has ended.
         :returns: the call, and a request that completes when it ends.
         """
-        part = Part(name, lambda: (payload, 0), _itself)
+        part = Part(name, lambda: (payload, 0), take or _itself)
         request = CollectiveRequest(self, part, _line())
         call = self.meeting.enter(self.place, part, payload, 0)
         request.join(call)

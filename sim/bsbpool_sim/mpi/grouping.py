@@ -20,13 +20,13 @@ from .members import Member, member_between
 from .running import running_task
 
 
-def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload: Any = None) -> tuple[Context, Any]:
-    """Let ranks that know of each other make a call together.
+def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> Forms:
+    """Come to a call that ranks make together which know of each other.
 
     :param key: what tells the call from others of these ranks.
     :param members: the ranks, in the simulation; that which runs now is one of them.
     :param name: the call.
-    :returns: a context of these ranks, which is new, and the call, with what each brought.
+    :returns: this rank's end of a context of these ranks, which is new.
     """
     key = (name, key, tuple(members))
     context, came = cluster.meetings.setdefault(key, (None, 0))
@@ -35,8 +35,16 @@ def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload:
     cluster.meetings[key] = context, came + 1
     if came + 1 == len(members):
         del cluster.meetings[key]  # whoever calls it once more begins another one
-    end = Forms._of(Member(context, [*members].index(running_task().rank.index)))
-    return context, end._together(name, payload)
+    return Forms._of(Member(context, [*members].index(running_task().rank.index)))
+
+
+def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload: Any = None) -> tuple[Context, Any]:
+    """Let ranks that know of each other make a call together, and wait for all.
+
+    :returns: a context of these ranks, which is new, and the call, with what each brought.
+    """
+    end = arrive(cluster, key, members, name)
+    return end.context, end._together(name, payload)
 
 
 class FromGroups(Forms):

@@ -127,16 +127,16 @@ class Group(Handle, root=True):
         left = set(self._some("Range_excl", self._ranges("Range_excl", ranks)))
         return self._made(each for each in self._own("Range_excl").members if each not in left)
 
-    def _number(self, number: int, call: str) -> None:
+    def _number(self, number: int, call: str, kind: str = "ERR_RANK") -> None:
         size = len(self._own(call).members)
         if not 0 <= number < size:
-            raise MPIError(f"{call}: {number} is no rank of this group, which has {size}", "ERR_RANK")
+            raise MPIError(f"{call}: {number} is no rank of this group, which has {size}", kind)
 
     def _some(self, call: str, ranks: Sequence[int]) -> list[int]:
         members, found = self._own(call).members, dict[int, None]()
         for each in ranks:
             number = operator.index(each)
-            self._number(number, call)
+            self._number(number, call, "ERR_ARG" if call.startswith("Range") else "ERR_RANK")
             if members[number] in found:
                 raise MPIError(f"{call}: rank {number} is named twice", "ERR_RANK")
             found[members[number]] = None

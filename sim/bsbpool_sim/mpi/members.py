@@ -46,6 +46,8 @@ class Member(State):
         self.name = context.name
         self.hints: dict[str, str] = {}
         self.topology: Any = None
+        #: how many deaths it has acknowledged, and at how many agreements it was.
+        self.acknowledged = self.agreements = 0
         self.bridge: Bridge | None = None
         self.side = 0
         #: whether it was freed; and the handles that refer to it.

@@ -80,11 +80,14 @@ class PointToPoint(Endpoint):
         size = self.cluster.kernel.ranks[self.world_rank].kept.get(BSEND_BUFFER)
         needed = len(data) + BSEND_OVERHEAD
         if size is None:
-            raise MPIError("bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))")
+            raise MPIError(
+                "bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))", "ERR_BUFFER"
+            )
         if needed > size:
             raise MPIError(
                 f"bsend of {len(data)} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that "
-                f"was attached has {size}: attach a larger one"
+                f"was attached has {size}: attach a larger one",
+                "ERR_BUFFER",
             )
         return data
 
@@ -294,7 +297,7 @@ def _bad_tag(tag: int, done: str, least: str) -> Exception:
     """What is raised for a tag that MPI does not have."""
     if tag >= 1 << 31:
         return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
-    return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB")
+    return MPIError(f"tag={tag!r} can't be {done}: a tag is {least} to {LARGEST_TAG}, which is MPI.TAG_UB", "ERR_TAG")
 
 
 def _room(buf: Any) -> int | None:

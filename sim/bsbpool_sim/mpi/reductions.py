@@ -69,7 +69,7 @@ def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) 
     :raises MPIError: their lengths differ.
     """
     if len({len(p) for p in parts}) > 1:
-        raise MPIError(f"ranks reduce buffers of different sizes: {sorted({len(p) for p in parts})} bytes")
+        raise MPIError(f"ranks reduce buffers of different sizes: {sorted({len(p) for p in parts})} bytes", "ERR_COUNT")
     if op.user:
         return _by_user(op, type, parts)
     if op.name in OF_WINDOWS:

@@ -139,7 +139,7 @@ class Cartcomm(Topocomm):
         """
         grid, by = self._grid, operator.index(disp)
         if not 0 <= direction < len(grid.dims):
-            raise MPIError(f"Shift({direction}): there are {len(grid.dims)} dimensions, numbered from 0 on", "ERR_DIMS")
+            raise MPIError(f"Shift({direction}): there are {len(grid.dims)} dimensions, numbered from 0 on", "ERR_ARG")
         return grid.shifted(self.rank, direction, -by), grid.shifted(self.rank, direction, by)
 
     def Sub(self, remain_dims: Any) -> Any:

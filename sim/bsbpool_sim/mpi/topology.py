@@ -94,9 +94,9 @@ def grid(dims: Any, periods: Any, ranks: int) -> Grid:
     if len(wraps) != len(lengths):
         raise ValueError(f"{len(wraps)} periods for {len(lengths)} dims: give one for each, or one for all")
     if any(length < 1 for length in lengths):
-        raise MPIError(f"dims={[*lengths]}: a length is 1 or more", "ERR_DIMS" if min(lengths) < 0 else "ERR_TOPOLOGY")
+        raise MPIError(f"dims={[*lengths]}: a length is 1 or more", "ERR_ARG")
     if math.prod(lengths) > ranks:
-        raise MPIError(f"dims={[*lengths]} is a grid of {math.prod(lengths)} points for {ranks} ranks", "ERR_TOPOLOGY")
+        raise MPIError(f"dims={[*lengths]} is a grid of {math.prod(lengths)} points for {ranks} ranks", "ERR_ARG")
     return Grid(lengths, tuple(bool(each) for each in wraps))
 
 
@@ -109,7 +109,7 @@ def graph(index: Any, edges: Any, ranks: int) -> Graph:
     if ends and ends[0] == 0 and ends[-1] == len(neighbours):
         ends = ends[1:]
     if len(ends) > ranks:
-        raise MPIError(f"a graph of {len(ends)} nodes for {ranks} ranks", "ERR_TOPOLOGY")
+        raise MPIError(f"a graph of {len(ends)} nodes for {ranks} ranks", "ERR_ARG")
     if [*ends] != sorted(ends) or (ends and (ends[0] < 0 or ends[-1] > len(neighbours))):
         raise MPIError(f"index={[*ends]} does not say where the neighbours of each node end", "ERR_ARG")
     for each in neighbours:
