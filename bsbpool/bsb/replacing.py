@@ -24,8 +24,9 @@ def replace(pairs: Pairs, undo: list[Callable[[], Any]]) -> None:
     own = _parts_of([old for old, _ in pairs])
     while pairs:
         new_of = {id(old): new for old, new in pairs}
-        held = [old for old, _ in pairs]
+        held = tuple(old for old, _ in pairs)
         changed: Pairs = []
+        # From Python 3.13 on, the tuple of arguments is among the referrers: it would be replaced for ever.
         holders = gc.get_referrers(*held)
         seen = {id(each) for each in (held, pairs, changed, new_of, *pairs)} | own
         # Modules are searched again: objects that were frozen (`gc.freeze`) are not found.
