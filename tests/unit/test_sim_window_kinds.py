@@ -148,6 +148,13 @@ def test_a_window_without_memory_gives_none():
     assert run(program, 1) == [(0, "B", 0)]
 
 
+def test_the_memory_of_a_window_is_a_buffer_of_mpi():
+    def program(comm):
+        return type(MPI.Win.Allocate(8).tomemory()) is MPI.buffer is MPI.memory
+
+    assert run(program, 1) == [True]
+
+
 def test_attributes_tell_what_mpi_has_of_a_window():
     def program(comm):
         win, gone = MPI.Win.Allocate(8, 2, comm=comm), []

@@ -128,7 +128,7 @@ def __getattr__(name: str) -> Any:
         return ERROR_CLASSES[name]
     if name in ("buffer", "memory"):
         # It takes NumPy, which not every program needs.
-        from .memory import buffer
+        from .mpi_buffer import buffer
 
         return buffer
     found = HANDLES.get(name, datatypes.DATATYPES.get(name))

@@ -69,7 +69,7 @@ def Get_address(location: Any) -> int:
     """The address of a buffer in memory; 0 for None and BOTTOM."""
     if location is None or (isinstance(location, int) and location == 0):
         return 0
-    memory = sys.modules.get(f"{__package__}.memory")  # it needs NumPy, and who has an MPI.buffer has loaded it
+    memory = sys.modules.get(f"{__package__}.mpi_buffer")  # it needs NumPy, and who has an MPI.buffer has loaded it
     if memory is not None and isinstance(location, memory.buffer):
         return int(location.address)
     return address_of(location)

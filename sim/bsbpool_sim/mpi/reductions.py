@@ -112,7 +112,7 @@ def _located(largest: bool, a: Any, b: Any) -> Any:
 
 def _by_user(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
     """A program's function gets memory as its datatype lays it out, not as it is packed."""
-    from .memory import buffer
+    from .mpi_buffer import buffer
 
     map = type.definition.map  # type: ignore[union-attr]  # a buffer's datatype is not null
     count = len(parts[0]) // map.size if map.size else 0

@@ -418,6 +418,6 @@ def _assertion(call: str, assertion: int, allowed: int) -> None:
 
 
 def _buffer(view: memoryview) -> Any:
-    from .memory import buffer
+    from .mpi_buffer import buffer
 
     return buffer.frombuffer(view) if view else buffer()
