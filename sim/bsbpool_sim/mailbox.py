@@ -37,15 +37,20 @@ class Posted(Protocol):
 
 
 class Message:
-    """Bytes from a rank (of the communicator), with a tag; `sync` is who learns that it was matched."""
+    """Bytes from a rank (of the communicator), with a tag.
 
-    __slots__ = ("data", "source", "sync", "tag", "taken")
+    :ivar sync: who learns that it was matched.
+    :ivar type: what its items are, for who compares that with what the receiver expects; None: it is a pickled object.
+    """
 
-    def __init__(self, source: int, tag: int, data: bytes, sync: Sender | None = None):
+    __slots__ = ("data", "source", "sync", "tag", "taken", "type")
+
+    def __init__(self, source: int, tag: int, data: bytes, sync: Sender | None = None, type: Any = None):
         self.source = source
         self.tag = tag
         self.data = data
         self.sync = sync
+        self.type = type
         #: whether it was matched.
         self.taken = False
 

@@ -153,9 +153,10 @@ def test_nobody_is_probed_at_once():
     def program(comm):
         status = MPI.Status()
         none = comm.mprobe(MPI.PROC_NULL), comm.improbe(MPI.PROC_NULL)
-        return comm.probe(MPI.PROC_NULL, status=status), comm.iprobe(MPI.PROC_NULL), none, status.source.name  # type: ignore[attr-defined]
+        both = [message == MPI.MESSAGE_NO_PROC for message in none]
+        return comm.probe(MPI.PROC_NULL, status=status), comm.iprobe(MPI.PROC_NULL), both, status.source.name  # type: ignore[attr-defined]
 
-    assert run(program, 1) == [(True, True, (None, None), "PROC_NULL")]
+    assert run(program, 1) == [(True, True, [True, True], "PROC_NULL")]
 
 
 def test_receives_are_matched_in_the_order_in_which_they_were_posted():
@@ -265,7 +266,8 @@ def test_a_send_request_is_over_after_its_wait():
         request = comm.isend(1, 0)
         request.cancel()
         got = comm.recv(), request.get_status(), request.wait(), bool(request)
-        request.Free()
+        with pytest.raises(MPI.Exception, match="Free of a request that was freed, or has ended"):
+            request.Free()
         return got
 
     assert run(program, 1) == [(1, True, None, False)]
@@ -277,7 +279,8 @@ def test_a_cancelled_receive_takes_no_message():
         request.Cancel()
         comm.send("for the next", 0)
         got = request.wait(status), comm.recv()
-        request.cancel()
+        with pytest.raises(MPI.Exception, match="Cancel of a request that was freed, or has ended"):
+            request.cancel()
         return (*got, status.Is_cancelled())
 
     assert run(program, 1) == [(None, "for the next", True)]
@@ -875,16 +878,19 @@ def test_a_buffer_for_bsend_must_be_large_enough_and_only_one():
         MPI.Attach_buffer(bytearray(200))
 
     refused(small, "bsend of 3 bytes takes 99 of the buffer, .* the one that was attached has 98")
-    refused(two, "has a buffer attached already")
+    refused(two, "there is a buffer attached already")
     refused(lambda comm: comm.ibsend("x", comm.rank), "attach one first")
 
 
-def test_statuses_that_cannot_grow_must_be_enough():
+def test_statuses_that_cannot_grow_are_filled_as_far_as_they_go():
     def program(comm):
-        comm.send("x", comm.rank)
-        MPI.Request.waitall([comm.irecv()], ())
+        for i in range(2):
+            comm.send("x", comm.rank, tag=i)
+        status = MPI.Status()
+        MPI.Request.waitall([comm.irecv(tag=0), comm.irecv(tag=1)], (status,))
+        return status.tag
 
-    refused(program, "0 statuses for 1 requests", ValueError)
+    assert run(program, 1) == [0]
 
 
 def test_a_key_or_a_kind_of_communicator_that_mpi_does_not_have_is_refused():

@@ -42,10 +42,12 @@ from .environment import (
     Attach_buffer,
     Detach_buffer,
     Finalize,
+    Flush_buffer,
     Get_address,
     Get_library_version,
     Get_processor_name,
     Get_version,
+    Iflush_buffer,
     Init,
     Init_thread,
     Is_finalized,
@@ -69,14 +71,16 @@ from .error_codes import (
 )
 from .error_handlers import ERRHANDLER_NULL, ERRORS_ABORT, ERRORS_ARE_FATAL, ERRORS_RETURN, Errhandler
 from .files import FILE_NULL, File, Register_datarep
+from .generalized import Grequest
 from .groups import GROUP_EMPTY, GROUP_NULL, Group
 from .info import INFO_ENV, INFO_NULL, Info
 from .intercommunicators import Intercomm
 from .mapping import UNWEIGHTED, WEIGHTS_EMPTY
+from .messages import MESSAGE_NO_PROC, MESSAGE_NULL, Message
 from .numbers import NUMBERS
 from .op_handles import HANDLES, Op
+from .persistent_requests import Prequest
 from .pickling import Pickle, own_pickle
-from .requests import Matched as Message
 from .requests import Request
 from .sessions import SESSION_NULL, Session
 from .status import Status
@@ -103,7 +107,8 @@ __all__ = [
     *HANDLES, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
     "FILE_NULL", "File", "WIN_NULL", "Register_datarep",
-    "BOTTOM", "BUFFER_AUTOMATIC",
+    "BOTTOM", "BUFFER_AUTOMATIC", "Flush_buffer", "Grequest", "Iflush_buffer", "MESSAGE_NO_PROC", "MESSAGE_NULL",
+    "Prequest", "REQUEST_NULL",
 ]  # fmt: skip
 
 #: Private names of mpi4py's that its own package `mpi4py.util` uses.
@@ -112,6 +117,9 @@ _typealign, _typecode = datatypes.typealign, datatypes.typecode
 _typedict = {code: datatypes.DATATYPES[name] for code, name in predefined.CODES.items()}
 _typedict_c = {code: datatypes.DATATYPES[name] for code, name in predefined.C_CODES.items()}
 _typedict_f = {code: datatypes.DATATYPES[name] for code, name in predefined.FORTRAN_CODES.items()}
+
+REQUEST_NULL = Request()
+REQUEST_NULL._is_name = True
 
 Exception = MPIError
 
@@ -126,11 +134,11 @@ def __getattr__(name: str) -> Any:
         return self_comm(here.cluster, here.world_rank)
     if name in ERROR_CLASSES:
         return ERROR_CLASSES[name]
-    if name in ("buffer", "memory"):
+    if name in ("buffer", "memory", "Alloc_mem", "Free_mem"):
         # It takes NumPy, which not every program needs.
-        from .mpi_buffer import buffer
+        from . import mpi_buffer
 
-        return buffer
+        return getattr(mpi_buffer, "buffer" if name == "memory" else name)
     found = HANDLES.get(name, datatypes.DATATYPES.get(name))
     if found is None and name in NUMBERS:
         return NUMBERS[name]

@@ -33,7 +33,7 @@ from .nonblocking import NonblockingCollectives, NonblockingScans
 from .numbers import NUMBERS
 from .objects import ObjectCollectives, ObjectScans
 from .persistent import PersistentCollectives, PersistentScans
-from .point_to_point import PointToPoint
+from .persistent_messages import PersistentPointToPoint
 from .requests import Request
 from .running import running_task
 from .topology import Graph, Grid, Neighbours
@@ -55,7 +55,7 @@ MAX_OBJECT_NAME = NUMBERS["MAX_OBJECT_NAME"]
 
 
 class Comm(
-    PointToPoint,
+    PersistentPointToPoint,
     Collectives,
     NonblockingCollectives,
     PersistentCollectives,

@@ -47,12 +47,20 @@ class Context:
         self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in self.own]
         self.own_boxes = self.boxes
         self._links: dict[tuple[int, int], Link] = {}
+        self._aside: Context | None = None
         self._calls = [0] * len(members)
         #: by position, and that of persistent ones with the number of the start.
         self.under_way: dict[Any, Collective] = {}
 
-    def send(self, message: Message, dest: int) -> None:
-        """Put `message` on its way to `dest`."""
+    def aside(self) -> Context:
+        """The same ranks again, for messages that no receive of the communicator may take."""
+        if self._aside is None:
+            own = None if self.own is self.members else self.own
+            self._aside = Context(self.cluster, self.members, self.name, own)
+        return self._aside
+
+    def send(self, message: Message, dest: int) -> int:
+        """Put `message` on its way to `dest`. Returns the virtual time at which it is there."""
         kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
         if link is None:
@@ -61,7 +69,9 @@ class Context:
             self.cluster.audit.sent(message, target)
         faults = self.cluster.faults
         longer = 0 if faults is None else faults.before_send(source, target)
-        link.send(message, self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer))
+        arrival = self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer)
+        link.send(message, arrival)
+        return arrival
 
     def enter(self, rank: int, part: Part, payload: Any, size: int) -> Collective:
         """`rank` makes its next collective call, to which it brings `payload`, of `size` bytes on the wire.

@@ -36,12 +36,7 @@ class Constructors(TypeHandle):
     def Dup(self) -> Self:
         """The same datatype once more."""
         definition = self._defined()
-        found = self._made(definition.map, "DUP", definition.letter)
-        assert found._state is not None
-        found._state.committed = definition.committed
-        return found
-
-    Create_dup = Dup
+        return self._made(definition.map, "DUP", definition.letter)
 
     def Create_contiguous(self, count: int) -> Self:
         """`count` items, one after the other."""

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from ..errors import CannotSimulateError, MPIError
 from . import predefined
+from .attributes import WithAttributes
 from .constants import real
 from .datatype_constructors import Constructors
 from .definitions import COMBINERS, DEFINITIONS, OF_FORTRAN, wrap
@@ -18,7 +19,7 @@ from .own import of_rank
 from .packing import Packing
 
 
-class Datatype(Constructors, Packing, root=True):
+class Datatype(Constructors, Packing, WithAttributes, root=True):
     """A datatype, as programs have it.
 
     :param datatype: another handle, of the same datatype; None: the new one is DATATYPE_NULL.
@@ -41,6 +42,24 @@ class Datatype(Constructors, Packing, root=True):
         else:
             super().free()
 
+    def _attributes(self, call: str) -> dict[int, Any]:
+        """The attributes of a predefined one are each rank's own."""
+        state = self._state
+        if state is None or state.row is None:
+            return super()._attributes(call)
+        own: dict[str, dict[int, Any]] = of_rank("attributes of datatypes", dict)
+        return own.setdefault(state.row.name, {})
+
+    def Dup(self) -> Self:
+        """The same datatype once more, with the attributes whose keys have a function that copies them."""
+        found = super().Dup()
+        definition = found._defined()
+        definition.committed = self._defined().committed
+        definition.attributes = self._copied_attributes()
+        return found
+
+    Create_dup = Dup
+
     def Commit(self) -> Self:
         """Make it ready for communication."""
         self._defined().committed = True
@@ -54,6 +73,7 @@ class Datatype(Constructors, Packing, root=True):
         definition = self._defined()
         if definition.row is not None:
             raise MPIError(f"{definition!r} is predefined and can't be freed", "ERR_TYPE")
+        self._delete_attributes()
         self._nullify()
 
     # -- sizes -------------------------------------------------------------------------------------

@@ -11,12 +11,11 @@ from greenlet import getcurrent
 
 from bsbpool import __version__
 
-from ..errors import MPIError
 from ..kernel import SECOND, Task
 from ..virtual import host
 from .addresses import address_of
-from .buffers import Buffer
-from .point_to_point import BSEND_BUFFER
+from .point_to_point import attachments
+from .requests import Request
 from .running import running_task
 
 SUCCESS = 0
@@ -90,25 +89,22 @@ def Attach_buffer(buf: Any) -> None:
 
     :raises MPIError: it has one.
     """
-    kept = _kept()
-    if BSEND_BUFFER in kept:
-        raise MPIError("Attach_buffer: this rank has a buffer attached already: detach it first")
-    kept[BSEND_BUFFER], kept[_ATTACHED] = len(Buffer(buf)), buf
+    attachments().attach(buf)
 
 
 def Detach_buffer() -> Any:
-    """Take the buffer back that was attached; None if none was."""
-    kept = _kept()
-    kept.pop(BSEND_BUFFER, None)
-    return kept.pop(_ATTACHED, None)
+    """Take the buffer back that was attached, once all that is sent with it has arrived."""
+    return attachments().detach()
 
 
-_ATTACHED = "attached buffer"
+def Flush_buffer() -> None:
+    """Wait until all that is sent with the buffer has arrived."""
+    attachments().flush().wait()
 
 
-def _kept() -> dict[str, Any]:
-    kept: dict[str, Any] = running_task().rank.kept
-    return kept
+def Iflush_buffer() -> Request:
+    """Begin to wait until all that is sent with the buffer has arrived."""
+    return attachments().flush()
 
 
 def Is_initialized() -> bool:

@@ -16,6 +16,7 @@ from ..errors import MPIError
 from .calls import Collective, Part
 from .constants import ANY_SOURCE, ANY_TAG
 from .endpoint import Endpoint
+from .persistent_requests import Prequest
 from .requests import Request
 from .status import fill
 
@@ -61,17 +62,12 @@ class CollectiveRequest(Request):
         if call is not None:
             self._part.take(call)
 
-    def cancel(self) -> None:
-        """Collective calls can't be given up.
-
-        :raises MPIError: always.
-        """
+    def _cancel(self) -> None:
+        """Collective calls can't be given up."""
         raise MPIError(f"{self._part.name}: a collective call can't be cancelled", "ERR_REQUEST")
 
-    Cancel = cancel
 
-
-class PersistentCollective(CollectiveRequest):
+class PersistentCollective(CollectiveRequest, Prequest):
     """A collective call that can be started again and again.
 
     The calls that make it are matched with each other like other collective calls; the n-th start of one rank, with the
@@ -81,35 +77,16 @@ class PersistentCollective(CollectiveRequest):
     def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
         super().__init__(end, part, line)
         self._context = end.meeting
-        self._key: int | None = end.meeting.announce(self._rank, part)
+        self._key: int = end.meeting.announce(self._rank, part)
         self._starts = 0
         self.done = self.over = True
 
-    def __bool__(self) -> bool:
-        return self._key is not None
-
-    def Start(self) -> None:
-        """Start the call.
-
-        :raises MPIError: it was started, and its end not yet waited for; or the request was freed.
-        """
-        if self._key is None:
-            raise MPIError("Start of a request that was freed", "ERR_REQUEST")
-        if not self.over:
-            raise MPIError(
-                f"Start of a {self._part.name} that is active already: wait for its end first", "ERR_REQUEST"
-            )
+    def _start(self) -> None:
         self._line = _line()
         self._starts += 1
         self.done = self.over = False
         payload, size = self._part.bring()
         self.join(self._context.start(self._rank, self._part, (self._key, self._starts), payload, size))
-
-    def Free(self) -> None:
-        """Give the request up."""
-        self._key = None
-
-    free = Free
 
 
 class Forms(Endpoint):
@@ -130,7 +107,7 @@ class Forms(Endpoint):
         request.join(self.meeting.enter(self.place, part, payload, size))
         return request
 
-    def _plan(self, part: Part) -> Request:
+    def _plan(self, part: Part) -> Prequest:
         """Make a persistent call."""
         return PersistentCollective(self, part, _line())
 

@@ -55,6 +55,8 @@ class Member(State):
         self.handles: list[weakref.ref[Any]] = []
         #: the world in which job pools on this communicator live, once there was one.
         self.world: Any = None
+        #: what it has attached for buffered sends, once it has.
+        self.attached: Any = None
         if self.cluster.audit is not None:
             self.cluster.audit.made(self)
 

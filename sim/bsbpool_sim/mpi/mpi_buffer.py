@@ -168,6 +168,16 @@ class buffer(numpy.ndarray[Any, Any]):
         return start, max(start, stop)
 
 
+def Alloc_mem(size: int, info: Any = None) -> buffer:
+    """New memory of so many bytes."""
+    return buffer.allocate(size)
+
+
+def Free_mem(mem: buffer) -> None:
+    """Let memory go."""
+    mem.release()
+
+
 def _memory(source: Any) -> tuple[memoryview, Any]:
     """The bytes of an object, and what has them."""
     try:

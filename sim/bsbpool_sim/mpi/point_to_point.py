@@ -7,43 +7,54 @@ Messages go out pickled, or as bytes, so ranks share no object; sends are buffer
 from __future__ import annotations
 
 import functools
+import warnings
 from typing import Any
 
 from ..choices import Kind, MessageFrom
 from ..errors import MPIError
 from ..mailbox import Message
 from ..matches import LateMailbox, LateProbe
+from .arrays import bytes_of
+from .attached import Attachments
 from .buffers import Buffer
 from .constants import (
     ANY_SOURCE,
     ANY_TAG,
-    BSEND_OVERHEAD,
     LARGEST_TAG,
     PROC_NULL,
     means,
 )
 from .endpoint import Endpoint
-from .requests import Matched, Receive, Request, poll
+from .messages import NO_PROC
+from .messages import Message as Taken
+from .messages import Taken as TakenMessage
+from .requests import FromNobody, Receive, Request, poll
+from .running import running_task
 from .status import fill
 
 #: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
 IRECV_ROOM = 1 << 15
 
-#: Under which key a rank keeps the size of the buffer that it attached for `bsend`.
-BSEND_BUFFER = "bsend buffer"
+#: A buffer of nothing.
+_NOTHING = (None, 0, "B")
+
+#: Under which key a rank keeps what it attached for buffered sends of all its communicators.
+_ATTACHED = "attached buffer"
 
 
 class PointToPoint(Endpoint):
     """The point-to-point calls of a communicator."""
 
-    def _send(self, data: bytes, dest: int, tag: int, sync: Request | None = None, buffered: bool = True) -> None:
+    def _send(
+        self, data: bytes, dest: int, tag: int, sync: Any = None, type: Any = None, buffered: bool = True
+    ) -> None:
         to = self._peer(dest, "dest")
         if not 0 <= tag <= LARGEST_TAG:
-            raise _bad_tag(tag, "sent", "0")
+            raise bad_tag(tag, "sent", "0")
         if not buffered and self._waits_for_receiver(data, to):
-            self._issend(data, dest, tag, "send").wait()
+            self._issend(data, dest, tag, "send", type).wait()
         elif to is not None:
-            self.context.send(Message(self._rank, tag, data, sync), to)
+            self.context.send(Message(self._rank, tag, data, sync, type), to)
         elif sync is not None:
             sync.complete()
 
@@ -52,18 +63,23 @@ class PointToPoint(Endpoint):
         limit = self.cluster.eager_limit
         return limit is not None and len(data) > limit and to is not None
 
-    def _isend(self, data: bytes, dest: int, tag: int, call: str = "isend") -> Request:
+    def _given(self, buf: Any, dest: int) -> Buffer:
+        """What is sent; to PROC_NULL, whatever the program gives, nothing is."""
+        some = (dest.__class__ is int and dest >= 0) or self._peer(dest, "dest") is not None
+        return Buffer(buf if some else _NOTHING)
+
+    def _isend(self, data: bytes, dest: int, tag: int, call: str = "isend", type: Any = None) -> Request:
         if self.cluster.eager_limit is not None and self._waits_for_receiver(data, self._peer(dest, "dest")):
-            return self._issend(data, dest, tag, call)
-        self._send(data, dest, tag)
+            return self._issend(data, dest, tag, call, type)
+        self._send(data, dest, tag, None, type)
         return Request(self.cluster.kernel)
 
-    def _issend(self, data: bytes, dest: int, tag: int, call: str) -> Request:
+    def _issend(self, data: bytes, dest: int, tag: int, call: str, type: Any = None) -> Request:
         request = Request(
             self.cluster.kernel,
             lambda: f"{self.context.someone(dest)} to receive its message with tag {tag} ({call})",
         )
-        self._send(data, dest, tag, request)
+        self._send(data, dest, tag, request, type)
         return request
 
     def send(self, obj: Any, dest: int, tag: int = 0) -> None:
@@ -75,28 +91,12 @@ class PointToPoint(Endpoint):
 
     rsend = send
 
-    def _buffered(self, data: bytes) -> bytes:
-        """See that a message has room in the buffer that this rank has attached."""
-        size = self.cluster.kernel.ranks[self.world_rank].kept.get(BSEND_BUFFER)
-        needed = len(data) + BSEND_OVERHEAD
-        if size is None:
-            raise MPIError(
-                "bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))", "ERR_BUFFER"
-            )
-        if needed > size:
-            raise MPIError(
-                f"bsend of {len(data)} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that "
-                f"was attached has {size}: attach a larger one",
-                "ERR_BUFFER",
-            )
-        return data
-
     def bsend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object by way of the buffer that was attached.
 
         :raises MPIError: none was, or it is too small.
         """
-        self._send(self._buffered(self._dumps(obj)), dest, tag)
+        self._bsend(self._dumps(obj), dest, tag)
 
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object, and wait until its receiver takes it."""
@@ -108,7 +108,7 @@ class PointToPoint(Endpoint):
 
     def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object by way of the buffer that was attached; the request is complete at once."""
-        self._send(self._buffered(self._dumps(obj)), dest, tag)
+        self._bsend(self._dumps(obj), dest, tag)
         return Request(self.cluster.kernel)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
@@ -117,7 +117,8 @@ class PointToPoint(Endpoint):
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; by default it is copied, so that this never waits."""
-        self._send(Buffer(buf).read(), dest, tag, buffered=False)
+        buffer = self._given(buf, dest)
+        self._send(buffer.read(), dest, tag, None, buffer.type._state, buffered=False)
 
     Rsend = Send
 
@@ -126,19 +127,73 @@ class PointToPoint(Endpoint):
 
         :raises MPIError: none was, or it is too small.
         """
-        self._send(self._buffered(Buffer(buf).read()), dest, tag)
+        buffer = self._given(buf, dest)
+        self._bsend(buffer.read(), dest, tag, buffer.type._state)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer, and wait until its receiver takes it."""
-        self._issend(Buffer(buf).read(), dest, tag, "Ssend").wait()
+        buffer = self._given(buf, dest)
+        self._issend(buffer.read(), dest, tag, "Ssend", buffer.type._state).wait()
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request is complete at once."""
-        return self._isend(Buffer(buf).read(), dest, tag, "Isend")
+        buffer = self._given(buf, dest)
+        return self._isend(buffer.read(), dest, tag, "Isend", buffer.type._state)
+
+    Irsend = Isend
+
+    def Ibsend(self, buf: Any, dest: int, tag: int = 0) -> Request:
+        """Send a buffer by way of the one that was attached; the request is complete at once."""
+        self.Bsend(buf, dest, tag)
+        return Request(self.cluster.kernel)
 
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request completes when its receiver takes it."""
-        return self._issend(Buffer(buf).read(), dest, tag, "Issend")
+        buffer = self._given(buf, dest)
+        return self._issend(buffer.read(), dest, tag, "Issend", buffer.type._state)
+
+    # -- sends by way of a buffer that was attached -----------------------------------------------
+
+    def _attachments(self) -> Attachments:
+        """The buffer that this communicator has."""
+        kept = self.member.attached
+        if kept is None:
+            kept = self.member.attached = Attachments(self.cluster.kernel)
+        found: Attachments = kept
+        return found
+
+    def Attach_buffer(self, buf: Any) -> None:
+        """Give this communicator a buffer for what is sent with `bsend`.
+
+        :raises MPIError: it has one.
+        """
+        self._attachments().attach(buf)
+
+    def Detach_buffer(self) -> Any:
+        """Take the communicator's buffer back, once all that is sent with it has arrived."""
+        return self._attachments().detach()
+
+    def Flush_buffer(self) -> None:
+        """Wait until all that is sent with the communicator's buffer has arrived."""
+        self._attachments().flush().wait()
+
+    def Iflush_buffer(self) -> Request:
+        """Begin to wait until all that is sent with the communicator's buffer has arrived."""
+        return self._attachments().flush()
+
+    def _bsend(self, data: bytes, dest: int, tag: int, type: Any = None) -> None:
+        to = self._peer(dest, "dest")
+        attached = self._attachments().buffer or attachments().buffer
+        if attached is None:
+            raise MPIError(
+                "bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))", "ERR_BUFFER"
+            )
+        if not 0 <= tag <= LARGEST_TAG:
+            raise bad_tag(tag, "sent", "0")
+        if to is not None:
+            attached.take(len(data))
+            arrival = self.context.send(Message(self._rank, tag, data, None, type), to)
+            self.cluster.kernel.at(arrival, attached.leave, len(data))
 
     # -- receiving ---------------------------------------------------------------------------------
 
@@ -147,7 +202,7 @@ class PointToPoint(Endpoint):
         wanted_tag: int | None = tag
         if not 0 <= tag <= LARGEST_TAG:
             if not means(tag, ANY_TAG):
-                raise _bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
+                raise bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
             wanted_tag = None
         if source is ANY_SOURCE or (isinstance(source, int) and source < 0 and means(source, ANY_SOURCE)):
             return None, wanted_tag, True
@@ -157,15 +212,25 @@ class PointToPoint(Endpoint):
     def _post(self, source: int, tag: int, buffer: Buffer | None, call: str, room: int | None = None) -> Request:
         wanted, wanted_tag, possible = self._match(source, tag)
         if not possible:
-            return _FromNobody(self.cluster.kernel)
+            return FromNobody(self.cluster.kernel)
         receive = Receive(self.member, wanted, wanted_tag, buffer, call, room)
-        message = self._first(wanted, wanted_tag, call)
+        self._take_or_post(receive)
+        return receive
+
+    def _take_or_post(self, receive: Receive) -> None:
+        """Match a receive, or post it."""
+        message = self._first(receive.source, receive.tag, receive.call)
         if message is None:
             self.mailbox.post(receive)
         else:
             self.mailbox.take(message)
             receive.match(message)
-        return receive
+
+    def _into(self, buf: Any, source: int) -> Buffer:
+        """Where a message goes; from PROC_NULL none comes, whatever the program gives."""
+        if (source.__class__ is int and source >= 0) or means(source, ANY_SOURCE):
+            return Buffer(buf, receives=True)
+        return Buffer(_NOTHING if self._peer(source, "source") is None else buf, receives=True)
 
     def _first(self, source: int | None, tag: int | None, call: str) -> Message | None:
         """The message that a receive or a probe takes, of those that have arrived."""
@@ -212,6 +277,8 @@ class PointToPoint(Endpoint):
         :param buf: a buffer for the object as it is pickled, or its size in bytes; by default it has the object's.
         :raises TruncationError: the object is larger.
         """
+        if buf is not None:
+            _warn_of_buf()
         return self._post(source, tag, None, "recv", _room(buf)).wait(status)
 
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
@@ -227,11 +294,11 @@ class PointToPoint(Endpoint):
 
         :raises TruncationError: the message is larger than the buffer.
         """
-        self._post(source, tag, Buffer(buf, receives=True), "Recv").wait(status)
+        self._post(source, tag, self._into(buf, source), "Recv").wait(status)
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive a message into a buffer, which it fills when the request ends."""
-        return self._post(source, tag, Buffer(buf, receives=True), "Irecv")
+        return self._post(source, tag, self._into(buf, source), "Irecv")
 
     def probe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
         """Wait for a message, and leave it there."""
@@ -247,17 +314,19 @@ class PointToPoint(Endpoint):
 
     Iprobe = iprobe
 
-    def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
-        """Wait for a message, and take it: nobody else can receive it then. None from PROC_NULL."""
+    def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Taken:
+        """Wait for a message, and take it: nobody else can receive it then. MESSAGE_NO_PROC from PROC_NULL."""
         message = self._find(source, tag, "mprobe", True, True, status)
-        return None if message is None else Matched(self.member, message)
+        return Taken._of(NO_PROC if message is None else TakenMessage(self.member, message))
 
     Mprobe = mprobe
 
-    def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Matched | None:
+    def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Taken | None:
         """Take a message if one is there; if not, this takes 1 µs of virtual time."""
         message = self._find(source, tag, "improbe", False, True, status)
-        return None if message is None else Matched(self.member, message)
+        if message is None:
+            return None if self._match(source, tag)[2] else Taken._of(NO_PROC)
+        return Taken._of(TakenMessage(self.member, message))
 
     Improbe = improbe
 
@@ -288,12 +357,50 @@ class PointToPoint(Endpoint):
         status: Any = None,
     ) -> None:
         """Send a buffer, and wait for a message into another."""
-        sent = self._isend(Buffer(sendbuf).read(), dest, sendtag, "Sendrecv")
-        self._post(source, recvtag, Buffer(recvbuf), "Sendrecv").wait(status)
-        sent.wait()
+        self._exchange(sendbuf, dest, sendtag, recvbuf, source, recvtag, "Sendrecv").wait(status)
+
+    def _exchange(
+        self, sendbuf: Any, dest: int, sendtag: int, recvbuf: Any, source: int, recvtag: int, call: str
+    ) -> Request:
+        """Send a buffer, and begin to receive another; the receive ends when both have."""
+        buffer = self._given(sendbuf, dest)
+        sent = self._isend(buffer.read(), dest, sendtag, call, buffer.type._state)
+        receive = self._post(source, recvtag, self._into(recvbuf, source), call)
+        receive.also = sent
+        return receive
+
+    def Sendrecv_replace(
+        self,
+        buf: Any,
+        dest: int,
+        sendtag: int = 0,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Any = None,
+    ) -> None:
+        """Send a buffer, and wait for a message into the same one."""
+        self._exchange(buf, dest, sendtag, buf, source, recvtag, "Sendrecv_replace").wait(status)
+
+    def Isendrecv(
+        self,
+        sendbuf: Any,
+        dest: int,
+        sendtag: int = 0,
+        recvbuf: Any = None,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+    ) -> Request:
+        """Send a buffer, and begin to receive a message into another."""
+        return self._exchange(sendbuf, dest, sendtag, recvbuf, source, recvtag, "Isendrecv")
+
+    def Isendrecv_replace(
+        self, buf: Any, dest: int, sendtag: int = 0, source: int = ANY_SOURCE, recvtag: int = ANY_TAG
+    ) -> Request:
+        """Send a buffer, and begin to receive a message into the same one."""
+        return self._exchange(buf, dest, sendtag, buf, source, recvtag, "Isendrecv_replace")
 
 
-def _bad_tag(tag: int, done: str, least: str) -> Exception:
+def bad_tag(tag: int, done: str, least: str) -> Exception:
     """What is raised for a tag that MPI does not have."""
     if tag >= 1 << 31:
         return OverflowError(f"tag={tag!r} can't be {done}: it is too large for an int of C")
@@ -304,12 +411,19 @@ def _room(buf: Any) -> int | None:
     """How many bytes an object may have that is received with this argument: a number, or a buffer."""
     if buf is None or isinstance(buf, int):
         return buf
-    return len(Buffer(buf))
+    return len(bytes_of(buf, receives=True))
 
 
-class _FromNobody(Request):
-    """A receive from PROC_NULL."""
+def _warn_of_buf() -> None:
+    # As mpi4py does.
+    warnings.warn("the 'buf' argument is deprecated", UserWarning, stacklevel=3)
 
-    def _end(self, status: Any) -> None:
-        self.over = True
-        fill(status, PROC_NULL, ANY_TAG, 0)
+
+def attachments() -> Attachments:
+    """The buffer that the rank that runs has attached for all its communicators."""
+    task = running_task()
+    kept = task.rank.kept
+    if _ATTACHED not in kept:
+        kept[_ATTACHED] = Attachments(task.kernel)
+    found: Attachments = kept[_ATTACHED]
+    return found

@@ -1,50 +1,124 @@
-"""Requests: communication that was begun and not yet waited for. Begins none itself."""
+"""Requests: communication that was begun and not yet waited for. Begins none itself.
+
+Several at once are in `request_lists`; requests that are started again and again, in `persistent_messages`.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..choices import Completed, Event, Kind
+from ..choices import Event
 from ..cluster import Cluster
 from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
 from ..mailbox import Mailbox, Message
-from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED
+from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
+from .handles import constant
+from .own import of_rank
 from .pickling import loads
-from .status import Status, fill
+from .request_lists import ManyRequests, block, poll
+from .status import fill
 
 if TYPE_CHECKING:
     from .buffers import Buffer
 
-#: Virtual nanoseconds that an unsuccessful test or probe takes, so that a loop of them gets somewhere.
-POLL = 1000
+__all__ = ["FromNobody", "Receive", "Receiver", "Request", "load", "poll"]
 
 
-def poll(kernel: Kernel) -> None:
-    """Spend the time of a test or probe that found nothing."""
-    if kernel.when_idle is not None:
-        kernel.when_idle.poll()
-        return
-    kernel.park("its next test or probe", kernel.now + POLL)
-
-
-class Request(Happening):
+class Request(Happening, ManyRequests):
     """Something that completes: a synchronous send, a collective, or (with no `why`) an eager send, at once.
 
+    A program may make further handles of it, ``MPI.Request(request)``, and null ones.
+
+    :param of: the kernel, for a new one; a request, for a further handle of it; None: REQUEST_NULL.
     :param why: what a task that waits for it waits for.
     """
 
-    def __init__(self, kernel: Kernel, why: Callable[[], str] | None = None):
-        self._kernel = kernel
+    #: whether it stays when it has ended, and can be started again.
+    persistent = False
+    #: whether a program has given it up.
+    freed = False
+    #: the request that this is a further handle of.
+    _other: Request | None = None
+    #: whether it is the one that MPI has a name for.
+    _is_name = False
+    #: another one that has to end, too, before this one does.
+    also: Request | None = None
+
+    def __init__(self, of: Kernel | Request | None = None, why: Callable[[], str] | None = None):
+        self._kernel: Any = None
+        if isinstance(of, Request):
+            self._other = of._own
+        elif of is not None:
+            self._kernel = of
         self._waiters: list[Any] = []
         self.done = why is None
         #: whether somebody was told that it is done: it is inactive from then on, as MPI's null request.
-        self.over = False
+        self.over = self._kernel is None
         self.waits_for = why or str
-        if kernel.cluster.audit is not None:
-            kernel.cluster.audit.began(self)
+        if not self.over and self._kernel.cluster.audit is not None:
+            self._kernel.cluster.audit.began(self)
+
+    @property
+    def _own(self) -> Request:
+        """The request itself, of which this may be a further handle."""
+        return self if self._other is None else self._other
+
+    def _is_null(self) -> bool:
+        own = self._own
+        return own._kernel is None or own.freed or (own.over and not own.persistent)
+
+    def __bool__(self) -> bool:
+        return not self._is_null()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return self._own is other._own or (self._is_null() and other._is_null())
+
+    __hash__ = None  # type: ignore[assignment]  # as mpi4py's: it equals REQUEST_NULL once it has ended
+
+    def __reduce__(self) -> Any:
+        if not self._is_null():
+            raise ValueError(f"cannot serialize 'mpi4py.MPI.{type(self).__name__}' instance")
+        null = "REQUEST_NULL"
+        return (constant, (null,)) if self._is_name else (Request, (constant(null),))
+
+    @property
+    def handle(self) -> int:
+        """The number of the handle."""
+        if self._is_null():
+            return _NULL
+        numbered: list[Any] = of_rank(_NUMBERED, list)
+        for i, each in enumerate(numbered):
+            if each is self._own:
+                return _FIRST + i
+        numbered.append(self._own)
+        return _FIRST + len(numbered) - 1
+
+    @classmethod
+    def fromhandle(cls, handle: int) -> Request:
+        """Return a handle with this number.
+
+        :raises MPIError: this rank has none.
+        """
+        numbered: list[Any] = of_rank(_NUMBERED, list)
+        if handle == _NULL:
+            return cls()
+        if not 0 <= handle - _FIRST < len(numbered):
+            raise MPIError(f"{handle} is the number of no MPI.Request of this rank", "ERR_ARG")
+        return cls(numbered[handle - _FIRST])
+
+    def toint(self) -> int:
+        """Return the number of the handle."""
+        return self.handle
+
+    py2f = toint
+    fromint = fromhandle
+    f2py = fromhandle
+
+    # -- its end -----------------------------------------------------------------------------------
 
     def happening(self, argument: Any) -> Event:
         """The end of what it waits for."""
@@ -62,191 +136,112 @@ class Request(Happening):
         self.over = True
         fill(status, ANY_SOURCE, ANY_TAG, 0)
 
-    def __bool__(self) -> bool:
-        return not self.over
+    def _conclude(self, status: Any) -> Any:
+        """`_end`, unless it has ended already: that is an empty status then."""
+        if self.over:
+            return fill(status, ANY_SOURCE, ANY_TAG, 0)
+        return self._end(status)
+
+    def _peek(self, status: Any) -> None:
+        """Fill a status, without ending it."""
+        fill(status, ANY_SOURCE, ANY_TAG, 0)
 
     def wait(self, status: Any = None) -> Any:
         """Wait until this is done; gives the received object, or None."""
-        _block(self._kernel, [self], all)
-        return self._end(status)
+        own = self._own
+        if not own.done:
+            block(own._kernel, [own], all)
+        return own._conclude(status)
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
         """Whether this is done, and the received object; an unsuccessful test takes 1 µs of virtual time."""
-        if self.done:
-            return True, self._end(status)
-        poll(self._kernel)
+        own = self._own
+        if own.done or own.over:
+            return True, own._conclude(status)
+        poll(own._kernel)
         return False, None
 
     def Wait(self, status: Any = None) -> bool:
         """Wait until this is done."""
-        self.wait(status)
+        Request.wait(self, status)
         return True
 
     def Test(self, status: Any = None) -> bool:
         """Whether this is done; an unsuccessful test takes 1 µs of virtual time."""
-        return self.test(status)[0]
+        return Request.test(self, status)[0]
 
     def get_status(self, status: Any = None) -> bool:
         """Whether this is done, without ending it; if it is not, this takes 1 µs of virtual time."""
-        if not self.done:
-            poll(self._kernel)
-        return self.done
+        own = self._own
+        if not (own.done or own.over):
+            poll(own._kernel)
+        if own.done or own.over:
+            own._peek(status)
+            return True
+        return False
 
     Get_status = get_status
 
-    def cancel(self) -> None:
-        """No effect: a send has left already."""
+    # -- giving it up ------------------------------------------------------------------------------
 
-    Cancel = cancel
+    def _there(self, call: str) -> Request:
+        """The request itself.
+
+        :raises MPIError: it is null.
+        """
+        if self._is_null():
+            raise MPIError(f"{call} of a request that was freed, or has ended, or is REQUEST_NULL", "ERR_REQUEST")
+        return self._own
+
+    def cancel(self) -> None:
+        """No effect on a send, which has left already.
+
+        :raises MPIError: it is null.
+        """
+        self._there("Cancel")._cancel()
+
+    def Cancel(self) -> None:
+        """`cancel` for buffers."""
+        self.cancel()
 
     def Free(self) -> None:
-        """Give the request up: nobody will wait for it."""
+        """Give the request up, which is null then; what it was for goes on.
+
+        :raises MPIError: it is null.
+        """
+        own = self._there("Free")
+        own.freed = True
+        own._given_up()
+
+    def free(self) -> None:
+        """`Free`, unless it is null."""
+        if not self._is_null():
+            self.Free()
+
+    def _cancel(self) -> None:
+        """Give up what was begun, if that is possible."""
+
+    def _given_up(self) -> None:
+        """The program will not ask for it any more."""
         self.over = True
 
-    free = Free
 
-    # -- several at once ---------------------------------------------------------------------------
-
-    @classmethod
-    def waitall(cls, requests: Sequence[Request], statuses: Any = None) -> list[Any]:
-        """Wait until all are done; gives what each received."""
-        if requests:
-            _block(requests[0]._kernel, requests, all)
-        return [r._end(s) for r, s in zip(requests, _each(statuses, len(requests)), strict=True)]
-
-    @classmethod
-    def waitany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, Any]:
-        """Wait until one is done; gives its index and what it received (UNDEFINED, None if all are over)."""
-        active = [r for r in requests if not r.over]
-        if not active:
-            return UNDEFINED, None
-        _block(active[0]._kernel, active, any)
-        done = _done(requests)
-        chooser = active[0]._kernel.chooser
-        if chooser is not None:
-            i = chooser.one_of(Kind.REQUEST, active[0]._kernel.task.rank.index, "waitany", done, Completed)
-        else:
-            i = done[0]
-        return i, requests[i]._end(status)
-
-    @classmethod
-    def waitsome(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[list[int] | None, Any]:
-        """Wait until at least one is done; gives the indices of all that are, and what they received."""
-        active = [r for r in requests if not r.over]
-        if not active:
-            return None, None
-        _block(active[0]._kernel, active, any)
-        return cls._some(requests, statuses)
-
-    @classmethod
-    def testall(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[bool, list[Any] | None]:
-        """Whether all are done, and what each received then."""
-        if all(r.done for r in requests):
-            return True, cls.waitall(requests, statuses)
-        poll(requests[0]._kernel)
-        return False, None
-
-    @classmethod
-    def testany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, bool, Any]:
-        """Index of one that is done, whether there is one, and what it received."""
-        active = [r for r in requests if not r.over]
-        if active and not any(r.done for r in active):
-            poll(active[0]._kernel)
-            return UNDEFINED, False, None
-        i, received = cls.waitany(requests, status)
-        return i, True, received
-
-    @classmethod
-    def testsome(cls, requests: Sequence[Request], statuses: Any = None) -> tuple[list[int] | None, Any]:
-        """Indices of all that are done, and what they received; None and None if all are over."""
-        active = [r for r in requests if not r.over]
-        if not active:
-            return None, None
-        if not any(r.done for r in active):
-            poll(active[0]._kernel)
-            return [], []
-        return cls._some(requests, statuses)
-
-    @classmethod
-    def _some(cls, requests: Sequence[Request], statuses: Any) -> tuple[list[int], list[Any]]:
-        indices = _done(requests)
-        kernel = requests[0]._kernel
-        if len(indices) > 1 and kernel.chooser is not None:
-            # MPI ends one or more of those that are done: all of them, or any single one.
-            one = kernel.chooser.one_of(
-                Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
-            )  # fmt: skip
-            indices = indices if one is None else [one]
-        pairs = zip(indices, _each(statuses, len(indices)), strict=True)
-        return indices, [requests[i]._end(s) for i, s in pairs]
-
-    @classmethod
-    def Waitall(cls, requests: Sequence[Request], statuses: Any = None) -> bool:
-        """`waitall` for buffers."""
-        cls.waitall(requests, statuses)
-        return True
-
-    @classmethod
-    def Waitany(cls, requests: Sequence[Request], status: Any = None) -> int:
-        """`waitany` for buffers."""
-        return cls.waitany(requests, status)[0]
-
-    @classmethod
-    def Waitsome(cls, requests: Sequence[Request], statuses: Any = None) -> list[int] | None:
-        """`waitsome` for buffers."""
-        return cls.waitsome(requests, statuses)[0]
-
-    @classmethod
-    def Testall(cls, requests: Sequence[Request], statuses: Any = None) -> bool:
-        """`testall` for buffers."""
-        return cls.testall(requests, statuses)[0]
-
-    @classmethod
-    def Testany(cls, requests: Sequence[Request], status: Any = None) -> tuple[int, bool]:
-        """`testany` for buffers."""
-        return cls.testany(requests, status)[:2]
-
-    @classmethod
-    def Testsome(cls, requests: Sequence[Request], statuses: Any = None) -> list[int] | None:
-        """`testsome` for buffers."""
-        return cls.testsome(requests, statuses)[0]
+_NUMBERED = "requests with numbers"
+_NULL, _FIRST = 0x2C000000, 0x6C000000
 
 
-def _done(requests: Sequence[Request]) -> list[int]:
-    """The indices of the requests that are done, and of which nobody was told so."""
-    return [i for i, r in enumerate(requests) if r.done and not r.over]
+class FromNobody(Request):
+    """A receive from PROC_NULL."""
 
+    def _end(self, status: Any) -> None:
+        self.over = True
+        also, self.also = self.also, None
+        if also is not None:
+            also.wait()
+        fill(status, PROC_NULL, ANY_TAG, 0)
 
-def _each(statuses: Any, count: int) -> Sequence[Any]:
-    """So many statuses, of those that were given; a list that is too short gets further ones."""
-    if statuses is None:
-        return [None] * count
-    if len(statuses) < count:
-        if not isinstance(statuses, list):
-            raise ValueError(f"{len(statuses)} statuses for {count} requests: give as many, or a list, which gets more")
-        statuses += [Status() for _ in range(count - len(statuses))]
-    return [*statuses[:count]]
-
-
-def _block(kernel: Kernel, requests: Sequence[Request], enough: Callable[[Any], bool]) -> None:
-    if enough(r.done for r in requests):
-        return
-    task = kernel.task
-    why = requests[0].waits_for if len(requests) == 1 else functools.partial(_why, requests, enough)
-    while not enough(r.done for r in requests):
-        waiting = [r for r in requests if not r.done]
-        for r in waiting:
-            r._waiters.append(task)
-        kernel.park(why)
-        for r in waiting:
-            if task in r._waiters:
-                r._waiters.remove(task)
-
-
-def _why(requests: Sequence[Request], enough: Callable[[Any], bool]) -> str:
-    texts = [r.waits_for() for r in requests if not r.done]
-    more = [f"{len(texts) - 5} more"] if len(texts) > 5 else []
-    return (" and " if enough is all else " or ").join(texts[:5] + more)
+    def _peek(self, status: Any) -> None:
+        fill(status, PROC_NULL, ANY_TAG, 0) if not self.over else super()._peek(status)
 
 
 class Receiver(Protocol):
@@ -301,14 +296,17 @@ class Receive(Request):
         """`message` is this receive's."""
         self.message = message
         self.complete()
+        if self.freed:
+            self._end(None)
 
     def _end(self, status: Any) -> Any:
-        message = self.message
-        if message is None or self.over:
-            cancelled = message is None and not self.over
-            self.over = True
-            return fill(status, ANY_SOURCE, ANY_TAG, 0, cancelled)
+        message, self.message = self.message, None
         self.over = True
+        also, self.also = self.also, None
+        if also is not None:
+            also.wait()
+        if message is None:
+            return fill(status, ANY_SOURCE, ANY_TAG, 0, True)
         size = len(message.data)
         if self.room is not None and size > self.room:
             fill(status, message.source, message.tag, size)
@@ -318,54 +316,22 @@ class Receive(Request):
             )
         return self.comm.received(message, status, self.buffer)
 
-    def get_status(self, status: Any = None) -> bool:
-        """Whether this is done, without ending it."""
-        if self.message is not None:
-            fill(status, self.message.source, self.message.tag, len(self.message.data))
-        return super().get_status()
+    def _peek(self, status: Any) -> None:
+        message = self.message
+        if message is not None:
+            fill(status, message.source, message.tag, len(message.data))
+        else:
+            fill(status, ANY_SOURCE, ANY_TAG, 0, not self.over)
 
-    Get_status = get_status
-
-    def cancel(self) -> None:
-        """Give the receive up, unless a message was matched with it already."""
+    def _cancel(self) -> None:
         if not self.done:
             self.comm.mailbox.give_up(self)
             self.complete()
 
-    Cancel = cancel
-
-
-class Matched:
-    """A message that a matched probe took out of the mailbox: nobody else can receive it."""
-
-    def __init__(self, comm: Receiver, message: Message):
-        self._comm = comm
-        self._message: Message | None = message
-
-    def _take(self) -> Message:
-        message, self._message = self._message, None
-        if message is None:
-            raise MPIError("this message was received already: a matched message is received once")
-        return message
-
-    def recv(self, status: Any = None) -> Any:
-        """Receive the object.
-
-        :raises MPIError: it was received already.
-        """
-        return self._comm.received(self._take(), status, None)
-
-    def Recv(self, buf: Any, status: Any = None) -> None:
-        """Receive into a buffer."""
-        from .buffers import Buffer
-
-        self._comm.received(self._take(), status, Buffer(buf, receives=True))
-
-    def irecv(self) -> Request:
-        """Receive the object with a request, which is complete already."""
-        request = Receive(self._comm, None, None)
-        request.match(self._take())
-        return request
+    def _given_up(self) -> None:
+        if self.message is not None and not self.over:
+            self._end(None)
+        self.over = True
 
 
 def load(data: bytes | memoryview) -> Any:

@@ -154,7 +154,7 @@ def fill(status: Any, source: int, tag: int, size: int, cancelled: bool = False)
     if status is None:
         return
     if isinstance(status, Status):
-        status.source, status.tag, status.count, status.cancelled = source, tag, size, cancelled
+        status.source, status.tag, status.count, status.cancelled, status.error = source, tag, size, cancelled, 0
         return
     if not hasattr(status, "Set_elements"):
         raise TypeError(f"a status must be an MPI.Status, not {status!r}")

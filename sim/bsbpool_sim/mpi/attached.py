@@ -1,0 +1,104 @@
+"""Buffers that programs attach for buffered sends, and how much of them is taken.
+
+A message takes its place until it has arrived; then the space is free again. Sending it is no concern of this file.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..choices import Event
+from ..errors import MPIError
+from ..kernel import Happening, Kernel
+from .arrays import bytes_of
+from .constants import BSEND_OVERHEAD, BUFFER_AUTOMATIC, means
+from .requests import Request
+
+
+class AttachedBuffer(Happening):
+    """A buffer for buffered sends.
+
+    :param given: what the program attached: memory, or BUFFER_AUTOMATIC, or None, which means the same.
+    :raises BufferError: it is read-only.
+    :raises MPIError: it has no room for any message.
+    """
+
+    def __init__(self, kernel: Kernel, given: Any):
+        self._kernel = kernel
+        automatic = given is None or means(given, BUFFER_AUTOMATIC)
+        self.given = BUFFER_AUTOMATIC if automatic else given
+        self._size = None if automatic else len(bytes_of(given, receives=True))
+        self._taken = 0
+        self._empty: list[Request] = []
+        if self._size is not None and self._size < BSEND_OVERHEAD:
+            raise MPIError(
+                f"Attach_buffer: a buffer of {self._size} bytes has no room for a message: each takes "
+                f"MPI.BSEND_OVERHEAD={BSEND_OVERHEAD} bytes besides its own",
+                "ERR_BUFFER",
+            )
+
+    def happening(self, argument: Any) -> Event:
+        """A message leaves the buffer."""
+        return Event(None, "a message leaves the buffer of a buffered send")
+
+    def take(self, size: int) -> None:
+        """A message of `size` bytes is sent.
+
+        :raises MPIError: there is no room for it.
+        """
+        needed = size + BSEND_OVERHEAD
+        if self._size is not None and self._taken + needed > self._size:
+            others = f", of which messages under way take {self._taken}" if self._taken else ""
+            raise MPIError(
+                f"bsend of {size} bytes takes {needed} of the buffer, with MPI.BSEND_OVERHEAD, and the one that was "
+                f"attached has {self._size}{others}: attach a larger one",
+                "ERR_BUFFER",
+            )
+        self._taken += needed
+
+    def leave(self, size: int) -> None:
+        """A message of `size` bytes has arrived."""
+        self._taken -= size + BSEND_OVERHEAD
+        if not self._taken:
+            waiting, self._empty = self._empty, []
+            for request in waiting:
+                request.complete()
+
+    def flush(self) -> Request:
+        """Begin to wait until no message is under way."""
+        if not self._taken:
+            return Request(self._kernel)
+        request = Request(self._kernel, lambda: "its buffered sends to arrive (Flush_buffer)")
+        self._empty.append(request)
+        return request
+
+
+class Attachments:
+    """The calls for the attached buffer of one communicator, or of a rank."""
+
+    def __init__(self, kernel: Kernel):
+        self._kernel = kernel
+        self.buffer: AttachedBuffer | None = None
+
+    def attach(self, given: Any) -> None:
+        """Attach a buffer.
+
+        :raises MPIError: there is one.
+        """
+        if self.buffer is not None:
+            raise MPIError("Attach_buffer: there is a buffer attached already: detach it first", "ERR_OTHER")
+        self.buffer = AttachedBuffer(self._kernel, given)
+
+    def detach(self) -> Any:
+        """Wait until no message is in the buffer, and take it back; memory of no size if there was none."""
+        if self.buffer is None:
+            from .mpi_buffer import buffer
+
+            return buffer()
+        self.flush().wait()
+        taken, self.buffer = self.buffer, None
+        return taken.given
+
+    def flush(self) -> Request:
+        """Begin to wait until no message is in the buffer."""
+        return Request(self._kernel) if self.buffer is None else self.buffer.flush()

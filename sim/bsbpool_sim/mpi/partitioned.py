@@ -1,0 +1,159 @@
+"""Partitioned communication: messages that a rank sends part by part, as the parts become ready.
+
+Each part goes as a message of its own, in a context beside that of the communicator, so that no other receive takes it.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from ..errors import MPIError, TruncationError
+from ..mailbox import Message
+from .buffers import Buffer
+from .own import of_rank
+from .persistent_requests import Prequest
+from .requests import poll
+from .status import fill
+
+
+class Partition(Message):
+    """A part of a message: which of how many it is."""
+
+    __slots__ = ("index", "parts")
+
+    def __init__(self, source: int, tag: int, data: bytes, index: int, parts: int):
+        super().__init__(source, tag, data)
+        self.index, self.parts = index, parts
+
+
+class Endpoint(Protocol):
+    """A communicator, as its rank has it."""
+
+    cluster: Any
+    context: Any
+    world_rank: int
+    _rank: int
+
+
+def _tag_of(comm: Endpoint, what: str, peer: int | None, tag: int) -> int:
+    """The tag of a pair of requests: the n-th that a rank makes with a peer and a tag is for the peer's n-th."""
+    made: dict[Any, int] = of_rank("partitioned requests", dict)
+    key = (comm.context.number, what, peer, tag)
+    made[key] = made.get(key, 0) + 1
+    return made[key] << 32 | tag
+
+
+class PartitionedSend(Prequest):
+    """A send of partitions.
+
+    :param dest: None: PROC_NULL.
+    """
+
+    def __init__(self, comm: Endpoint, buffer: Buffer | None, partitions: int, dest: int | None, tag: int):
+        super().__init__(comm.cluster.kernel, self._why)
+        self._comm, self._buffer, self._dest = comm, buffer, dest
+        self._sent = [False] * partitions
+        self._tag = _tag_of(comm, "send", dest, tag)
+        self._idle()
+
+    def _why(self) -> str:
+        missing = ", ".join(str(i) for i, sent in enumerate(self._sent) if not sent)
+        return f"Pready of its partitions {missing} (Psend_init)"
+
+    def _start(self) -> None:
+        self._sent = [False] * len(self._sent)
+        self.done = self.over = False
+
+    def _send_partition(self, partition: int) -> None:
+        if self.over:
+            raise MPIError("Pready of a request that was not started: call its Start() first", "ERR_REQUEST")
+        if not 0 <= partition < len(self._sent):
+            raise MPIError(f"Pready({partition}): there are {len(self._sent)} partitions, from 0 on", "ERR_ARG")
+        if self._sent[partition]:
+            raise MPIError(f"Pready({partition}): this partition was ready already", "ERR_ARG")
+        self._sent[partition] = True
+        if self._dest is not None and self._buffer is not None:
+            data = self._buffer.read_block(partition)
+            message = Partition(self._comm._rank, self._tag, data, partition, len(self._sent))
+            self._comm.context.aside().send(message, self._dest)
+        if all(self._sent):
+            self.complete()
+
+
+class PartitionedReceive(Prequest):
+    """A receive of partitions, which need not be those that are sent."""
+
+    call = "Precv_init"
+
+    def __init__(self, comm: Endpoint, buffer: Buffer, partitions: int, source: int, tag: int):
+        super().__init__(comm.cluster.kernel, self._why)
+        self._comm, self._buffer, self._partitions = comm, buffer, partitions
+        self.source: int | None = source
+        self.tag: int | None = _tag_of(comm, "receive", source, tag)
+        self._box = comm.context.aside().own_boxes[comm._rank]
+        self._parts: list[bytes | None] = []
+        self._idle()
+
+    def _why(self) -> str:
+        return self._comm.context.message_text(self.source, (self.tag or 0) & 0xFFFFFFFF, self.call)  # type: ignore[no-any-return]  # a text
+
+    def _start(self) -> None:
+        self._parts = []
+        self.done = self.over = False
+        while not self.done:
+            message = self._box.find(self.source, self.tag)
+            if message is None:
+                self._box.post(self)
+                return
+            self._box.take(message)
+            self._take(message)
+
+    def match(self, message: Message) -> None:
+        """`message` is one of its parts."""
+        self._take(message)
+        if not self.done:
+            self._box.post(self)
+
+    def _take(self, message: Message) -> None:
+        assert isinstance(message, Partition)
+        comm = self._comm
+        if not self._parts:
+            self._parts = [None] * message.parts
+        self._parts[message.index] = message.data
+        sender, tag = comm.context.members[message.source], message.tag & 0xFFFFFFFF
+        comm.cluster.recorder.emit("receive", comm.world_rank, sender, tag, len(message.data))
+        if None not in self._parts:
+            self.complete()
+
+    def _arrived(self, partition: int) -> bool:
+        if not 0 <= partition < self._partitions:
+            raise MPIError(f"Parrived({partition}): there are {self._partitions} partitions, from 0 on", "ERR_ARG")
+        if self.over:
+            return True
+        # The parts of the sender that this partition is made of.
+        parts = len(self._parts)
+        first, last = partition * parts // self._partitions, -(-(partition + 1) * parts // self._partitions)
+        if not parts or None in self._parts[first:last]:
+            poll(self._kernel)
+            return False
+        size = self._buffer.size // self._partitions
+        data = b"".join(part or b"" for part in self._parts[first:last])
+        skip = partition * size - first * self._buffer.size // parts
+        if len(data) >= skip + size:
+            self._buffer.fill(partition, data[skip : skip + size], f"partition {partition} from rank {self.source}")
+        return True
+
+    def _end(self, status: Any) -> None:
+        self.over = True
+        data = b"".join(part or b"" for part in self._parts)
+        tag = (self.tag or 0) & 0xFFFFFFFF
+        fill(status, self.source or 0, tag, len(data))
+        if len(data) != self._buffer.size:
+            raise TruncationError(
+                f"the message in partitions from rank {self.source} with tag {tag} is {len(data)} bytes, and the "
+                f"buffer that receives it {self._buffer.size}: both sides give buffers of one size"
+            )
+        self._buffer.put(data, f"the message in partitions from rank {self.source}")
+
+    def _cancel(self) -> None:
+        raise MPIError("Cancel of a receive of partitions: it can't be given up", "ERR_REQUEST")

@@ -1,0 +1,239 @@
+"""Several requests at once: waiting and testing for all, any or some of them. What one request is, is in `requests`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, Self
+
+from ..choices import Completed, Kind
+from ..kernel import Kernel
+from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED
+from .status import Status, fill
+
+#: Virtual nanoseconds that an unsuccessful test or probe takes, so that a loop of them gets somewhere.
+POLL = 1000
+
+
+def poll(kernel: Kernel) -> None:
+    """Spend the time of a test or probe that found nothing."""
+    if kernel.when_idle is not None:
+        kernel.when_idle.poll()
+        return
+    kernel.park("its next test or probe", kernel.now + POLL)
+
+
+class Completable(Protocol):
+    """What is waited for."""
+
+    done: bool
+    over: bool
+    waits_for: Callable[[], str]
+    _kernel: Any
+    _waiters: list[Any]
+
+    @property
+    def _own(self) -> Self: ...
+    def _conclude(self, status: Any) -> Any: ...
+    def _peek(self, status: Any) -> None: ...
+
+
+class ManyRequests:
+    """The calls for several requests, as mpi4py has them: class methods."""
+
+    @classmethod
+    def waitall(cls, requests: Sequence[Any], statuses: Any = None) -> list[Any]:
+        """Wait until all are done; gives what each received."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if active:
+            block(active[0]._kernel, active, all)
+        return [r._conclude(s) for r, s in zip(own, _each(statuses, len(own)), strict=True)]
+
+    @classmethod
+    def waitany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, Any]:
+        """Wait until one is done; gives its index and what it received (UNDEFINED, None if all are over)."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not active:
+            fill(status, ANY_SOURCE, ANY_TAG, 0)
+            return UNDEFINED, None
+        block(active[0]._kernel, active, any)
+        done = _done(own)
+        chooser = active[0]._kernel.chooser
+        if chooser is not None:
+            i = chooser.one_of(Kind.REQUEST, active[0]._kernel.task.rank.index, "waitany", done, Completed)
+        else:
+            i = done[0]
+        return i, own[i]._conclude(status)
+
+    @classmethod
+    def waitsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
+        """Wait until at least one is done; gives the indices of all that are, and what they received."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not active:
+            return None, None
+        block(active[0]._kernel, active, any)
+        return _some(own, statuses)
+
+    @classmethod
+    def testall(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[bool, list[Any] | None]:
+        """Whether all are done, and what each received then."""
+        active = _active([r._own for r in requests])
+        if all(r.done for r in active):
+            return True, cls.waitall(requests, statuses)
+        poll(active[0]._kernel)
+        return False, None
+
+    @classmethod
+    def testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool, Any]:
+        """Index of one that is done, whether there is one, and what it received."""
+        active = _active([r._own for r in requests])
+        if active and not any(r.done for r in active):
+            poll(active[0]._kernel)
+            return UNDEFINED, False, None
+        i, received = cls.waitany(requests, status)
+        return i, True, received
+
+    @classmethod
+    def testsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
+        """Indices of all that are done, and what they received; None and None if all are over."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not active:
+            return None, None
+        if not any(r.done for r in active):
+            poll(active[0]._kernel)
+            return [], []
+        return _some(own, statuses)
+
+    @classmethod
+    def get_status_any(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool]:
+        """Index of one that is done, and whether there is one, without ending it."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not active:
+            fill(status, ANY_SOURCE, ANY_TAG, 0)
+            return UNDEFINED, True
+        done = _done(own)
+        if not done:
+            poll(active[0]._kernel)
+            return UNDEFINED, False
+        own[done[0]]._peek(status)
+        return done[0], True
+
+    @classmethod
+    def get_status_all(cls, requests: Sequence[Any], statuses: Any = None) -> bool:
+        """Whether all are done, without ending them."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not all(r.done for r in active):
+            poll(active[0]._kernel)
+            return False
+        for request, status in zip(own, _each(statuses, len(own)), strict=True):
+            request._peek(status)
+        return True
+
+    @classmethod
+    def get_status_some(cls, requests: Sequence[Any], statuses: Any = None) -> list[int] | None:
+        """Indices of all that are done, without ending them; None if all are over."""
+        own = [r._own for r in requests]
+        active = _active(own)
+        if not active:
+            return None
+        done = _done(own)
+        if not done:
+            poll(active[0]._kernel)
+        for i, status in zip(done, _each(statuses, len(done)), strict=True):
+            own[i]._peek(status)
+        return done
+
+    @classmethod
+    def Waitall(cls, requests: Sequence[Any], statuses: Any = None) -> bool:
+        """`waitall` for buffers."""
+        cls.waitall(requests, statuses)
+        return True
+
+    @classmethod
+    def Waitany(cls, requests: Sequence[Any], status: Any = None) -> int:
+        """`waitany` for buffers."""
+        return cls.waitany(requests, status)[0]
+
+    @classmethod
+    def Waitsome(cls, requests: Sequence[Any], statuses: Any = None) -> list[int] | None:
+        """`waitsome` for buffers."""
+        return cls.waitsome(requests, statuses)[0]
+
+    @classmethod
+    def Testall(cls, requests: Sequence[Any], statuses: Any = None) -> bool:
+        """`testall` for buffers."""
+        return cls.testall(requests, statuses)[0]
+
+    @classmethod
+    def Testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool]:
+        """`testany` for buffers."""
+        return cls.testany(requests, status)[:2]
+
+    @classmethod
+    def Testsome(cls, requests: Sequence[Any], statuses: Any = None) -> list[int] | None:
+        """`testsome` for buffers."""
+        return cls.testsome(requests, statuses)[0]
+
+    Get_status_any = get_status_any
+    Get_status_all = get_status_all
+    Get_status_some = get_status_some
+
+
+def _active(requests: Sequence[Completable]) -> list[Completable]:
+    """Those that are under way, or done and nobody was told so."""
+    return [r for r in requests if not r.over]
+
+
+def _done(requests: Sequence[Completable]) -> list[int]:
+    """The indices of the requests that are done, and of which nobody was told so."""
+    return [i for i, r in enumerate(requests) if r.done and not r.over]
+
+
+def _some(requests: Sequence[Completable], statuses: Any) -> tuple[list[int], list[Any]]:
+    indices = _done(requests)
+    kernel = requests[indices[0]]._kernel
+    if len(indices) > 1 and kernel.chooser is not None:
+        # MPI ends one or more of those that are done: all of them, or any single one.
+        one = kernel.chooser.one_of(
+            Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
+        )  # fmt: skip
+        indices = indices if one is None else [one]
+    pairs = zip(indices, _each(statuses, len(indices)), strict=True)
+    return indices, [requests[i]._conclude(s) for i, s in pairs]
+
+
+def _each(statuses: Any, count: int) -> Sequence[Any]:
+    """So many statuses, of those that were given; a list that is too short gets further ones."""
+    if statuses is None:
+        return [None] * count
+    if len(statuses) < count and isinstance(statuses, list):
+        statuses += [Status() for _ in range(count - len(statuses))]
+    return [*statuses[:count], *[None] * (count - len(statuses))]
+
+
+def block(kernel: Kernel, requests: Sequence[Completable], enough: Callable[[Any], bool]) -> None:
+    """Wait until enough of the requests are done: all, or any."""
+    if enough(r.done for r in requests):
+        return
+    task = kernel.task
+    why = requests[0].waits_for if len(requests) == 1 else functools.partial(_why, requests, enough)
+    while not enough(r.done for r in requests):
+        waiting = [r for r in requests if not r.done]
+        for r in waiting:
+            r._waiters.append(task)
+        kernel.park(why)
+        for r in waiting:
+            if task in r._waiters:
+                r._waiters.remove(task)
+
+
+def _why(requests: Sequence[Completable], enough: Callable[[Any], bool]) -> str:
+    texts = [r.waits_for() for r in requests if not r.done]
+    more = [f"{len(texts) - 5} more"] if len(texts) > 5 else []
+    return (" and " if enough is all else " or ").join(texts[:5] + more)
