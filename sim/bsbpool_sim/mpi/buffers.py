@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import CannotSimulateError, MPIError, TruncationError
 from .arrays import as_bytes, at_address, is_bottom, no_buffer, view_of
 from .constants import IN_PLACE, means
-from .datatypes import Datatype, datatype, of_buffer
+from .datatypes import FORMATS, Datatype, datatype, of_buffer
 
 #: Bytes at the beginning of memory where nothing is.
 _PAGE = 4096
@@ -46,6 +46,8 @@ class Buffer:
     offsets: list[int]
 
     def __init__(self, spec: Any, blocks: int | None = None, vector: bool = False, receives: bool = False):
+        if blocks is None and not vector and self._is_plain(spec, receives):
+            return
         array, count, offset, type = _parts(spec, vector)
         memory, format, self._owner = view_of(array)
         absolute = not memory.nbytes and is_bottom(array)
@@ -72,6 +74,38 @@ class Buffer:
             if array is None:
                 raise ValueError(f"message: buffer is None but count is {self.count}")
             self._check(absolute)
+
+    def _is_plain(self, spec: Any, receives: bool) -> bool:
+        """Take in what most programs give: whole memory, or so many items of it from the first on, of a predefined
+        datatype. Returns whether it is that, and right; what else there is to say is said elsewhere."""
+        count = given = None
+        if spec.__class__ is list or spec.__class__ is tuple:
+            if len(spec) == 2:
+                spec, given = spec
+            elif len(spec) == 3 and spec[1].__class__ is int:
+                spec, count, given = spec
+            if given.__class__ is not Datatype or given._state is None or given._state.row is None:
+                return False
+        try:
+            memory = memoryview(spec)
+        except TypeError:
+            return False
+        length = memory.nbytes
+        if not length or not memory.c_contiguous or (receives and memory.readonly):
+            return False
+        type = FORMATS.get(memory.format) if given is None else given
+        if type is None or not (map := type._state.map).dense:
+            return False
+        size = map.size
+        if count is None:
+            count = length // size
+            if count * size != length:
+                return False
+        elif count < 0 or count * size > length:
+            return False
+        self._owner, self._at, self._memory = None, 0, memory.cast("B")
+        self.type, self.map, self.count, self.size = type, map, count, count * size
+        return True
 
     # -- what a specification means ----------------------------------------------------------------
 

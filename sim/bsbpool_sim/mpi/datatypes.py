@@ -290,7 +290,7 @@ def of_buffer(format: str) -> Datatype:
     :raises BufferError: its bytes are in the order of another machine.
     :raises KeyError: no predefined datatype has its format.
     """
-    found = _OF_FORMAT.get(format)
+    found = FORMATS.get(format)
     if found is not None:
         return found
     if format.startswith(_FOREIGN):
@@ -298,7 +298,7 @@ def of_buffer(format: str) -> Datatype:
             f"the format {format!r} of this buffer has the byte order of another machine, which MPI does not turn: "
             "convert it first, with array.astype(array.dtype.newbyteorder('='))"
         )
-    found = _OF_FORMAT.get(format.lstrip("@=<>!"))
+    found = FORMATS.get(format.lstrip("@=<>!"))
     if found is None:
         raise KeyError(
             f"the format {format!r} of this buffer is that of no MPI datatype: name one, as [array, MPI.BYTE], or use "
@@ -308,7 +308,7 @@ def of_buffer(format: str) -> Datatype:
 
 
 #: The datatype of each code.
-_OF_FORMAT = {code: DATATYPES[name] for code, name in predefined.CODES.items()}
+FORMATS = {code: DATATYPES[name] for code, name in predefined.CODES.items()}
 
 
 def datatype(given: Any) -> Datatype:
@@ -320,9 +320,9 @@ def datatype(given: Any) -> Datatype:
     if isinstance(given, Datatype):
         return given
     if isinstance(given, str):
-        if given not in _OF_FORMAT:
+        if given not in FORMATS:
             raise KeyError(f"cannot map {given!r} to MPI datatype")
-        return _OF_FORMAT[given]
+        return FORMATS[given]
     kind = real("Datatype")
     if kind is None or not isinstance(given, kind):
         raise TypeError(f"a datatype is an MPI.Datatype or a format, such as 'd', not {given!r}")

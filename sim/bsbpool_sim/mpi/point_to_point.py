@@ -51,7 +51,7 @@ class PointToPoint(Endpoint):
         to = self._peer(dest, "dest")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
-        if not buffered and self._waits_for_receiver(data, to):
+        if not buffered and self.cluster.eager_limit is not None and self._waits_for_receiver(data, to):
             self._issend(data, dest, tag, "send", type).wait()
         elif to is not None:
             self.context.send(Message(self._rank, tag, data, sync, type), to)
@@ -228,7 +228,7 @@ class PointToPoint(Endpoint):
 
     def _into(self, buf: Any, source: int) -> Buffer:
         """Where a message goes; from PROC_NULL none comes, whatever the program gives."""
-        if (source.__class__ is int and source >= 0) or means(source, ANY_SOURCE):
+        if source is ANY_SOURCE or (source.__class__ is int and source >= 0) or means(source, ANY_SOURCE):
             return Buffer(buf, receives=True)
         return Buffer(_NOTHING if self._peer(source, "source") is None else buf, receives=True)
 

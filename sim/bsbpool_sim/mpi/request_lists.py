@@ -217,6 +217,18 @@ def _each(statuses: Any, count: int) -> Sequence[Any]:
     return [*statuses[:count], *[None] * (count - len(statuses))]
 
 
+def wait_for(request: Completable) -> None:
+    """Wait until a request is done."""
+    kernel = request._kernel
+    task = kernel.task
+    while not request.done:
+        waiters = request._waiters
+        waiters.append(task)
+        kernel.park(request.waits_for)
+        if task in waiters:
+            waiters.remove(task)
+
+
 def block(kernel: Kernel, requests: Sequence[Completable], enough: Callable[[Any], bool]) -> None:
     """Wait until enough of the requests are done: all, or any."""
     if enough(r.done for r in requests):

@@ -17,7 +17,7 @@ from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .own import of_rank
 from .pickling import loads
-from .request_lists import ManyRequests, block, poll
+from .request_lists import ManyRequests, poll, wait_for
 from .status import fill
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ class Request(Happening, ManyRequests):
 
     def wait(self, status: Any = None) -> Any:
         """Wait until this is done; gives the received object, or None."""
-        own = self._own
+        own = self if self._other is None else self._other
         if not own.done:
-            block(own._kernel, [own], all)
+            wait_for(own)
         return own._conclude(status)
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
