@@ -94,8 +94,10 @@ class Buffer:
         if not length or not memory.c_contiguous or (receives and memory.readonly):
             return False
         type = FORMATS.get(memory.format) if given is None else given
-        if type is None or not (map := type._state.map).dense:
+        definition = None if type is None else type._state
+        if type is None or definition is None or not definition.map.dense:
             return False
+        map = definition.map
         size = map.size
         if count is None:
             count = length // size
