@@ -252,6 +252,23 @@ def test_a_flush_waits_for_requests_and_leaves_them_to_be_waited_for():
     assert with_window(action, latency=0.5) == [(True, False, [0, 0]), (True, False, [1, 2])]
 
 
+def test_no_items_are_accessed_anywhere():
+    def action(win, comm):
+        nothing = np.zeros(0, "i4")
+        win.Lock(0)
+        win.Rput(nothing, 0).Wait()
+        win.Put(nothing, 0, 100)
+        win.Accumulate(nothing, 0)
+        win.Get(nothing, 0)
+        win.Get_accumulate(nothing, [bytearray(1), 0, MPI.INT], 0)
+        win.Get_accumulate([bytearray(1), 0, MPI.BYTE], [bytearray(1), 0, MPI.BYTE], 0, op=MPI.SUM)
+        win.Unlock(0)
+        comm.Barrier()
+        return numbers(win).tolist()
+
+    assert with_window(action) == [[0] * 8] * 2
+
+
 def test_nothing_is_done_with_no_rank():
     def action(win, comm):
         none, back = MPI.PROC_NULL, ints(3)

@@ -263,7 +263,8 @@ def _same(call: str, buffer: Buffer, items: Items) -> None:
 def _allowed(call: str, op: Operation, buffer: Buffer) -> None:
     if op.user:
         raise MPIError(f"{call}: {op!r} is an operation of the program's own, and windows have MPI's only", "ERR_OP")
-    check(call, op, basic(call, buffer.type), OF_WINDOWS)
+    if len(buffer):  # of no items, MPICH allows every operation
+        check(call, op, basic(call, buffer.type), OF_WINDOWS)
 
 
 def _combine(op: Operation, buffer: Buffer, items: Items, data: bytes) -> None:

@@ -83,7 +83,8 @@ class Items:
 
     def write(self, data: bytes | memoryview) -> None:
         """Write data, which may be less than theirs."""
-        self.type.map.unpack(self._memory, self._at, self._count, data)
+        if data:
+            self.type.map.unpack(self._memory, self._at, self._count, data)
 
 
 def basic(call: str, type: Datatype) -> Datatype:
