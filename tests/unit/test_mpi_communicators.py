@@ -277,6 +277,28 @@ def test_a_function_of_a_key_that_raises_fails_the_call(capsys):
     assert "ValueError: not this one" in capsys.readouterr().err
 
 
+def test_an_attribute_goes_even_if_the_function_that_is_told_raises():
+    def program(comm):
+        key = MPI.Comm.Create_keyval(delete_fn=lambda *_: 1 / 0)
+        comm.Set_attr(key, 1)
+        with pytest.raises(MPIError, match="the delete_fn of a key of attributes raised ZeroDivisionError"):
+            comm.Delete_attr(key)
+        return comm.Get_attr(key)
+
+    assert run(program, 1) == [None]
+
+
+def test_what_a_rank_attaches_to_a_datatype_of_mpi_is_its_own():
+    def program(comm):
+        key = MPI.Datatype.Create_keyval()
+        if comm.rank == 0:
+            MPI.INT.Set_attr(key, "mine")
+        comm.Barrier()
+        return MPI.INT.Get_attr(key)
+
+    assert run(program) == ["mine", None]
+
+
 def test_attributes_of_other_languages_are_integers():
     def program(comm):
         key = MPI.Comm.Create_keyval(nopython=True)

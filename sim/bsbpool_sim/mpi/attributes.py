@@ -17,6 +17,9 @@ KEYVAL_INVALID = NUMBERS["KEYVAL_INVALID"]
 #: Under which key a rank keeps the keys of attributes that its program has made.
 _KEYVALS = "keys of attributes"
 
+#: And what that has attached to what MPI predefines.
+_ATTACHED = "attributes of what is predefined"
+
 
 class Keyval(NamedTuple):
     """A key of attributes.
@@ -72,7 +75,13 @@ class WithAttributes(Handle):
         if self._state is None:
             kind = self._kind.__name__
             raise MPIError(f"{call} of {self._null_name}", f"ERR_{'TYPE' if kind == 'Datatype' else kind.upper()}")
-        attributes: dict[int, tuple[Keyval, Any]] = self._state.attributes
+        state = self._state
+        if state.constant:
+            # What MPI predefines may be one thing for all ranks; what they attach to it is their own.
+            kept = running_task().rank.kept.setdefault(_ATTACHED, {})
+            own: dict[int, tuple[Keyval, Any]] = kept.setdefault((self._kind.__name__, state.constant), {})
+            return own
+        attributes: dict[int, tuple[Keyval, Any]] = state.attributes
         return attributes
 
     def _predefined_attribute(self, keyval: int) -> Any:
@@ -117,10 +126,9 @@ class WithAttributes(Handle):
         if keyval not in attributes:
             self._key("Delete_attr", keyval)
             return
-        known, value = attributes[keyval]
+        known, value = attributes.pop(keyval)
         if known.delete is not None:
             self._call("delete_fn", known.delete, keyval, value)
-        del attributes[keyval]
 
     def _call(self, what: str, function: Callable[[Any, int, Any], Any], keyval: int, value: Any) -> Any:
         state = self._state
