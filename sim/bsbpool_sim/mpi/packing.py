@@ -62,7 +62,8 @@ class Packing(TypeHandle):
             raise MPIError(
                 f"packing {len(data)} bytes at {position} needs {end}, and outbuf has {len(target)}", "ERR_ARG"
             )
-        target[position:end] = data
+        if data:
+            target[position:end] = data
         return end
 
     def _unpack(

@@ -364,8 +364,10 @@ class PointToPoint(Endpoint):
     ) -> Request:
         """Send a buffer, and begin to receive another; the receive ends when both have."""
         buffer = self._given(sendbuf, dest)
+        # Both are understood before anything is sent.
+        into = self._into(recvbuf, source)
         sent = self._isend(buffer.read(), dest, sendtag, call, buffer.type._state)
-        receive = self._post(source, recvtag, self._into(recvbuf, source), call)
+        receive = self._post(source, recvtag, into, call)
         receive.also = sent
         return receive
 

@@ -95,7 +95,8 @@ def _dtype(type: Datatype) -> Any:
 
     row = type.definition.row
     assert row is not None
-    names = [predefined.LETTERS[letter][2] for letter in row.letters]
+    # What C calls a character is a small number to MPICH.
+    names = ["i1"] if row.name == "CHAR" else [predefined.LETTERS[letter][2] for letter in row.letters]
     # A long double has its place in 16 bytes, whatever NumPy calls it.
     of_numpy = [{"f16": "g", "c32": "G"}.get(name, name) for name in names]
     return numpy.dtype(of_numpy[0] if len(names) == 1 else [("value", of_numpy[0]), ("index", of_numpy[1])])

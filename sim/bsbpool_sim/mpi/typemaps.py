@@ -191,6 +191,8 @@ class TypeMap:
 
     def unpack(self, memory: memoryview, at: int, count: int, data: bytes | memoryview) -> None:
         """Put data where items of this map have it; where there is less than `count` items need, the rest stays."""
+        if not data:
+            return
         if self.dense:
             memory[at : at + len(data)] = data
             return
