@@ -272,3 +272,136 @@ def test_the_root_gets_a_copy_of_what_it_broadcasts():
         return got, got is given
 
     assert run(program) == [([0], False)] * 3
+
+
+# -- between two groups --------------------------------------------------------------------------------------
+
+
+def two_groups(comm):
+    """An inter-communicator: the first two ranks, and the others."""
+    low = comm.rank < 2
+    group = comm.Split(0 if low else 1)
+    return group.Create_intercomm(0, comm, 2 if low else 0), low
+
+
+def test_calls_between_two_groups_bring_to_each_what_the_other_has():
+    def program(comm):
+        between, low = two_groups(comm)
+        others, mine = between.Get_remote_size(), np.full(2, comm.rank, "i4")
+        root = (MPI.ROOT if between.rank == 1 else MPI.PROC_NULL) if low else 1
+        got, every, total = mine.copy(), zeros(2 * others), zeros(2)
+        between.Bcast(got, root)
+        between.Allgather(mine, every)
+        between.Allreduce(mine, total)
+        objects = (
+            between.bcast(comm.rank, root),
+            between.gather(comm.rank, root),
+            between.scatter([f"for {i}" for i in range(others)], root),
+            between.alltoall([f"{comm.rank}-{i}" for i in range(others)]),
+            between.allreduce(comm.rank),
+        )
+        between.Barrier()
+        return got.tolist(), every.tolist(), total.tolist(), objects
+
+    of_low = [2, 2, 3, 3, 4, 4], [9, 9]
+    of_high = [0, 0, 1, 1], [1, 1]
+    assert run(program, 5) == [
+        ([0, 0], *of_low, (None, None, None, ["2-0", "3-0", "4-0"], 9)),
+        ([1, 1], *of_low, (None, [2, 3, 4], None, ["2-1", "3-1", "4-1"], 9)),
+        ([1, 1], *of_high, (1, None, "for 0", ["0-0", "1-0"], 1)),
+        ([1, 1], *of_high, (1, None, "for 1", ["0-1", "1-1"], 1)),
+        ([1, 1], *of_high, (1, None, "for 2", ["0-2", "1-2"], 1)),
+    ]
+
+
+def test_a_rank_beside_the_root_waits_for_nobody():
+    def program(comm):
+        between, low = two_groups(comm)
+        if low and between.rank == 0:
+            between.bcast(None, MPI.PROC_NULL)
+            return comm.cluster.kernel.now // 10**9
+        time.sleep(comm.rank)
+        between.bcast("x", MPI.ROOT if low else 1)
+        return comm.cluster.kernel.now // 10**9
+
+    assert run(program, 4) == [0, 1, 2, 3]
+
+
+def test_a_root_of_two_groups_that_is_none_is_refused():
+    def program(comm):
+        between, _ = two_groups(comm)
+        between.bcast(1, root=7)
+
+    refused(program, r"bcast\(root=7\): between two groups, the root gives MPI.ROOT", ranks=4)
+
+
+def test_between_two_groups_nothing_is_in_place():
+    def program(comm):
+        between, _ = two_groups(comm)
+        between.Allreduce(MPI.IN_PLACE, zeros(1))
+
+    refused(program, "Allreduce: between two groups there is no IN_PLACE", ranks=4)
+
+
+# -- among neighbours ------------------------------------------------------------------------------------------
+
+
+def test_what_is_sent_to_the_left_on_a_grid_comes_from_the_right_even_if_one_rank_is_both():
+    def program(comm):
+        ring = comm.Create_cart([comm.size], [True])
+        got = zeros(2)
+        ring.Neighbor_alltoall(np.array([10 * comm.rank, 10 * comm.rank + 1], "i4"), got)
+        return got.tolist(), ring.neighbor_alltoall([f"{comm.rank} left", f"{comm.rank} right"])
+
+    assert run(program, 2) == [([11, 10], ["1 right", "1 left"]), ([1, 0], ["0 right", "0 left"])]
+    assert run(program, 3)[0] == ([21, 10], ["2 right", "1 left"])
+
+
+def test_an_edge_that_leads_nowhere_brings_nothing():
+    def program(comm):
+        line = comm.Create_cart([comm.size], [False])
+        got = zeros(2)
+        line.Neighbor_allgather(np.full(1, comm.rank, "i4"), got)
+        return got.tolist(), line.neighbor_allgather(comm.rank)
+
+    assert run(program) == [([-1, 1], [None, 1]), ([0, 2], [0, 2]), ([1, -1], [1, None])]
+
+
+@pytest.mark.parametrize("form", ["now", "begun", "persistent"])
+def test_of_several_edges_between_two_ranks_each_has_its_own_block(form):
+    def program(comm):
+        left, right = (comm.rank - 1) % comm.size, (comm.rank + 1) % comm.size
+        graph = comm.Create_dist_graph_adjacent([left, comm.rank, left], [right, right, comm.rank])
+        given, got = np.arange(3, dtype="i4") + 10 * comm.rank, zeros(3)
+        if form == "now":
+            graph.Neighbor_alltoall(given, got)
+        elif form == "begun":
+            graph.Ineighbor_alltoall(given, got).Wait()
+        else:
+            request = graph.Neighbor_alltoall_init(given, got)
+            request.Start()
+            request.Wait()
+        return got.tolist()
+
+    assert run(program) == [[20, 2, 21], [0, 12, 1], [10, 22, 11]]
+
+
+def test_a_call_among_neighbours_waits_for_these_alone():
+    def program(comm):
+        line = comm.Create_cart([comm.size], [False])
+        time.sleep(comm.rank)
+        line.neighbor_allgather(comm.rank)
+        return comm.cluster.kernel.now // 10**9
+
+    assert run(program, 5) == [1, 2, 3, 4, 4]
+
+
+def test_who_is_missing_among_neighbours_is_named():
+    def program(comm):
+        line = comm.Create_cart([comm.size], [False])
+        if comm.rank != 1:
+            line.neighbor_allgather(comm.rank)
+
+    with pytest.raises(DeadlockError, match=r"rank 0 waits for rank 1 to call neighbor_allgather\(\)") as raised:
+        run(program, 4)
+    assert "rank 3" not in str(raised.value).split("\n")[1]

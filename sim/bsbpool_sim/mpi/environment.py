@@ -14,6 +14,7 @@ from bsbpool import __version__
 from ..kernel import SECOND, Task
 from ..virtual import host
 from .addresses import address_of
+from .arrays import view_of
 from .point_to_point import attachments
 from .requests import Request
 from .running import running_task
@@ -71,7 +72,7 @@ def Get_address(location: Any) -> int:
     memory = sys.modules.get(f"{__package__}.mpi_buffer")  # it needs NumPy, and who has an MPI.buffer has loaded it
     if memory is not None and isinstance(location, memory.buffer):
         return int(location.address)
-    return address_of(location)
+    return address_of(view_of(location)[0])
 
 
 def Aint_add(base: int, disp: int) -> int:

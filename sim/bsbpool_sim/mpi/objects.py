@@ -13,7 +13,6 @@ from bsbpool.values import shown
 from .calls import Collective, Part, SpecialPart, none, nothing
 from .operations import OPS, operation
 from .parts import Parts
-from .reducing import with_op
 from .requests import load
 
 SUM = OPS["SUM"]
@@ -130,7 +129,7 @@ class ObjectCollectives(Parts):
         :param root: the rank that gets the result.
         """
         op = operation(op)
-        return self._to_root("reduce", sendobj, root, lambda call: fold(op, self._take_list(call)), with_op(op))
+        return self._to_root("reduce", sendobj, root, lambda call: fold(op, self._take_list(call)), op.detail)
 
     def allreduce(self, sendobj: Any, op: Any = SUM) -> Any:
         """Every rank's object, reduced with `op`, on every rank.
@@ -147,7 +146,7 @@ class ObjectCollectives(Parts):
                 results[first] = self._dumps(fold(op, self._take_list(call)))
             return load(results[first])
 
-        return self._now(Part("allreduce", self._bring(sendobj), take, detail=with_op(op)))
+        return self._now(Part("allreduce", self._bring(sendobj), take, detail=op.detail))
 
 
 class ObjectScans(ObjectCollectives):
@@ -181,7 +180,7 @@ class ObjectScans(ObjectCollectives):
                 results.append(self._dumps(op(load(results[-1]), load(call.payloads[len(results)]))))
             return load(results[count - 1])
 
-        return self._now(Part(name, self._bring(sendobj), take, "lower", None, with_op(op)))
+        return self._now(Part(name, self._bring(sendobj), take, "lower", None, op.detail))
 
 
 def fold(op: Callable[[Any, Any], Any], values: list[Any]) -> Any:

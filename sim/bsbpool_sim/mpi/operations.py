@@ -33,6 +33,8 @@ class Operation(State):
         user: bool = False,
     ):
         self.name = name
+        #: as an argument of a call.
+        self.detail = f"op={name}"
         self.function = function
         self.ufunc = ufunc
         self.commute = commute

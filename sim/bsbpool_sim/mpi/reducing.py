@@ -91,6 +91,8 @@ def agree(call: str, source: Buffer, target: Buffer, items: int | None = None) -
     :param items: how many items the source must have, if not as many as the target.
     :raises ValueError: it is not.
     """
+    if items is None and source.type is target.type and source.count == target.count:
+        return
     if not is_same(source.type, target.type):
         raise ValueError(f"{call}: sendbuf is of {source.type!r} and recvbuf of {target.type!r}: give the same type")
     counts = [each.count for each in (source, target)]
@@ -123,7 +125,7 @@ class ReducingParts(Parts):
 
     def _reduce(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, root: Any) -> Part:
         role, op = self._role(name, root), operation(op)
-        detail = with_op(op)
+        detail = op.detail
         if not role.is_root and not role.is_leaf:
             return self._idle(name, role, "gather", detail)
         if in_place(sendbuf) and not role.is_root:
@@ -163,8 +165,18 @@ class ReducingParts(Parts):
     def _allreduce(self, name: str, sendbuf: Any, recvbuf: Any, op: Any) -> Part:
         op = operation(op)
         mine = self._both(name, op, sendbuf, recvbuf)
-        result = self._once(mine)
-        return Part(name, mine.bring, lambda call: mine.put(result(call)), detail=with_op(op))
+        if self._side.other:
+            result = self._once(mine)
+            return Part(name, mine.bring, lambda call: mine.put(result(call)), "all", None, op.detail)
+        everybody = self._side.peers
+
+        def take(call: Collective) -> None:
+            # Once for all ranks, as `_once` does; here for the calls that are made most.
+            if call.result is None:
+                call.result = mine.of(call, everybody)
+            mine.put(call.result)
+
+        return Part(name, mine.bring, take, "all", None, op.detail)
 
     def _reduce_scatter_block(self, name: str, sendbuf: Any, recvbuf: Any, op: Any) -> Part:
         op, size, rank = operation(op), self.size, self.rank
@@ -184,7 +196,7 @@ class ReducingParts(Parts):
         def take(call: Collective) -> None:
             mine.put(result(call)[rank * share : (rank + 1) * share])
 
-        return Part(name, mine.bring, take, detail=with_op(op))
+        return Part(name, mine.bring, take, detail=op.detail)
 
     def _reduce_scatter(self, name: str, sendbuf: Any, recvbuf: Any, recvcounts: Any, op: Any) -> Part:
         op, side, rank = operation(op), self._side, self.rank
@@ -230,7 +242,7 @@ class ReducingParts(Parts):
             start = sum(counts[:rank]) * item
             mine.put(result(call)[start : start + counts[rank] * item])
 
-        return Part(name, bring, take, detail=with_op(op))
+        return Part(name, bring, take, detail=op.detail)
 
     def _scan(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, count: int) -> Part:
         """The part in a scan; `count`: how many ranks, from 0 on, are reduced for this one."""
@@ -246,12 +258,7 @@ class ReducingParts(Parts):
                 results.append(mine.two(call, results[-1], len(results)))
             mine.put(results[count - 1])
 
-        return Part(name, mine.bring, take, "lower", None, with_op(op))
-
-
-def with_op(op: Operation) -> str:
-    """An operation as an argument of a call."""
-    return f"op={op.name}"
+        return Part(name, mine.bring, take, "lower", None, op.detail)
 
 
 def reduce_local(op: Operation, inbuf: Any, inoutbuf: Any) -> None:
