@@ -63,7 +63,7 @@ TABLE = (
     ),
     _row(
         Kind.VIRTUAL,
-        "time.localtime time.gmtime time.mktime time.ctime time.asctime time.strftime "
+        "time.localtime time.gmtime time.mktime time.ctime time.asctime time.strftime time.tzset "
         "datetime.datetime.fromtimestamp datetime.date.fromtimestamp datetime.datetime.timestamp "
         "datetime.datetime.astimezone",
         "local time is UTC",
@@ -71,8 +71,8 @@ TABLE = (
     _row(Kind.VIRTUAL, "sched.scheduler", "runs in virtual time, unless it is given clocks of its own"),
     _row(
         Kind.REFUSED,
-        "time.clock_settime time.clock_settime_ns time.tzset",
-        "it sets the clock of the machine, or of the process",
+        "time.clock_settime time.clock_settime_ns",
+        "it sets the clock of the machine",
         refused_by_name=True,
     ),
     _row(

@@ -125,6 +125,11 @@ def _gmtime(task: Task, seconds: float | None = None, /) -> time.struct_time:
     return time.struct_time((*broken[:9], "UTC", 0))
 
 
+@_for("time.tzset")
+def _tzset(task: Task) -> None:
+    """Nothing: local time is UTC. `strptime` calls it."""
+
+
 @_for("time.mktime")
 def _mktime(task: Task, fields: Any, /) -> float:
     real["time.asctime"](fields)  # that it is one, and its fields are within bounds
@@ -335,7 +340,10 @@ def _uname(task: Task) -> os.uname_result:
 @_for("platform.uname")
 def _platform_uname(task: Task) -> uname_result:
     known = real["platform.uname"]()
-    return uname_result(known.system, host(task.rank.index), known.release, known.version, known.machine)
+    made = uname_result(known.system, host(task.rank.index), known.release, known.version, known.machine)
+    # Python would ask a process for it, when somebody wants to know.
+    vars(made)["processor"] = known.machine
+    return made
 
 
 @_for("os.cpu_count", "os.process_cpu_count")

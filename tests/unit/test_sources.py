@@ -201,6 +201,19 @@ def test_dates_are_of_the_class_that_was_asked():
     assert made[3] == datetime.datetime(1970, 1, 1, 0, 0, 3)
 
 
+def test_texts_are_read_as_dates():
+    """Python asks for the zone of the process then, the first time."""
+    code = """
+from bsbpool_sim import simulate
+def program(comm):
+    import datetime
+    return str(datetime.datetime.strptime("2020-05-17 UTC", "%Y-%m-%d %Z"))
+print(simulate(program, 1).results)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert said.stdout == "['2020-05-17 00:00:00']\n", said.stderr
+
+
 def test_times_that_were_given_stay_what_they_are():
     def program():
         given = datetime.datetime(2020, 5, 17, 12, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=-3)))
@@ -363,7 +376,6 @@ def test_a_condition_wants_its_lock():
 # -- what is refused -------------------------------------------------------------------------------------
 
 REFUSED = {
-    "time.tzset": lambda: time.tzset(),
     "time.clock_settime": lambda: time.clock_settime(time.CLOCK_REALTIME, 0),
     "time.clock_settime_ns": lambda: time.clock_settime_ns(time.CLOCK_REALTIME, 0),
     "signal.alarm": lambda: signal.alarm(1),
