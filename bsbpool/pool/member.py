@@ -26,7 +26,7 @@ from .jobs import Job
 from .manual import ManualJobs
 from .notifier import Notifier
 from .progress import PoolOfProgress, PoolProgress, PoolProgressReason
-from .protocol import ByReference, Codec
+from .protocol import ByReference, Codec, OpenMessages
 from .turns import Turns
 from .worker import Worker
 
@@ -61,7 +61,7 @@ class Member(ABC):
         self.world = world
         self.engine = engine
         self.lock = world.lock()
-        self.codec = Codec() if world.size > 1 else ByReference()
+        self.codec = ByReference() if world.size == 1 else Codec() if world.sends_bytes else OpenMessages()
         self.event_log = EventLog(id, engine, self.lock)
         record = self.event_log.record
         self.notifier = Notifier(pool, engine.failures, self.unhandled, self.event_log.settle)

@@ -236,8 +236,11 @@ class Codec:
     unpack_error = staticmethod(unpack_error)
 
 
-class ByReference(Codec):
-    """Packs nothing: for main's own worker, where there is one rank only."""
+class OpenMessages(Codec):
+    """Packs calls, results and exceptions, but not the messages that they are in: for ranks of one process.
+
+    Nobody changes what is in a message, once it is made.
+    """
 
     def encode(self, message: tuple[Any, ...]) -> Any:
         """Return the message itself."""
@@ -247,6 +250,10 @@ class ByReference(Codec):
         """Return the message itself."""
         decoded: tuple[Any, ...] = message
         return decoded
+
+
+class ByReference(OpenMessages):
+    """Packs nothing: for main's own worker, where there is one rank only."""
 
     def pack_call(self, call: tuple[Any, Any, Any]) -> Any:
         """Return the call itself."""

@@ -85,9 +85,10 @@ class Channel(Mailbox):
     poll_slack_ns = 0
 
     @abstractmethod
-    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
+    def send(self, rank: int, message: Any, parts: Sequence[Any] = (), last: bool = False) -> None:
         """Send to the channel of the same pool on another rank; does not wait for the receiver.
 
+        :param message: bytes; where `World.sends_bytes` is false, whatever the pool's codec makes of it.
         :param parts: memory to send with the message; it must not change before `flush` has returned.
         :param last: whether this rank leaves: the message does not wait for large messages before it, which may never
             be received.
@@ -150,6 +151,9 @@ class World(ABC):
     recorder: Sink | None = None
     #: whether a person may see this rank's output.
     watched: bool = True
+    #: whether what is sent to another rank has to be bytes. Where all ranks are in one process, a message may be the
+    #: tuple itself, as long as nobody changes what is in it.
+    sends_bytes: bool = True
 
     @abstractmethod
     def members(self) -> tuple[Any, ...]:

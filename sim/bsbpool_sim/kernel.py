@@ -108,7 +108,7 @@ class Task(greenlet):
         except BaseException as error:
             failure = error
         # One that was ended from outside has no result, whatever it made of that.
-        if not self.kernel._closing:
+        if not self.kernel.closing:
             self.result, self.error = result, failure
             self.kernel._ended(self)
 
@@ -196,7 +196,8 @@ class Kernel:
         self._go_on = self._resume
         self._programs = 0
         self._failure: BaseException | None = None
-        self._closing = False
+        #: whether the simulation is over, and what still waited is being ended.
+        self.closing = False
         self._last_reading: tuple[Task, int] | None = None
         self._readings = 0
 
@@ -248,7 +249,7 @@ class Kernel:
         :param turn: that in which the time comes.
         :returns: whether it was woken (False: the time came).
         """
-        if self._closing:
+        if self.closing:
             raise GreenletExit
         task: Task = current()
         task.waits_for = why
@@ -276,7 +277,7 @@ class Kernel:
 
         :raises GreenletExit: it is.
         """
-        if self._closing:
+        if self.closing:
             raise GreenletExit
 
     def wake(self, task: Task, turn: int = WORK) -> None:
@@ -449,18 +450,13 @@ class Kernel:
         if self._events is not None:
             self._events.clear()
 
-    @property
-    def closing(self) -> bool:
-        """Whether the simulation is over, and what still waited is being ended."""
-        return self._closing
-
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""
         self._close(False)
         self._failure, self._programs = None, 0
 
     def _close(self, closing: bool) -> None:
-        self._closing = closing
+        self.closing = closing
         if self.chooser is not None:
             self.chooser.closed = closing
 

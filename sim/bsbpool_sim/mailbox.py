@@ -66,7 +66,7 @@ def fits(receive: Posted, message: Message) -> bool:
     return receive.source in (None, message.source) and receive.tag in (None, message.tag)
 
 
-class Mailbox:
+class MessageQueue:
     """What arrived for one rank of one communicator, and who waits there."""
 
     __slots__ = ("_arrived", "_by_source", "posted", "watching")
@@ -141,7 +141,7 @@ class Link(Happening):
 
     __slots__ = ("_box", "_kernel", "_queue", "_rank", "_source")
 
-    def __init__(self, kernel: Kernel, source: int, rank: Rank, box: Mailbox):
+    def __init__(self, kernel: Kernel, source: int, rank: Rank, box: MessageQueue):
         self._source = source
         self._kernel = kernel
         self._rank = rank

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .choices import Alternative, Event, Kind, MessageFrom
 from .kernel import Kernel, Rank, Task
-from .mailbox import Mailbox, Message, Posted, fits
+from .mailbox import Message, MessageQueue, Posted, fits
 
 #: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop.
 LOOK_AGAIN_NS = 1000
@@ -32,7 +32,7 @@ class Ready(NamedTuple):
     :ivar sources: the ranks of the simulation whose messages it may take; numbers of what it may end.
     """
 
-    mailbox: LateMailbox | None
+    mailbox: LateMessageQueue | None
     receive: Posted | LateEnding
     messages: Sequence[Any]
     rank: int
@@ -49,7 +49,7 @@ class Sent(NamedTuple):
     :ivar after: the number of matches that were decided before.
     """
 
-    mailbox: LateMailbox
+    mailbox: LateMessageQueue
     message: Message
     source: int
     after: int
@@ -111,7 +111,7 @@ class LateEnding:
         self._kernel.wake(self.task)
 
 
-class LateMailbox(Mailbox):
+class LateMessageQueue(MessageQueue):
     """A mailbox where receives from any rank wait until nothing else can run.
 
     :param late: matches them then.
@@ -131,7 +131,7 @@ class LateMailbox(Mailbox):
         self.begun: list[Begun] = []
 
     def find(self, source: int | None, tag: int | None) -> Message | None:
-        """As `Mailbox.find`, but for a message that an earlier receive may take, and nothing from any rank."""
+        """As `MessageQueue.find`, but for a message that an earlier receive may take, and nothing from any rank."""
         message = None if source is None else super().find(source, tag)
         return None if message is None or self._may_be_taken(message, self.posted) else message
 
@@ -231,7 +231,7 @@ class LateMatching:
         #: whether a test or a probe has found nothing: what it finds depends on what was decided before.
         self.polled = False
         #: where somebody waits for a message from any rank, in the order in which that began.
-        self._waiting: dict[LateMailbox, None] = {}
+        self._waiting: dict[LateMessageQueue, None] = {}
         #: how many receives and probes from any rank each rank has begun.
         self._numbers: dict[int, int] = {}
         #: calls that end one of some requests.
@@ -239,7 +239,7 @@ class LateMatching:
         #: tasks whose test or probe found nothing.
         self._pollers: dict[Task, None] = {}
 
-    def add(self, mailbox: LateMailbox, receive: Posted) -> Begun:
+    def add(self, mailbox: LateMessageQueue, receive: Posted) -> Begun:
         """A receive or a probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
         return Begun(receive, self._number(mailbox.rank), self.decided)
@@ -269,7 +269,7 @@ class LateMatching:
         """The ranks of the calls that wait to end one of some requests."""
         return [ending.task.rank for ending in self._endings]
 
-    def pending(self, rank: int) -> list[tuple[LateMailbox, Posted, int]]:
+    def pending(self, rank: int) -> list[tuple[LateMessageQueue, Posted, int]]:
         """The receives and probes from any rank that wait at a rank, with the number of each."""
         return [
             (mailbox, begun.receive, begun.number)

@@ -13,18 +13,27 @@ class Network:
     """
 
     def __init__(self, latency: float = 0.0, bandwidth: float | None = None):
-        self.set(latency, bandwidth)
         self._delays: dict[tuple[int, int], int] = {}
         self._last: dict[tuple[int, int], int] = {}
+        #: whether nothing has taken any time so far, so that each message arrives as it is sent.
+        self.instant = True
+        self.set(latency, bandwidth)
 
     def set(self, latency: float, bandwidth: float | None) -> None:
         """From now on, messages take `latency` seconds, at `bandwidth` bytes per second (None: unlimited)."""
         self._latency = round(latency * SECOND)
         self._per_byte = 0.0 if bandwidth is None else SECOND / bandwidth
+        #: whether how long a message takes depends on its size.
+        self.weighs = bandwidth is not None
+        self._look()
 
     def delay(self, source: int, dest: int, ns: int) -> None:
         """From now on, messages from `source` to `dest` take `ns` nanoseconds more."""
         self._delays[source, dest] = ns
+        self._look()
+
+    def _look(self) -> None:
+        self.instant = not (self._latency or self._per_byte or self._delays or self._last)
 
     def takes(self, size: int) -> int:
         """Nanoseconds for `size` bytes over an undisturbed link."""
@@ -35,8 +44,9 @@ class Network:
 
         :param longer: nanoseconds that this message takes more than others of its link.
         """
-        if not (self._latency or self._per_byte or self._delays or self._last or longer):
+        if self.instant and not longer:
             return now
+        self.instant = False
         link = (source, dest)
         arrival = now + longer + self._latency + round(size * self._per_byte)
         if self._delays:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +39,9 @@ class SimMailbox(Mailbox):
 
     def put(self, item: Any) -> None:
         self._items.append(item)
-        if self._waiting is not None:
-            self._kernel.wake(self._waiting, NEWS)
+        task = self._waiting
+        if task is not None and task.parked:
+            self._kernel.wake(task, NEWS)
 
     def get(self, until: int | None = None) -> Any:
         items = self._items
@@ -47,10 +49,11 @@ class SimMailbox(Mailbox):
             return items.popleft()
         kernel = self._kernel
         if until == 0:
-            kernel.check_open()
+            if kernel.closing:
+                kernel.check_open()
             return None
         self._waiting = current()
-        while not items and kernel.park(self._why, until, DEADLINES):
+        while kernel.park(self._why, until, DEADLINES) and not items:
             pass
         self._waiting = None
         return items.popleft() if items else None
@@ -126,10 +129,14 @@ class SimTransport:
         if link.rank.dead_at is not None:
             return
         cluster = self.cluster
-        kernel, faults, is_loss = cluster.kernel, cluster.faults, type(item) is RankLost
-        longer = 0 if faults is None or is_loss else faults.before_send(link.sent_by, link.target)
+        kernel, network, is_loss = cluster.kernel, cluster.network, type(item) is RankLost
+        longer = 0
+        if cluster.faults is not None and not is_loss:
+            longer = cluster.faults.before_send(link.sent_by, link.target)
         link.under_way.append(item)
-        arrival = cluster.network.arrival(kernel.now, link.sent_by, link.target, size, longer)
+        arrival = kernel.now
+        if longer or not network.instant:
+            arrival = network.arrival(arrival, link.sent_by, link.target, size, longer)
         if is_loss:
             kernel.in_order(arrival, LOSSES, source / len(self.members), link.deliver, None)
         else:
@@ -165,14 +172,17 @@ class SimChannel(Channel):
     def get(self, until: int | None = None) -> Any:
         return self._mailbox.get(until)
 
-    def send(self, rank: int, message: bytes, parts: Sequence[Any] = (), last: bool = False) -> None:
+    def send(self, rank: int, message: Any, parts: Sequence[Any] = (), last: bool = False) -> None:
         if self._script is not None:
             self._script.send(self._rank)
+        lines = self._lines
+        # What a message would be as bytes takes time to find out, and counts only where its length does.
+        size = len(pickle.dumps(message, 5)) if lines.cluster.network.weighs else 0
         if not parts:
-            self._lines.send(self._rank, rank, message, len(message))
+            lines.send(self._rank, rank, message, size)
             return
         copies = [bytearray(part) for part in parts]
-        self._lines.send(self._rank, rank, MultipartMessage(message, copies), len(message) + sum(map(len, copies)))
+        lines.send(self._rank, rank, MultipartMessage(message, copies), size + sum(map(len, copies)))
 
     def close(self) -> None:
         self._lines.close(self._rank)
@@ -218,6 +228,7 @@ class SimWorld(World):
     """The ground under one rank of a simulated communicator."""
 
     watched = False
+    sends_bytes = False
 
     def __init__(self, comm: Comm):
         self.comm = comm

@@ -280,15 +280,15 @@ mistake(
 )
 mistake(
     "the last receive that was posted gets a message",
-    mailbox.Mailbox,
+    mailbox.MessageQueue,
     "put",
     "in enumerate(self.posted):",
     "in reversed([*enumerate(self.posted)]):",
 )
-mistake("a receive takes any tag", mailbox.Mailbox, "find", "tag is None or message.tag == tag", "True")
+mistake("a receive takes any tag", mailbox.MessageQueue, "find", "tag is None or message.tag == tag", "True")
 mistake(
     "a receive from any rank takes only tag by tag",
-    mailbox.Mailbox,
+    mailbox.MessageQueue,
     "put",
     "receive.tag in (None, message.tag)",
     "receive.tag == message.tag",

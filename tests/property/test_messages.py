@@ -13,7 +13,7 @@ import bsbpool
 from bsbpool_sim import Script, simulate
 from bsbpool_sim import mpi as MPI
 from bsbpool_sim.kernel import SECOND, Kernel
-from bsbpool_sim.mailbox import Link, Mailbox, Message
+from bsbpool_sim.mailbox import Link, Message, MessageQueue
 from bsbpool_sim.network import Network
 from bsbpool_sim.strategies import InOrder, Shuffled
 
@@ -46,7 +46,7 @@ class MailboxIsALine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.kernel = Kernel(1, InOrder(), horizon=SECOND, max_events=100)
-        self.box = Mailbox()
+        self.box = MessageQueue()
         self.arrived, self.posted, self.numbers = [], [], itertools.count()
 
     @rule(source=sources, tag=tags)
@@ -136,7 +136,7 @@ def test_links_keep_their_order_and_time():
 @examples(100)
 @given(st.lists(st.tuples(st.integers(0, 5), tags), max_size=20), st.integers(0, 100))
 def test_messages_of_one_link_arrive_in_order_whatever_the_policy(sent, seed):
-    kernel, box = Kernel(1, Shuffled(seed), horizon=SECOND, max_events=1000), Mailbox()
+    kernel, box = Kernel(1, Shuffled(seed), horizon=SECOND, max_events=1000), MessageQueue()
     link, last = Link(kernel, 0, kernel.ranks[0], box), 0
     for number, (later, tag) in enumerate(sent):
         last += later

@@ -17,7 +17,7 @@ from typing import NamedTuple
 from ..choices import Choice, Kind
 from ..cluster import Cluster
 from ..mailbox import Posted, fits
-from ..matches import LateMailbox, LateMatching, Ready
+from ..matches import LateMatching, LateMessageQueue, Ready
 
 #: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
 Taken = tuple[int, int]
@@ -110,7 +110,7 @@ class _Taken(NamedTuple):
 
     place: int
     rank: int
-    waiting: Sequence[tuple[LateMailbox, Posted, int]]
+    waiting: Sequence[tuple[LateMessageQueue, Posted, int]]
     ends: bool
     causes: int
 

@@ -12,8 +12,8 @@ from bsbpool.durations import exact_duration
 
 from ..cluster import Cluster
 from ..errors import CollectiveMismatchError
-from ..mailbox import Link, Mailbox, Message
-from ..matches import LateMailbox
+from ..mailbox import Link, Message, MessageQueue
+from ..matches import LateMessageQueue
 from .calls import Collective, Part, none, nothing, text_of
 
 #: Of this many ranks a message gives the numbers.
@@ -44,7 +44,7 @@ class Context:
         self.name = name
         self.number = cluster.new_context()
         late = cluster.late
-        self.boxes = [Mailbox() if late is None else LateMailbox(late, rank, members) for rank in self.own]
+        self.boxes = [MessageQueue() if late is None else LateMessageQueue(late, rank, members) for rank in self.own]
         self.own_boxes = self.boxes
         self._links: dict[tuple[int, int], Link] = {}
         self._aside: Context | None = None

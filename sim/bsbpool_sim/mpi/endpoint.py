@@ -14,7 +14,7 @@ from bsbpool.values import text_of
 
 from ..cluster import Cluster
 from ..errors import MPIError
-from ..mailbox import Mailbox
+from ..mailbox import MessageQueue
 from .constants import PROC_NULL, means
 from .contexts import Context
 from .handles import Handle
@@ -73,7 +73,7 @@ class Endpoint(Handle):
     member: Member = _NOWHERE
     context: Context = _NOWHERE
     cluster: Cluster = _NOWHERE
-    mailbox: Mailbox = _NOWHERE
+    mailbox: MessageQueue = _NOWHERE
     meeting: Context = _NOWHERE
     world_rank: int = -1
     peers: int = 0

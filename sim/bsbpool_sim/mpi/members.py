@@ -9,7 +9,7 @@ import weakref
 from typing import Any
 
 from ..cluster import Cluster
-from ..mailbox import Mailbox, Message
+from ..mailbox import Message, MessageQueue
 from .buffers import Buffer
 from .contexts import Bridge, Context, bridge
 from .handles import State
@@ -39,7 +39,7 @@ class Member(State):
         self.rank = rank
         self.size, self.peers = len(context.own), len(context.members)
         self.world_rank = context.own[rank]
-        self.mailbox: Mailbox = context.own_boxes[rank]
+        self.mailbox: MessageQueue = context.own_boxes[rank]
         self.meeting = context
         self.place = rank
         self.kind = kind

@@ -13,7 +13,7 @@ from typing import Any
 from ..choices import Kind, MessageFrom
 from ..errors import MPIError
 from ..mailbox import Message
-from ..matches import LateMailbox, LateProbe
+from ..matches import LateMessageQueue, LateProbe
 from .arrays import bytes_of
 from .attached import Attachments
 from .buffers import Buffer
@@ -251,7 +251,7 @@ class PointToPoint(Endpoint):
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
-        late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMailbox) else None
+        late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMessageQueue) else None
         if late is not None:
             box.post(late)
         while (message := self._first(wanted, wanted_tag, call) if late is None else late.message) is None:

@@ -12,7 +12,7 @@ from ..choices import Event
 from ..cluster import Cluster
 from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
-from ..mailbox import Mailbox, Message
+from ..mailbox import MessageQueue, Message
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .own import of_rank
@@ -248,7 +248,7 @@ class Receiver(Protocol):
     """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.members.Member` has it."""
 
     cluster: Cluster
-    mailbox: Mailbox
+    mailbox: MessageQueue
 
     @property
     def context(self) -> _Context:

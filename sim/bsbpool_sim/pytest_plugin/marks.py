@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from .rank_reports import Outcome
+    from .rank_reports import PhaseOutcome
 
 #: Simulated ranks of a test without a mark; on real ranks it runs on all that there are.
 UNMARKED = 2
 
 #: What came of what a test's simulated ranks ran: the phase, what they printed by title, and the outcome.
-REPORT: pytest.StashKey[list[tuple[str, dict[str, str], Outcome]]] = pytest.StashKey()
+REPORT: pytest.StashKey[list[tuple[str, dict[str, str], PhaseOutcome]]] = pytest.StashKey()
 
 
 def positive(text: str) -> float:

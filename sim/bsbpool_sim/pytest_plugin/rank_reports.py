@@ -60,7 +60,7 @@ class RanksRepr(TerminalRepr):
 
 
 @dataclass
-class Outcome:
+class PhaseOutcome:
     """How a phase of a test (setup, call, teardown) ended on a rank, or on all of them."""
 
     outcome: Any
@@ -85,7 +85,7 @@ class Outcome:
         return self.outcome == "failed" and isinstance(self.longrepr, str) and self.longrepr.startswith(_STRICT)
 
 
-def together(outcomes: list[Outcome]) -> Outcome:
+def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
     """The one outcome of all ranks: failed if any failed; skipped if all were, or one failed as expected.
 
     What is printed belongs to the ranks that failed, if that is what came of it; else to all.
@@ -97,12 +97,12 @@ def together(outcomes: list[Outcome]) -> Outcome:
     everybody = list(range(size))
     if failed:
         parts = [Part(rank, outcomes[rank].longrepr) for rank in failed]
-        one = Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, failed))
+        one = PhaseOutcome("failed", RanksRepr(size, parts), None, _sections(outcomes, failed))
     elif first is not None:
         one = replace(first, sections=_sections(outcomes, everybody))
     elif skipped and len(skipped) < size:
         parts = [partly_skipped(skipped, size), *(Part(rank, _reason(outcomes[rank].longrepr)) for rank in skipped)]
-        one = Outcome("failed", RanksRepr(size, parts), None, _sections(outcomes, everybody))
+        one = PhaseOutcome("failed", RanksRepr(size, parts), None, _sections(outcomes, everybody))
     else:
         one = replace(outcomes[0], sections=_sections(outcomes, everybody))
         reasons = [str(_reason(o.longrepr)) for o in outcomes]
@@ -128,7 +128,7 @@ def _reason(longrepr: Any) -> Any:
     return longrepr[2] if isinstance(longrepr, tuple) else longrepr
 
 
-def _properties(outcomes: list[Outcome]) -> list[tuple[str, Any]]:
+def _properties(outcomes: list[PhaseOutcome]) -> list[tuple[str, Any]]:
     """Those that all ranks recorded alike, once; others under their ranks."""
     alike = [each for each in outcomes[0].properties if all(each in o.properties for o in outcomes)]
     own = [
@@ -142,7 +142,7 @@ def as_sent(value: Any) -> Any:
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
-def _sections(outcomes: list[Outcome], ranks: list[int]) -> list[tuple[str, str]]:
+def _sections(outcomes: list[PhaseOutcome], ranks: list[int]) -> list[tuple[str, str]]:
     return [(f"{title}, rank {rank}", text) for rank in ranks for title, text in outcomes[rank].sections]
 
 

@@ -40,8 +40,8 @@ from bsbpool.frames import from_users
 
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .rank_reports import (
-    Outcome,
     Part,
+    PhaseOutcome,
     RanksRepr,
     Warned,
     as_sent,
@@ -290,7 +290,7 @@ class RealRanks:
         # Capturing is off while plugins are configured: these are the real ones.
         self._out, self._fd = os.dup(1), os.dup(2)
         self._item: pytest.Item | None = None
-        self._outcome: tuple[str, Outcome] | None = None
+        self._outcome: tuple[str, PhaseOutcome] | None = None
         self._leads = False
         self._followed = False
         #: warnings of this rank that rank 0 has not been told of.
@@ -658,7 +658,7 @@ class RealRanks:
                 pickle.dumps(longrepr)
             except Exception:
                 longrepr = report.longreprtext
-        mine = Outcome(
+        mine = PhaseOutcome(
             report.outcome, longrepr, getattr(report, "wasxfail", None), report.sections, report.duration,
             [(name, as_sent(value)) for name, value in report.user_properties], self._subtests,
             getattr(item, "_terminal_errors", {}).get(call.when, False),
@@ -687,7 +687,7 @@ class RealRanks:
                 report.wasxfail = agreed.wasxfail
         return report
 
-    def _report_subtests(self, item: pytest.Item, outcomes: list[Outcome]) -> None:
+    def _report_subtests(self, item: pytest.Item, outcomes: list[PhaseOutcome]) -> None:
         """Report the subtests of the other ranks, and count their failures as pytest counts its own."""
         hook = self.config.hook
         for outcome in outcomes[1:]:

@@ -29,7 +29,7 @@ from ..cluster import Cluster
 from ..kernel import Task
 from ..simulation import close, run_on
 from .marks import REPORT, NotYet
-from .rank_reports import RANK, Outcome, Part, RanksRepr, partly_skipped
+from .rank_reports import RANK, Part, PhaseOutcome, RanksRepr, partly_skipped
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -303,7 +303,7 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], A
     # Who got stuck may have left anything behind: what the next test shares with this one is set up anew.
     ranks.spoiled = ranks.spoiled or bool(waiting)
     if stuck is None and not raised:
-        _report(item, when, routers, Outcome("passed"), range(size))
+        _report(item, when, routers, PhaseOutcome("passed"), range(size))
         return results
     for each in raised.values():
         each.with_traceback(_theirs(each.__traceback__))
@@ -324,7 +324,7 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], A
         parts.append(partly_skipped(sorted(skipped), size))
     # Whose output belongs to the report: of those that failed; of all where no single one did.
     shown = sorted(failed) if failed and stuck is None and not waiting else range(size)
-    _report(item, when, routers, Outcome("failed", RanksRepr(size, parts)), shown)
+    _report(item, when, routers, PhaseOutcome("failed", RanksRepr(size, parts)), shown)
     # One of them is raised, so that xfail(raises=…) and --pdb get what the test really raised.
     if failed:
         raise failed[min(failed)]
@@ -333,7 +333,7 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], A
     pytest.fail(parts[-1].what, pytrace=False)
 
 
-def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: Outcome, shown: Any) -> None:
+def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: PhaseOutcome, shown: Any) -> None:
     """Leave for the report what came of a run on ranks, and what each of them printed."""
     printed = {
         f"Captured {name} {when}": "".join(text for texts in router.by_rank.values() for text in texts)

@@ -90,6 +90,7 @@ class ReplayedWorld(SimWorld):
     """The ground under a rank of a replay."""
 
     director: Directing
+    sends_bytes = True  # the director packs what main is told, as it was recorded
 
     def channel(self) -> Channel:
         """Where a pool on this rank waits: for what was recorded."""

@@ -89,7 +89,7 @@ class _Kind(ABCMeta):
     """The class of the classes of recorded jobs: they travel by their name."""
 
 
-class RecordedJob(FunctionJob, metaclass=_Kind):
+class StubJob(FunctionJob, metaclass=_Kind):
     """A job as a trace tells of it.
 
     :param told: how its pool describes it, if the trace has that.
@@ -140,7 +140,7 @@ def recorded_job(owner: Any) -> None:
 @functools.cache
 def job_class(name: str) -> Any:
     """The class of recorded jobs whose class has that name."""
-    return _Kind(name, (RecordedJob,), {"__slots__": ()})
+    return _Kind(name, (StubJob,), {"__slots__": ()})
 
 
 def _by_name(kind: type) -> tuple[Any, tuple[str]]:

@@ -62,7 +62,7 @@ class Change:
 
 
 @dataclass
-class Outcome:
+class Prediction:
     """What would have happened.
 
     :ivar trace: the trace of that run.
@@ -78,7 +78,7 @@ class Outcome:
 
 
 @dataclass
-class Plan:
+class JobPlan:
     """What a job does: it takes so many nanoseconds, and raises that."""
 
     ns: int
@@ -101,14 +101,14 @@ class PoolPlan:
     early: list[JobQueued | CancelTried] = field(default_factory=list)
     late: list[tuple[int, JobQueued | CancelTried]] = field(default_factory=list)
     unscheduled: list[tuple[str, Error]] = field(default_factory=list)
-    jobs: list[Plan] = field(default_factory=list)
+    jobs: list[JobPlan] = field(default_factory=list)
     late_ranks: list[int] = field(default_factory=list)
     limits: dict[int, int] = field(default_factory=dict)
     handled: set[int] = field(default_factory=set)
     failed: bool = False
 
 
-def what_if(trace: Trace, change: Change) -> Outcome:
+def what_if(trace: Trace, change: Change) -> Prediction:
     """Run a recorded run again with a change.
 
     :param trace: the recording.
@@ -124,7 +124,7 @@ def what_if(trace: Trace, change: Change) -> Outcome:
     >>> outcome.trace.header["ranks"], len(outcome.errors)
     (8, 1)
     """
-    run = Run(trace, change)
+    run = ChangedRun(trace, change)
     try:
         with ending_at_ctrl_c():
             simulation = simulate(
@@ -136,7 +136,7 @@ def what_if(trace: Trace, change: Change) -> Outcome:
         raise ReplayError(f"then it would not end: {why}") from None
     except RankErrors as error:
         raise ReplayError(f"then its program could not go on: {error.message}") from None
-    return Outcome(simulation.trace, run.errors, run.failing, simulation.died.get(0))
+    return Prediction(simulation.trace, run.errors, run.failing, simulation.died.get(0))
 
 
 def plans_of(trace: Trace) -> list[PoolPlan]:
@@ -178,7 +178,7 @@ def plans_of(trace: Trace) -> list[PoolPlan]:
     medians = Medians(History(trace))
     for plan, history in zip(plans, medians.history.pools, strict=True):
         recorded = plan.recorded
-        plan.jobs = [Plan(medians.takes(job), recorded.failed.get(job.id)) for job in history.jobs.values()]
+        plan.jobs = [JobPlan(medians.takes(job), recorded.failed.get(job.id)) for job in history.jobs.values()]
         for job, limit in plan.limits.items():
             if job in recorded.overdue:
                 plan.jobs[job].ns = 10 * limit  # nobody knows what it would have taken
@@ -254,7 +254,7 @@ def costs_of(trace: Trace) -> Costs:
     return Costs(max(0.0, round_trip / 2 / SECOND), overhead)
 
 
-class Run(Script):
+class ChangedRun(Script):
     """A recorded run with a change, as a script: it stands where a script stands, and has the program too."""
 
     def __init__(self, trace: Trace, change: Change):
@@ -391,7 +391,7 @@ class _Handles:
 class _Acting(ScriptRuntime):
     """Lets jobs take their time, and end as they ended."""
 
-    def __init__(self, run: Run, cluster: Cluster):
+    def __init__(self, run: ChangedRun, cluster: Cluster):
         super().__init__(run, cluster)
         self.plan: PoolPlan | None = None
         self._overhead = run.costs.overhead
