@@ -12,7 +12,7 @@ from ..choices import Event
 from ..cluster import Cluster
 from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
-from ..mailbox import MessageQueue, Message
+from ..mailbox import Message, MessageQueue
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .own import of_rank
