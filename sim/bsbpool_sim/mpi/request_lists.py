@@ -60,8 +60,10 @@ class ManyRequests:
             return UNDEFINED, None
         block(active[0]._kernel, active, any)
         done = _done(own)
-        chooser = active[0]._kernel.chooser
-        if chooser is not None:
+        chooser, late = active[0]._kernel.chooser, active[0]._kernel.cluster.late
+        if late is not None:
+            i = late.one_done("waitany", lambda: _done(own), Completed, _by_others(own))
+        elif chooser is not None:
             i = chooser.one_of(Kind.REQUEST, active[0]._kernel.task.rank.index, "waitany", done, Completed)
         else:
             i = done[0]
@@ -198,7 +200,10 @@ def _done(requests: Sequence[Completable]) -> list[int]:
 def _some(requests: Sequence[Completable], statuses: Any) -> tuple[list[int], list[Any]]:
     indices = _done(requests)
     kernel = requests[indices[0]]._kernel
-    if len(indices) > 1 and kernel.chooser is not None:
+    if kernel.cluster.late is not None:
+        late = kernel.cluster.late
+        indices = [*late.one_done("waitsome", lambda: _sets(_done(requests)), _completed, _by_others(requests))]
+    elif len(indices) > 1 and kernel.chooser is not None:
         # MPI ends one or more of those that are done: all of them, or any single one.
         one = kernel.chooser.one_of(
             Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
@@ -206,6 +211,20 @@ def _some(requests: Sequence[Completable], statuses: Any) -> tuple[list[int], li
         indices = indices if one is None else [one]
     pairs = zip(indices, _each(statuses, len(indices)), strict=True)
     return indices, [requests[i]._conclude(s) for i, s in pairs]
+
+
+def _sets(done: Sequence[int]) -> list[tuple[int, ...]]:
+    """What a call may end that ends one or more: all that are done, or any single one."""
+    return [tuple(done), *((place,) for place in done if len(done) > 1)]
+
+
+def _completed(places: tuple[int, ...]) -> Completed:
+    return Completed(places[0] if len(places) == 1 else None)
+
+
+def _by_others(requests: Sequence[Completable]) -> bool:
+    """Whether a request may be completed by anything but a message that arrives."""
+    return any(not r.done and not hasattr(r, "match") for r in requests)
 
 
 def _each(statuses: Any, count: int) -> Sequence[Any]:
