@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bsbpool_sim.program.running import Ended
 
 #: What can be looked for when a program ends.
-_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle")
+_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race")
 
 
 def _rate(text: str) -> float:
@@ -81,7 +81,7 @@ def _tape(text: str) -> Any:
 @click.option(
     "--check", type=click.Choice(["all", *_CHECKS]),
     help="Also report what is left when the program ends: messages that nobody has received, requests that nobody has "
-    "waited for, communicators and windows that nobody has freed; exit status 1 then.",
+    "waited for, what nobody has freed, types that don't match, and memory that requests have; exit status 1 then.",
 )  # fmt: skip
 @click.option(
     "--latency", type=time_with_unit, metavar="TIME", default="0",

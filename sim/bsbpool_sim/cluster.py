@@ -55,8 +55,17 @@ class Auditor(Protocol):
     def began(self, request: Any) -> None:
         """A request began."""
 
-    def made(self, member: Any) -> None:
-        """A communicator was made."""
+    def made(self, member: Any, what: str = "") -> None:
+        """A communicator was made, or a window, or what is said."""
+
+    def received(self, sent: Any, wanted: Any) -> None:
+        """A message of items of one datatype was received as items of another."""
+
+    def uses(self, request: Any, memory: Any, writes: bool) -> None:
+        """A request has memory, until it is over."""
+
+    def ends(self, request: Any) -> None:
+        """A request ends now."""
 
 
 class Cluster:

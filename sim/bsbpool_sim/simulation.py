@@ -93,8 +93,8 @@ def simulate(
         which could reach them is an alternative, whatever takes how long. Events of one instant are no choices then.
     :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
         takes it, as a real MPI may do. None: all are buffered.
-    :param checks: what is looked for at the end, of ``"unreceived-message"``, ``"unfinished-request"`` and
-        ``"leaked-handle"``; what was found is `Simulation.left`.
+    :param checks: what is looked for, of ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
+        ``"type-mismatch"`` and ``"buffer-race"``; what was found is `Simulation.left`.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.

@@ -6,10 +6,11 @@ from variants import PAIRS
 from bsbpool_sim.exploring.whole_programs import explore_program
 from bsbpool_sim.program.running import Program
 
-#: What is not looked for yet: conflicting accesses to buffers and to windows, and types that don't match.
-NOT_LOOKED_FOR = {"buffer-race", "rma-race", "type-mismatch"}
+#: What is not looked for: conflicting accesses to windows, and who reads what has not come yet.
+NOT_LOOKED_FOR = {"rma-race"}
+NOT_FOUND = {"local_concurrency/broadcast_read_too_early"}
 
-FOUND = [pair for pair in PAIRS if not {*pair.expected} <= NOT_LOOKED_FOR]
+FOUND = [pair for pair in PAIRS if not {*pair.expected} <= NOT_LOOKED_FOR and pair.name not in NOT_FOUND]
 
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 
@@ -21,7 +22,7 @@ def explored(text, ranks, tmp_path):
 
 
 def test_most_are_looked_for():
-    assert len(FOUND) >= 0.75 * len(PAIRS)
+    assert len(FOUND) >= 0.85 * len(PAIRS)
 
 
 @pytest.mark.parametrize("pair", FOUND, ids=lambda pair: pair.name)

@@ -63,6 +63,84 @@ def test_communicators_and_windows_are_left_unless_they_are_freed():
     assert [each.what for each in found] == ["makes a communicator with Split", "makes a window with Allocate"]
 
 
+def test_datatypes_are_left_unless_they_are_freed():
+    def program(comm):
+        MPI.INT.Create_contiguous(2).Commit().Free()
+        MPI.DOUBLE.Create_vector(3, 1, 2).Commit()
+
+    (found,) = simulate(program, 1, checks=ALL).left
+    assert found.what == "makes a datatype with Create_vector"
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "matches"),
+    [
+        ("INT", "INT", True), ("INT", "INT32_T", True), ("INT", "FLOAT", False), ("LONG", "DOUBLE", False),
+        ("INT", "BYTE", True), ("DOUBLE", "FLOAT", False),
+    ],
+)  # fmt: skip
+def test_both_sides_of_a_message_have_to_name_the_same_type(sent, received, matches):
+    def program(comm):
+        if comm.rank:
+            comm.Send([bytearray(8), getattr(MPI, sent)], 0)
+        else:
+            comm.Recv([bytearray(8), getattr(MPI, received)], source=1)
+
+    found = simulate(program, 2, checks=["type-mismatch"]).left
+    assert [each.kind for each in found] == ([] if matches else ["type-mismatch"])
+    assert matches or f"receives items of MPI.{received}, and" in explore(program, 2).findings[0].message
+
+
+def race(begin, meanwhile, ranks=2):
+    """The lines of the races for memory in an exchange, in which something happens before its requests end."""
+
+    def program(comm):
+        memory, other = bytearray(b"12345678"), 1 - comm.rank
+        requests = begin(comm, memory, other)
+        meanwhile(memory)
+        MPI.Request.Waitall(requests)
+
+    found = simulate(program, ranks, checks=["buffer-race"]).left
+    assert all(each.kind == "buffer-race" for each in found)
+    return [each.what for each in found if each.place.rank == 0]
+
+
+def exchange(comm, memory, other):
+    view = memoryview(memory)
+    return [comm.Isend(view[:4], other), comm.Irecv(view[4:], source=other)]
+
+
+def test_memory_that_a_request_has_must_not_change():
+    assert race(exchange, lambda memory: None) == []
+    assert race(exchange, lambda memory: memory.__setitem__(0, 0)) == ["changes memory while Isend has it"]
+    assert race(exchange, lambda memory: memory.__setitem__(7, 0)) == ["changes memory while Irecv has it"]
+
+
+def test_two_requests_must_not_have_the_same_memory_if_one_writes_it():
+    def overlapping(comm, memory, other):
+        view = memoryview(memory)
+        return [comm.Isend(view[:5], other), comm.Irecv(view[3:], source=other)]
+
+    def sent_twice(comm, memory, other):
+        return [comm.Isend(memory, other), comm.Isend(memory, other), *(comm.Irecv(bytearray(8)) for _ in range(2))]
+
+    assert race(sent_twice, lambda memory: None) == []
+    (found, *_) = race(overlapping, lambda memory: None)
+    assert found.startswith("gives memory to Irecv that Isend has, of line ")
+
+
+def test_memory_is_the_programs_again_after_the_wait():
+    def program(comm):
+        memory, other = bytearray(8), 1 - comm.rank
+        for step in range(3):
+            request = comm.Isend(memory, other)
+            comm.Recv(bytearray(8), source=other)
+            request.Wait()
+            memory[0] = step
+
+    assert simulate(program, 2, checks=["buffer-race"]).left == []
+
+
 def test_a_program_that_raises_leaves_nothing_of_note():
     def program(comm):
         comm.Dup()

@@ -13,11 +13,13 @@ if comm.rank == 0:
     first = comm.recv()
     if first == 2:
         rest = comm.recv(source=2)
+    else:
+        rest = comm.recv(source=2)
     print(first)
 elif comm.rank < 3:
     comm.send(comm.rank, 0)
 """
-RIGHT = MASTER.replace("source=2", "source=1")
+RIGHT = MASTER.replace("source=2", "source=1", 1)
 
 
 @pytest.fixture
@@ -83,11 +85,11 @@ def test_a_test_is_written_that_fails_until_the_program_is_mended(command, tmp_p
 
 
 def test_exit_statuses_and_exceptions_are_failures(command):
-    text = MASTER.replace("rest = comm.recv(source=2)", "raise SystemExit(5)")
+    text = MASTER.replace("rest = comm.recv(source=2)", "raise SystemExit(5)", 1)
     status, out, _ = command("explore", "-n", "3", "master.py", text=text)
     assert status == 1
     assert "rank 0 ended with exit status 5" in out
-    text = MASTER.replace("rest = comm.recv(source=2)", "raise ValueError(first)")
+    text = MASTER.replace("rest = comm.recv(source=2)", "raise ValueError(first)", 1)
     status, out, _ = command("explore", "-n", "3", "master.py", text=text)
     assert status == 1
     assert out.startswith("failure at master.py:7\n  rank 0 raised ValueError: 2\n")

@@ -109,6 +109,60 @@ def test_what_one_receive_brings_about_can_reach_another_first():
     assert (exploration.complete, exploration.schedules, len(exploration.findings)) == (True, 2, 1)
 
 
+def requests_of(comm):
+    return [comm.irecv(source=rank) for rank in range(1, comm.size)]
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_waitany_may_end_its_requests_in_any_order(count):
+    found = []
+
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        requests = requests_of(comm)
+        return tuple(MPI.Request.waitany(requests)[1] for _ in requests)
+
+    exploration = explore(program, count + 1, same=lambda results: found.append(results[0]), checks=())
+    assert exploration.complete
+    assert exploration.schedules == len({*found}) == math.factorial(count)
+
+
+def test_waitsome_may_end_all_that_are_done_or_one():
+    found = []
+
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        requests, ended = requests_of(comm), []
+        while (some := MPI.Request.waitsome(requests))[0] is not None:
+            ended.append(tuple(some[1]))
+        return ended
+
+    assert explore(program, 3, same=lambda results: found.append(results[0]), checks=()).schedules == 3
+    assert sorted(found) == [[(1,), (2,)], [(1, 2)], [(2,), (1,)]]
+
+
+def test_what_follows_the_first_request_can_reach_another_rank_first():
+    def program(comm):
+        if comm.rank == 0:
+            requests = [comm.irecv(source=1), comm.irecv(source=3)]
+            comm.send(("first was", MPI.Request.waitany(requests)[0]), 2)
+            MPI.Request.waitall(requests)
+        elif comm.rank == 2:
+            found.append((comm.recv(), comm.recv()))
+        else:
+            comm.send(comm.rank, 0)
+            if comm.rank == 3:
+                comm.send(comm.rank, 2)
+
+    found = []
+    exploration = explore(program, 4, checks=())
+    ways = {(("first was", 0), 3), (("first was", 1), 3), (3, ("first was", 0)), (3, ("first was", 1))}
+    assert exploration.schedules == 4
+    assert {*found} == ways
+
+
 def random_program(seed):
     """A program of sends, receives and probes that chance has written."""
     chance = random.Random(seed)
@@ -119,7 +173,7 @@ def random_program(seed):
         plans.append(
             [
                 (
-                    chance.choices(["send", "any", "one", "irecv", "probe"], [55, 30, 8, 4, 3])[0],
+                    chance.choices(["send", "any", "one", "irecv", "waitany", "probe"], [50, 25, 8, 10, 4, 3])[0],
                     chance.choice(others),
                     chance.choice([0, 0, 1]),
                     chance.choice([MPI.ANY_TAG, MPI.ANY_TAG, 0, 1]),
@@ -144,7 +198,12 @@ def outcomes(size, plans, reduced):
             elif call == "one":
                 mine.append(comm.recv(source=other, tag=wanted))
             elif call == "irecv":
-                requests.append(comm.irecv(tag=wanted))
+                requests.append(comm.irecv(tag=wanted) if tag else comm.irecv(source=other, tag=wanted))
+            elif call == "waitany":
+                if requests:
+                    place, message = MPI.Request.waitany(requests)
+                    mine.append(("waitany", place, message))
+                    del requests[place]
             else:
                 comm.probe(status=status)
                 mine.append(("probe", status.source, status.tag))

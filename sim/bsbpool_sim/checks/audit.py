@@ -1,4 +1,4 @@
-"""The audit at the end of a run: messages that nobody received, requests that nobody completed, handles not freed.
+"""The audit of a run: messages that nobody received, requests that nobody completed, handles not freed, types, memory.
 
 It takes note of each, with its line, as it begins; what MPI does with them doesn't belong here.
 """
@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+import zlib
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from greenlet import getcurrent
 
@@ -23,7 +24,7 @@ _HERE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _users: dict[str, bool] = {}
 
 #: What `checks` may name.
-KINDS = ("unreceived-message", "unfinished-request", "leaked-handle")
+KINDS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race")
 
 
 class Place(NamedTuple):
@@ -70,13 +71,43 @@ class Completable(Protocol):
 
 
 class Freeable(Protocol):
-    """What a communicator is to one rank.
+    """What a program has to free.
 
     :ivar constant: the name under which MPI has it; "" if the program made it.
     """
 
     constant: str
     freed: bool
+
+
+class Type(Protocol):
+    """A datatype.
+
+    :ivar row: what there is to say of it, if it is a predefined one: its `name`, and the `letters` of its format.
+    """
+
+    row: Any
+    map: Any
+
+
+class Memory(Protocol):
+    """A buffer."""
+
+    def span(self) -> tuple[int, int] | None:
+        """The addresses of its first byte and of the one behind its last; None if its items have gaps."""
+
+    def read(self) -> bytes:
+        """What is in it."""
+
+
+class _Use(NamedTuple):
+    """Memory that a request has."""
+
+    request: Completable
+    memory: Memory
+    writes: bool
+    digest: int
+    place: Place
 
 
 class Audit:
@@ -89,7 +120,9 @@ class Audit:
         self._kinds = kinds
         self._sent: list[tuple[Sendable, int, Place]] = []
         self._requests: list[tuple[Completable, Place]] = []
-        self._made: list[tuple[Freeable, Place]] = []
+        self._made: list[tuple[Freeable, str, Place]] = []
+        self._found: list[Left] = []
+        self._uses: dict[int, list[_Use]] = {}
 
     def sent(self, message: Sendable, dest: int) -> None:
         """A message was sent to a rank of the simulation."""
@@ -101,10 +134,45 @@ class Audit:
         if (place := self._place()) is not None:
             self._requests.append((request, place))
 
-    def made(self, member: Freeable) -> None:
-        """A communicator was made, for the program or for a window of its own."""
+    def made(self, member: Freeable, what: str = "") -> None:
+        """A communicator was made, or a window, or what is said."""
         if (place := self._place()) is not None and not place.call.startswith("File"):
-            self._made.append((member, place))
+            what = what or ("window" if place.call.startswith("Win.") else "communicator")
+            self._made.append((member, what, place))
+
+    def received(self, sent: Type | None, wanted: Type) -> None:
+        """A message of items of one datatype was received as items of another."""
+        if sent is None or sent.row is None or wanted.row is None or (place := self._place()) is None:
+            return
+        if _signature(sent) != _signature(wanted) and not {sent.row.name, wanted.row.name} & _RAW:
+            what = f"receives items of MPI.{wanted.row.name}"
+            right = f"they were sent as MPI.{sent.row.name}; both sides have to name the same type"
+            self._found.append(Left("type-mismatch", place, what, right))
+
+    def uses(self, request: Completable, memory: Memory, writes: bool) -> None:
+        """A request has memory, until it is over."""
+        if (place := self._place()) is None:
+            return
+        use = _Use(request, memory, writes, zlib.crc32(memory.read()), place)
+        others = [each for each in self._uses.get(place.rank, ()) if not each.request.over]
+        for other in others:
+            if (writes or other.writes) and _overlap(memory.span(), other.memory.span()):
+                self._race(
+                    use, f"gives memory to {_name(place)} that {_name(other.place)} has, of line {other.place.line}"
+                )
+        self._uses[place.rank] = [*others, use]
+
+    def ends(self, request: Completable) -> None:
+        """A request ends now: has anybody changed its memory meanwhile?"""
+        for use in self._uses.get(_rank(), ()):
+            if use.request is request and zlib.crc32(use.memory.read()) != use.digest:
+                self._race(use, f"changes memory while {_name(use.place)} has it")
+
+    def _race(self, use: _Use, what: str) -> None:
+        right = (
+            "a request has its memory until its wait: nothing else may touch what it writes, or change what it reads"
+        )
+        self._found.append(Left("buffer-race", use.place, what, right))
 
     def _place(self) -> Place | None:
         """The line that calls MPI now; None if it is not the user's."""
@@ -156,8 +224,34 @@ class Audit:
                     "leaked-handle", place, f"makes a {kind} with {place.call.rpartition('.')[2]}",
                     f"it was not freed; each {kind} that a program makes has to be freed",
                 )
-                for member, place in self._made
+                for member, kind, place in self._made
                 if not member.freed and not member.constant
-                for kind in ["window" if place.call.startswith("Win.") else "communicator"]
             ]  # fmt: skip
-        return found
+        return found + [each for each in self._found if each.kind in self._kinds]
+
+
+#: What values are, by their formats.
+_KINDS_OF_VALUES = {"integers": [*"bBhHiIlLqQpc"], "floating-point numbers": [*"efdg"]}
+
+#: Datatypes that may be received as any other.
+_RAW = {"BYTE", "PACKED"}
+
+
+def _signature(type: Type) -> tuple[str, int]:
+    """What two datatypes have in common that may be matched: what their values are, and how large."""
+    letters = type.row.letters
+    kind = next((kind for kind, of in _KINDS_OF_VALUES.items() if letters in of), letters)
+    return kind, type.map.size
+
+
+def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
+    return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
+
+
+def _name(place: Place) -> str:
+    return place.call.rpartition(".")[2]
+
+
+def _rank() -> int:
+    task = getcurrent()
+    return task.rank.index if isinstance(task, Task) else -1

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import CannotSimulateError, MPIError, TruncationError
+from .addresses import address_of
 from .arrays import as_bytes, at_address, is_bottom, no_buffer, view_of
 from .constants import IN_PLACE, means
 from .datatypes import FORMATS, Datatype, datatype, of_buffer
@@ -212,6 +213,13 @@ class Buffer:
     def read(self) -> builtins.bytes:
         """The data of all items."""
         return self.map.pack(self._memory, self._at, self.count)
+
+    def span(self) -> tuple[int, int] | None:
+        """The addresses of its first byte, and of the one behind its last; None if its items have gaps."""
+        if not self.count or not self.map.dense or hasattr(self, "counts"):
+            return None
+        start = address_of(self._memory) + self._at
+        return start, start + self.size
 
     @property
     def bytes(self) -> memoryview:

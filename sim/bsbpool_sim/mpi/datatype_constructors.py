@@ -24,6 +24,7 @@ from .definitions import (
 )  # fmt: skip
 from .own import of_rank
 from .predefined import CODES, LETTERS
+from .running import running_rank
 from .typemaps import Repeated, TypeMap, distributed, subarray
 
 
@@ -31,7 +32,7 @@ class Constructors(TypeHandle):
     """The constructors, as methods of the datatype that a new one is made of."""
 
     def _made(self, map: TypeMap, combiner: str, letter: str | None = None, **params: Any) -> Self:
-        return wrap(type(self), Definition(map, combiner, params, [self._defined()], letter))
+        return wrap(type(self), _noted(Definition(map, combiner, params, [self._defined()], letter)))
 
     def Dup(self) -> Self:
         """The same datatype once more."""
@@ -110,7 +111,7 @@ class Constructors(TypeHandle):
         # One of different datatypes is padded as C pads a structure; one of a single datatype is not, in MPICH.
         if any(base is not bases[0] for base in bases):
             found = found.aligned()
-        return wrap(cls, Definition(found, "STRUCT", {"blocklengths": lengths, "displacements": at}, bases))
+        return wrap(cls, _noted(Definition(found, "STRUCT", {"blocklengths": lengths, "displacements": at}, bases)))
 
     def Create_subarray(
         self, sizes: Sequence[int], subsizes: Sequence[int], starts: Sequence[int], order: int = ORDER_C
@@ -219,6 +220,14 @@ class Constructors(TypeHandle):
                 f"there is no datatype of the class {classes.get(typeclass, typeclass)} of {size} bytes", "ERR_ARG"
             )
         return _of(cls, name)
+
+
+def _noted(definition: Definition) -> Definition:
+    """A program made it, which has to free it."""
+    rank = running_rank()
+    if rank is not None and rank.main is not None and rank.main.kernel.cluster.audit is not None:
+        rank.main.kernel.cluster.audit.made(definition, "datatype")
+    return definition
 
 
 def _of(cls: type[AnyHandle], name: str | None) -> AnyHandle:

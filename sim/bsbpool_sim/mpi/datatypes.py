@@ -74,6 +74,7 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
         if definition.row is not None:
             raise MPIError(f"{definition!r} is predefined and can't be freed", "ERR_TYPE")
         self._delete_attributes()
+        definition.freed = True
         self._nullify()
 
     # -- sizes -------------------------------------------------------------------------------------

@@ -37,6 +37,9 @@ class Definition(State):
     :param row: what there is to say of it, if it is a predefined one.
     """
 
+    #: whether a program has freed it.
+    freed = False
+
     def __init__(
         self,
         map: TypeMap,

@@ -67,6 +67,8 @@ class Member(State):
         fill(status, message.source, message.tag, len(data))
         if buffer is None:
             return load(data)
+        if self.cluster.audit is not None:
+            self.cluster.audit.received(message.type, buffer.type.definition)
         buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
         return None
 

@@ -74,6 +74,12 @@ class PointToPoint(Endpoint):
         self._send(data, dest, tag, None, type)
         return Request(self.cluster.kernel)
 
+    def _has(self, request: Request, buffer: Buffer, writes: bool = False) -> Request:
+        """A request has this buffer until it ends."""
+        if self.cluster.audit is not None:
+            self.cluster.audit.uses(request, buffer, writes)
+        return request
+
     def _issend(self, data: bytes, dest: int, tag: int, call: str, type: Any = None) -> Request:
         request = Request(
             self.cluster.kernel,
@@ -138,7 +144,7 @@ class PointToPoint(Endpoint):
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request is complete at once."""
         buffer = self._given(buf, dest)
-        return self._isend(buffer.read(), dest, tag, "Isend", buffer.type._state)
+        return self._has(self._isend(buffer.read(), dest, tag, "Isend", buffer.type._state), buffer)
 
     Irsend = Isend
 
@@ -150,7 +156,7 @@ class PointToPoint(Endpoint):
     def Issend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer; the request completes when its receiver takes it."""
         buffer = self._given(buf, dest)
-        return self._issend(buffer.read(), dest, tag, "Issend", buffer.type._state)
+        return self._has(self._issend(buffer.read(), dest, tag, "Issend", buffer.type._state), buffer)
 
     # -- sends by way of a buffer that was attached -----------------------------------------------
 
@@ -298,7 +304,8 @@ class PointToPoint(Endpoint):
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive a message into a buffer, which it fills when the request ends."""
-        return self._post(source, tag, self._into(buf, source), "Irecv")
+        buffer = self._into(buf, source)
+        return self._has(self._post(source, tag, buffer, "Irecv"), buffer, writes=True)
 
     def probe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
         """Wait for a message, and leave it there."""

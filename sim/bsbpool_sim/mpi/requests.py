@@ -140,6 +140,8 @@ class Request(Happening, ManyRequests):
         """`_end`, unless it has ended already: that is an empty status then."""
         if self.over:
             return fill(status, ANY_SOURCE, ANY_TAG, 0)
+        if self._kernel.cluster.audit is not None:
+            self._kernel.cluster.audit.ends(self)
         return self._end(status)
 
     def _peek(self, status: Any) -> None:
