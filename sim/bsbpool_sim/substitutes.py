@@ -15,12 +15,13 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
+import importlib.util
 import operator
 import sys
 import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 from greenlet import getcurrent
@@ -419,6 +420,39 @@ class _Options(types.SimpleNamespace):
         self.__dict__.update(options)
 
 
+class _Package(types.ModuleType):
+    """The package mpi4py where it is not imported. What is installed of it is there, too."""
+
+    def __init__(self, name: str, doc: str):
+        super().__init__(name, doc)
+        installed = _installed()
+        self.__path__ = [] if installed is None else [*(installed.submodule_search_locations or ())]
+        self.rc = _Options()
+        self.__version__ = "4.1"
+
+    def __getattr__(self, name: str) -> Any:
+        installed = _installed()
+        if name.startswith("__") or installed is None or installed.loader is None:
+            raise AttributeError(f"module 'mpi4py' has no attribute {name!r}")
+        real_package = importlib.util.module_from_spec(installed)
+        installed.loader.exec_module(real_package)
+        return getattr(real_package, name)
+
+
+@functools.cache
+def _installed() -> ModuleSpec | None:
+    """Where mpi4py is installed; None: it is not."""
+    return PathFinder.find_spec("mpi4py")
+
+
+def _forget_all(package: types.ModuleType) -> None:
+    """Forget the stand-in of a package, and what was imported below it meanwhile."""
+    _forget(package.__name__, package)
+    for name in [*sys.modules]:
+        if name.startswith(package.__name__ + ".") and name != "mpi4py.MPI":
+            del sys.modules[name]
+
+
 def _install_mpi() -> None:
     module = sys.modules.get("mpi4py.MPI")
     if module is not None:
@@ -426,17 +460,13 @@ def _install_mpi() -> None:
         module.__class__ = _Dispatching
         _undo.append(lambda: setattr(module, "__class__", before))
         return
-    package = sys.modules.get("mpi4py")
+    package: Any = sys.modules.get("mpi4py")
     if package is None:
-        package = types.ModuleType("mpi4py", "The simulator's stand-in for mpi4py.")
-        package.__path__ = []
-        package.rc = _Options()  # type: ignore[attr-defined]
-        package.__version__ = "4.0"  # type: ignore[attr-defined]
-        sys.modules["mpi4py"] = package
-        _undo.append(lambda: _forget("mpi4py", package))
+        package = sys.modules["mpi4py"] = _Package("mpi4py", "The simulator's stand-in for mpi4py.")
+        _undo.append(lambda: _forget_all(package))
     stand_in = _StandIn("mpi4py.MPI", "The simulator's stand-in for mpi4py.MPI.")
     sys.modules["mpi4py.MPI"] = stand_in
-    package.MPI = stand_in  # type: ignore[attr-defined]
+    package.MPI = stand_in
     _undo.append(lambda: delattr(package, "MPI"))
     _undo.append(lambda: _forget("mpi4py.MPI", stand_in))
 

@@ -27,7 +27,7 @@ ON_A_RANK = Path(__file__).with_name("suite_on_a_rank.py")
 SIMULATING = Path(__file__).with_name("suite_simulating.py")
 MPIRUN = Path(sys.executable).parent / "mpirun"
 #: Seconds of processor time that one test may take on simulated ranks. The longest takes two.
-MOST = 30
+MOST = 8
 #: Seconds until the suite must be through under MPICH, on a busy machine.
 MOST_MPICH = 1800
 
@@ -152,7 +152,7 @@ def on_simulated_ranks(folder: Path, size: int, names: Iterable[str]) -> Outcome
 def _process(
     folder: Path, size: int, names: list[str], done: dict[str, set[str]], found: Outcomes, work: Path
 ) -> list[str]:
-    """Run files in one process until one of them does not come to its end; returns those that are left."""
+    """Run files in one process; returns those in which tests are left, since one of these did not come to its end."""
     printed = work / "printed"
     for old in work.glob("*"):
         old.unlink()
@@ -162,6 +162,7 @@ def _process(
     with open(printed, "w") as output, tempfile.TemporaryDirectory() as elsewhere:
         process = subprocess.Popen(command, cwd=elsewhere, stdout=output, stderr=subprocess.STDOUT)
         stuck = _watch(process, work)
+    left = []
     for index, name in enumerate(names):
         ranks = _read(work / name, size)
         ended = work / f"{name}.ended"
@@ -182,10 +183,10 @@ def _process(
             counted = {test for test in seen if test in found.passed | found.skipped | found.failed.keys()}
             done.setdefault(name, set()).update(counted, broken)
             # Tests of this file that other ranks had begun behind the broken one run again, with the rest.
-            return names[index:]
+            left.append(name)
         if not whole:
-            return names[index + 1 :]
-    return []
+            return left + names[index + 1 :]
+    return left
 
 
 def _before(ranks: dict[int, list[dict[str, Any]]], broken: dict[str, str]) -> dict[int, list[dict[str, Any]]]:

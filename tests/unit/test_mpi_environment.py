@@ -9,7 +9,7 @@ import pickle
 import pytest
 
 import bsbpool
-from bsbpool_sim import RankErrors, simulate
+from bsbpool_sim import CannotSimulateError, RankErrors, simulate
 from bsbpool_sim import mpi as MPI
 
 
@@ -94,3 +94,19 @@ def test_large_buffers_can_stay_out_of_a_pickle():
 def test_a_name_that_is_not_there_is_an_error_that_names_it():
     with pytest.raises(AttributeError, match=r"MPI\.Get_weather"):
         _ = MPI.Get_weather
+
+
+def test_there_is_no_binary_interface_and_that_is_said():
+    def program(comm):
+        info = MPI.Get_abi_info()
+        sizes = [info.Get(f"mpi_{name}_size") for name in ("aint", "count", "offset")]
+        assert MPI.Get_hw_resource_info().Get_nkeys() == 0
+        return MPI.Get_abi_version(), sizes, MPI.Get_abi_fortran_info() == MPI.INFO_NULL
+
+    assert on_one_rank(program) == ((-1, -1), ["8", "8", "8"], True)
+
+
+def test_what_is_for_code_in_c_is_refused_by_name():
+    for name in ("_sizeof", "_addressof", "_handleof"):
+        with pytest.raises(CannotSimulateError, match=f"MPI.{name} can't be simulated"):
+            getattr(MPI, name)(MPI.BYTE)

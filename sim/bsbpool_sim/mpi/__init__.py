@@ -10,7 +10,7 @@ from typing import Any
 
 from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
-from . import datatypes, predefined
+from . import datatypes, inside, predefined
 from .attributes import KEYVAL_INVALID
 from .communicators import COMM_NULL, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, Intracomm, current, self_comm
 from .constants import (
@@ -32,29 +32,23 @@ from .dynamic import Close_port, Lookup_name, Open_port, Publish_name, Unpublish
 from .environment import (
     SUBVERSION,
     SUCCESS,
-    THREAD_FUNNELED,
-    THREAD_MULTIPLE,
-    THREAD_SERIALIZED,
-    THREAD_SINGLE,
     VERSION,
     Aint_add,
     Aint_diff,
     Attach_buffer,
     Detach_buffer,
-    Finalize,
     Flush_buffer,
+    Get_abi_fortran_info,
+    Get_abi_info,
+    Get_abi_version,
     Get_address,
+    Get_hw_resource_info,
     Get_library_version,
     Get_processor_name,
     Get_version,
     Iflush_buffer,
-    Init,
-    Init_thread,
-    Is_finalized,
-    Is_initialized,
     Is_thread_main,
     Pcontrol,
-    Query_thread,
     Wtick,
     Wtime,
     get_vendor,
@@ -74,11 +68,20 @@ from .files import FILE_NULL, File, Register_datarep
 from .generalized import Grequest
 from .groups import GROUP_EMPTY, GROUP_NULL, Group
 from .info import INFO_ENV, INFO_NULL, Info
+from .initialization import (
+    Finalize,
+    Init,
+    Init_thread,
+    Is_finalized,
+    Is_initialized,
+    Query_thread,
+)
 from .intercommunicators import Intercomm
 from .mapping import UNWEIGHTED, WEIGHTS_EMPTY
 from .messages import MESSAGE_NO_PROC, MESSAGE_NULL, Message
 from .numbers import NUMBERS
 from .op_handles import HANDLES, Op
+from .options import THREAD_FUNNELED, THREAD_MULTIPLE, THREAD_SERIALIZED, THREAD_SINGLE
 from .persistent_requests import Prequest
 from .pickling import Pickle, own_pickle
 from .requests import Request
@@ -105,7 +108,8 @@ __all__ = [
     "UNWEIGHTED", "Unpublish_name", "WEIGHTS_EMPTY",
     "ERR_ABI", "ERR_LASTCODE",
     *HANDLES, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
-    "Aint_add", "Aint_diff", "Get_address", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
+    "Aint_add", "Aint_diff", "Get_abi_fortran_info", "Get_abi_info", "Get_abi_version",
+    "Get_address", "Get_hw_resource_info", "Pcontrol", "Pickle", "SUBVERSION", "VERSION", "get_vendor",
     "FILE_NULL", "File", "WIN_NULL", "Register_datarep",
     "BOTTOM", "BUFFER_AUTOMATIC", "Flush_buffer", "Grequest", "Iflush_buffer", "MESSAGE_NO_PROC", "MESSAGE_NULL",
     "Prequest", "REQUEST_NULL",
@@ -125,6 +129,8 @@ Exception = MPIError
 
 
 def __getattr__(name: str) -> Any:
+    if name in inside.NAMES:
+        return getattr(inside, name)
     if name == "COMM_WORLD":
         return current()
     if name == "pickle":

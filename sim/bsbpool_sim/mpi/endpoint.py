@@ -41,19 +41,25 @@ def handle_of(member: Member) -> Any:
 
 
 class _Nowhere:
-    """What a handle without a communicator has in place of all this: whoever needs it makes an error."""
+    """What a handle without a communicator has in place of all this: whoever needs it makes an error.
+
+    :param why: what is said behind the name of the call.
+    """
+
+    def __init__(self, why: str):
+        self._why = why
 
     def __getattr__(self, name: str) -> Any:
         frame = sys._getframe(1)
         while frame.f_back is not None and is_own(frame.f_back):
             frame = frame.f_back
         raise MPIError(
-            f"{frame.f_code.co_name} of a communicator that was freed, or is COMM_NULL: this rank is not in it",
+            f"{frame.f_code.co_name} {self._why}",
             "ERR_COMM",
         )
 
 
-_NOWHERE: Any = _Nowhere()
+_NOWHERE: Any = _Nowhere("of a communicator that was freed, or is COMM_NULL: this rank is not in it")
 
 
 class Endpoint(Handle):
@@ -105,6 +111,16 @@ class Endpoint(Handle):
         """Let all further calls be errors."""
         for name in (*_TAKEN, *_MADE):
             self.__dict__.pop(name, None)
+
+    def _suspend(self, why: str) -> None:
+        """Let all further calls be errors, until it is attached again.
+
+        :param why: what they say behind the name of the call.
+        """
+        self._detach()
+        nowhere = _Nowhere(why)
+        for name in ("member", "context", "cluster", "mailbox", "meeting"):
+            setattr(self, name, nowhere)
 
     def _dumps(self, obj: Any) -> bytes:
         try:

@@ -15,12 +15,13 @@ from ..kernel import SECOND, Task
 from ..virtual import host
 from .addresses import address_of
 from .arrays import view_of
+from .datatypes import DATATYPES
+from .info import INFO_NULL, Info
 from .point_to_point import attachments
 from .requests import Request
 from .running import running_task
 
 SUCCESS = 0
-THREAD_SINGLE, THREAD_FUNNELED, THREAD_SERIALIZED, THREAD_MULTIPLE = range(4)
 #: The standard that mpi4py 4.1 has names for.
 VERSION, SUBVERSION = 4, 1
 VENDOR = "bsbpool"
@@ -65,6 +66,26 @@ def Pcontrol(level: int) -> None:
     operator.index(level)
 
 
+def Get_hw_resource_info() -> Info:
+    """Info about the hardware; there is none in it: simulated ranks have no hardware."""
+    return Info.Create()
+
+
+def Get_abi_version() -> tuple[int, int]:
+    """(-1, -1): by which MPI says that it has no binary interface, for code in C."""
+    return -1, -1
+
+
+def Get_abi_info() -> Info:
+    """Sizes in bytes of the integers of MPI."""
+    return Info.Create({f"mpi_{name}_size": str(DATATYPES[name.upper()].size) for name in ("aint", "count", "offset")})
+
+
+def Get_abi_fortran_info() -> Info:
+    """INFO_NULL: no code in Fortran can use this MPI."""
+    return INFO_NULL
+
+
 def Get_address(location: Any) -> int:
     """The address of a buffer in memory; 0 for None and BOTTOM."""
     if location is None or (isinstance(location, int) and location == 0):
@@ -106,33 +127,6 @@ def Flush_buffer() -> None:
 def Iflush_buffer() -> Request:
     """Begin to wait until all that is sent with the buffer has arrived."""
     return attachments().flush()
-
-
-def Is_initialized() -> bool:
-    """True."""
-    return True
-
-
-def Is_finalized() -> bool:
-    """False."""
-    return False
-
-
-def Init() -> None:
-    """Nothing to do."""
-
-
-Finalize = Init
-
-
-def Init_thread(required: int = THREAD_MULTIPLE) -> int:
-    """Nothing to do; gives the level of thread support."""
-    return THREAD_MULTIPLE
-
-
-def Query_thread() -> int:
-    """THREAD_MULTIPLE."""
-    return THREAD_MULTIPLE
 
 
 def Is_thread_main() -> bool:

@@ -28,12 +28,10 @@ from .endpoint import Endpoint
 from .messages import NO_PROC
 from .messages import Message as Taken
 from .messages import Taken as TakenMessage
+from .options import options
 from .requests import FromNobody, Receive, Request, poll
 from .running import running_task
 from .status import fill
-
-#: Bytes that mpi4py's `irecv` has room for, unless it is told otherwise.
-IRECV_ROOM = 1 << 15
 
 #: A buffer of nothing.
 _NOTHING = (None, 0, "B")
@@ -293,7 +291,7 @@ class PointToPoint(Endpoint):
         :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
             If the object is larger, `wait` raises `TruncationError`.
         """
-        return self._post(source, tag, None, "irecv", _room(IRECV_ROOM if buf is None else buf))
+        return self._post(source, tag, None, "irecv", _room(options().irecv_bufsz if buf is None else buf))
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
         """Wait for a message, and write it into a buffer.

@@ -27,6 +27,7 @@ from bsbpool.worlds.uncaught import uncaught_text
 from ..cluster import Cluster
 from ..errors import RankErrors, SimulationError, Stuck
 from ..kernel import Kernel, Rank, Task
+from ..mpi import initialization
 from ..places import raised_by
 from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
@@ -38,6 +39,7 @@ from ..python.whose import Ownership
 from ..simulation import Simulation, simulate
 from ..streams import when_loaded
 from ..virtual import GLOBAL_GENERATOR
+from . import package
 from .output import Output, OutputClosedError, RankStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -151,6 +153,8 @@ class _Ranks:
         self._label = label
         self._main, self._first = _prepared(program)
         named = [*own, program.name.partition(".")[0]] if program.kind == "module" else [*own]
+        if package.is_installed():
+            named.append(package.PACKAGE)
         self._ownership = Ownership([name for name in named if name not in sys.stdlib_module_names], share)
         self._common = Common(self._begin_to_move)
         self._undo = ExitStack()
@@ -169,6 +173,7 @@ class _Ranks:
             self._environment[b"PYTEST_ADDOPTS"] = b"--capture=sys " + options
             self._environment.setdefault(b"PYTEST_DISABLE_PLUGIN_AUTOLOAD", b"1")
         self._folder = os.getcwd()
+        self._has_mpi = package.MODULE in sys.modules
         self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
         self._undo.enter_context(random_of_ranks())
@@ -179,6 +184,8 @@ class _Ranks:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
+        if not self._has_mpi:  # what stood for it while ranks ran is over
+            sys.modules.pop(package.MODULE, None)
 
     # -- for simulate ------------------------------------------------------------------------------
 
@@ -244,6 +251,7 @@ class _Ranks:
             raise GreenletExit
         wait_for_threads(task, raised)
         process.run_at_exit()
+        initialization.end()
         self._finish(process)
         self._ended.statuses[rank] = process.status
         if isinstance(raised, Exception):
@@ -347,13 +355,15 @@ class _Ranks:
 
 
 class _Finder(Finder):
-    """Also gives each rank NumPy's global generator, when somebody imports it."""
+    """Also gives each rank the simulator's MPI, and NumPy's global generator, when somebody imports them."""
 
     def __init__(self, modules: Modules, numpy: NumpyChance):
         super().__init__(modules)
         self.numpy = numpy
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
+        if name == package.MODULE and isinstance(getcurrent(), Task) and package.PACKAGE in sys.modules:
+            return package.spec_of_mpi()
         spec = super().find_spec(name, path, target)
         if name == "numpy.random" and isinstance(getcurrent(), Task):
             spec = spec or self._search(name, path, target)

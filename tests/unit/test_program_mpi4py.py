@@ -1,0 +1,132 @@
+"""The package mpi4py as ranks of a program have it: mpi4py's own, with the simulator's MPI in it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from launching import run
+
+pytest.importorskip("mpi4py")
+
+
+@pytest.fixture
+def simulate(tmp_path):
+    """Runs some lines on simulated ranks from the shell; returns the exit status, and what was printed."""
+
+    def call(ranks, code, *arguments, module=None, start=("-m", "bsbpool_sim"), **environ):
+        what = ["-m", module] if module else ["-c", code]
+        return run(program=[*start, "-n", str(ranks), *what, *arguments], cwd=tmp_path, **environ)
+
+    return call
+
+
+def test_the_package_is_each_ranks_own_and_has_all_that_is_installed(simulate):
+    status, out, err = simulate(
+        2,
+        "import mpi4py, os\n"
+        "from mpi4py import MPI\n"
+        "from mpi4py.util import dtlib, sync\n"
+        "assert sync.MPI is dtlib.MPI is MPI and os.path.isdir(mpi4py.get_include())\n"
+        "assert isinstance(mpi4py.get_config(), dict)\n"
+        "mpi4py.of_rank = MPI.COMM_WORLD.rank\n"
+        "MPI.COMM_WORLD.barrier()\n"
+        "print(mpi4py.of_rank, mpi4py.__version__)\n",
+    )
+    version = __import__("mpi4py").__version__
+    assert (status, sorted(out.splitlines()), err) == (0, [f"0 {version}", f"1 {version}"], "")
+
+
+def test_the_result_does_not_depend_on_whether_the_real_mpi_was_imported(tmp_path):
+    code = "from mpi4py import MPI; import mpi4py; print(MPI.get_vendor()[0], mpi4py.rc.threads, MPI.COMM_WORLD.size)"
+    start = (
+        "import sys\nfrom bsbpool_sim.program.running import Program, run_program\n"
+        f"run_program(Program({code!r}, 'code'), 2)\n"
+        "print('mpi4py.MPI' in sys.modules)\n"
+    )
+    said = []
+    for before in ("", "import mpi4py\n", "from mpi4py import MPI\n"):
+        done = subprocess.run([sys.executable, "-c", before + start], capture_output=True, text=True, cwd=tmp_path)
+        assert done.stderr == ""
+        said.append(done.stdout.split("\n"))
+    assert said[0] == said[1] == ["bsbpool True 2", "bsbpool True 2", "False", ""]
+    assert said[2] == ["bsbpool True 2", "bsbpool True 2", "True", ""]
+
+
+def test_a_program_says_itself_when_mpi_begins_and_ends(simulate):
+    status, out, err = simulate(
+        2,
+        "import mpi4py; mpi4py.rc(initialize=False, irecv_bufsz=50)\n"
+        "from mpi4py import MPI\n"
+        "comm, seen = MPI.COMM_WORLD, [(MPI.Is_initialized(), MPI.Is_finalized())]\n"
+        "def tell(call):\n"
+        "    try: call()\n"
+        "    except MPI.Exception as error: seen.append(str(error).partition(' ')[2])\n"
+        "tell(lambda: comm.rank)\n"
+        "assert MPI.Init_thread(MPI.THREAD_FUNNELED) == MPI.Query_thread() == MPI.THREAD_FUNNELED\n"
+        "tell(MPI.Init)\n"
+        "rank, other = comm.rank, 1 - comm.rank\n"
+        "request = comm.irecv(source=other)\n"
+        "comm.send('x' * 100, other)\n"
+        "tell(request.wait)\n"
+        "MPI.Finalize()\n"
+        "tell(lambda: comm.rank)\n"
+        "seen.append((MPI.Is_initialized(), MPI.Is_finalized()))\n"
+        "tell(MPI.Finalize)\n"
+        "if rank == 1: print(*seen, sep='\\n')\n",
+    )
+    assert (status, err) == (0, "")
+    assert out.splitlines() == [
+        "(False, False)",
+        "before Init: MPI has not begun on this rank, since mpi4py.rc.initialize is False",
+        "has begun on this rank already: mpi4py begins it on import, unless mpi4py.rc.initialize is False",
+        "object from rank 0 with tag 0 is 115 bytes, and irecv has room for 50: give irecv a larger buffer, as "
+        "irecv(1 << 20, source=…), or use recv",
+        "after Finalize: MPI has ended on this rank",
+        "(True, True)",
+        "MPI has ended on this rank",
+    ]
+
+
+def test_options_come_from_the_environment_and_wrong_ones_are_warned_of(simulate):
+    status, out, err = simulate(
+        1,
+        "import mpi4py, warnings; mpi4py.rc.thread_level = 'most'\n"
+        "with warnings.catch_warnings(record=True) as said:\n"
+        "    from mpi4py import MPI\n"
+        "print(*(each.message for each in said))\n"
+        "print(MPI.Is_initialized(), mpi4py.rc.initialize, mpi4py.rc.irecv_bufsz, MPI.pickle.PROTOCOL, "
+        "MPI.pickle.THRESHOLD)\n",
+        MPI4PY_RC_INITIALIZE="no",
+        MPI4PY_RC_IRECV_BUFSZ="2048",
+        MPI4PY_PICKLE_PROTOCOL="3",
+        MPI4PY_PICKLE_THRESHOLD="1024",
+    )
+    assert (status, err) == (0, "")
+    assert out.splitlines() == ["mpi4py.rc.thread_level: unexpected value 'most'", "False False 2048 3 1024"]
+
+
+def test_mpi4py_runs_programs_and_aborts_for_what_they_raise(simulate):
+    status, out, err = simulate(
+        2, None, "-c", "print('here', 1 // (1 - __import__('mpi4py.MPI').MPI.COMM_WORLD.rank))", module="mpi4py"
+    )
+    assert (status, out) == (1, "here 1\n")
+    assert "ZeroDivisionError" in err and "rank 1 called Abort(1)" in err
+    assert simulate(2, None, "-c", "raise SystemExit(7)", module="mpi4py")[0] == 7
+    status, out, err = simulate(3, None, "helloworld", module="mpi4py.bench")
+    assert out.splitlines() == [f"Hello, World! I am process {rank} of 3 on simulated-{rank}." for rank in range(3)]
+
+
+def test_what_mpi_has_can_be_listed_and_imported_by_a_star(simulate):
+    status, out, err = simulate(
+        2,
+        "from mpi4py import MPI\n"
+        "from mpi4py.MPI import *\n"
+        "assert {'COMM_WORLD', 'SUM', 'DOUBLE', 'Comm', 'Get_version', 'ERR_ARG', 'pickle'} <= {*dir(MPI)}\n"
+        "assert 'current' not in dir(MPI) and not hasattr(MPI, 'datatypes')\n"
+        "MPI.note = COMM_WORLD.rank\n"
+        "COMM_WORLD.barrier()\n"
+        "print(MPI.note, COMM_WORLD.allreduce(1, SUM))\n",
+    )
+    assert (status, sorted(out.splitlines()), err) == (0, ["0 2", "1 2"], "")
