@@ -220,3 +220,50 @@ def test_memory_of_mpi_is_bytes_that_c_code_finds():
         MPI.buffer.frombuffer(b"abc")
     memory.release()
     assert (memory.address, memory.nbytes, memory.obj) == (0, 0, None)
+
+
+class Foreign:
+    """An array without the buffer protocol, but with an interface of its own."""
+
+    def __init__(self, array, **interface):
+        self._array = array
+        self.__cuda_array_interface__ = {**array.__array_interface__, **interface}
+
+
+def test_arrays_without_the_buffer_protocol_are_sent_by_their_interface():
+    def program(comm):
+        given, into = Foreign(np.arange(3, dtype="i")), np.zeros(3, "i")
+        comm.Sendrecv(given, 0, recvbuf=into, source=0)
+        memory = MPI.buffer.frombuffer(given)
+        with pytest.raises(BufferError, match="not CPU-accessible"):
+            memory.tobytes()
+        return into.tolist(), MPI.Get_address(given) == MPI.Get_address(given._array)
+
+    assert simulate(program, ranks=1).results == [([0, 1, 2], True)]
+
+
+@pytest.mark.parametrize(
+    ("interface", "error", "said"),
+    [
+        ({"data": (16, False)}, BufferError, "in memory of a device, which simulated ranks can't reach"),
+        ({"strides": (8,)}, BufferError, "must be contiguous"),
+        ({"typestr": ">i4"}, BufferError, "the byte order of another machine"),
+        ({"mask": object()}, BufferError, "is masked"),
+        ({"descr": 3}, TypeError, "'descr' is a list"),
+    ],
+)
+def test_an_interface_that_can_not_be_read_is_refused(interface, error, said):
+    def program(comm):
+        with pytest.raises(error, match=said):
+            comm.Send(Foreign(np.arange(3, dtype="i"), **{"strides": None, "descr": None, **interface}), 0)
+
+    simulate(program, ranks=1)
+
+
+def test_an_array_of_counts_may_be_numpys():
+    def program(comm):
+        into = np.zeros(4, "i")
+        comm.Allgatherv(np.full(2, comm.rank, "i"), [into, np.array([2, 2]), np.array([2, 0]), MPI.INT])
+        return into.tolist()
+
+    assert simulate(program, ranks=2).results == [[1, 1, 0, 0]] * 2

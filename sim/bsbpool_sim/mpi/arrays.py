@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+import operator
 import os
 import sys
 import warnings
@@ -42,7 +43,8 @@ def view_of(array: Any) -> tuple[memoryview, str, Any]:
     except TypeError:
         if is_bottom(array):
             return _NOTHING, "B", None
-        return foreign(array) or no_buffer(array)
+        found = foreign(array) or no_buffer(array)
+        return found.memory, found.format, found.owner
     if not memory.contiguous:
         raise BufferError("a buffer must be contiguous: copy it first, with numpy.ascontiguousarray(…)")
     return memory, memory.format, None
@@ -80,11 +82,13 @@ class Foreign(NamedTuple):
     :param memory: its bytes.
     :param format: that of an item, as the buffer protocol has it.
     :param owner: what must live as long as the memory is used.
+    :param on_device: whether the array says that it is in memory of a device.
     """
 
     memory: memoryview
     format: str
     owner: Any
+    on_device: bool = False
 
 
 def foreign(array: Any) -> Foreign | None:
@@ -147,10 +151,13 @@ def _of_cuda(array: Any, interface: Mapping[str, Any]) -> Foreign:
         raise BufferError("the array is masked: give its data and its mask one by one")
     if math.prod(shape) < 0 or (strides is not None and not _contiguous(shape, strides, itemsize)):
         raise BufferError("the array must be contiguous: copy it first")
-    if interface.get("descr", [("", typestr)]) != [("", typestr)]:
+    descr = interface.get("descr")
+    if not isinstance(descr, list | None):
+        raise TypeError(f"__cuda_array_interface__: 'descr' is a list, not {descr!r}")
+    if descr not in (None, [("", typestr)]):
         warnings.warn("__cuda_array_interface__: ignoring 'descr' key", RuntimeWarning, stacklevel=2)
     memory = _memory(address or 0, math.prod(shape) * itemsize, readonly)
-    return Foreign(memory, _FORMATS.get((typestr[1], 8 * itemsize), "B"), array)
+    return Foreign(memory, _FORMATS.get((typestr[1], 8 * itemsize), "B"), array, True)
 
 
 class _Tensor(ctypes.Structure):
@@ -179,7 +186,9 @@ _CPU = 1
 
 
 def _of_dlpack(array: Any) -> Foreign:
-    stream = {} if array.__dlpack_device__()[0] == _CPU else {"stream": -1}
+    kind, number = array.__dlpack_device__()
+    device, _ = operator.index(kind), operator.index(number)
+    stream = {} if device == _CPU else {"stream": -1}
     try:
         capsule, name = array.__dlpack__(max_version=(1, 0), copy=False, **stream), b"dltensor_versioned"
     except TypeError:
@@ -206,7 +215,7 @@ def _of_dlpack(array: Any) -> Foreign:
     if kind == "f" and tensor.lanes == 2:
         kind = "c"
     memory = _memory((tensor.data or 0) + tensor.byte_offset, math.prod(shape) * ((bits + 7) // 8), readonly)
-    return Foreign(memory, _FORMATS.get((kind, bits), "B"), (array, capsule))
+    return Foreign(memory, _FORMATS.get((kind, bits), "B"), (array, capsule), bool(stream))
 
 
 _capsule_is_valid = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_char_p)(

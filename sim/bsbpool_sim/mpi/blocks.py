@@ -97,9 +97,12 @@ class TypedBlocks:
             counts, offsets = spec[1]
         elif len(spec) == 4:
             counts, offsets = spec[1], spec[2]
+        if counts is None and offsets is None and not is_bottom(array):
+            counts, offsets = [1] * count, [0] * count
         for what, given in (("counts", counts), ("offsets", offsets), ("datatypes", types)):
-            if len(given) != count:
-                raise ValueError(f"message: {len(given)} {what} for {count} ranks: name one for each rank")
+            if given is None or len(given) != count:
+                number = "no" if given is None else len(given)
+                raise ValueError(f"message: {number} {what} for {count} ranks: name one for each rank")
         if not is_bottom(array):
             memory = bytes_of(array)
             runs = zip(counts, offsets, types, strict=True)

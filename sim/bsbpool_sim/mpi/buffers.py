@@ -173,8 +173,8 @@ class Buffer:
             self.counts = _each(counts, blocks)
         if offsets is None:
             self.offsets = [sum(self.counts[:i]) for i in range(blocks)]
-        elif hasattr(offsets, "__index__"):
-            self.offsets = [operator.index(offsets) * i for i in range(blocks)]
+        elif (step := _number(offsets)) is not None:
+            self.offsets = [step * i for i in range(blocks)]
         else:
             self.offsets = _each(offsets, blocks)
         if any(c < 0 for c in self.counts):
@@ -299,9 +299,18 @@ def _is_datatype(part: Any) -> bool:
     return isinstance(part, str | Datatype) or hasattr(part, "Get_true_extent")
 
 
+def _number(value: Any) -> int | None:
+    """An integer; None if it is something else, such as an array of them."""
+    try:
+        return operator.index(value)
+    except TypeError:
+        return None
+
+
 def _each(values: Sequence[int], blocks: int) -> list[int]:
-    if hasattr(values, "__index__"):
-        return [operator.index(values)] * blocks
+    number = _number(values)
+    if number is not None:
+        return [number] * blocks
     found = [operator.index(value) for value in values]
     if len(found) != blocks:
         raise ValueError(f"expecting {blocks} items, got {len(found)}")

@@ -24,13 +24,14 @@ class buffer(numpy.ndarray[Any, Any]):
 
     _object: Any = None
     _released = False
+    _on_device = False
 
     def __new__(cls, source: Any = ..., /) -> Self:
         """The memory of an object, or none."""
         if source is ...:
             return _empty(cls)
-        memory, owner = _memory(source)
-        return _over(cls, memory, owner)
+        memory, owner, on_device = _memory(source)
+        return _over(cls, memory, owner, on_device)
 
     @classmethod
     def allocate(cls, nbytes: int, clear: bool = False) -> Self:
@@ -51,10 +52,10 @@ class buffer(numpy.ndarray[Any, Any]):
 
         :raises BufferError: it is read-only, and must not be.
         """
-        memory, owner = _memory(obj)
+        memory, owner, on_device = _memory(obj)
         if memory.readonly and not readonly:
             raise BufferError("Object is not writable.")
-        return _over(cls, memory.toreadonly() if readonly else memory, owner)
+        return _over(cls, memory.toreadonly() if readonly else memory, owner, on_device)
 
     @classmethod
     def fromaddress(cls, address: int, nbytes: int, readonly: bool = False) -> Self:
@@ -95,12 +96,14 @@ class buffer(numpy.ndarray[Any, Any]):
 
     def cast(self, format: str, shape: Any = ...) -> memoryview:
         """A view of it with another format, or with a shape."""
+        self._check_reachable()
         view: Any = self.data
         found: memoryview = view.cast(format) if shape is ... else view.cast(format, shape)
         return found
 
     def tobytes(self, order: Any = None) -> bytes:
         """A copy of its content."""
+        self._check_reachable()
         return bytes(self.data)[: self.nbytes]
 
     def toreadonly(self) -> buffer:
@@ -128,13 +131,19 @@ class buffer(numpy.ndarray[Any, Any]):
     def __repr__(self) -> str:
         return f"<buffer of {self.nbytes} bytes>"
 
+    def _check_reachable(self) -> None:
+        if self._on_device:
+            raise BufferError("buffer is not CPU-accessible")
+
     def __getitem__(self, item: Any) -> Any:
+        self._check_reachable()
         if isinstance(item, slice):
             start, stop = self._range(item)
             return _over(buffer, self.data[start:stop], self)
         return int(super().__getitem__(self._index(item)))
 
     def __setitem__(self, item: Any, value: Any) -> None:
+        self._check_reachable()
         if self.readonly:
             raise TypeError("buffer is read-only")
         if isinstance(item, slice):
@@ -142,7 +151,7 @@ class buffer(numpy.ndarray[Any, Any]):
             if hasattr(value, "__index__") and not hasattr(value, "__len__"):
                 super().__setitem__(slice(start, stop), operator.index(value) & 255)
                 return
-            memory, _ = _memory(value)
+            memory, _, _ = _memory(value)
             if memory.nbytes != stop - start:
                 raise ValueError("slice length does not match buffer")
             super().__setitem__(slice(start, stop), numpy.frombuffer(memory, "B") if memory.nbytes else ())
@@ -178,25 +187,25 @@ def Free_mem(mem: buffer) -> None:
     mem.release()
 
 
-def _memory(source: Any) -> tuple[memoryview, Any]:
-    """The bytes of an object, and what has them."""
+def _memory(source: Any) -> tuple[memoryview, Any, bool]:
+    """The bytes of an object, what has them, and whether they are on a device."""
     try:
         memory = memoryview(source)
     except TypeError:
         found = foreign(source)
         if found is None:
             raise
-        return found.memory, source
+        return found.memory, source, found.on_device
     if not memory.c_contiguous:
         raise BufferError("a buffer must be contiguous: copy it first, with numpy.ascontiguousarray(…)")
-    return (memory.cast("B") if memory.nbytes else memoryview(b"" if memory.readonly else bytearray())), source
+    return (memory.cast("B") if memory.nbytes else memoryview(b"" if memory.readonly else bytearray())), source, False
 
 
-def _over(cls: type[AnyBuffer], memory: memoryview, owner: Any) -> AnyBuffer:
+def _over(cls: type[AnyBuffer], memory: memoryview, owner: Any, on_device: bool = False) -> AnyBuffer:
     self = numpy.ndarray.__new__(cls, (memory.nbytes,), "B", memory)
     if memory.readonly:
         self.flags.writeable = False
-    self._object = owner
+    self._object, self._on_device = owner, on_device
     return self
 
 
