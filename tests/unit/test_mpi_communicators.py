@@ -143,6 +143,38 @@ def test_a_communicator_is_no_inter_communicator():
     refused(lambda comm: MPI.Intracomm(pair(comm)), "takes a communicator of one group", TypeError)
 
 
+def test_what_stands_ready_for_calls_of_mpi4py_itself_is_the_same_for_all_ranks():
+    def program(comm):
+        copy, first = MPI._commctx_intra(comm)
+        again, second = MPI._commctx_intra(comm)
+        copy.send(comm.rank, 1 - comm.rank if comm.rank < 2 else 2, tag=first)
+        _, _, local, lower = MPI._commctx_inter(pair(comm))
+        with MPI._comm_lock(comm, "turn"):
+            held = [*MPI._comm_lock_table(comm)]
+        return copy == again, (first, second), copy.recv(tag=first), local.size, lower, held
+
+    held = ["@commctx_intra", "turn"]
+    assert run(program, 3) == [
+        (True, (0, 1), 1, 1, True, held),
+        (True, (0, 1), 0, 2, False, held),
+        (True, (0, 1), 2, 2, False, held),
+    ]
+
+
+def test_what_makes_communicators_by_the_way_leaves_none_behind():
+    def program(comm):
+        group = comm.Get_group()
+        for made in (comm.Create_group(group), MPI.Intracomm.Create_from_group(group), comm.Shrink()):
+            made.Free()
+        comm.Agree(1)
+        half = comm.Split(comm.rank)
+        inter = half.Create_intercomm(0, comm, 1 - comm.rank)
+        inter.Free()
+        half.Free()
+
+    assert simulate(program, 2, checks=["leaked-handle"]).left == []
+
+
 # -- handles ---------------------------------------------------------------------------------------------
 
 

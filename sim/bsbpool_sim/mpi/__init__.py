@@ -28,6 +28,7 @@ from .constants import (
     UNDEFINED,
 )
 from .datatypes import Datatype
+from .duplicates import _comm_lock, _comm_lock_table, _commctx_inter, _commctx_intra
 from .dynamic import Close_port, Lookup_name, Open_port, Publish_name, Unpublish_name
 from .environment import (
     SUBVERSION,
@@ -106,6 +107,7 @@ __all__ = [
     "Get_error_class", "Get_error_string", "Group", "INFO_ENV", "Info", "KEYVAL_INVALID", "Lookup_name", "Open_port",
     "Publish_name", "Remove_error_class", "Remove_error_code", "Remove_error_string", "SESSION_NULL", "Session",
     "UNWEIGHTED", "Unpublish_name", "WEIGHTS_EMPTY",
+    "_comm_lock", "_comm_lock_table", "_commctx_inter", "_commctx_intra",
     "ERR_ABI", "ERR_LASTCODE",
     *HANDLES, *datatypes.DATATYPES, *NUMBERS, *(name for name in ERROR_CLASSES if name != "SUCCESS"),
     "Aint_add", "Aint_diff", "Get_abi_fortran_info", "Get_abi_info", "Get_abi_version",

@@ -35,7 +35,7 @@ def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> For
     cluster.meetings[key] = context, came + 1
     if came + 1 == len(members):
         del cluster.meetings[key]  # whoever calls it once more begins another one
-    return Forms._of(Member(context, [*members].index(running_task().rank.index)))
+    return Forms._of(Member(context, [*members].index(running_task().rank.index), private=True))
 
 
 def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload: Any = None) -> tuple[Context, Any]:

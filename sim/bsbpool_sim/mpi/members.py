@@ -22,6 +22,7 @@ class Member(State):
 
     :param context: its ranks, by the numbers that messages have: of an inter-communicator, those of the other group.
     :param rank: this rank's number in its group.
+    :param private: whether it is not the program's, which need not free it.
     :ivar size: number of ranks of its group; `peers`: of those that it can send to.
     :ivar world_rank: its number in the simulation.
     :ivar mailbox: where messages to it arrive.
@@ -32,7 +33,7 @@ class Member(State):
     :ivar bridge: of an inter-communicator, what both groups share; `side`: which of them this is.
     """
 
-    def __init__(self, context: Context, rank: int, kind: str = "Intracomm"):
+    def __init__(self, context: Context, rank: int, kind: str = "Intracomm", private: bool = False):
         self.context = context
         self.cluster: Cluster = context.cluster
         self.member = self
@@ -48,6 +49,10 @@ class Member(State):
         self.topology: Any = None
         #: how many deaths it has acknowledged, and at how many agreements it was.
         self.acknowledged = self.agreements = 0
+        #: its locks, its private duplicate, and the tag of the next call on that: see `duplicates`.
+        self.locks: dict[Any, Any] = {}
+        self.duplicate: Any = None
+        self.next_tag = 0
         self.bridge: Bridge | None = None
         self.side = 0
         #: whether it was freed; and the handles that refer to it.
@@ -57,7 +62,7 @@ class Member(State):
         self.world: Any = None
         #: what it has attached for buffered sends, once it has.
         self.attached: Any = None
-        if self.cluster.audit is not None:
+        if self.cluster.audit is not None and not private:
             self.cluster.audit.made(self)
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
@@ -79,25 +84,25 @@ class Member(State):
         first, second, _ = self.bridge
         return bridge(self.cluster, first.own, second.own)
 
-    def like(self, shared: Any) -> Member:
+    def like(self, shared: Any, private: bool = False) -> Member:
         """Return this rank's membership of a duplicate.
 
         :param shared: what `shared_anew` gave to one of the ranks.
         """
         if self.bridge is not None:
-            return member_between(shared, self.side, self.rank)
-        member = Member(shared, self.rank, self.kind)
+            return member_between(shared, self.side, self.rank, private)
+        member = Member(shared, self.rank, self.kind, private)
         member.topology = self.topology
         return member
 
 
-def member_between(shared: Bridge, side: int, rank: int) -> Member:
+def member_between(shared: Bridge, side: int, rank: int, private: bool = False) -> Member:
     """Return a rank's membership of an inter-communicator.
 
     :param side: of which of its groups: 0 or 1.
     :param rank: its number there.
     """
-    member = Member(shared[side], rank, "Intercomm")
+    member = Member(shared[side], rank, "Intercomm", private)
     member.bridge, member.side = shared, side
     member.meeting = shared[2]
     member.place = rank + (len(shared[0].own) if side else 0)

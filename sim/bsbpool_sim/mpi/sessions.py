@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Self
 
 from ..errors import MPIError
+from .attached import Attachments
 from .error_handlers import WithErrhandler
 from .groups import Group
 from .handles import Handle, State
 from .info import Info, hints_of
+from .requests import Request
 from .running import running_task
 
 _WORLD, _SELF = "mpi://WORLD", "mpi://SELF"
@@ -22,6 +24,8 @@ class SessionState(State):
 
     def __init__(self, hints: dict[str, str]):
         self.hints = hints
+        #: the buffer that was attached, once there was one.
+        self.attached: Attachments | None = None
 
 
 class Session(WithErrhandler, Handle, root=True):
@@ -84,6 +88,33 @@ class Session(WithErrhandler, Handle, root=True):
         :raises MPIError: there is none of this name.
         """
         return Group._made(self._ranks("Create_group", pset_name))
+
+    # -- the buffer for what is sent with `bsend` on communicators of the session ------------------
+
+    def _attachments(self, call: str) -> Attachments:
+        state: SessionState = self._of_this(call)
+        if state.attached is None:
+            state.attached = Attachments(running_task().kernel)
+        return state.attached
+
+    def Attach_buffer(self, buf: Any) -> None:
+        """Give the session a buffer.
+
+        :raises MPIError: it has one.
+        """
+        self._attachments("Attach_buffer").attach(buf)
+
+    def Detach_buffer(self) -> Any:
+        """Take the session's buffer back."""
+        return self._attachments("Detach_buffer").detach()
+
+    def Flush_buffer(self) -> None:
+        """Wait until all that is sent with the session's buffer has arrived."""
+        self._attachments("Flush_buffer").flush().wait()
+
+    def Iflush_buffer(self) -> Request:
+        """Begin to wait until all that is sent with the session's buffer has arrived."""
+        return self._attachments("Iflush_buffer").flush()
 
     def _ranks(self, call: str, pset_name: str) -> range:
         self._of_this(call)
