@@ -240,6 +240,19 @@ def duplicates_begun(comm):
     return copy.allreduce(1), mpi().Comm.Compare(copy, comm)
 
 
+def freed_before_others(comm):
+    """Who frees does not wait: the others free only when they are told."""
+    copy = comm.Dup()
+    if comm.rank == 0:
+        copy.Free()
+        for rank in range(1, comm.size):
+            comm.send("free", rank)
+    else:
+        comm.recv(source=0)
+        copy.Free()
+    return copy == mpi().COMM_NULL
+
+
 def sessions(comm):
     MPI = mpi()
     session = MPI.Session.Init()
@@ -254,7 +267,7 @@ def sessions(comm):
 
 PROGRAMS = [
     groups, communicators_of_groups, two_groups, grids, dimensions, graphs, attributes, handlers, error_classes, hints,
-    duplicates_begun, sessions,
+    duplicates_begun, freed_before_others, sessions,
 ]  # fmt: skip
 
 

@@ -367,7 +367,8 @@ class Comm(
         if kept:
             raise MPIError(f"{name} of MPI.{kept}, which is MPI's own", "ERR_COMM")
         self._delete_attributes()
-        self._together(name)
+        # As MPICH: who frees goes on, and who disconnects waits for all.
+        self._together(name, waits="all" if name == "Disconnect" else "nobody")
         member.freed = True
         for other in member.handles:
             handle = other()
