@@ -139,7 +139,7 @@ TABLE = (
     ),
     _row(
         Kind.HOLE,
-        "threading.local os.getsid os.getpgid os.getpgrp os.getpriority",
+        "os.getsid os.getpgid os.getpgrp os.getpriority",
         "of the process that simulates, which all ranks share",
     ),
     _row(
@@ -153,7 +153,8 @@ TABLE = (
     # -- waiting, and who else there is ----------------------------------------------------------------
     _row(
         Kind.VIRTUAL,
-        "threading.Thread threading.Timer threading.Lock threading.RLock threading.Condition threading.Event "
+        "threading.Thread threading.Timer threading.local threading.Lock threading.RLock threading.Condition "
+        "threading.Event "
         "threading.Semaphore threading.BoundedSemaphore threading.Barrier queue.Queue queue.LifoQueue "
         "queue.PriorityQueue queue.SimpleQueue concurrent.futures.ThreadPoolExecutor concurrent.futures.Executor "
         "concurrent.futures.Future concurrent.futures.wait concurrent.futures.as_completed _thread.start_new_thread",

@@ -34,6 +34,7 @@ from .python.locks import OF_LOCKS
 from .python.process import OF_PROCESS
 from .python.real_lock import RealRLock
 from .python.sets import set_of_caller
+from .python.thread_locals import Local
 from .python.threads import OF_THREADS
 from .sources import TABLE
 from .streams import when_loaded
@@ -209,6 +210,8 @@ def _prepare() -> None:
     _hook()
     for name, virtual in (VIRTUAL | OF_PROCESS | OF_LOCKS | OF_THREADS).items():
         _put(name, functools.partial(_dispatching, name, virtual))
+    for name in ("threading.local", "_thread._local"):
+        _put(name, lambda there: Local)
     for row in TABLE:
         for name in row.names if row.refused_by_name else ():
             _put(name, functools.partial(_refusing, name, row.what))

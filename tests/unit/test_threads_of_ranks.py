@@ -261,6 +261,54 @@ def test_two_threads_that_import_one_module_wait_for_each_other(tmp_path, monkey
     assert run(program) == ([True, True], 1)
 
 
+def test_attributes_of_a_local_object_are_those_of_each_thread():
+    def program(comm):
+        class Counter(threading.local):
+            kind = "counter"
+
+            def __init__(self, start, step=1):
+                self.start, self.step, self.count = start, step, 0
+
+            def add(self):
+                self.count += self.step
+                return self.count
+
+            @property
+            def total(self):
+                return self.start + self.count
+
+        counter, plain, told = Counter(comm.rank, step=2), threading.local(), []
+        counter.add()
+        plain.x = "main's"
+
+        def work(n):
+            for _ in range(n):
+                counter.add()
+                time.sleep(1)
+            plain.x = n
+            time.sleep(1)
+            told.append((counter.total, counter.kind, dict(plain.__dict__)))
+            del plain.x
+            assert not hasattr(plain, "x")
+
+        joined(lambda: work(1), lambda: work(2))
+        return told, counter.total, plain.x
+
+    assert simulate(program, 2).results == [
+        ([(n + 2, "counter", {"x": 1}), (n + 4, "counter", {"x": 2})], n + 2, "main's") for n in (0, 1)
+    ]
+
+
+def test_a_local_object_that_a_rank_made_works_outside():
+    local, told = run(threading.local), []
+    local.x = 1
+    thread = threading.Thread(target=lambda: told.append(hasattr(local, "x")))
+    thread.start()
+    thread.join()
+    assert told == [False]
+    assert local.x == 1
+
+
 # -- locks -----------------------------------------------------------------------------------------------
 
 
