@@ -158,7 +158,7 @@ class ObjectScans(ObjectCollectives):
         :param sendobj: this rank's object.
         :param op: one of MPI's operations, one of `Op.Create`, or a function of two objects.
         """
-        return self._scan_objects("scan", sendobj, op, self.rank + 1)
+        return self._scan_objects("scan", sendobj, op, True)
 
     def exscan(self, sendobj: Any, op: Any = SUM) -> Any:
         """The objects of the ranks below this one, reduced with `op`; None on rank 0.
@@ -166,21 +166,45 @@ class ObjectScans(ObjectCollectives):
         :param sendobj: this rank's object.
         :param op: one of MPI's operations, one of `Op.Create`, or a function of two objects.
         """
-        return self._scan_objects("exscan", sendobj, op, self.rank)
+        return self._scan_objects("exscan", sendobj, op, False)
 
-    def _scan_objects(self, name: str, sendobj: Any, op: Any, count: int) -> Any:
-        op = operation(op)
+    def _scan_objects(self, name: str, sendobj: Any, op: Any, itself: bool) -> Any:
+        op, rank = operation(op), self.rank
 
         def take(call: Collective) -> Any:
-            if not count:
-                return None
-            results: list[bytes] = call.result or [call.payloads[0]]
-            call.result = results
-            while len(results) < count:
-                results.append(self._dumps(op(load(results[-1]), load(call.payloads[len(results)]))))
-            return load(results[count - 1])
+            known: dict[tuple[int, int], bytes] = call.result or {}
+            call.result = known
+            result, found = (load(call.payloads[rank]), True) if itself else (None, False)
+            # By blocks of 1, 2, 4, … ranks, as mpi4py does, so that floats round as they do there.
+            start, size = rank, 1
+            while start:
+                if start & size:
+                    start -= size
+                    before = load(self._of_block(call, op, known, start, size))
+                    result, found = (op(before, result) if found else before), True
+                size *= 2
+            return result
 
         return self._now(Part(name, self._bring(sendobj), take, "lower", None, op.detail))
+
+    def _of_block(
+        self,
+        call: Collective,
+        op: Callable[[Any, Any], Any],
+        known: dict[tuple[int, int], bytes],
+        start: int,
+        size: int,
+    ) -> bytes:
+        """What ranks from `start` on brought, reduced by halves; each is computed once for all ranks."""
+        if size == 1:
+            brought: bytes = call.payloads[start]
+            return brought
+        found = known.get((start, size))
+        if found is None:
+            half = size // 2
+            halves = [self._of_block(call, op, known, each, half) for each in (start, start + half)]
+            found = known[start, size] = self._dumps(op(load(halves[0]), load(halves[1])))
+        return found
 
 
 def fold(op: Callable[[Any, Any], Any], values: list[Any]) -> Any:
