@@ -188,6 +188,26 @@ def rounding_of_objects(comm):
     return comm.allreduce(mine), comm.scan(str(comm.rank), joined), comm.exscan(str(comm.rank), joined)
 
 
+def rounding_of_arrays(comm):
+    """The last bits of sums of floats of very different sizes."""
+    found = []
+    for count in (1, 7, 300, 3000):
+        chance = np.random.default_rng(comm.rank)
+        mine = chance.normal(size=count) * 10.0 ** chance.integers(-8, 8, size=count)
+        for root in range(comm.size):
+            total = np.zeros(count)
+            comm.Reduce(mine, total, root=root)
+            found.append(total.tobytes().hex())
+        for call in (comm.Allreduce, comm.Scan, comm.Exscan):
+            total = np.zeros(count)
+            call(mine, total)
+            found.append(total.tobytes().hex())
+        total = np.zeros(count)
+        comm.Reduce_scatter_block(np.concatenate([mine] * comm.size), total)
+        found.append(total.tobytes().hex())
+    return found
+
+
 def copies(comm):
     given = [comm.rank]
     got = comm.bcast(given)
@@ -294,7 +314,7 @@ def mistakes(comm):
 
 PROGRAMS = [
     blocking, begun, persistent, many_at_once, started_in_another_order, in_place, derived_datatypes, order_of_ranks,
-    rounding_of_objects, copies, two_groups, neighbours, mistakes,
+    rounding_of_objects, rounding_of_arrays, copies, two_groups, neighbours, mistakes,
 ]  # fmt: skip
 
 

@@ -155,7 +155,7 @@ class Scans(ReducingParts):
         :param recvbuf: where this rank gets what is for it.
         :param op: the operation: one of MPI's, or one of `Op.Create`.
         """
-        self._now(self._scan("Scan", sendbuf, recvbuf, op, self.rank + 1))
+        self._now(self._scan("Scan", sendbuf, recvbuf, op, True))
 
     def Exscan(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> None:
         """The buffers of the ranks below this one, reduced with `op`; rank 0's `recvbuf` stays as it is.
@@ -164,4 +164,4 @@ class Scans(ReducingParts):
         :param recvbuf: where this rank gets what is for it.
         :param op: the operation: one of MPI's, or one of `Op.Create`.
         """
-        self._now(self._scan("Exscan", sendbuf, recvbuf, op, self.rank))
+        self._now(self._scan("Exscan", sendbuf, recvbuf, op, False))

@@ -84,8 +84,8 @@ class NonblockingScans(ReducingParts):
 
     def Iscan(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> Request:
         """Begin a `Scan`."""
-        return self._begin(self._scan("Iscan", sendbuf, recvbuf, op, self.rank + 1))
+        return self._begin(self._scan("Iscan", sendbuf, recvbuf, op, True))
 
     def Iexscan(self, sendbuf: Any, recvbuf: Any, op: Any = SUM) -> Request:
         """Begin a `Exscan`."""
-        return self._begin(self._scan("Iexscan", sendbuf, recvbuf, op, self.rank))
+        return self._begin(self._scan("Iexscan", sendbuf, recvbuf, op, False))

@@ -12,6 +12,7 @@ from bsbpool.values import shown
 
 from .calls import Collective, Part, SpecialPart, none, nothing
 from .operations import OPS, operation
+from .orders import binomial, prefix
 from .parts import Parts
 from .requests import load
 
@@ -129,7 +130,7 @@ class ObjectCollectives(Parts):
         :param root: the rank that gets the result.
         """
         op = operation(op)
-        return self._to_root("reduce", sendobj, root, lambda call: fold(op, self._take_list(call)), op.detail)
+        return self._to_root("reduce", sendobj, root, lambda call: binomial(op, self._take_list(call)), op.detail)
 
     def allreduce(self, sendobj: Any, op: Any = SUM) -> Any:
         """Every rank's object, reduced with `op`, on every rank.
@@ -143,7 +144,7 @@ class ObjectCollectives(Parts):
             results: dict[int, bytes] = call.result or {}
             call.result = results
             if first not in results:
-                results[first] = self._dumps(fold(op, self._take_list(call)))
+                results[first] = self._dumps(binomial(op, self._take_list(call)))
             return load(results[first])
 
         return self._now(Part("allreduce", self._bring(sendobj), take, detail=op.detail))
@@ -171,47 +172,12 @@ class ObjectScans(ObjectCollectives):
     def _scan_objects(self, name: str, sendobj: Any, op: Any, itself: bool) -> Any:
         op, rank = operation(op), self.rank
 
+        def pair(first: bytes, second: bytes) -> bytes:
+            return self._dumps(op(load(first), load(second)))
+
         def take(call: Collective) -> Any:
-            known: dict[tuple[int, int], bytes] = call.result or {}
-            call.result = known
-            result, found = (load(call.payloads[rank]), True) if itself else (None, False)
-            # By blocks of 1, 2, 4, … ranks, as mpi4py does, so that floats round as they do there.
-            start, size = rank, 1
-            while start:
-                if start & size:
-                    start -= size
-                    before = load(self._of_block(call, op, known, start, size))
-                    result, found = (op(before, result) if found else before), True
-                size *= 2
-            return result
+            call.result = call.result or {}
+            result = prefix(rank, itself, call.payloads.__getitem__, pair, call.result)
+            return None if result is None else load(result)
 
         return self._now(Part(name, self._bring(sendobj), take, "lower", None, op.detail))
-
-    def _of_block(
-        self,
-        call: Collective,
-        op: Callable[[Any, Any], Any],
-        known: dict[tuple[int, int], bytes],
-        start: int,
-        size: int,
-    ) -> bytes:
-        """What ranks from `start` on brought, reduced by halves; each is computed once for all ranks."""
-        if size == 1:
-            brought: bytes = call.payloads[start]
-            return brought
-        found = known.get((start, size))
-        if found is None:
-            half = size // 2
-            halves = [self._of_block(call, op, known, each, half) for each in (start, start + half)]
-            found = known[start, size] = self._dumps(op(load(halves[0]), load(halves[1])))
-        return found
-
-
-def fold(op: Callable[[Any, Any], Any], values: list[Any]) -> Any:
-    """Reduce along the binomial tree that mpi4py uses, so that floats round as they do there."""
-    step = 1
-    while step < len(values):
-        for i in range(0, len(values) - step, 2 * step):
-            values[i] = op(values[i], values[i + step])
-        step *= 2
-    return values[0]

@@ -86,8 +86,8 @@ class PersistentScans(ReducingParts):
 
     def Scan_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
         """Make a `Scan` that can be started again and again."""
-        return self._plan(self._scan("Scan_init", sendbuf, recvbuf, op, self.rank + 1))
+        return self._plan(self._scan("Scan_init", sendbuf, recvbuf, op, True))
 
     def Exscan_init(self, sendbuf: Any, recvbuf: Any, op: Any = SUM, info: Any = None) -> Request:
         """Make a `Exscan` that can be started again and again."""
-        return self._plan(self._scan("Exscan_init", sendbuf, recvbuf, op, self.rank))
+        return self._plan(self._scan("Exscan_init", sendbuf, recvbuf, op, False))

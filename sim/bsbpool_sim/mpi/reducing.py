@@ -14,8 +14,12 @@ from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing
 from .datatypes import Datatype, is_alike, is_same
 from .operations import Operation, operation
+from .orders import Order, binomial, by_halves, by_neighbours, prefix
 from .parts import Parts
 from .reductions import check, combine
+
+#: Bytes below which MPICH's `Reduce` goes along a binomial tree.
+_LITTLE = 2048
 
 
 class Reduction:
@@ -39,8 +43,8 @@ class Reduction:
         assert self._source is not None
         return (self._type, self._source.read()), len(self._source)
 
-    def of(self, call: Collective, numbers: Sequence[int]) -> bytes:
-        """The reduction of what ranks brought, in their order."""
+    def of(self, call: Collective, numbers: Sequence[int], order: Order = by_neighbours) -> bytes:
+        """The reduction of what ranks brought."""
         payloads = call.payloads
         type, first = payloads[numbers[0]][:2]
         size, parts = len(first), []
@@ -49,12 +53,21 @@ class Reduction:
             if brought[0] is not type or len(brought[1]) != size:
                 self.compare(call, numbers[0], number)
             parts.append(brought[1])
-        return combine(self._op, self._type, parts)
+        return combine(self._op, self._type, parts, order)
 
-    def two(self, call: Collective, first: bytes, number: int) -> bytes:
-        """The reduction of a result of lower ranks and of what the next one brought."""
-        self.compare(call, 0, number)
-        return combine(self._op, self._type, [first, call.payloads[number][1]])
+    def to_root(self, call: Collective, numbers: Sequence[int]) -> bytes:
+        """The reduction of what ranks brought, as `Reduce` makes it: of little data, seen from the root."""
+        assert self._target is not None
+        items = self._target.count
+        little = len(call.payloads[numbers[0]][1]) < _LITTLE or items < 1 << (len(numbers).bit_length() - 1)
+        if not little or not self._op.commute:
+            return self.of(call, numbers)
+        first = 0 if call.root not in numbers else numbers.index(call.root)
+        return self.of(call, [*numbers[first:], *numbers[:first]], binomial)
+
+    def pair(self, first: bytes, second: bytes) -> bytes:
+        """The reduction of what two brought."""
+        return combine(self._op, self._type, [first, second])
 
     def compare(self, call: Collective, first: int, second: int) -> None:
         """See that two ranks brought as many items of one type.
@@ -138,26 +151,26 @@ class ReducingParts(Parts):
         leaves = role.leaves
 
         def take(call: Collective) -> None:
-            mine.put(mine.of(call, leaves))
+            mine.put(mine.to_root(call, leaves))
 
         bring, last = mine.bring if role.is_leaf else nothing, take if role.is_root else none
         if self._side.other:
             return SpecialPart(name, bring, last, "gather", role.root, detail, sources=leaves)
         return Part(name, bring, last, "gather", role.root, detail)
 
-    def _once(self, mine: Reduction) -> Callable[[Collective], bytes]:
+    def _once(self, mine: Reduction, order: Order = by_neighbours) -> Callable[[Collective], bytes]:
         """The reduction of what all peers brought; it is computed once for all who get it."""
         peers, of_another = self._side.peers, self._side.other
 
         def result(call: Collective) -> bytes:
             if not of_another:
                 if call.result is None:
-                    call.result = mine.of(call, peers)
+                    call.result = mine.of(call, peers, order)
                 return call.result  # type: ignore[no-any-return]  # what is computed once may be anything
             results: dict[int, bytes] = call.result or {}
             call.result = results
             if peers[0] not in results:
-                results[peers[0]] = mine.of(call, peers)
+                results[peers[0]] = mine.of(call, peers, order)
             return results[peers[0]]
 
         return result
@@ -191,7 +204,7 @@ class ReducingParts(Parts):
             agree(name, source, target, size * (share // target.type.size))
             not_shared(name, sendbuf, recvbuf)
         mine = Reduction(name, op, source, target)
-        result = self._once(mine)
+        result = self._once(mine, by_halves if op.commute else by_neighbours)
 
         def take(call: Collective) -> None:
             mine.put(result(call)[rank * share : (rank + 1) * share])
@@ -219,7 +232,7 @@ class ReducingParts(Parts):
                     f"{name}: recvbuf has {len(target) // item} items and recvcounts says {given[rank]} for rank {rank}"
                 )
         mine = Reduction(name, op, source, target)
-        result = self._once(mine)
+        result = self._once(mine, by_halves if op.commute else by_neighbours)
         own = len(target) // item
 
         def bring() -> tuple[Any, int]:
@@ -244,19 +257,19 @@ class ReducingParts(Parts):
 
         return Part(name, bring, take, detail=op.detail)
 
-    def _scan(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, count: int) -> Part:
-        """The part in a scan; `count`: how many ranks, from 0 on, are reduced for this one."""
-        op = operation(op)
+    def _scan(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, itself: bool) -> Part:
+        """The part in a scan; `itself`: whether what this rank brings counts for it, too."""
+        op, rank = operation(op), self.rank
         mine = self._both(name, op, sendbuf, recvbuf)
 
         def take(call: Collective) -> None:
-            if not count:
-                return
-            results: list[bytes] = call.result or [call.payloads[0][1]]
-            call.result = results
-            while len(results) < count:
-                results.append(mine.two(call, results[-1], len(results)))
-            mine.put(results[count - 1])
+            call.result = call.result or {}
+            if rank:
+                # Each with the one below it: so all are compared, in the end.
+                mine.compare(call, rank - 1, rank)
+            result = prefix(rank, itself, lambda number: call.payloads[number][1], mine.pair, call.result)
+            if result is not None:
+                mine.put(result)
 
         return Part(name, mine.bring, take, "lower", None, op.detail)
 

@@ -13,6 +13,7 @@ from ..errors import CannotSimulateError, MPIError
 from . import predefined
 from .datatypes import Datatype
 from .operations import OPS, Operation
+from .orders import Order, by_neighbours
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
 _LOGICAL, _BITWISE, _LOCATED = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR"), ("MAXLOC", "MINLOC")
@@ -63,8 +64,10 @@ def check(call: str, op: Operation, type: Datatype, also: Sequence[str] = ()) ->
         raise CannotSimulateError(f"{call}: {op!r} of {type!r} can't be simulated: NumPy has no quadruple precision")
 
 
-def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) -> bytes:
-    """The reduction of `parts`, data of `type` of equal length, in order.
+def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview], order: Order = by_neighbours) -> bytes:
+    """The reduction of `parts`, data of `type` of equal length.
+
+    :param order: which of them are put together first; those of a user's operation, one after the other.
 
     :raises MPIError: their lengths differ.
     """
@@ -80,11 +83,11 @@ def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview]) 
     arrays = [numpy.frombuffer(p, dtype) for p in parts]
     with numpy.errstate(all="ignore"):
         if op.name in _LOCATED:
-            total = functools.reduce(functools.partial(_located, op.name == "MAXLOC"), arrays)
+            total = order(functools.partial(_located, op.name == "MAXLOC"), arrays)
         else:
             assert op.ufunc is not None
             ufunc = getattr(numpy, op.ufunc)
-            total = functools.reduce(lambda a, b: ufunc(a, b).astype(dtype), arrays)
+            total = order(lambda a, b: ufunc(a, b).astype(dtype), arrays)
     return bytes(total.tobytes())
 
 
