@@ -117,7 +117,7 @@ class Cluster:
         self.faults: PossibleFaults | None = None
         #: takes note of what has to come to an end; None: nobody asks.
         self.audit: Auditor | None = None
-        #: whether ranks access each other's memory, by windows.
+        #: whether ranks access each other's memory, by windows, or one file.
         self.shares_memory = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.
         self.eager_limit: int | None = None

@@ -486,7 +486,7 @@ def test_orders_of_accesses_to_windows_are_not_called_complete():
 
     exploration = explore(program, 2)
     assert (exploration.findings, exploration.complete) == ([], False)
-    assert "each other's windows" in exploration.limits[0]
+    assert "accessed windows" in exploration.limits[0]
 
 
 # -- job pools ---------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pickle
 
 import pytest
 
-from bsbpool_sim import CannotSimulateError, DeadlockError, RankErrors, simulate
+from bsbpool_sim import CannotSimulateError, DeadlockError, RankErrors, explore, simulate
 from bsbpool_sim import mpi as MPI
 
 np = pytest.importorskip("numpy")
@@ -553,3 +553,13 @@ def test_data_representations_are_registered_as_in_mpich():
         return classes
 
     assert run(program) == [[MPI.ERR_DUP_DATAREP, MPI.ERR_UNSUPPORTED_DATAREP, MPI.ERR_ARG]] * 2
+
+
+def test_exploring_says_that_accesses_to_a_file_were_not_tried_in_other_orders(path):
+    def program(comm):
+        file = MPI.File.Open(comm, path, CREATE)
+        file.Write_shared(b"x")
+        file.Close()
+
+    result = explore(program, 2)
+    assert any("or one file" in each for each in result.limits) and not result.complete

@@ -45,7 +45,7 @@ _LIMITS = {
     Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
     Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
 }
-_ACCESSES = "ranks accessed each other's windows in the order of virtual time: other orders were not tried"
+_ACCESSES = "ranks accessed windows, or one file, in the order of virtual time: other orders were not tried"
 
 
 class ExplorationError(SimulationError):
