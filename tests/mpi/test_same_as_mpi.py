@@ -139,6 +139,7 @@ def objects(comm):
         comm.gather((rank, "x"), root=size - 1),
         comm.allgather(rank + 0.5),
         comm.alltoall([f"{rank}->{r}" for r in range(size)]),
+        (comm.scatter(None), comm.alltoall(None)),
     )
 
 
@@ -535,7 +536,7 @@ EXPECTED = {
     probes: ([5, 20], True, [0, 1, 2, 3, 4, 0, 0, 0], 5),
     matched_probes: ("second", "first"),
     nobody: (None, True, True, None),
-    objects: ({"a": [1, 2]}, 1, [(0, "x"), (1, "x")], [0.5, 1.5], ["0->1", "1->1"]),
+    objects: ({"a": [1, 2]}, 1, [(0, "x"), (1, "x")], [0.5, 1.5], ["0->1", "1->1"], (None, [None, None])),
     users_operation: ((0, 1), [1.0, 2.0]),
     in_place: ([3.0, 3.0], [2.0, 2.0], [0, 1], [7, 0]),
     blocks_of_different_sizes: ([0, 0, 0], [1, 1], [0, 1, 1]),

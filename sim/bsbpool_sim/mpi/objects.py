@@ -31,6 +31,8 @@ class ObjectCollectives(Parts):
         return lambda: (data, len(data))
 
     def _bring_items(self, objects: Any, name: str, count: int) -> Callable[[], tuple[Any, int]]:
+        if objects is None:
+            objects = [None] * count  # as mpi4py
         items = list(objects) if hasattr(objects, "__iter__") else None
         if items is None or len(items) != count:
             got = f"{type(objects).__name__} {shown(objects)}" if items is None else f"{len(items)}"
