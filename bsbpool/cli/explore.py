@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
 #: What can be looked for besides deadlocks, failures, and calls that MPI forbids.
-_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "buffering")
+_CHECKS = (
+    "unreceived-message",
+    "unfinished-request",
+    "leaked-handle",
+    "type-mismatch",
+    "buffer-race",
+    "rma-race",
+    "buffering",
+)
 
 #: Nanoseconds between two progress lines.
 _EVERY_NS = 100_000_000

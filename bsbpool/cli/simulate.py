@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bsbpool_sim.program.running import Ended
 
 #: What can be looked for when a program ends.
-_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race")
+_CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "rma-race")
 
 
 def _rate(text: str) -> float:

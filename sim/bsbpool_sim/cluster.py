@@ -67,6 +67,9 @@ class Auditor(Protocol):
     def ends(self, request: Any) -> None:
         """A request ends now."""
 
+    def accesses(self, window: Any, epoch: int, span: tuple[int, int] | None, how: str) -> None:
+        """Memory of a window is accessed between two fences."""
+
 
 class Cluster:
     """The simulated ranks with their kernel, network and recorder.

@@ -94,7 +94,7 @@ def simulate(
     :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
         takes it, as a real MPI may do. None: all are buffered.
     :param checks: what is looked for, of ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
-        ``"type-mismatch"`` and ``"buffer-race"``; what was found is `Simulation.left`.
+        ``"type-mismatch"``, ``"buffer-race"`` and ``"rma-race"``; what was found is `Simulation.left`.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.

@@ -141,6 +141,54 @@ def test_memory_is_the_programs_again_after_the_wait():
     assert simulate(program, 2, checks=["buffer-race"]).left == []
 
 
+def conflicts(first, second, fence=False, place=0):
+    """The conflicts of two accesses to the first cell of rank 0's window, or the second to another one."""
+
+    def program(comm):
+        window = MPI.Win.Allocate(16, 8, comm=comm)
+        memory = [bytearray(8), MPI.INT64_T]
+        window.Fence()
+        if comm.rank == 1:
+            first(window, memory, 0)
+        if fence:
+            window.Fence()
+        if comm.rank == 2:
+            second(window, memory, place)
+        window.Fence()
+        window.Free()
+
+    found = simulate(program, 3, checks=["rma-race"]).left
+    assert all(each.kind == "rma-race" for each in found)
+    return len(found)
+
+
+def put(window, memory, place):
+    window.Put(memory, 0, place)
+
+
+def get(window, memory, place):
+    window.Get(memory, 0, place)
+
+
+def add(window, memory, place):
+    window.Accumulate(memory, 0, place, MPI.SUM)
+
+
+def largest(window, memory, place):
+    window.Accumulate(memory, 0, place, MPI.MAX)
+
+
+@pytest.mark.parametrize(("first", "second"), [(put, put), (put, get), (get, put), (add, put), (add, largest)])
+def test_accesses_to_a_window_conflict_between_two_fences_where_one_writes(first, second):
+    assert conflicts(first, second) == 1
+    assert conflicts(first, second, fence=True) == conflicts(first, second, place=1) == 0
+
+
+@pytest.mark.parametrize("access", [get, add])
+def test_reading_twice_and_one_operation_do_not_conflict(access):
+    assert conflicts(access, access) == 0
+
+
 def test_a_program_that_raises_leaves_nothing_of_note():
     def program(comm):
         comm.Dup()

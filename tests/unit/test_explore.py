@@ -478,9 +478,9 @@ def test_a_program_that_never_ends_is_found_as_such():
 
 def test_orders_of_accesses_to_windows_are_not_called_complete():
     def program(comm):
-        window = MPI.Win.Allocate(8, comm=comm)
+        window = MPI.Win.Allocate(16, 8, comm=comm)
         window.Fence()
-        window.Put(bytearray(8), 0)
+        window.Put(bytearray(8), 0, comm.rank)
         window.Fence()
         window.Free()
 

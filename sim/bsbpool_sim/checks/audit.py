@@ -24,7 +24,7 @@ _HERE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _users: dict[str, bool] = {}
 
 #: What `checks` may name.
-KINDS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race")
+KINDS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "rma-race")
 
 
 class Place(NamedTuple):
@@ -110,6 +110,15 @@ class _Use(NamedTuple):
     place: Place
 
 
+class _Window:
+    """The accesses to a window since its last fence."""
+
+    def __init__(self, window: object):
+        self.window = window
+        self.epoch = 0
+        self.accesses: list[tuple[tuple[int, int], str, Place]] = []
+
+
 class Audit:
     """Takes note of what has to come to an end before its program does.
 
@@ -123,6 +132,7 @@ class Audit:
         self._made: list[tuple[Freeable, str, Place]] = []
         self._found: list[Left] = []
         self._uses: dict[int, list[_Use]] = {}
+        self._windows: list[_Window] = []
 
     def sent(self, message: Sendable, dest: int) -> None:
         """A message was sent to a rank of the simulation."""
@@ -167,6 +177,32 @@ class Audit:
         for use in self._uses.get(_rank(), ()):
             if use.request is request and zlib.crc32(use.memory.read()) != use.digest:
                 self._race(use, f"changes memory while {_name(use.place)} has it")
+
+    def accesses(self, window: object, epoch: int, span: tuple[int, int] | None, how: str) -> None:
+        """Memory of a window is accessed between two fences.
+
+        :param epoch: the number of fences before.
+        :param how: "Get", "Put", or the name of the operation that it is accumulated with.
+        """
+        place = self._place()
+        if place is None or span is None:
+            return
+        of = next((each for each in self._windows if each.window is window), None)
+        if of is None:
+            of = _Window(window)
+            self._windows.append(of)
+        if epoch > of.epoch:
+            of.epoch, of.accesses = epoch, []
+        for other_span, other_how, other in of.accesses:
+            if _conflict(how, other_how) and _overlap(span, other_span):
+                theirs = f"rank {other.rank} accesses with {_name(other)}, of line {other.line}"
+                what = f"accesses with {_name(place)} what {theirs}"
+                right = (
+                    "there is no fence between them; where one of two accesses writes, they have to be in two epochs"
+                )
+                self._found.append(Left("rma-race", place, what, right))
+                break
+        of.accesses.append((span, how, place))
 
     def _race(self, use: _Use, what: str) -> None:
         right = (
@@ -246,6 +282,13 @@ def _signature(type: Type) -> tuple[str, int]:
 
 def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
     return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
+
+
+def _conflict(how: str, other: str) -> bool:
+    """Whether two accesses to one place conflict: unless both read, or accumulate with one operation."""
+    if {how, other} & {"Get", "Put"}:
+        return not how == other == "Get"
+    return how != other and "NO_OP" not in (how, other)
 
 
 def _name(place: Place) -> str:

@@ -117,8 +117,8 @@ def explore(
     :param schedules: the budget in schedules; None: no limit.
     :param same: called with the list of results of a schedule, returns what has to be the same in every order.
     :param checks: what is looked for besides: ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
-        ``"type-mismatch"``, ``"buffer-race"``, and ``"buffering"``, for which schedules are run again without buffers;
-        by default all of these.
+        ``"type-mismatch"``, ``"buffer-race"``, ``"rma-race"``, and ``"buffering"``, for which schedules are run again
+        without buffers; by default all of these.
     :param seed: for all chance, that of the program and that of strategies.
     :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
     :param late_matching: match receives from any rank when nothing else can run, so that each message that could come

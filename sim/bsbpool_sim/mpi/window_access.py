@@ -118,6 +118,7 @@ class WindowAccess(Handle):
             text = f"{call}: the target is {items.size} bytes, and the buffer that receives it {len(buffer)}"
             raise TruncationError(f"{text}: make it large enough")
         what = f"the window of rank {rank}"
+        _note(end, items, "Get")
         return Access(end, call, rank, items.size, lambda: buffer.put(items.read(), what))
 
     def _put(self, call: str, origin: Any, rank: int, target: Any) -> Access:
@@ -127,6 +128,7 @@ class WindowAccess(Handle):
         buffer = Buffer(origin)
         items = self._items(call, end, rank, target, buffer)
         data = _fitting(call, buffer, items)
+        _note(end, items, "Put")
         return Access(end, call, rank, len(data), lambda: items.write(data))
 
     def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Any) -> Access:
@@ -140,6 +142,7 @@ class WindowAccess(Handle):
         items = self._items(call, end, rank, target, buffer)
         _same(call, buffer, items)
         data = _fitting(call, buffer, items)
+        _note(end, items, op.name)
         return Access(end, call, rank, len(data), functools.partial(_combine, op, buffer, items, data))
 
     def _get_accumulate(self, call: str, origin: Any, result: Any, rank: int, target: Any, op: Any) -> Access:
@@ -156,6 +159,7 @@ class WindowAccess(Handle):
         if items.size > len(into):
             text = f"{call}: the target is {items.size} bytes, and the buffer of the result {len(into)}"
             raise TruncationError(f"{text}: make it large enough")
+        _note(end, items, op.name)
 
         def act() -> None:
             into.put(items.read(), f"the window of rank {rank}")
@@ -287,3 +291,10 @@ def _single(**given: Any) -> list[Buffer]:
 def _comparable(buffer: Buffer) -> bool:
     definition = buffer.type.definition
     return definition is not None and definition.holds in _COMPARED
+
+
+def _note(end: WindowEnd, items: Items, how: str) -> None:
+    """Tell whoever looks for conflicts of an access between fences."""
+    audit = end.cluster.audit
+    if audit is not None and end.epochs.fenced:
+        audit.accesses(end.shared, end.epochs.fences, items.span(), how)

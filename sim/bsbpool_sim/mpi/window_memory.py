@@ -77,6 +77,13 @@ class Items:
         #: bytes of data.
         self.size: int = count * type.map.size
 
+    def span(self) -> tuple[int, int] | None:
+        """The addresses of their first byte, and of the one behind their last; None if there are gaps, or none."""
+        if not self.size or not self.type.map.dense:
+            return None
+        start = address_of(self._memory) + self._at
+        return start, start + self.size
+
     def read(self) -> bytes:
         """Their data."""
         return self.type.map.pack(self._memory, self._at, self._count)
