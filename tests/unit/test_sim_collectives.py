@@ -153,6 +153,19 @@ def test_calls_that_were_begun_end_in_any_order_and_beside_messages():
     assert run(program) == [([6], [1, 2, 3], [0, 1, 2])] * 3
 
 
+def test_who_is_told_that_a_call_has_ended_finds_its_result_before_the_wait():
+    def program(comm):
+        every = zeros(comm.size)
+        request = comm.Iallgather(np.full(1, comm.rank, "i4"), every)
+        while not request.Get_status():
+            pass
+        seen = every.tolist()
+        request.Wait()
+        return seen
+
+    assert run(program) == [[0, 1, 2]] * 3
+
+
 @pytest.mark.parametrize(
     ("call", "times"),
     [
@@ -232,6 +245,7 @@ def test_barriers_match_by_either_of_their_names():
             ValueError,
         ),
         (lambda c: c.Reduce_scatter(zeros(2), zeros(1), [2]), "1 recvcounts for 2 ranks", ValueError),
+        (lambda c: c.Ibarrier().Free(), "Ibarrier: the request of a collective call can't be freed", MPIError),
         (lambda c: c.Ibarrier().Cancel(), "Ibarrier: a collective call can't be cancelled", MPIError),
         (lambda c: (lambda r: (r.Start(), r.Start()))(c.Barrier_init()), "is active already", MPIError),
         (lambda c: (lambda r: (r.Free(), r.Start()))(c.Barrier_init()), "that was freed", MPIError),

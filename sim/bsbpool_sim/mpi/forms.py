@@ -56,11 +56,22 @@ class CollectiveRequest(Request):
         call.complete(self._rank, self._part, self)
 
     def _end(self, status: Any) -> Any:
-        call, self._call = self._call, None
         self.over = True
+        self._peek(status)
+
+    def _peek(self, status: Any) -> None:
+        # Whoever is told that the call has ended may look into the buffers.
         fill(status, ANY_SOURCE, ANY_TAG, 0)
+        call, self._call = self._call, None
         if call is not None:
             self._part.take(call)
+
+    def _given_up(self) -> None:
+        if not self.over:
+            raise MPIError(
+                f"{self._part.name}: the request of a collective call can't be freed before its end: wait for it",
+                "ERR_REQUEST",
+            )
 
     def _cancel(self) -> None:
         """Collective calls can't be given up."""
