@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 import weakref
+from pickle import PicklingError
 from typing import Any
 
 from bsbpool.frames import is_own
@@ -125,7 +126,12 @@ class Endpoint(Handle):
     def _dumps(self, obj: Any) -> bytes:
         try:
             return dumps(obj)
-        except Exception as error:
+        except (
+            AttributeError,
+            PicklingError,
+            TypeError,
+            ValueError,
+        ) as error:  # the rest is the object's own
             raise TypeError(f"rank {self.rank} can't send this {type(obj).__name__}: {text_of(error)}") from error
 
     def _peer(self, rank: Any, what: str) -> int | None:

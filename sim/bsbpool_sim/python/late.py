@@ -107,3 +107,13 @@ def _getsignal(task: Task, number: int) -> Any:
     # A runner that finds Python's own handler would handle Ctrl-C itself, which is for all ranks.
     asks = sys._getframe(2).f_globals.get("__name__")
     return None if asks == "asyncio.runners" else real["asyncio.runners.signal.getsignal"](number)
+
+
+# -- futures ---------------------------------------------------------------------------------------------------
+
+
+@_for("concurrent.futures", "concurrent.futures.wait")
+def _wait(task: Task, *args: Any, **kwargs: Any) -> Any:
+    # Where there is nothing to wait for it returns at once: who calls it in a loop waits for others to go on.
+    task.kernel.read_clock()
+    return real["concurrent.futures.wait"](*args, **kwargs)
