@@ -46,6 +46,10 @@ class Message:
     #: the name in `MPI` that it stands for.
     _name = ""
 
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """A new handle; programs' own classes call it with what they were called with."""
+        return object.__new__(cls)
+
     def __init__(self, message: Message | None = None):
         if message is not None and not isinstance(message, Message):
             raise TypeError(f"Message takes an MPI.Message, not {type(message).__name__}")

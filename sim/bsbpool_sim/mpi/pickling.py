@@ -56,7 +56,10 @@ class Pickle:
             view = memoryview(buffer).cast("B")
             if view.nbytes < self._threshold:
                 return True
-            buffers.append(view)
+            # It takes NumPy, which most programs don't need.
+            from .mpi_buffer import buffer as of_mpi
+
+            buffers.append(of_mpi.frombuffer(view, view.readonly))
             return False
 
         protocol = max(PROTOCOL if self._protocol is None else self._protocol, 5)

@@ -6,7 +6,7 @@ Several at once are in `request_lists`; requests that are started again and agai
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..choices import Event
 from ..cluster import Cluster
@@ -45,6 +45,10 @@ class Request(Happening, ManyRequests):
     _is_name = False
     #: another one that has to end, too, before this one does.
     also: Request | None = None
+
+    def __new__(cls, *args: Any, **options: Any) -> Self:
+        """A new request; programs' own classes call it with what they were called with."""
+        return object.__new__(cls)
 
     def __init__(self, of: Kernel | Request | None = None, why: Callable[[], str] | None = None):
         self._kernel: Any = None

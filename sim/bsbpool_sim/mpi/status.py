@@ -16,7 +16,7 @@ class Status:
     :param status: one that is copied.
     """
 
-    __slots__ = ("_memory", "cancelled", "count", "error", "source", "tag")
+    __slots__ = ("__weakref__", "_memory", "cancelled", "count", "error", "source", "tag")
 
     source: int
     tag: int
