@@ -20,7 +20,7 @@ from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
 from tests_of_both_worlds import FIXTURES, SELF
 
 from bsbpool.worlds.launcher import launcher
-from bsbpool_sim.pytest_plugin import real
+from bsbpool_sim.pytest_plugin import watchdog
 
 ROOT = Path(__file__).parents[2]
 MPIRUN = shutil.which("mpirun", path=str(Path(sys.executable).parent)) or shutil.which("mpirun")
@@ -383,7 +383,7 @@ def test_stuck(comm, request):
     comm.recv()
 """
     (tmp_path / "it").mkdir()
-    (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import real\n\nreal.STUCK = 4.0")
+    (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import watchdog\n\nwatchdog.STUCK = 4.0")
     result = run(tmp_path / "it", source, "--mpi-timeout=3")
     assert result.status != 0
     for rank in (0, 1):
@@ -396,14 +396,14 @@ def test_a_rank_that_ends_all_waits_until_its_launcher_has_read_what_it_said(mon
     reader, writer = os.pipe()
     file = os.open(tmp_path / "file", os.O_CREAT | os.O_WRONLY)
     read = []
-    monkeypatch.setattr(real, "sleep", lambda seconds: read.append(os.read(reader, 4)))
+    monkeypatch.setattr(watchdog, "sleep", lambda seconds: read.append(os.read(reader, 4)))
     os.write(file, b"not read by anybody")
     os.write(writer, b"read by four")
-    real.wait_for_reader([file, writer])
+    watchdog.wait_for_reader([file, writer])
     assert read == [b"read", b" by ", b"four"]
     os.write(writer, b"never read")
     os.close(reader)
-    real.wait_for_reader([writer])  # nobody is there to wait for
+    watchdog.wait_for_reader([writer])  # nobody is there to wait for
     for each in (writer, file):
         os.close(each)
 

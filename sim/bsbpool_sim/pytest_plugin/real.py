@@ -6,28 +6,26 @@ each of its phases, so that all of them go the same way. What ranks say to each 
 messages, awaited in naps. mpi4py is imported when it is known that a test wants `comm`: until then this only holds
 back what ranks but the first would print, and gives it out if nobody does.
 
-Only an MPI launcher makes `ranks` import this file.
+Only an MPI launcher makes `ranks` import this file. What ends ranks that are stuck is in `watchdog`.
+
+One job: the hooks of one pytest plugin, which are the steps of one agreement between ranks and share its state.
 """
 
 from __future__ import annotations
 
 import atexit
-import contextlib
 import faulthandler
-import functools
 import io
 import itertools
 import os
 import pickle
 import re
-import stat
 import sys
 import threading
-import time
 import traceback
 import types
 import warnings
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from time import monotonic, sleep  # bound early: a test may replace them
 from typing import Any
@@ -35,8 +33,6 @@ from typing import Any
 import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest.runner import CallInfo
-
-from bsbpool.frames import from_users
 
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .rank_reports import (
@@ -50,6 +46,8 @@ from .rank_reports import (
     name_warning,
     together,
 )
+from .terminal import leave_terminal
+from .watchdog import GRACE, PATIENCE, Guard, Watchdog, wait_for_reader
 
 #: Variables in which launchers give a process its rank. Whoever has none of them is treated as any rank but the first.
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
@@ -59,121 +57,14 @@ RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK",
 #: MPICH and Open MPI, by their variables. (`Abort` makes Open MPI's drop what it has read.)
 ENDED_BY_EXIT = ("MPI_LOCALNRANKS", "I_MPI_HYDRA_INFO", "OMPI_COMM_WORLD_RANK", "PRTE_LAUNCHED")
 
-#: Seconds after which a rank whose Python can't run shows its stack all the same.
-GRACE = 1.0
-
-#: Seconds that rank 0 waits for the stacks of ranks that do not answer, since they are in C code or gone.
-PATIENCE = 5.0
-
-#: Seconds after which rank 0 counts as stuck, if none of its Python has run, or its report has taken no processor time.
-STUCK = 20.0
-
 #: Seconds after which ranks count rank 0 as lost, with a launcher that has not ended them with it.
 LOST = 600.0
-
-#: Seconds between two looks for what other ranks want.
-LOOK = 0.05
 
 #: Least seconds that ranks wait for each other after collecting: imports may take longer than tests.
 COLLECTING = 60.0
 
 _ORDER, _REPORT, _VERDICT, _MEETING, _LATE, _SHOWN, _SHOW, _LEFT, _DONE, _WARNED = range(10)
 _NAME = "bsbpool_real_ranks"
-
-
-class Watchdog:
-    """Ends the run, after each rank has shown its stacks, if a test takes longer than its limit.
-
-    A thread does it. Where that can't run (a rank waits in C code that holds Python's lock), faulthandler's own
-    thread shows the stack a little later, where a line names the rank; on rank 0 it ends the run, last of all.
-    """
-
-    def __init__(self, fd: int, late: Callable[[str, str], None], look: Callable[[], None]):
-        self.rank = 0
-        self.who = "a rank"
-        self._fd = fd
-        self._late = late
-        self._look = look
-        self._deadline: tuple[float, float, str] | None = None
-        #: held by who ends the run, for ever: nobody else is to do so, and no other test is to begin.
-        self.lock = threading.RLock()
-        self._condition = threading.Condition(self.lock)
-        self._thread: threading.Thread | None = None
-        self._stopped = False
-        self._main = threading.get_ident()
-        #: what this rank has to say of itself when the time is over.
-        self.status: Callable[[], str] = str
-
-    def is_of(self, rank: int, size: int) -> None:
-        """Say whose it is, once MPI has started."""
-        self.rank, self.who = rank, f"rank {rank} of {size}"
-
-    def arm(self, seconds: float, what: str) -> None:
-        """From now on `what` may take `seconds`."""
-        first = self.rank == 0
-        faulthandler.dump_traceback_later(seconds + (STUCK if first else GRACE), exit=first, file=self._fd)
-        with self._condition:
-            self._deadline = monotonic() + seconds, seconds, what
-            self._condition.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._watch, name="limits of tests on ranks", daemon=True)
-            self._thread.start()
-
-    def disarm(self) -> None:
-        """It has ended. Does not return once the run is being ended."""
-        with self._condition:
-            self._deadline = None
-            faulthandler.cancel_dump_traceback_later()
-
-    def stop(self) -> None:
-        """Watch no longer."""
-        with self._condition:
-            self._stopped = True
-            self._condition.notify()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _watch(self) -> None:
-        with self._condition:
-            while not self._stopped:
-                left = LOOK if self._deadline is None else self._deadline[0] - monotonic()
-                if left <= 0:
-                    self.show()
-                else:
-                    self._condition.wait(min(left, LOOK))
-                    if not self._stopped:
-                        self._look()
-
-    def show(self, why: str = "") -> None:
-        """Show this rank's stacks, and end the run, because of a limit.
-
-        :param why: what another rank said of its limit; of no use where this one has a limit itself.
-        """
-        what = "the run"
-        if self._deadline is not None:
-            _, seconds, what = self._deadline
-            why = f"took longer than its limit of {seconds:g} s"
-        self.write([f"{what} {why}", *self._stacks(), *self.status().splitlines()])
-        if self.rank:
-            faulthandler.cancel_dump_traceback_later()
-        self._late(what, why)
-
-    def write(self, lines: list[str]) -> None:
-        """Write lines past all capturing, each under this rank's number, at once."""
-        text = "".join(f"[{self.who}] {line}".rstrip() + "\n" for line in lines)
-        os.write(self._fd, text.encode(errors="replace"))
-
-    def _stacks(self) -> list[str]:
-        lines = []
-        for thread, frame in sys._current_frames().items():
-            if thread == threading.get_ident():
-                continue
-            stack = from_users(frame)
-            if not stack:
-                continue
-            lines.append("its stack:" if thread == self._main else "another thread's:")
-            lines += "".join(traceback.StackSummary.extract((f, f.f_lineno) for f in stack).format()).splitlines()
-        return lines
 
 
 def get_scope_node(item: pytest.Item, scope: str) -> Any:
@@ -190,88 +81,6 @@ def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
         return function()
 
     return types.FunctionType(call.__code__.replace(co_name=name), globals())
-
-
-def unread(file: int) -> int:
-    """Bytes that were written to a pipe and wait for a reader who is still there; 0 for other kinds of files."""
-    if not stat.S_ISFIFO(os.fstat(file).st_mode):
-        return 0
-    import fcntl  # Windows has none of these
-    import select
-    import termios
-
-    poll = select.poll()
-    poll.register(file, 0)
-    if poll.poll(0):  # its reader is gone
-        return 0
-    return int.from_bytes(fcntl.ioctl(file, termios.FIONREAD, bytes(4)), sys.byteorder)
-
-
-def wait_for_reader(files: Iterable[int]) -> None:
-    """Wait until all that was written to these pipes was read; other kinds of files are left alone.
-
-    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop. It reads
-    when whoever reads its own output does, which may be long after.
-    """
-    for file in files:
-        while unread(file):
-            sleep(1e-3)
-
-
-def leave_terminal(file: int) -> None:
-    """Close the terminal that Open MPI gave this rank to print to, and wait until Open MPI has closed it too.
-
-    Nothing says how much of it was read. But once nobody has it open for writing, Open MPI reads it to its end, closes
-    it, and its name is gone. Other processes that have it open may live for ever: then there is nothing to wait for.
-    """
-    if "OMPI_COMM_WORLD_RANK" not in os.environ or not os.isatty(file) or not os.path.exists("/proc/self/fd"):
-        return
-    device, name = os.fstat(file).st_rdev, os.ttyname(file)
-    null = os.open(os.devnull, os.O_RDWR)
-    for own in _opened("self", device):
-        os.dup2(null, own)
-    others = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _opened(pid, device)]
-    while not others and os.path.exists(name):
-        sleep(1e-3)
-
-
-def _opened(process: str, device: int) -> list[int]:
-    """The files of a process that are this terminal."""
-    found = []
-    with contextlib.suppress(OSError):  # it has ended, or is somebody else's
-        for name in os.listdir(f"/proc/{process}/fd"):
-            with contextlib.suppress(OSError):
-                if os.stat(f"/proc/{process}/fd/{name}").st_rdev == device:
-                    found.append(int(name))
-    return found
-
-
-class Guard:
-    """Ends this process if its report gets stuck: it waits for a lock that another thread holds, for example.
-
-    There is no limit to what a report may take, on a busy machine or while nobody reads it. It is stuck when its thread
-    takes no time of a processor though nothing waits to be read. If C code holds Python's lock, so that this thread
-    does not run either, faulthandler's ends the process.
-    """
-
-    def __init__(self, status: int, files: list[int], fd: int):
-        self._status, self._files, self._fd = status, files, fd
-        self._spent: Callable[[], float] = time.process_time
-        if hasattr(time, "pthread_getcpuclockid"):  # not on macOS and Windows
-            self._spent = functools.partial(time.clock_gettime, time.pthread_getcpuclockid(threading.get_ident()))
-        threading.Thread(target=self._watch, name="end of a run on ranks", daemon=True).start()
-
-    def _watch(self) -> None:
-        spent, since = -1.0, monotonic()
-        while True:
-            faulthandler.dump_traceback_later(STUCK, exit=True, file=self._fd)
-            now = self._spent()
-            if now != spent or any(map(unread, self._files)):
-                spent, since = now, monotonic()
-            elif monotonic() - since > STUCK:
-                faulthandler.dump_traceback(self._fd)
-                os._exit(self._status)
-            sleep(min(1.0, STUCK / 4))
 
 
 class RealRanks:

@@ -12,6 +12,8 @@ the trace, and the rank's clock shows what the trace has. Jobs that were sent ah
 a rank the one that it ran next, and back to main those that it gave back.
 
 What would have been otherwise is not to be found here: that is `whatif`.
+
+One job: all that the director does, for main, ranks, schedulers and listeners, moves its one place in the trace.
 """
 
 from __future__ import annotations
