@@ -226,7 +226,7 @@ class Foreign:
     """An array without the buffer protocol, but with an interface of its own."""
 
     def __init__(self, array, **interface):
-        self._array = array
+        self.array = array
         self.__cuda_array_interface__ = {**array.__array_interface__, **interface}
 
 
@@ -237,7 +237,7 @@ def test_arrays_without_the_buffer_protocol_are_sent_by_their_interface():
         memory = MPI.buffer.frombuffer(given)
         with pytest.raises(BufferError, match="not CPU-accessible"):
             memory.tobytes()
-        return into.tolist(), MPI.Get_address(given) == MPI.Get_address(given._array)
+        return into.tolist(), MPI.Get_address(given) == MPI.Get_address(given.array)
 
     assert simulate(program, ranks=1).results == [([0, 1, 2], True)]
 
