@@ -11,11 +11,12 @@ others is in `not_passing.txt`, with the reason. Running is in `suite_worlds`, w
 
 from __future__ import annotations
 
+import re
 import sys
 from importlib.metadata import version as version_of
 
 import click
-from suite_data import NOT_PASSING, PASSED, SIZES, UNEXPLAINED, Tests, read, write
+from suite_data import NOT_PASSING, PASSED, SIZES, UNEXPLAINED, Tests, read, read_passed, write
 from suite_worlds import Outcomes, file_of, files, on_simulated_ranks, source, under_mpich, version
 
 #: Percent of the tests that pass under MPICH.
@@ -38,10 +39,10 @@ def installed() -> str:
 
 def passed_under_mpich() -> Tests:
     """What is recorded."""
-    recorded = read(PASSED)
-    if [*recorded] != [installed()]:
-        sys.exit(f"{PASSED.name} is of {', '.join(recorded)}, and here is {installed()}: run `record`")
-    return recorded[installed()]
+    about, passed = read_passed()
+    if about != installed():
+        sys.exit(f"{PASSED.name} is of {about}, and here is {installed()}: run `record`")
+    return passed
 
 
 def of_size(tests: Tests, size: int) -> set[str]:
@@ -79,6 +80,16 @@ def problems(size: int, passed: set[str], listed: set[str], found: Outcomes) -> 
     if len(passed & found.passed) * 100 < BOUND * len(passed):
         lines.append(f"{share(len(passed & found.passed), len(passed))} pass, and {BOUND} % must")
     return [f"{size} ranks: {line}" for line in lines]
+
+
+def explained(reason: str) -> str:
+    """The reason of a failure as it stands in the list: what is refused by name explains itself."""
+    refusal = _REFUSAL.search(reason)
+    return f"refused: {refusal[0]}" if refusal is not None else UNEXPLAINED + reason
+
+
+#: What a simulated rank says of what it refuses.
+_REFUSAL = re.compile(r"[\w.]+(\(.*?\))? can't be simulated: .*?(?=, at \w+\.py:\d+$|$)")
 
 
 def simulated(sizes: list[int], names: list[str]) -> dict[int, Outcomes]:
@@ -142,7 +153,7 @@ def update(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
     for size in sizes:
         for test in sorted(of_size(passed, size) - found[size].passed):
             if (not names or file_of(test) in names) and (test, size) not in seen:
-                reason = UNEXPLAINED + found[size].reason(test)
+                reason = explained(found[size].reason(test))
                 after.setdefault(reason, {}).setdefault(test, set()).add(size)
     write(NOT_PASSING, _LIST, after)
     print(

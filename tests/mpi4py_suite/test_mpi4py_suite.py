@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from suite import problems
-from suite_data import NOT_PASSING, PASSED, SIZES, read, write
+from suite_data import NOT_PASSING, SIZES, read, read_passed, write
+from suite_table import PAGE, page
 from suite_worlds import Outcomes, on_simulated_ranks
 
 #: A file of tests as mpi4py's, in which much goes wrong.
@@ -92,8 +93,16 @@ def test_what_is_not_as_it_should_be_is_said_of_each_test():
 
 
 def test_what_is_in_the_list_passes_under_mpich():
-    ((_, passed),) = read(PASSED).items()
+    _, passed = read_passed()
     for reason, tests in read(NOT_PASSING).items():
         for test, sizes in tests.items():
             assert sizes <= {*SIZES}, test
             assert sizes <= passed[test], (test, reason)
+
+
+def test_the_page_has_the_tables_that_the_comparison_gives():
+    real = pytest.importorskip("mpi4py.MPI")
+    if real.get_vendor()[0] != "MPICH":
+        pytest.skip("the record is of MPICH")
+    text = PAGE.read_text(encoding="utf-8")
+    assert page(text) == text, "run python tests/mpi4py_suite/suite_table.py"
