@@ -5,9 +5,9 @@ What programs call belongs to the chapters.
 
 from __future__ import annotations
 
+import pickle
 import sys
 import weakref
-from pickle import PicklingError
 from typing import Any
 
 from bsbpool.frames import is_own
@@ -128,7 +128,7 @@ class Endpoint(Handle):
             return dumps(obj)
         except (
             AttributeError,
-            PicklingError,
+            pickle.PicklingError,
             TypeError,
             ValueError,
         ) as error:  # the rest is the object's own
