@@ -29,14 +29,9 @@ _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
 #: What can be looked for besides deadlocks, failures, and calls that MPI forbids.
 _CHECKS = (
-    "unreceived-message",
-    "unfinished-request",
-    "leaked-handle",
-    "type-mismatch",
-    "buffer-race",
-    "rma-race",
+    "unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "rma-race",
     "buffering",
-)
+)  # fmt: skip
 
 #: Nanoseconds between two progress lines.
 _EVERY_NS = 100_000_000

@@ -23,7 +23,7 @@ from .programs import GIVEN, OfAProgram
 from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
-    from bsbpool_sim.checks.audit import Left
+    from bsbpool_sim.checks.places import Left
     from bsbpool_sim.program.running import Ended
 
 #: What can be looked for when a program ends.

@@ -67,8 +67,48 @@ class Auditor(Protocol):
     def ends(self, request: Any) -> None:
         """A request ends now."""
 
-    def accesses(self, window: Any, epoch: int, span: tuple[int, int] | None, how: str) -> None:
-        """Memory of a window is accessed between two fences."""
+
+class RaceWatcher(Protocol):
+    """Takes note of accesses to windows, and of what orders them: `bsbpool_sim.checks.window_races.WindowRaces` does.
+
+    Ranks are those of the simulation where no window is named, and else those of the window.
+    """
+
+    def sent(self, message: Any, rank: int, dest: int, sync: Any) -> None:
+        """A rank has sent a message."""
+
+    def received(self, message: Any, rank: int) -> None:
+        """A rank has received it."""
+
+    def ended_request(self, request: Any, rank: int) -> None:
+        """A request has ended."""
+
+    def arrived(self, call: Any, rank: int) -> None:
+        """A rank has come to a collective call."""
+
+    def left(self, call: Any, rank: int) -> None:
+        """A rank has come out of it."""
+
+    def locked(self, window: Any, origin: int, target: int, exclusive: bool) -> None:
+        """A rank has got a lock."""
+
+    def unlocked(self, window: Any, origin: int, target: int, exclusive: bool) -> None:
+        """A rank gives it back."""
+
+    def accessed(self, window: Any, origin: int, target: int, access: Any) -> None:
+        """A rank accesses the memory of another one."""
+
+    def happened(self, window: Any, target: int, ranges: Any) -> None:
+        """An access has changed the memory of a rank."""
+
+    def ended(self, window: Any, origin: int, target: int | None) -> None:
+        """All accesses by a rank have happened."""
+
+    def exposed(self, window: Any, rank: int, epoch: int) -> None:
+        """Others may access the memory of a rank now."""
+
+    def withdrawn(self, window: Any, rank: int, epoch: int) -> None:
+        """Others may not any more."""
 
 
 class Cluster:
@@ -120,6 +160,8 @@ class Cluster:
         self.faults: PossibleFaults | None = None
         #: takes note of what has to come to an end; None: nobody asks.
         self.audit: Auditor | None = None
+        #: takes note of accesses to windows; None: nobody asks.
+        self.races: RaceWatcher | None = None
         #: whether ranks access each other's memory, by windows, or one file.
         self.shares_memory = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.

@@ -17,7 +17,8 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
-from .checks.audit import KINDS, Audit, Left
+from .checks.audit import KINDS, Audit
+from .checks.places import Left
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
@@ -161,6 +162,7 @@ def _run_once(
 ) -> Simulation:  # fmt: skip
     cluster = make()
     cluster.eager_limit, cluster.audit = eager_limit, audit
+    cluster.races = None if audit is None else audit.races
     if script is not None:
         script.install(cluster)
     simulation = run_on(cluster, program, script)

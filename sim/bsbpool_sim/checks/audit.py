@@ -16,6 +16,9 @@ from greenlet import getcurrent
 from bsbpool.frames import file_of, is_users
 
 from ..kernel import Task
+from . import window_races
+from .places import Left, Place
+from .window_races import WindowRaces
 
 #: The folder of the simulator.
 _HERE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
@@ -24,31 +27,9 @@ _HERE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _users: dict[str, bool] = {}
 
 #: What `checks` may name.
-KINDS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "rma-race")
-
-
-class Place(NamedTuple):
-    """A line of the user's code, the rank that runs it, and the function of MPI that it calls: ``"Comm.Dup"``."""
-
-    rank: int
-    file: str
-    line: int
-    function: str
-    call: str
-
-
-class Left(NamedTuple):
-    """What a run has left behind.
-
-    :ivar kind: the kind of finding.
-    :ivar what: what it is, in words that follow "rank 0".
-    :ivar right: what would be right.
-    """
-
-    kind: str
-    place: Place
-    what: str
-    right: str
+KINDS = (
+    "unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", window_races.KIND,
+)  # fmt: skip
 
 
 class Sendable(Protocol):
@@ -110,15 +91,6 @@ class _Use(NamedTuple):
     place: Place
 
 
-class _Window:
-    """The accesses to a window since its last fence."""
-
-    def __init__(self, window: object):
-        self.window = window
-        self.epoch = 0
-        self.accesses: list[tuple[tuple[int, int], str, Place]] = []
-
-
 class Audit:
     """Takes note of what has to come to an end before its program does.
 
@@ -132,7 +104,8 @@ class Audit:
         self._made: list[tuple[Freeable, str, Place]] = []
         self._found: list[Left] = []
         self._uses: dict[int, list[_Use]] = {}
-        self._windows: list[_Window] = []
+        #: takes note of accesses to windows; None: nobody asks.
+        self.races = WindowRaces(self._place) if window_races.KIND in kinds else None
 
     def sent(self, message: Sendable, dest: int) -> None:
         """A message was sent to a rank of the simulation."""
@@ -177,32 +150,6 @@ class Audit:
         for use in self._uses.get(_rank(), ()):
             if use.request is request and zlib.crc32(use.memory.read()) != use.digest:
                 self._race(use, f"changes memory while {_name(use.place)} has it")
-
-    def accesses(self, window: object, epoch: int, span: tuple[int, int] | None, how: str) -> None:
-        """Memory of a window is accessed between two fences.
-
-        :param epoch: the number of fences before.
-        :param how: "Get", "Put", or the name of the operation that it is accumulated with.
-        """
-        place = self._place()
-        if place is None or span is None:
-            return
-        of = next((each for each in self._windows if each.window is window), None)
-        if of is None:
-            of = _Window(window)
-            self._windows.append(of)
-        if epoch > of.epoch:
-            of.epoch, of.accesses = epoch, []
-        for other_span, other_how, other in of.accesses:
-            if _conflict(how, other_how) and _overlap(span, other_span):
-                theirs = f"rank {other.rank} accesses with {_name(other)}, of line {other.line}"
-                what = f"accesses with {_name(place)} what {theirs}"
-                right = (
-                    "there is no fence between them; where one of two accesses writes, they have to be in two epochs"
-                )
-                self._found.append(Left("rma-race", place, what, right))
-                break
-        of.accesses.append((span, how, place))
 
     def _race(self, use: _Use, what: str) -> None:
         right = (
@@ -263,6 +210,8 @@ class Audit:
                 for member, kind, place in self._made
                 if not member.freed and not member.constant
             ]  # fmt: skip
+        if self.races is not None:
+            found += self.races.found.values()
         return found + [each for each in self._found if each.kind in self._kinds]
 
 
@@ -282,13 +231,6 @@ def _signature(type: Type) -> tuple[str, int]:
 
 def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
     return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
-
-
-def _conflict(how: str, other: str) -> bool:
-    """Whether two accesses to one place conflict: unless both read, or accumulate with one operation."""
-    if {how, other} & {"Get", "Put"}:
-        return not how == other == "Get"
-    return how != other and "NO_OP" not in (how, other)
 
 
 def _name(place: Place) -> str:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bsbpool.frames import file_of, users_frame
 from bsbpool.values import text_of
 
-from ..checks.audit import Left
+from ..checks.places import Left
 from ..error_classes import ERROR_CLASSES
 from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, Stuck, TruncationError
 from ..mpi.contexts import ranks as ranks_text

@@ -132,6 +132,9 @@ class Collective:
 
     def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
         """`rank` brings `payload`, of `size` bytes on the wire."""
+        cluster = self._context.cluster
+        if cluster.races is not None:
+            cluster.races.arrived(self, cluster.kernel.task.rank.index)
         self.arrived += 1
         if payload is not NOTHING:
             self.payloads[rank] = payload
@@ -230,6 +233,8 @@ class Collective:
             kernel.park(functools.partial(self.waits_for, rank))
         while kernel.now < end:
             kernel.park(self._travels, end)
+        if self._context.cluster.races is not None:
+            self._context.cluster.races.left(self, kernel.task.rank.index)
 
     def complete(self, rank: int, part: Part, request: Request) -> None:
         """Let `request` complete when the call ends for `rank`."""

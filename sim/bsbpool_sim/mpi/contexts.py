@@ -67,6 +67,8 @@ class Context:
             link = self._links[message.source, dest] = Link(kernel, source, kernel.ranks[target], self.boxes[dest])
         if self.cluster.audit is not None:
             self.cluster.audit.sent(message, target)
+        if self.cluster.races is not None:
+            self.cluster.races.sent(message, source, target, message.sync)
         faults = self.cluster.faults
         longer = 0 if faults is None else faults.before_send(source, target)
         arrival = self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer)

@@ -64,6 +64,8 @@ class CollectiveRequest(Request):
         fill(status, ANY_SOURCE, ANY_TAG, 0)
         call, self._call = self._call, None
         if call is not None:
+            if self._kernel.cluster.races is not None:
+                self._kernel.cluster.races.left(call, self._kernel.task.rank.index)
             self._part.take(call)
 
     def _given_up(self) -> None:

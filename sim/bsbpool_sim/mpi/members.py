@@ -70,6 +70,8 @@ class Member(State):
         members, data = self.context.members, message.data
         self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
         fill(status, message.source, message.tag, len(data))
+        if self.cluster.races is not None:
+            self.cluster.races.received(message, self.world_rank)
         if buffer is None:
             return load(data)
         if self.cluster.audit is not None:

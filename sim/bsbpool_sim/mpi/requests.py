@@ -138,6 +138,8 @@ class Request(Happening, ManyRequests):
     def _end(self, status: Any) -> Any:
         """What `wait` returns, the first time; here for a request that holds nothing."""
         self.over = True
+        if (races := self._kernel.cluster.races) is not None:
+            races.ended_request(self, self._kernel.task.rank.index)
         fill(status, ANY_SOURCE, ANY_TAG, 0)
 
     def _conclude(self, status: Any) -> Any:

@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from ..checks.window_uses import ANY, WindowUse
 from ..choices import Event
 from ..errors import MPIError, TruncationError
 from . import predefined
@@ -106,6 +107,25 @@ class WindowAccess(Handle):
         memory, at = end.memories[to].find(call, to, displacement, low, high)
         return Items(memory, at, count, type)
 
+    def _watched(
+        self, end: WindowEnd, call: str, rank: int, items: Items, act: Callable[[], None], op: str = "",
+        reads: bool = False,
+    ) -> Callable[[], None]:  # fmt: skip
+        """What an access does, seen by who looks for accesses that conflict."""
+        races, epochs = end.cluster.races, end.epochs
+        if races is None:
+            return act
+        fences = 0 if epochs.started is not None else end.fences
+        epoch = None if epochs.all_locked or rank in epochs.locked else fences
+        ranges = items.ranges()
+        races.accessed(end.shared, end.rank, rank, WindowUse(call, reads, op, epoch, ranges))
+
+        def watched() -> None:
+            act()
+            races.happened(end.shared, rank, ranges)
+
+        return watched
+
     # -- what each access does ---------------------------------------------------------------------
 
     def _get(self, call: str, origin: Any, rank: int, target: Any) -> Access:
@@ -118,8 +138,8 @@ class WindowAccess(Handle):
             text = f"{call}: the target is {items.size} bytes, and the buffer that receives it {len(buffer)}"
             raise TruncationError(f"{text}: make it large enough")
         what = f"the window of rank {rank}"
-        _note(end, items, "Get")
-        return Access(end, call, rank, items.size, lambda: buffer.put(items.read(), what))
+        act = self._watched(end, call, rank, items, lambda: buffer.put(items.read(), what), reads=True)
+        return Access(end, call, rank, items.size, act)
 
     def _put(self, call: str, origin: Any, rank: int, target: Any) -> Access:
         end = self._end(call)
@@ -128,8 +148,7 @@ class WindowAccess(Handle):
         buffer = Buffer(origin)
         items = self._items(call, end, rank, target, buffer)
         data = _fitting(call, buffer, items)
-        _note(end, items, "Put")
-        return Access(end, call, rank, len(data), lambda: items.write(data))
+        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, lambda: items.write(data)))
 
     def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Any) -> Access:
         end, op = self._end(call), operation(op)
@@ -142,8 +161,8 @@ class WindowAccess(Handle):
         items = self._items(call, end, rank, target, buffer)
         _same(call, buffer, items)
         data = _fitting(call, buffer, items)
-        _note(end, items, op.name)
-        return Access(end, call, rank, len(data), functools.partial(_combine, op, buffer, items, data))
+        act = functools.partial(_combine, op, buffer, items, data)
+        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, act, op.name))
 
     def _get_accumulate(self, call: str, origin: Any, result: Any, rank: int, target: Any, op: Any) -> Access:
         end, op = self._end(call), operation(op)
@@ -159,14 +178,15 @@ class WindowAccess(Handle):
         if items.size > len(into):
             text = f"{call}: the target is {items.size} bytes, and the buffer of the result {len(into)}"
             raise TruncationError(f"{text}: make it large enough")
-        _note(end, items, op.name)
 
         def act() -> None:
             into.put(items.read(), f"the window of rank {rank}")
             if data:
                 _combine(op, buffer, items, data)
 
-        return Access(end, call, rank, items.size, act)
+        reads = op is OPS["NO_OP"]
+        watched = self._watched(end, call, rank, items, act, ANY if reads else op.name, reads)
+        return Access(end, call, rank, items.size, watched)
 
     # -- what programs call ------------------------------------------------------------------------
 
@@ -241,7 +261,7 @@ class WindowAccess(Handle):
             if found == wanted:
                 items.write(data)
 
-        Access(end, call, target_rank, items.size, act).now()
+        Access(end, call, target_rank, items.size, self._watched(end, call, target_rank, items, act, ANY)).now()
 
 
 def _nothing(end: WindowEnd, call: str) -> Access:
@@ -291,10 +311,3 @@ def _single(**given: Any) -> list[Buffer]:
 def _comparable(buffer: Buffer) -> bool:
     definition = buffer.type.definition
     return definition is not None and definition.holds in _COMPARED
-
-
-def _note(end: WindowEnd, items: Items, how: str) -> None:
-    """Tell whoever looks for conflicts of an access between fences."""
-    audit = end.cluster.audit
-    if audit is not None and end.epochs.fenced:
-        audit.accesses(end.shared, end.epochs.fences, items.span(), how)

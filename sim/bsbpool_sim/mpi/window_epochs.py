@@ -27,8 +27,6 @@ class Epochs:
         self.started: Sequence[int] | None = None
         self.posted: Sequence[int] | None = None
         self.locked: list[int] = []
-        #: how many fences there were.
-        self.fences = 0
 
     def _open(self) -> str:
         """What would have to be called before another epoch of access begins; "" if none is open."""
@@ -55,7 +53,6 @@ class Epochs:
         :raises MPIError: an epoch of another kind is open.
         """
         self.check_fence(call)
-        self.fences += 1
         self.fenced, self.used = succeeds, False
 
     def check_fence(self, call: str) -> None:

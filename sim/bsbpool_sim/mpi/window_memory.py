@@ -77,12 +77,13 @@ class Items:
         #: bytes of data.
         self.size: int = count * type.map.size
 
-    def span(self) -> tuple[int, int] | None:
-        """The addresses of their first byte, and of the one behind their last; None if there are gaps, or none."""
-        if not self.size or not self.type.map.dense:
-            return None
-        start = address_of(self._memory) + self._at
-        return start, start + self.size
+    def ranges(self) -> list[tuple[int, int]]:
+        """Where they are in this memory: the first byte of each run of them, and the one behind its last."""
+        map = self.type.map
+        if map.dense and map.extent == map.size:
+            return [(self._at, self._at + self.size)] if self.size else []
+        bases = range(self._at, self._at + self._count * map.extent, map.extent) if map.extent else [self._at]
+        return [(base + at, base + at + length) for base in bases for at, length in map.ranges()]
 
     def read(self) -> bytes:
         """Their data."""

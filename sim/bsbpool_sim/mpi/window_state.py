@@ -16,7 +16,7 @@ from .contexts import Context
 from .handles import State
 from .window_epochs import Epochs
 from .window_locks import WindowLock
-from .window_memory import Memory
+from .window_memory import WIN_FLAVOR_SHARED, Memory
 
 
 class UnderWay(Protocol):
@@ -43,11 +43,22 @@ class Shared:
         self.told: dict[tuple[str, int, int], deque[int]] = {}
         self.waiting: list[Task] = []
 
+    @property
+    def members(self) -> Sequence[int]:
+        """Its ranks, by their numbers in the simulation."""
+        return self.context.members
+
+    def bytes_of(self, rank: int) -> memoryview | None:
+        """The memory of a rank; None if other ranks have it too, or if it was attached."""
+        return None if self.flavor == WIN_FLAVOR_SHARED else self.memories[rank].view
+
     def tell(self, what: str, sender: int, receiver: int) -> None:
         """Tell another rank that this one has called Post, or Complete."""
         cluster = self.context.cluster
         arrives = cluster.kernel.now + cluster.network.takes(0)
         self.told.setdefault((what, sender, receiver), deque()).append(arrives)
+        if cluster.races is not None:
+            cluster.races.arrived((self, what, sender, receiver), self.context.members[sender])
         waiting, self.waiting = self.waiting, []
         for task in waiting:
             cluster.kernel.wake(task)
@@ -66,6 +77,8 @@ class Shared:
         arrives = self.told[key].popleft()
         while kernel.now < arrives:
             kernel.park(why, arrives)
+        if self.context.cluster.races is not None:
+            self.context.cluster.races.left((self, *key), self.context.members[receiver])
 
 
 class WindowEnd(State):
@@ -78,6 +91,7 @@ class WindowEnd(State):
         self.memories = shared.memories
         self.size = len(shared.memories)
         self.epochs = Epochs()
+        self.fences = 0
         self.name = ""
         self.hints = {**hints}
         #: accesses with a request that may not have happened yet.
@@ -126,9 +140,40 @@ class WindowEnd(State):
         """What it waits for until another rank has made a call."""
         return f"{self.context.someone(rank)} to call Win.{call}"
 
-    def finish(self, target: int | None = None) -> None:
-        """Wait until this rank's accesses of `target`, or (None) all, have happened."""
+    def finish(self, target: int | None = None, local: bool = False) -> None:
+        """Wait until this rank's accesses of `target`, or (None) all, have happened.
+
+        :param local: whether MPI says so of its buffers only.
+        """
         for access in self.under_way:
             if target is None or access.rank == target:
                 access.wait_for()
         self.under_way = [access for access in self.under_way if not access.done]
+        if self.cluster.races is not None and not local:
+            self.cluster.races.ended(self.shared, self.rank, target)
+
+    def lock(self, target: int, exclusive: bool) -> None:
+        """Wait for the lock of a rank's memory."""
+        self.shared.locks[target].acquire(self.rank, exclusive)
+        if self.cluster.races is not None:
+            self.cluster.races.locked(self.shared, self.rank, target, exclusive)
+
+    def unlock(self, target: int) -> None:
+        """Give it back."""
+        lock = self.shared.locks[target]
+        if self.cluster.races is not None:
+            self.cluster.races.unlocked(self.shared, self.rank, target, lock.holders[self.rank])
+        lock.release(self.rank)
+
+    def expose(self, epoch: int) -> None:
+        """From now on others may access this rank's memory, without a lock.
+
+        :param epoch: the number of fences before; 0: it is between Post and Wait.
+        """
+        if self.cluster.races is not None:
+            self.cluster.races.exposed(self.shared, self.rank, epoch)
+
+    def withdraw(self, epoch: int) -> None:
+        """End that."""
+        if self.cluster.races is not None:
+            self.cluster.races.withdrawn(self.shared, self.rank, epoch)

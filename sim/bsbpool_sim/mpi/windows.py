@@ -234,6 +234,9 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end = self._end("Fence")
         _assertion("Fence", assertion, MODE_NOSTORE | MODE_NOPUT | MODE_NOPRECEDE | MODE_NOSUCCEED)
         end.epochs.check_fence("Fence")
+        end.withdraw(end.fences)
+        end.fences += 1
+        end.expose(end.fences)
         end.finish()
         end.together("Fence")
         end.epochs.fence("Fence", not assertion & MODE_NOSUCCEED)
@@ -275,6 +278,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         _assertion("Post", assertion, MODE_NOCHECK | MODE_NOSTORE | MODE_NOPUT)
         origins = end.ranks_of("Post", group)
         end.epochs.post(origins)
+        end.expose(0)
         for origin in origins:
             end.shared.tell("post", end.rank, origin)
 
@@ -286,6 +290,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end = self._end("Wait")
         for origin in end.posted("Wait"):
             end.shared.take("complete", origin, end.rank, functools.partial(end.waits_for, origin, "Complete"))
+        end.withdraw(0)
         end.epochs.posted = None
         return True
 
@@ -317,7 +322,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
             return
         target = end.peer(rank, "rank")
         end.epochs.check_lock(target)
-        end.shared.locks[target].acquire(end.rank, exclusive)
+        end.lock(target, exclusive)
         end.epochs.lock(target)
 
     def Unlock(self, rank: int) -> None:
@@ -331,7 +336,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         target = end.peer(rank, "rank")
         end.epochs.unlock(target)
         end.finish(target)
-        end.shared.locks[target].release(end.rank)
+        end.unlock(target)
 
     def Lock_all(self, assertion: int = 0) -> None:
         """Wait for a shared lock of every rank's memory.
@@ -341,8 +346,8 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end = self._end("Lock_all")
         _assertion("Lock_all", assertion, MODE_NOCHECK)
         end.epochs.begin("Lock_all")
-        for lock in end.shared.locks:
-            lock.acquire(end.rank, False)
+        for target in range(end.size):
+            end.lock(target, False)
         end.epochs.all_locked = True
 
     def Unlock_all(self) -> None:
@@ -355,8 +360,8 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
             raise MPIError("Unlock_all without Lock_all", "ERR_RMA_SYNC")
         end.finish()
         end.epochs.all_locked = False
-        for lock in end.shared.locks:
-            lock.release(end.rank)
+        for target in range(end.size):
+            end.unlock(target)
 
     def Flush(self, rank: int) -> None:
         """Wait until this rank's accesses of `rank`'s memory have happened.
@@ -391,7 +396,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end = self._end(call)
         target = None if rank is None else end.peer(rank, "rank")
         end.epochs.passive(call, target)
-        end.finish(target)
+        end.finish(target, call.startswith("Flush_local"))
 
 
 WIN_NULL = Win._named(None)

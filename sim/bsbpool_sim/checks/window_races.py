@@ -1,0 +1,223 @@
+"""Accesses to windows that conflict: two of the same bytes, one of which writes them, and nothing orders the two.
+
+What orders them is what MPI says does: the end of the first access's epoch, or a flush, and then something by which the
+rank of the second one learns of it, directly or through others: a message, a collective call, an exclusive lock. Who
+knows what is in `knowledge`.
+
+Which accesses MPI allows at all is in `mpi/window_epochs`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .knowledge import Knowledge
+from .places import Left, Place
+from .window_uses import ANY, WindowUse
+
+KIND = "rma-race"
+
+#: WindowUsees of one rank's memory that are kept, to hold later ones against.
+MOST = 2000
+
+
+class Memories(Protocol):
+    """A window, as what its ranks share."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """Its ranks, by their numbers in the simulation."""
+
+    def bytes_of(self, rank: int) -> memoryview | None:
+        """The memory of a rank, if only it and accesses change it; None: more may do so, or it is not one run."""
+
+
+@dataclass
+class _Seen:
+    """An access that was seen.
+
+    :ivar began: the moment at which it began.
+    :ivar ended: the moment of its rank at which it has happened for all who know of that; None: not yet.
+    """
+
+    access: WindowUse
+    origin: int
+    place: Place
+    began: int
+    ended: int | None = None
+
+
+class WindowRaces:
+    """Takes note of accesses, of what ends them, and of what ranks learn of each other.
+
+    :param place: returns the line of the user's that calls MPI now; None if there is none.
+    """
+
+    def __init__(self, place: Callable[[], Place | None]):
+        self._place = place
+        self._moment = 0
+        self._knowledge = Knowledge()
+        #: synchronous sends, and who receives them.
+        self._receivers: list[tuple[object, int]] = []
+        #: by window and rank, the accesses of its memory.
+        self._seen: dict[tuple[Memories, int], list[_Seen]] = {}
+        #: by window, rank and epoch, its memory as it was at the beginning, with what accesses have changed.
+        self._left: dict[tuple[Memories, int, int], bytearray] = {}
+        #: by window, rank and epoch, since when others may access its memory.
+        self._exposed: dict[tuple[Memories, int, int], int] = {}
+        #: what was found, by the two lines.
+        self.found: dict[tuple[str, int, str, int], Left] = {}
+
+    def _ordered(self, first: _Seen, origin: int, window: Memories) -> bool:
+        """Whether what a rank does now comes after an access in every run."""
+        if first.ended is None:
+            return False
+        ranks = window.members
+        return first.origin == origin or self._knowledge.knows(ranks[origin], ranks[first.origin], first.ended)
+
+    def _now(self) -> int:
+        self._moment += 1
+        return self._moment
+
+    # -- who learns what -----------------------------------------------------------------------------
+
+    def sent(self, message: Hashable, rank: int, dest: int, sync: object) -> None:
+        """A rank of the simulation has sent a message to another one.
+
+        :param sync: the request that ends when it is received; None: it is buffered.
+        """
+        self._knowledge.tell(message, rank)
+        if sync is not None:
+            self._receivers.append((sync, dest))
+
+    def received(self, message: Hashable, rank: int) -> None:
+        """A rank of the simulation has received a message."""
+        self._knowledge.hear(message, rank, last=True)
+
+    def ended_request(self, request: object, rank: int) -> None:
+        """A request has ended: if it was a synchronous send, its rank knows that its receiver has come so far."""
+        for place, (sync, receiver) in enumerate(self._receivers):
+            if sync is request:
+                self._knowledge.learn(rank, receiver)
+                del self._receivers[place]
+                return
+
+    def arrived(self, call: Hashable, rank: int) -> None:
+        """A rank of the simulation has come to a collective call, or has told another one by Post or Complete."""
+        self._knowledge.tell(call, rank)
+
+    def left(self, call: Hashable, rank: int) -> None:
+        """A rank of the simulation has come out of a collective call, or has been told by Post or Complete."""
+        self._knowledge.hear(call, rank)
+
+    def locked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
+        """A rank of the window has got the lock of another one's memory."""
+        rank = window.members[origin]
+        self._knowledge.hear((window, target, "exclusive"), rank)
+        if exclusive:
+            self._knowledge.hear((window, target, "shared"), rank)
+
+    def unlocked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
+        """A rank of the window gives that lock back."""
+        self._knowledge.tell((window, target, "exclusive" if exclusive else "shared"), window.members[origin])
+
+    # -- accesses ------------------------------------------------------------------------------------
+
+    def ended(self, window: Memories, origin: int, target: int | None) -> None:
+        """All accesses by `origin` of the memory of `target`, or (None) of all ranks, have happened."""
+        now = self._knowledge.mark(window.members[origin])
+        for rank in range(len(window.members)) if target is None else (target,):
+            for seen in self._seen.get((window, rank), ()):
+                if seen.origin == origin and seen.ended is None:
+                    seen.ended = now
+
+    def accessed(self, window: Memories, origin: int, target: int, access: WindowUse) -> None:
+        """A rank accesses the memory of another one."""
+        place = self._place()
+        if place is None or not access.ranges:
+            return
+        mine = _Seen(access, origin, place, self._now())
+        all_seen = self._seen.setdefault((window, target), [])
+        for other in all_seen:
+            if _conflict(other.access, access) and not self._ordered(other, origin, window):
+                self._report(mine, other, window, target)
+        all_seen.append(mine)
+        if len(all_seen) > MOST:
+            del all_seen[: MOST // 2]
+        self._look_for_stores(window, target, access, place)
+
+    def happened(self, window: Memories, target: int, ranges: Sequence[tuple[int, int]]) -> None:
+        """An access has changed the memory of a rank."""
+        memory = window.bytes_of(target)
+        for (of, rank, _), left in self._left.items():
+            if of is window and rank == target and memory is not None:
+                for low, high in ranges:
+                    left[low:high] = memory[low:high]
+
+    # -- what a rank itself stores into its window ---------------------------------------------------
+
+    def exposed(self, window: Memories, rank: int, epoch: int) -> None:
+        """From now on others may access the memory of a rank.
+
+        :param epoch: the number of fences that were called then; 0: it is between Post and Wait.
+        """
+        memory = window.bytes_of(rank)
+        if memory is not None:
+            self._left[window, rank, epoch], self._exposed[window, rank, epoch] = bytearray(memory), self._now()
+
+    def withdrawn(self, window: Memories, rank: int, epoch: int) -> None:
+        """A rank ends an epoch: what it has stored meanwhile must be nowhere where others have accessed it.
+
+        What it has stored stays known until the next epoch ends: others may still be in this one.
+        """
+        self._left.pop((window, rank, epoch - 1), None)
+        left, memory = self._left.get((window, rank, epoch)), window.bytes_of(rank)
+        if left is None or memory is None or left == memory:
+            return
+        since = self._exposed[window, rank, epoch]
+        for seen in self._seen.get((window, rank), ()):
+            in_it = seen.access.epoch == epoch and (epoch or seen.began > since)
+            if in_it and _differ(left, memory, seen.access.ranges):
+                self._report_store(seen.access, seen.place, window, rank)
+
+    def _look_for_stores(self, window: Memories, target: int, access: WindowUse, place: Place) -> None:
+        left = None if access.epoch is None else self._left.get((window, target, access.epoch))
+        memory = window.bytes_of(target)
+        if left is not None and memory is not None and _differ(left, memory, access.ranges):
+            self._report_store(access, place, window, target)
+
+    # -- telling -------------------------------------------------------------------------------------
+
+    def _report(self, mine: _Seen, other: _Seen, window: Memories, target: int) -> None:
+        here, there = mine.place, other.place
+        owner = window.members[target]
+        what = (
+            f"accesses rank {owner}'s window ({mine.access.call}) while rank {there.rank} accesses the same bytes "
+            f"({other.access.call}, at {there.file}:{there.line})"
+        )
+        right = (
+            "nothing says which comes first: put a fence, a flush with a message, or exclusive locks between them, or "
+            "use Accumulate with one operation for both"
+        )
+        self.found.setdefault((here.file, here.line, there.file, there.line), Left(KIND, here, what, right))
+
+    def _report_store(self, access: WindowUse, place: Place, window: Memories, target: int) -> None:
+        owner = window.members[target]
+        what = f"accesses bytes of rank {owner}'s window ({access.call}) that rank {owner} itself changes meanwhile"
+        right = f"nothing says which comes first: let rank {owner} change them before the epoch, or after it"
+        self.found.setdefault((place.file, place.line, "", owner), Left(KIND, place, what, right))
+
+
+def _conflict(one: WindowUse, other: WindowUse) -> bool:
+    """Whether two accesses may not meet."""
+    if one.reads and other.reads:
+        return False
+    if one.atomic and other.atomic and (one.atomic == other.atomic or ANY in (one.atomic, other.atomic)):
+        return False
+    return any(low < end and begin < high for low, high in one.ranges for begin, end in other.ranges)
+
+
+def _differ(left: bytearray, memory: memoryview, ranges: Sequence[tuple[int, int]]) -> bool:
+    return any(left[low:high] != memory[low:high] for low, high in ranges)
