@@ -24,7 +24,7 @@ from .definitions import (
 )  # fmt: skip
 from .own import of_rank
 from .predefined import CODES, LETTERS
-from .running import running_rank
+from .running import note_made
 from .typemaps import Repeated, TypeMap, distributed, subarray
 
 
@@ -224,9 +224,7 @@ class Constructors(TypeHandle):
 
 def _noted(definition: Definition) -> Definition:
     """A program made it, which has to free it."""
-    rank = running_rank()
-    if rank is not None and rank.main is not None and rank.main.kernel.cluster.audit is not None:
-        rank.main.kernel.cluster.audit.made(definition, "datatype")
+    note_made(definition, "datatype")
     return definition
 
 

@@ -9,7 +9,7 @@ from ..errors import MPIError
 from .handles import Handle
 from .operations import OPS, Operation
 from .reducing import reduce_local
-from .running import running_rank
+from .running import note_made, running_rank
 
 #: How many operations of its own a rank can have at once, as in mpi4py; and under which key it keeps their number.
 _MOST = 32
@@ -41,16 +41,20 @@ class Op(Handle, root=True):
         if not callable(function):
             raise TypeError(f"an operation is made of a function, not of {function!r}")
         _count(1)
-        return cls._of(Operation(getattr(function, "__name__", "user"), function, commute=bool(commute), user=True))
+        operation = Operation(getattr(function, "__name__", "user"), function, commute=bool(commute), user=True)
+        note_made(operation, "operation")
+        return cls._of(operation)
 
     def Free(self) -> None:
         """Give the operation up; the handle is OP_NULL then.
 
         :raises MPIError: it is predefined, or null.
         """
-        if self._operation("Free").constant:
+        operation = self._operation("Free")
+        if operation.constant:
             raise MPIError(f"Free of MPI.{self!r}, which is MPI's own", "ERR_OP")
         _count(-1)
+        operation.freed = True
         self._nullify()
 
     def _operation(self, call: str) -> Operation:

@@ -39,6 +39,7 @@ class Operation(State):
         self.ufunc = ufunc
         self.commute = commute
         self.user = user
+        self.freed = False
 
     def __call__(self, x: Any, y: Any) -> Any:
         return self.function(x, y, None) if self.user else self.function(x, y)

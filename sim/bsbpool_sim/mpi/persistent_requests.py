@@ -9,6 +9,7 @@ from ..errors import MPIError
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .requests import Receive, Receiver, Request
+from .running import note_made
 from .status import fill
 
 
@@ -19,11 +20,15 @@ class Prequest(Request):
     """
 
     persistent = True
+    #: MPI has none that a program needs not free.
+    constant = ""
 
     def __init__(self, of: Any = None, why: Any = None):
         if isinstance(of, Request) and of and not isinstance(of._own, Prequest):
             raise TypeError(f"Prequest takes an MPI.Prequest, not {type(of._own).__name__}")
         super().__init__(of, why)
+        if of is not None and not isinstance(of, Request):
+            note_made(self, "persistent request")
 
     def Start(self) -> None:
         """Start what the request is for.

@@ -1,6 +1,8 @@
-"""Which simulated rank runs now. Its communicators are in `communicators`."""
+"""Which simulated rank runs now, and what it makes. Its communicators are in `communicators`."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from greenlet import getcurrent
 
@@ -23,3 +25,13 @@ def running_rank() -> Rank | None:
     """The simulated rank that runs now; None if none does."""
     task = getcurrent()
     return task.rank if isinstance(task, Task) else None
+
+
+def note_made(thing: Any, what: str) -> None:
+    """Tell who looks for it that the program has made something that it has to free.
+
+    :param what: what it is, in words.
+    """
+    task = getcurrent()
+    if isinstance(task, Task) and task.kernel.cluster.audit is not None:
+        task.kernel.cluster.audit.made(thing, what)

@@ -15,6 +15,6 @@ def absolute_maximum(source, target, datatype):
 
 operation = MPI.Op.Create(absolute_maximum, commute=True)  # = leaked-handle
 result = np.empty(2)
-comm.Allreduce(np.array([-rank, rank - 1.0]), result, op=operation)
+comm.Allreduce(np.array([-rank, rank + 0.5]), result, op=operation)
 operation.Free()  # +
 print(result)
