@@ -295,16 +295,16 @@ mistake(
 )
 mistake(
     "a split orders by rank, and not by key",
-    communicators.Comm,
-    "Split",
-    "sorted(wishes)]",
-    "sorted(wishes, key=lambda wish: wish[1])]",
+    communicators,
+    "_parts",
+    "for _, rank in sorted(parts[color])]",
+    "for _, rank in parts[color]]",
 )
 mistake(
     "a split of a split has the ranks of the first",
     communicators.Comm,
-    "Split",
-    "[self.context.members[r] for r in order]",
+    "_divided",
+    "[self.context.own[r] for r in order]",
     "[*order]",
 )
 mistake(

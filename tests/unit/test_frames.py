@@ -34,8 +34,8 @@ def within(comm):
     yield
 
 @functools.lru_cache
-def waits(comm):
-    comm.recv(source=0)  # here
+def waits(receive):
+    receive(source=0)  # here
 
 def job(owner):
     time.sleep(1e9)  # here
@@ -59,7 +59,7 @@ def hangs(comm):
 
 def deadlock(comm):
     if comm.rank == 0:
-        waits(comm)
+        waits(comm.recv)
     elif comm.rank == 1:
         with within(comm):
             pass

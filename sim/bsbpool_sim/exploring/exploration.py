@@ -74,7 +74,7 @@ class Exploration:
     left: float | None = None
     strategy: str = "exhaustive"
     elapsed: float = 0.0
-    limits: tuple[str, ...] = ()
+    limits: Sequence[str] = ()
     interrupted: bool = False
 
     def __str__(self) -> str:

@@ -320,4 +320,4 @@ def _each(values: Sequence[int], blocks: int) -> list[int]:
 def in_place(spec: Any) -> bool:
     """Whether `spec` is MPI.IN_PLACE, or None, which stands for it."""
     # It is an integer, also the real mpi4py's: asked first, since most buffers are none.
-    return spec is None or (isinstance(spec, int) and means(spec, IN_PLACE))
+    return spec is None or means(spec, IN_PLACE)
