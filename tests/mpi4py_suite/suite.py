@@ -6,7 +6,8 @@
     python tests/mpi4py_suite/suite.py record           runs it under MPICH on 1 to 5 ranks, and records what passes
 
 Of the tests that pass under MPICH, at least 90 % must pass on simulated ranks, on each number of ranks. Each of the
-others is in `not_passing.txt`, with the reason. Running is in `suite_worlds`, what the lists look like in `suite_data`.
+others is in `not_passing.txt`, with the reason. Those that take too long are not run: to try one again, take it out of
+the list, and `update`. Running is in `suite_worlds`, what the lists look like in `suite_data`.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import sys
 from importlib.metadata import version as version_of
 
 import click
-from suite_data import NOT_PASSING, PASSED, SIZES, UNEXPLAINED, Tests, read, read_passed, write
-from suite_worlds import Outcomes, file_of, files, on_simulated_ranks, source, under_mpich, version
+from suite_data import NOT_PASSING, PASSED, SIZES, SLOW, UNEXPLAINED, Tests, read, read_passed, read_slow, write
+from suite_worlds import TOO_LONG, Outcomes, file_of, files, on_simulated_ranks, source, under_mpich, version
 
 #: Percent of the tests that pass under MPICH.
 BOUND = 90
@@ -84,6 +85,8 @@ def problems(size: int, passed: set[str], listed: set[str], found: Outcomes) -> 
 
 def explained(reason: str) -> str:
     """The reason of a failure as it stands in the list: what is refused by name explains itself."""
+    if reason == TOO_LONG:
+        return SLOW + reason
     refusal = _REFUSAL.search(reason)
     return f"refused: {refusal[0]}" if refusal is not None else UNEXPLAINED + reason
 
@@ -93,9 +96,9 @@ _REFUSAL = re.compile(r"[\w.]+(\(.*?\))? can't be simulated: .*?(?=, at \w+\.py:
 
 
 def simulated(sizes: list[int], names: list[str]) -> dict[int, Outcomes]:
-    """Run files of the suite on simulated ranks."""
+    """Run files of the suite on simulated ranks, without what is known to take too long."""
     folder = source()
-    return {size: on_simulated_ranks(folder, size, names or files(folder)) for size in sizes}
+    return {size: on_simulated_ranks(folder, size, names or files(folder), read_slow(size)) for size in sizes}
 
 
 @click.group(help=__doc__.splitlines()[0])

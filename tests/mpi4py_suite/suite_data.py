@@ -22,6 +22,8 @@ PASSED = FOLDER / "passed_under_mpich.txt"
 NOT_PASSING = FOLDER / "not_passing.txt"
 #: What stands before a reason that nobody has looked at.
 UNEXPLAINED = "unexplained: "
+#: What stands before the reason of tests that take too long; the comparison does not run them.
+SLOW = "slow: "
 
 
 def read(path: Path) -> dict[str, Tests]:
@@ -38,6 +40,13 @@ def read(path: Path) -> dict[str, Tests]:
         for name in names.split():
             found[about].setdefault(f"{group}.{name}", set()).update(_sizes(sizes))
     return found
+
+
+def read_slow(size: int) -> set[str]:
+    """The tests of the list that are not run on so many simulated ranks."""
+    listed = read(NOT_PASSING).items() if NOT_PASSING.exists() else ()
+    slow = (tests.items() for reason, tests in listed if reason.startswith(SLOW))
+    return {test for tests in slow for test, sizes in tests if size in sizes}
 
 
 def read_passed() -> tuple[str, Tests]:

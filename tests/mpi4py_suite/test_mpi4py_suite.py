@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from suite import problems
-from suite_data import NOT_PASSING, SIZES, read, read_passed, write
+from suite_data import NOT_PASSING, SIZES, SLOW, read, read_passed, read_slow, write
 from suite_table import PAGE, page
 from suite_worlds import Outcomes, on_simulated_ranks
 
@@ -70,6 +70,18 @@ def test_no_test_is_lost_whatever_another_one_does(folder):
     assert "rank 1 died" in why["test_7_ends_the_rank"]
     assert "1 != 0" in why["test_8_fails_in_a_part"]
     assert "nothing_of_this_name" in found.files["test_broken"]
+
+
+def test_what_is_known_to_take_too_long_is_not_run(folder):
+    known = [f"test_bad.Test.test_{name}" for name in ("2_waits_for_ever", "4_aborts", "7_ends_the_process")]
+    found = on_simulated_ranks(folder, 2, ["test_bad"], [*known, "test_bad.Test.test_7_ends_the_rank"])
+    assert not {*known} & (found.passed | found.skipped | found.failed.keys())
+    assert "test_bad.Test.test_9_passes_behind_all" in found.passed
+
+
+def test_those_under_the_reason_that_they_are_slow_are_known_to_take_too_long():
+    slow = [tests for reason, tests in read(NOT_PASSING).items() if reason.startswith(SLOW)]
+    assert read_slow(2) == {test for tests in slow for test, sizes in tests.items() if 2 in sizes}
 
 
 def test_lists_are_read_as_they_were_written(tmp_path):

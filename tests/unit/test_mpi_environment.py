@@ -110,3 +110,19 @@ def test_what_is_for_code_in_c_is_refused_by_name():
     for name in ("_sizeof", "_addressof", "_handleof"):
         with pytest.raises(CannotSimulateError, match=f"MPI.{name} can't be simulated"):
             getattr(MPI, name)(MPI.BYTE)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("BOTTOM", MPI.BottomType),
+        ("BUFFER_AUTOMATIC", MPI.BufferAutomaticType),
+        ("IN_PLACE", MPI.InPlaceType),
+    ],
+)
+def test_what_stands_for_a_buffer_has_a_class_of_its_own(name, kind):
+    place = getattr(MPI, name)
+    assert type(place) is kind
+    assert kind() == place == int(place)
+    again = pickle.loads(pickle.dumps(place))
+    assert (type(again), repr(again), again) == (type(place), name, place)

@@ -141,6 +141,30 @@ def test_a_null_request_is_done_and_can_be_pickled():
     assert one(program) == ((True, None), MPI.ANY_SOURCE, True, (MPI.UNDEFINED, True), True)
 
 
+@pytest.mark.parametrize("given", [MPI.Status(), MPI.INT, 1234, "abc"], ids=["status", "datatype", "number", "text"])
+def test_a_request_is_made_of_another_one_only(given):
+    with pytest.raises(TypeError, match="a request is made of another one"):
+        MPI.Request(given)
+
+
+def test_the_number_of_a_persistent_request_gives_a_handle_of_it():
+    def program(comm):
+        request = comm.Recv_init(bytearray(1), 0)
+        other = type(request).fromhandle(request.handle)
+        request.Free()
+        return isinstance(other, MPI.Prequest), other == request, bool(type(request).fromhandle(request.handle))
+
+    assert one(program) == (True, True, False)
+
+
+class OwnRequest(MPI.Request):
+    """A program's own class of requests."""
+
+
+def test_a_null_request_of_a_programs_own_class_is_pickled_as_one():
+    assert type(pickle.loads(pickle.dumps(OwnRequest(MPI.REQUEST_NULL)))) is OwnRequest
+
+
 def test_a_receive_that_was_freed_fills_its_buffer():
     def program(comm):
         into = bytearray(1)

@@ -38,6 +38,20 @@ def test_the_package_is_each_ranks_own_and_has_all_that_is_installed(simulate):
     assert (status, sorted(out.splitlines()), err) == (0, [f"0 {version}", f"1 {version}"], "")
 
 
+def test_what_mpi4py_builds_on_the_memory_of_windows_is_there_in_each_python(simulate):
+    status, out, err = simulate(
+        2,
+        "from mpi4py import MPI\n"
+        "from mpi4py.util import sync\n"
+        "mutex, held = sync.Mutex(comm=MPI.COMM_WORLD), []\n"
+        "with mutex: held.append(mutex.locked())\n"
+        "held.append(mutex.locked())\n"
+        "mutex.free()\n"
+        "print(held, sync.memoryview(b'abc').nbytes if hasattr(sync, 'memoryview') else 3)\n",
+    )
+    assert (status, out.splitlines(), err) == (0, ["[True, False] 3"] * 2, "")
+
+
 def test_the_result_does_not_depend_on_whether_the_real_mpi_was_imported(tmp_path):
     code = "from mpi4py import MPI; import mpi4py; print(MPI.get_vendor()[0], mpi4py.rc.threads, MPI.COMM_WORLD.size)"
     start = (

@@ -150,6 +150,9 @@ def test_a_window_without_memory_gives_none():
 
 def test_the_memory_of_a_window_is_a_buffer_of_mpi():
     def program(comm):
+        win = MPI.Win.Allocate(8)
+        win.__buffer__(0)[3] = 5
+        assert bytes(win.tomemory()) == bytes([0, 0, 0, 5, 0, 0, 0, 0])
         return type(MPI.Win.Allocate(8).tomemory()) is MPI.buffer is MPI.memory
 
     assert run(program, 1) == [True]

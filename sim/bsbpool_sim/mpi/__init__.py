@@ -26,6 +26,9 @@ from .constants import (
     PROC_NULL,
     TAG_UB,
     UNDEFINED,
+    BottomType,
+    BufferAutomaticType,
+    InPlaceType,
 )
 from .datatypes import Datatype
 from .duplicates import _comm_lock, _comm_lock_table, _commctx_inter, _commctx_intra
@@ -115,6 +118,7 @@ __all__ = [
     "FILE_NULL", "File", "WIN_NULL", "Register_datarep",
     "BOTTOM", "BUFFER_AUTOMATIC", "Flush_buffer", "Grequest", "Iflush_buffer", "MESSAGE_NO_PROC", "MESSAGE_NULL",
     "Prequest", "REQUEST_NULL",
+    "BottomType", "BufferAutomaticType", "InPlaceType",
 ]  # fmt: skip
 
 #: Private names of mpi4py's that its own package `mpi4py.util` uses.

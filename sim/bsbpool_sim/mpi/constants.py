@@ -7,7 +7,7 @@ the real mpi4py, at import; those are known by name here, whatever number the in
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 
 class Constant(int):
@@ -27,14 +27,47 @@ class Constant(int):
         return Constant, (int(self), self.name)
 
 
+class _Place(Constant):
+    """What stands where a buffer may stand; it has a class of its own, as in mpi4py."""
+
+    _value: int
+    _name: str
+
+    def __new__(cls) -> Self:
+        self = int.__new__(cls, cls._value)
+        self.name = cls._name
+        return self
+
+    def __reduce__(self) -> Any:
+        return type(self), ()
+
+
+class InPlaceType(_Place):
+    """Type of `IN_PLACE`."""
+
+    _value, _name = -1, "IN_PLACE"
+
+
+class BottomType(_Place):
+    """Type of `BOTTOM`."""
+
+    _value, _name = 0, "BOTTOM"
+
+
+class BufferAutomaticType(_Place):
+    """Type of `BUFFER_AUTOMATIC`."""
+
+    _value, _name = -2, "BUFFER_AUTOMATIC"
+
+
 ANY_SOURCE = Constant(-2, "ANY_SOURCE")
 ANY_TAG = Constant(-1, "ANY_TAG")
 PROC_NULL = Constant(-1, "PROC_NULL")
 ROOT = Constant(-3, "ROOT")
 UNDEFINED = Constant(-32766, "UNDEFINED")
-IN_PLACE = Constant(-1, "IN_PLACE")
-BOTTOM = Constant(0, "BOTTOM")
-BUFFER_AUTOMATIC = Constant(-2, "BUFFER_AUTOMATIC")
+IN_PLACE = InPlaceType()
+BOTTOM = BottomType()
+BUFFER_AUTOMATIC = BufferAutomaticType()
 #: The largest tag, that of MPICH; MPI itself promises 32767.
 LARGEST_TAG = (1 << 29) - 1
 #: The key of the attribute of a communicator that is the largest tag.

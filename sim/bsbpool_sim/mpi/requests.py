@@ -33,6 +33,7 @@ class Request(Happening, ManyRequests):
 
     :param of: the kernel, for a new one; a request, for a further handle of it; None: REQUEST_NULL.
     :param why: what a task that waits for it waits for.
+    :raises TypeError: it is made of something else.
     """
 
     #: whether it stays when it has ended, and can be started again.
@@ -55,6 +56,8 @@ class Request(Happening, ManyRequests):
         if isinstance(of, Request):
             self._other = of._own
         elif of is not None:
+            if not isinstance(of, Kernel):
+                raise TypeError(f"a request is made of another one, not of {of!r}")
             self._kernel = of
         self._waiters: list[Any] = []
         self.done = why is None
@@ -87,7 +90,14 @@ class Request(Happening, ManyRequests):
         if not self._is_null():
             raise ValueError(f"cannot serialize 'mpi4py.MPI.{type(self).__name__}' instance")
         null = "REQUEST_NULL"
-        return (constant, (null,)) if self._is_name else (Request, (constant(null),))
+        return (constant, (null,)) if self._is_name else (self._public(), (constant(null),))
+
+    @classmethod
+    def _public(cls) -> Any:
+        """The class itself; of those that calls of MPI make, the one of MPI's that programs know."""
+        return next(
+            each for each in cls.__mro__ if each.__name__ in _PUBLIC or not each.__module__.startswith("bsbpool_sim.")
+        )
 
     @property
     def handle(self) -> int:
@@ -108,11 +118,12 @@ class Request(Happening, ManyRequests):
         :raises MPIError: this rank has none.
         """
         numbered: list[Any] = of_rank(_NUMBERED, list)
+        made: type[Request] = cls._public()
         if handle == _NULL:
-            return cls()
+            return made()
         if not 0 <= handle - _FIRST < len(numbered):
             raise MPIError(f"{handle} is the number of no MPI.Request of this rank", "ERR_ARG")
-        return cls(numbered[handle - _FIRST])
+        return made(numbered[handle - _FIRST])
 
     def toint(self) -> int:
         """Return the number of the handle."""
@@ -234,6 +245,8 @@ class Request(Happening, ManyRequests):
         self.over = True
 
 
+#: The classes of requests that programs know.
+_PUBLIC = ("Request", "Prequest", "Grequest")
 _NUMBERED = "requests with numbers"
 _NULL, _FIRST = 0x2C000000, 0x6C000000
 

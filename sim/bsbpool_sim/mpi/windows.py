@@ -118,6 +118,10 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         """This rank's memory, as an MPI.buffer."""
         return _buffer(self._own_view("tomemory"))
 
+    def __buffer__(self, flags: int, /) -> memoryview:
+        """This rank's memory, for ``memoryview(window)``; Python asks for it from 3.12 on."""
+        return self._own_view("memoryview")
+
     def _own_view(self, call: str) -> memoryview:
         end = self._end(call)
         view = end.memories[end.rank].view
