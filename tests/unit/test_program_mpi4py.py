@@ -52,6 +52,16 @@ def test_what_mpi4py_builds_on_the_memory_of_windows_is_there_in_each_python(sim
     assert (status, out.splitlines(), err) == (0, ["[True, False] 3"] * 2, "")
 
 
+def test_mpi_keeps_the_names_that_mean_the_same_on_each_rank(simulate):
+    status, out, err = simulate(
+        2,
+        "from mpi4py import MPI\n"
+        "MPI.DOUBLE, MPI.SUM, MPI.COMBINER_NAMED, MPI.COMM_WORLD, MPI.COMM_SELF, MPI.pickle\n"
+        "print(*[name in vars(MPI) for name in 'DOUBLE SUM COMBINER_NAMED COMM_WORLD COMM_SELF pickle'.split()])\n",
+    )
+    assert (status, out.splitlines(), err) == (0, ["True True True False False False"] * 2, "")
+
+
 def test_the_result_does_not_depend_on_whether_the_real_mpi_was_imported(tmp_path):
     code = "from mpi4py import MPI; import mpi4py; print(MPI.get_vendor()[0], mpi4py.rc.threads, MPI.COMM_WORLD.size)"
     start = (

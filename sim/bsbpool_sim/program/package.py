@@ -44,7 +44,7 @@ class MPIModule(types.ModuleType):
         value = getattr(mpi, name)
         if isinstance(value, types.ModuleType):
             raise AttributeError(f"module {MODULE!r} has no attribute {name!r}")
-        if name in vars(mpi):
+        if name not in _COMPUTED:
             self.__dict__[name] = value
         return value
 
