@@ -6,6 +6,7 @@ started some. What they wait for is in `locks`; `threading.local` is in `thread_
 
 from __future__ import annotations
 
+import _thread
 import sys
 import threading
 import traceback
@@ -109,8 +110,15 @@ def _made(kind: Any, name: str, ident: int, daemon: bool) -> threading.Thread:
     thread: Any = kind.__new__(kind)
     threading.Thread.__init__(thread, name=name, daemon=daemon)
     thread._started.set()
-    thread._ident = thread._native_id = ident
+    _number(thread, ident)
     return thread  # type: ignore[no-any-return]
+
+
+def _number(thread: Any, ident: int) -> None:
+    """Give a thread that runs its number."""
+    thread._ident = thread._native_id = ident
+    if (handle := getattr(_thread, "_make_thread_handle", None)) is not None:  # from Python 3.13 on
+        thread._handle = handle(ident)
 
 
 # -- who runs --------------------------------------------------------------------------------------------------
@@ -186,7 +194,7 @@ def _start(task: Task, self: Any) -> None:
     new = task.kernel.start(task.rank, self.name, _live, self)
     new.thread = self
     self.__dict__[_RUN] = _Run(new)
-    self._ident = self._native_id = ident(new)
+    _number(self, ident(new))
     threads_of(task.rank).alive[new] = self
     self._started.set()
 
@@ -233,7 +241,7 @@ def _over(thread: Any) -> _Run:
     run.ended = True
     thread._is_stopped = True
     handle: Any = getattr(thread, "_handle", None)
-    if hasattr(handle, "_set_done"):
+    if handle is not None:
         handle._set_done()
     return run
 
