@@ -451,6 +451,8 @@ def _installed() -> ModuleSpec | None:
 def _forget_all(package: types.ModuleType) -> None:
     """Forget the stand-in of a package, and what was imported below it meanwhile."""
     _forget(package.__name__, package)
+    if not any(isinstance(each, types.ModuleType) for each in vars(package).values()):
+        return  # an import binds what it has imported in the package: most simulations import nothing there
     for name in [*sys.modules]:
         if name.startswith(package.__name__ + ".") and name != "mpi4py.MPI":
             del sys.modules[name]
