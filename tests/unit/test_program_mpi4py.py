@@ -154,3 +154,15 @@ def test_what_mpi_has_can_be_listed_and_imported_by_a_star(simulate):
         "print(MPI.note, COMM_WORLD.allreduce(1, SUM))\n",
     )
     assert (status, sorted(out.splitlines()), err) == (0, ["0 2", "1 2"], "")
+
+
+def test_nothing_that_stood_for_mpi4py_is_left_behind(tmp_path):
+    (tmp_path / "program.py").write_text("from mpi4py import MPI\nprint(MPI.COMM_WORLD.rank)")
+    code = (
+        "import sys, bsbpool\n"
+        "from bsbpool_sim.program.running import Program, run_program\n"
+        f"assert run_program(Program({str(tmp_path / 'program.py')!r}), 2).status == 0\n"
+        "print([name for name in sys.modules if name.startswith('mpi4py')])\n"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
+    assert (said.returncode, said.stdout.splitlines()[-1]) == (0, "[]"), said.stderr

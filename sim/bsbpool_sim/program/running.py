@@ -173,7 +173,7 @@ class _Ranks:
             self._environment[b"PYTEST_ADDOPTS"] = b"--capture=sys " + options
             self._environment.setdefault(b"PYTEST_DISABLE_PLUGIN_AUTOLOAD", b"1")
         self._folder = os.getcwd()
-        self._has_mpi = package.MODULE in sys.modules
+        self._of_mpi4py = _parts_of_mpi4py()
         self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
         self._undo.enter_context(random_of_ranks())
@@ -184,8 +184,8 @@ class _Ranks:
 
     def __exit__(self, *exc: object) -> None:
         self._undo.close()
-        if not self._has_mpi:  # what stood for it while ranks ran is over
-            sys.modules.pop(package.MODULE, None)
+        for name in _parts_of_mpi4py() - self._of_mpi4py:  # what stood for it while ranks ran is over
+            del sys.modules[name]
 
     # -- for simulate ------------------------------------------------------------------------------
 
@@ -352,6 +352,11 @@ class _Ranks:
             self._mute(rank)
         for output in self._outputs:
             output.flush()
+
+
+def _parts_of_mpi4py() -> set[str]:
+    """The modules of mpi4py that are loaded."""
+    return {name for name in sys.modules if name.partition(".")[0] == package.PACKAGE}
 
 
 class _Finder(Finder):
