@@ -224,10 +224,10 @@ def check_items(cache_items: Any) -> Sequence[int]:
     if cache_items is None:
         return ()
     items = listed(cache_items)
-    numbers = [whole_number(item) for item in items] if items is not None else [None]
-    if None in numbers:
+    numbers = [number for item in items or () if (number := whole_number(item)) is not None]
+    if items is None or len(numbers) != len(items):
         raise TypeError(
             "cache_items lists ids of cached items, which are integers, as get_node_cache_items() gives them; it is "
             f"not {shown(cache_items)}"
         )
-    return numbers  # type: ignore[return-value]
+    return numbers

@@ -152,7 +152,10 @@ class MPIError(SimulationError, RuntimeError):
 
 
 class UnsupportedError(CannotSimulateError, MPIError, NotImplementedError):
-    """A program called what MPI has and simulated ranks have not."""
+    """A program called what MPI has and simulated ranks have not.
+
+    mpi4py raises NotImplementedError for what its MPI lacks, and programs catch that.
+    """
 
     kind = "ERR_UNSUPPORTED_OPERATION"
 

@@ -4,27 +4,12 @@ Under plain pytest each program runs on simulated ranks, in its size range. Unde
 also runs on the real COMM_WORLD, and every rank compares what it got with what its simulated twin got.
 """
 
-import os
-
 import pytest
+from both_worlds import compare_orders, compare_with_real_ranks, mpi
 
 from bsbpool_sim import simulate
 
-REAL_SIZE = int(os.environ.get("PMI_SIZE") or os.environ.get("OMPI_COMM_WORLD_SIZE") or 1)
-
 np = pytest.importorskip("numpy")
-
-if REAL_SIZE > 1:
-    from mpi4py import MPI as REAL
-else:
-    REAL = None
-
-
-def mpi():
-    """The MPI of whoever asks: a simulated rank's, or the real one."""
-    from mpi4py import MPI
-
-    return MPI
 
 
 def ring(comm):
@@ -550,13 +535,7 @@ EXPECTED = {
 @pytest.mark.mpi
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_simulated_ranks_get_what_real_ranks_get(program):
-    if program in AS_MPICH_HAS_IT and REAL.get_vendor()[0] != "MPICH":
-        pytest.skip("MPI leaves open what becomes of this, and MPICH's answer is the measure")
-    # A communicator of its own: fast ranks are ahead, and no message of their next program may mix in.
-    comm = REAL.COMM_WORLD.Dup()
-    real = program(comm)
-    comm.Free()
-    assert real == simulate(program, REAL_SIZE).results[REAL.COMM_WORLD.rank]
+    compare_with_real_ranks(program, AS_MPICH_HAS_IT)
 
 
 @pytest.mark.parametrize("program", EXPECTED, ids=lambda p: p.__name__)
@@ -567,5 +546,4 @@ def test_simulated_ranks_get_what_real_ranks_got(program):
 @pytest.mark.parametrize("policy", [None, "shuffled"])
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda p: p.__name__)
 def test_neither_latency_nor_order_changes_what_ranks_get(program, policy):
-    plain = simulate(program, 5).results
-    assert simulate(program, 5, latency=1e-3, bandwidth=1e6, policy=policy, seed=3).results == plain
+    compare_orders(program, 5, policy)

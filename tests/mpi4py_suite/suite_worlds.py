@@ -5,6 +5,7 @@ A deadlock, an abort or the end of a process costs one test: it is reported, and
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -12,7 +13,6 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,8 @@ SIMULATING = Path(__file__).with_name("suite_simulating.py")
 MPIRUN = Path(sys.executable).parent / "mpirun"
 #: Seconds of processor time that one test may take on simulated ranks. The longest takes two.
 MOST = 8
+#: Seconds between two looks at how long a process has taken.
+_LOOK = 0.05
 TOO_LONG = f"the process is not over after {MOST} s of processor time"
 #: Seconds until the suite must be through under MPICH, on a busy machine.
 MOST_MPICH = 1800
@@ -215,7 +217,8 @@ def _watch(process: subprocess.Popen[bytes], work: Path) -> str:
     of_process = psutil.Process(process.pid)
     last, since = -1, 0.0
     while process.poll() is None:
-        time.sleep(0.05)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_LOOK)
         try:
             used = sum(of_process.cpu_times()[:2])
         except psutil.NoSuchProcess:

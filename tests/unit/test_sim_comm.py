@@ -18,6 +18,7 @@ from bsbpool_sim import (
     simulate,
 )
 from bsbpool_sim import mpi as MPI
+from bsbpool_sim.mpi import constants
 from bsbpool_sim.mpi.buffers import Buffer
 from bsbpool_sim.mpi.datatypes import DATATYPES, datatype
 from bsbpool_sim.mpi.operations import OPS, operation
@@ -53,6 +54,12 @@ def now():
 
 
 # -- messages --------------------------------------------------------------------------------------------
+
+
+def test_a_constant_of_mpi_is_the_one_that_its_calls_know():
+    known = {name: value for name, value in vars(constants).items() if isinstance(value, constants.Constant)}
+    assert len(known) > 10
+    assert [name for name, value in known.items() if getattr(MPI, name) is not value] == []
 
 
 def test_ranks_share_no_object():

@@ -67,11 +67,11 @@ class Group(Handle, root=True):
         """
         members = self._own("Translate_ranks").members
         places = None if group is None else group._own("Translate_ranks").places
-        numbers = range(len(members)) if ranks is None else [operator.index(rank) for rank in ranks]
         result: list[int] = []
-        for number in numbers:
-            if means(number, PROC_NULL):
-                result.append(number)
+        for rank in range(len(members)) if ranks is None else ranks:
+            number = operator.index(rank)
+            if means(rank, PROC_NULL):
+                result.append(PROC_NULL)
                 continue
             self._number(number, "Translate_ranks")
             member = members[number]

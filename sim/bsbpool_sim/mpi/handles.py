@@ -125,8 +125,6 @@ class Handle:
             return NotImplemented
         return self._state is other._state
 
-    __hash__ = None  # type: ignore[assignment]  # as in mpi4py: what a handle refers to can change
-
     def __reduce__(self) -> Any:
         name = self._null_name if self._state is None else self._state.constant
         if not name:

@@ -72,8 +72,6 @@ class Message:
     def __eq__(self, other: object) -> bool:
         return self._there() is other._there() if isinstance(other, Message) else NotImplemented
 
-    __hash__ = None  # type: ignore[assignment]  # as mpi4py's: it is null once it was received
-
     def __reduce__(self) -> Any:
         there = self._there()
         if there is not None and there is not NO_PROC:

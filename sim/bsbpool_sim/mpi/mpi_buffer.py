@@ -159,7 +159,7 @@ class buffer(numpy.ndarray[Any, Any]):
         super().__setitem__(self._index(item), operator.index(value) & 255)
 
     def __delitem__(self, item: Any) -> None:
-        raise NotImplementedError("bytes of a buffer can't be deleted")
+        raise NotImplementedError("bytes of a buffer can't be deleted")  # which mpi4py raises here
 
     def _index(self, item: Any) -> int:
         if not hasattr(item, "__index__"):

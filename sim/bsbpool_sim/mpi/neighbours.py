@@ -7,6 +7,7 @@ Who is beside whom belongs to `topologies`; who waits for whom, to `calls`.
 from __future__ import annotations
 
 import functools
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -25,14 +26,14 @@ class NeighbourParts(ObjectCollectives):
     _paired = False
 
     @property
+    @abstractmethod
     def inedges(self) -> list[int]:
         """The ranks from which this rank gets something, in the order of the blocks; PROC_NULL: from nobody."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def outedges(self) -> list[int]:
         """The ranks to which this rank gives something, in the order of the blocks; PROC_NULL: to nobody."""
-        raise NotImplementedError
 
     def _among(
         self, name: str, bring: Callable[[], tuple[Any, int]], take: Callable[[Collective], Any], sources: Sequence[int]

@@ -30,6 +30,6 @@ NUMBERS = {
     "MAX_ERROR_STRING": 512, "MAX_INFO_KEY": 255, "MAX_INFO_VAL": 1024,
     "MAX_LIBRARY_VERSION_STRING": 8192, "MAX_OBJECT_NAME": 128, "MAX_PORT_NAME": 1024, "MAX_PROCESSOR_NAME": 128,
     "MAX_PSET_NAME_LEN": 256, "MAX_STRINGTAG_LEN": 256,
-    # A status in Fortran; the root of an inter-communicator.
-    "F_ERROR": 4, "F_SOURCE": 2, "F_STATUS_SIZE": 5, "F_TAG": 3, "ROOT": -3,
+    # A status in Fortran.
+    "F_ERROR": 4, "F_SOURCE": 2, "F_STATUS_SIZE": 5, "F_TAG": 3,
 }  # fmt: skip

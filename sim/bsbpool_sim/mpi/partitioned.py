@@ -95,7 +95,8 @@ class PartitionedReceive(Prequest):
         self._idle()
 
     def _why(self) -> str:
-        return self._comm.context.message_text(self.source, (self.tag or 0) & 0xFFFFFFFF, self.call)  # type: ignore[no-any-return]  # a text
+        text: str = self._comm.context.message_text(self.source, (self.tag or 0) & 0xFFFFFFFF, self.call)
+        return text
 
     def _start(self) -> None:
         self._parts = []

@@ -72,7 +72,9 @@ class Prequest(Request):
 
         :raises MPIError: the request receives no partitions.
         """
-        return self._there("Parrived")._arrived(partition)  # type: ignore[attr-defined, no-any-return]  # a Prequest
+        own = self._there("Parrived")
+        assert isinstance(own, Prequest)
+        return own._arrived(partition)
 
     def _ready(self, partitions: Sequence[int]) -> None:
         own = self._there("Pready")

@@ -166,7 +166,8 @@ class ReducingParts(Parts):
             if not of_another:
                 if call.result is None:
                     call.result = mine.of(call, peers, order)
-                return call.result  # type: ignore[no-any-return]  # what is computed once may be anything
+                reduced: bytes = call.result
+                return reduced
             results: dict[int, bytes] = call.result or {}
             call.result = results
             if peers[0] not in results:

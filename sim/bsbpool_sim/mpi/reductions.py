@@ -118,7 +118,8 @@ def _by_user(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview])
     """A program's function gets memory as its datatype lays it out, not as it is packed."""
     from .mpi_buffer import buffer
 
-    map = type.definition.map  # type: ignore[union-attr]  # a buffer's datatype is not null
+    assert type.definition is not None  # a buffer's datatype is not null
+    map = type.definition.map
     count = len(parts[0]) // map.size if map.size else 0
     low, high = map.span(count)
     if low < 0 or high > count * map.extent:

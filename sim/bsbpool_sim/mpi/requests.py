@@ -84,8 +84,6 @@ class Request(Happening, ManyRequests):
             return NotImplemented
         return self._own is other._own or (self._is_null() and other._is_null())
 
-    __hash__ = None  # type: ignore[assignment]  # as mpi4py's: it equals REQUEST_NULL once it has ended
-
     def __reduce__(self) -> Any:
         if not self._is_null():
             raise ValueError(f"cannot serialize 'mpi4py.MPI.{type(self).__name__}' instance")

@@ -41,8 +41,6 @@ class Status:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Status) and self.py2f() == other.py2f()
 
-    __hash__ = None  # type: ignore[assignment]  # as mpi4py's: it changes with each message
-
     def __reduce__(self) -> Any:
         return type(self), (), self.__getstate__()
 

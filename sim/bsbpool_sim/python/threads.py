@@ -65,7 +65,7 @@ class Threads:
     def main(self) -> threading.Thread:
         """The main thread."""
         if self._main is None:
-            self._main = _made(threading._MainThread, "MainThread", FIRST_PROCESS + self.rank.index, False)  # type: ignore[attr-defined]
+            self._main = _made(_MainThread, "MainThread", FIRST_PROCESS + self.rank.index, False)
         return self._main
 
     def name(self, kind: str, first: int) -> int:
@@ -99,19 +99,21 @@ class _Run:
 
 
 _RUN = "_simulated"
+#: The class of the main thread, which typeshed leaves out.
+_MainThread: type[threading.Thread] = vars(threading)["_MainThread"]
 
 
 def _run_of(thread: threading.Thread) -> _Run | None:
     return thread.__dict__.get(_RUN)
 
 
-def _made(kind: Any, name: str, ident: int, daemon: bool) -> threading.Thread:
+def _made(kind: type[threading.Thread], name: str, ident: int, daemon: bool) -> threading.Thread:
     """A thread that nobody starts, since it runs already."""
-    thread: Any = kind.__new__(kind)
+    thread = kind.__new__(kind)
     threading.Thread.__init__(thread, name=name, daemon=daemon)
-    thread._started.set()
+    thread.__dict__["_started"].set()
     _number(thread, ident)
-    return thread  # type: ignore[no-any-return]
+    return thread
 
 
 def _number(thread: Any, ident: int) -> None:
@@ -263,7 +265,7 @@ def _lives(thread: Any) -> bool | None:
     run = _run_of(thread)
     if run is not None:
         return not run.ended and not never_goes_on(run.task)
-    if isinstance(thread, threading._MainThread):  # type: ignore[attr-defined]
+    if isinstance(thread, _MainThread):
         task: Any = getcurrent()
         threads = threads_of(task.rank)
         if thread is threads._main:
@@ -431,7 +433,7 @@ def _end_executors(threads: Threads) -> None:
     for thread in [*threads.alive.values()]:
         queue = module._threads_queues.get(thread)
         if queue is not None:
-            executor = thread._args[0]()  # type: ignore[attr-defined]
+            executor = vars(thread)["_args"][0]()
             if executor is not None:
                 executor.shutdown(wait=False)
             queue.put(None)
