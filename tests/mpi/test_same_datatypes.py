@@ -236,9 +236,23 @@ def arrays_with_a_stride_of_bytes(comm):
     return got.tolist()
 
 
+def told_before_the_wait(comm):
+    """A buffer that a receive has filled may be read, and changed, as soon as the program knows that it has ended."""
+    MPI, status = mpi(), mpi().Status()
+    got = np.zeros(2, "i4")
+    request = comm.Irecv(got, (comm.rank - 1) % comm.size, 4)
+    comm.Send(np.array([comm.rank, 7], "i4"), (comm.rank + 1) % comm.size, 4)
+    while not request.Get_status(status):
+        pass
+    seen = got.tolist(), status.Get_tag(), status.Get_count(MPI.INT)
+    got += 1
+    request.Wait(status)
+    return seen, got.tolist(), status.Get_tag(), bool(request)
+
+
 PROGRAMS = [
     layouts, parts_of_an_array, structures, packed, pairs, operations_by_type, mistakes, persistent, partitioned, ends,
-    generalised, matched, replaced, arrays_with_a_stride_of_bytes,
+    generalised, matched, replaced, arrays_with_a_stride_of_bytes, told_before_the_wait,
 ]  # fmt: skip
 
 #: What Open MPI has otherwise.

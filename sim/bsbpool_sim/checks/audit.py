@@ -147,8 +147,10 @@ class Audit:
 
     def ends(self, request: Completable) -> None:
         """A request ends now: has anybody changed its memory meanwhile?"""
-        for use in self._uses.get(_rank(), ()):
-            if use.request is request and zlib.crc32(use.memory.read()) != use.digest:
+        uses = self._uses.get(_rank(), [])
+        for use in [each for each in uses if each.request is request]:
+            uses.remove(use)
+            if zlib.crc32(use.memory.read()) != use.digest:
                 self._race(use, f"changes memory while {_name(use.place)} has it")
 
     def _race(self, use: _Use, what: str) -> None:

@@ -144,7 +144,7 @@ class PersistentReceive(Receive, Prequest):
         self._idle()
 
     def _start(self) -> None:
-        self.message, self.done, self.over = None, False, False
+        self.message, self.taken_in, self.done, self.over = None, None, False, False
         self._from._take_or_post(self)
 
 

@@ -307,6 +307,8 @@ class Receive(Request):
         self.call = call
         self.room = room
         self.message: Message | None = None
+        #: the message that is in the buffer already, since the program was told that this is done.
+        self.taken_in: Message | None = None
 
     def _why(self) -> str:
         return self.comm.context.message_text(self.source, self.tag, self.call)
@@ -324,6 +326,9 @@ class Receive(Request):
         also, self.also = self.also, None
         if also is not None:
             also.wait()
+        taken_in, self.taken_in = self.taken_in, None
+        if taken_in is not None:
+            return fill(status, taken_in.source, taken_in.tag, len(taken_in.data))
         if message is None:
             return fill(status, ANY_SOURCE, ANY_TAG, 0, True)
         size = len(message.data)
@@ -336,11 +341,17 @@ class Receive(Request):
         return self.comm.received(message, status, self.buffer)
 
     def _peek(self, status: Any) -> None:
-        message = self.message
-        if message is not None:
-            fill(status, message.source, message.tag, len(message.data))
-        else:
+        message = self.taken_in or self.message
+        if message is None:
             fill(status, ANY_SOURCE, ANY_TAG, 0, not self.over)
+        elif self.taken_in is None and self.buffer is not None:
+            # From now on the program may read its buffer, and change it before it waits.
+            if self._kernel.cluster.audit is not None:
+                self._kernel.cluster.audit.ends(self)
+            self.message, self.taken_in = None, message
+            self.comm.received(message, status, self.buffer)
+        else:
+            fill(status, message.source, message.tag, len(message.data))
 
     def _cancel(self) -> None:
         if not self.done:
