@@ -148,7 +148,11 @@ def explore(
             _say(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
             sys.exit(2)
         quiet = any(each.to_standard_output for each in outputs)
-        _report(exploration, lambda finding: kept.again(finding, again), quiet)
+        try:
+            _report(exploration, lambda finding: kept.again(finding, again), quiet)
+            sys.stdout.flush()
+        except BrokenPipeError:  # nobody reads it any more, as behind `head`; what goes into files still does
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = int(bool(exploration.findings))
         for output in outputs:
             try:

@@ -47,7 +47,7 @@ _PERFETTO = b'{"displayTimeUnit":"ms","otherData":{"generator":"bsbpool"'
 
 #: Paths that stand for a file descriptor of this process.
 _DESCRIPTOR = re.compile(r"/(?:dev/fd|proc/self/fd)/(\d{1,6})$")
-_STANDARD = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_STANDARD = {"-": 1, "/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
 
 
 def force_option(command: Callable[..., Any]) -> Callable[..., Any]:

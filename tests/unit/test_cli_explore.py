@@ -1,6 +1,9 @@
 """`bsbpool explore`: a program is explored from the shell, and what is found can be run again, and kept."""
 
 import json
+import shlex
+import subprocess
+import sys
 
 import pytest
 from launching import run
@@ -38,8 +41,8 @@ def test_what_fails_in_some_order_is_reported_with_its_choices_and_the_command_t
     assert (status, err) == (1, "")
     assert out == (
         "deadlock at master.py:7\n"
-        "  rank 0 waits for ever: rank 0 for a message from rank 2, which has ended, with any tag (recv). In "
-        "every order it has\n  to come\n"
+        "  rank 0 waits for ever for a message from rank 2, which has ended, with any tag (recv), which has to come "
+        "in every\n  order\n"
         "    rank 0 waits for a message from rank 2, which has ended, with any tag (recv), at master.py:7 in <module>\n"
         "  It takes these choices:\n"
         "    recv of rank 0 takes the message of rank 2 with tag 0 before the message of rank 1 with tag 0, at "
@@ -55,6 +58,21 @@ def test_what_fails_in_some_order_is_reported_with_its_choices_and_the_command_t
 
 def test_a_program_that_is_right_ends_with_0(command):
     assert command("explore", "-n", "4", "master.py", text=RIGHT) == (0, "complete: 2 schedules; no findings\n", "")
+
+
+def test_findings_go_to_the_standard_output_alone(command, tmp_path):
+    status, out, err = command("explore", "-n", "3", "--json", "-", "master.py")
+    assert status == 1 and json.loads(out)["findings"][0]["kind"] == "deadlock"
+    assert err.startswith("deadlock at master.py:7\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["master.py"]
+
+
+def test_a_reader_that_goes_early_is_no_error(command, tmp_path):
+    command("explore", "-n", "3", "master.py")  # writes the file
+    code = f"{shlex.quote(sys.executable)} -m bsbpool explore -n 3 --json found.json master.py | true"
+    said = subprocess.run(["sh", "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (said.stdout, said.stderr) == ("", "")
+    assert json.loads((tmp_path / "found.json").read_text())["schedules"] == 2
 
 
 def test_findings_are_written_as_json(command, tmp_path):

@@ -264,7 +264,7 @@ def test_a_receive_from_any_rank_that_takes_what_a_later_one_wants_is_found_as_a
     assert (finding.kind, finding.file, finding.line) == ("deadlock", __file__, line)
     assert [(each.rank, each.line, each.function) for each in finding.ranks] == [(0, line, "program")]
     assert finding.ranks[0].what == "waits for a message from rank 1, which has ended, with any tag (recv)"
-    assert finding.message.startswith("rank 0 waits for ever: rank 0 for a message from rank 1")
+    assert finding.message.startswith("rank 0 waits for ever for a message from rank 1")
 
 
 def test_a_fault_that_shows_in_many_schedules_is_one_finding():

@@ -187,10 +187,12 @@ def _of_deadlock(error: DeadlockError) -> Fault:
     # Who waits for a single message is closer to the fault than who waits for all ranks.
     messages = [place for place, each in zip(places, error.stuck, strict=True) if each.call.lower() in _OF_MESSAGES]
     first = _odd_one(messages or places)
-    stuck = ranks_text(sorted({each.rank for each in places}))
-    verb = "waits" if len({each.rank for each in places}) == 1 else "wait"
-    awaited = first.what.removeprefix(WAITS)
-    message = f"{stuck} {verb} for ever: rank {first.rank} for {awaited}. In every order it has to come"
+    ranks = sorted({each.rank for each in places})
+    awaited = f"{first.what.removeprefix(WAITS)}, which has to come in every order"
+    if len(ranks) == 1:
+        message = f"{ranks_text(ranks)} waits for ever for {awaited}"
+    else:
+        message = f"{ranks_text(ranks)} wait for ever; rank {first.rank} waits for {awaited}"
     return Fault("deadlock", message, first.file, first.line, places)
 
 
