@@ -23,7 +23,7 @@ from .programs import GIVEN, OfAProgram
 from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
-    from bsbpool_sim.checks.places import Left
+    from bsbpool_sim.checks.violations import Violation
     from bsbpool_sim.program.running import Ended
 
 #: What can be looked for when a program ends.
@@ -208,8 +208,8 @@ def simulate(
             except click.UsageError as error:  # the disk is full, or the program has written that file itself
                 _say(error.format_message())
                 status = status or 2
-        if ended.simulation is not None and ended.simulation.left:
-            _report_left(ended.simulation.left)
+        if ended.simulation is not None and ended.simulation.violations:
+            _report_violations(ended.simulation.violations)
             status = status or 1
         _report(ended, again)
         sys.exit(status)
@@ -271,11 +271,11 @@ def _report(ended: Ended, again: str) -> None:
         _say(f"again: {again}")
 
 
-def _report_left(left: Sequence[Left]) -> None:
-    """Say what a program has left behind, each line of it once."""
+def _report_violations(violations: Sequence[Violation]) -> None:
+    """Say which rules of MPI a program has broken, each line of it once."""
     here = os.path.join(os.getcwd(), "")
     said: dict[tuple[str, str, int], None] = {}
-    for each in left:
+    for each in violations:
         key = each.kind, each.place.file, each.place.line
         if key not in said:
             said[key] = None

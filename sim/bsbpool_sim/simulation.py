@@ -18,7 +18,7 @@ from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
 from .checks.audit import KINDS, Audit
-from .checks.places import Left
+from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
@@ -48,7 +48,7 @@ class Simulation:
     :ivar seed: the seed it ran with.
     :ivar tape: what was chosen where the run could have gone on in several ways: `simulate(tape=…)` repeats it. Without
         a policy and a tape, nothing was asked, and it is the empty one.
-    :ivar left: what the programs have left behind, of what `checks` names; empty if they did not all return.
+    :ivar violations: what of MPI's rules was broken, of what `checks` names; empty if the programs did not all return.
     """
 
     results: list[Any]
@@ -57,7 +57,7 @@ class Simulation:
     died: dict[int, float]
     seed: int
     tape: Tape = field(default_factory=Tape)
-    left: list[Left] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
 
 
 def simulate(
@@ -95,7 +95,7 @@ def simulate(
     :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
         takes it, as a real MPI may do. None: all are buffered.
     :param checks: what is looked for, of ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
-        ``"type-mismatch"``, ``"buffer-race"`` and ``"rma-race"``; what was found is `Simulation.left`.
+        ``"type-mismatch"``, ``"buffer-race"`` and ``"rma-race"``; what was found is `Simulation.violations`.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -167,7 +167,7 @@ def _run_once(
         script.install(cluster)
     simulation = run_on(cluster, program, script)
     if audit is not None and not simulation.died:
-        simulation.left = audit.left()
+        simulation.violations = audit.violations()
     return simulation
 
 

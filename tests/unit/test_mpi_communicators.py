@@ -172,7 +172,7 @@ def test_what_makes_communicators_by_the_way_leaves_none_behind():
         inter.Free()
         half.Free()
 
-    assert simulate(program, 2, checks=["leaked-handle"]).left == []
+    assert simulate(program, 2, checks=["leaked-handle"]).violations == []
 
 
 # -- handles ---------------------------------------------------------------------------------------------

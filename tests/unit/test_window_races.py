@@ -17,7 +17,7 @@ def races(accesses, ranks=2, cells=4):
         comm.Barrier()
         window.Free()
 
-    found = simulate(program, ranks, checks=["rma-race"]).left
+    found = simulate(program, ranks, checks=["rma-race"]).violations
     assert all(each.place.file == __file__ for each in found)
     return [(each.place.rank, each.place.call.rpartition(".")[2]) for each in found]
 

@@ -17,7 +17,7 @@ from bsbpool.frames import file_of, is_users
 
 from ..kernel import Task
 from . import window_races
-from .places import Left, Place
+from .violations import Place, Violation
 from .window_races import WindowRaces
 
 #: The folder of the simulator.
@@ -25,6 +25,9 @@ _HERE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 #: Whether a file is the user's, as far as that was asked.
 _users: dict[str, bool] = {}
+
+#: Notes of messages and requests that are kept without looking through them.
+_ROOM = 1000
 
 #: What `checks` may name.
 KINDS = (
@@ -46,9 +49,11 @@ class Completable(Protocol):
     """A request.
 
     :ivar over: whether its program was told that it is done, or has freed it.
+    :ivar persistent: whether it can be started again.
     """
 
     over: bool
+    persistent: bool
 
 
 class Freeable(Protocol):
@@ -102,7 +107,10 @@ class Audit:
         self._sent: list[tuple[Sendable, int, Place]] = []
         self._requests: list[tuple[Completable, Place]] = []
         self._made: list[tuple[Freeable, str, Place]] = []
-        self._found: list[Left] = []
+        #: how many notes there may be until those of what has come to its end are thrown away.
+        self._room = _ROOM
+        #: by kind, rank and line.
+        self._found: dict[tuple[str, int, str, int], Violation] = {}
         self._uses: dict[int, list[_Use]] = {}
         #: takes note of accesses to windows; None: nobody asks.
         self.races = WindowRaces(self._place) if window_races.KIND in kinds else None
@@ -111,11 +119,21 @@ class Audit:
         """A message was sent to a rank of the simulation."""
         if (place := self._place()) is not None:
             self._sent.append((message, dest, place))
+            self._tidy()
 
     def began(self, request: Completable) -> None:
         """A request began."""
         if (place := self._place()) is not None:
             self._requests.append((request, place))
+            self._tidy()
+
+    def _tidy(self) -> None:
+        """Forget what has come to its end, when as much again was noted: else a long run keeps all its messages."""
+        if len(self._sent) + len(self._requests) < self._room:
+            return
+        self._sent = [each for each in self._sent if not each[0].taken]
+        self._requests = [each for each in self._requests if not each[0].over or each[0].persistent]
+        self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests)))
 
     def made(self, member: Freeable, what: str = "") -> None:
         """A communicator was made, or a window, or what is said."""
@@ -130,7 +148,7 @@ class Audit:
         if _signature(sent) != _signature(wanted) and not {sent.row.name, wanted.row.name} & _RAW:
             what = f"receives items of MPI.{wanted.row.name}"
             right = f"they were sent as MPI.{sent.row.name}; both sides have to name the same type"
-            self._found.append(Left("type-mismatch", place, what, right))
+            self._note(Violation("type-mismatch", place, what, right))
 
     def uses(self, request: Completable, memory: Memory, writes: bool) -> None:
         """A request has memory, until it is over."""
@@ -157,7 +175,11 @@ class Audit:
         right = (
             "a request has its memory until its wait: nothing else may touch what it writes, or change what it reads"
         )
-        self._found.append(Left("buffer-race", use.place, what, right))
+        self._note(Violation("buffer-race", use.place, what, right))
+
+    def _note(self, violation: Violation) -> None:
+        place = violation.place
+        self._found.setdefault((violation.kind, place.rank, place.file, place.line), violation)
 
     def _place(self) -> Place | None:
         """The line that calls MPI now; None if it is not the user's."""
@@ -180,14 +202,14 @@ class Audit:
             else None
         )
 
-    def left(self) -> list[Left]:
-        """What is left when all programs have returned."""
+    def violations(self) -> list[Violation]:
+        """What was found when all programs have returned."""
         found = []
         # A receive that nobody has waited for may be the one of a message.
         receiving = {place.rank for request, place in self._requests if not request.over and hasattr(request, "match")}
         if "unreceived-message" in self._kinds:
             found += [
-                Left(
+                Violation(
                     "unreceived-message", place, f"sends a message with tag {message.tag} to rank {dest}",
                     "nobody has received it; each message that is sent has to be received",
                 )
@@ -196,7 +218,7 @@ class Audit:
             ]  # fmt: skip
         if "unfinished-request" in self._kinds:
             found += [
-                Left(
+                Violation(
                     "unfinished-request", place, f"begins a request with {place.call.rpartition('.')[2]}",
                     "nobody has waited for it; each request has to be completed by a wait or a test",
                 )
@@ -205,7 +227,7 @@ class Audit:
             ]  # fmt: skip
         if "leaked-handle" in self._kinds:
             found += [
-                Left(
+                Violation(
                     "leaked-handle", place, f"makes a {kind} with {place.call.rpartition('.')[2]}",
                     f"it was not freed; each {kind} that a program makes has to be freed",
                 )
@@ -214,7 +236,7 @@ class Audit:
             ]  # fmt: skip
         if self.races is not None:
             found += self.races.found.values()
-        return found + [each for each in self._found if each.kind in self._kinds]
+        return found + [each for each in self._found.values() if each.kind in self._kinds]
 
 
 #: What values are, by their formats.

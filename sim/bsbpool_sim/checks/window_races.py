@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .knowledge import Knowledge
-from .places import Left, Place
+from .violations import Place, Violation
 from .window_uses import ANY, WindowUse
 
 KIND = "rma-race"
@@ -68,7 +68,7 @@ class WindowRaces:
         #: by window, rank and epoch, since when others may access its memory.
         self._exposed: dict[tuple[Memories, int, int], int] = {}
         #: what was found, by the two lines.
-        self.found: dict[tuple[str, int, str, int], Left] = {}
+        self.found: dict[tuple[str, int, str, int], Violation] = {}
 
     def _ordered(self, first: _Seen, origin: int, window: Memories) -> bool:
         """Whether what a rank does now comes after an access in every run."""
@@ -201,13 +201,13 @@ class WindowRaces:
             "nothing says which comes first: put a fence, a flush with a message, or exclusive locks between them, or "
             "use Accumulate with one operation for both"
         )
-        self.found.setdefault((here.file, here.line, there.file, there.line), Left(KIND, here, what, right))
+        self.found.setdefault((here.file, here.line, there.file, there.line), Violation(KIND, here, what, right))
 
     def _report_store(self, access: WindowUse, place: Place, window: Memories, target: int) -> None:
         owner = window.members[target]
         what = f"accesses bytes of rank {owner}'s window ({access.call}) that rank {owner} itself changes meanwhile"
         right = f"nothing says which comes first: let rank {owner} change them before the epoch, or after it"
-        self.found.setdefault((place.file, place.line, "", owner), Left(KIND, place, what, right))
+        self.found.setdefault((place.file, place.line, "", owner), Violation(KIND, place, what, right))
 
 
 def _conflict(one: WindowUse, other: WindowUse) -> bool:

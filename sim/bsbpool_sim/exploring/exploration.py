@@ -146,7 +146,7 @@ def explore(
     """
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
-    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events, "checks": at_end(checks)})
+    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events, "checks": of_one_run(checks)})
     with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
@@ -154,8 +154,8 @@ def explore(
         )  # fmt: skip
 
 
-def at_end(checks: Sequence[str]) -> tuple[str, ...]:
-    """Those of some checks that are of what a run has left behind."""
+def of_one_run(checks: Sequence[str]) -> tuple[str, ...]:
+    """Those of some checks that a single run makes."""
     return tuple(each for each in checks if each in KINDS)
 
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bsbpool.frames import file_of, users_frame
 from bsbpool.values import text_of
 
-from ..checks.places import Left
+from ..checks.violations import Violation
 from ..error_classes import ERROR_CLASSES
 from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, Stuck, TruncationError
 from ..mpi.contexts import ranks as ranks_text
@@ -151,14 +151,14 @@ def faults_of(schedule: Schedule) -> list[Fault]:
     elif isinstance(stopped, HorizonError) and not found:
         found.append(Fault("failure", f"it does not end: {stopped}", "", 0, ()))
     if stopped is None and not found:
-        found += _of_what_is_left(schedule.simulation.left)
+        found += _of_violations(schedule.simulation.violations)
     return found
 
 
-def _of_what_is_left(left: Sequence[Left]) -> Iterator[Fault]:
-    """One for each line that leaves something behind, with all ranks for which it does."""
-    by_line: dict[tuple[str, str, int], list[Left]] = {}
-    for each in left:
+def _of_violations(violations: Sequence[Violation]) -> Iterator[Fault]:
+    """One for each line that breaks a rule, with all ranks for which it does."""
+    by_line: dict[tuple[str, str, int], list[Violation]] = {}
+    for each in violations:
         by_line.setdefault((each.kind, each.place.file, each.place.line), []).append(each)
     for (kind, file, line), of_line in by_line.items():
         first = min(of_line, key=lambda each: each.place.rank)

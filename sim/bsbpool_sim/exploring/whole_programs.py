@@ -12,7 +12,7 @@ from ..errors import AbortError, DeadlockError, HorizonError
 from ..program.running import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
-from .exploration import CHECKS, MAX_EVENTS, Exploration, at_end, explore_runs
+from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
 from .schedules import Schedule, Script
 
 
@@ -56,7 +56,7 @@ def explore_program(
     :param share: top-level modules that all ranks share.
     :raises ProgramError: there is no such program.
     """
-    options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": at_end(checks)}
+    options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": of_one_run(checks)}
     run = WholeProgram(program, ranks, script, options)
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed, faults=script is not None,

@@ -15,11 +15,11 @@ class Place(NamedTuple):
     call: str
 
 
-class Left(NamedTuple):
-    """What a run has left behind.
+class Violation(NamedTuple):
+    """A rule of MPI that a program breaks, although no call raises.
 
     :ivar kind: the kind of finding.
-    :ivar what: what it is, in words that follow "rank 0".
+    :ivar what: what the program does, in words that follow "rank 0".
     :ivar right: what would be right.
     """
 
