@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
@@ -66,6 +67,9 @@ class Auditor(Protocol):
 
     def ends(self, request: Any) -> None:
         """A request ends now."""
+
+    def violations(self) -> list[Any]:
+        """What was found, when all programs have returned."""
 
 
 class RaceWatcher(Protocol):
@@ -179,6 +183,8 @@ class Cluster:
         self.when_over: list[Callable[[], None]] = []
         #: calls that some ranks make together outside of a communicator, until all have come: see `mpi/grouping`.
         self.meetings: dict[Any, tuple[Any, int]] = {}
+        #: what ranks have of communicators, windows and files, once somebody wants to know what is left; None: nobody.
+        self.made: list[weakref.ref[Any]] | None = None
         self._contexts = 0
 
     def close(self) -> None:
@@ -186,6 +192,11 @@ class Cluster:
         self.kernel.close()
         while self.when_over:
             self.when_over.pop()()
+
+    def left(self) -> list[Any]:
+        """What ranks have of communicators, windows and files that somebody holds, and that was not freed."""
+        found = [state() for state in self.made or ()]
+        return [each for each in found if each is not None and not each.freed and not each.constant]
 
     def new_context(self) -> int:
         """A number for a new communicator; the world has 0."""

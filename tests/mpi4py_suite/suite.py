@@ -169,13 +169,15 @@ def update(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
 
 @main.command()
 @click.option("-n", "sizes", type=click.IntRange(1, 5), multiple=True, default=SIZES, help="On how many ranks.")
-def record(sizes: tuple[int, ...]) -> None:
-    """Run the suite under MPICH, and record what passes."""
+@click.argument("names", nargs=-1)
+def record(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
+    """Run the suite, or these files of it, under MPICH, and record what passes."""
     passed = read(PASSED).get(installed(), {}) if PASSED.exists() else {}
     for size in sizes:
-        found = under_mpich(source(), size, files(source()))
+        found = under_mpich(source(), size, names or files(source()))
         for test in [*passed]:
-            passed[test].discard(size)
+            if not names or file_of(test) in names:
+                passed[test].discard(size)
         for test in found.passed:
             passed.setdefault(test, set()).add(size)
         print(f"{len(found.passed)} tests pass on {size} ranks of MPICH; {len(found.failed)} fail", flush=True)

@@ -30,6 +30,14 @@ CALLS = {
     ),
     "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
+    "sim/bsbpool_sim/pytest_plugin/counterparts.py": (
+        ["_change", "_copied", "_of_mpi", "_pair", "_value", "follow"],
+        "what has a counterpart is kept with it, and what one walk has met until it is over",
+    ),
+    "sim/bsbpool_sim/pytest_plugin/own_modules.py": (
+        ["_holds_something_of", "_reaches"],
+        "within one walk over what modules hold, which keeps it alive",
+    ),
     "sim/bsbpool_sim/tape.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
     "sim/bsbpool_sim/python/locks.py": (

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
-from tests_of_both_worlds import FIXTURES, SELF
+from tests_of_both_worlds import FIXTURES, PROGRAM, SELF, WORLD
 
 from bsbpool.worlds.launcher import launcher
 from bsbpool_sim.pytest_plugin import watchdog
@@ -461,6 +461,13 @@ def test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks(tmp
         python=python,
     )
     assert result.status == 0 and "14 passed" in result.said
+
+
+def test_the_world_and_the_state_of_modules_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it" / "program.py").write_text(PROGRAM)
+    result = run(tmp_path / "it", WORLD, "--mpi-timeout=20", python=python)
+    assert result.status == 0 and "8 passed" in result.said
 
 
 def test_the_mark_without_comm_is_an_error_of_collecting(tmp_path):

@@ -8,6 +8,7 @@ def grid(comm):
     assert comm.size == comm.Get_size() == 2
     mine = comm.Split(0)
     yield mine
+    mine.Free()
     log.append(("grid", comm.rank, comm.allreduce(1)))
 
 @pytest.fixture(scope="class")
@@ -104,4 +105,77 @@ class TestOwn:
         self.rank = comm.rank
         comm.barrier()
         assert self.mine == [comm.rank] == thing and thing is self.things and self.rank == comm.rank
+"""
+
+#: A program that takes its communicator when it is imported, and keeps state.
+PROGRAM = """
+from dataclasses import dataclass
+from mpi4py import MPI
+
+comm = MPI.COMM_WORLD
+LIMIT = 10
+seen = []
+
+class Counter:
+    count = 0
+
+class Odd(ValueError):
+    pass
+
+@dataclass
+class Point:
+    x: int
+
+def total(value, comm=MPI.COMM_WORLD):
+    Counter.count += 1
+    seen.append(value)
+    return comm.allreduce(min(value, LIMIT))
+
+def check(value):
+    if value % 2:
+        raise Odd(value)
+    return Point(value)
+"""
+
+#: Beside a file `program.py`, on exactly 2 ranks.
+WORLD = """
+from mpi4py import MPI
+import program
+from program import Point, total
+
+comm_of_all = MPI.COMM_WORLD
+me = comm_of_all.rank
+calls = []
+
+@pytest.fixture
+def start():
+    return Point(4)
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("turn", range(1, 4))
+def test_world(comm, turn):
+    assert comm_of_all.size == comm.size == 2 and me == comm_of_all.rank == comm.rank
+    assert comm_of_all == MPI.COMM_WORLD == program.comm
+    calls.append(me)
+    assert total(me + 1) == 3 and calls == turn * [me] and program.Counter.count == turn
+    assert comm_of_all.allgather(program.seen) == [turn * [1], turn * [2]]
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("op, result", [(MPI.SUM, 3), (MPI.MAX, 2)])
+def test_operations(comm, op, result):
+    assert MPI.COMM_WORLD.allreduce(comm.rank + 1, op) == result
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("kind", [Point, program.Point])
+def test_classes(comm, kind, start):
+    assert comm.bcast(kind(comm.rank)) == Point(0) and start == Point(4) and kind is Point
+
+@pytest.mark.ranks(2)
+class TestState:
+    kept = []
+
+    def test_of_a_class(self, comm):
+        self.kept.append(comm.rank)
+        comm.barrier()
+        assert TestState.kept == [comm.rank]
 """

@@ -27,3 +27,7 @@ class Violation(NamedTuple):
     place: Place
     what: str
     right: str
+
+
+class LeakedHandleWarning(UserWarning):
+    """A test on simulated ranks has made something of MPI's that it did not free."""

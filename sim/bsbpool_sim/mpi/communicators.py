@@ -444,6 +444,31 @@ def self_comm(cluster: Cluster, rank: int) -> Comm:
     return found
 
 
+def reattach(before: Cluster, after: Cluster) -> None:
+    """Let COMM_WORLD and COMM_SELF of other ranks be those of these: whoever holds them goes on with these ranks.
+
+    :param before: as many ranks, on which nothing runs.
+    """
+    for rank, comm in enumerate([*world_comms(after)]):
+        after.comms[rank] = _goes_on(before.comms[rank], comm)
+    for rank, comm in before.selves.items():
+        after.selves[rank] = _goes_on(comm, self_comm(after, rank))
+
+
+def _goes_on(comm: Comm, after: Comm) -> Comm:
+    """Let a communicator be another one; what programs have set for it stays."""
+    old, new = comm._state, after._state
+    assert old is not None and new is not None
+    new.name, new.hints, new.errhandler = old.name, old.hints, old.errhandler
+    if old.__dict__.get("attributes"):
+        new.attributes.update(old.attributes)
+    for handle in [each() for each in old.handles]:
+        if handle is not None:
+            handle._detach()
+            handle._attach(new)
+    return comm
+
+
 def _predefined(member: Member, name: str, number: int) -> Comm:
     member.constant, member.number = name, number
     return Intracomm._named(member)

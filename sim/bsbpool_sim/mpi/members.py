@@ -62,6 +62,8 @@ class Member(State):
         self.world: Any = None
         #: what it has attached for buffered sends, once it has.
         self.attached: Any = None
+        if self.cluster.made is not None and not private:
+            self.cluster.made.append(weakref.ref(self))
         if self.cluster.audit is not None and not private:
             self.cluster.audit.made(self)
 

@@ -5,6 +5,7 @@ Who may access what is in `window_epochs`; what memory there is, in `window_memo
 
 from __future__ import annotations
 
+import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
@@ -97,6 +98,8 @@ class WindowEnd(State):
         #: accesses with a request that may not have happened yet.
         self.under_way: list[UnderWay] = []
         self.freed = False
+        if self.cluster.made is not None:
+            self.cluster.made.append(weakref.ref(self))
         if self.cluster.audit is not None:
             self.cluster.audit.made(self)
 

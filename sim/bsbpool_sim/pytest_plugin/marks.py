@@ -70,6 +70,12 @@ def timeout_of(item: pytest.Item) -> float:
     return float(mark.kwargs.get("timeout") or limit(item.config)) if mark else limit(item.config)
 
 
+def checks_of(item: pytest.Item) -> bool:
+    """Whether a test on simulated ranks fails if it breaks rules of MPI although no call raises."""
+    mark = item.get_closest_marker("ranks")
+    return mark is None or mark.kwargs.get("checks") is not False
+
+
 class NotYet:
     """What `comm` is outside of simulated ranks: it has a size, and nothing to communicate with."""
 
@@ -81,6 +87,8 @@ class NotYet:
         self.cluster: Any = None
         #: whether they got stuck in a test.
         self.spoiled = False
+        #: whether any of them has raised.
+        self.failed = False
         #: the test after which fixtures are torn down.
         self.item: Any = None
 

@@ -31,14 +31,18 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     what = "seconds that a test with `comm` may take on real ranks, before all ranks show their stacks and end"
     group.addoption("--mpi-timeout", type=positive, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)")
     parser.addini("mpi_timeout", what, default="60")
+    own = "modules that each simulated rank of a test loads for itself, beside the project's own"
+    parser.addini("ranks_own", own, type="args", default=[])
+    parser.addini("ranks_share", "modules of the project that all simulated ranks share", type="args", default=[])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "ranks(*sizes, timeout=None): on how many ranks a test with the fixture `comm` runs, each number a test of "
-        "its own; timeout in seconds, on real ranks",
+        "ranks(*sizes, timeout=None, checks=True): on how many ranks a test with the fixture `comm` runs, each number "
+        "a test of its own; timeout in seconds, on real ranks; checks: whether a test on simulated ranks fails if it "
+        "leaves messages or requests behind, or has types and memory that don't match",
     )
     config.pluginmanager.register(Warnings(config), "bsbpool_warnings_of_ranks")
     if _launched():
@@ -128,7 +132,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 WITHOUT_COMM = (
     "has the mark ranks and does not ask for `comm`, so that it would run on no ranks at all: write `comm` among its "
-    "arguments, and use it in place of MPI.COMM_WORLD"
+    'arguments, or @pytest.mark.usefixtures("comm") in front of it'
 )
 OF_HYPOTHESIS = (
     "is a test of Hypothesis, which would draw other examples on each rank: give examples to all ranks, as in "
@@ -170,8 +174,10 @@ def _check(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
         _wrong(metafunc, f"has ranks({said}): it takes numbers of ranks, 1 or more, as in ranks(4) or ranks(1, 2, 8)")
     if len(set(mark.args)) < len(mark.args):
         _wrong(metafunc, f"has ranks({said}): give each number of ranks once")
-    if unknown := [name for name in mark.kwargs if name != "timeout"]:
-        _wrong(metafunc, f"has ranks({said}): it knows timeout=…, not {unknown[0]}=…")
+    if unknown := [name for name in mark.kwargs if name not in ("timeout", "checks")]:
+        _wrong(metafunc, f"has ranks({said}): it knows timeout=…, not {unknown[0]}=…, and checks=…")
+    if not isinstance(mark.kwargs.get("checks", True), bool):
+        _wrong(metafunc, f"has ranks({said}): checks is True or False")
     seconds = mark.kwargs.get("timeout")
     good = isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 < seconds < float("inf")
     if seconds is not None and not good:
@@ -189,6 +195,15 @@ def _wrong(metafunc: pytest.Metafunc, what: str) -> NoReturn:
 def _simulated(item: Any) -> bool:
     real = item.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     return (real is None or not real.active) and on_ranks(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Keep in mind what modules are like, before fixtures change them."""
+    if _simulated(item):
+        from .own_modules import look_outside
+
+        look_outside(item.config)
 
 
 @pytest.hookimpl(tryfirst=True)

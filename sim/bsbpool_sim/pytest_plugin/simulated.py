@@ -1,5 +1,7 @@
 """Tests with `comm` on simulated ranks: the test, and those of its fixtures that each rank runs by itself.
 
+Each rank has the test's module, and all modules of the user, for itself: see `own_modules`.
+
 A test whose fixtures don't use ranks is one simulation. Where they do, the ranks live on from the first of these
 fixtures to the last of them that is torn down; what runs on them, one after the other, are fixtures, tests, and what
 fixtures do at their end.
@@ -13,10 +15,11 @@ import contextlib
 import functools
 import inspect
 import io
+import operator
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from _pytest.outcomes import OutcomeException
@@ -24,15 +27,21 @@ from greenlet import getcurrent
 
 from bsbpool.frames import is_own
 
-from .. import RankErrors, SimulationError, simulate
+from .. import RankErrors, SimulationError
+from ..checks.audit import KINDS, Audit
+from ..checks.violations import LeakedHandleWarning
 from ..cluster import Cluster
 from ..kernel import Task
 from ..simulation import close, run_on
-from .marks import REPORT, NotYet
+from .counterparts import Counterparts
+from .marks import REPORT, NotYet, checks_of
+from .own_modules import modules_of
 from .rank_reports import RANK, Part, PhaseOutcome, RanksRepr, partly_skipped
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from ..checks.violations import Violation
 
 _INSTANCES: pytest.StashKey[list[Any]] = pytest.StashKey()
 _STREAMS = ("stdout", "stderr", "log")
@@ -52,18 +61,33 @@ class PerRank:
 class RankRequest:
     """pytest's `request` as one rank has it, in a fixture that each rank runs."""
 
-    def __init__(self, request: Any, comm: Any, finalizers: list[Callable[[], Any]]):
-        self._request, self._comm, self._finalizers = request, comm, finalizers
+    def __init__(self, request: Any, here: Here, finalizers: list[Callable[[], Any]]):
+        self._request, self._here, self._finalizers = request, here, finalizers
 
     @property
     def instance(self) -> Any:
         """This rank's instance of the test's class."""
-        return instance_of(self._request._pyfuncitem, self._comm)
+        return instance_of(self._request._pyfuncitem, self._here)
+
+    @property
+    def module(self) -> Any:
+        """This rank's module of the test."""
+        return sys.modules.get(self._request.module.__name__, self._request.module)
+
+    @property
+    def cls(self) -> Any:
+        """This rank's class of the test."""
+        return self._here.of(self._request.cls)
+
+    @property
+    def param(self) -> Any:
+        """The parameter of the fixture."""
+        return self._here.of(self._request.param)
 
     @property
     def function(self) -> Any:
         """The test's function, bound to this rank's instance."""
-        return function_of(self._request._pyfuncitem, self._comm)
+        return function_of(self._request._pyfuncitem, self._here)
 
     def addfinalizer(self, finalizer: Callable[[], Any]) -> None:
         """Let this rank call it when the fixture is torn down."""
@@ -71,35 +95,56 @@ class RankRequest:
 
     def getfixturevalue(self, name: str) -> Any:
         """What another fixture has given on this rank."""
-        return of_rank(self._request.getfixturevalue(name), self._comm)
+        return of_rank(self._request.getfixturevalue(name), self._here)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._request, name)
 
 
-def of_rank(value: Any, comm: Any) -> Any:
+class Here(NamedTuple):
+    """Where something runs: a rank's communicator, and what the rank has in place of things from outside."""
+
+    comm: Any
+    counterparts: Counterparts
+
+    def of(self, value: Any) -> Any:
+        """What the rank has in place of a value from outside."""
+        return self.counterparts.of(value)
+
+
+def of_rank(value: Any, here: Here) -> Any:
     """What stands for the value of a fixture on one rank."""
     if isinstance(value, PerRank):
-        return value.values[comm.rank]
-    return comm if isinstance(value, NotYet) else value
+        return value.values[here.comm.rank]
+    return here.comm if isinstance(value, NotYet) else here.of(value)
 
 
-def instance_of(item: Any, comm: Any) -> Any:
+def instance_of(item: Any, here: Here) -> Any:
     """One rank's instance of the test's class; None for a function."""
     if item.instance is None:
         return None
+    rank, size = here.comm.rank, here.comm.size
     instances = item.stash.get(_INSTANCES, None)
-    if instances is None or instances[0] is not item.instance or len(instances) != comm.size:
-        instances = [item.instance, *(item.parent.newinstance() for _ in range(1, comm.size))]
-        item.stash[_INSTANCES] = instances
-    return instances[comm.rank]
+    if instances is None or instances[0] is not item.instance or len(instances) != size + 1:
+        instances = item.stash[_INSTANCES] = [item.instance, *[None] * size]
+    if instances[rank + 1] is None:
+        kind = here.of(item.cls)
+        instances[rank + 1] = item.instance if rank == 0 and kind is item.cls else kind()
+    return instances[rank + 1]
 
 
-def function_of(item: Any, comm: Any) -> Any:
+def function_of(item: Any, here: Here) -> Any:
     """The test's function as one rank calls it."""
-    function, instance = item.obj, instance_of(item, comm)
-    is_method = instance is not None and getattr(function, "__self__", None) is item.instance
-    return function.__func__.__get__(instance) if is_method else function
+    function, instance, name = item.obj, instance_of(item, here), item.originalname
+    if instance is None:
+        if getattr(item.module, name, None) is function:
+            return here.counterparts.named(item.module.__name__, name) or here.of(function)
+        return here.of(function)
+    if getattr(function, "__self__", None) is not item.instance:
+        return here.of(function)
+    if function.__func__ is getattr(item.cls, name, None):
+        return getattr(instance, name)
+    return here.of(function.__func__).__get__(instance)
 
 
 def set_up(fixturedef: Any, request: Any) -> PerRank | None:
@@ -121,11 +166,13 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
     bound = bound and isinstance(item.instance, type(fixturedef.func.__self__))
     finalizers: dict[int, list[Callable[[], Any]]] = {rank: [] for rank in range(ranks.size)}
 
-    def start(comm: Any) -> Any:
-        arguments = {name: of_rank(value, comm) for name, value in values.items()}
+    def start(here: Here) -> Any:
+        own = finalizers[here.comm.rank]
+        arguments = {name: of_rank(value, here) for name, value in values.items()}
         if "request" in arguments:
-            arguments["request"] = RankRequest(request, comm, finalizers[comm.rank])
-        call = function.__get__(instance_of(item, comm)) if bound else fixturedef.func
+            arguments["request"] = RankRequest(request, here, own)
+        mine = here.of(function)
+        call = mine.__get__(instance_of(item, here)) if bound else here.of(fixturedef.func)
         if not inspect.isgeneratorfunction(function):
             return call(**arguments)
         generator = call(**arguments)
@@ -133,12 +180,12 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
             value = next(generator)
         except StopIteration:
             raise ValueError(f"{request.fixturename} did not yield a value") from None
-        finalizers[comm.rank].append(functools.partial(_finish, fixturedef.argname, generator))
+        own.append(functools.partial(_finish, fixturedef.argname, generator))
         return value
 
-    def end(comm: Any) -> None:
+    def end(here: Here) -> None:
         with contextlib.ExitStack() as stack:  # all of them, the last one first
-            for call in finalizers[comm.rank]:
+            for call in finalizers[here.comm.rank]:
                 stack.callback(call)
 
     def end_on_ranks() -> None:
@@ -176,9 +223,12 @@ def _finish(name: str, generator: Generator[Any, None, None]) -> None:
 
 
 def let_go(ranks: NotYet) -> None:
-    """End what is left on the ranks of tests and fixtures."""
+    """End what is left on the ranks of tests and fixtures, and say which rules of MPI these have broken."""
     if ranks.cluster is not None:
+        audit = ranks.cluster.audit
         close(ranks.cluster)
+        if audit is not None and not ranks.spoiled and not ranks.failed:
+            tell(audit.violations())
 
 
 # -- a run on all ranks ------------------------------------------------------------------------------
@@ -257,25 +307,28 @@ def call(item: pytest.Function) -> None:
     given = item.funcargs
     arguments = {name: given[name] for name in item._fixtureinfo.argnames}
 
-    def test(comm: Any) -> None:
-        function_of(item, comm)(**{name: of_rank(value, comm) for name, value in arguments.items()})
+    def test(here: Here) -> None:
+        function_of(item, here)(**{name: of_rank(value, here) for name, value in arguments.items()})
 
     ranks: Any = given["comm"]
     run(item, ranks, "call", test)
 
 
-def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], Any]) -> dict[int, Any]:
-    """Let each rank run ``what(comm)``. Returns what it returned, by rank; raises what the test is to raise.
+def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], Any]) -> dict[int, Any]:
+    """Let each rank run ``what(here)``. Returns what it returned, by rank; raises what the test is to raise.
 
     :param when: the phase of the test: setup, call or teardown.
     """
     raised: dict[int, BaseException] = {}
     results: dict[int, Any] = {}
     size = ranks.size
+    own = modules_of(item.config, size)
+    here: dict[int, Here] = {}
 
     def program(comm: Any) -> None:
         try:
-            results[comm.rank] = what(comm)
+            here[comm.rank] = Here(comm, own.of(comm.rank, item.module))
+            results[comm.rank] = what(here[comm.rank])
         except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
             raised[comm.rank] = outcome  # no Exceptions: a simulation would take them for a way out of itself
         except SystemExit as stop:
@@ -289,20 +342,25 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], A
 
     stuck: SimulationError | None = None
     waiting = ""
-    with _told_apart(item) as routers:
+    cluster = ranks.cluster or _new_cluster(item, size)
+    if ranks.kept:
+        ranks.cluster = cluster
+    with _told_apart(item) as routers, own.on(cluster):
         try:
-            if ranks.kept:
-                ranks.cluster = ranks.cluster or Cluster(size)
-                run_on(ranks.cluster, program, last=False)
-            else:
-                simulate(program, size)
+            run_on(cluster, program, last=not ranks.kept)
         except RankErrors as errors:
             waiting = "\n".join(getattr(errors, "__notes__", ()))
         except SimulationError as error:
             stuck, waiting = error, str(error)
     # Who got stuck may have left anything behind: what the next test shares with this one is set up anew.
     ranks.spoiled = ranks.spoiled or bool(waiting)
+    ranks.failed = ranks.failed or bool(raised)
+    own.spoiled = own.spoiled or bool(waiting)
     if stuck is None and not raised:
+        if not ranks.kept and cluster.audit is not None:
+            _report(item, when, routers, PhaseOutcome("passed"), range(size))
+            tell(cluster.audit.violations())
+            return results
         _report(item, when, routers, PhaseOutcome("passed"), range(size))
         return results
     for each in raised.values():
@@ -327,10 +385,48 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Any], A
     _report(item, when, routers, PhaseOutcome("failed", RanksRepr(size, parts)), shown)
     # One of them is raised, so that xfail(raises=…) and --pdb get what the test really raised.
     if failed:
-        raise failed[min(failed)]
+        first = min(failed)
+        raise _as_outside(failed[first], here.get(first))
     if stuck is not None:
         raise stuck
     pytest.fail(parts[-1].what, pytrace=False)
+
+
+def _new_cluster(item: pytest.Function, size: int) -> Cluster:
+    """Simulated ranks for a test, or its fixtures."""
+    cluster = Cluster(size)
+    cluster.made = []
+    if checks_of(item):
+        audit = cluster.audit = Audit(KINDS)
+        cluster.races = audit.races
+    return cluster
+
+
+def _as_outside(error: BaseException, here: Here | None) -> BaseException:
+    """An exception whose class is the one that the test's module has outside, as marks name it."""
+    kind = None if here is None else here.counterparts.of_outside(type(error))
+    if kind is not None:
+        with contextlib.suppress(TypeError):  # they differ in what they keep
+            error.__class__ = kind
+    return error
+
+
+def tell(violations: Sequence[Violation]) -> None:
+    """Fail for rules of MPI that were broken, and warn of what was not freed."""
+    said: set[tuple[str, str, int]] = set()
+    wrong = []
+    for each in sorted(violations, key=operator.attrgetter("place.rank")):
+        place = each.place
+        if (each.kind, place.file, place.line) in said:
+            continue
+        said.add((each.kind, place.file, place.line))
+        text = f"{each.kind}: rank {place.rank} {each.what}, and {each.right}"
+        if each.kind == "leaked-handle":
+            warnings.warn_explicit(text, LeakedHandleWarning, place.file, place.line)
+        else:
+            wrong.append(f"{place.file}:{place.line}: {text}")
+    if wrong:
+        pytest.fail("\n".join(wrong), pytrace=False)
 
 
 def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: PhaseOutcome, shown: Any) -> None:
@@ -355,6 +451,8 @@ def _theirs(traceback: TracebackType | None) -> TracebackType | None:
         if not is_own(here.tb_frame):
             frames.append(here)
         here = here.tb_next
+    if not frames:
+        return traceback
     for one, following in zip(frames, [*frames[1:], None], strict=True):
         one.tb_next = following
-    return frames[0] if frames else traceback
+    return frames[0]

@@ -148,6 +148,10 @@ class Modules:
             known = self.ownership.decide(top, *_places(self._modules.get(top, module)))
         return known
 
+    def of(self, rank: int) -> list[types.ModuleType]:
+        """Those that a rank has for itself."""
+        return [each for each in self._of[rank].own.values() if isinstance(each, types.ModuleType)]
+
     def running(self) -> RankModules:
         """Those of the rank that runs."""
         return self._current
