@@ -20,13 +20,14 @@ from .collectives import Collectives, Scans
 from .constants import ANY_SOURCE, COMM_TYPE_SHARED, LARGEST_TAG, TAG_UB, UNDEFINED, means
 from .contexts import Context, bridge
 from .dynamic import Dynamic, join
-from .endpoint import CLASSES, handle_of
-from .error_handlers import WithErrhandler, guard
+from .endpoint import CLASSES, new_comm
+from .error_handlers import WithErrhandler, give_first_handler, guard
 from .faults import FaultTolerance
 from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
 from .info import Info, hints_of
+from .integers import integer
 from .mapping import MakingTopologies
 from .members import Member, member_between
 from .nonblocking import NonblockingCollectives, NonblockingScans
@@ -251,6 +252,7 @@ class Comm(
         member.attributes.update(attributes)
         new = type(self).__new__(type(self))
         new._attach(member)
+        give_first_handler(new, self.member)
         return new
 
     def Create(self, group: Any) -> Any:
@@ -272,13 +274,14 @@ class Comm(
             call.result = {}
         if members not in call.result:
             call.result[members] = Context(self.cluster, members)
-        return handle_of(Member(call.result[members], members.index(self.world_rank)))
+        return new_comm(Member(call.result[members], members.index(self.world_rank)), self.member)
 
     def Split(self, color: int = 0, key: int = 0) -> Any:
         """A communicator of the ranks with the same color, ordered by key, then rank. All ranks call it.
 
         :returns: COMM_NULL if the color is UNDEFINED, or no rank of the other group has it, if there are two.
         """
+        color, key = integer(color, "color"), integer(key, "key")
         absent = means(color, UNDEFINED)
         if color < 0 and not absent:
             raise MPIError(f"color={color!r}: a color is 0 or more, or MPI.UNDEFINED", "ERR_ARG")
@@ -298,7 +301,7 @@ class Comm(
             ]
             return self._between(name, call, *sides)
         found = self._divided(name, wish)
-        return CLASSES["Intracomm"]() if found is None else handle_of(Member(*found))
+        return CLASSES["Intracomm"]() if found is None else new_comm(Member(*found), self.member)
 
     def _divided(self, name: str, wish: tuple[int, int] | None) -> tuple[Context, int] | None:
         """What the ranks share that name the same color, and this one's number there; None if it names none."""
@@ -321,7 +324,7 @@ class Comm(
             if self.world_rank in members and first[n] and second[n]:
                 if n not in call.result:
                     call.result[n] = bridge(self.cluster, first[n], second[n])
-                return handle_of(member_between(call.result[n], mine.side, members.index(self.world_rank)))
+                return new_comm(member_between(call.result[n], mine.side, members.index(self.world_rank)), self.member)
         return CLASSES["Intercomm"]()
 
     def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Any:
@@ -333,7 +336,7 @@ class Comm(
         :raises MPIError: it is none of these.
         """
         hints = hints_of(info, "Split_type")
-        number = int(split_type)
+        number, key = integer(split_type, "split_type"), integer(key, "key")
         if means(split_type, UNDEFINED):
             return self._split("Split_type", None)
         if means(split_type, COMM_TYPE_SHARED):

@@ -11,7 +11,10 @@ from typing import Any, Self
 
 
 class Constant(int):
-    """An integer that MPI gives a meaning to; it knows its own name, so numbers of two MPIs can't mix."""
+    """An integer that MPI gives a meaning to; it knows its own name, so numbers of two MPIs can't mix.
+
+    It is printed as a number, as mpi4py's are.
+    """
 
     name: str
 
@@ -19,9 +22,6 @@ class Constant(int):
         self = super().__new__(cls, value)
         self.name = name
         return self
-
-    def __repr__(self) -> str:
-        return self.name
 
     def __reduce__(self) -> Any:
         return Constant, (int(self), self.name)
@@ -37,6 +37,9 @@ class _Place(Constant):
         self = int.__new__(cls, cls._value)
         self.name = cls._name
         return self
+
+    def __repr__(self) -> str:
+        return self.name
 
     def __reduce__(self) -> Any:
         return type(self), ()

@@ -22,6 +22,7 @@ from .definitions import (
     TypeHandle,
     wrap,
 )  # fmt: skip
+from .integers import integer
 from .own import of_rank
 from .predefined import CODES, LETTERS
 from .running import note_made
@@ -47,7 +48,7 @@ class Constructors(TypeHandle):
     def Create_vector(self, count: int, blocklength: int, stride: int) -> Self:
         """`count` blocks, whose first items are `stride` items from each other."""
         count, blocklength = _counts(count=count, blocklength=blocklength)
-        stride = operator.index(stride)
+        stride = integer(stride, "stride")
         found = self._defined().map
         return self._made(
             found.repeated(blocklength).repeated(count, stride * found.extent), "VECTOR",
@@ -57,7 +58,7 @@ class Constructors(TypeHandle):
     def Create_hvector(self, count: int, blocklength: int, stride: int) -> Self:
         """`count` blocks, `stride` bytes from each other."""
         count, blocklength = _counts(count=count, blocklength=blocklength)
-        stride = operator.index(stride)
+        stride = integer(stride, "stride")
         return self._made(
             self._defined().map.repeated(blocklength).repeated(count, stride), "HVECTOR",
             count=count, blocklength=blocklength, stride=stride,
@@ -152,7 +153,7 @@ class Constructors(TypeHandle):
 
     def Create_resized(self, lb: int, extent: int) -> Self:
         """The same data, with another lower bound and extent."""
-        lb, extent = operator.index(lb), operator.index(extent)
+        lb, extent = integer(lb, "lb"), integer(extent, "extent")
         return self._made(self._defined().map.resized(lb, extent), "RESIZED", lb=lb, extent=extent)
 
     Resized = Create_resized
@@ -193,7 +194,7 @@ class Constructors(TypeHandle):
 
     @classmethod
     def _of_fortran(cls, combiner: str, params: dict[str, int], choices: list[tuple[str, bool]]) -> Self:
-        params = {name: operator.index(value) for name, value in params.items()}
+        params = {name: integer(value, name) for name, value in params.items()}
         letter = next((letter for letter, fits in choices if fits), None)
         if letter is None:
             raise MPIError(f"there is no datatype {combiner} of {params}", "ERR_OTHER")
@@ -236,7 +237,7 @@ def _of(cls: type[AnyHandle], name: str | None) -> AnyHandle:
 
 
 def _counts(**values: Any) -> list[int]:
-    found = [operator.index(value) for value in values.values()]
+    found = [integer(value, name) for name, value in values.items()]
     for name, value in zip(values, found, strict=True):
         if value < 0:
             raise MPIError(f"{name}={value} is negative", "ERR_COUNT")

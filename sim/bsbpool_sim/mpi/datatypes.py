@@ -52,10 +52,10 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
 
     def Dup(self) -> Self:
         """The same datatype once more, with the attributes whose keys have a function that copies them."""
+        attributes = self._copied_attributes()  # if that fails, there is no duplicate
         found = super().Dup()
         definition = found._defined()
-        definition.committed = self._defined().committed
-        definition.attributes = self._copied_attributes()
+        definition.committed, definition.attributes = self._defined().committed, attributes
         return found
 
     Create_dup = Dup

@@ -18,7 +18,9 @@ from ..errors import MPIError
 from ..mailbox import MessageQueue
 from .constants import PROC_NULL, means
 from .contexts import Context
+from .error_handlers import give_first_handler
 from .handles import Handle
+from .integers import integer
 from .members import Member
 from .pickling import dumps
 
@@ -39,6 +41,13 @@ CLASSES: dict[str, type[Endpoint]] = {}
 def handle_of(member: Member) -> Any:
     """Return a communicator of the class that it has."""
     return CLASSES[member.kind]._of(member)
+
+
+def new_comm(member: Member, parent: Member) -> Any:
+    """Return a communicator that the program has made of another one, with the error handler of a new one."""
+    new = handle_of(member)
+    give_first_handler(new, parent)
+    return new
 
 
 class _Nowhere:
@@ -136,8 +145,8 @@ class Endpoint(Handle):
 
     def _peer(self, rank: Any, what: str) -> int | None:
         """A rank as an index; None for PROC_NULL."""
-        if not isinstance(rank, int) and not hasattr(rank, "__index__"):
-            raise TypeError(f"{what} must be a rank, an integer, not {rank!r}")
+        if rank.__class__ is not int:
+            rank = integer(rank, what, "a rank, an integer")
         if 0 <= rank < self.peers:
             return int(rank)
         if rank < 0 and means(rank, PROC_NULL):

@@ -5,16 +5,17 @@ from __future__ import annotations
 from .. import error_classes
 from ..error_classes import ABOUT, DYNAMIC, DYNAMIC_CLASS, added
 from ..errors import MPIError
+from .integers import integer
 
 
 def Get_error_class(errorcode: int) -> int:
     """Return the class of an error code; of a class, itself."""
-    return error_classes.error_class(errorcode)
+    return error_classes.error_class(integer(errorcode, "errorcode"))
 
 
 def Get_error_string(errorcode: int) -> str:
     """Return what an error class or code is about."""
-    return error_classes.error_string(errorcode)
+    return error_classes.error_string(integer(errorcode, "errorcode"))
 
 
 def Add_error_class() -> int:

@@ -12,6 +12,7 @@ from typing import Any, Self
 from ..errors import MPIError
 from .aborting import abort
 from .handles import Handle, State, predefine
+from .options import options
 from .running import running_task
 
 #: As many as mpi4py has of each kind of objects.
@@ -65,6 +66,10 @@ ERRHANDLER_NULL = Errhandler._named(None)
 ERRORS_ARE_FATAL = Errhandler._named(_ARE_FATAL)
 ERRORS_RETURN = Errhandler._named(_RETURN)
 ERRORS_ABORT = Errhandler._named(_ABORT)
+
+
+#: What a new object has, by mpi4py's option; None: what MPI gives it.
+_FIRST = {"exception": _RETURN, "default": None, "abort": _ABORT, "fatal": _ARE_FATAL}
 
 
 class WithErrhandler(Handle):
@@ -128,6 +133,21 @@ class WithErrhandler(Handle):
         """Let the object's error handler handle an error."""
         state = self._of_this("Call_errhandler")
         _handle(self, state.errhandler, errorcode, "Call_errhandler")
+
+
+def give_first_handler(handle: WithErrhandler, parent: Any = None) -> None:
+    """Give a new object the error handler that mpi4py's options ask for: ``mpi4py.rc.errors``.
+
+    :param parent: the state of the communicator that a communicator was made of.
+    """
+    asked = options().errors
+    handler = _FIRST[asked]
+    if asked == "default":  # as MPI has it: communicators inherit theirs, and files have ERRORS_RETURN
+        handler = _RETURN if handle._kind.__name__ == "File" else _ARE_FATAL if parent is None else parent.errhandler
+    if handler is not None and handler is not _RETURN:
+        handler.references += 1
+        handle._of_this("a new object").errhandler = handler
+        guard(handle)
 
 
 def guard(handle: Any) -> None:

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from ..errors import UnsupportedError
 from .contexts import Context, bridge
-from .endpoint import handle_of
+from .endpoint import new_comm
 from .forms import Forms
 from .grouping import arrive
 from .groups import Group
@@ -79,11 +79,13 @@ class FaultTolerance(Forms):
             groups = [self._alive(mine.bridge[side].own) for side in (0, 1)]
             if call.result is None:
                 call.result = bridge(self.cluster, *groups)
-            return handle_of(member_between(call.result, mine.side, groups[mine.side].index(self.world_rank)))
+            return new_comm(
+                member_between(call.result, mine.side, groups[mine.side].index(self.world_rank)), self.member
+            )
         alive = self._alive(self.context.own)
         if call.result is None:
             call.result = Context(self.cluster, alive)
-        return handle_of(Member(call.result, alive.index(self.world_rank)))
+        return new_comm(Member(call.result, alive.index(self.world_rank)), self.member)
 
     def _among_the_living(self, name: str) -> Forms:
         """This rank's end of a context in which those meet that live."""

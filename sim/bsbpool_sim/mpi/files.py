@@ -13,7 +13,7 @@ from ..errors import MPIError
 from .communicators import Comm
 from .contexts import Context
 from .datatypes import BYTE, Datatype, datatype
-from .error_handlers import WithErrhandler
+from .error_handlers import WithErrhandler, give_first_handler
 from .file_access import FileAccess
 from .file_handles import Opened
 from .file_modes import (
@@ -90,7 +90,9 @@ class File(WithErrhandler, FileAccess, root=True):
         if not isinstance(call.result, tuple):
             raise _told(call.result[comm.rank])
         context, file = call.result
-        return cls._of(Opened(Forms._of(Member(context, comm.rank)), file, hints))
+        new = cls._of(Opened(Forms._of(Member(context, comm.rank)), file, hints))
+        give_first_handler(new)
+        return new
 
     def Close(self) -> None:
         """Close the file; this handle is null then. All ranks call it.

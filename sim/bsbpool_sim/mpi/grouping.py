@@ -12,10 +12,12 @@ from typing import Any
 from ..cluster import Cluster
 from ..errors import MPIError
 from .contexts import Bridge, Context, bridge
-from .endpoint import Endpoint, handle_of
+from .endpoint import Endpoint, handle_of, new_comm
+from .error_handlers import give_first_handler
 from .forms import Forms
 from .groups import ranks_of
 from .info import hints_of
+from .integers import integer
 from .members import Member, member_between
 from .running import running_task
 
@@ -62,8 +64,8 @@ class FromGroups(Forms):
             raise MPIError("Create_group: a rank of the group is not in this communicator", "ERR_GROUP")
         if self.world_rank not in members:
             return type(self)._kind._class_of(self.member)()
-        context, _ = meet(self.cluster, (self.context.number, int(tag)), members, "Create_group")
-        return handle_of(Member(context, members.index(self.world_rank)))
+        context, _ = meet(self.cluster, (self.context.number, integer(tag, "tag")), members, "Create_group")
+        return new_comm(Member(context, members.index(self.world_rank)), self.member)
 
     @classmethod
     def Create_from_group(
@@ -79,7 +81,9 @@ class FromGroups(Forms):
         member = Member(context, members.index(task.rank.index))
         member.hints = hints
         new = handle_of(member)
-        if errhandler is not None:
+        if errhandler is None:
+            give_first_handler(new)
+        else:
             new.Set_errhandler(errhandler)
         return new
 
@@ -92,6 +96,7 @@ class FromGroups(Forms):
         :param tag: tells calls from each other that the same leaders make.
         :raises MPIError: the two groups have a rank in common, or a leader is no rank.
         """
+        local_leader = integer(local_leader, "local_leader")
         if not 0 <= local_leader < self.size:
             raise MPIError(f"Create_intercomm: local_leader={local_leader!r} is no rank of this group", "ERR_RANK")
         made: Any = None
@@ -108,7 +113,7 @@ class FromGroups(Forms):
             made = _lead(self.cluster, key, leaders, "Create_intercomm", self.context.own)
         call = self._together("Create_intercomm", made, root=local_leader, waits="root")
         shared, side = call.from_root
-        return handle_of(member_between(shared, side, self.rank))
+        return new_comm(member_between(shared, side, self.rank), self.member)
 
 
 def _lead(cluster: Cluster, key: Any, leaders: Sequence[int], name: str, own: Sequence[int]) -> tuple[Bridge, int]:

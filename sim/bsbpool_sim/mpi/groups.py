@@ -10,6 +10,7 @@ from typing import Any, Self
 from ..errors import MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
+from .integers import integer
 from .running import running_task
 
 IDENT, SIMILAR, UNEQUAL = 0, 2, 3
@@ -145,7 +146,8 @@ class Group(Handle, root=True):
     @staticmethod
     def _ranges(call: str, ranges: Sequence[tuple[int, int, int]]) -> list[int]:
         numbers: list[int] = []
-        for first, last, step in ranges:
+        for triple in ranges:
+            first, last, step = (integer(each, "a range of ranks") for each in triple)
             if step == 0:
                 raise MPIError(f"{call}: a range of ranks with a step of 0", "ERR_ARG")
             if (last - first) * step < 0:

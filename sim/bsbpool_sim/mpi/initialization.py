@@ -11,7 +11,7 @@ from typing import Any
 
 from ..errors import MPIError
 from .communicators import current, self_comm, world_comms
-from .error_handlers import ERRORS_ABORT, ERRORS_ARE_FATAL
+from .error_handlers import give_first_handler
 from .options import THREAD_MULTIPLE, THREAD_SINGLE, options
 from .running import running_task
 
@@ -26,8 +26,6 @@ class _State:
     abort_status: int = 0
 
 
-#: What is done of errors of the communicators that are there from the beginning; None: as it is without any option.
-_HANDLERS = {"exception": None, "default": ERRORS_ARE_FATAL, "abort": ERRORS_ABORT, "fatal": ERRORS_ARE_FATAL}
 _KEPT = "state of MPI"
 
 
@@ -96,10 +94,8 @@ def Init_thread(required: int = THREAD_MULTIPLE) -> int:
     if not options().initialize:
         for comm in _predefined():
             comm._attach(comm._state)
-    handler = _HANDLERS[options().errors]
-    if handler is not None:
-        for comm in _predefined():
-            comm.Set_errhandler(handler)
+    for comm in _predefined():
+        give_first_handler(comm)
     return required
 
 

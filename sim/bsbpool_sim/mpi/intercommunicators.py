@@ -8,7 +8,8 @@ from typing import Any
 from ..errors import MPIError
 from .communicators import Comm
 from .contexts import Context
-from .endpoint import CLASSES, handle_of
+from .endpoint import CLASSES, handle_of, new_comm
+from .error_handlers import give_first_handler
 from .grouping import between_groups
 from .groups import Group
 from .info import hints_of
@@ -55,7 +56,9 @@ class Intercomm(Comm):
         member = between_groups(local_group, local_leader, remote_group, remote_leader, stringtag)
         member.hints = hints
         new = handle_of(member)
-        if errhandler is not None:
+        if errhandler is None:
+            give_first_handler(new)
+        else:
             new.Set_errhandler(errhandler)
         return new
 
@@ -90,7 +93,7 @@ class Intercomm(Comm):
             turned = late[0] > late[1] or (late[0] == late[1] and first.own[0] > second.own[0])
             order = [*second.own, *first.own] if turned else [*both.members]
             call.result = Context(self.cluster, order)
-        return handle_of(Member(call.result, [*call.result.members].index(self.world_rank)))
+        return new_comm(Member(call.result, [*call.result.members].index(self.world_rank)), self.member)
 
 
 CLASSES["Intercomm"] = Intercomm

@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import MPIError
 from .constants import UNDEFINED, Constant, means
 from .contexts import Context
-from .endpoint import CLASSES, handle_of
+from .endpoint import CLASSES, new_comm
 from .forms import Forms
 from .info import hints_of
 from .members import Member
@@ -67,7 +67,7 @@ class MakingTopologies(Forms):
             return CLASSES[kind]()
         member = Member(call.result, self.rank, kind)
         member.topology = shape
-        return handle_of(member)
+        return new_comm(member, self.member)
 
     def Create_dist_graph_adjacent(
         self,
@@ -147,7 +147,7 @@ class MakingTopologies(Forms):
             call.result = Context(self.cluster, self.context.own)
         member = Member(call.result, self.rank, "Distgraphcomm")
         member.topology, member.hints = known, hints
-        return handle_of(member)
+        return new_comm(member, self.member)
 
     def Cart_map(self, dims: Any, periods: Any = None) -> int:
         """Return the rank that this one gets by `Create_cart` with `reorder`: the same; UNDEFINED if it gets none."""

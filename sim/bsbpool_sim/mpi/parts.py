@@ -15,6 +15,7 @@ from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing, present
 from .constants import PROC_NULL, ROOT, means
 from .forms import Forms
+from .integers import integer
 
 
 class Side(NamedTuple):
@@ -100,24 +101,25 @@ class Parts(Forms):
             known = self._roles = {}
         role = known.get(root) if root.__class__ is int else None
         if role is None:
-            role = known[root] = self._new_role(name, root)
+            role = self._new_role(name, root)
+            if root.__class__ is int:
+                known[root] = role
         return role
 
     def _new_role(self, name: str, root: Any) -> Role:
-        side = self._side
+        side, root = self._side, integer(root, f"{name}: root")
         if not side.other:
-            if not isinstance(root, int) or not 0 <= root < self.size:
+            if not 0 <= root < self.size:
                 raise MPIError(
                     f"{name}(root={root!r}): the root must be one of the ranks 0 to {self.size - 1}", "ERR_ROOT"
                 )
             return Role(int(root), root == self.rank, True, side.peers)
-        if isinstance(root, int):
-            if 0 <= root < len(side.peers):
-                return Role(side.peers[root], False, True, side.own)
-            if means(root, ROOT):
-                return Role(side.number, True, False, side.peers)
-            if means(root, PROC_NULL):
-                return Role(None, False, False, side.peers)
+        if 0 <= root < len(side.peers):
+            return Role(side.peers[root], False, True, side.own)
+        if means(root, ROOT):
+            return Role(side.number, True, False, side.peers)
+        if means(root, PROC_NULL):
+            return Role(None, False, False, side.peers)
         raise MPIError(
             f"{name}(root={root!r}): between two groups, the root gives MPI.ROOT, the other ranks of its group "
             f"MPI.PROC_NULL, and those of the other group its rank, 0 to {len(side.peers) - 1}",

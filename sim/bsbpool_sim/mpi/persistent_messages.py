@@ -7,6 +7,7 @@ from typing import Any
 from ..errors import MPIError
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, LARGEST_TAG
+from .integers import integer
 from .partitioned import PartitionedReceive, PartitionedSend
 from .persistent_requests import PersistentFromNobody, PersistentReceive, PersistentSend, Prequest
 from .point_to_point import PointToPoint, bad_tag
@@ -16,6 +17,7 @@ class PersistentPointToPoint(PointToPoint):
     """The point-to-point calls of a communicator whose requests are started again and again."""
 
     def _sender(self, buf: Any, dest: int, tag: int, call: str) -> Prequest:
+        tag = integer(tag, "tag")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
         return PersistentSend(self, self._given(buf, dest), dest, tag, call)
@@ -46,6 +48,7 @@ class PersistentPointToPoint(PointToPoint):
     def Psend_init(self, buf: Any, partitions: int, dest: int, tag: int = 0, info: Any = None) -> Prequest:
         """Make a send of so many partitions, each of as many items as the count in `buf` says."""
         to = self._peer(dest, "dest")
+        tag = integer(tag, "tag")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
         return PartitionedSend(self, None if to is None else Buffer(buf, partitions), partitions, to, tag)

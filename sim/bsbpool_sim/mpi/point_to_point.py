@@ -25,6 +25,7 @@ from .constants import (
     means,
 )
 from .endpoint import Endpoint
+from .integers import integer
 from .messages import NO_PROC
 from .messages import Message as Taken
 from .messages import Taken as TakenMessage
@@ -47,6 +48,8 @@ class PointToPoint(Endpoint):
         self, data: bytes, dest: int, tag: int, sync: Any = None, type: Any = None, buffered: bool = True
     ) -> None:
         to = self._peer(dest, "dest")
+        if tag.__class__ is not int:
+            tag = integer(tag, "tag")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
         if not buffered and self.cluster.eager_limit is not None and self._waits_for_receiver(data, to):
@@ -192,6 +195,8 @@ class PointToPoint(Endpoint):
             raise MPIError(
                 "bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))", "ERR_BUFFER"
             )
+        if tag.__class__ is not int:
+            tag = integer(tag, "tag")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
         if to is not None:
@@ -203,11 +208,15 @@ class PointToPoint(Endpoint):
 
     def _match(self, source: int, tag: int) -> tuple[int | None, int | None, bool]:
         """A source and a tag (None: any) and whether they can match anything."""
+        if tag.__class__ is not int:
+            tag = integer(tag, "tag")
         wanted_tag: int | None = tag
         if not 0 <= tag <= LARGEST_TAG:
             if not means(tag, ANY_TAG):
                 raise bad_tag(tag, "received", "MPI.ANY_TAG, or 0")
             wanted_tag = None
+        if source is not ANY_SOURCE and source.__class__ is not int:
+            source = integer(source, "source", "a rank, an integer")
         if source is ANY_SOURCE or (isinstance(source, int) and source < 0 and means(source, ANY_SOURCE)):
             return None, wanted_tag, True
         peer = self._peer(source, "source")
@@ -232,6 +241,8 @@ class PointToPoint(Endpoint):
 
     def _into(self, buf: Any, source: int) -> Buffer:
         """Where a message goes; from PROC_NULL none comes, whatever the program gives."""
+        if source is not ANY_SOURCE and source.__class__ is not int:
+            source = integer(source, "source", "a rank, an integer")
         if source is ANY_SOURCE or (source.__class__ is int and source >= 0) or means(source, ANY_SOURCE):
             return Buffer(buf, receives=True)
         return Buffer(_NOTHING if self._peer(source, "source") is None else buf, receives=True)

@@ -5,12 +5,12 @@ The arithmetic is in `topology`; calls among neighbours are in `neighbours`.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 from ..errors import MPIError
 from .communicators import Intracomm
-from .endpoint import CLASSES, handle_of
+from .endpoint import CLASSES, new_comm
+from .integers import integer
 from .members import Member
 from .neighbours import NeighbourCollectives
 from .topology import Graph, Grid, Neighbours, integers
@@ -126,7 +126,7 @@ class Cartcomm(Topocomm):
 
         :raises MPIError: it is none.
         """
-        grid, number = self._grid, operator.index(rank)
+        grid, number = self._grid, integer(rank, "rank")
         if not 0 <= number < self.size:
             raise MPIError(f"Get_coords({rank}): there are the ranks 0 to {self.size - 1}", "ERR_RANK")
         return grid.coords(number)
@@ -137,7 +137,7 @@ class Cartcomm(Topocomm):
         :param direction: the dimension, from 0 on.
         :param disp: by how many steps.
         """
-        grid, by = self._grid, operator.index(disp)
+        grid, direction, by = self._grid, integer(direction, "direction"), integer(disp, "disp")
         if not 0 <= direction < len(grid.dims):
             raise MPIError(f"Shift({direction}): there are {len(grid.dims)} dimensions, numbered from 0 on", "ERR_ARG")
         return grid.shifted(self.rank, direction, -by), grid.shifted(self.rank, direction, by)
@@ -163,7 +163,7 @@ class Cartcomm(Topocomm):
         assert found is not None  # every rank of a grid has a part
         member = Member(*found, kind="Cartcomm")
         member.topology = rest
-        return handle_of(member)
+        return new_comm(member, self.member)
 
 
 class Graphcomm(Topocomm):
@@ -225,7 +225,8 @@ class Graphcomm(Topocomm):
 
         :raises MPIError: it is none.
         """
-        if not 0 <= operator.index(rank) < self.size:
+        rank = integer(rank, "rank")
+        if not 0 <= rank < self.size:
             raise MPIError(f"Get_neighbors({rank}): there are the ranks 0 to {self.size - 1}", "ERR_RANK")
         return self._graph.neighbors(rank)
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .constants import PROC_NULL
+from .integers import integer
 
 
 class Grid(NamedTuple):
@@ -125,6 +126,7 @@ def Compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:
     :param dims: number of dimensions; or a length for each, with 0 for those that are to be found.
     :raises MPIError: the lengths that are given don't divide the number of nodes.
     """
+    nnodes = integer(nnodes, "nnodes")
     lengths = [0] * dims if isinstance(dims, int) else [*integers(dims, "dims")]
     if nnodes < 1:
         raise MPIError(f"Compute_dims({nnodes}): there is at least one node", "ERR_DIMS")

@@ -15,6 +15,7 @@ from ..kernel import Task
 from .calls import Part, none, present
 from .contexts import Context
 from .handles import State
+from .integers import integer
 from .window_epochs import Epochs
 from .window_locks import WindowLock
 from .window_memory import WIN_FLAVOR_SHARED, Memory
@@ -108,8 +109,7 @@ class WindowEnd(State):
 
         :raises MPIError: there is none.
         """
-        if not hasattr(rank, "__index__"):
-            raise TypeError(f"{what} must be a rank, an integer, not {rank!r}")
+        rank = integer(rank, what, "a rank, an integer")
         if not 0 <= rank < self.size:
             raise MPIError(f"{what}={rank!r} is no rank: this window has the ranks 0 to {self.size - 1}", "ERR_RANK")
         return int(rank)

@@ -15,9 +15,10 @@ from .attributes import WithAttributes
 from .communicators import Comm, current, self_comm
 from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, PROC_NULL, means
 from .contexts import Context
-from .error_handlers import WithErrhandler
+from .error_handlers import WithErrhandler, give_first_handler
 from .groups import Group
 from .info import Info, hints_of
+from .integers import integer
 from .numbers import NUMBERS
 from .requests import poll
 from .window_access import WindowAccess
@@ -80,6 +81,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     @classmethod
     def _together(cls, name: str, comm: Any, info: Any, unit: int, flavor: int, given: Any, memory: Any = None) -> Self:
+        unit = integer(unit, "disp_unit")
         if unit < 1:
             raise MPIError(f"Win.{name}(disp_unit={unit}): a unit is 1 byte or more", "ERR_DISP")
         if comm is None:
@@ -97,7 +99,9 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
             memories = [Memory(view, theirs) for view, theirs in parts]
             # Of its own, as in MPI: its fences are no collective calls of the program's communicator.
             call.result = Shared(Context(comm.cluster, comm.context.members, "the window"), flavor, memories)
-        return cls._of(WindowEnd(call.result, comm.rank, memory, hints))
+        new = cls._of(WindowEnd(call.result, comm.rank, memory, hints))
+        give_first_handler(new)
+        return new
 
     def Free(self) -> None:
         """Give the window up; this handle is null then. All ranks call it.
@@ -407,6 +411,7 @@ WIN_NULL = Win._named(None)
 
 
 def _size(call: str, size: int) -> int:
+    size = integer(size, "size")
     if size < 0:
         raise MPIError(f"Win.{call}(size={size}): a size is 0 or more", "ERR_SIZE")
     return size
