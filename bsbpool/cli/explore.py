@@ -8,22 +8,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from bsbpool.worlds.local import ThreadedWorld
-
-from . import say
+from .explore_scenarios import are_scenarios, explore_scenarios
+from .exploring import Progress, Report, complain
 from .outputs import Output, claim, force_option
 from .programs import OfAProgram
-from .run import MOST_RANKS, time_with_unit
-
-if TYPE_CHECKING:
-    from bsbpool_sim.exploring.exploration import Exploration
-    from bsbpool_sim.exploring.findings import Finding
+from .run import MOST_RANKS, scenario_files, time_with_unit
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
@@ -33,9 +27,6 @@ _CHECKS = (
     "buffering",
 )  # fmt: skip
 
-#: Nanoseconds between two progress lines.
-_EVERY_NS = 100_000_000
-
 
 @click.command(
     cls=OfAProgram,
@@ -43,18 +34,25 @@ _EVERY_NS = 100_000_000
     short_help="Run a program in every order of messages, and find what fails.",
 )
 @click.option(
-    "-n", "ranks", type=click.IntRange(1, MOST_RANKS), required=True, metavar="N", help="On how many simulated ranks."
-)
+    "-n", "ranks", type=click.IntRange(1, MOST_RANKS), metavar="N",
+    help="On how many simulated ranks. A scenario says it itself.",
+)  # fmt: skip
 @click.option("-m", "module", metavar="MODULE", help="Explore a module, as `python -m` runs it.")
 @click.option("-c", "code", metavar="CODE", help="Explore these lines, as `python -c` runs them.")
 @click.option(
-    "--for", "seconds", type=time_with_unit, metavar="TIME", default="60s", help="Budget of real time. Default: 60s."
-)
+    "--for", "seconds", type=time_with_unit, metavar="TIME",
+    help="Budget of real time, for each program or scenario. Default: 60s, or what a scenario says.",
+)  # fmt: skip
 @click.option("--schedules", type=click.IntRange(min=1), metavar="N", help="Budget in schedules. Default: no limit.")
 @click.option(
     "--strategy", type=click.Choice(_STRATEGIES), default="auto",
     help="How schedules are chosen. exhaustive: each once; walk, pos, pct: drawn by that strategy; portfolio: by these "
     "in turn; auto (default): exhaustive for half of the budget, then the portfolio.",
+)  # fmt: skip
+@click.option(
+    "--faults", type=click.IntRange(min=0), metavar="N",
+    help="Let so many faults strike in a schedule, wherever they can: a rank dies; of a job pool, a job raises, or "
+    "takes an hour longer. Default: none; for scenarios, what they say, or 1.",
 )  # fmt: skip
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="All chance begins from N. Default: 0."
@@ -79,7 +77,7 @@ _EVERY_NS = 100_000_000
 @force_option
 @click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
 def explore(
-    ranks: int,
+    ranks: int | None,
     module: str | None,
     code: str | None,
     program: tuple[str, ...],
@@ -114,6 +112,20 @@ def explore(
 
     if module is not None and code is not None:
         raise click.UsageError("give -m or -c, not both")
+    if module is None and code is None and ranks is None and are_scenarios(program):
+        files = scenario_files(program)
+        outputs = [Output(data, "findings", "--json", tuple(files), force)] if data is not None else []
+        claim(outputs)
+        if test is not None:
+            raise click.UsageError(
+                "--to-test is for programs: of a scenario, keep the line that says how to run it again"
+            )
+        limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
+        return lambda: explore_scenarios(files, outputs, limits)
+    if ranks is None:
+        raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
+    options["faults"] = options["faults"] or 0
+    options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
         raise click.UsageError("name a script to explore, a module with -m, or code with -c")
     if module is not None:
@@ -132,8 +144,8 @@ def explore(
     skipped = [word for each in unchecked for word in ("--no-check", each)]
     checks = [each for each in _CHECKS if each not in unchecked]
     shared = [word for option in ("own", "share") for each in options[option] for word in (f"--{option}", each)]
-    seed = ["--seed", str(options["seed"])] if options["seed"] else []
-    again = ["-n", str(ranks), *seed, *shared, *name, *what.arguments]
+    given = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
+    again = ["-n", str(ranks), *given, *shared, *name, *what.arguments]
 
     def run() -> None:
         from bsbpool_sim.errors import SimulationError
@@ -142,14 +154,16 @@ def explore(
         from bsbpool_sim.program.running import ProgramError
 
         try:
-            with _Progress() as progress:
+            with Progress() as progress:
                 exploration = explore_program(what, ranks, checks=checks, progress=progress.show, **options)
         except (ProgramError, SimulationError) as error:
-            _say(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
+            complain(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
             sys.exit(2)
         quiet = any(each.to_standard_output for each in outputs)
         try:
-            _report(exploration, lambda finding: kept.again(finding, again), quiet)
+            report = Report(quiet)
+            report.findings(exploration, lambda finding: kept.again(finding, again))
+            report.summary(exploration)
             sys.stdout.flush()
         except BrokenPipeError:  # nobody reads it any more, as behind `head`; what goes into files still does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -157,81 +171,16 @@ def explore(
         for output in outputs:
             try:
                 if output.kind == "findings":
-                    output.write((json.dumps(kept.as_data(exploration, again)) + "\n").encode())
+                    output.write(
+                        (
+                            json.dumps(kept.as_data(exploration, lambda finding: kept.again(finding, again))) + "\n"
+                        ).encode()
+                    )
                 elif exploration.findings:
                     output.write(kept.as_test(exploration, [*skipped, *again]).encode())
             except click.UsageError as error:
-                _say(error.format_message())
+                complain(error.format_message())
                 status = 2
         sys.exit(status)
 
     return run
-
-
-# -- what is said --------------------------------------------------------------------------------------
-
-
-class _Progress:
-    """A line on a terminal that is written over as the exploration goes on."""
-
-    def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
-        self._stream = sys.stderr
-        self._last = 0
-        self._shown = False
-
-    def __enter__(self) -> _Progress:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        if self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
-
-    def show(self, so_far: Exploration) -> None:
-        now = ThreadedWorld.now()
-        if not self._on or now - self._last < _EVERY_NS:
-            return
-        self._last, self._shown = now, True
-        speed = so_far.schedules / so_far.elapsed if so_far.elapsed else 0
-        left = "" if so_far.left is None else f", about {so_far.left:.3g} left"
-        line = (
-            f"{so_far.schedules} schedules, {speed:.0f} a second, {so_far.distinct} different{left}; "
-            f"findings: {len(so_far.findings)}"
-        )
-        self._stream.write(f"\r\x1b[K{line}")
-        self._stream.flush()
-
-
-def _report(exploration: Exploration, again: Callable[[Finding], str], quiet: bool) -> None:
-    """Say what was found, on the standard output unless data goes there."""
-    here = os.path.join(os.getcwd(), "")
-
-    def line(text: str = "", indent: int = 0) -> None:
-        for part in text.replace(here, "").splitlines() or [""]:
-            for piece in textwrap.wrap(part, 120 - indent, break_long_words=False, break_on_hyphens=False) or [""]:
-                say(" " * indent + piece, err=quiet)
-
-    for finding in exploration.findings:
-        where = f" at {finding.file}:{finding.line}" if finding.file else ""
-        line(f"{finding.kind}{where}")
-        line(finding.message, 2)
-        for place in finding.ranks:
-            at = f", at {place.file}:{place.line} in {place.function}" if place.file else ""
-            line(f"rank {place.rank} {place.what}{at}", 4)
-        if finding.choices:
-            line("It takes these choices:", 2)
-            for choice in finding.choices:
-                line(f"{choice}{' (it decides)' if choice.critical else ''}", 4)
-        else:
-            line("It happens by default, without any choice.", 2)
-        say(f"  Again: {again(finding)}", err=quiet)
-        line()
-    line(str(exploration) + (" (interrupted)" if exploration.interrupted else ""))
-    for limit in exploration.limits:
-        line(f"not tried: {limit}", 2)
-
-
-def _say(text: str) -> None:
-    for each in text.splitlines():
-        say(each if each.startswith(" ") else f"bsbpool: {each}", err=True)

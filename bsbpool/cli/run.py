@@ -86,6 +86,18 @@ def time_with_unit(text: str) -> float:
     "For scenarios: run them with this seed only.",
 )
 @click.option(
+    "--tape",
+    metavar="TAPE",
+    help="For a scenario: choose what comes first at one instant as this tape of `bsbpool explore` says.",
+)
+@click.option(
+    "--faults",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=0,
+    help="With --tape: the number of faults that `bsbpool explore` let strike.",
+)
+@click.option(
     "--latency",
     type=time_with_unit,
     metavar="TIME",
@@ -108,6 +120,8 @@ def run(
     files: tuple[str, ...],
     ranks: tuple[int, ...] | None,
     seed: int | None,
+    tape: str | None,
+    faults: int,
     latency: float | None,
     fail_fast: bool | None,
     trace: str | None,
@@ -146,7 +160,9 @@ def run(
         for option, value in given.items():
             if value is not None:
                 raise click.UsageError(f"{option} is for recorded runs: a scenario says this itself")
-        run_scenarios(scenarios, seed)
+        run_scenarios(scenarios, seed, tape, faults)
+    elif tape is not None:
+        raise click.UsageError("--tape is for scenarios")
     elif len(files) > 1:
         raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
     else:
@@ -178,8 +194,10 @@ def scenario_files(files: Sequence[str]) -> list[str]:
     return found
 
 
-def run_scenarios(files: Sequence[str], seed: int | None) -> None:
+def run_scenarios(files: Sequence[str], seed: int | None, tape: str | None = None, faults: int = 0) -> None:
     """Run scenarios, with a line for each; one that can't be used does not keep others from running."""
+    from bsbpool_sim.errors import TapeError
+    from bsbpool_sim.exploring.scenarios import run_tape
     from bsbpool_sim.scenario import ScenarioError, load
 
     out = console()
@@ -192,7 +210,13 @@ def run_scenarios(files: Sequence[str], seed: int | None) -> None:
             for line in str(error).splitlines():
                 say(f"bsbpool: {line}", err=True)
             continue
-        result = scenario.run(seed)
+        if tape is None:
+            result = scenario.run(seed)
+        else:
+            try:
+                result = run_tape(scenario, tape, seed=seed, faults=faults)
+            except TapeError as error:
+                raise click.UsageError(str(error)) from None
         said = f" ({len(result.outcomes)} seeds)" if len(result.outcomes) > 1 else ""
         mark = Text("✓ ", "bold green") if result.ok else Text("✗ ", "bold bright_red")
         out.print(Text.assemble(mark, label(scenario.title), said, f"  {visible(file)}"), soft_wrap=True)

@@ -93,6 +93,10 @@ def _tape(text: str) -> Any:
     help="What befalls ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
 )  # fmt: skip
 @click.option(
+    "--faults", "most_faults", type=click.IntRange(min=0), metavar="N", default=0,
+    help="Let so many faults be choices, as `bsbpool explore --faults` does, whose tapes need it. Default: none.",
+)  # fmt: skip
+@click.option(
     "--trace", type=click.Path(readable=False), metavar="FILE",
     help="Also write the trace: messages, and all about job pools, for `bsbpool show`.",
 )  # fmt: skip
@@ -124,6 +128,7 @@ def simulate(
     trace: str | None,
     force: bool,
     check: str | None,
+    most_faults: int,
     **options: Any,
 ) -> Callable[[], None]:
     """Run a program for mpi4py on simulated ranks: in one process, in virtual time, the same each time.
@@ -189,6 +194,7 @@ def simulate(
                 ranks,
                 script=script,
                 checks=checks,
+                faults=most_faults,
                 seed=seed or 0,
                 policy=None if seed is None else "shuffled",
                 **options,

@@ -33,7 +33,7 @@ _QUESTIONS = {
     Kind.REQUEST: "which request {call} of rank {who} ends",
     Kind.LOCK: "which rank gets the lock of rank {who}'s window",
     Kind.EVENT: "which event of one instant comes first",
-    Kind.FAULT: "whether a fault strikes as rank {who} sends",
+    Kind.FAULT: "whether a fault strikes as rank {who} {call}s",
     Kind.THREAD: "which thread goes on at {call} of rank {who}",
 }
 

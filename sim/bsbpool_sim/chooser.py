@@ -12,9 +12,9 @@ import sys
 from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from bsbpool.frames import file_of, outward, users_frame
+from bsbpool.frames import file_of, is_own, outward, users_frame
 from bsbpool.values import shown
 
 from .choices import Alternative, Choice, Event, Kind, Policy, Strategy, is_policy, is_strategy
@@ -126,7 +126,7 @@ def _place_of_call() -> str:
     """Where the task that is asking now calls what leaves the choice."""
     frames = outward(sys._getframe(1))
     frame = users_frame(itertools.dropwhile(lambda frame: frame.f_code is not Chooser.index.__code__, frames))
-    return "" if frame is None else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
+    return "" if frame is None or is_own(frame) else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
 class _Group:
@@ -155,6 +155,16 @@ class _Group:
                 return index
 
 
+class Observer(Protocol):
+    """Wants to know which event goes next, and among which it was chosen."""
+
+    def among(self, when: int, turn: int, events: Sequence[KernelEvent]) -> None:
+        """One of some events of one instant and turn is about to be chosen."""
+
+    def goes(self, event: KernelEvent, turn: int, alone: bool) -> None:
+        """An event goes now; `alone`: it was not chosen among several."""
+
+
 class Events:
     """The events to come of a run that chooses, in groups of one instant and turn.
 
@@ -166,6 +176,8 @@ class Events:
         self._number = number
         self._describe = describe
         self._groups: dict[tuple[int, int], _Group] = {}
+        #: told of each event before it goes; None: nobody wants to know.
+        self.observer: Observer | None = None
 
     def add(self, heap: list[KernelEvent], event: KernelEvent, turn: int) -> None:
         """Schedule an event."""
@@ -181,6 +193,21 @@ class Events:
 
     def pop(self, heap: list[KernelEvent]) -> KernelEvent:
         """Take the event that comes next out of the heap."""
+        if self.observer is not None:
+            return self._observed(heap, self.observer)
+        return self._pop(heap)
+
+    def _observed(self, heap: list[KernelEvent], observer: Observer) -> KernelEvent:
+        first = heap[0]
+        group = first[4]
+        several = type(group) is _Group and len(group.events) > 1
+        if several:
+            observer.among(first[0], int(first[1]), group.events)
+        event = self._pop(heap)
+        observer.goes(event, int(first[1]), not several)
+        return event
+
+    def _pop(self, heap: list[KernelEvent]) -> KernelEvent:
         group = heap[0][4]
         if type(group) is not _Group:
             return heapq.heappop(heap)

@@ -35,6 +35,9 @@ class JobScript(Protocol):
     def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
         """A job runs: call its function, or do something in its place."""
 
+    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """A job runs that a fault strikes which was a choice: call the function in its place."""
+
     def send(self, rank: int) -> None:
         """A rank is about to send a message of its pool."""
 
@@ -42,9 +45,12 @@ class JobScript(Protocol):
 class PossibleFaults(Protocol):
     """Interface of faults that are choices, as `bsbpool_sim.script.FaultChoices` implements it."""
 
-    def before_send(self, source: int, dest: int) -> int:
-        """Rank `source` sends a message to rank `dest`. Returns the nanoseconds that it takes longer; does not return
-        if the sender dies."""
+    def after_send(self) -> None:
+        """The message of a pool is on its way."""
+
+    def before_send(self, source: int, dest: int, worker: bool = False) -> int:
+        """Rank `source` sends a message to rank `dest`; `worker`: to the main rank of a pool. Returns the nanoseconds
+        that it takes longer; does not return if the sender dies."""
 
 
 class Auditor(Protocol):

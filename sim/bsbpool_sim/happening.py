@@ -17,6 +17,11 @@ class Happening:
         """What happens when a method of this is called with `argument`."""
         return Event(None, type(self).__name__)
 
+    def key(self) -> tuple[Any, ...] | None:
+        """What tells this from all others whose methods are called with None, in each order in which things happen:
+        its events come in a row, and which of them is called makes no difference. None: there is nothing."""
+        return None
+
 
 class WhenIdle(Protocol):
     """What is asked when nothing can run any more: `bsbpool_sim.matches.LateMatching` is it."""

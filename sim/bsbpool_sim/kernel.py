@@ -89,6 +89,8 @@ class Task(greenlet):
     ended_at: int | None = None
     #: the `threading.Thread` that it is for its program; None: nobody has asked.
     thread: Any = None
+    #: whether it runs a job that has a time limit.
+    limited = False
 
     def __init__(self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
         super().__init__(self._body, kernel.hub)
@@ -185,13 +187,13 @@ class Kernel:
         if tape is not None or type(strategy) is not InOrder:
             self.chooser = Chooser(tape or Tape(), strategy, self.fail)
         asked = self.chooser if ask_of_events else None
-        self._events = None if asked is None else asked.events(self._describe)
+        self.events = None if asked is None else asked.events(self.describe)
         #: what may bring about more when nothing can run any more.
         self.when_idle: WhenIdle | None = None
         self._horizon = horizon
         self._max_events = max_events
         self._heap: list[KernelEvent] = []
-        self._sequence = 0
+        self.sequence = 0
         #: bound once: it is what most events call.
         self._go_on = self._resume
         self._programs = 0
@@ -205,17 +207,17 @@ class Kernel:
 
     def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
         """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
-        self._sequence += 1
-        if self._events is None:
-            heappush(self._heap, (when, turn, self._sequence, call, argument))
+        self.sequence += 1
+        if self.events is None:
+            heappush(self._heap, (when, turn, self.sequence, call, argument))
         else:
-            self._events.add(self._heap, (when, turn, self._sequence, call, argument), turn)
+            self.events.add(self._heap, (when, turn, self.sequence, call, argument), turn)
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
         """As `at`, at a place in the turn, from 0 to below 1, that is never a choice; at one place, first come, first
         served."""
-        self._sequence += 1
-        heappush(self._heap, (when, turn + place, self._sequence, call, argument))
+        self.sequence += 1
+        heappush(self._heap, (when, turn + place, self.sequence, call, argument))
 
     def fault(self, when: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call what befalls a rank or a link at virtual time `when`."""
@@ -354,7 +356,7 @@ class Kernel:
         :raises HorizonError: virtual time or the number of events went past the horizon.
         """
         heap, horizon, left = self._heap, self._horizon, self._max_events
-        pop = heappop if self._events is None else self._events.pop
+        pop = heappop if self.events is None else self.events.pop
         go_on = self._go_on
         on_turn = self.on_turn
         while self._programs:
@@ -424,7 +426,7 @@ class Kernel:
                 lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
-    def _describe(self, event: KernelEvent) -> Event:
+    def describe(self, event: KernelEvent) -> Event:
         """What an event is, for those who choose among several."""
         when, turn, _, call, argument = event
         if isinstance(argument, Task):
@@ -447,8 +449,8 @@ class Kernel:
                     task.throw(GreenletExit)
             rank.tasks.clear()
         self._heap.clear()
-        if self._events is not None:
-            self._events.clear()
+        if self.events is not None:
+            self.events.clear()
 
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""

@@ -139,9 +139,10 @@ class MessageQueue:
 class Link(Happening):
     """The messages under way from one rank to another."""
 
-    __slots__ = ("_box", "_kernel", "_queue", "_rank", "_source")
+    __slots__ = ("_box", "_context", "_kernel", "_queue", "_rank", "_source")
 
-    def __init__(self, kernel: Kernel, source: int, rank: Rank, box: MessageQueue):
+    def __init__(self, kernel: Kernel, source: int, rank: Rank, box: MessageQueue, context: int = 0):
+        self._context = context
         self._source = source
         self._kernel = kernel
         self._rank = rank
@@ -157,6 +158,10 @@ class Link(Happening):
     def happening(self, argument: Any) -> Event:
         """The arrival of a message."""
         return Event(self._rank.index, f"a message arrives from rank {self._source}", self._rank.dead_at is not None)
+
+    def key(self) -> tuple[Any, ...]:
+        """The link: it may be one of several between two ranks, each of a communicator."""
+        return self._rank.index, self._source, self._context
 
     def _deliver(self, _: None) -> None:
         # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.

@@ -21,6 +21,7 @@ from .choices import Kind, Strikes
 from .chooser import Chooser
 from .cluster import Cluster
 from .errors import ScriptError
+from .faults import ExploredFaults
 from .kernel import Rank, nanoseconds
 from .streams import Random, stream
 
@@ -249,8 +250,11 @@ class Script:
         :raises ScriptError: a rule matched no job.
         """
         acting = cluster.script
+        if isinstance(acting, ExploredFaults):
+            if acting.struck:
+                return  # it may have kept a job from coming
+            acting = acting.script
         assert isinstance(acting, ScriptRuntime)
-        assert acting is not None
         for rule in self._rules:
             if not acting.matched[rule.number]:
                 raise ScriptError(
@@ -329,6 +333,10 @@ class ScriptRuntime:
             raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
         return function() if rule.returns is _REAL else rule.returns
 
+    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """Let a fault strike a job that was a choice: the rule of the job does not apply."""
+        return function()
+
     def rank(self, index: int) -> Rank:
         """A rank of the simulation."""
         return self._kernel.ranks[index]
@@ -389,7 +397,10 @@ class FaultChoices:
         self._mortal = mortal
         self._delays = delays
 
-    def before_send(self, source: int, dest: int) -> int:
+    def after_send(self) -> None:
+        """The message is on its way."""
+
+    def before_send(self, source: int, dest: int, worker: bool = False) -> int:
         """Rank `source` sends a message to rank `dest`: choose whether it dies before, and how much longer it takes."""
         if source in self._mortal and self._strikes(source, f"rank {source} dies"):
             self._acting.kill((self._acting.rank(source), Died()))

@@ -22,6 +22,7 @@ from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
+from .faults import install as install_faults
 from .garbage import deliberate_collection
 from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
@@ -73,6 +74,7 @@ def simulate(
     late_matching: bool = False,
     eager_limit: int | None = None,
     checks: Sequence[str] = (),
+    faults: int = 0,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
@@ -96,6 +98,9 @@ def simulate(
         takes it, as a real MPI may do. None: all are buffered.
     :param checks: what is looked for, of ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
         ``"type-mismatch"``, ``"buffer-race"`` and ``"rma-race"``; what was found is `Simulation.violations`.
+    :param faults: how many faults may strike that no script says: that a rank dies before it sends a message, of a
+        pool also after; that a job of a pool raises, or takes an hour longer. Each is a
+        choice; by default none strikes.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -139,6 +144,7 @@ def simulate(
         eager_limit is None or (_integer(eager_limit) and eager_limit >= 0),
         "bytes, 0 or more, or None",
     )
+    _check("faults", faults, _integer(faults) and faults >= 0, "an integer, 0 or more")
     _check("checks", checks, all(each in KINDS for each in checks), f"of {', '.join(KINDS)}")
     make = functools.partial(
         Cluster,
@@ -153,18 +159,20 @@ def simulate(
     )
     # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
     with deliberate_collection():
-        return _run_once(make, program, script, eager_limit, Audit(checks) if checks else None)
+        return _run_once(make, program, script, eager_limit, Audit(checks) if checks else None, faults)
 
 
 def _run_once(
     make: Callable[[], Cluster], program: Callable[[Comm], Any], script: Any, eager_limit: int | None,
-    audit: Audit | None,
+    audit: Audit | None, faults: int,
 ) -> Simulation:  # fmt: skip
     cluster = make()
     cluster.eager_limit, cluster.audit = eager_limit, audit
     cluster.races = None if audit is None else audit.races
     if script is not None:
         script.install(cluster)
+    if faults:
+        install_faults(cluster, faults)
     simulation = run_on(cluster, program, script)
     if audit is not None and not simulation.died:
         simulation.violations = audit.violations()

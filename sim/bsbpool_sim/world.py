@@ -62,7 +62,7 @@ class SimMailbox(Mailbox):
 class PoolLink(Happening):
     """The messages of one pool under way from one rank to another."""
 
-    __slots__ = ("boxes", "dest", "rank", "sent_by", "source", "target", "under_way")
+    __slots__ = ("boxes", "dest", "pool", "rank", "sent_by", "source", "target", "under_way")
 
     def __init__(self, lines: SimTransport, source: int, dest: int):
         members = lines.members
@@ -74,11 +74,15 @@ class PoolLink(Happening):
         #: who receives.
         self.rank = lines.cluster.kernel.ranks[self.target]
         self.boxes = lines.boxes
+        self.pool = lines.key
         #: oldest first.
         self.under_way: deque[Any] = deque()
 
     def happening(self, argument: None) -> Event:
         return Event(self.target, f"a message of its pool arrives from rank {self.sent_by}")
+
+    def key(self) -> tuple[Any, ...]:
+        return (self.target, self.sent_by, *self.pool)
 
     def deliver(self, _: None) -> None:
         # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
@@ -132,7 +136,7 @@ class SimTransport:
         kernel, network, is_loss = cluster.kernel, cluster.network, type(item) is RankLost
         longer = 0
         if cluster.faults is not None and not is_loss:
-            longer = cluster.faults.before_send(link.sent_by, link.target)
+            longer = cluster.faults.before_send(link.sent_by, link.target, source > 0)
         link.under_way.append(item)
         arrival = kernel.now
         if longer or not network.instant:
@@ -141,6 +145,8 @@ class SimTransport:
             kernel.in_order(arrival, LOSSES, source / len(self.members), link.deliver, None)
         else:
             kernel.at(arrival, link.deliver, None)
+            if cluster.faults is not None:
+                cluster.faults.after_send()
 
     def _died(self, dead: Rank) -> None:
         """Those whose channels are open hear of it after the time that a message takes."""
@@ -206,10 +212,11 @@ class InterruptibleTask(Interruptible):
         self.interrupted = False
 
     def run(self, function: Callable[[], Any]) -> Any:
+        self._task.limited = True
         try:
             return function()
         finally:
-            self._runs = False
+            self._runs = self._task.limited = False
 
     def interrupt(self) -> bool:
         if self._runs:

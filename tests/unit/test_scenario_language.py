@@ -256,6 +256,7 @@ SECTIONS = {
     "Pause": "Events",
     "Slow": "Events",
     "Delay": "Events",
+    "Explore": "The language",
     "Expect": "Expectations",
 }
 

@@ -33,7 +33,7 @@ class NotRepeatedError(Exception):
     """What was there to choose from is not what it was at this place before: the program is not deterministic."""
 
 
-class _Plain:
+class Plain:
     """A choice of which nothing else is known: all its alternatives are tried."""
 
     def __init__(self, kind: Kind, count: int):
@@ -42,6 +42,7 @@ class _Plain:
         self.now = 0
 
     def advance(self) -> bool:
+        """Go on to the next alternative. Returns whether there is one."""
         self.now += 1
         return self.now < self.count
 
@@ -50,6 +51,7 @@ class _Plain:
         return self.now / self.count, 1 / self.count
 
     def same(self, kind: Kind, count: int) -> bool:
+        """Whether a choice is the one that was made here before."""
         return kind is self.kind and count == self.count
 
 
@@ -129,7 +131,7 @@ class Exhaustive:
         self.accessed = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
         self.timed: dict[Kind, None] = {}
-        self._stack: list[_Plain | _Step] = []
+        self._stack: list[Plain | _Step] = []
         self._depth = 0
         self._late: LateMatching | None = None
         self._answers: dict[Kind, int] = {}
@@ -160,9 +162,9 @@ class Exhaustive:
             self.timed[choice.kind] = None
         depth, self._depth = self._depth, self._depth + 1
         if depth == len(self._stack):
-            self._stack.append(_Plain(choice.kind, choice.count))
+            self._stack.append(Plain(choice.kind, choice.count))
         node = self._stack[depth]
-        if not isinstance(node, _Plain) or not node.same(choice.kind, choice.count):
+        if not isinstance(node, Plain) or not node.same(choice.kind, choice.count):
             # Where a task of the program asks, it is never resumed.
             self._fail(error := NotRepeatedError(f"{choice} in place of another"))
             raise error

@@ -6,7 +6,7 @@ It puts the parts together: how schedules are gone through is in `exhaustive` an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from ..tape import Tape
 from .drawing import Drawn
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Fault, Finding, faults_of, unbuffered
+from .instants import Instants
 from .portfolio import STRATEGIES, rule_of
 from .schedules import Function, Runner, Schedule
 from .shrinking import Shrinking
@@ -97,6 +98,7 @@ def explore(
     schedules: int | None = None,
     same: Callable[[list[Any]], Any] | None = None,
     checks: Sequence[str] = CHECKS,
+    faults: int = 0,
     seed: int = 0,
     script: Any = None,
     late_matching: bool | None = None,
@@ -119,6 +121,8 @@ def explore(
     :param checks: what is looked for besides: ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
         ``"type-mismatch"``, ``"buffer-race"``, ``"rma-race"``, and ``"buffering"``, for which schedules are run again
         without buffers; by default all of these.
+    :param faults: how many faults may strike in one schedule: a rank dies before it sends a message, of a pool
+        also after; a job of a pool raises, or takes an hour longer. Where each strikes is a choice.
     :param seed: for all chance, that of the program and that of strategies.
     :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
     :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
@@ -146,11 +150,12 @@ def explore(
     """
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
-    run = Function(program, ranks, script, {"seed": seed, "max_events": max_events, "checks": of_one_run(checks)})
+    options = {"seed": seed, "max_events": max_events, "checks": of_one_run(checks), "faults": faults}
+    run = Function(program, ranks, script, options)
     with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
-            late=late_matching, faults=script is not None, checks=checks, progress=progress,
+            late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress,
         )  # fmt: skip
 
 
@@ -161,12 +166,15 @@ def of_one_run(checks: Sequence[str]) -> tuple[str, ...]:
 
 def explore_runs(
     run: Runner, *, strategy: str = "auto", seconds: float | None = None, schedules: int | None = None,
-    same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, faults: bool = False,
-    checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None,
+    same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, may_fail: bool = False,
+    checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None, timed: bool = False,
+    alike: Collection[int] = (),
 ) -> Exploration:  # fmt: skip
     """As `explore`, for whatever runs a program.
 
-    :param faults: whether ranks and links may fail.
+    :param may_fail: whether ranks and links may.
+    :param timed: whether virtual time is meant as it is: other times are no other schedules.
+    :param alike: ranks that do the same until others hear of them.
     """
     known = ("auto", "exhaustive", *STRATEGIES)
     if strategy not in known:
@@ -177,14 +185,16 @@ def explore_runs(
         raise ValueError(f"seconds={seconds!r}: it must be more than 0, or None for no limit")
     if unknown := [each for each in checks if each not in CHECKS]:
         raise ValueError(f"checks={[*checks]!r}: there is no check {unknown[0]!r}, but {', '.join(CHECKS)}")
-    exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, faults, progress)
-    try:
-        exploring.go()
-        if "buffering" in checks and not faults:
-            exploring.without_buffers()
-        exploring.shrink()
-    except KeyboardInterrupt:
-        exploring.result.interrupted = True
+    exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, may_fail, progress)
+    exploring.timed, exploring.alike = timed, alike
+    with run.watch.watching():
+        try:
+            exploring.go()
+            if "buffering" in checks and not may_fail:
+                exploring.without_buffers()
+            exploring.shrink()
+        except KeyboardInterrupt:
+            exploring.result.interrupted = True
     exploring.end()
     return exploring.result
 
@@ -201,7 +211,7 @@ class _Exploring:
 
     def __init__(
         self, run: Runner, strategy: str, seconds: float | None, schedules: int | None,
-        same: Callable[[list[Any]], Any] | None, seed: int, late: bool | None, faults: bool,
+        same: Callable[[list[Any]], Any] | None, seed: int, late: bool | None, may_fail: bool,
         progress: Callable[[Exploration], None] | None,
     ):  # fmt: skip
         self.result = Exploration()
@@ -212,12 +222,15 @@ class _Exploring:
         self._seed = seed
         self._late = late is not False
         self._decide_late = late is None
-        self._faults = faults
+        self._may_fail = may_fail
+        #: whether virtual time is meant as it is; and the ranks that do the same until others hear of them.
+        self.timed = False
+        self.alike: Collection[int] = ()
         self._progress = progress
         self._began = ThreadedWorld.now()
         self._seconds = seconds
         self._reference: tuple[Any, Tape] | None = None
-        self._reduced = not faults
+        self._reduced = not may_fail
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -271,9 +284,11 @@ class _Exploring:
 
     def _exhaust(self, first: Schedule, share: float) -> bool:
         """Go through all schedules, of which the first is what happens by default. Returns whether these were all."""
-        reduced = not self._faults and self._late
+        reduced = not self._may_fail or not self._late
+        if not self._late:  # the first schedule that is searched need not be what happens by default
+            self._see_it_repeated(first, self._run(_First(), Tape(), late=False))
         while True:
-            search = Exhaustive(reduced)
+            search = Exhaustive(reduced) if self._late else Instants(reduced, self.alike)
             self.result.strategy, before, count = "exhaustive", self.result.schedules, 0
             more = True
             while more:
@@ -284,7 +299,7 @@ class _Exploring:
                 except NotRepeatedError as error:
                     raise _not_repeated(error) from None
                 else:
-                    if not count:
+                    if not count and self._late:
                         self._see_it_repeated(first, schedule)
                     count += 1
                     self.result.schedules = before + count
@@ -309,7 +324,9 @@ class _Exploring:
             self.result.limits = tuple(_LIMITS[kind] for kind in search.timed if kind in _LIMITS)
             if search.accessed:
                 self.result.limits += (_ACCESSES,)
-            if not self._late:
+            if self.timed:
+                self.result.limits = ()
+            elif not self._late:
                 self.result.limits = (_LIMITS[Kind.EVENT],)
             self.result.complete = not more and not self.result.limits
             return not more
@@ -380,7 +397,9 @@ class _Exploring:
     def _faults_of(self, schedule: Schedule) -> Sequence[Fault]:
         self._refuse(schedule)
         found = faults_of(schedule)
-        if schedule.stopped is None and not schedule.raised and not schedule.statuses:
+        if schedule.found is not None:
+            return found
+        if schedule.stopped is None and not schedule.raised and not schedule.statuses and not schedule.struck:
             return [*found, *self._divergence(schedule)]
         return found
 

@@ -5,6 +5,7 @@ Which schedules there are, and how they are run, doesn't belong here.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from ..error_classes import ERROR_CLASSES
 from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, Stuck, TruncationError
 from ..mpi.contexts import ranks as ranks_text
 from ..tape import Tape
+from .pools import follows_from_a_fault
 from .schedules import Schedule
 
 #: What an exception says that MPI raised, the most special class first.
@@ -114,10 +116,16 @@ class Finding:
             return False
         if self.kind in ("deadlock", "buffering"):
             return bool(self._lines() & other._lines())
+        if self.kind == "invariant":
+            return _without_numbers(self.message) == _without_numbers(other.message)
         return self.kind == "divergence" or (self.file, self.line) == (other.file, other.line)
 
     def _lines(self) -> set[tuple[str, int]]:
         return {(each.file, each.line) for each in self.ranks}
+
+
+def _without_numbers(text: str) -> str:
+    return re.sub(r"\d+", "0", text)
 
 
 class Fault(NamedTuple):
@@ -132,7 +140,13 @@ class Fault(NamedTuple):
 
 def faults_of(schedule: Schedule) -> list[Fault]:
     """What is wrong with a schedule; nothing if it ended well."""
-    found = [_of_exception(rank, error, schedule.calls.get(rank, "")) for rank, error in schedule.raised.items()]
+    if schedule.found is not None:
+        return [*schedule.found]
+    found = [
+        _of_exception(rank, error, schedule.calls.get(rank, ""))
+        for rank, error in schedule.raised.items()
+        if not (schedule.struck and follows_from_a_fault(error))
+    ]
     mismatches = [each for each in found if each.kind == "collective-mismatch"]
     if mismatches:
         found = [each for each in found if each.kind != "collective-mismatch"]
@@ -145,11 +159,14 @@ def faults_of(schedule: Schedule) -> list[Fault]:
     if isinstance(stopped, AbortError):
         place = RankPlace(stopped.rank, stopped.file, stopped.line, stopped.function, f"Abort({stopped.errorcode})")
         found.append(Fault("failure", str(stopped), place.file, place.line, (place,)))
-    elif isinstance(stopped, DeadlockError) and not found:
+    elif isinstance(stopped, DeadlockError) and not schedule.raised and not found:
         # If others wait for a rank that has raised, that is no fault of its own.
         found.append(_of_deadlock(stopped))
     elif isinstance(stopped, HorizonError) and not found:
         found.append(Fault("failure", f"it does not end: {stopped}", "", 0, ()))
+    if schedule.broken and not found:
+        # What is wrong first brings about the rest.
+        found.append(Fault("invariant", f"{schedule.broken[0]}; a job pool holds to this in every run", "", 0, ()))
     if stopped is None and not found:
         found += _of_violations(schedule.simulation.violations)
     return found

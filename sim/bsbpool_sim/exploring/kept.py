@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..checks.audit import KINDS
@@ -25,8 +25,17 @@ def again(finding: Finding, program: Sequence[str]) -> str:
     return shlex.join(["bsbpool", "simulate", *how, "--tape", str(finding.tape), *program])
 
 
-def as_data(exploration: Exploration, program: Sequence[str]) -> dict[str, Any]:
-    """An exploration as the data of a JSON file."""
+def scenario_again(finding: Finding, path: str, seed: int, faults: int) -> str:
+    """The command that runs a scenario again, with the schedule of a finding."""
+    given = ["--faults", str(faults)] if faults else []
+    return shlex.join(["bsbpool", "run", path, "--seed", str(seed), *given, "--tape", str(finding.tape)])
+
+
+def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[str, Any]:
+    """An exploration as the data of a JSON file.
+
+    :param again: gives the command that runs the schedule of a finding again.
+    """
     return {
         "generator": "bsbpool explore",
         "findings": [
@@ -39,7 +48,7 @@ def as_data(exploration: Exploration, program: Sequence[str]) -> dict[str, Any]:
                 "tape": str(each.tape),
                 "choices": [choice._asdict() for choice in each.choices],
                 "schedule": each.schedule,
-                "again": again(each, program),
+                "again": again(each),
             }
             for each in exploration.findings
         ],

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ..choices import Strategy
 from ..cluster import Cluster
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
+from ..faults import ExploredFaults
 from ..places import raised_by
 from ..simulation import Simulation, simulate
 from ..tape import Tape
+from .pools import Watch
 
 #: How a schedule that did not end well ended.
 Stopped = RankErrors | DeadlockError | HorizonError | AbortError
@@ -27,6 +29,9 @@ class Schedule:
     :ivar stuck: where ranks wait for ever after others have raised.
     :ivar calls: the function of MPI that raised it; "" if none did.
     :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
+    :ivar struck: the faults that struck by choice, in words.
+    :ivar broken: what does not hold of its job pools, the first thing first.
+    :ivar found: what is wrong with it, as records of `findings`, if who ran it knows; None: that is to be found out.
     """
 
     simulation: Simulation
@@ -35,10 +40,28 @@ class Schedule:
     calls: dict[int, str]
     statuses: dict[int, int]
     stuck: tuple[Stuck, ...] = ()
+    struck: tuple[str, ...] = ()
+    broken: tuple[str, ...] = ()
+    found: Sequence[Any] | None = None
+
+    def look_at(self, cluster: Cluster | None, watch: Watch) -> Schedule:
+        """Add what the cluster knows of it: faults, and what of its pools does not hold."""
+        if cluster is not None:
+            if isinstance(cluster.faults, ExploredFaults):
+                self.struck = tuple(cluster.faults.struck)
+            if cluster.pools:
+                ended = not isinstance(self.stopped, DeadlockError | HorizonError | AbortError)
+                self.broken = tuple(watch.of_run(self.simulation.trace, ended))
+        return self
 
 
 class Runner(Protocol):
-    """Runs a program once."""
+    """Runs a program once.
+
+    :ivar watch: notes what is wrong with job pools while it watches.
+    """
+
+    watch: Watch
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
@@ -60,9 +83,12 @@ class Script:
     def __init__(self, script: Any, strategy: Any):
         self._script = script
         self._strategy = strategy
+        #: the ranks, once they were prepared.
+        self.cluster: Cluster | None = None
 
     def install(self, cluster: Cluster) -> None:
         """Prepare the ranks, before their programs start."""
+        self.cluster = cluster
         if self._script is not None:
             self._script.install(cluster)
         install = getattr(self._strategy, "install", None)
@@ -84,14 +110,22 @@ class Function:
         self._ranks = ranks
         self._script = script
         self._options = options
+        self.watch = Watch()
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        script = Script(self._script, strategy)
+        schedule = self._schedule(script, strategy, tape, late, eager_limit)
+        return schedule.look_at(script.cluster, self.watch)
+
+    def _schedule(
+        self, script: Script, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
+    ) -> Schedule:
         try:
             simulation = simulate(
-                self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
+                self._program, self._ranks, script=script, policy=strategy, tape=tape,
                 late_matching=late, eager_limit=eager_limit, **self._options,
             )  # fmt: skip
         except RankErrors as errors:

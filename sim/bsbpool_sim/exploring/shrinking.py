@@ -116,6 +116,8 @@ def _text(choice: Choice, index: int) -> str:
     taken, usual = alternatives[index], alternatives[0]
     if choice.kind is Kind.MESSAGE:
         return f"{choice.call} of rank {choice.who} takes {taken} before {usual}"
+    if choice.kind is Kind.FAULT:
+        return str(taken)
     if choice.kind is Kind.RECEIVER and isinstance(taken, Event) and isinstance(usual, Event):
         return f"rank {taken.rank} ({taken.what}) goes on before rank {usual.rank} ({usual.what})"
     return f"{choice.question}: {taken}, not {usual}"

@@ -13,6 +13,7 @@ from ..program.running import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
 from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
+from .pools import Watch
 from .schedules import Schedule, Script
 
 
@@ -27,14 +28,16 @@ class WholeProgram:
         self._ranks = ranks
         self._script = script
         self._options = options
+        self.watch = Watch()
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        script = Script(self._script, strategy)
         with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(
-                self._program, self._ranks, script=Script(self._script, strategy), policy=strategy, tape=tape,
+                self._program, self._ranks, script=script, policy=strategy, tape=tape,
                 late_matching=late, eager_limit=eager_limit, **self._options,
             )  # fmt: skip
         stopped = ended.stopped
@@ -42,13 +45,15 @@ class WholeProgram:
             raise stopped
         assert isinstance(ended.simulation, Simulation)
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
-        return Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
+        schedule = Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
+        return schedule.look_at(script.cluster, self.watch)
 
 
 def explore_program(
     program: Program, ranks: int, *, script: Any = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
-    schedules: int | None = None, checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None,
+    schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0,
+    progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for a whole program.
 
@@ -56,9 +61,10 @@ def explore_program(
     :param share: top-level modules that all ranks share.
     :raises ProgramError: there is no such program.
     """
-    options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": of_one_run(checks)}
+    options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": of_one_run(checks),
+               "faults": faults}  # fmt: skip
     run = WholeProgram(program, ranks, script, options)
     return explore_runs(
-        run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed, faults=script is not None,
-        checks=checks, progress=progress,
+        run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed,
+        may_fail=script is not None or faults > 0, checks=checks, progress=progress,
     )  # fmt: skip

@@ -64,7 +64,8 @@ class Context:
         kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
         if link is None:
-            link = self._links[message.source, dest] = Link(kernel, source, kernel.ranks[target], self.boxes[dest])
+            rank, box = kernel.ranks[target], self.boxes[dest]
+            link = self._links[message.source, dest] = Link(kernel, source, rank, box, self.number)
         if self.cluster.audit is not None:
             self.cluster.audit.sent(message, target)
         if self.cluster.races is not None:

@@ -184,6 +184,14 @@ class Event(Part):
     delay: Delay | None = Field(None, description="Make a link slower, from the next message on.")
 
 
+class Explore(Part):
+    """How `bsbpool explore` and `pytest --explore` go through the orders of what falls into one instant."""
+
+    faults: int = Field(1, ge=0, le=10, description="How many faults may strike in one run, beside those of events.")
+    length: Duration = Field(60 * 10**9, alias="for", description="Budget of real time; 60s by default.")
+    schedules: int | None = Field(None, ge=1, description="Budget in schedules; unlimited by default.")
+
+
 class Expect(Part):
     """What must come of it. That no rank is left waiting, and what the invariants say, is expected anyway."""
 
@@ -256,6 +264,9 @@ class Model(Part):
     jobs: list[Job] = Field([], description="The jobs that main queues before it executes the pool.")
     schedulers: list[Scheduler] = Field([], description="Nodes that queue jobs while the pool executes.")
     events: list[Event] = Field([], description="What goes wrong, and what somebody does.")
+    explore: Explore = Field(
+        default_factory=lambda: Explore.model_validate({}), description="How its orders are gone through, if they are."
+    )
     expect: Expect = Field(description="What must come of it.")
 
 

@@ -63,6 +63,8 @@ class Outcome:
     :ivar trace: what happened, as a `bsbpool.trace.Trace`.
     :ivar stage: what the program of the scenario noted.
     :ivar died: by rank: the virtual seconds at which it died.
+    :ivar simulation: its results and tape.
+    :ivar struck: the faults that struck by choice, in words.
     :ivar failures: the expectations that do not hold.
     """
 
@@ -73,6 +75,8 @@ class Outcome:
     trace: Any
     stage: ScenarioRun
     died: Mapping[int, float]
+    simulation: Any
+    struck: tuple[str, ...] = ()
     failures: list[Failure] = field(default_factory=list)
 
     @property

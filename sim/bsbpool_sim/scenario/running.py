@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,12 @@ from bsbpool.durations import exact_duration
 from bsbpool.errors import describe_error, in_words
 from bsbpool.exceptions import WorkflowError
 
-from ..errors import DeadlockError, HorizonError, RankErrors
-from ..simulation import simulate
+from ..choices import Strategy
+from ..errors import DeadlockError, HorizonError, RankErrors, TapeError
+from ..faults import ExploredFaults
+from ..script import Script
+from ..simulation import Simulation, simulate
+from ..tape import Tape
 from .document import read
 from .expecting import Checker
 from .loading import load_model, validate
@@ -67,13 +72,22 @@ class Scenario:
                 break
         return Result(self, outcomes)
 
-    def run_seed(self, seed: int) -> Outcome:
+    def run_seed(
+        self, seed: int, *, policy: Strategy | None = None, tape: Tape | None = None, faults: int = 0,
+        script: Callable[[Script], Any] | None = None, check: bool = True,
+    ) -> Outcome:  # fmt: skip
         """Run it with one seed, and check its expectations.
 
         :param seed: the seed.
+        :param policy: decides what comes first at one instant, and which faults strike; by default what the seeds say.
+        :param tape: what is chosen before the policy is asked.
+        :param faults: how many faults may strike that the scenario does not name.
+        :param script: what to make of the script of the scenario before it is installed.
+        :param check: whether expectations are checked.
         :returns: what happened, and the expectations that do not hold.
         """
         model, stage = self.model, ScenarioRun(self.plan, seed)
+        of_scenario = ScenarioScript(stage)
         shuffled = model.policy is None and (len(model.seeds) > 1 or seed not in model.seeds)
         simulation: Any = None
         kind, said = "", None
@@ -84,10 +98,12 @@ class Scenario:
                     stage.program,
                     model.ranks,
                     seed=seed,
-                    script=ScenarioScript(stage),
+                    script=of_scenario if script is None else script(of_scenario),
                     latency=model.latency / 1e9,
                     bandwidth=model.bandwidth,
-                    policy="shuffled" if shuffled else None,
+                    policy=policy or ("shuffled" if shuffled and tape is None else None),
+                    tape=tape,
+                    faults=faults,
                     horizon=model.horizon / 1e9,
                     max_events=MOST_EVENTS,
                 )
@@ -96,19 +112,28 @@ class Scenario:
                 simulation, said = stuck.simulation, str(stuck)
             except RankErrors as errors:  # a rank could not note how it left
                 simulation, said, kind = errors.simulation, str(errors), "broken"
+            except TapeError:
+                raise
             except Exception as error:
                 kind, said = type(error).__name__, f"a task of the simulation raised {describe_error(error)}"
         if not kind:
             kind, said = _how_main_left(stage, simulation.died)
-        trace = stage.runtime.cluster.recorder.trace
+        cluster = stage.runtime.cluster
+        trace = cluster.recorder.trace
         elapsed = (
             stage.runtime.kernel.now
             if simulation is None or kind in ("deadlock", "horizon")
             else round(simulation.elapsed * 1e9)
         )
         died = {r.index: 0.0 for r in stage.runtime.kernel.dead}
-        outcome = Outcome(seed, kind, said, elapsed, trace, stage, died)
-        outcome.failures = Checker(self.plan, outcome).check()
+        if simulation is None:  # all of it, but for what a task of the simulator's raised
+            chooser = cluster.kernel.chooser
+            simulation = Simulation([], elapsed / 1e9, trace, died, seed, Tape() if chooser is None else chooser.tape)
+        outcome = Outcome(seed, kind, said, elapsed, trace, stage, died, simulation)
+        if isinstance(cluster.faults, ExploredFaults):
+            outcome.struck = tuple(cluster.faults.struck)
+        if check:
+            outcome.failures = Checker(self.plan, outcome).check()
         return outcome
 
 
@@ -129,10 +154,12 @@ class Result:
 
     :ivar scenario: the scenario.
     :ivar outcomes: an outcome for each seed that was run; only the last may have failed.
+    :ivar options: of the command that runs it again, beside the seed.
     """
 
     scenario: Scenario
     outcomes: list[Outcome]
+    options: str = ""
 
     @property
     def ok(self) -> bool:
@@ -161,7 +188,7 @@ class Result:
         left = len(outcome.failures) - MOST_FAILURES
         if left > 0:
             lines += ["", f"and {left} more that {'is' if left == 1 else 'are'} not as expected"]
-        lines += ["", f"again: bsbpool run {shlex.quote(self.scenario.path)} --seed {outcome.seed}"]
+        lines += ["", f"again: bsbpool run {shlex.quote(self.scenario.path)} --seed {outcome.seed}{self.options}"]
         return "\n".join(lines)
 
     def _tell(self, checker: Checker, failure: Failure) -> list[str]:

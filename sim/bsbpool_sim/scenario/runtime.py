@@ -88,6 +88,10 @@ class ScenarioRuntime(ScriptRuntime):
         owner.current = planned
         return function()
 
+    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+        """Let a fault strike a job: it has started."""
+        return self.perform(key, job, function)
+
     def act(self, job: PlannedJob) -> Any:
         """Execute a job: let its time pass, then end it as the scenario says."""
         entry, kernel, name = job.entry, self.kernel, job.name

@@ -1,0 +1,103 @@
+"""What `bsbpool explore` says: its progress line, and what was found."""
+
+from __future__ import annotations
+
+import os
+import sys
+import textwrap
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from bsbpool.worlds.local import ThreadedWorld
+
+from . import say
+
+if TYPE_CHECKING:
+    from bsbpool_sim.exploring.exploration import Exploration
+    from bsbpool_sim.exploring.findings import Finding
+
+#: Nanoseconds between two progress lines.
+_EVERY_NS = 100_000_000
+
+
+class Progress:
+    """A line on a terminal that is written over as the exploration goes on."""
+
+    def __init__(self) -> None:
+        self._on = sys.stderr.isatty()
+        self._stream = sys.stderr
+        self._last = 0
+        self._shown = False
+
+    def __enter__(self) -> Progress:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._shown:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def show(self, so_far: Exploration) -> None:
+        """Say how far it is, unless that was said a moment ago."""
+        now = ThreadedWorld.now()
+        if not self._on or now - self._last < _EVERY_NS:
+            return
+        self._last, self._shown = now, True
+        speed = so_far.schedules / so_far.elapsed if so_far.elapsed else 0
+        left = "" if so_far.left is None else f", about {so_far.left:.3g} left"
+        line = (
+            f"{so_far.schedules} schedules, {speed:.0f} a second, {so_far.distinct} different{left}; "
+            f"findings: {len(so_far.findings)}"
+        )
+        self._stream.write(f"\r\x1b[K{line}")
+        self._stream.flush()
+
+
+class Report:
+    """Says what was found, on the standard output unless data goes there.
+
+    :param quiet: whether data does.
+    :param indent: columns that each line is moved to the right.
+    """
+
+    def __init__(self, quiet: bool, indent: int = 0):
+        self._quiet = quiet
+        self._indent = indent
+        self._here = os.path.join(os.getcwd(), "")
+
+    def line(self, text: str = "", indent: int = 0) -> None:
+        """A line, or several if it is long."""
+        indent += self._indent
+        for part in text.replace(self._here, "").splitlines() or [""]:
+            for piece in textwrap.wrap(part, 120 - indent, break_long_words=False, break_on_hyphens=False) or [""]:
+                say(" " * indent * bool(piece) + piece, err=self._quiet)
+
+    def findings(self, exploration: Exploration, again: Callable[[Finding], str]) -> None:
+        """All that was found, each with the command that runs it again."""
+        for finding in exploration.findings:
+            where = f" at {finding.file}:{finding.line}" if finding.file else ""
+            self.line(f"{finding.kind}{where}")
+            self.line(finding.message, 2)
+            for place in finding.ranks:
+                at = f", at {place.file}:{place.line} in {place.function}" if place.file else ""
+                self.line(f"rank {place.rank} {place.what}{at}", 4)
+            if finding.choices:
+                self.line("It takes these choices:", 2)
+                for choice in finding.choices:
+                    self.line(f"{choice}{' (it decides)' if choice.critical else ''}", 4)
+            else:
+                self.line("It happens by default, without any choice.", 2)
+            say(f"{' ' * self._indent}  Again: {again(finding)}", err=self._quiet)
+            self.line()
+
+    def summary(self, exploration: Exploration) -> None:
+        """How much was explored, and what was not."""
+        self.line(str(exploration) + (" (interrupted)" if exploration.interrupted else ""))
+        for limit in exploration.limits:
+            self.line(f"not tried: {limit}", 2)
+
+
+def complain(text: str) -> None:
+    """Say on the standard error what can't be used."""
+    for each in text.splitlines():
+        say(each if each.startswith(" ") else f"bsbpool: {each}", err=True)

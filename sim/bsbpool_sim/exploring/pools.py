@@ -1,0 +1,89 @@
+"""What holds of job pools in every schedule: their engine is checked after each of its events, their trace in the end.
+
+The rules of a trace are in `invariants`, those of an engine in `Engine.validate`. Which errors follow from a fault that
+was a choice is decided here as well: they are what a pool is there to tell.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from bsbpool.engine.engine import Engine
+from bsbpool.exceptions import JobErroredError, JobPoolError, WorkflowError
+from bsbpool.trace import Trace
+
+from ..faults import InjectedError
+from ..invariants import broken
+
+#: What happens to an engine.
+EVENTS = (
+    "add", "begin", "ready", "cached", "finished", "overdue", "returned", "run_by_hand", "set_status", "cancel",
+    "go_on", "lost", "stop",
+)  # fmt: skip
+
+#: Jobs of which a check may cost as much as this many per event.
+EVERY = 20
+
+
+class Watch:
+    """What was wrong with engines since somebody looked last."""
+
+    def __init__(self) -> None:
+        self._found: list[str] = []
+        self._within = False
+
+    def of_run(self, trace: Trace, ended: bool) -> list[str]:
+        """What is wrong with the pools of a run, the first thing first.
+
+        :param ended: whether the run has come to its end, so that all has to be in its trace.
+        """
+        found, self._found, self._within = self._found, [], False
+        return found + [rule.what for rule in broken(trace.events)] if ended else found
+
+    def _watched(self, event: Callable[..., Any]) -> Callable[..., Any]:
+        unchecked = 0
+
+        @functools.wraps(event)
+        def watched(engine: Engine[Any], *args: Any, **kwargs: Any) -> Any:
+            nonlocal unchecked
+            if self._within:
+                return event(engine, *args, **kwargs)
+            self._within = True
+            try:
+                result = event(engine, *args, **kwargs)
+            finally:
+                self._within = False
+            unchecked += 1
+            if EVERY * unchecked >= len(engine.jobs):
+                unchecked = 0
+                try:
+                    engine.validate()
+                except AssertionError as error:
+                    self._found.append(f"after {event.__name__}, the engine is not of a piece: {error}".rstrip(": "))
+            return result
+
+        return watched
+
+    @contextmanager
+    def watching(self) -> Iterator[None]:
+        """Watch all engines meanwhile."""
+        usual = {name: getattr(Engine, name) for name in EVENTS}
+        for name, event in usual.items():
+            setattr(Engine, name, self._watched(event))
+        try:
+            yield
+        finally:
+            for name, event in usual.items():
+                setattr(Engine, name, event)
+
+
+def follows_from_a_fault(error: BaseException) -> bool:
+    """Whether an exception is what a pool raises where a rank was lost, or a job failed that a fault had struck."""
+    if isinstance(error, WorkflowError):
+        return all(follows_from_a_fault(each) for each in error.exceptions)
+    if isinstance(error, JobErroredError):
+        return error.error is None or follows_from_a_fault(error.error)
+    return isinstance(error, InjectedError | JobPoolError)

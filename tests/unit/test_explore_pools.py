@@ -1,0 +1,230 @@
+"""Exploring job pools: all orders of what falls into one instant, each once, with faults, held against what always holds."""
+
+import time
+
+import pytest
+
+import bsbpool
+from bsbpool.engine.dispatch import Dispatch
+from bsbpool.engine.failure import Failures
+from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
+from bsbpool_sim.exploring.exhaustive import Redundant
+from bsbpool_sim.exploring.instants import Instants
+from bsbpool_sim.exploring.scenarios import explore_scenario, run_tape
+from bsbpool_sim.exploring.schedules import Function
+from bsbpool_sim.scenario import load, parse
+
+
+def pool_of(*lengths):
+    """A program with a pool whose jobs take so many seconds each."""
+
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            if pool.is_main():
+                for seconds in lengths:
+                    pool.queue(lambda owner, seconds=seconds: time.sleep(seconds), submitter="a job")
+            pool.execute()
+
+    return program
+
+
+def scenario(text):
+    return parse(f"scenario: It\nranks: 3\n{text}", "it.yaml")
+
+
+def ends(program, ranks, search, faults=0):
+    """How the schedules of a program end: what each rank saw, as the trace and what was raised say; and how many."""
+    run, found, count, more = Function(program, ranks, None, {"faults": faults}), set(), 0, True
+    while more:
+        try:
+            schedule = run(search, None, late=False)
+        except Redundant:
+            pass
+        else:
+            count += 1
+            events = [str(event) for event in schedule.simulation.trace.events]
+            # Faults of other ranks have no order among the events of main.
+            faulty = sorted(event for event in events if "fault" in event)
+            main = [event for event in events if "fault" not in event]
+            found.add((*main, *faulty, repr(schedule.raised), repr(schedule.stopped)))
+        more = search.advance()
+    return found, count
+
+
+# -- what is left out ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("ranks", "lengths", "faults"),
+    [(2, (0, 0), 1), (2, (0, 1, 0), 1), (3, (0,), 0), (3, (0, 1), 0), (3, (0, 0), 0), (3, (1,), 1)],
+)
+def test_what_is_left_out_leads_to_no_other_end(ranks, lengths, faults):
+    reduced, few = ends(pool_of(*lengths), ranks, Instants(), faults)
+    every, many = ends(pool_of(*lengths), ranks, Instants(reduced=False), faults)
+    assert reduced == every
+    assert few < many
+
+
+@pytest.mark.parametrize(("jobs", "ranks", "schedules"), [(2, 3, 26), (4, 3, 188)])
+def test_a_pool_has_few_schedules(jobs, ranks, schedules):
+    assert explore(pool_of(*[0] * jobs), ranks, strategy="exhaustive", seconds=None).schedules == schedules
+
+
+@pytest.mark.parametrize(("jobs", "ranks", "schedules"), [(2, 3, 13), (4, 3, 94)])
+def test_workers_that_are_alike_are_counted_once(jobs, ranks, schedules):
+    assert ends(pool_of(*[0] * jobs), ranks, Instants(alike=range(1, ranks)))[1] == schedules
+
+
+# -- faults --------------------------------------------------------------------------------------------
+
+
+def test_without_a_choice_no_fault_strikes():
+    assert simulate(pool_of(1, 1), 3, faults=2).died == {}
+    assert simulate(pool_of(1, 1), 3, faults=2, tape="v1:").died == {}
+
+
+def test_a_pool_survives_any_death_and_any_trouble_of_a_job():
+    exploration = explore(pool_of(1, 1), 3, faults=1, strategy="exhaustive", seconds=None)
+    assert exploration.findings == []
+    assert exploration.schedules > 50
+
+
+def test_each_fault_is_tried():
+    struck = set()
+
+    def limited(comm):
+        with bsbpool.job_pool(comm, quiet=True, job_timeout=10) as pool:
+            if pool.is_main():
+                pool.queue(lambda owner: None, submitter="golgi")
+            pool.execute()
+
+    search, run, more = Instants(), Function(limited, 2, None, {"faults": 1}), True
+    while more:
+        try:
+            struck.update(run(search, None, late=False).struck)
+        except Redundant:
+            pass
+        more = search.advance()
+    assert struck == {
+        "rank 0 dies before it sends to rank 1",
+        "rank 1 dies before it sends to rank 0",
+        "rank 1 dies when it has sent to rank 0",
+        "job 0 (golgi) raises",
+        "job 0 (golgi) takes an hour longer",
+        "job 0 (golgi) takes an hour longer, and can't be interrupted",
+    }
+
+
+def test_a_program_that_waits_for_a_dead_rank_is_found_with_the_death_in_words():
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        return [comm.recv() for _ in range(comm.size - 1)]
+
+    assert explore(program, 3).findings == []
+    (finding,) = explore(program, 3, faults=1).findings
+    assert finding.kind == "deadlock"
+    assert [choice.text for choice in finding.choices] == ["rank 2 dies before it sends to rank 0"]
+    with pytest.raises(DeadlockError) as raised:
+        simulate(program, 3, tape=finding.tape, faults=1, late_matching=True)
+    assert [*raised.value.simulation.died] == [2]
+    with pytest.raises(TapeError):
+        simulate(program, 3, tape=finding.tape, late_matching=True)  # without faults there is no such choice
+
+
+def test_an_error_of_the_program_s_own_is_found_with_faults_too():
+    def program(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            job = pool.queue(lambda owner: 7) if pool.is_main() else None
+            try:
+                pool.execute()
+            except bsbpool.WorkflowError:
+                assert job is None or job.status.value == "failed", "it was not lost"
+                raise
+
+    finding = next(each for each in explore(program, 2, faults=1, seconds=None).findings if each.line)
+    assert "it was not lost" in finding.message
+
+
+# -- what always holds ---------------------------------------------------------------------------------
+
+
+@pytest.mark.unwatched
+def test_an_engine_that_is_not_of_a_piece_is_found_where_nothing_else_shows_it(monkeypatch):
+    vacate = Dispatch.vacate
+
+    def counts(self, rank, job):
+        vacate(self, rank, job)
+        self._supplied += 1
+
+    monkeypatch.setattr(Dispatch, "vacate", counts)
+    (finding,) = explore(pool_of(1, 1), 2, seconds=None, schedules=5).findings
+    assert finding.kind == "invariant"
+    assert finding.message.startswith("after finished, the engine is not of a piece")
+
+
+@pytest.mark.unwatched
+def test_a_trace_that_breaks_a_rule_is_a_finding_once(monkeypatch):
+    monkeypatch.setattr(Failures, "runs_again", lambda self, *args: True)
+    exploration = explore(pool_of(1, 1), 3, faults=1, strategy="exhaustive", seconds=None)
+    assert [finding.kind for finding in exploration.findings] == ["invariant"] * 2
+    lost, failed = exploration.findings
+    assert "becomes queued, and not aborted: it was lost with rank 2" in lost.message
+    assert [choice.text for choice in lost.choices] == ["rank 2 dies before it sends to rank 0"]
+    assert [choice.text for choice in failed.choices] == ["job 1 (a job) raises"]
+
+
+# -- scenarios -----------------------------------------------------------------------------------------
+
+FAILS_LATE = """\
+seeds: [0, 1]
+jobs:
+  - {name: a, takes: 1s}
+  - {name: b, takes: 1s}
+expect:
+  statuses: {a: success, b: success}
+  order: [a ends, b ends]
+"""
+
+
+def test_what_a_scenario_expects_is_held_against_each_order_if_it_has_several_seeds():
+    (finding,) = explore_scenario(scenario(FAILS_LATE), faults=0).findings
+    assert (finding.kind, finding.file, finding.line) == ("expectation", "it.yaml", 9)
+    one_seed = scenario(FAILS_LATE.replace("seeds: [0, 1]\n", ""))
+    exploration = explore_scenario(one_seed, faults=0)
+    assert exploration.findings == []
+    assert exploration.complete
+
+
+def test_a_schedule_of_a_scenario_can_be_run_again():
+    explored = scenario(FAILS_LATE)
+    (finding,) = explore_scenario(explored, faults=0).findings
+    result = run_tape(explored, finding.tape)
+    assert not result.ok
+    assert result.report().endswith(f"again: bsbpool run it.yaml --seed 0 --tape {finding.tape}")
+    assert run_tape(explored, Tape()).ok
+    with pytest.raises(TapeError):
+        run_tape(explored, "v1:0.77")
+
+
+def test_a_scenario_says_how_it_is_explored():
+    text = "explore: {faults: 0, for: 5s, schedules: 2}\njobs: [{name: 'j {i}', repeat: 6}]\nexpect: {outcome: ok}\n"
+    assert explore_scenario(scenario(text)).schedules == 2
+    assert explore_scenario(scenario(text), schedules=7).schedules == 7
+
+
+@pytest.mark.parametrize(
+    ("path", "schedules"),
+    [
+        ("lost-ranks/main-dies", 30),
+        ("caching/a-lost-rank-takes-its-items-along", 161),
+        ("crossings/a-scheduler-ends-with-the-last-job", 85),
+        ("errors/a-listener-raises-at-a-ping", None),
+        ("time-limits/a-job-past-its-limit-is-aborted", None),
+    ],
+)
+def test_a_scenario_is_exhausted_with_one_fault(path, schedules):
+    exploration = explore_scenario(load(f"scenarios/{path}.yaml"), faults=1, seconds=3600)
+    assert exploration.complete
+    assert exploration.findings == []
+    assert schedules is None or exploration.schedules == schedules
