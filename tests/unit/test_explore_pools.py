@@ -1,6 +1,8 @@
-"""Exploring job pools: all orders of what falls into one instant, each once, with faults, held against what always holds."""
+"""Exploring job pools: each order of what falls into one instant once, with faults, held against what always holds."""
 
+import contextlib
 import time
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from bsbpool_sim.exploring.instants import Instants
 from bsbpool_sim.exploring.scenarios import explore_scenario, run_tape
 from bsbpool_sim.exploring.schedules import Function
 from bsbpool_sim.scenario import load, parse
+
+SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
 
 def pool_of(*lengths):
@@ -100,10 +104,8 @@ def test_each_fault_is_tried():
 
     search, run, more = Instants(), Function(limited, 2, None, {"faults": 1}), True
     while more:
-        try:
+        with contextlib.suppress(Redundant):
             struck.update(run(search, None, late=False).struck)
-        except Redundant:
-            pass
         more = search.advance()
     assert struck == {
         "rank 0 dies before it sends to rank 1",
@@ -224,7 +226,7 @@ def test_a_scenario_says_how_it_is_explored():
     ],
 )
 def test_a_scenario_is_exhausted_with_one_fault(path, schedules):
-    exploration = explore_scenario(load(f"scenarios/{path}.yaml"), faults=1, seconds=3600)
+    exploration = explore_scenario(load(SCENARIOS / f"{path}.yaml"), faults=1, seconds=3600)
     assert exploration.complete
     assert exploration.findings == []
     assert schedules is None or exploration.schedules == schedules
