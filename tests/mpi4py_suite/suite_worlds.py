@@ -14,6 +14,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ SIMULATING = Path(__file__).with_name("suite_simulating.py")
 MPIRUN = Path(sys.executable).parent / "mpirun"
 #: Seconds of processor time that one test may take on simulated ranks. The longest takes two.
 MOST = 8
+#: Into how many shares the files are dealt, each with a process of its own, which takes a second to start.
+SHARES = 8
 #: Seconds between two looks at how long a process has taken.
 _LOOK = 0.05
 TOO_LONG = f"the process is not over after {MOST} s of processor time"
@@ -77,6 +80,13 @@ class Outcomes:
             else:
                 self.passed.add(test)
         self.failed.update(broken)
+
+    def merge(self, other: Outcomes) -> None:
+        """Take in what became of the tests of other files."""
+        self.passed |= other.passed
+        self.skipped |= other.skipped
+        self.failed |= other.failed
+        self.files |= other.files
 
     def reason(self, test: str) -> str:
         """Why a test did not pass."""
@@ -144,18 +154,30 @@ def under_mpich(folder: Path, size: int, names: Iterable[str]) -> Outcomes:
 
 
 def on_simulated_ranks(folder: Path, size: int, names: Iterable[str], without: Iterable[str] = ()) -> Outcomes:
-    """Run files of tests on simulated ranks, one simulation for each, as long as all goes well in one process.
+    """Run files of tests on simulated ranks, one simulation for each; as many processes at once as there are cores.
 
     :param without: tests that are not run.
     """
+    done: dict[str, set[str]] = {}
+    for test in without:
+        done.setdefault(file_of(test), set()).add(test)
+    all_names = [*names]
+    shares = [share for start in range(SHARES) if (share := all_names[start::SHARES])]
     found = Outcomes()
-    with tempfile.TemporaryDirectory() as name:
-        left = [*names]
-        done: dict[str, set[str]] = {}
-        for test in without:
-            done.setdefault(file_of(test), set()).add(test)
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as executor:
+        for of_share in executor.map(lambda share: _share(folder, size, share, done), shares):
+            found.merge(of_share)
+    return found
+
+
+def _share(folder: Path, size: int, names: list[str], without: Mapping[str, set[str]]) -> Outcomes:
+    """Run some of the files, as long as all goes well in one process."""
+    found = Outcomes()
+    done = {name: {*tests} for name, tests in without.items()}
+    left = names
+    with tempfile.TemporaryDirectory() as work:
         while left:
-            left = _process(folder, size, left, done, found, Path(name))
+            left = _process(folder, size, left, done, found, Path(work))
     return found
 
 
