@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from bsbpool.trace import Recorder
@@ -65,17 +65,50 @@ class Auditor(Protocol):
     def made(self, member: Any, what: str = "") -> None:
         """A communicator was made, or a window, or what is said."""
 
-    def received(self, sent: Any, wanted: Any) -> None:
-        """A message of items of one datatype was received as items of another."""
+    def mismatched(self, what: str, right: str) -> None:
+        """Data was given or taken as items of another type than others have it."""
 
-    def uses(self, request: Any, memory: Any, writes: bool) -> None:
-        """A request has memory, until it is over."""
+    def epoch(self, what: str, right: str) -> None:
+        """A rank ends a window although it should not yet."""
 
-    def ends(self, request: Any) -> None:
-        """A request ends now."""
+    def violations(self, ended: bool = True) -> list[Any]:
+        """What was found; if all programs have returned, also what they have left."""
 
-    def violations(self) -> list[Any]:
-        """What was found, when all programs have returned."""
+
+class Observer(Protocol):
+    """Takes note of what ranks give to others: `bsbpool_sim.checks.observed.Observed` does."""
+
+    def gave(self, rank: int, what: Any) -> None:
+        """A rank gave bytes to others, or a sequence of them."""
+
+
+class MemoryWatcher(Protocol):
+    """Takes note of memory that MPI has: `bsbpool_sim.checks.buffer_races.BufferRaces` does.
+
+    Memory is given as pairs of a buffer, and whether MPI writes into it.
+
+    :ivar undefined: what memory holds until MPI has written what comes; None: it keeps its content.
+    """
+
+    undefined: Any
+
+    def begins(self, request: Any, given: Iterable[tuple[Any, bool]]) -> None:
+        """A request gets memory, until it ends."""
+
+    def touches(self, given: Sequence[tuple[Any, bool]]) -> None:
+        """A call that waits for its end gets memory."""
+
+    def ends(self, by: Any, rank: int) -> None:
+        """A request of a rank ends now, or the access of one."""
+
+    def accesses(self, lease: Any, given: Sequence[tuple[Any, bool]]) -> None:
+        """An access to a window gets memory, until it is known to have happened."""
+
+    def arrives(self, lease: Any, rank: int, memory: Any, data: bytes) -> None:
+        """What an access brings has come."""
+
+    def accessed(self, window: Any, origin: int, target: int | None, rank: int) -> None:
+        """A rank's accesses to the memory of another one, or (None) of all, have happened."""
 
 
 class RaceWatcher(Protocol):
@@ -170,6 +203,10 @@ class Cluster:
         self.faults: PossibleFaults | None = None
         #: takes note of what has to come to an end; None: nobody asks.
         self.audit: Auditor | None = None
+        #: takes note of memory that MPI has; None: nobody asks.
+        self.buffers: MemoryWatcher | None = None
+        #: takes note of what ranks give to others; None: nobody asks.
+        self.observed: Observer | None = None
         #: takes note of accesses to windows; None: nobody asks.
         self.races: RaceWatcher | None = None
         #: whether ranks access each other's memory, by windows, or one file.

@@ -175,6 +175,18 @@ class CollectiveMismatchError(MPIError):
     other = ""
 
 
+class CountMismatchError(CollectiveMismatchError):
+    """Two ranks gave buffers of different sizes to a collective call."""
+
+    kind = "ERR_COUNT"
+
+
+class TypeMismatchError(MPIError):
+    """Two ranks gave items of different datatypes to a collective call."""
+
+    kind = "ERR_TYPE"
+
+
 class ScriptError(SimulationError):
     """A script is wrong: it names a job or rank that does not exist, or contradicts itself."""
 

@@ -168,12 +168,18 @@ def _run_once(
 ) -> Simulation:  # fmt: skip
     cluster = make()
     cluster.eager_limit, cluster.audit = eager_limit, audit
-    cluster.races = None if audit is None else audit.races
+    if audit is not None:
+        cluster.buffers, cluster.races = audit.buffers, audit.races
     if script is not None:
         script.install(cluster)
     if faults:
         install_faults(cluster, faults)
-    simulation = run_on(cluster, program, script)
+    try:
+        simulation = run_on(cluster, program, script)
+    except (RankErrors, SimulationError) as error:
+        if audit is not None and isinstance(error.simulation, Simulation):
+            error.simulation.violations = audit.violations(ended=False)
+        raise
     if audit is not None and not simulation.died:
         simulation.violations = audit.violations()
     return simulation

@@ -6,11 +6,6 @@ from variants import PAIRS
 from bsbpool_sim.exploring.whole_programs import explore_program
 from bsbpool_sim.program.running import Program
 
-#: Who changes what a broadcast has not sent yet.
-NOT_FOUND = {"local_concurrency/broadcast_read_too_early"}
-
-FOUND = [pair for pair in PAIRS if pair.name not in NOT_FOUND]
-
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 
 
@@ -20,11 +15,7 @@ def explored(text, ranks, tmp_path):
     return explore_program(Program(str(path)), ranks, schedules=60)
 
 
-def test_most_are_found():
-    assert len(FOUND) == len(PAIRS) - len(NOT_FOUND) >= 0.95 * len(PAIRS)
-
-
-@pytest.mark.parametrize("pair", FOUND, ids=lambda pair: pair.name)
+@each_pair
 def test_what_is_wrong_is_found_with_its_kind_and_line(pair, tmp_path):
     findings = explored(pair.faulty, pair.ranks, tmp_path).findings
     assert any(each.line in pair.expected.get(each.kind, []) for each in findings), findings

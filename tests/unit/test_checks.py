@@ -2,7 +2,7 @@
 
 import pytest
 
-from bsbpool_sim import DeadlockError, explore, simulate
+from bsbpool_sim import DeadlockError, RankErrors, explore, simulate
 from bsbpool_sim import mpi as MPI
 
 ALL = ("unreceived-message", "unfinished-request", "leaked-handle")
@@ -262,3 +262,211 @@ def test_a_program_that_needs_buffers_is_found_by_exploring_it():
     with pytest.raises(DeadlockError):
         simulate(program, 3, late_matching=True, eager_limit=0, tape=finding.tape)
     assert explore(program, 3, checks=ALL).findings == []
+
+
+def broadcast(comm, memory, other):
+    return [comm.Ibcast(memory, root=0)]
+
+
+def summed(comm, memory, other):
+    return [comm.Iallreduce(MPI.IN_PLACE, memory)]
+
+
+@pytest.mark.parametrize("begin", [broadcast, summed])
+def test_memory_that_a_collective_call_has_must_not_change(begin):
+    assert race(begin, lambda memory: None) == []
+    (found, *_) = race(begin, lambda memory: memory.__setitem__(0, 99))
+    assert found in ("changes memory while Ibcast has it", "changes memory while Iallreduce has it")
+
+
+def test_memory_that_a_persistent_request_has_must_not_change_between_start_and_wait():
+    def program(comm, early):
+        memory = bytearray(4)
+        request = comm.Send_init(memory, 1) if comm.rank == 0 else comm.Recv_init(memory, 0)
+        for step in range(2):
+            request.Start()
+            if early and comm.rank == 0:
+                memory[0] = step + 1
+            request.Wait()
+            memory[0] = step + 1
+        request.Free()
+
+    assert simulate(lambda comm: program(comm, False), 2, checks=["buffer-race"]).violations == []
+    (found,) = simulate(lambda comm: program(comm, True), 2, checks=["buffer-race"]).violations
+    assert found.what == "changes memory while Start has it"
+
+
+def test_a_call_that_waits_must_not_get_memory_that_a_request_writes():
+    def program(comm):
+        memory, other = bytearray(8), 1 - comm.rank
+        request = comm.Irecv(memoryview(memory)[4:], source=other)
+        comm.Send(memoryview(memory)[: 4 + comm.rank], other)
+        request.Wait()
+
+    with pytest.raises(RankErrors) as raised:  # five bytes are sent, and four are received
+        simulate(program, 2, checks=["buffer-race"])
+    (found,) = raised.value.simulation.violations
+    assert found.place.rank == 1 and found.what.startswith("gives memory to Send that Irecv has, of line ")
+
+
+def accessed(access, flush):
+    def program(comm):
+        window = MPI.Win.Allocate(8, 1, comm=comm)
+        memory = bytearray(b"12345678")
+        window.Lock(0)
+        access(window, memory)
+        if flush:
+            window.Flush_local(0)
+        memory[0] = 9
+        window.Unlock(0)
+        comm.Barrier()
+        window.Free()
+
+    return [each.what for each in simulate(program, 1, checks=["buffer-race"]).violations]
+
+
+@pytest.mark.parametrize("call", ["Put", "Get", "Rput", "Rget", "Accumulate"])
+def test_memory_of_an_access_is_the_programs_again_after_a_flush(call):
+    def access(window, memory):
+        request = getattr(window, call)(memory, 0)
+        if request is not None:
+            requests.append(request)
+
+    requests = []
+    assert accessed(access, flush=True) == []
+    assert accessed(access, flush=False) == [f"changes memory while {call} has it"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "received", "matches"),
+    [
+        (lambda: MPI.INT.Create_vector(2, 1, 2), MPI.INT, True),
+        (lambda: MPI.INT.Create_vector(2, 1, 2), MPI.FLOAT, False),
+        (lambda: MPI.Datatype.Create_struct([1, 1], [0, 8], [MPI.INT, MPI.DOUBLE]), MPI.BYTE, True),
+        (lambda: MPI.Datatype.Create_struct([1, 1], [0, 8], [MPI.INT, MPI.DOUBLE]), MPI.INT, False),
+    ],
+    ids=["a vector", "a vector of others", "bytes", "a structure"],
+)
+def test_a_derived_datatype_matches_what_it_consists_of(sent, received, matches):
+    def program(comm):
+        kind = sent().Commit()
+        if comm.rank == 0:
+            comm.Send([bytearray(16), 1, kind], 1)
+        else:
+            comm.Recv([bytearray(16), received], 0)
+        kind.Free()
+
+    found = [each.kind for each in simulate(program, 2, checks=["type-mismatch"]).violations]
+    assert found == ([] if matches else ["type-mismatch"])
+
+
+def test_ranks_have_to_give_items_of_one_type_to_a_collective_call():
+    def program(comm):
+        comm.Bcast([bytearray(8), MPI.INT if comm.rank == 0 else MPI.FLOAT])
+
+    (found,) = simulate(program, 2, checks=["type-mismatch"]).violations
+    assert found.what == "gives items of MPI.FLOAT to Bcast" and "others give it items of MPI.INT" in found.right
+
+
+def test_an_object_must_not_be_received_as_items():
+    def program(comm, kind):
+        if comm.rank == 0:
+            comm.send(1, 1)
+        else:
+            comm.Recv([bytearray(64), kind], 0)
+
+    (found,) = simulate(lambda comm: program(comm, MPI.INT), 2, checks=["type-mismatch"]).violations
+    assert found.what == "receives items of MPI.INT"
+    assert simulate(lambda comm: program(comm, MPI.BYTE), 2, checks=["type-mismatch"]).violations == []
+
+
+def test_files_and_info_objects_are_left_unless_they_are_freed(tmp_path):
+    def program(comm, free):
+        info = MPI.Info.Create()
+        file = MPI.File.Open(comm, str(tmp_path / "file"), MPI.MODE_CREATE | MPI.MODE_WRONLY)
+        if free:
+            info.Free()
+            file.Close()
+
+    def kinds(free):
+        return [
+            each.what for each in simulate(lambda comm: program(comm, free), 1, checks=["leaked-handle"]).violations
+        ]
+
+    assert kinds(True) == [] and kinds(False) == ["makes an info object with Create", "makes a file with Open"]
+
+
+def test_a_group_is_left_only_if_there_is_one_for_each_step():
+    def program(comm, steps):
+        for _ in range(steps):
+            comm.Get_group()
+
+    assert simulate(lambda comm: program(comm, 2), 1, checks=["leaked-handle"]).violations == []
+    assert len(simulate(lambda comm: program(comm, 3), 1, checks=["leaked-handle"]).violations) == 3
+
+
+def test_a_window_is_not_freed_before_a_fence_has_ended_its_accesses():
+    def program(comm, fence):
+        window = MPI.Win.Allocate(8, 1, comm=comm)
+        window.Fence()
+        window.Put(bytearray(1), 0)
+        if fence:
+            window.Fence()
+        window.Free()
+
+    assert simulate(lambda comm: program(comm, True), 1, checks=["rma-race"]).violations == []
+    (found,) = simulate(lambda comm: program(comm, False), 1, checks=["rma-race"]).violations
+    assert (found.kind, found.what) == ("epoch", "frees a window that it has accessed")
+
+
+def early(begin):
+    """What exploring finds in a program that reads memory before and after the wait of what brings something there."""
+
+    def program(comm, before):
+        memory = bytearray(8)
+        end = begin(comm, memory)
+        read = bytes(memory) if before else None
+        end()
+        return read or bytes(memory)
+
+    assert explore(lambda comm: program(comm, False), 2).findings == []
+    return [(each.kind, each.message) for each in explore(lambda comm: program(comm, True), 2).findings]
+
+
+def received(comm, memory):
+    request = comm.Irecv(memory, 1 - comm.rank)
+    comm.Send(bytearray(8), 1 - comm.rank)
+    return request.Wait
+
+
+def gathered(comm, memory):
+    return comm.Iallgather(bytearray(4), memory).Wait
+
+
+def got(comm, memory):
+    window = MPI.Win.Allocate(8, 1, comm=comm)
+    window.Fence()
+    window.Get(memory, 0)
+
+    def end():
+        window.Fence()
+        window.Free()
+
+    return end
+
+
+@pytest.mark.parametrize(("begin", "call"), [(received, "Irecv"), (gathered, "Iallgather"), (got, "Get")])
+def test_who_reads_memory_before_mpi_has_written_it_is_found_by_exploring(begin, call):
+    ((kind, message),) = early(begin)
+    assert kind == "buffer-race" and message.startswith(f"rank 0 reads memory that {call} has not written yet, and ")
+
+
+def test_what_is_behind_the_end_of_a_message_stays():
+    def program(comm):
+        memory, other = bytearray(b"12345678"), 1 - comm.rank
+        request = comm.Irecv(memory, other)
+        comm.Send(b"abcd", other)
+        request.Wait()
+        assert memory == b"abcd5678"
+
+    assert explore(program, 2).findings == []

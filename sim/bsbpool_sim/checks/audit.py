@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
-import zlib
-from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
 
 from greenlet import getcurrent
 
 from bsbpool.frames import file_of, is_users
 
 from ..kernel import Task
-from . import window_races
+from . import buffer_races, window_races
+from .buffer_races import BufferRaces, Completable
 from .violations import Place, Violation
 from .window_races import WindowRaces
 
@@ -29,9 +30,19 @@ _users: dict[str, bool] = {}
 #: Notes of messages and requests that are kept without looking through them.
 _ROOM = 1000
 
+#: What groups are called; and how many a line may leave, of one rank, that nobody has freed.
+GROUP, SOME_GROUPS = "group", 3
+
+#: Kinds of what is found where it happens, and not at the end.
+MISMATCH, EPOCH = "type-mismatch", "epoch"
+
+#: Kinds of what is left when all programs have returned.
+LEFT_BEHIND = ("unreceived-message", "unfinished-request", "leaked-handle")
+
 #: What `checks` may name.
 KINDS = (
-    "unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", window_races.KIND,
+    *LEFT_BEHIND, MISMATCH, buffer_races.KIND,
+    window_races.KIND,
 )  # fmt: skip
 
 
@@ -43,17 +54,6 @@ class Sendable(Protocol):
 
     tag: int
     taken: bool
-
-
-class Completable(Protocol):
-    """A request.
-
-    :ivar over: whether its program was told that it is done, or has freed it.
-    :ivar persistent: whether it can be started again.
-    """
-
-    over: bool
-    persistent: bool
 
 
 class Freeable(Protocol):
@@ -76,26 +76,6 @@ class Type(Protocol):
     map: Any
 
 
-class Memory(Protocol):
-    """A buffer."""
-
-    def span(self) -> tuple[int, int] | None:
-        """The addresses of its first byte and of the one behind its last; None if its items have gaps."""
-
-    def read(self) -> bytes:
-        """What is in it."""
-
-
-class _Use(NamedTuple):
-    """Memory that a request has."""
-
-    request: Completable
-    memory: Memory
-    writes: bool
-    digest: int
-    place: Place
-
-
 class Audit:
     """Takes note of what has to come to an end before its program does.
 
@@ -111,7 +91,8 @@ class Audit:
         self._room = _ROOM
         #: by kind, rank and line.
         self._found: dict[tuple[str, int, str, int], Violation] = {}
-        self._uses: dict[int, list[_Use]] = {}
+        #: takes note of memory that MPI has; None: nobody asks.
+        self.buffers = BufferRaces(self._place, self._note) if buffer_races.KIND in kinds else None
         #: takes note of accesses to windows; None: nobody asks.
         self.races = WindowRaces(self._place) if window_races.KIND in kinds else None
 
@@ -137,45 +118,23 @@ class Audit:
 
     def made(self, member: Freeable, what: str = "") -> None:
         """A communicator was made, or a window, or what is said."""
-        if (place := self._place()) is not None and not place.call.startswith("File"):
+        if (place := self._place()) is not None and (what or not place.call.startswith("File")):
             what = what or ("window" if place.call.startswith("Win.") else "communicator")
             self._made.append((member, what, place))
 
-    def received(self, sent: Type | None, wanted: Type) -> None:
-        """A message of items of one datatype was received as items of another."""
-        if sent is None or sent.row is None or wanted.row is None or (place := self._place()) is None:
-            return
-        if _signature(sent) != _signature(wanted) and not {sent.row.name, wanted.row.name} & _RAW:
-            what = f"receives items of MPI.{wanted.row.name}"
-            right = f"they were sent as MPI.{sent.row.name}; both sides have to name the same type"
-            self._note(Violation("type-mismatch", place, what, right))
+    def mismatched(self, what: str, right: str) -> None:
+        """Data was given or taken as items of another type than others have it.
 
-    def uses(self, request: Completable, memory: Memory, writes: bool) -> None:
-        """A request has memory, until it is over."""
-        if (place := self._place()) is None:
-            return
-        use = _Use(request, memory, writes, zlib.crc32(memory.read()), place)
-        others = [each for each in self._uses.get(place.rank, ()) if not each.request.over]
-        for other in others:
-            if (writes or other.writes) and _overlap(memory.span(), other.memory.span()):
-                self._race(
-                    use, f"gives memory to {_name(place)} that {_name(other.place)} has, of line {other.place.line}"
-                )
-        self._uses[place.rank] = [*others, use]
+        :param what: what the rank that runs does, in words that follow "rank 0".
+        :param right: what would be right.
+        """
+        if (place := self._place()) is not None:
+            self._note(Violation(MISMATCH, place, what, right))
 
-    def ends(self, request: Completable) -> None:
-        """A request ends now: has anybody changed its memory meanwhile?"""
-        uses = self._uses.get(_rank(), [])
-        for use in [each for each in uses if each.request is request]:
-            uses.remove(use)
-            if zlib.crc32(use.memory.read()) != use.digest:
-                self._race(use, f"changes memory while {_name(use.place)} has it")
-
-    def _race(self, use: _Use, what: str) -> None:
-        right = (
-            "a request has its memory until its wait: nothing else may touch what it writes, or change what it reads"
-        )
-        self._note(Violation("buffer-race", use.place, what, right))
+    def epoch(self, what: str, right: str) -> None:
+        """A rank ends a window although it should not yet."""
+        if self.races is not None and (place := self._place()) is not None:
+            self._note(Violation(EPOCH, place, what, right))
 
     def _note(self, violation: Violation) -> None:
         place = violation.place
@@ -202,8 +161,20 @@ class Audit:
             else None
         )
 
-    def violations(self) -> list[Violation]:
-        """What was found when all programs have returned."""
+    def violations(self, ended: bool = True) -> list[Violation]:
+        """What was found.
+
+        :param ended: whether all programs have returned, so that nothing may be left of them.
+        """
+        return [*(self._left() if ended else ()), *self._seen()]
+
+    def _seen(self) -> list[Violation]:
+        """What was found while programs ran."""
+        races = [] if self.races is None else [*self.races.found.values()]
+        return races + [each for each in self._found.values() if each.kind in (*self._kinds, EPOCH)]
+
+    def _left(self) -> list[Violation]:
+        """What programs have left behind."""
         found = []
         # A receive that nobody has waited for may be the one of a message.
         receiving = {place.rank for request, place in self._requests if not request.over and hasattr(request, "match")}
@@ -228,39 +199,22 @@ class Audit:
         if "leaked-handle" in self._kinds:
             found += [
                 Violation(
-                    "leaked-handle", place, f"makes a {kind} with {place.call.rpartition('.')[2]}",
+                    "leaked-handle", place, f"makes {_a(kind)} with {place.call.rpartition('.')[2]}",
                     f"it was not freed; each {kind} that a program makes has to be freed",
                 )
-                for member, kind, place in self._made
-                if not member.freed and not member.constant
+                for member, kind, place in self._leaked()
             ]  # fmt: skip
-        if self.races is not None:
-            found += self.races.found.values()
-        return found + [each for each in self._found.values() if each.kind in self._kinds]
+        return found
+
+    def _leaked(self) -> Iterator[tuple[Freeable, str, Place]]:
+        """What programs should have freed."""
+        left = [each for each in self._made if not each[0].freed and not each[0].constant]
+        lines = Counter(place[:3] for _, what, place in left if what == GROUP)
+        for member, what, place in left:
+            # A group that a program keeps is no more than a list of numbers; but not one for each step.
+            if what != GROUP or lines[place[:3]] >= SOME_GROUPS:
+                yield member, what, place
 
 
-#: What values are, by their formats.
-_KINDS_OF_VALUES = {"integers": [*"bBhHiIlLqQpc"], "floating-point numbers": [*"efdg"]}
-
-#: Datatypes that may be received as any other.
-_RAW = {"BYTE", "PACKED"}
-
-
-def _signature(type: Type) -> tuple[str, int]:
-    """What two datatypes have in common that may be matched: what their values are, and how large."""
-    letters = type.row.letters
-    kind = next((kind for kind, of in _KINDS_OF_VALUES.items() if letters in of), letters)
-    return kind, type.map.size
-
-
-def _overlap(one: tuple[int, int] | None, other: tuple[int, int] | None) -> bool:
-    return one is not None and other is not None and one[0] < other[1] and other[0] < one[1]
-
-
-def _name(place: Place) -> str:
-    return place.call.rpartition(".")[2]
-
-
-def _rank() -> int:
-    task = getcurrent()
-    return task.rank.index if isinstance(task, Task) else -1
+def _a(what: str) -> str:
+    return f"an {what}" if what[0] in "aio" else f"a {what}"

@@ -14,6 +14,11 @@ class Place(NamedTuple):
     function: str
     call: str
 
+    @property
+    def name(self) -> str:
+        """The method that it calls: "Dup"."""
+        return self.call.rpartition(".")[2]
+
 
 class Violation(NamedTuple):
     """A rule of MPI that a program breaks, although no call raises.

@@ -13,6 +13,7 @@ from typing import Any
 from bsbpool.values import shown
 from bsbpool.worlds.local import ThreadedWorld
 
+from ..checks import buffer_races
 from ..checks.audit import KINDS
 from ..choices import Kind
 from ..cluster import Cluster
@@ -22,6 +23,7 @@ from ..streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
 from .drawing import Drawn
+from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Fault, Finding, faults_of, unbuffered
 from .instants import Instants
@@ -190,6 +192,8 @@ def explore_runs(
     with run.watch.watching():
         try:
             exploring.go()
+            if buffer_races.KIND in checks and not may_fail and not timed:
+                exploring.early_reads()
             if "buffering" in checks and not may_fail:
                 exploring.without_buffers()
             exploring.shrink()
@@ -364,6 +368,11 @@ class _Exploring:
                 more = search.advance()
             except NotRepeatedError as error:
                 raise _not_repeated(error) from None
+
+    def early_reads(self) -> None:
+        """Look for who reads memory before MPI has written it."""
+        for fault, schedule in EarlyReads(self._run, self._late).faults():
+            self._keep([Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)])
 
     def _tell(self) -> None:
         if self._progress is not None:

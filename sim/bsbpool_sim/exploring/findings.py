@@ -15,9 +15,19 @@ from typing import NamedTuple
 from bsbpool.frames import file_of, users_frame
 from bsbpool.values import text_of
 
+from ..checks.audit import LEFT_BEHIND
 from ..checks.violations import Violation
 from ..error_classes import ERROR_CLASSES
-from ..errors import AbortError, CollectiveMismatchError, DeadlockError, HorizonError, MPIError, Stuck, TruncationError
+from ..errors import (
+    AbortError,
+    CollectiveMismatchError,
+    DeadlockError,
+    HorizonError,
+    MPIError,
+    Stuck,
+    TruncationError,
+    TypeMismatchError,
+)
 from ..mpi.contexts import ranks as ranks_text
 from ..tape import Tape
 from .pools import follows_from_a_fault
@@ -27,11 +37,15 @@ from .schedules import Schedule
 KINDS_OF_ERRORS: tuple[tuple[type[BaseException], str], ...] = (
     (TruncationError, "truncation"),
     (CollectiveMismatchError, "collective-mismatch"),
+    (TypeMismatchError, "type-mismatch"),
     (MPIError, "invalid-argument"),
 )
 
 #: Classes of errors of who accesses a window outside of an epoch, or begins one twice.
 _OF_EPOCHS = (ERROR_CLASSES["ERR_RMA_SYNC"],)
+
+#: What mpi4py itself raises for arguments that can't be MPI's.
+_OF_ARGUMENTS = (ValueError, OverflowError, TypeError, BufferError, KeyError)
 
 #: Functions of MPI that wait for a single message, or for requests.
 _OF_MESSAGES = (
@@ -150,7 +164,7 @@ def faults_of(schedule: Schedule) -> list[Fault]:
     mismatches = [each for each in found if each.kind == "collective-mismatch"]
     if mismatches:
         found = [each for each in found if each.kind != "collective-mismatch"]
-        others = [getattr(error, "other", "") for error in schedule.raised.values()]
+        others = [other for error in schedule.raised.values() if (other := getattr(error, "other", ""))]
         found.append(_of_mismatch(mismatches, [each for each in schedule.stuck if each.call in others]))
     for rank, status in schedule.statuses.items():
         message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
@@ -167,12 +181,12 @@ def faults_of(schedule: Schedule) -> list[Fault]:
     if schedule.broken and not found:
         # What is wrong first brings about the rest.
         found.append(Fault("invariant", f"{schedule.broken[0]}; a job pool holds to this in every run", "", 0, ()))
-    if stopped is None and not found:
-        found += _of_violations(schedule.simulation.violations)
-    return found
+    # A program that did not end well may well leave something behind.
+    left = () if stopped is None and not found else LEFT_BEHIND
+    return [*found, *of_violations([each for each in schedule.simulation.violations if each.kind not in left])]
 
 
-def _of_violations(violations: Sequence[Violation]) -> Iterator[Fault]:
+def of_violations(violations: Sequence[Violation]) -> Iterator[Fault]:
     """One for each line that breaks a rule, with all ranks for which it does."""
     by_line: dict[tuple[str, str, int], list[Violation]] = {}
     for each in violations:
@@ -244,8 +258,7 @@ def _kind(error: BaseException, call: str) -> str:
         if error.error_class in _OF_EPOCHS or of_window:
             return "epoch"
         return next(kind for of, kind in KINDS_OF_ERRORS if isinstance(error, of))
-    # mpi4py itself raises these for arguments that can't be MPI's.
-    return "invalid-argument" if call and isinstance(error, ValueError | OverflowError | TypeError) else "failure"
+    return "invalid-argument" if call and isinstance(error, _OF_ARGUMENTS) else "failure"
 
 
 def users_line(error: BaseException) -> tuple[FrameType | None, int]:

@@ -28,6 +28,7 @@ class Schedule:
     :ivar raised: each rank's exception.
     :ivar stuck: where ranks wait for ever after others have raised.
     :ivar calls: the function of MPI that raised it; "" if none did.
+    :ivar said: a digest of what was printed, if somebody took note of that.
     :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
     :ivar struck: the faults that struck by choice, in words.
     :ivar broken: what does not hold of its job pools, the first thing first.
@@ -43,6 +44,7 @@ class Schedule:
     struck: tuple[str, ...] = ()
     broken: tuple[str, ...] = ()
     found: Sequence[Any] | None = None
+    said: int = 0
 
     def look_at(self, cluster: Cluster | None, watch: Watch) -> Schedule:
         """Add what the cluster knows of it: faults, and what of its pools does not hold."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import zlib
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -15,6 +17,22 @@ from ..tape import Tape
 from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
 from .pools import Watch
 from .schedules import Schedule, Script
+
+
+class _Nowhere(io.BufferedWriter):
+    """Where what is printed goes.
+
+    :ivar said: a digest of it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(io.FileIO(os.devnull, "w"))
+        self.said = 0
+
+    def write(self, data: Any, /) -> int:
+        """Print bytes."""
+        self.said = zlib.crc32(data, self.said)
+        return super().write(data)
 
 
 class WholeProgram:
@@ -34,8 +52,8 @@ class WholeProgram:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
-        script = Script(self._script, strategy)
-        with open(os.devnull, "w", encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        script, out = Script(self._script, strategy), _Nowhere()
+        with io.TextIOWrapper(out, encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(
                 self._program, self._ranks, script=script, policy=strategy, tape=tape,
                 late_matching=late, eager_limit=eager_limit, **self._options,
@@ -46,6 +64,7 @@ class WholeProgram:
         assert isinstance(ended.simulation, Simulation)
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
         schedule = Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
+        schedule.said = out.said
         return schedule.look_at(script.cluster, self.watch)
 
 

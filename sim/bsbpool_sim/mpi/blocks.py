@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from ..errors import MPIError, TruncationError
+from ..errors import CountMismatchError, MPIError, TruncationError
 from .arrays import bytes_of, is_bottom
 from .buffers import Buffer, in_place
 from .datatypes import datatype
@@ -33,6 +33,11 @@ class Blocks:
             raise MPIError("MPI.IN_PLACE was given where this rank needs a buffer", "ERR_BUFFER")
         self._buffer = Buffer(spec, count, vector)
         self._whole = count is None
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """Where these blocks are."""
+        return [self._buffer]
 
     def read(self, block: int = 0) -> bytes:
         """The content of a block."""
@@ -74,9 +79,8 @@ def _misfit(data: bytes, room: int, what: str) -> NoReturn:
             f"{what} is {len(data)} bytes, and the buffer that receives it {room}: make it large enough"
         )
     # MPICH takes it, and puts blocks in wrong places, from 4 ranks on.
-    raise MPIError(
-        f"{what} is {len(data)} bytes, and the buffer that receives it {room}: in a collective call they have one size",
-        "ERR_COUNT",
+    raise CountMismatchError(
+        f"{what} is {len(data)} bytes, and the buffer that receives it {room}: in a collective call they have one size"
     )
 
 
@@ -114,6 +118,11 @@ class TypedBlocks:
             placed = datatype(type).Create_hindexed([number], [offset]).Commit()
             self._blocks.append(Blocks([array, 1, placed]))
             placed.Free()
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """Where these blocks are."""
+        return [buffer for block in self._blocks for buffer in block.buffers]
 
     def read(self, block: int = 0) -> bytes:
         """The content of a block."""

@@ -20,6 +20,9 @@ from .datatypes import FORMATS, Datatype, datatype, of_buffer
 #: Bytes at the beginning of memory where nothing is.
 _PAGE = 4096
 
+#: Runs of bytes of a buffer that are told one by one.
+_MOST_SPANS = 10_000
+
 
 class Buffer:
     """Items in somebody's memory.
@@ -214,12 +217,39 @@ class Buffer:
         """The data of all items."""
         return self.map.pack(self._memory, self._at, self.count)
 
-    def span(self) -> tuple[int, int] | None:
-        """The addresses of its first byte, and of the one behind its last; None if its items have gaps."""
-        if not self.count or not self.map.dense or hasattr(self, "counts"):
-            return None
-        start = address_of(self._memory) + self._at
-        return start, start + self.size
+    def spans(self) -> list[tuple[int, int]]:
+        """The addresses of its runs of bytes: the first of each, and the one behind its last, in order; none of them
+        if they are too many."""
+        if not self.size:
+            return []
+        start, map, found = address_of(self._memory), self.map, list[tuple[int, int]]()
+        for at, count in self._blocks():
+            if map.dense:
+                found.append((start + at, start + at + count * map.size))
+                continue
+            ranges = map.ranges()
+            if len(found) + count * len(ranges) > _MOST_SPANS:
+                return []
+            bases = [start + at + i * map.extent for i in range(count)]
+            found += [(base + first, base + first + length) for base in bases for first, length in ranges]
+        return sorted(found)
+
+    def _blocks(self) -> list[tuple[int, int]]:
+        """Where its blocks begin, in bytes, and how many items each has."""
+        if not hasattr(self, "counts"):
+            return [(self._at, self.count)]
+        return [(self._at + o * self.map.extent, c) for o, c in zip(self.offsets, self.counts, strict=True) if c]
+
+    def content(self) -> builtins.bytes:
+        """The data of all its blocks."""
+        return b"".join([self.map.pack(self._memory, at, count) for at, count in self._blocks()])
+
+    def replace(self, data: builtins.bytes) -> None:
+        """Write the data of all its blocks, of which the last may be missing."""
+        for at, count in self._blocks():
+            size = count * self.map.size
+            self.map.unpack(self._memory, at, count, data[:size])
+            data = data[size:]
 
     @property
     def bytes(self) -> memoryview:
@@ -231,6 +261,11 @@ class Buffer:
             raise CannotSimulateError(f"a buffer of {self.type!r} can't be simulated here: its items have gaps")
         whole = self._memory[self._at :]
         return whole if hasattr(self, "counts") else whole[: self.size]
+
+    @property
+    def buffers(self) -> list[Buffer]:
+        """Itself, as `Blocks` have several."""
+        return [self]
 
     @property
     def readonly(self) -> bool:

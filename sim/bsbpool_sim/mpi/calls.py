@@ -10,12 +10,21 @@ import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
-from ..cluster import Cluster
+from ..cluster import Auditor, Cluster
 from ..kernel import Task
+from . import signatures
 from .requests import Request
 
 #: Brought by a rank that others neither wait for nor get anything from.
 NOTHING: Any = object()
+
+
+class Sides(Protocol):
+    """The memory that a rank gives, or gets something into: a buffer, or blocks of one."""
+
+    @property
+    def buffers(self) -> Sequence[Any]:
+        """The buffers that it consists of."""
 
 
 class Part:
@@ -31,7 +40,7 @@ class Part:
     :param detail: what all ranks must say alike, besides name and root.
     """
 
-    __slots__ = ("bring", "detail", "name", "root", "take", "waits")
+    __slots__ = ("_reads", "_writes", "bring", "detail", "name", "root", "take", "waits")
 
     # Of a call between two groups, and of one with several names, only: most parts are made without.
     sources: Sequence[int] | None = None
@@ -52,6 +61,23 @@ class Part:
         self.waits = waits
         self.root = root
         self.detail = detail
+        self._reads: Sides | None = None
+        self._writes: Sides | None = None
+
+    def having(self, reads: Sides | None, writes: Sides | None) -> Part:
+        """This part, which has these buffers.
+
+        :param reads: what the call reads; None: nothing. `writes`: what it writes.
+        """
+        self._reads, self._writes = reads, writes
+        return self
+
+    @property
+    def given(self) -> list[tuple[Any, bool]]:
+        """The buffers that the rank gives, each with whether the call writes into it."""
+        reads, writes = self._reads, self._writes
+        found = [] if reads is None or reads is writes else [(buffer, False) for buffer in reads.buffers]
+        return found if writes is None else [*found, *[(buffer, True) for buffer in writes.buffers]]
 
 
 class SpecialPart(Part):
@@ -112,6 +138,8 @@ class Collective:
         self.from_root: Any = None
         self.result: Any = None
         self.arrived = 0
+        #: the datatype that the ranks give which have come, for who compares it.
+        self._type: Any = None
         self._start = start
         self._context = context
         self._waits = part.waits
@@ -135,6 +163,10 @@ class Collective:
         cluster = self._context.cluster
         if cluster.races is not None:
             cluster.races.arrived(self, cluster.kernel.task.rank.index)
+        if cluster.audit is not None and (given := part.given):
+            self._compare_types(cluster.audit, given)
+        if cluster.observed is not None:
+            cluster.observed.gave(cluster.kernel.task.rank.index, payload)
         self.arrived += 1
         if payload is not NOTHING:
             self.payloads[rank] = payload
@@ -166,6 +198,19 @@ class Collective:
             for r in self._wanted.pop(rank, ()):
                 if self.ends(r) is not None:
                     self._let_go(r)
+
+    def _compare_types(self, audit: Auditor, given: Sequence[tuple[Any, bool]]) -> None:
+        """See that all buffers of a call have items of one type."""
+        for buffer, _ in given:
+            type = buffer.type.definition
+            if not buffer.size or "alltoallw" in self.name.lower():
+                continue
+            if self._type is None:
+                self._type = type
+            elif not signatures.matches(self._type, type, max(self._type.map.size, type.map.size)):
+                right = f"others give it {signatures.text(self._type)}; all ranks have to give the same type"
+                audit.mismatched(f"gives {signatures.text(type)} to {self.name}", right)
+                return
 
     def _release(self) -> None:
         self._ready = self._end()

@@ -68,6 +68,8 @@ class Context:
             link = self._links[message.source, dest] = Link(kernel, source, rank, box, self.number)
         if self.cluster.audit is not None:
             self.cluster.audit.sent(message, target)
+        if self.cluster.observed is not None:
+            self.cluster.observed.gave(source, message.data)
         if self.cluster.races is not None:
             self.cluster.races.sent(message, source, target, message.sync)
         faults = self.cluster.faults

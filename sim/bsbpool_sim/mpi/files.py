@@ -34,6 +34,7 @@ from .info import Info, hints_of
 from .members import Member
 from .open_files import OpenFile, open_together
 from .own import of_rank
+from .running import note_made
 
 #: The representations that a view can have, by their names in small letters; "internal" is the native one.
 _DATAREPS = {"native": "native", "internal": "native", "external32": "external32"}
@@ -90,7 +91,9 @@ class File(WithErrhandler, FileAccess, root=True):
         if not isinstance(call.result, tuple):
             raise _told(call.result[comm.rank])
         context, file = call.result
-        new = cls._of(Opened(Forms._of(Member(context, comm.rank)), file, hints))
+        opened = Opened(Forms._of(Member(context, comm.rank)), file, hints)
+        note_made(opened, "file")
+        new = cls._of(opened)
         give_first_handler(new)
         return new
 
@@ -101,6 +104,7 @@ class File(WithErrhandler, FileAccess, root=True):
         """
         opened = self._opened("Close")
         call = self._together("Close", opened)
+        opened.freed = True
         self._nullify()
         if call.result is None:
             call.result = True

@@ -50,6 +50,11 @@ class CollectiveRequest(Request):
         text = self._call.waits_for(self._rank)
         return text if self._call.came(self._rank) else f"{text}, begun at {self._line[0]}:{self._line[1]}"
 
+    def _gets_buffers(self) -> None:
+        """The call has its buffers from now on, until it ends."""
+        if self._kernel.cluster.buffers is not None:
+            self._kernel.cluster.buffers.begins(self, self._part.given)
+
     def join(self, call: Collective) -> None:
         """Complete when `call` ends for this rank."""
         self._call = call
@@ -64,6 +69,7 @@ class CollectiveRequest(Request):
         fill(status, ANY_SOURCE, ANY_TAG, 0)
         call, self._call = self._call, None
         if call is not None:
+            self._gives_back()
             if self._kernel.cluster.races is not None:
                 self._kernel.cluster.races.left(call, self._kernel.task.rank.index)
             self._part.take(call)
@@ -100,6 +106,7 @@ class PersistentCollective(CollectiveRequest, Prequest):
         self.done = self.over = False
         payload, size = self._part.bring()
         self.join(self._context.start(self._rank, self._part, (self._key, self._starts), payload, size))
+        self._gets_buffers()
 
 
 class Forms(Endpoint):
@@ -107,6 +114,8 @@ class Forms(Endpoint):
 
     def _now(self, part: Part) -> Any:
         """Make a call, and wait until it ends for this rank. Returns what the method returns."""
+        if self.cluster.buffers is not None and (given := part.given):
+            self.cluster.buffers.touches(given)
         payload, size = part.bring()
         rank = self.place
         call = self.meeting.enter(rank, part, payload, size)
@@ -118,6 +127,7 @@ class Forms(Endpoint):
         payload, size = part.bring()
         request = CollectiveRequest(self, part, _line())
         request.join(self.meeting.enter(self.place, part, payload, size))
+        request._gets_buffers()
         return request
 
     def _plan(self, part: Part) -> Prequest:

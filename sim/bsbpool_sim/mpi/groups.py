@@ -11,7 +11,7 @@ from ..errors import MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
 from .integers import integer
-from .running import running_task
+from .running import note_made, running_task
 
 IDENT, SIMILAR, UNEQUAL = 0, 2, 3
 
@@ -41,7 +41,11 @@ class Group(Handle, root=True):
     @classmethod
     def _made(cls, members: Iterable[int]) -> Self:
         ranks = tuple(members)
-        return cls._of(GroupState(ranks) if ranks else _EMPTY)
+        if not ranks:
+            return cls._of(_EMPTY)
+        made = cls._of(GroupState(ranks))
+        note_made(made._state, "group")
+        return made
 
     def _own(self, call: str) -> GroupState:
         if self._state is None:
@@ -165,8 +169,9 @@ class Group(Handle, root=True):
 
     def Free(self) -> None:
         """Give the group up; this handle is null then."""
-        self._own("Free")
+        state = self._own("Free")
         if not self._is_name:
+            state.freed = True
             self._nullify()
 
 

@@ -29,6 +29,8 @@ class State:
     """
 
     constant = ""
+    #: whether a program has freed it.
+    freed = False
     number: int | None = None
     #: its error handler; None: ERRORS_RETURN, which raises.
     errhandler: Any = None

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .handles import Handle, State, predefine
+from .running import note_made
 
 MAX_INFO_KEY, MAX_INFO_VAL = 255, 1024
 
@@ -35,6 +36,13 @@ class Info(Handle, root=True):
         new._attach(InfoState(hints))
         return new
 
+    @classmethod
+    def _new(cls, hints: dict[str, str] | None = None) -> Self:
+        """An info object that the program has to free."""
+        new = cls._made(hints)
+        note_made(new._state, "info object")
+        return new
+
     def _hints(self, call: str) -> dict[str, str]:
         if self._state is None:
             raise MPIError(f"{call} of INFO_NULL, or an info object that was freed", "ERR_INFO")
@@ -48,7 +56,7 @@ class Info(Handle, root=True):
     @classmethod
     def Create(cls, items: Any = None) -> Self:
         """Make an info object, with the pairs of a mapping or an iterable, or without any."""
-        new = cls._made()
+        new = cls._new()
         if items is not None:
             new.update(items)
         return new
@@ -56,7 +64,7 @@ class Info(Handle, root=True):
     @classmethod
     def Create_env(cls, args: Sequence[str] | None = None) -> Self:
         """Make an info object like INFO_ENV; simulated ranks were not started by a command, so it is empty."""
-        return cls._made()
+        return cls._new()
 
     def Free(self) -> None:
         """Give the object up; this handle is null then.
@@ -67,11 +75,12 @@ class Info(Handle, root=True):
         assert self._state is not None
         if self._state.constant:
             raise MPIError("Free of INFO_ENV, which is MPI's own", "ERR_INFO")
+        self._state.freed = True
         self._nullify()
 
     def Dup(self) -> Self:
         """Return another info object with the same pairs."""
-        return self._made(self._hints("Dup"))
+        return self._new(self._hints("Dup"))
 
     def Get(self, key: str) -> str | None:
         """Return the value of a key, or None."""

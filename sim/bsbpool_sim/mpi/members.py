@@ -14,6 +14,7 @@ from .buffers import Buffer
 from .contexts import Bridge, Context, bridge
 from .handles import State
 from .requests import load
+from .signatures import difference
 from .status import fill
 
 
@@ -74,12 +75,23 @@ class Member(State):
         fill(status, message.source, message.tag, len(data))
         if self.cluster.races is not None:
             self.cluster.races.received(message, self.world_rank)
+        if self.cluster.audit is not None:
+            self._compare(message, None if buffer is None else buffer.type.definition)
         if buffer is None:
             return load(data)
-        if self.cluster.audit is not None:
-            self.cluster.audit.received(message.type, buffer.type.definition)
         buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
         return None
+
+    def _compare(self, message: Message, wanted: Any) -> None:
+        """See that a message is received as what it was sent.
+
+        :param wanted: the datatype of the items that are received; None: it is an object.
+        """
+        problem = difference(message.type, wanted, len(message.data))
+        if problem is not None and self.cluster.audit is not None:
+            receives, sent = problem
+            right = f"that was sent as {sent}; both sides have to name the same type, or both be for objects"
+            self.cluster.audit.mismatched(f"receives {receives}", right)
 
     def shared_anew(self) -> Any:
         """Return what the ranks of a duplicate share."""

@@ -37,7 +37,7 @@ class NeighbourParts(ObjectCollectives):
 
     def _among(
         self, name: str, bring: Callable[[], tuple[Any, int]], take: Callable[[Collective], Any], sources: Sequence[int]
-    ) -> Part:
+    ) -> SpecialPart:
         return SpecialPart(name, bring, take, "some", sources=[source for source in sources if source >= 0])
 
     def _of_neighbours(self, call: Collective, sources: Sequence[int]) -> Iterator[tuple[int, int, Any]]:
@@ -81,7 +81,7 @@ class NeighbourParts(ObjectCollectives):
                 if rank >= 0:
                     target.write(call.payloads[rank], giver, edge)
 
-        return self._among(name, bring, take, sources)
+        return self._among(name, bring, take, sources).having(source, target)
 
     def _neighbor_alltoall(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
         sources, destinations = self.inedges, self.outedges
@@ -97,7 +97,7 @@ class NeighbourParts(ObjectCollectives):
             for edge, _, data in self._of_neighbours(call, sources):
                 target.write(data, giver, edge)
 
-        return self._among(name, bring, take, sources)
+        return self._among(name, bring, take, sources).having(source, target)
 
     def _gives(self, name: str, sources: Sequence[int], edge: int) -> str:
         return self._side.gives(name, sources[edge])

@@ -141,9 +141,10 @@ class Parts(Forms):
             raise MPIError(f"{name}: there is no IN_PLACE here: every rank gives a buffer", "ERR_BUFFER")
         buffer = Buffer(buf)
         if role.is_root:
-            return Part(name, lambda: (buffer.read(), len(buffer)), none, "root", role.root)
+            return Part(name, lambda: (buffer.read(), len(buffer)), none, "root", role.root).having(buffer, None)
         broadcasts = self._side.broadcasts
-        return Part(name, nothing, lambda call: put(buffer, call.from_root, broadcasts, root), "root", role.root)
+        part = Part(name, nothing, lambda call: put(buffer, call.from_root, broadcasts, root), "root", role.root)
+        return part.having(None, buffer)
 
     def _scatter(self, name: str, sendbuf: Any, recvbuf: Any, root: Any, kind: str) -> Part:
         role, side = self._role(name, root), self._side
@@ -166,7 +167,7 @@ class Parts(Forms):
             if target is not None:
                 target.write(call.from_root[self.rank], side.scatters, root)
 
-        return Part(name, nothing if source is None else bring, take, "root", role.root)
+        return Part(name, nothing if source is None else bring, take, "root", role.root).having(source, target)
 
     def _gather(self, name: str, sendbuf: Any, recvbuf: Any, root: Any, kind: str) -> Part:
         role, side = self._role(name, root), self._side
@@ -175,25 +176,32 @@ class Parts(Forms):
         target = blocks(recvbuf, len(side.peers), kind) if role.is_root else None
         if in_place(sendbuf) and target is None:
             raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
-        bring = self._bring_own(name, sendbuf, recvbuf, target) if role.is_leaf else nothing
+        source = self._own_blocks(name, sendbuf, recvbuf, target) if role.is_leaf else None
+        bring = nothing if source is None else self._bring_own(source, target)
         take = self._take_all(name, target) if target is not None else none
         if side.other:
-            return SpecialPart(name, bring, take, "gather", role.root, sources=role.leaves)
-        return Part(name, bring, take, "gather", role.root)
+            special = SpecialPart(name, bring, take, "gather", role.root, sources=role.leaves)
+            return special.having(source, target)
+        return Part(name, bring, take, "gather", role.root).having(source, target)
 
     def _allgather(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
         target = blocks(recvbuf, len(self._side.peers), kind)
-        return Part(name, self._bring_own(name, sendbuf, recvbuf, target), self._take_all(name, target))
+        source = self._own_blocks(name, sendbuf, recvbuf, target)
+        return Part(name, self._bring_own(source, target), self._take_all(name, target)).having(source, target)
 
-    def _bring_own(self, name: str, sendbuf: Any, recvbuf: Any, target: Any) -> Callable[[], tuple[Any, int]]:
-        """What a rank brings of which all get the same: its buffer, or its own block where it gets everybody's."""
+    def _own_blocks(self, name: str, sendbuf: Any, recvbuf: Any, target: Any) -> Any:
+        """Where a rank has what it brings of which all get the same: its buffer, or where it gets everybody's."""
         if in_place(sendbuf):
             self._may_be_in_place(name)
-            source, block = target, self.rank
-        else:
-            source, block = Blocks(sendbuf), 0
-            if target is not None:
-                not_shared(name, sendbuf, recvbuf)
+            return target
+        source = Blocks(sendbuf)
+        if target is not None:
+            not_shared(name, sendbuf, recvbuf)
+        return source
+
+    def _bring_own(self, source: Any, target: Any) -> Callable[[], tuple[Any, int]]:
+        """What a rank brings of which all get the same: its buffer, or its own block where it gets everybody's."""
+        block = self.rank if source is target else 0
 
         def bring() -> tuple[Any, int]:
             data = source.read(block)
@@ -233,4 +241,4 @@ class Parts(Forms):
             for rank, number in enumerate(side.peers):
                 target.write(payloads[number][mine], giver, rank)
 
-        return Part(name, lambda: read_all(source, count), take)
+        return Part(name, lambda: read_all(source, count), take).having(source, target)

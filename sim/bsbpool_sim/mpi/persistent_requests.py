@@ -132,6 +132,8 @@ class PersistentSend(Prequest):
             self._comm._bsend(data, self._dest, self._tag, type)
         else:
             self._comm._send(data, self._dest, self._tag, self if waits else None, type)
+        if buffer is not None and self._kernel.cluster.buffers is not None:
+            self._kernel.cluster.buffers.begins(self, ((buffer, False),))
 
 
 class PersistentReceive(Receive, Prequest):
@@ -146,6 +148,8 @@ class PersistentReceive(Receive, Prequest):
     def _start(self) -> None:
         self.message, self.taken_in, self.done, self.over = None, None, False, False
         self._from._take_or_post(self)
+        if self._kernel.cluster.buffers is not None:
+            self._kernel.cluster.buffers.begins(self, ((self.buffer, True),))
 
 
 class PersistentFromNobody(Prequest):

@@ -77,9 +77,15 @@ class PointToPoint(Endpoint):
 
     def _has(self, request: Request, buffer: Buffer, writes: bool = False) -> Request:
         """A request has this buffer until it ends."""
-        if self.cluster.audit is not None:
-            self.cluster.audit.uses(request, buffer, writes)
+        if self.cluster.buffers is not None:
+            self.cluster.buffers.begins(request, ((buffer, writes),))
         return request
+
+    def _touches(self, buffer: Buffer, writes: bool = False) -> Buffer:
+        """A call that waits has this buffer."""
+        if self.cluster.buffers is not None:
+            self.cluster.buffers.touches(((buffer, writes),))
+        return buffer
 
     def _issend(self, data: bytes, dest: int, tag: int, call: str, type: Any = None) -> Request:
         request = Request(
@@ -124,7 +130,7 @@ class PointToPoint(Endpoint):
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; by default it is copied, so that this never waits."""
-        buffer = self._given(buf, dest)
+        buffer = self._touches(self._given(buf, dest))
         self._send(buffer.read(), dest, tag, None, buffer.type._state, buffered=False)
 
     Rsend = Send
@@ -134,12 +140,12 @@ class PointToPoint(Endpoint):
 
         :raises MPIError: none was, or it is too small.
         """
-        buffer = self._given(buf, dest)
+        buffer = self._touches(self._given(buf, dest))
         self._bsend(buffer.read(), dest, tag, buffer.type._state)
 
     def Ssend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer, and wait until its receiver takes it."""
-        buffer = self._given(buf, dest)
+        buffer = self._touches(self._given(buf, dest))
         self._issend(buffer.read(), dest, tag, "Ssend", buffer.type._state).wait()
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
@@ -309,7 +315,8 @@ class PointToPoint(Endpoint):
 
         :raises TruncationError: the message is larger than the buffer.
         """
-        self._post(source, tag, self._into(buf, source), "Recv").wait(status)
+        buffer = self._touches(self._into(buf, source), writes=True)
+        self._post(source, tag, buffer, "Recv").wait(status)
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive a message into a buffer, which it fills when the request ends."""
@@ -382,9 +389,15 @@ class PointToPoint(Endpoint):
         buffer = self._given(sendbuf, dest)
         # Both are understood before anything is sent.
         into = self._into(recvbuf, source)
+        given = ((into, True),) if call.endswith("_replace") else ((buffer, False), (into, True))
+        begins = call.startswith("I")
+        if self.cluster.buffers is not None and not begins:
+            self.cluster.buffers.touches(given)
         sent = self._isend(buffer.read(), dest, sendtag, call, buffer.type._state)
         receive = self._post(source, recvtag, into, call)
         receive.also = sent
+        if self.cluster.buffers is not None and begins:
+            self.cluster.buffers.begins(receive, given)
         return receive
 
     def Sendrecv_replace(

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..errors import MPIError
+from ..errors import CountMismatchError, MPIError, TypeMismatchError
 from .blocks import not_shared
 from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing
@@ -33,10 +33,14 @@ class Reduction:
 
     def __init__(self, call: str, op: Operation, source: Buffer | None, target: Buffer | None):
         self._call, self._op, self._source, self._target = call, op, source, target
-        either = source or target
+        either = target if source is None else source
         assert either is not None
         self._type = either.type
         check(call, op, self._type)
+
+    def part_of(self, part: Part) -> Part:
+        """A part, which has these buffers."""
+        return part.having(self._source, self._target)
 
     def bring(self) -> tuple[Any, int]:
         """What this rank brings: the datatype, and the bytes."""
@@ -76,16 +80,14 @@ class Reduction:
         """
         one, other = call.payloads[first], call.payloads[second]
         if one[0] is not other[0] and not is_alike(one[0], other[0]):
-            raise MPIError(
+            raise TypeMismatchError(
                 f"{self._call}: rank {first} reduces {one[0]!r} and rank {second} {other[0]!r}: all ranks reduce one "
-                "datatype",
-                "ERR_TYPE",
+                "datatype"
             )
         if len(one[1]) != len(other[1]):
-            raise MPIError(
+            raise CountMismatchError(
                 f"{self._call}: ranks reduce buffers of different sizes: rank {first} {_items(one)} and rank {second} "
-                f"{_items(other)}",
-                "ERR_COUNT",
+                f"{_items(other)}"
             )
 
     def put(self, result: bytes) -> None:
@@ -147,7 +149,7 @@ class ReducingParts(Parts):
             mine = self._both(name, op, sendbuf, recvbuf)
         else:
             buffer = Buffer(recvbuf if role.is_root else sendbuf)
-            mine = Reduction(name, op, None if role.is_root else buffer, buffer)
+            mine = Reduction(name, op, None if role.is_root else buffer, buffer if role.is_root else None)
         leaves = role.leaves
 
         def take(call: Collective) -> None:
@@ -155,8 +157,8 @@ class ReducingParts(Parts):
 
         bring, last = mine.bring if role.is_leaf else nothing, take if role.is_root else none
         if self._side.other:
-            return SpecialPart(name, bring, last, "gather", role.root, detail, sources=leaves)
-        return Part(name, bring, last, "gather", role.root, detail)
+            return mine.part_of(SpecialPart(name, bring, last, "gather", role.root, detail, sources=leaves))
+        return mine.part_of(Part(name, bring, last, "gather", role.root, detail))
 
     def _once(self, mine: Reduction, order: Order = by_neighbours) -> Callable[[Collective], bytes]:
         """The reduction of what all peers brought; it is computed once for all who get it."""
@@ -181,7 +183,7 @@ class ReducingParts(Parts):
         mine = self._both(name, op, sendbuf, recvbuf)
         if self._side.other:
             result = self._once(mine)
-            return Part(name, mine.bring, lambda call: mine.put(result(call)), "all", None, op.detail)
+            return mine.part_of(Part(name, mine.bring, lambda call: mine.put(result(call)), "all", None, op.detail))
         everybody = self._side.peers
 
         def take(call: Collective) -> None:
@@ -190,7 +192,7 @@ class ReducingParts(Parts):
                 call.result = mine.of(call, everybody)
             mine.put(call.result)
 
-        return Part(name, mine.bring, take, "all", None, op.detail)
+        return mine.part_of(Part(name, mine.bring, take, "all", None, op.detail))
 
     def _reduce_scatter_block(self, name: str, sendbuf: Any, recvbuf: Any, op: Any) -> Part:
         op, size, rank = operation(op), self.size, self.rank
@@ -210,7 +212,7 @@ class ReducingParts(Parts):
         def take(call: Collective) -> None:
             mine.put(result(call)[rank * share : (rank + 1) * share])
 
-        return Part(name, mine.bring, take, detail=op.detail)
+        return mine.part_of(Part(name, mine.bring, take, detail=op.detail))
 
     def _reduce_scatter(self, name: str, sendbuf: Any, recvbuf: Any, recvcounts: Any, op: Any) -> Part:
         op, side, rank = operation(op), self._side, self.rank
@@ -248,15 +250,14 @@ class ReducingParts(Parts):
             else:
                 for other, index in enumerate(side.own):
                     if call.payloads[index][2] != counts:
-                        raise MPIError(
+                        raise CountMismatchError(
                             f"{name}: rank {rank} gives recvcounts={counts}, and rank {other} "
-                            f"{call.payloads[index][2]}: all ranks give the same",
-                            "ERR_COUNT",
+                            f"{call.payloads[index][2]}: all ranks give the same"
                         )
             start = sum(counts[:rank]) * item
             mine.put(result(call)[start : start + counts[rank] * item])
 
-        return Part(name, bring, take, detail=op.detail)
+        return mine.part_of(Part(name, bring, take, detail=op.detail))
 
     def _scan(self, name: str, sendbuf: Any, recvbuf: Any, op: Any, itself: bool) -> Part:
         """The part in a scan; `itself`: whether what this rank brings counts for it, too."""
@@ -272,7 +273,7 @@ class ReducingParts(Parts):
             if result is not None:
                 mine.put(result)
 
-        return Part(name, mine.bring, take, "lower", None, op.detail)
+        return mine.part_of(Part(name, mine.bring, take, "lower", None, op.detail))
 
 
 def reduce_local(op: Operation, inbuf: Any, inoutbuf: Any) -> None:

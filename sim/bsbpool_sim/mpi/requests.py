@@ -155,9 +155,15 @@ class Request(Happening, ManyRequests):
         """`_end`, unless it has ended already: that is an empty status then."""
         if self.over:
             return fill(status, ANY_SOURCE, ANY_TAG, 0)
-        if self._kernel.cluster.audit is not None:
-            self._kernel.cluster.audit.ends(self)
+        if self._kernel.cluster.buffers is not None:
+            self._gives_back()
         return self._end(status)
+
+    def _gives_back(self) -> None:
+        """Its memory is the program's again."""
+        cluster = self._kernel.cluster
+        if cluster.buffers is not None:
+            cluster.buffers.ends(self, self._kernel.task.rank.index)
 
     def _peek(self, status: Any) -> None:
         """Fill a status, without ending it."""
@@ -346,8 +352,7 @@ class Receive(Request):
             fill(status, ANY_SOURCE, ANY_TAG, 0, not self.over)
         elif self.taken_in is None and self.buffer is not None:
             # From now on the program may read its buffer, and change it before it waits.
-            if self._kernel.cluster.audit is not None:
-                self._kernel.cluster.audit.ends(self)
+            self._gives_back()
             self.message, self.taken_in = None, message
             self.comm.received(message, status, self.buffer)
         else:
@@ -360,6 +365,7 @@ class Receive(Request):
 
     def _given_up(self) -> None:
         if self.message is not None and not self.over:
+            self._gives_back()
             self._end(None)
         self.over = True
 

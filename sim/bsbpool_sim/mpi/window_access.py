@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
+from ..checks.buffer_races import Lease
 from ..checks.window_uses import ANY, WindowUse
 from ..choices import Event
 from ..errors import MPIError, TruncationError
@@ -43,6 +44,8 @@ class Access(Request):
         kernel = end.cluster.kernel
         super().__init__(kernel, functools.partial("{} of rank {}'s window".format, call, rank))
         self.rank, self._act = rank, act
+        #: for how long it has the buffers of this rank, if somebody asks.
+        self._lease: Lease | None = None
         #: when it happens.
         self.at = kernel.now if rank is None else kernel.now + end.cluster.network.takes(size)
 
@@ -54,6 +57,15 @@ class Access(Request):
         """Let it happen, and wake who waits for it."""
         self._act()
         self.complete()
+
+    def having(self, lease: Lease | None) -> Self:
+        """This access, which has buffers for so long."""
+        self._lease = lease
+        return self
+
+    def _gives_back(self) -> None:
+        if self._kernel.cluster.buffers is not None and self._lease is not None:
+            self._kernel.cluster.buffers.ends(self._lease, self._kernel.task.rank.index)
 
     def wait_for(self) -> None:
         """Wait until it has happened; it stays active, as a request is that nobody has waited for."""
@@ -126,6 +138,24 @@ class WindowAccess(Handle):
 
         return watched
 
+    def _lease(self, end: WindowEnd, rank: int, *given: tuple[Buffer, bool]) -> Lease | None:
+        """For how long an access has buffers, if somebody asks.
+
+        :param given: the buffers, each with whether the access writes into it.
+        """
+        if end.cluster.buffers is None:
+            return None
+        lease = Lease(end.shared, end.rank, rank)
+        end.cluster.buffers.accesses(lease, given)
+        return lease
+
+    def _bring(self, end: WindowEnd, lease: Lease | None, into: Buffer, data: bytes, what: str) -> None:
+        """An access brings data."""
+        if lease is None or end.cluster.buffers is None:
+            into.put(data, what)
+        else:
+            end.cluster.buffers.arrives(lease, end.context.members[end.rank], into, data)
+
     # -- what each access does ---------------------------------------------------------------------
 
     def _get(self, call: str, origin: Any, rank: int, target: Any) -> Access:
@@ -138,8 +168,11 @@ class WindowAccess(Handle):
             text = f"{call}: the target is {items.size} bytes, and the buffer that receives it {len(buffer)}"
             raise TruncationError(f"{text}: make it large enough")
         what = f"the window of rank {rank}"
-        act = self._watched(end, call, rank, items, lambda: buffer.put(items.read(), what), reads=True)
-        return Access(end, call, rank, items.size, act)
+        lease = self._lease(end, rank, (buffer, True))
+        act = self._watched(
+            end, call, rank, items, lambda: self._bring(end, lease, buffer, items.read(), what), reads=True
+        )
+        return Access(end, call, rank, items.size, act).having(lease)
 
     def _put(self, call: str, origin: Any, rank: int, target: Any) -> Access:
         end = self._end(call)
@@ -148,7 +181,9 @@ class WindowAccess(Handle):
         buffer = Buffer(origin)
         items = self._items(call, end, rank, target, buffer)
         data = _fitting(call, buffer, items)
-        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, lambda: items.write(data)))
+        lease = self._lease(end, rank, (buffer, False))
+        act = self._watched(end, call, rank, items, lambda: items.write(data))
+        return Access(end, call, rank, len(data), act).having(lease)
 
     def _accumulate(self, call: str, origin: Any, rank: int, target: Any, op: Any) -> Access:
         end, op = self._end(call), operation(op)
@@ -161,8 +196,9 @@ class WindowAccess(Handle):
         items = self._items(call, end, rank, target, buffer)
         _same(call, buffer, items)
         data = _fitting(call, buffer, items)
+        lease = self._lease(end, rank, (buffer, False))
         act = functools.partial(_combine, op, buffer, items, data)
-        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, act, op.name))
+        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, act, op.name)).having(lease)
 
     def _get_accumulate(self, call: str, origin: Any, result: Any, rank: int, target: Any, op: Any) -> Access:
         end, op = self._end(call), operation(op)
@@ -179,14 +215,16 @@ class WindowAccess(Handle):
             text = f"{call}: the target is {items.size} bytes, and the buffer of the result {len(into)}"
             raise TruncationError(f"{text}: make it large enough")
 
+        lease = self._lease(end, rank, *([(buffer, False)] if data else []), (into, True))
+
         def act() -> None:
-            into.put(items.read(), f"the window of rank {rank}")
+            self._bring(end, lease, into, items.read(), f"the window of rank {rank}")
             if data:
                 _combine(op, buffer, items, data)
 
         reads = op is OPS["NO_OP"]
         watched = self._watched(end, call, rank, items, act, ANY if reads else op.name, reads)
-        return Access(end, call, rank, items.size, watched)
+        return Access(end, call, rank, items.size, watched).having(lease)
 
     # -- what programs call ------------------------------------------------------------------------
 
@@ -254,10 +292,11 @@ class WindowAccess(Handle):
             raise MPIError(text, "ERR_TYPE")
         items = self._items(call, end, target_rank, target_disp, new)
         data, wanted = _data(new), _data(expected)
+        lease = self._lease(end, target_rank, (new, False), (expected, False), (into, True))
 
         def act() -> None:
             found = items.read()
-            into.put(found, f"the window of rank {target_rank}")
+            self._bring(end, lease, into, found, f"the window of rank {target_rank}")
             if found == wanted:
                 items.write(data)
 

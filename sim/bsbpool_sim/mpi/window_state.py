@@ -152,6 +152,8 @@ class WindowEnd(State):
             if target is None or access.rank == target:
                 access.wait_for()
         self.under_way = [access for access in self.under_way if not access.done]
+        if self.cluster.buffers is not None:
+            self.cluster.buffers.accessed(self.shared, self.rank, target, self.context.members[self.rank])
         if self.cluster.races is not None and not local:
             self.cluster.races.ended(self.shared, self.rank, target)
 

@@ -110,6 +110,9 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         """
         end = self._end("Free")
         end.epochs.check_free("Free of a window")
+        if end.epochs.used and end.cluster.audit is not None:
+            right = "no fence has ended its accesses: call Fence() first"
+            end.cluster.audit.epoch("frees a window that it has accessed", right)
         end.finish()
         self._delete_attributes()
         end.together("Free")

@@ -398,7 +398,7 @@ def _new_cluster(item: pytest.Function, size: int) -> Cluster:
     cluster.made = []
     if checks_of(item):
         audit = cluster.audit = Audit(KINDS)
-        cluster.races = audit.races
+        cluster.buffers, cluster.races = audit.buffers, audit.races
     return cluster
 
 

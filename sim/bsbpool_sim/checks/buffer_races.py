@@ -1,0 +1,221 @@
+"""Memory that MPI has: what a program touches of it, before the request ends or the access does that it was given to.
+
+What an operation only reads may be read; what it writes may be neither read nor written. Who writes is seen by the
+content of memory when MPI gives it back. Who reads is seen in a second run, in which memory holds other values until
+MPI has written what comes (see `undefined`): a program that is right does the same in both.
+"""
+
+from __future__ import annotations
+
+import bisect
+import zlib
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .undefined import Undefined
+from .violations import Place, Violation
+
+KIND = "buffer-race"
+
+_RIGHT = "MPI has this memory until then: nothing else may touch what it writes, or change what it reads"
+
+
+class Completable(Protocol):
+    """A request.
+
+    :ivar over: whether its program was told that it is done, or has freed it.
+    :ivar persistent: whether it can be started again.
+    """
+
+    over: bool
+    persistent: bool
+
+
+class Lease:
+    """For how long an access to a window has the memory of its rank: until it is known to have happened.
+
+    :ivar over: whether it is.
+    """
+
+    __slots__ = ("origin", "over", "target", "window")
+
+    def __init__(self, window: Hashable, origin: int, target: int):
+        self.window, self.origin, self.target, self.over = window, origin, target, False
+
+
+class Memory(Protocol):
+    """A buffer."""
+
+    map: Any
+
+    def spans(self) -> list[tuple[int, int]]:
+        """The addresses of its runs of bytes: the first of each, and the one behind its last, in order."""
+
+    def content(self) -> bytes:
+        """What is in it."""
+
+    def replace(self, data: bytes) -> None:
+        """Write into it."""
+
+
+#: A buffer, and whether MPI writes into it.
+Given = tuple[Memory, bool]
+
+
+@dataclass
+class _Use:
+    """Memory that MPI has.
+
+    :ivar by: the request, or access, that has it.
+    :ivar digest: of its content.
+    :ivar before: its content, where it holds other values meanwhile.
+    :ivar comes: what is to be written when MPI gives it back; None: somebody else does that.
+    :ivar shared: whether it was said that it was given to MPI a second time, which may change it.
+    """
+
+    by: Completable | Lease
+    memory: Memory
+    writes: bool
+    digest: int
+    place: Place
+    before: bytes | None
+    comes: bytes | None = None
+    shared: bool = False
+
+
+class BufferRaces:
+    """Takes note of memory that MPI has.
+
+    :param place: returns the line of the user's that calls MPI now; None if there is none.
+    :param note: takes a violation.
+    :ivar undefined: what memory holds until MPI has written what comes; None: it keeps its content.
+    """
+
+    def __init__(self, place: Callable[[], Place | None], note: Callable[[Violation], None]):
+        self._place, self._note = place, note
+        #: by rank.
+        self._uses: dict[int, list[_Use]] = {}
+        self.undefined: Undefined | None = None
+
+    def begins(self, request: Completable, given: Iterable[Given]) -> None:
+        """A request gets memory, until it ends."""
+        place = self._place()
+        if place is None:
+            return
+        others = [each for each in self._uses.get(place.rank, ()) if not each.by.over]
+        given = [(memory, writes) for memory, writes in given if memory]
+        self._look(place, given, others)
+        self._uses[place.rank] = others + [self._use(request, each, place) for each in given]
+
+    def touches(self, given: Sequence[Given]) -> None:
+        """A call that waits for its end gets memory."""
+        place = self._place()
+        if place is not None:
+            self._look(place, given, self._uses.get(place.rank, ()))
+
+    def accesses(self, lease: Lease, given: Sequence[Given]) -> None:
+        """An access to a window gets memory, until it is known to have happened."""
+        place = self._place()
+        if place is None:
+            return
+        others = self._uses[place.rank] = [each for each in self._uses.get(place.rank, ()) if not each.by.over]
+        self._look(place, given, others)
+        others += [self._use(lease, each, place) for each in given]
+
+    def _use(self, by: Completable | Lease, given: Given, place: Place) -> _Use:
+        memory, writes = given
+        content, before = memory.content(), None
+        if writes and self.undefined is not None:
+            values = self.undefined.values(memory.map, len(content), place)
+            if values:
+                memory.replace(values)
+                content, before = values, content
+        return _Use(by, memory, writes, zlib.crc32(content), place, before)
+
+    def arrives(self, lease: Lease, rank: int, memory: Memory, data: bytes) -> None:
+        """What an access brings has come: it is there from now on, or when it is known to have happened."""
+        for use in self._uses.get(rank, ()):
+            if use.by is lease and use.memory is memory and use.before is not None:
+                use.comes = data + use.before[len(data) :]
+                return
+            if use.by is lease and use.memory is memory:
+                self._compare(use)
+                memory.replace(data)
+                use.digest = zlib.crc32(memory.content())
+                return
+        memory.replace(data)
+
+    # -- its end -----------------------------------------------------------------------------------
+
+    def ends(self, by: Completable | Lease, rank: int) -> None:
+        """A request ends now, or the access of one: has anybody changed its memory meanwhile?"""
+        self._give_back(rank, lambda use: use.by is by)
+
+    def accessed(self, window: Hashable, origin: int, target: int | None, rank: int) -> None:
+        """All accesses by `origin` to the memory of `target`, or (None) of all ranks, have happened.
+
+        :param rank: the number of `origin` in the simulation.
+        """
+        self._give_back(
+            rank,
+            lambda use: (
+                isinstance(use.by, Lease)
+                and (use.by.window, use.by.origin) == (window, origin)
+                and target in (None, use.by.target)
+            ),
+        )
+
+    def _give_back(self, rank: int, which: Callable[[_Use], bool]) -> None:
+        kept = []
+        for use in self._uses.get(rank, ()):
+            if not which(use):
+                kept.append(use)
+                continue
+            if isinstance(use.by, Lease):
+                use.by.over = True
+            self._compare(use)
+            for content in (use.before, use.comes):
+                if content is not None:
+                    use.memory.replace(content)
+        self._uses[rank] = kept
+
+    def _compare(self, use: _Use) -> None:
+        """See that nobody has changed memory that MPI has."""
+        if not use.shared and zlib.crc32(use.memory.content()) != use.digest:
+            self._race(use.place, f"changes memory while {use.place.name} has it")
+
+    # -- what shares memory ------------------------------------------------------------------------
+
+    def _look(self, place: Place, given: Sequence[Given], others: Iterable[_Use]) -> None:
+        """See whether memory that is given to MPI is elsewhere there."""
+        spans = [memory.spans() for memory, _ in given]
+        for number, (_, writes) in enumerate(given):
+            for other in range(number):
+                if (writes or given[other][1]) and _overlap(spans[number], spans[other]):
+                    self._race(place, f"gives the same memory to {place.name} twice")
+        for use in others:
+            theirs = None
+            for mine, (_, writes) in zip(spans, given, strict=True):
+                if writes or use.writes:
+                    theirs = use.memory.spans() if theirs is None else theirs
+                    if _overlap(mine, theirs):
+                        use.shared = True
+                        theirs_too = f"that {use.place.name} has, of line {use.place.line}"
+                        self._race(place, f"gives memory to {place.name} {theirs_too}")
+                        break
+
+    def _race(self, place: Place, what: str) -> None:
+        self._note(Violation(KIND, place, what, _RIGHT))
+
+
+def _overlap(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:
+    """Whether runs of bytes have one in common; both are in order."""
+    if not some or not others or some[-1][1] <= others[0][0] or others[-1][1] <= some[0][0]:
+        return False
+    ends = [end for _, end in others]
+    for first, end in some:
+        at = bisect.bisect_right(ends, first)
+        if at < len(others) and others[at][0] < end:
+            return True
+    return False
