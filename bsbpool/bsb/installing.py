@@ -18,6 +18,7 @@ from ..pool.open_pools import open_pools
 from .agreeing import after_agreeing
 from .counterparts import cached_methods, check_subclasses, give_back, names_of_ours, pairs_of
 from .hooks import HooksOfBSB
+from .locking import KNOWN, waits_asleep
 from .replacing import put_above, replace
 from .undoing import installed, keep, set_attribute, take_all_back, take_back
 from .versions import check_version
@@ -77,6 +78,9 @@ def _install(theirs: types.ModuleType, core: types.ModuleType, undo: list[Callab
             put_above(new, old, undo)
     set_attribute(core.Scaffold, "create_job_pool", after_agreeing(core.Scaffold.create_job_pool), undo)
     set_attribute(host, "current", HooksOfBSB(), undo)
+    lock = services.MPILock  # BSB's stand-in where mpilock is missing, or a user's
+    if isinstance(lock, types.ModuleType) and lock.__name__ == "mpilock" and lock.__version__ in KNOWN:
+        set_attribute(lock, "sync", waits_asleep(lock), undo)
     # What `bsb` has handed out, it keeps: `bsb.JobPool`.
     _forget()
     undo.append(_forget)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from ..trace.recording import FileRecorder, Sink
+    from .node_lock import NodeLock
 
 #: The error message of a pool on a rank that is not in its communicator.
 NO_COMMUNICATOR = (
@@ -216,6 +217,14 @@ class World(ABC):
     @abstractmethod
     def window(self, buffer: Any) -> Any:
         """An MPI window over `buffer`, created by all ranks together."""
+
+    def node_lock(self, token: int = 0) -> NodeLock | None:
+        """Make a lock between the ranks of this node, in which they wait without using a core.
+
+        :param token: the token of such a lock; it is then found, and not made.
+        :returns: the lock; None where there is none, or ranks can't wait for each other in the kernel.
+        """
+        return None
 
 
 _current: ContextVar[World | None] = ContextVar("bsbpool_world", default=None)

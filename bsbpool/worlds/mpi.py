@@ -34,6 +34,7 @@ from ..exceptions import JobPoolError
 from .base import NO_COMMUNICATOR, Channel, MultipartMessage, RankLost
 from .duplicates import Duplicate, duplicate_of
 from .local import LOCAL, ProcessChannel, ThreadedWorld
+from .node_lock import NodeLock, found, made
 from .uncaught import print_at_once
 
 #: Maximal size in bytes of a message that is sent eagerly.
@@ -137,6 +138,9 @@ class MPIWorld(ThreadedWorld):
 
     def window(self, buffer: Any) -> MPI.Win:
         return MPI.Win.Create(buffer, comm=self._comm)  # type: ignore[arg-type]
+
+    def node_lock(self, token: int = 0) -> NodeLock | None:
+        return found(token, self.size) if token else made(self.size)
 
 
 class MPIChannel(ProcessChannel):
