@@ -1,6 +1,9 @@
 """Ranks take turns at a network's file, and who waits for its turn sleeps."""
 
+import os
+import threading
 import time
+from pathlib import Path
 
 import mpilock
 import pytest
@@ -80,26 +83,42 @@ def test_ranks_with_mpilocks_own_lock_take_turns_with_those_that_have_this(numbe
     take_turns(lock, number)
 
 
+def state(thread):
+    """What the kernel says of a thread: `R` while it runs or wants to, `S` while it sleeps."""
+    return Path(f"/proc/self/task/{thread.native_id}/stat").read_text().rpartition(")")[2].split()[0]
+
+
 @several
 @pytest.mark.parametrize(("held", "wanted"), [("write", "write"), ("write", "read"), ("read", "write")])
-def test_who_waits_takes_no_processor_time(installed, held, wanted):
+def test_who_waits_sleeps(installed, held, wanted):
     lock = mpilock.sync()
-    for _ in range(2):
-        MPI.barrier()
-        with lock.read():
-            pass  # by the second time all ranks are there
+    MPI.barrier()
+    with lock.read():
+        pass  # of the next lock every rank knows that all ranks have joined
     MPI.barrier()
     if RANK == 1:
         with getattr(lock, held)():
             MPI.barrier()
-            time.sleep(0.5)
-    else:
-        MPI.barrier()
-        since, took = time.monotonic(), time.thread_time()
+            MPI.barrier()
+        return
+    took = []
+
+    def take():
         with getattr(lock, wanted)():
-            assert time.monotonic() - since > 0.4
-        assert time.thread_time() - took < 0.05
+            took.append(True)
+
     MPI.barrier()
+    thread = threading.Thread(target=take)
+    thread.start()
+    while state(thread) != "S":
+        time.sleep(0.01)
+    for _ in range(20):
+        time.sleep(0.005)
+        assert state(thread) == "S"
+    assert not took
+    MPI.barrier()
+    thread.join()
+    assert took
 
 
 @several
@@ -113,33 +132,44 @@ def test_locks_are_apart_and_those_who_read_are_together(installed):
     MPI.barrier()
 
 
+def locks():
+    """The files of locks that this rank has open."""
+    links = [os.readlink(each) for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return sum("bsbpool-lock" in each for each in links)
+
+
 @several
-def test_a_lock_that_is_closed_leaves_no_files(installed):
+def test_a_lock_has_two_files_until_it_is_closed(installed):
+    before = locks()
     lock = mpilock.sync()
-    close = lock._node_lock._close
+    assert locks() == before + 2 and not lock.closed
     MPI.barrier()
-    assert close.alive and not lock.closed
     with lock:
         pass
-    assert lock.closed and not close.alive
+    assert locks() == before and lock.closed
+
+
+def test_a_rank_alone_has_mpilocks_own(installed):
+    before = locks()
+    lock = mpilock.sync(MPI.get_communicator().Split(RANK))
+    with lock.write(), lock.read():
+        assert locks() == before
 
 
 @pytest.mark.parametrize("early", [True, False])
-def test_a_network_has_the_lock_of_its_time_and_goes_on_with_it(tmp_path, early):
-    """Also the one that it had before, or has when this is no more installed."""
-    sync = mpilock.sync
+def test_a_network_goes_on_with_the_lock_that_it_was_made_with(tmp_path, early):
+    sync, before = mpilock.sync, locks()
     if early:
         bsbpool.bsb.install()
-        assert mpilock.sync is not sync
         scaffold = network(tmp_path)
         bsbpool.bsb.uninstall()
-        assert mpilock.sync is sync
     else:
         scaffold = network(tmp_path)
         bsbpool.bsb.install()
+    assert (locks() > before) == (early and RANKS > 1)
     scaffold.compile(clear=True)
     bsbpool.bsb.uninstall()
-    assert type(scaffold.storage._engine._lock).__name__ == ("Controller" if early else "WindowController")
+    assert mpilock.sync is sync
     if RANK == 0:
         assert contents(scaffold.storage.root)
 
