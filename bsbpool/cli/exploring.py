@@ -74,21 +74,14 @@ class Report:
 
     def findings(self, exploration: Exploration, again: Callable[[Finding], str]) -> None:
         """All that was found, each with the command that runs it again."""
+        from bsbpool_sim.exploring.kept import lines_of
+
         for finding in exploration.findings:
-            where = f" at {finding.file}:{finding.line}" if finding.file else ""
-            self.line(f"{finding.kind}{where}")
-            self.line(finding.message, 2)
-            for place in finding.ranks:
-                at = f", at {place.file}:{place.line} in {place.function}" if place.file else ""
-                self.line(f"rank {place.rank} {place.what}{at}", 4)
-            if finding.choices:
-                self.line("It takes these choices:", 2)
-                for choice in finding.choices:
-                    self.line(f"{choice}{' (it decides)' if choice.critical else ''}", 4)
-            else:
-                self.line("It happens by default, without any choice.", 2)
-            say(f"{' ' * self._indent}  Again: {again(finding)}", err=self._quiet)
-            self.line()
+            for indent, text in lines_of(finding, again):
+                if text.startswith("Again: "):  # it can be copied, as one line
+                    say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)
+                else:
+                    self.line(text, indent)
 
     def summary(self, exploration: Exploration) -> None:
         """How much was explored, and what was not."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..checks.audit import KINDS
@@ -23,6 +23,24 @@ def again(finding: Finding, program: Sequence[str]) -> str:
     if finding.kind in KINDS:
         how += ["--check", finding.kind]
     return shlex.join(["bsbpool", "simulate", *how, "--tape", str(finding.tape), *program])
+
+
+def lines_of(finding: Finding, again: Callable[[Finding], str]) -> Iterator[tuple[int, str]]:
+    """A finding as people read it: lines, each with the number of columns that it is moved to the right."""
+    where = f" at {finding.file}:{finding.line}" if finding.file else ""
+    yield 0, f"{finding.kind}{where}"
+    yield 2, finding.message
+    for place in finding.ranks:
+        at = f", at {place.file}:{place.line} in {place.function}" if place.file else ""
+        yield 4, f"rank {place.rank} {(place.what.splitlines() or [''])[0]}{at}"
+    if finding.choices:
+        yield 2, "It takes these choices:"
+        for choice in finding.choices:
+            yield 4, f"{choice}{' (it decides)' if choice.critical else ''}"
+    else:
+        yield 2, "It happens by default, without any choice."
+    yield 2, f"Again: {again(finding)}"
+    yield 0, ""
 
 
 def scenario_again(finding: Finding, path: str, seed: int, faults: int) -> str:

@@ -5,7 +5,8 @@ Shared by what pytest calls (`ranks`) and by what runs tests in their worlds (`s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NoReturn
+import argparse
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import pytest
 
@@ -25,6 +26,35 @@ def positive(text: str) -> float:
     if not 0 < seconds < float("inf"):
         raise ValueError(text)
     return seconds
+
+
+class Budget(NamedTuple):
+    """How much each test is explored.
+
+    :ivar seconds: of real time; None: as usual, 60 s, or what a scenario says.
+    :ivar schedules: at the most; None: no limit.
+    """
+
+    seconds: float | None = None
+    schedules: int | None = None
+
+
+def budget(text: str) -> Budget:
+    """Read what follows `--explore`: a time, or a number of schedules."""
+    if text.isascii() and text.isdigit() and int(text) > 0:
+        return Budget(None, int(text))
+    from bsbpool.durations import read_duration
+
+    try:
+        seconds = read_duration(text) / 1e9
+    except ValueError:
+        seconds = 0
+    if not seconds > 0:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no budget: give a time, as --explore=60s, or a number of schedules, as --explore=1000; files "
+            "to test come before --explore"
+        )
+    return Budget(seconds, None)
 
 
 def limit(config: pytest.Config) -> float:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
-from .marks import REPORT, UNMARKED, NotYet, on_ranks, positive
+from .marks import REPORT, UNMARKED, Budget, NotYet, budget, on_ranks, positive
 
 if TYPE_CHECKING:
     pass
@@ -31,6 +31,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     what = "seconds that a test with `comm` may take on real ranks, before all ranks show their stacks and end"
     group.addoption("--mpi-timeout", type=positive, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)")
     parser.addini("mpi_timeout", what, default="60")
+    group.addoption(
+        "--explore", type=budget, nargs="?", const=Budget(), metavar="BUDGET",
+        help="run tests with `comm` on simulated ranks, and scenarios, in all orders of their messages: for so long "
+        "each (60s), or in so many (1000)",
+    )  # fmt: skip
+    group.addoption(
+        "--explore-tape", metavar="TAPE", help="run tests with `comm` on simulated ranks in the order of this tape"
+    )
     own = "modules that each simulated rank of a test loads for itself, beside the project's own"
     parser.addini("ranks_own", own, type="args", default=[])
     parser.addini("ranks_share", "modules of the project that all simulated ranks share", type="args", default=[])

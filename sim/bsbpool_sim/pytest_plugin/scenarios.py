@@ -104,6 +104,10 @@ class ScenarioItem(pytest.Item):
         result = self.scenario.run()
         if not result.ok:
             raise ScenarioFailed(result)
+        if (budget := self.config.getoption("explore", None)) is not None:
+            from .exploring import explore_scenario_item
+
+            explore_scenario_item(self, self.scenario, budget)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
         """What was expected, and what happened."""

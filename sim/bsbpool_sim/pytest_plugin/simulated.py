@@ -311,7 +311,36 @@ def call(item: pytest.Function) -> None:
         function_of(item, here)(**{name: of_rank(value, here) for name, value in arguments.items()})
 
     ranks: Any = given["comm"]
-    run(item, ranks, "call", test)
+    tape = item.config.getoption("explore_tape")
+    if tape is None:
+        run(item, ranks, "call", test)
+    budget = item.config.getoption("explore")
+    if tape is None and budget is None:
+        return
+    from .exploring import TestRunner, explore_test, run_tape
+
+    if ranks.kept:
+        # They keep what fixtures have done, and no schedule could begin where the last one did.
+        item.add_report_section("call", "explore", "not explored: fixtures of this test run on its ranks")
+        if tape is not None:
+            pytest.fail("fixtures of this test run on its ranks, so it has no tape", pytrace=False)
+        return
+    own = modules_of(item.config, ranks.size)
+
+    def program(raised: dict[int, BaseException]) -> Callable[[Any], None]:
+        def on_rank(comm: Any) -> None:
+            try:
+                test(Here(comm, own.of(comm.rank, item.module)))
+            except OutcomeException as outcome:
+                raised[comm.rank] = outcome
+
+        return on_rank
+
+    runner = TestRunner(item, ranks.size, program, own.on)
+    if tape is not None:
+        run_tape(item, runner, tape)
+    else:
+        explore_test(item, runner, budget)
 
 
 def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], Any]) -> dict[int, Any]:

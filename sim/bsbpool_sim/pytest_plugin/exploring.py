@@ -1,0 +1,159 @@
+"""``pytest --explore``: tests on simulated ranks that pass, and scenarios, run in all orders of their messages.
+
+How orders are gone through belongs to `bsbpool_sim.exploring`; this file says what a test is there, and what it fails
+with. It is loaded when the option is given.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import re
+import shlex
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import pytest
+
+from ..checks.audit import KINDS, Audit
+from ..choices import Strategy
+from ..cluster import Cluster
+from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
+from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs
+from ..exploring.kept import lines_of
+from ..exploring.pools import Watch
+from ..exploring.schedules import Schedule
+from ..places import raised_by
+from ..simulation import run_on
+from ..strategies import InOrder
+from ..tape import Tape
+from .marks import Budget, checks_of
+
+if TYPE_CHECKING:
+    from ..exploring.findings import Finding
+    from ..scenario.running import Scenario
+
+#: What a test may print while it is explored, which nobody reads.
+_WHAT = "explored"
+
+
+class TestRunner:
+    """Runs a test once for each schedule.
+
+    :param program: what each rank runs; it keeps what pytest's own exceptions say of the outcome.
+    :param on: lets the ranks of a cluster have their modules.
+    """
+
+    __test__ = False
+
+    def __init__(
+        self, item: pytest.Function, size: int, program: Callable[[dict[int, BaseException]], Callable[[Any], None]],
+        on: Callable[[Cluster], contextlib.AbstractContextManager[Any]],
+    ):  # fmt: skip
+        self._item, self._size, self._program, self._on = item, size, program, on
+        self.watch = Watch()
+        #: the violations that count.
+        self.checks = KINDS if checks_of(item) else ()
+
+    def __call__(
+        self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
+    ) -> Schedule:
+        """Run it once."""
+        cluster = Cluster(
+            self._size, policy=strategy, tape=Tape() if tape is None else tape, late_matching=late,
+            max_events=MAX_EVENTS,
+        )  # fmt: skip
+        cluster.made, cluster.eager_limit = [], eager_limit
+        audit = None
+        if self.checks:
+            audit = cluster.audit = Audit(self.checks)
+            cluster.races = audit.races
+        install = getattr(strategy, "install", None)
+        if install is not None:
+            install(cluster)
+        raised: dict[int, BaseException] = {}
+        quiet = io.StringIO()
+        with self._on(cluster), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            schedule = _run(cluster, self._program(raised))
+        schedule.raised.update(raised)
+        if audit is not None and schedule.stopped is None and not schedule.raised:
+            schedule.simulation.violations = audit.violations()
+        return schedule.look_at(cluster, self.watch)
+
+
+def _run(cluster: Cluster, program: Callable[[Any], None]) -> Schedule:
+    try:
+        return Schedule(run_on(cluster, program), None, {}, {}, {})
+    except RankErrors as errors:
+        calls = {rank: raised_by(error) for rank, error in errors.by_rank.items()}
+        return Schedule(errors.simulation, errors, dict(errors.by_rank), calls, {}, errors.stuck)
+    except (DeadlockError, HorizonError, AbortError) as error:
+        return Schedule(error.simulation, error, {}, {}, {})
+
+
+def explore_test(item: pytest.Function, run: TestRunner, budget: Budget) -> None:
+    """Explore a test that has passed, and fail with what is found."""
+    checks = CHECKS if run.checks else ()
+    exploration = explore_runs(run, seconds=budget.seconds or 60.0, schedules=budget.schedules, checks=checks)
+    found = [each for each in exploration.findings if each.kind != "leaked-handle"]  # of these, tests are warned
+
+    def again(finding: Finding) -> str:
+        unbuffered = finding.eager_limit is not None
+        return shlex.join(["pytest", item.nodeid, "--explore" if unbuffered else f"--explore-tape={finding.tape}"])
+
+    _conclude(item, exploration, found, again)
+
+
+def run_tape(item: pytest.Function, run: TestRunner, tape: str) -> None:
+    """Run one schedule of a test, and fail with what is wrong with it."""
+    from ..exploring.findings import faults_of
+
+    first = _Look()
+    run(first, Tape(), late=True)
+    schedule = run(InOrder(), Tape.parse(tape), late=not first.cluster.pools)
+    for error in schedule.raised.values():
+        raise error
+    if schedule.stopped is not None:
+        raise schedule.stopped
+    for fault in faults_of(schedule):
+        pytest.fail(f"{fault.file}:{fault.line}: {fault.kind}: {fault.message}", pytrace=False)
+
+
+class _Look(InOrder):
+    """Looks whether there are job pools: without late matching, then."""
+
+    def install(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+
+def explore_scenario_item(item: pytest.Item, scenario: Scenario, budget: Budget) -> None:
+    """Explore a scenario that came out as expected, and fail with what is found."""
+    from ..exploring.kept import scenario_again
+    from ..exploring.scenarios import explore_scenario
+
+    exploration = explore_scenario(scenario, seconds=budget.seconds, schedules=budget.schedules)
+
+    def again(finding: Finding) -> str:
+        return scenario_again(finding, scenario.path, scenario.seeds[0], scenario.model.explore.faults)
+
+    _conclude(item, exploration, exploration.findings, again)
+
+
+def _conclude(
+    item: pytest.Item, exploration: Exploration, found: list[Finding], again: Callable[[Finding], str]
+) -> None:
+    item.add_report_section("call", "explore", str(exploration))
+    item.user_properties.append((_WHAT, str(exploration)))
+    if exploration.interrupted:
+        raise KeyboardInterrupt
+    if found:
+        _fail(found, exploration, again)
+
+
+def _fail(found: list[Finding], exploration: Exploration, again: Callable[[Finding], str]) -> NoReturn:
+    lines = [f"{' ' * indent}{text}" for each in found for indent, text in lines_of(each, again)]
+    first = re.sub(r"\s+", " ", f"{found[0].kind}: {found[0].message}")
+    here = os.path.join(os.getcwd(), "")
+    lines = [line.replace(here, "") for line in lines]
+    pytest.fail("\n".join([f"in another order: {first}", "", *lines, str(exploration)]), pytrace=False)

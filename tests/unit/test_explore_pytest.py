@@ -1,0 +1,110 @@
+"""`pytest --explore`: tests on simulated ranks, and scenarios, run in all orders; what fails can be run again."""
+
+import pytest
+
+pytest_plugins = ["pytester"]
+
+ORDER = """
+import pytest
+
+@pytest.mark.ranks(3)
+def test_order(comm):
+    if comm.rank:
+        comm.send(comm.rank, 0)
+    else:
+        got = [comm.recv() for _ in range(2)]
+        assert got == [1, 2]
+"""
+RIGHT = ORDER.replace("[comm.recv() for _ in range(2)]", "sorted(comm.recv() for _ in range(2))")
+
+
+@pytest.fixture
+def explored(pytester):
+    """Runs pytest on a file of this text. Returns pytest's result."""
+
+    def run(text, *options):
+        pytester.makepyfile(test_it=text)
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+
+    return run
+
+
+def test_a_test_that_fails_in_another_order_says_which_and_how_to_run_it_again(explored):
+    explored(ORDER).assert_outcomes(passed=1)
+    result = explored(ORDER, "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "in another order: failure: rank 0 raised AssertionError: assert [[]2, 1] == [[]1, 2]*",
+            "failure at test_it.py:9",
+            "    recv of rank 0 takes the message of rank 2 with tag 0 before the message of rank 1 with tag 0, *",
+            "  Again: pytest 'test_it.py::test_order[[]3-ranks]' --explore-tape=v1:0.1",
+            "complete: 2 schedules; 1 finding",
+        ]
+    )
+    again = explored(ORDER, "test_it.py::test_order[3-ranks]", "--explore-tape=v1:0.1")
+    again.assert_outcomes(failed=1)
+    again.stdout.fnmatch_lines([">           assert got == [[]1, 2]*", "*assert [[]2, 1] == [[]1, 2]*"])
+    explored(ORDER, "--explore-tape=v1:").assert_outcomes(passed=1)
+
+
+def test_a_test_that_is_right_passes_within_any_budget(explored):
+    explored(RIGHT, "--explore").assert_outcomes(passed=1)
+    explored(RIGHT, "--explore=1").assert_outcomes(passed=1)
+
+
+def test_a_tape_of_another_test_is_refused(explored):
+    result = explored(RIGHT, "--explore-tape=v1:7.1")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*TapeError: the tape 'v1:7.1' does not fit*"])
+
+
+def test_what_is_no_budget_is_refused(explored):
+    result = explored(RIGHT, "--explore=often")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*'often' is no budget: give a time, as --explore=60s, or a number of schedules*"])
+
+
+def test_a_test_whose_fixtures_run_on_its_ranks_is_not_explored_and_says_so(explored):
+    text = ORDER.replace("def test_order(comm)", "def test_order(comm, there)")
+    text += "\n@pytest.fixture\ndef there(comm):\n    return comm.allreduce(1)\n"
+    result = explored(text, "--explore", "-rP")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["not explored: fixtures of this test run on its ranks"])
+
+
+def test_a_deadlock_and_what_needs_buffers_are_found_too(explored):
+    text = """
+import pytest
+
+@pytest.mark.ranks(2)
+def test_both_send(comm):
+    comm.send(comm.rank, 1 - comm.rank)
+    comm.recv()
+"""
+    result = explored(text, "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["buffering at test_it.py:5", "  Again: pytest 'test_it.py::test_both_send[[]2-ranks]' --explore"]
+    )
+
+
+SCENARIO = """\
+scenario: Two jobs end in the order of their names
+ranks: 3
+seeds: [1, 3]
+jobs: [{name: a, takes: 1s}, {name: b, takes: 1s}]
+expect:
+  statuses: {"*": success}
+  order: [a ends, b ends]
+"""
+
+
+def test_a_scenario_is_explored(pytester):
+    pytester.makefile(".yaml", names=SCENARIO)
+    pytester.runpytest_subprocess("names.yaml", "-p", "no:cacheprovider").assert_outcomes(passed=1)
+    result = pytester.runpytest_subprocess("names.yaml", "-p", "no:cacheprovider", "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["expectation at names.yaml:7", "  Again: bsbpool run names.yaml --seed 1 --faults 1 --tape v1:*"]
+    )
