@@ -6,6 +6,7 @@ import re
 import statistics
 import time
 import zlib
+from array import array
 from pathlib import Path
 
 import browser as browsers
@@ -15,6 +16,7 @@ import bsbpool
 from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.history import History
 from bsbpool.trace.page import page
+from bsbpool.trace.page.packing import packed
 from bsbpool_sim import RankErrors, Script, simulate
 
 if browsers.missing() is None:
@@ -92,15 +94,31 @@ def example():
 # -- the data ------------------------------------------------------------------------------------------------
 
 
+def inflated(text, id):
+    """What was packed into an element of a page."""
+    packed = re.search(rf'<script id="{id}"[^>]*>([^<]*)</script>', text)[1]
+    return zlib.decompress(base64.b64decode(packed))
+
+
 def data_of(text):
-    """What was packed into a page."""
-    packed = re.search(r'<script id="data"[^>]*>([^<]*)</script>', text)[1]
-    return json.loads(zlib.decompress(base64.b64decode(packed)))
+    """What was packed into a page, with its columns where they belong."""
+    data, planes = json.loads(inflated(text, "data")), inflated(text, "columns")
+    at = 0
+    for path, count, width in data.pop("columns"):
+        column = planes[at : at + count * width]
+        at += count * width
+        inside = data
+        for key in path[:-1]:
+            inside = inside[key]
+        assert inside[path[-1]] == []
+        inside[path[-1]] = [int.from_bytes(column[k::count], "little", signed=True) for k in range(count)]
+    assert at == len(planes)
+    return data
 
 
 def test_a_page_is_one_file_that_names_no_other():
     text = page(History(example()), "run.trace")
-    without_data = re.sub(r'(<script id="data"[^>]*>)[^<]*', r"\1", text)
+    without_data = re.sub(r'(<script id="(data|columns)"[^>]*>)[^<]*', r"\1", text)
     assert not re.search(r"https?:|//cdn|\bsrc=|<link|@import|url\(|\bimport\(|fetch\(", without_data)
     assert "default-src 'none'" in text
 
@@ -119,6 +137,24 @@ def test_the_data_is_the_trace():
     assert [pool["jobs"] for pool in data["pools"]] == [6, 4]
     assert sum(len(data["jobs"][key]) for key in ("status",)) == 10
     assert len(data["jobs"]["rank"]) == sum(sent >= 0 for sent in data["jobs"]["sent"])
+
+
+def test_columns_of_any_width_and_sign_are_packed_and_found_again():
+    columns = {
+        "none": [],
+        "bytes": [0, 127, -128],
+        "more": [128, -129, 2**15 - 1, -(2**15)],
+        "three": [2**23 - 1, -(2**23), 5],
+        "large": [2**53, -(2**53), 0, 1],
+    }
+    data = {"title": "a", "jobs": {key: array("q", column) for key, column in columns.items()}, "groups": [{"g": []}]}
+    data["groups"][0]["g"] = array("q", [3, 2, 1])
+    text = "".join(
+        f'<script id="{id}">{part}</script>' for id, part in zip(("data", "columns"), packed(data), strict=True)
+    )
+    assert data_of(text) == {"title": "a", "jobs": columns, "groups": [{"g": [3, 2, 1]}]}
+    with pytest.raises(TypeError, match="set is no JSON"):
+        packed({"title": {1}})
 
 
 def test_long_contexts_are_cut():
@@ -671,8 +707,9 @@ def test_an_empty_trace_and_one_where_nothing_ran_say_so(show):
 
 
 @needs_browser
-def test_a_page_that_was_damaged_says_so(show, trace):
-    damaged = re.sub(r'(<script id="data"[^>]*>.{40}).{40}', r"\1", page(History(trace), "run.trace"))
+@pytest.mark.parametrize("part", ["data", "columns"])
+def test_a_page_that_was_damaged_says_so(show, trace, part):
+    damaged = re.sub(rf'(<script id="{part}"[^>]*>.{{40}}).{{40}}', r"\1", page(History(trace), "run.trace"))
     driver = show(damaged, ready="error")
     assert text(driver, "state").startswith("The trace can't be shown.")
 

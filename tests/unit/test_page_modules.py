@@ -3,7 +3,11 @@
 The page as a whole is in `test_page`. What a module says of one trace is tested there; here, its rules.
 """
 
+import base64
+import json
 import re
+import zlib
+from array import array
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +22,7 @@ from bsbpool.trace.history import History
 from bsbpool.trace.idle import idle_times
 from bsbpool.trace.page.columns import page_data
 from bsbpool.trace.page.joining import joined, modules
+from bsbpool.trace.page.packing import packed
 
 needs_browser = pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
 
@@ -96,9 +101,14 @@ def run(driver, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def packed():
+def data():
     """A trace as the page gets it."""
-    return page_data(History(example()), "run.trace")
+    return listed(page_data(History(example()), "run.trace"))
+
+
+def listed(data):
+    """The data of a page with lists for its columns, as JSON has them."""
+    return json.loads(json.dumps(data, default=list))
 
 
 #: 3 ranks, of which 2 have 2 jobs each, from 0 to 100 ns, in a picture of 1086 times 500 pixels.
@@ -146,12 +156,12 @@ def test_the_last_that_is_not_above_is_found_in_any_part_of_a_list(run):
 
 
 @needs_browser
-def test_what_was_packed_is_unpacked_again(run, packed):
+def test_what_was_packed_is_unpacked_again(run, data):
     keys = ("pool", "id", "rank", "queued", "start", "end", "received", "depStart", "deps", "status")
     trace = run(
         "unpack",
         "const d = unpack(arguments[0]); return Object.fromEntries(arguments[1].map(key => [key, [...d[key]]]))",
-        packed,
+        data,
         keys,
     )
     history = History(example())
@@ -171,9 +181,20 @@ def test_what_was_packed_is_unpacked_again(run, packed):
 
 
 @needs_browser
-def test_a_job_knows_those_that_depend_on_it(run, packed):
+@pytest.mark.parametrize("column", [[], [0, 127, -128], [255, -129], [2**23 - 1, -(2**31)], [2**53, -(2**53), 7]])
+def test_columns_are_made_of_planes_of_bytes(run, column):
+    text = "".join(
+        f'<script id="{id}">{part}</script>' for id, part in zip("dc", packed({"a": array("q", column)}), strict=True)
+    )
+    data, planes = (zlib.decompress(base64.b64decode(part)) for part in re.findall(r">([^<]+)<", text))
+    code = "const data = arguments[0]; addColumns(data, Uint8Array.from(arguments[1])); return [...data.a]"
+    assert run("columns", code, json.loads(data), list(planes)) == column
+
+
+@needs_browser
+def test_a_job_knows_those_that_depend_on_it(run, data):
     dependents = run(
-        "unpack", "const d = unpack(arguments[0]); return [...d.next.subarray(d.nextStart[3], d.nextStart[4])]", packed
+        "unpack", "const d = unpack(arguments[0]); return [...d.next.subarray(d.nextStart[3], d.nextStart[4])]", data
     )
     assert dependents == [4]
 
@@ -190,7 +211,11 @@ def test_bars_of_a_rank_are_in_the_order_in_which_they_started_also_those_of_a_l
 
 @needs_browser
 def test_how_many_overlap_is_counted_at_each_start_and_end(run):
-    made = run("tracks", "const {t, v} = stepsOf([0, 10, 5, 15, 10, 20, 30, 30]); return [t, v]")
+    made = run(
+        "tracks",
+        "const {t, v} = stepsOf(...arguments[0].map(times => Float64Array.from(times))); return [[...t], [...v]]",
+        [[0, 5, 10, 30], [10, 15, 20, 30]],
+    )
     assert made == [[0, 0, 5, 10, 15, 20, 30], [0, 1, 2, 2, 1, 0, 0]]
 
 
@@ -380,6 +405,118 @@ def test_causes_are_laid_out_over_columns_and_those_of_one_rank_cover_the_phases
     assert run("idle_lanes", SMALL + code) == ["0000000000", "1111402222", "1111102423"]
 
 
+#: 60,000 jobs that take 1 to 40 ns on 6 ranks, every 50th has failed, in a picture whose lanes have 1,000 columns.
+MANY = """
+const all = 60000, each = all / 6, by = [{short: "a"}, {short: "b"}, {short: "c"}];
+const d = {count: all, ranks: 6, tracks: [], by};
+let seed = 7;
+const random = most => (seed = (seed * 48271) % 2147483647) % most;
+for (const key of ["name", "laneLook", "laneS", "laneE", "laneJobs"]) d[key] = new Float64Array(all);
+let at = 0;
+for (let k = 0; k < all; k++) {
+  if (k % each === 0) at = 0;
+  d.laneJobs[k] = k;
+  d.name[k] = random(3);
+  d.laneLook[k] = k % 50 === 0 ? 3 : 0;
+  d.laneS[k] = at += random(9);
+  d.laneE[k] = at += 1 + random(40);
+}
+d.reach = d.laneE;
+d.laneStart = [0, 1, 2, 3, 4, 5, 6].map(rank => rank * each);
+d.span = Math.max(...d.laneE.filter((_, k) => k % each === each - 1));
+setTrace(d);
+Object.assign(size, {width: 1086, height: 500});
+fitLanes();
+const how = {thinnest: 1e-6, gap: Infinity, cut: 0, wide: 2};
+const row = (addCells, rank, columns) => {
+  const into = sums(columns);
+  if (addCells) addCells(into, rank);
+  else addBars(into, rank, view.t0, view.t1, 0, columns, dimmed(), how);
+  return into;
+};
+"""
+
+
+@needs_browser
+@pytest.mark.parametrize("chosen", ["{}", "{names: new Set([1])}"])
+@pytest.mark.parametrize("share", [1, 0.37])
+def test_many_bars_are_summed_up_from_cells_as_they_are_one_by_one(run, chosen, share):
+    code = f"""
+    Object.assign(chosen, {chosen});
+    Object.assign(view, {{t0: trace.span * .21 * (1 - {share}), t1: trace.span * ({share} + .21 * (1 - {share}))}});
+    const add = cellsOfView(1000, dimmed(), 2);
+    const [cells, bars] = [row(add, 3, 1000), row(null, 3, 1000)];
+    const total = list => list.reduce((sum, x) => sum + x, 0);
+    return [
+      Math.max(...cells.busy.map((x, i) => Math.abs(x - bars.busy[i]))), total(cells.busy) / total(bars.busy),
+      cells.look.filter((x, i) => x === bars.look[i] || x === bars.look[i - 1] || x === bars.look[i + 1]).length,
+      total(cells.kind.map((x, i) => [i - 1, i, i + 1].some(k => (x === 3) === (bars.kind[k] === 3)) ? 1 : 0)),
+      new Set(cells.kind).size,
+    ];
+    """
+    off, total, looks, dims, kinds = run("bar_levels", MANY + code)
+    assert off < 0.5  # a cell of two columns is shared between them
+    assert total == pytest.approx(1, abs=0.01)
+    assert looks > 990 and dims == 1000
+    assert kinds == (2 if "names" in chosen else 3)
+
+
+@needs_browser
+def test_a_frame_takes_cells_where_bars_are_many_and_bars_where_few_are_seen(run):
+    code = """
+    const seen = [];
+    for (const share of [1, .5, .1, .01]) {
+      view.t1 = trace.span * share;
+      seen.push(cellsOfView(1000, null, 2) !== null);
+    }
+    return seen;
+    """
+    # 8,192 cells for each lane: not more than a column of the last two views is long.
+    assert run("bar_levels", MANY + code) == [True, True, False, False]
+
+
+@needs_browser
+def test_what_was_summed_up_is_kept_until_something_else_is_dimmed(run):
+    code = """
+    let asked = 0;
+    const isDim = job => (asked++, job < 0);
+    const first = cellsOfView(1000, isDim, 2) && asked;
+    cellsOfView(1000, isDim, 2);
+    const again = asked;
+    chosen.names.add(1);
+    cellsOfView(1000, isDim, 2);
+    const other = asked;
+    chosen.names.delete(1);
+    cellsOfView(1000, isDim, 2);
+    return [first, again, other, asked];
+    """
+    assert run("bar_levels", MANY + code) == [60_000, 60_000, 120_000, 120_000]
+
+
+@needs_browser
+def test_causes_of_many_phases_are_those_that_are_filled_in_last(run):
+    code = """
+    const count = 40000, start = [], end = [], cause = [];
+    for (let k = 0; k < count; k++) {
+      start.push(10 * k);
+      end.push(10 * k + 9);
+      cause.push(Math.floor(k / 4000) % 3);
+    }
+    const group = {start, end, cause};
+    const byRank = new Map([[0, {group, gone: []}]]);
+    trace.idle = {causes: [], CAUSE: {MESSAGE: 3, BETWEEN: 4}, groups: [group], byRank};
+    trace.span = 10 * count;
+    Object.assign(view, {t0: 0, t1: trace.span});
+    const far = [...causesOfLanes(1000)(0)];
+    Object.assign(view, {t0: 39990, t1: 40010});
+    return [far.filter((value, k) => value === Math.floor(k / 100) % 3 + 1).length, [...causesOfLanes(20)(0)].join("")];
+    """
+    # Seen from far each column has a cause; from near there is a gap of 1 ns after each phase of 9.
+    alike, near = run("idle_lanes", SMALL + code)
+    assert alike >= 990
+    assert near == "11111111102222222220"
+
+
 #: The cause at the middle of each part of a rank's idle time, and the job that is named.
 CAUSES = """
 const d = unpack(arguments[0]);
@@ -411,7 +548,7 @@ def test_why_a_rank_idled_is_what_the_library_says(run, name):
                 job = firsts[here[0].pool] + here[0].job if here[0].job >= 0 else -1
                 wanted.append([here[0].cause.value, job])
     assert asked
-    found = run("unpack", CAUSES, page_data(history, name), asked)
+    found = run("unpack", CAUSES, listed(page_data(history, name)), asked)
     # Where the rank was busy (None), phases are those of other ranks.
     compared = [(place, each) for place, each in zip(wanted, found, strict=True) if each is not None]
     assert [place for place, _ in compared] == [each for _, each in compared]

@@ -1,8 +1,8 @@
 """One HTML page that shows a trace, with all that it needs in it: no network, no server.
 
-`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it. Here they are
-put together. Data stays data: it is packed, so that nothing in it can end an element, and the policy in the page lets
-no script run but the one whose hash it names.
+`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it, and `packing`
+packs it. Here they are put together. Data stays data: it is packed, so that nothing in it can end an element, and the
+policy in the page lets no script run but the one whose hash it names.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import json
 import re
-import zlib
 from collections.abc import Sequence
 from importlib.resources import files
 
 from ..history import History
 from .columns import page_data
 from .joining import joined
+from .packing import packed
 
 __all__ = ["page"]
 
@@ -31,7 +30,7 @@ def page(history: History, title: str, warnings: Sequence[str] = ()) -> str:
     :param title: what the page is called: the name of the file, for one.
     :param warnings: what is wrong with the trace, for a person to know who looks at the page.
     """
-    data = json.dumps(page_data(history, title, warnings), separators=(",", ":"))
+    data, columns = packed(page_data(history, title, warnings))
     style, script = _read("page.css"), f'"use strict";\n(() => {{\n{joined("main")}}})();\n'
     parts = {
         "title": html.escape(title),
@@ -39,7 +38,8 @@ def page(history: History, title: str, warnings: Sequence[str] = ()) -> str:
         "base-uri 'none'; form-action 'none'",
         "style": style,
         "script": script,
-        "data": base64.b64encode(zlib.compress(data.encode(), 6)).decode("ascii"),
+        "data": data,
+        "columns": columns,
     }
     return _PLACE.sub(lambda place: parts[place[1]], _read("page.html"))
 

@@ -1,12 +1,13 @@
-"""The data of the page: a trace as columns of small integers, which deflate well and parse fast.
+"""The data of the page: a trace as columns of small integers.
 
 Times are whole nanoseconds since the first pool was opened, each told by its distance from one near it; texts that
-occur again and again are told once. `js/unpack.js` undoes all of this.
+occur again and again are told once. `js/unpack.js` undoes all of this; how columns are packed is in `packing`.
 """
 
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
@@ -29,8 +30,7 @@ _LONGEST, _MOST_WAITS = 400, 100
 
 
 def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
-    """What the page shows, as JSON."""
-    summary, ideal = summarise(history), ideal_schedule(history)
+    """What the page shows: JSON data, in which each column is an ``array("q")``."""
     first = history.first
     return {
         "title": title,
@@ -39,12 +39,23 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
         "events": history.events,
         "ranks": history.ranks,
         "makespan": history.last - first,
+        "statuses": _STATUSES,
+        **_summary(history),
+        **_jobs(history),
+        **_caches(history),
+        "idle": _idle(history),
+        "marks": [[mark.t - first, mark.rank, str(mark)] for mark in history.marks],
+    }
+
+
+def _summary(history: History) -> dict[str, Any]:
+    summary, ideal, first = summarise(history), ideal_schedule(history), history.first
+    return {
         "workers": len(summary.workers),
         "utilisation": round(summary.utilisation, 6),
         "critical": summary.critical_path,
         "bound": ideal.bound,
         "packed": ideal.packed,
-        "statuses": _STATUSES,
         "pools": [
             {
                 "id": _text(pool.id),
@@ -53,15 +64,11 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
                 "ended": None if pool.ended is None else pool.ended - first,
                 "error": None if pool.error is None else in_words(pool.error),
                 "jobs": len(pool.jobs),
-                "path": list(told.path),
+                "path": array("q", told.path),
                 "seconds": told.critical_path,
             }
             for pool, told in zip(history.pools, summary.pools, strict=True)
         ],
-        **_jobs(history),
-        **_caches(history),
-        "idle": _idle(history),
-        "marks": [[mark.t - first, mark.rank, str(mark)] for mark in history.marks],
     }
 
 
@@ -82,8 +89,8 @@ class _Table:
 def _jobs(history: History) -> dict[str, Any]:
     names, kinds, contexts, errors, caches = (_Table() for _ in range(5))
     errors.add(None)
-    columns: dict[str, list[int]] = {
-        key: []
+    columns = {
+        key: array("q")
         for key in (
             *("name", "kind", "context", "error", "cache", "status", "rank"),
             # queued: since the job before was; sent: since queued, or -1; started, ended: since sent and started;
@@ -94,9 +101,7 @@ def _jobs(history: History) -> dict[str, Any]:
     statuses = {status: place for place, status in enumerate(_STATUSES)}
     add = {key: column.append for key, column in columns.items()}
     before, last = history.first, history.last
-    failures: list[int] = []
-    cut: list[int] = []
-    heard: list[tuple[int, int]] = []
+    failures, cut, heard = array("q"), array("q"), {"job": array("q"), "after": array("q")}
     raised: dict[int, list[Any]] = {}
     tries: list[tuple[int, int, int, int]] = []
     number = -1
@@ -131,7 +136,8 @@ def _jobs(history: History) -> dict[str, Any]:
                 add["ended"](interval[1] - interval[0])
                 add["received"](finished - interval[1])
                 if job.outcome is not None and job.outcome[2] != finished:
-                    heard.append((number, job.outcome[2] - interval[1]))
+                    heard["job"].append(number)
+                    heard["after"].append(job.outcome[2] - interval[1])
             add["deps"](len(job.deps))
             for dep in job.deps:
                 add["deps"](place - places[dep])
@@ -163,7 +169,7 @@ def _raised(errors: Sequence[TracedError]) -> list[Any]:
 def _caches(history: History) -> dict[str, Any]:
     """What ranks took into their caches and freed: ``what`` is 1, 0, or -1 for all of all ranks."""
     sets = _Table()
-    changes: dict[str, list[int]] = {"t": [], "rank": [], "what": [], "items": []}
+    changes = {key: array("q") for key in ("t", "rank", "what", "items")}
     before = history.first
     for change in history.caches:
         changes["t"].append(change.t - before)
@@ -183,7 +189,7 @@ def _idle(history: History) -> dict[str, Any]:
     groups = []
     for phases in idle.phases:
         # start: since the one before ended; job: its number, from 1; 0 for none.
-        columns: dict[str, list[int]] = {"start": [], "took": [], "cause": [], "job": [], "rank": []}
+        columns = {key: array("q") for key in ("start", "took", "cause", "job", "rank")}
         before = first
         for phase in phases:
             columns["start"].append(phase.start - before)

@@ -1,9 +1,9 @@
 // The bars of the jobs, painted pixel by pixel: a frame costs what is visible, however many jobs there are.
 
+import {addBars, cellsOfView, sums} from "./bar_levels.js";
 import {colours} from "./colours.js";
 import {causesOfLanes} from "./idle_lanes.js";
 import {lanesH, lanesY, perRow, plotW, plotX} from "./layout.js";
-import {last} from "./sorted.js";
 import {chosen, dimmed, size, trace, view} from "./state.js";
 
 let buffer = null; // one image of the lanes, as large as they are
@@ -16,25 +16,16 @@ export function paintBars(c) {
   if (!buffer || buffer.width !== W || buffer.height !== H) {
     buffer = c.createImageData(W, H);
     buffer.pixels = new Uint32Array(buffer.data.buffer);
-    buffer.busy = new Float32Array(W);
-    buffer.most = new Float32Array(W);
-    buffer.with = new Int32Array(W);
-    buffer.look = new Uint8Array(W);
     buffer.line = new Uint32Array(W);
+    Object.assign(buffer, sums(W));
   }
-  const {pixels, busy, most, look, line} = buffer,
-    kind = buffer.with;
-  const {laneS, laneE, reach, laneJobs, laneStart, name, ranks} = trace,
-    looks = trace.laneLook;
-  const scale = W / (view.t1 - view.t0),
-    t0 = view.t0,
-    t1 = view.t1,
+  const {pixels, busy, most, look, line, kind} = buffer,
+    {ranks} = trace,
     group = perRow(),
-    dim = trace.by.length;
-  const isDim = dimmed(),
+    isDim = dimmed(),
     causesOf = chosen.idle ? causesOfLanes(W) : null,
-    gap = 3 * dpr,
-    least = 2 * Math.ceil(dpr);
+    wide = 2 * Math.ceil(dpr),
+    addCells = cellsOfView(W, isDim, wide);
   pixels.fill(colours.cardPixel);
   const firstRow = Math.floor(view.scroll / view.lane / group);
   for (let row = firstRow; row * group < ranks; row++) {
@@ -47,34 +38,10 @@ export function paintBars(c) {
     busy.fill(0);
     most.fill(0);
     look.fill(0);
-    for (let rank = row * group; rank < until; rank++) {
-      const end = laneStart[rank + 1];
-      for (let k = last(reach, t0, laneStart[rank], end) + 1; k < end && laneS[k] < t1; k++) {
-        const job = laneJobs[k],
-          colour = isDim && isDim(job) ? dim : name[job],
-          how = colour === dim ? 0 : looks[k];
-        let a = (laneS[k] - t0) * scale,
-          b = (laneE[k] - t0) * scale;
-        if (b - a > gap && high >= 5 * dpr && !causesOf) b -= dpr; // so that neighbours are seen to be two
-        if (b - a < 0.35) b = a + 0.35; // so that nothing that ran is invisible
-        if (a < 0) a = 0;
-        if (b > W) b = W;
-        const from = Math.floor(a),
-          to = Math.min(W, Math.ceil(b));
-        for (let i = from; i < to; i++) {
-          const share = (b < i + 1 ? b : i + 1) - (a > i ? a : i);
-          busy[i] += share;
-          // What is not dimmed shows through what is.
-          const weight = colour === dim ? share * 1e-3 : share;
-          if (weight > most[i]) {
-            most[i] = weight;
-            kind[i] = colour;
-          }
-        }
-        if (how)
-          for (let i = from; i < Math.min(W, Math.max(to, how === 3 ? from + least : to)); i++)
-            if (how > look[i]) look[i] = how;
-      }
+    if (addCells) addCells(buffer, row);
+    else {
+      const how = {thinnest: 0.35, gap: high >= 5 * dpr && !causesOf ? 3 * dpr : Infinity, cut: dpr, wide};
+      for (let rank = row * group; rank < until; rank++) addBars(buffer, rank, view.t0, view.t1, 0, W, isDim, how);
     }
     let special = false;
     const causes = causesOf && causesOf(group > 1 ? Math.max(1, row * group) : row);

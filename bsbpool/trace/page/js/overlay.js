@@ -10,19 +10,7 @@ export function paintOverlay(c) {
   c.clearRect(0, 0, size.width, size.height);
   const job = chosen.job >= 0 ? chosen.job : chosen.hover;
   clip(c, lanesY(), lanesH(), () => {
-    if (chosen.path) {
-      for (const pool of trace.pools) {
-        const jobs = pool.path.map(id => pool.first + id);
-        c.lineWidth = 2;
-        c.strokeStyle = colours.accent;
-        for (let k = 1; k < jobs.length; k++) {
-          if (trace.start[jobs[k]] >= view.t0 && trace.end[jobs[k - 1]] <= view.t1)
-            curve(c, jobs[k - 1], jobs[k], false);
-        }
-        for (const each of jobs)
-          if (trace.end[each] >= view.t0 && trace.start[each] <= view.t1) outline(c, each, colours.accent, 1.5);
-      }
-    }
+    if (chosen.path) paintPath(c);
     if (job >= 0) {
       c.lineWidth = job === chosen.job ? 1.75 : 1.25;
       c.strokeStyle = colours.ink;
@@ -55,6 +43,25 @@ export function paintOverlay(c) {
     c.beginPath();
     c.roundRect(size.width - 9, y, 6, h, 3);
     c.fill();
+  }
+}
+
+// The critical path. Of its jobs that begin within one pixel the first is drawn.
+function paintPath(c) {
+  const pixel = (view.t1 - view.t0) / plotW();
+  for (const pool of trace.pools) {
+    c.lineWidth = 2;
+    c.strokeStyle = colours.accent;
+    const seen = [];
+    let before = -1;
+    for (const id of pool.path) {
+      const job = pool.first + id;
+      if (before >= 0 && trace.start[job] - trace.start[before] < pixel) continue;
+      if (before >= 0 && trace.start[job] >= view.t0 && trace.end[before] <= view.t1) curve(c, before, job, false);
+      if (trace.end[job] >= view.t0 && trace.start[job] <= view.t1) seen.push(job);
+      before = job;
+    }
+    for (const job of seen) outline(c, job, colours.accent, 1.5);
   }
 }
 

@@ -16,12 +16,7 @@ export function paintOverview(c) {
   c.fillRect(left, y, w, h);
   fillMeans(c, trace.tracks[0], 0, trace.span, y, h, colours.track);
   c.fillStyle = colours.fail;
-  let before = -9;
-  for (const job of trace.failures) {
-    const px = Math.round(left + (trace.received[job] / trace.span) * w);
-    if (px - before >= 2) c.fillRect(Math.min(px, left + w - 2), y, 2, h);
-    before = px;
-  }
+  for (const px of failuresOf(w)) c.fillRect(left + px, y, 2, h);
   const a = left + (view.t0 / trace.span) * w,
     b = left + (view.t1 / trace.span) * w;
   if (view.t1 - view.t0 < trace.span * 0.9999) {
@@ -39,6 +34,20 @@ export function paintOverview(c) {
   c.textAlign = "right";
   c.textBaseline = "middle";
   c.fillText("all", GUTTER - 8, y + h / 2);
+}
+
+let marks = {trace: null, w: 0, at: []}; // where failures are in the overview, for the width that it had last
+
+// The columns of the overview, of so many, in which jobs failed, no two beside each other.
+function failuresOf(w) {
+  if (marks.trace === trace && marks.w === w) return marks.at;
+  const at = [];
+  for (const job of trace.failures) {
+    const px = Math.min(w - 2, Math.round((trace.received[job] / trace.span) * w));
+    if (!at.length || px - at[at.length - 1] >= 2) at.push(px);
+  }
+  marks = {trace, w, at};
+  return at;
 }
 
 // The mean of a track over each column of pixels, as an area.

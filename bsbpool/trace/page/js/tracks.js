@@ -2,17 +2,26 @@
 
 // Numbers over time, as steps: [t], [value from t on], and the integral up to t, for means over a column of pixels.
 export function addTracks(d) {
-  const run = [],
-    ready = [];
+  const run = [new Float64Array(d.ran + d.tries.length), new Float64Array(d.ran + d.tries.length)],
+    ready = [new Float64Array(d.count), new Float64Array(d.count)];
+  let ran = 0,
+    queued = 0;
   for (let i = 0; i < d.count; i++) {
-    if (d.rank[i] >= 0) run.push(d.start[i], d.end[i]);
-    if (d.status[i] !== d.STATUS.pending) ready.push(d.queued[i], d.sent[i] >= 0 ? d.sent[i] : d.received[i]);
+    if (d.rank[i] >= 0) [run[0][ran], run[1][ran++]] = [d.start[i], d.end[i]];
+    if (d.status[i] === d.STATUS.pending) continue;
+    ready[0][queued] = d.queued[i];
+    ready[1][queued++] = d.sent[i] >= 0 ? d.sent[i] : d.received[i];
   }
-  for (const [, , from, took] of d.tries) run.push(from, from + took);
+  for (const [, , from, took] of d.tries) [run[0][ran], run[1][ran++]] = [from, from + took];
   const held = cacheSteps(d);
   d.tracks = [
-    {label: "busy", unit: "ranks busy", colour: "track", ...stepsOf(run), most: d.workers},
-    {label: "ready", unit: "jobs ready to run", colour: "ready", ...stepsOf(ready)},
+    {label: "busy", unit: "ranks busy", colour: "track", ...stepsOf(...run), most: d.workers},
+    {
+      label: "ready",
+      unit: "jobs ready to run",
+      colour: "ready",
+      ...stepsOf(...ready.map(times => times.subarray(0, queued))),
+    },
     {label: "cache", unit: "items cached, over all ranks", colour: "cache", ...held},
   ];
   for (const track of d.tracks) {
@@ -25,21 +34,23 @@ export function addTracks(d) {
   }
 }
 
-export function stepsOf(pairs) {
-  const ups = Float64Array.from(pairs.filter((_, k) => k % 2 === 0)).sort();
-  const downs = Float64Array.from(pairs.filter((_, k) => k % 2 === 1)).sort();
-  const t = [0],
-    v = [0];
+// How many of some times there are at once: from when on so many, [t] and [v]. Sorts their starts and ends.
+export function stepsOf(ups, downs) {
+  ups.sort();
+  downs.sort();
+  const t = new Float64Array(2 * ups.length + 1),
+    v = new Int32Array(2 * ups.length + 1);
   let i = 0,
-    k = 0;
+    k = 0,
+    steps = 1;
   while (k < downs.length) {
-    const at = Math.min(i < ups.length ? ups[i] : Infinity, downs[k]);
+    const at = i < ups.length ? Math.min(ups[i], downs[k]) : downs[k];
     while (i < ups.length && ups[i] === at) i++;
     while (k < downs.length && downs[k] === at) k++;
-    t.push(at);
-    v.push(i - k);
+    t[steps] = at;
+    v[steps++] = i - k;
   }
-  return {t, v};
+  return {t: t.slice(0, steps), v: v.slice(0, steps)};
 }
 
 export function cacheSteps(d) {

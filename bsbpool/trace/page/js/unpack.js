@@ -1,6 +1,7 @@
 // The trace, from the columns in which columns.py packed it: typed arrays by the number of a job, over all pools.
 // Numbers over time are in tracks.js.
 
+import {addColumns} from "./columns.js";
 import {byId} from "./elements.js";
 import {addIdle} from "./idle.js";
 import {addTracks} from "./tracks.js";
@@ -9,13 +10,22 @@ export async function loadTrace() {
   if (typeof DecompressionStream === "undefined") {
     throw new Error("This browser can't unpack the trace. Firefox 113, Chrome 80 and Safari 16.4 can, and newer ones.");
   }
-  const text = atob(byId("data").textContent);
-  byId("data").remove();
+  const data = await inflated("data").json();
+  addColumns(data, new Uint8Array(await inflated("columns").arrayBuffer()));
+  return unpack(data);
+}
+
+// What was deflated into an element, which is not needed any more then.
+function inflated(id) {
+  const text = atob(byId(id).textContent);
+  byId(id).remove();
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
-  return unpack(await new Response(stream).json());
+  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate")));
 }
+
+// A column as a typed array: small integers take a byte each, as they came.
+const typed = column => (ArrayBuffer.isView(column) ? column : Int32Array.from(column));
 
 // Columns as columns.py wrote them: back to absolute times (nanoseconds since the first pool was opened).
 export function unpack(raw) {
@@ -29,7 +39,7 @@ export function unpack(raw) {
     rank: new Int32Array(count).fill(-1),
   };
   for (const key of ["queued", "sent", "start", "end", "received"]) d[key] = new Float64Array(count);
-  for (const key of ["name", "kind", "context", "error", "cache", "status"]) d[key] = Int32Array.from(c[key]);
+  for (const key of ["name", "kind", "context", "error", "cache", "status"]) d[key] = typed(c[key]);
   d.STATUS = Object.fromEntries(raw.statuses.map((status, place) => [status, place]));
   const {aborted, running} = d.STATUS;
   d.depStart = new Int32Array(count + 1);
@@ -75,12 +85,13 @@ export function unpack(raw) {
   for (let i = 0; i < count; i++) if (d.end[i] > d.span) d.span = d.end[i];
   d.failures = jobsWhere(d, i => d.look[i] === 3).sort((a, b) => d.received[a] - d.received[b]);
   d.running = jobsWhere(d, i => d.look[i] === 2 && d.rank[i] >= 0).sort((a, b) => d.start[a] - d.start[b]);
-  d.path = raw.pools.flatMap(pool => pool.path.map(id => pool.first + id));
+  d.path = raw.pools.flatMap(pool => Array.from(pool.path, id => pool.first + id));
   d.onPath = new Uint8Array(count);
   for (const job of d.path) d.onPath[job] = 1;
   addStrategies(d);
-  d.heard = d.received.slice(); // when main received the outcome of each job
-  for (const [job, after] of raw.heard) d.heard[job] = d.end[job] + after;
+  const {job: late, after} = raw.heard;
+  d.heard = late.length ? d.received.slice() : d.received; // when main received the outcome of each job
+  late.forEach((job, k) => (d.heard[job] = d.end[job] + after[k]));
   addTracks(d);
   addIdle(d);
   delete d.jobs;
@@ -106,19 +117,17 @@ export function addDependents(d) {
 // For each rank its bars, by start, how each looks, and how far those before it reach. A job that was lost with its
 // rank and tried again has several.
 export function addLanes(d) {
-  const bars = [];
-  for (let i = 0; i < d.count; i++) if (d.rank[i] >= 0) bars.push(i);
   const tries = d.tries,
-    all = bars.length + tries.length;
-  const rankOf = b => (b >= 0 ? d.rank[b] : tries[-1 - b][1]),
+    rankOf = b => (b >= 0 ? d.rank[b] : tries[-1 - b][1]),
     from = b => (b >= 0 ? d.start[b] : tries[-1 - b][2]);
-  tries.forEach((_, k) => bars.push(-1 - k)); // a try is a negative number
   const start = (d.laneStart = new Int32Array(d.ranks + 1));
-  for (const bar of bars) start[rankOf(bar) + 1]++;
+  for (let bar = -tries.length; bar < d.count; bar++) if (rankOf(bar) >= 0) start[rankOf(bar) + 1]++;
   for (let r = 0; r < d.ranks; r++) start[r + 1] += start[r];
-  const at = start.slice(),
+  const all = start[d.ranks],
+    at = start.slice(),
     sorted = new Int32Array(all);
-  for (const bar of bars) sorted[at[rankOf(bar)]++] = bar;
+  for (let bar = 0; bar < d.count; bar++) if (rankOf(bar) >= 0) sorted[at[rankOf(bar)]++] = bar;
+  for (let bar = -1; bar >= -tries.length; bar--) sorted[at[rankOf(bar)]++] = bar; // a try is a negative number
   const [s, e, reach] = ([d.laneS, d.laneE, d.reach] = [0, 0, 0].map(() => new Float64Array(all)));
   d.laneJobs = new Int32Array(all);
   d.laneLook = new Uint8Array(all);
