@@ -6,8 +6,9 @@ files have modules of their own in `bsbpool.trace`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 from rich.console import Console
@@ -43,6 +44,8 @@ from .tables import (
 
 if TYPE_CHECKING:
     from bsbpool.trace import Trace
+
+_T = TypeVar("_T")
 
 #: Jobs of the critical path that are told of one by one.
 MOST_STEPS = 8
@@ -116,15 +119,16 @@ def show(
         show_efficiency(console(), trace, read_or_complain(trace), ranks)
         return
     claim([*outputs.values()])
-    read = read_or_complain(trace)
-    history = History(read)
+    history, warnings = _complaining(History.of_file, trace)
+    for warning in warnings:
+        say(f"bsbpool: warning: {warning}", err=True)
     title = label(Path(trace).name)
     lacks = what_it_lacks(history)
     contents = {}
     if "page" in outputs:
         from bsbpool.trace.page import page
 
-        contents["page"] = page(history, title, [*read.warnings, *lacks]).encode()
+        contents["page"] = page(history, title, [*warnings, *lacks]).encode()
     if "perfetto" in outputs:
         from bsbpool.trace.perfetto import perfetto_json
 
@@ -149,15 +153,25 @@ def read_or_complain(path: str) -> Trace:
 
     :raises click.UsageError: it can't be read.
     """
-    from bsbpool.trace import TraceError, read_trace
+    from bsbpool.trace import read_trace
 
-    try:
-        trace = read_trace(path)
-    except TraceError as error:
-        raise click.UsageError(str(error)) from None
+    trace = _complaining(read_trace, path)
     for warning in trace.warnings:
         say(f"bsbpool: warning: {warning}", err=True)
     return trace
+
+
+def _complaining(read: Callable[[str], _T], path: str) -> _T:
+    """What reading a trace gives.
+
+    :raises click.UsageError: it can't be read.
+    """
+    from bsbpool.trace import TraceError
+
+    try:
+        return read(path)
+    except TraceError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def what_it_lacks(history: History) -> list[str]:

@@ -6,7 +6,8 @@ Summaries, pictures and pages are made from this; none of them goes through the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +16,7 @@ from ..engine.status import JobStatus
 from ..facts import Error, Fault
 from .events import Event, JobStatusChanged, PoolEvent, TracedError
 from .format import Trace
+from .reading import read_events
 
 __all__ = ["CacheChange", "History", "JobHistory", "Mark", "PoolHistory", "pools_at_once"]
 
@@ -54,9 +56,9 @@ class JobHistory:
     outcome: tuple[int, int, int] | None = None
     finished: int | None = None
     error: Error | None = None
-    tries: list[tuple[int, int, int]] = field(default_factory=list)
+    tries: tuple[tuple[int, int, int], ...] = ()
     raised: Sequence[TracedError] = ()
-    ready: list[int] = field(default_factory=list)
+    ready: tuple[int, ...] = ()
 
     def interval(self, last: int) -> tuple[int, int] | None:
         """From when to when it ran, on main's clock; None if it did not.
@@ -169,30 +171,56 @@ class History:
     """
 
     def __init__(self, trace: Trace | Iterable[Event]):
-        self.header: Mapping[str, Any] = getattr(trace, "header", {})
+        self._begin(getattr(trace, "header", {}))
+        take = self._take
+        for event in trace.events if isinstance(trace, Trace) else trace:
+            take(event)
+        self._finish()
+
+    @classmethod
+    def of_file(cls, path: str | os.PathLike[str]) -> tuple[History, list[str]]:
+        """What happened in the run of which a file is the trace. Its events are not kept.
+
+        :param path: the file, as `read_trace` takes it.
+        :returns: the history, and problems of the file that did not prevent reading it.
+        :raises TraceError: see `read_trace`.
+        """
+        history = cls.__new__(cls)
+
+        def begin(header: Mapping[str, Any]) -> Callable[[Event], None]:
+            history._begin(header)
+            return history._take
+
+        warnings = read_events(path, begin)
+        history._finish()
+        return history, warnings
+
+    def _begin(self, header: Mapping[str, Any]) -> None:
+        self.header: Mapping[str, Any] = header
         self.pools: list[PoolHistory] = []
         self.caches: list[CacheChange] = []
         self.marks: list[Mark] = []
         self.ranks = 1
         self.last = 0
         self.events = 0
-        self._read(trace.events if isinstance(trace, Trace) else trace)
+        self._by_id: dict[int | str, PoolHistory] = {}  # the pool that was opened last under an id
+
+    def _finish(self) -> None:
         self.first = self.pools[0].opened if self.pools else 0
         self.last = max(self.first, self.last)
 
-    def _read(self, events: Iterable[Event]) -> None:
-        by_id: dict[int | str, PoolHistory] = {}  # the one that was opened last under an id
-        for event in events:
-            self.events += 1
-            self.last = max(self.last, event.t)
-            if event.e == "pool":
-                self.ranks = max(self.ranks, event.ranks)
-                pool = by_id[event.pool] = PoolHistory(len(self.pools), event.pool, event.t, event.ranks)
-                self.pools.append(pool)
-            elif event.e == "fault":
-                self.marks.append(Mark(event.t, event.rank, event.what))
-            elif event.e != "receive":
-                self._read_of_pool(by_id[event.pool], event)
+    def _take(self, event: Event) -> None:
+        self.events += 1
+        if event.t > self.last:
+            self.last = event.t
+        if event.e == "pool":
+            self.ranks = max(self.ranks, event.ranks)
+            pool = self._by_id[event.pool] = PoolHistory(len(self.pools), event.pool, event.t, event.ranks)
+            self.pools.append(pool)
+        elif event.e == "fault":
+            self.marks.append(Mark(event.t, event.rank, event.what))
+        elif event.e != "receive":
+            self._read_of_pool(self._by_id[event.pool], event)
 
     def _read_of_pool(self, pool: PoolHistory, event: PoolEvent) -> None:
         t = event.t
@@ -226,10 +254,10 @@ class History:
         t, job.status = event.t, event.status
         if job.status == "queued":
             if job.running is not None:
-                job.tries.append((job.rank, job.running, t))
+                job.tries = (*job.tries, (job.rank, job.running, t))
                 job.running = None
             job.queued = t
-            job.ready.append(t)
+            job.ready = (*job.ready, t)
         elif job.status == "running":
             job.running = t
             job.rank = event.rank or 0  # one that is run by hand runs on main

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from ..exceptions import TraceError
 from ..facts import DEEPEST_ERROR, ERRORS, FAULTS, MOST_ERRORS
 from ..text import harmless
-from .events import MAKE, Frame, TracedError
+from .events import MAKE, Event, Frame, TracedError
 from .format import (
     DEEPEST,
     ERROR_FIELDS,
@@ -33,9 +33,10 @@ from .format import (
     Trace,
     unfold,
 )
+from .malformed import DECODER, MISSING, Malformed, should_be, shown
 from .version_1 import FIELDS_1, Upgrade
 
-__all__ = ["MOST_BYTES", "MOST_EVENTS", "read_trace"]
+__all__ = ["MOST_BYTES", "MOST_EVENTS", "read_events", "read_trace"]
 
 #: No line and no trace has more bytes (unpacked), and no trace more events.
 LONGEST_LINE, MOST_BYTES, MOST_EVENTS = 16 * 2**20, 4 * 2**30, 20_000_000
@@ -48,7 +49,6 @@ MOST_UNPACKED, ANYWAY = 200, 2**20
 _TOO_LARGE = 2**63
 
 _NO_OBJECT: dict[str, Any] = {}
-_MISSING: Any = object()
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:
@@ -65,17 +65,37 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     >>> [str(event.error) for event in night.events if event.e == "status" and event.status == "failed"]
     ['ZeroDivisionError: division by zero']
     """
+    traces: list[Trace] = []
+
+    def begin(header: dict[str, Any]) -> Callable[[Event], None]:
+        traces.append(Trace(header))
+        return traces[0].events.append
+
+    warnings = read_events(path, begin)
+    traces[0].warnings = warnings
+    return traces[0]
+
+
+def read_events(path: str | os.PathLike[str], begin: Callable[[dict[str, Any]], Callable[[Event], None]]) -> list[str]:
+    """Read a trace event by event, without keeping it: a large one takes gigabytes of memory.
+
+    :param path: the file, compressed or not.
+    :param begin: called with the header; returns what is called with the record of each event, in order.
+    :returns: problems of the file that did not prevent reading it; see `Trace.warnings`.
+    :raises TraceError: the file can't be read, or is no trace of a version that this one knows. Events that came before
+        the line that is wrong have been handed over then.
+    """
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
             magic = file.peek(2)[:2]
             if magic != b"\x1f\x8b":
-                return _Reader(name, file).read()
+                return _Reader(name, file).read(begin)
             import gzip  # here, and not with `import bsbpool`
 
             packed = _Counting(file)
             with gzip.GzipFile(fileobj=packed) as unpacked:  # type: ignore[call-overload]
-                return _Reader(name, unpacked, packed).read()
+                return _Reader(name, unpacked, packed).read(begin)
     except OSError as error:
         raise TraceError(name, None, f"it can't be read: {error.strerror or error}") from None
 
@@ -91,10 +111,6 @@ class _Counting:
         data = self._file.read(size)
         self.count += len(data)
         return data
-
-
-class _Wrong(Exception):
-    """A line is not as it should be; the message says what would be right."""
 
 
 class _Reader:
@@ -121,15 +137,14 @@ class _Reader:
         self._upgrade: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None
         self._depth = 0
 
-    def read(self) -> Trace:
+    def read(self, begin: Callable[[dict[str, Any]], Callable[[Event], None]]) -> list[str]:
         lines = self._lines()
-        first = next(lines, _MISSING)
-        if first is _MISSING:
+        first = next(lines, MISSING)
+        if first is MISSING:
             raise TraceError(self._path, None, "the file is empty; a trace begins with a line " + _FIRST)
         try:
-            trace = Trace(self._header(first))
-            append: Callable[[Any], None] = trace.events.append
-            parse, make = self._event, MAKE
+            append: Callable[[Any], None] = begin(self._header(first))
+            parse, make, count = self._event, MAKE, 0
             for line in lines:
                 event = parse(line)
                 if event is not None:
@@ -139,21 +154,24 @@ class _Reader:
                         self._check_folded(event)
                         for each in unfold(event):
                             if not all(abs(value) < _TOO_LARGE for value in each[1:] if type(value) is int):
-                                raise _Wrong("a time of a row is too large, less than 2**63 nanoseconds would be right")
+                                raise Malformed(
+                                    "a time of a row is too large, less than 2**63 nanoseconds would be right"
+                                )
                             append(each)
+                            count += 1
                     else:
                         append(make[event[0]](event))
-                    if len(trace) > MOST_EVENTS:
-                        raise _Wrong(f"there are more than {MOST_EVENTS:,} events, the most that are read")
-        except _Wrong as wrong:
+                        count += 1
+                    if count > MOST_EVENTS:
+                        raise Malformed(f"there are more than {MOST_EVENTS:,} events, the most that are read")
+        except Malformed as wrong:
             raise TraceError(self._path, self._line, str(wrong)) from None
         if self._unsafe:
             texts = "text was" if self._unsafe == 1 else "texts were"
             self._warn(f"{self._unsafe} {texts} too long, or held control characters: they are cut, or written out")
-        for kind, count in self._unknown.items():
-            self._warn(f"{count} of kind {kind!r} left out: a newer version knows what they mean")
-        trace.warnings = self._warnings
-        return trace
+        for kind, times in self._unknown.items():
+            self._warn(f"{times} of kind {kind!r} left out: a newer version knows what they mean")
+        return self._warnings
 
     def _warn(self, what: str) -> None:
         self._warnings.append(f"{self._path}: {what}")
@@ -163,7 +181,7 @@ class _Reader:
     def _lines(self) -> Iterator[Any]:
         """Each line, parsed. Ends before one that is not whole."""
         size = 0
-        readline, loads = self._file.readline, _DECODER.decode
+        readline, loads = self._file.readline, DECODER.decode
         while True:
             try:
                 line = readline(LONGEST_LINE + 1)
@@ -193,7 +211,7 @@ class _Reader:
                 )
             try:
                 yield loads(line.decode())
-            except _Wrong as wrong:
+            except Malformed as wrong:
                 raise TraceError(self._path, self._line, str(wrong)) from None
             except RecursionError:
                 raise TraceError(self._path, self._line, f"values are nested deeper than {DEEPEST}") from None
@@ -212,22 +230,22 @@ class _Reader:
 
     def _header(self, header: Any) -> dict[str, Any]:
         if not isinstance(header, dict) or header.get("trace") != "bsbpool":
-            raise _Wrong("this is no trace of bsbpool: it begins with " + _FIRST)
+            raise Malformed("this is no trace of bsbpool: it begins with " + _FIRST)
         version = header.get("version")
         if type(version) is not int or version < 1:
-            raise _Wrong(f"its version is {_shown(version)}; it should be an integer, {VERSION} at the most")
+            raise Malformed(f"its version is {shown(version)}; it should be an integer, {VERSION} at the most")
         if version > VERSION:
-            raise _Wrong(
-                f"it is of version {_shown(version)} of the format, and this bsbpool reads version {VERSION}: "
+            raise Malformed(
+                f"it is of version {shown(version)} of the format, and this bsbpool reads version {VERSION}: "
                 "install a newer one (pip install -U bsbpool)"
             )
         ranks = header.get("ranks")
         if type(ranks) is not int or not 1 <= ranks <= MOST_RANKS:
-            raise _Wrong(f"ranks is {_shown(ranks)}; it should be their number, from 1 to {MOST_RANKS:,}")
+            raise Malformed(f"ranks is {shown(ranks)}; it should be their number, from 1 to {MOST_RANKS:,}")
         self._ranks = ranks
         hosts = header.get("hosts")
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or len(hosts) > ranks:
-            raise _Wrong(f"hosts is {_shown(hosts)}; it should be a list of texts, one for each rank, or one for all")
+            raise Malformed(f"hosts is {shown(hosts)}; it should be a list of texts, one for each rank, or one for all")
         cleaned: dict[str, Any] = self._clean(header)
         if version == 1:
             self._types = FIELDS | FIELDS_1
@@ -246,56 +264,58 @@ class _Reader:
     def _event(self, event: Any) -> tuple[Any, ...] | None:
         """An event as a `Trace` keeps it; None for one of a kind that a newer version has."""
         if type(event) is not dict:
-            raise _Wrong(f"this is {_shown(event)}; it should be an object, with t and e and the fields of an event")
-        kind, t = event.get("e"), event.get("t", _MISSING)
+            raise Malformed(f"this is {shown(event)}; it should be an object, with t and e and the fields of an event")
+        kind, t = event.get("e"), event.get("t", MISSING)
         if type(t) is not int or not 0 <= t < _TOO_LARGE:
-            raise _should(t, "t", "nanoseconds")
+            raise should_be(t, "t", "nanoseconds")
         if type(kind) is not str:
-            raise _should(event.get("e", _MISSING), "e", f"the kind of event, such as {', '.join([*EVENTS][:3])}")
+            raise should_be(event.get("e", MISSING), "e", f"the kind of event, such as {', '.join([*EVENTS][:3])}")
         rules = self._rules.get(kind)
         if rules is None:
             kind = harmless(kind)
             if kind not in self._unknown and len(self._unknown) == 20:
-                raise _Wrong(f"there are more than 20 kinds of events that are none: {_shown(kind)}")
+                raise Malformed(f"there are more than 20 kinds of events that are none: {shown(kind)}")
             self._unknown[kind] = self._unknown.get(kind, 0) + 1
             return None
         values: list[Any] = [kind, t]
         jobs = -1
         for field, rule, is_pool, jobs_named in rules:
-            value = event.get(field, _MISSING)
+            value = event.get(field, MISSING)
             try:
                 value = rule(value)
-            except _Wrong as wrong:
+            except Malformed as wrong:
                 wanted = self._type(kind, field)
                 if not wrong.args:
-                    raise _should(value, field, wanted, kind) from None
+                    raise should_be(value, field, wanted, kind) from None
                 raise (
-                    _Wrong(f"{field} of {kind!r}: {wrong}") if "error" in wanted or wanted == "fault" else wrong
+                    Malformed(f"{field} of {kind!r}: {wrong}") if "error" in wanted or wanted == "fault" else wrong
                 ) from None
             if is_pool:
                 if kind == "pool":
                     if value in self._jobs:
-                        raise _Wrong(f"pool {_shown(value)} is opened a second time; each has an id of its own")
+                        raise Malformed(f"pool {shown(value)} is opened a second time; each has an id of its own")
                     self._jobs[value] = 0
                 jobs = self._jobs.get(value, -1)
                 if jobs < 0:
-                    raise _Wrong(f"pool {_shown(value)} was not opened: an event of kind pool comes first")
+                    raise Malformed(f"pool {shown(value)} was not opened: an event of kind pool comes first")
             elif jobs_named is not None and value is not None:
                 if field == "job" and kind == "job":
                     if value != jobs:
-                        raise _Wrong(f"job is {_shown(value)}; it should be {jobs}, since ids count the jobs of a pool")
+                        raise Malformed(
+                            f"job is {shown(value)}; it should be {jobs}, since ids count the jobs of a pool"
+                        )
                     self._jobs[values[2]] += 1
                 else:
                     for job in jobs_named(value):
                         if job >= jobs:
-                            raise _Wrong(f"{field} names job {_shown(job)}, and only {jobs} were queued by then")
+                            raise Malformed(f"{field} names job {shown(job)}, and only {jobs} were queued by then")
             values.append(value)
         return tuple(values)
 
     def _check_folded(self, event: tuple[Any, ...]) -> None:
         """Each job becomes queued, and succeeds, once.
 
-        :raises _Wrong: one does so again.
+        :raises Malformed: one does so again.
         """
         kind, _, pool, jobs = event
         ids = jobs if kind == "queued" else [row[2] for row in jobs]
@@ -303,7 +323,7 @@ class _Reader:
         count = len(known)
         known.update(ids)
         if len(known) - count != len(ids):
-            raise _Wrong(f"a job is {kind} a second time; rows of {kind!r} have each job once")
+            raise Malformed(f"a job is {kind} a second time; rows of {kind!r} have each job once")
 
     def _type(self, kind: str, field: str) -> str:
         types = self._types
@@ -346,7 +366,7 @@ class _Reader:
     def _rows(self, rules: list[Callable[[Any], Any]]) -> Callable[[Any], Any]:
         def row(values: Any) -> tuple[Any, ...]:
             if type(values) is not list or len(values) != len(rules):
-                raise _Wrong
+                raise Malformed
             return tuple([rule(value) for rule, value in zip(rules, values, strict=True)])
 
         return lambda rows: tuple(map(row, rows)) if type(rows) is list else _wrong()
@@ -358,33 +378,33 @@ class _Reader:
     def _fact(self, value: Any, kinds: Mapping[str, Any], types: Mapping[str, Mapping[str, str]]) -> Any:
         """An error or a fault, of one of these kinds with these fields."""
         if type(value) is not dict:
-            raise _Wrong
-        kind = value.get("kind", _MISSING)
+            raise Malformed
+        kind = value.get("kind", MISSING)
         if type(kind) is not str or kind not in kinds:
-            raise _should(kind, "kind of an error or a fault", f"one of {', '.join(kinds)}")
+            raise should_be(kind, "kind of an error or a fault", f"one of {', '.join(kinds)}")
         if self._depth == DEEPEST_ERROR:
-            raise _Wrong(f"errors are within each other more than {DEEPEST_ERROR} deep")
+            raise Malformed(f"errors are within each other more than {DEEPEST_ERROR} deep")
         self._depth += 1
         said = []
         for field, wanted in types[kind].items():
-            each = value.get(field, _MISSING)
+            each = value.get(field, MISSING)
             try:
                 said.append(self._rule_for(wanted)(each))
-            except _Wrong as wrong:
+            except Malformed as wrong:
                 if wrong.args:
                     raise
-                raise _should(each, field, wanted, kind) from None
+                raise should_be(each, field, wanted, kind) from None
         self._depth -= 1
         return kinds[kind](*said)
 
     def _traced(self, value: Any) -> TracedError:
         if type(value) is not dict or type(frames := value.get("frames")) is not list or len(frames) > MOST_FRAMES:
-            raise _Wrong
+            raise Malformed
         rules = [*map(self._rule_for, FRAME)]
         told = []
         for frame in frames:
             if type(frame) is not list or len(frame) != len(rules):
-                raise _Wrong
+                raise Malformed
             told.append(Frame(*(rule(each) for rule, each in zip(rules, frame, strict=True))))
         error = self._rule_for("error" if self._upgrade is None else "text")(value.get("error"))
         return TracedError(self._text(value.get("how")), error, tuple(told))
@@ -392,11 +412,11 @@ class _Reader:
     def _rank(self, value: Any) -> int:
         if type(value) is int and 0 <= value < self._ranks:
             return value
-        raise _Wrong
+        raise Malformed
 
     def _text(self, value: Any) -> str:
         if type(value) is not str:
-            raise _Wrong
+            raise Malformed
         kept = self._texts.get(value)
         if kept is None:
             kept = harmless(value)
@@ -415,7 +435,7 @@ class _Reader:
         if kind is not dict and kind is not list:
             return value
         if depth > DEEPEST:
-            raise _Wrong(f"values are nested deeper than {DEEPEST}")
+            raise Malformed(f"values are nested deeper than {DEEPEST}")
         if kind is list:
             return [self._clean(each, depth + 1) for each in value]
         return {self._text(key): self._clean(each, depth + 1) for key, each in value.items()}
@@ -435,57 +455,22 @@ def _jobs_named(wanted: str) -> Callable[[Any], Iterable[int]] | None:
 
 
 def _wrong() -> Any:
-    raise _Wrong
+    raise Malformed
 
 
 def _natural(value: Any) -> int:
     if type(value) is int and 0 <= value < _TOO_LARGE:
         return value
-    raise _Wrong
+    raise Malformed
 
 
 def _rank_of_any_run(value: Any) -> int:
     if type(value) is int and 0 <= value < MOST_RANKS:
         return value
-    raise _Wrong
+    raise Malformed
 
 
 def _integer(value: Any) -> int:
     if type(value) is int and -_TOO_LARGE < value < _TOO_LARGE:
         return value
-    raise _Wrong
-
-
-def _should(value: Any, field: str, what: str, kind: str | None = None) -> _Wrong:
-    where = f"{field} of {kind!r}" if kind else field
-    if value is _MISSING:
-        return _Wrong(f"{where} is missing; it should be there, and hold: {what}")
-    return _Wrong(f"{where} is {_shown(value)}; it should be: {what}")
-
-
-def _shown(value: Any) -> str:
-    """A value in a message: short, and harmless."""
-    if value is None or isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, int) and abs(value) > 10**20:
-        return "a number with too many digits"
-    if isinstance(value, dict):
-        return "an object"
-    if isinstance(value, list) and len(value) > 8:
-        return f"a list of {len(value):,}"
-    text = harmless(repr(value))
-    return text if len(text) <= 60 else text[:59] + "…"
-
-
-def _no_constant(name: str) -> Any:
-    raise _Wrong(f"{name} stands there, which is no JSON; a number that is none is written as a text")
-
-
-def _finite(digits: str) -> float:
-    number = float(digits)
-    if number - number != 0:
-        raise _Wrong(f"{digits[:20]} is too large a number")
-    return number
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant, parse_float=_finite)
+    raise Malformed

@@ -23,6 +23,7 @@ SUBJECTS = {
     "mpi": "mpi",
     "recording": "recording",
     "page": "page",
+    "million": "million",
     "prediction": "prediction",
     "scenarios": "scenarios",
     "bsb": "reconstruction",

@@ -147,8 +147,8 @@ def test_columns_of_any_width_and_sign_are_packed_and_found_again():
         "three": [2**23 - 1, -(2**23), 5],
         "large": [2**53, -(2**53), 0, 1],
     }
-    data = {"title": "a", "jobs": {key: array("q", column) for key, column in columns.items()}, "groups": [{"g": []}]}
-    data["groups"][0]["g"] = array("q", [3, 2, 1])
+    jobs = {key: array("q", column) for key, column in columns.items()}
+    data = {"title": "a", "jobs": jobs, "groups": [{"g": array("q", [3, 2, 1])}]}
     text = "".join(
         f'<script id="{id}">{part}</script>' for id, part in zip(("data", "columns"), packed(data), strict=True)
     )
@@ -773,6 +773,41 @@ def test_on_a_telephone_the_panel_of_a_tapped_job_opens_in_sight_and_its_lane_st
     assert 0 < lane < top
     driver.find_element("css selector", "#panel .close").click()
     assert not js(driver, "document.body.classList.contains('sheet')")
+
+
+def touch(driver, kind, *points):
+    """Fingers, at points of the canvas."""
+    box = js(
+        driver, "(() => { const b = document.getElementById('overlay').getBoundingClientRect(); return [b.x, b.y] })()"
+    )
+    at = [{"x": box[0] + x, "y": box[1] + y, "id": number} for number, (x, y) in enumerate(points)]
+    driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+
+@needs_browser
+def test_two_fingers_zoom_and_the_time_between_them_stays_there(show, trace):
+    driver = show(trace, width=390, height=844, scale=2)
+    js(driver, "document.getElementById('overlay').scrollIntoView()")
+    y, span = js(driver, "bsbpool.state.lanesY + 40"), js(driver, "bsbpool.data.span")
+    time_at = "(px => bsbpool.view.t0 + (px - bsbpool.x(bsbpool.view.t0)) * (bsbpool.view.t1 - bsbpool.view.t0)"
+    time_at += " / (bsbpool.x(bsbpool.view.t1) - bsbpool.x(bsbpool.view.t0)))"
+    between = js(driver, f"{time_at}(200)")
+    touch(driver, "touchStart", (180, y))
+    touch(driver, "touchStart", (180, y), (220, y))
+    for apart in (30, 50, 80):
+        touch(driver, "touchMove", (200 - apart, y), (200 + apart, y))
+    touch(driver, "touchEnd")
+    browsers.frame(driver)
+    assert js(driver, "bsbpool.view.t1 - bsbpool.view.t0") == pytest.approx(span / 4)
+    assert js(driver, f"{time_at}(200)") == pytest.approx(between)
+    # One finger moves in time again, and chooses nothing.
+    before = js(driver, "bsbpool.view.t0")
+    touch(driver, "touchStart", (200, y))
+    for x in (190, 170, 150):
+        touch(driver, "touchMove", (x, y))
+    touch(driver, "touchEnd")
+    assert js(driver, "bsbpool.view.t0") > before
+    assert js(driver, "bsbpool.state.job") == -1
 
 
 @needs_browser

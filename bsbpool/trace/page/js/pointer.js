@@ -8,6 +8,36 @@ import {hover} from "./tip.js";
 
 const pointer = {down: null, moved: false}; // where it went down, and whether it moved since
 
+// Two fingers: where each is, by its number, and how it all was when the second came down; null with fewer.
+const fingers = new Map();
+let pinch = null;
+
+function beginPinch() {
+  const [a, b] = fingers.values();
+  pinch = {apart: apart(a, b), t: timeAt((a[0] + b[0]) / 2), t0: view.t0, t1: view.t1};
+  pointer.down = chosen.mark = null;
+  pointer.moved = true;
+  byId("tip").hidden = true;
+}
+
+const apart = (a, b) => Math.max(20, Math.hypot(a[0] - b[0], a[1] - b[1]));
+
+// The time that was between the fingers stays there, and is zoomed by as much as they moved apart.
+function movePinch() {
+  const [a, b] = fingers.values(),
+    width = ((pinch.t1 - pinch.t0) * pinch.apart) / apart(a, b),
+    share = ((a[0] + b[0]) / 2 - plotX()) / plotW();
+  view.t0 = pinch.t - share * width;
+  view.t1 = view.t0 + width;
+  keep();
+  changed("picture");
+}
+
+function liftFinger(event) {
+  fingers.delete(event.pointerId);
+  pinch = null;
+}
+
 // The point of the canvas at which something happened.
 function pointOf(event) {
   const box = byId("overlay").getBoundingClientRect();
@@ -22,6 +52,9 @@ export function beginPointer() {
     if (!trace || event.button) return;
     const [px, py] = pointOf(event);
     overlay.setPointerCapture(event.pointerId);
+    if (event.pointerType === "touch") fingers.set(event.pointerId, [px, py]);
+    if (fingers.size === 2) return beginPinch();
+    if (fingers.size > 2) return;
     pointer.moved = false;
     pointer.down = {
       px,
@@ -38,7 +71,9 @@ export function beginPointer() {
     if (!trace) return;
     const [px, py] = pointOf(event),
       down = pointer.down;
-    if (!down) return hover(px, py);
+    if (fingers.has(event.pointerId)) fingers.set(event.pointerId, [px, py]);
+    if (pinch) return movePinch();
+    if (!down) return fingers.size ? null : hover(px, py);
     if (!pointer.moved && Math.hypot(px - down.px, py - down.py) < 4) return;
     pointer.moved = true;
     tip.hidden = true;
@@ -58,6 +93,7 @@ export function beginPointer() {
   });
 
   overlay.addEventListener("pointerup", event => {
+    liftFinger(event);
     if (!trace || !pointer.down) return;
     const [px, py] = pointOf(event),
       {down, moved} = pointer;
@@ -81,7 +117,8 @@ export function beginPointer() {
     }
   });
 
-  overlay.addEventListener("pointercancel", () => {
+  overlay.addEventListener("pointercancel", event => {
+    liftFinger(event);
     pointer.down = chosen.mark = null;
   });
 
