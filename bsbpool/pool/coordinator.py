@@ -32,7 +32,7 @@ from .progress import PoolJobAddedProgress, PoolOfProgress, PoolStatusProgress
 from .protocol import CALL_BACK
 from .results import Results, no_result
 from .scheduling import ENDED, Schedulers
-from .turns import Turns
+from .turns import OneRank
 from .worker_table import WorkerTable
 
 #: Nanoseconds after which a task that waits for main's answer looks whether there is still a main to answer.
@@ -77,7 +77,7 @@ class Coordinator(Member):
             self.event_log.settle, lambda: self._stopping,
         )  # fmt: skip
         if world.size == 1:
-            self.turns = self._outbox.turns = Turns(engine, self.schedulers, self._outbox.to_local_worker)
+            self.turns = self._outbox.turns = OneRank(engine, self.schedulers, self._outbox.to_local_worker)
         # Whether the task that executes the pool is about to wait, so that it has to be woken up.
         self._waiting = False
         # The task that executes the pool.
@@ -269,7 +269,7 @@ class Coordinator(Member):
         if self.world.size == 1:
             self._outbox.local_worker = mailbox = self.world.mailbox()
             self._start(Role.WORKER, self._work_here, mailbox)
-        if self.turns is not None and schedulers.left:
+        if self.turns is not None and not self.turns.gives_out:
             self._until(lambda: not schedulers.left, self._begin)
         else:
             with self.lock:
@@ -290,7 +290,7 @@ class Coordinator(Member):
         channel, engine, lock, world, turns = self.channel, self.engine, self.lock, self.world, self.turns
         assert channel is not None
         graph, dispatch, deadlines = engine.graph, engine.dispatch, engine.deadlines
-        schedulers, notifier = self.schedulers, self.notifier
+        notifier = self.notifier
         notifications, commands, receive, get = notifier.line, engine.commands, self._inbox.receive, channel.get
         # Whether listeners are told now even if something of the user's runs.
         due = False
@@ -298,7 +298,7 @@ class Coordinator(Member):
             with lock:
                 self._execute_commands()
                 # Jobs are given out again when listeners have heard all that there is to hear.
-                if dispatch.holding and not notifications and not (turns is not None and schedulers.left):
+                if dispatch.holding and not notifications and (turns is None or turns.gives_out):
                     engine.go_on()
                     self.event_log.record("resumed")
                     self._execute_commands()

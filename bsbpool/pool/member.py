@@ -27,7 +27,7 @@ from .manual import ManualJobs
 from .notifier import Notifier
 from .progress import PoolOfProgress, PoolProgress, PoolProgressReason
 from .protocol import ByReference, Codec, OpenMessages
-from .turns import Turns
+from .turns import OneRank
 from .worker import Worker
 
 SEE_MAIN = "See main node logs for details."
@@ -70,7 +70,7 @@ class Member(ABC):
         self.channel: Channel | None = None
         self.is_open = False
         self.dismissed = False
-        self.turns: Turns | None = None
+        self.turns: OneRank | None = None
         self._stopping = False
         self._cleanup_errors: list[Exception] = []
 

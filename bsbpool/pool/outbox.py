@@ -15,7 +15,7 @@ from .calls import call_to_send
 from .event_log import EventLog
 from .jobs import Job
 from .protocol import RUN, STOP, Codec
-from .turns import Turns
+from .turns import OneRank
 
 
 class Outbox:
@@ -38,7 +38,7 @@ class Outbox:
         self._news = engine.caches.news
         self.channel: Channel | None = None
         self.local_worker: Mailbox | None = None
-        self.turns: Turns | None = None
+        self.turns: OneRank | None = None
 
     def assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         """Send jobs to a rank, which frees these cached items first."""

@@ -1,11 +1,6 @@
-"""One rank: nothing of the user's runs beside something else of the user's.
+"""One rank: begins what is to run next, a scheduler or a job, and nothing beside something that runs.
 
-On one rank, schedulers and jobs run in tasks beside main, so that main can go on to ping. This file holds the rule by
-which they take turns: the schedulers first, one after the other; then the jobs, first in, first out; schedulers that
-come later run between two jobs. Each begins when the one before it has ended, and listeners have heard of that. Only
-pings, and what is to be told when one is due, come while one runs.
-
-Which job is next is decided in `engine`; what a scheduler does is in `scheduling`. On several ranks there are no turns.
+Whose turn it is is decided in `bsbpool.engine.turns`; what a scheduler does is in `scheduling`.
 """
 
 from __future__ import annotations
@@ -16,14 +11,16 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.state import JobState
-from ..engine.status import JobStatus
+from ..engine.turns import Turn, Turns
 from .scheduling import Schedulers
 
+__all__ = ["OneRank"]
 
-class Turns:
-    """Who runs next on the one rank of a pool.
 
-    :param engine: the pool's engine; it gives out no jobs while schedulers wait.
+class OneRank:
+    """The turns of schedulers and jobs on the one rank of a pool.
+
+    :param engine: the pool's engine.
     :param schedulers: the pool's schedulers.
     :param send: hands a message to the task that runs jobs.
     """
@@ -32,31 +29,34 @@ class Turns:
         self._engine = engine
         self._schedulers = schedulers
         self._send = send
-        # Orders to run a job that are not handed over yet: the message, and the job.
-        self._orders: deque[tuple[Any, JobState]] = deque()
-        self._job: JobState | None = None
+        self._turns = Turns()
+        # The orders to run the jobs whose turn has not come, as they were added.
+        self._orders: deque[Any] = deque()
 
     @property
     def taken(self) -> bool:
-        """Whether a scheduler or a job runs. A job that was given up on does not count: others get their turn."""
-        job = self._job
-        return self._schedulers.running or (job is not None and job._status is JobStatus.RUNNING)
+        """Whether a scheduler or a job runs."""
+        return self._turns.taken(self._schedulers.running)
+
+    @property
+    def gives_out(self) -> bool:
+        """Whether jobs may be given out."""
+        return self._turns.gives_out(self._schedulers.left)
 
     def order(self, message: Any, job: JobState) -> None:
-        """The engine has decided that a job runs next; it begins when `begin_next` hands the order over."""
-        self._orders.append((message, job))
+        """The engine has decided that a job runs next; `begin_next` hands its order over when its turn has come."""
+        self._turns.add(job)
+        self._orders.append(message)
 
     def begin_next(self) -> bool:
         """Begin what comes next, if nothing runs. Returns whether the engine has decided anything by that."""
-        if self.taken:
-            return False
-        if self._orders:
-            message, job = self._orders.popleft()
-            if job._status.ended:
-                self._engine.finished(job, None)  # somebody ended it by hand before it began: no rank runs it
-                return True
-            self._job = job
-            self._send(message)
-        elif self._schedulers.left:
+        turn, job = self._turns.begin(self._schedulers.left, self._schedulers.running)
+        if turn is Turn.SCHEDULER:
             self._schedulers.start_next()
+        elif job is not None:
+            order = self._orders.popleft()
+            if turn is Turn.ENDED:
+                self._engine.finished(job, None)
+                return True
+            self._send(order)
         return False

@@ -1,4 +1,4 @@
-"""One rank: nothing of the user's runs beside something else of the user's. `bsbpool.pool.turns` has the rule."""
+"""One rank: nothing of the user's runs beside something else of the user's. `bsbpool.engine.turns` has the rule."""
 
 import contextlib
 import sys

@@ -25,7 +25,7 @@ from bsbpool.facts import (
     Stopped,
     WorkflowFailed,
 )
-from bsbpool.trace import VERSION, read_trace
+from bsbpool.trace import EVENTS, VERSION, read_trace
 from bsbpool.trace.version_1 import Upgrade
 from bsbpool_sim.replay import Change, ReplayError, replay, what_if
 from bsbpool_sim.replay.export import to_scenario
@@ -69,6 +69,10 @@ def test_each_kind_of_error_and_fault_is_among_them():
     errors = {type(getattr(event, "error", None)) for event in events} - {type(None)}
     assert errors == {*Error.__args__}
     assert {type(event.what) for event in events if event.e == "fault"} == {*FAULTS.values()} - {Other}
+
+
+def test_each_kind_of_event_is_among_them():
+    assert {event.e for path in PATHS for event in read_trace(path).events} == {*EVENTS}
 
 
 @pytest.mark.parametrize("path", PATHS, ids=lambda p: p.stem)
