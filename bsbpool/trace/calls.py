@@ -32,7 +32,7 @@ class Call(NamedTuple):
 
 
 def calls_path(trace_path: str | os.PathLike[str]) -> str:
-    """Where the calls are that go with a trace."""
+    """Return the path of the file with the calls of a trace."""
     return f"{os.fspath(trace_path)}.calls"
 
 
@@ -58,7 +58,7 @@ def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> dict
 
 
 def _ended(trace: Trace) -> set[tuple[int | str, int]]:
-    """The jobs that have ended by the end of a trace, by pool and id."""
+    """Return the jobs that ended within a trace, by pool and id."""
     return {(e.pool, e.job) for e in trace.events if e.e == "status" and e.status in _ENDED}
 
 

@@ -1,4 +1,4 @@
-"""Clocks: when, on main's clock, jobs ran whose ranks have clocks of their own.
+"""Clock offsets: converts times of other ranks to main's clock.
 
 A message tells when its job started and ended on the clock of its rank. Ranks of one host share a clock. For the
 others, what is sent gives bounds: a rank's first job started after main had sent it, and each job ended before main
@@ -15,16 +15,16 @@ __all__ = ["Offset", "offsets"]
 
 
 class Offset(NamedTuple):
-    """How far a rank's clock is from main's: what to take from its times to have them on main's clock."""
+    """Offset of a rank's clock: subtract it from the rank's times to get times of main's clock."""
 
     #: nanoseconds.
     ns: int
-    #: nanoseconds by which that may be wrong, at most, as far as the messages tell.
+    #: maximal error in nanoseconds, as far as messages bound it.
     error: int
 
 
 def offsets(trace: Trace) -> dict[tuple[Any, int], Offset]:
-    """By pool and rank, for ranks that ran a job: how far their clocks are from main's."""
+    """Return the clock offset of each rank that ran a job, by pool and rank."""
     hosts = trace.header.get("hosts", [])
     sent: dict[tuple[Any, int], int] = {}
     least: dict[tuple[Any, int], int] = {}

@@ -1,4 +1,4 @@
-"""Compares two traces: where they first part, and which strategies took longer.
+"""Compares two traces: their first difference, and the strategies that took longer.
 
 It answers with data. How a difference is put into words, and what two runs should have had in common, is for
 whoever asks.
@@ -28,7 +28,7 @@ _MISSING = object()
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Where two traces first part.
+    """The first difference of two traces.
 
     :ivar numbers: the place of `left` and of `right` in its trace, from 1, counting all events: an event stands
         one line further down in the file, below the header. Past the end where a trace has no more events.
@@ -90,7 +90,7 @@ def first_difference(
 
 
 class _Side:
-    """One of the two traces, event by event.
+    """Reads one of the two traces event by event.
 
     :ivar event: the event that is being compared.
     :ivar number: its place in the trace, from 1.
@@ -108,7 +108,7 @@ class _Side:
         self.number = 0
 
     def next(self) -> dict[str, Any] | None:
-        """What is compared of the next event; None at the end."""
+        """Return the part of the next event that is compared; None at the end."""
         for event in self._events:
             self.number += 1
             if not self._wanted(event):
@@ -128,7 +128,7 @@ class _Side:
         return None
 
     def rest(self, count: int) -> Iterator[Event]:
-        """So many of the events that follow."""
+        """Return up to `count` of the events that follow."""
         return islice(filter(self._wanted, self._events), count)
 
 
@@ -169,7 +169,7 @@ class StrategyChange:
 
 
 def strategy_changes(left: Summary, right: Summary) -> tuple[StrategyChange, ...]:
-    """All strategies of two runs, that with the largest change of total time first."""
+    """Return all strategies of two runs, that with the largest change of total time first."""
     a = {strategy.name: strategy for strategy in left.strategies}
     b = {strategy.name: strategy for strategy in right.strategies}
     changes = [

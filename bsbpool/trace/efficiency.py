@@ -1,4 +1,4 @@
-"""How well ranks were used, as a product of three factors, each of which tells of one kind of loss.
+"""The parallel efficiency of a run, as a product of three factors, one for each kind of loss.
 
 The method is that of the POP project's multiplicative model, by the causes of idle time that `idle` finds: what
 messages and main cost is taken away first, then what ranks waited for each other, and what is left is uneven work.
@@ -13,16 +13,16 @@ from .idle import Cause, Idle, idle_times
 
 __all__ = ["Efficiency", "efficiency"]
 
-#: What handing over jobs costs.
+#: Causes that are losses of transfer.
 _TRANSFER = (Cause.MESSAGE, Cause.BETWEEN, Cause.MAIN)
-#: What waiting for other jobs, or for the program, costs.
+#: Causes that are losses of serialisation.
 _SERIALISATION = (Cause.NOT_READY, Cause.NOT_QUEUED, Cause.ABSENT, Cause.NO_POOL)
-#: All others are of ranks that had less to do than others: `Cause.TAIL`, `Cause.LOST`.
+#: All other causes are losses of load balance: `Cause.TAIL`, `Cause.LOST`.
 
 
 @dataclass(frozen=True, slots=True)
 class Efficiency:
-    """How well ranks were used; each from 0 to 1.
+    """Parallel efficiency and its factors, each from 0 to 1.
 
     :ivar total: the share of the workers' time in which they ran jobs: the product of the others.
     :ivar load_balance: what is left of 1 because some workers had nothing more to do while others still ran jobs.
@@ -37,7 +37,7 @@ class Efficiency:
 
 
 def efficiency(history: History, idle: Idle | None = None) -> Efficiency | None:
-    """How well the workers were used; None if the trace does not tell, or nothing took any time.
+    """Return the efficiency of a run; None if the trace does not tell, or the run took no time.
 
     :param idle: the idle times of that history, if they are known already.
     """

@@ -1,7 +1,7 @@
-"""What a trace says of each job, pool and cache, gathered in one pass.
+"""The history of each job, pool and cache, gathered from a trace in one pass.
 
-Summaries, pictures and pages are made from this; none of them goes through the events again. What it comes to
-(totals, shares, critical paths) belongs to `summary`.
+Summaries, pictures and pages are made from it, without reading the events again. Totals, shares and critical paths
+belong to `summary`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ENDED = {status.value for status in JobStatus if status.ended}
 
 @dataclass(slots=True)
 class JobHistory:
-    """What the trace says of a job; times in nanoseconds, on main's clock.
+    """The history of a job; times in nanoseconds, on main's clock.
 
     :ivar name: its strategy: the name of who submitted it.
     :ivar rank: where it ran; 0 if it did not.

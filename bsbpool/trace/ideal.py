@@ -1,4 +1,4 @@
-"""What a schedule could come to at best: a bound that none can beat, and one that is near it.
+"""The ideal schedule of a run: a lower bound of its makespan, and a schedule that is close to it.
 
 Jobs take what they took, on any rank; messages, main and caches take no time. The schedule that was is not
 looked at: that is `summary`'s.
@@ -19,7 +19,7 @@ _SECOND = 1e9
 
 @dataclass(frozen=True, slots=True)
 class Ideal:
-    """What the jobs that ran could have taken on as many workers.
+    """Times that the jobs that ran would take in ideal schedules on as many workers.
 
     :ivar bound: seconds that no schedule can beat: the critical path, or all work divided by the workers,
         whichever is longer, for each pool.
@@ -32,7 +32,7 @@ class Ideal:
 
 
 def ideal_schedule(history: History) -> Ideal:
-    """What the jobs that ran could have taken: of pools that followed each other the sum, of others together."""
+    """Return the ideal times of a run. Pools that overlap are scheduled together; others are summed."""
     bound = packed = 0
     for pools in pools_at_once(history.pools, history.last):
         workers = max(1, max(pool.ranks for pool in pools) - 1)
@@ -45,7 +45,7 @@ def ideal_schedule(history: History) -> Ideal:
 
 
 def _jobs_of(pools: Sequence[PoolHistory], last: int) -> list[tuple[int, list[int]]]:
-    """What each job that ran took, and the places of those that it waited for, which come before it."""
+    """Return, for each job that ran, its duration and the places of its dependencies, which come before it."""
     jobs: list[tuple[int, list[int]]] = []
     for pool in pools:
         places: dict[int, int] = {}
@@ -58,7 +58,7 @@ def _jobs_of(pools: Sequence[PoolHistory], last: int) -> list[tuple[int, list[in
 
 
 def _behind(jobs: Sequence[tuple[int, list[int]]]) -> list[int]:
-    """For each job what the longest chain takes that begins with it."""
+    """Return, for each job, the duration of the longest chain that begins with it."""
     behind = [0] * len(jobs)
     for place in range(len(jobs) - 1, -1, -1):
         took, deps = jobs[place]
@@ -69,7 +69,7 @@ def _behind(jobs: Sequence[tuple[int, list[int]]]) -> list[int]:
 
 
 def _schedule(jobs: Sequence[tuple[int, list[int]]], behind: Sequence[int], workers: int) -> int:
-    """When the last job ends, if the ready job with the longest chain behind it always starts first."""
+    """Return the makespan if the ready job with the longest chain behind it always starts first."""
     open_deps = [len(deps) for _, deps in jobs]
     dependents: list[list[int]] = [[] for _ in jobs]
     for place, (_, deps) in enumerate(jobs):

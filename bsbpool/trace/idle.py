@@ -83,9 +83,9 @@ class Wait(NamedTuple):
 class RankIdle:
     """The idle time of one rank.
 
-    :ivar group: which of the lists of phases goes for it.
-    :ivar stretches: those of its own, in order.
-    :ivar by_cause: nanoseconds. Ranks of which the trace tells nothing share both.
+    :ivar group: index of its list of phases in `Idle.phases`.
+    :ivar stretches: its own stretches, in order.
+    :ivar by_cause: nanoseconds for each cause. Ranks without any event in the trace share both objects.
     """
 
     rank: int
@@ -95,7 +95,7 @@ class RankIdle:
 
     @property
     def total(self) -> int:
-        """Nanoseconds in which it ran no job, of the whole run."""
+        """Nanoseconds of the whole run in which it ran no job."""
         return self.by_cause.total()
 
 
@@ -143,7 +143,7 @@ def idle_times(history: History) -> Idle:
     told = [pool for pool in history.pools if any(there for _, _, there in pool.presence)]
     presence = _presence(told, history.last)
     seen = bars.keys() | presence.keys()
-    # Ranks of a group of which nothing is told are alike: how many they are, and the first of them.
+    # Ranks of a group without any event in the trace are alike: their number, and the first of them.
     unseen = Counter(group for rank, group in zip(workers, groups, strict=True) if rank not in seen)
     alike: dict[int, RankIdle] = {}
     ranks = []
@@ -192,12 +192,12 @@ def _phases(pools: Sequence[PoolHistory], first: int, last: int) -> list[Stretch
     return made
 
 
-#: Of pools that are open at once: what tells most of why a rank that is in all of them has no job.
+#: Order of precedence of causes, for a rank that is in several open pools: the most informative first.
 _FIRST = (Cause.MAIN, Cause.NOT_READY, Cause.NOT_QUEUED, Cause.TAIL, Cause.UNTOLD)
 
 
 def _merged(lists: Sequence[Sequence[Stretch]]) -> list[Stretch]:
-    """The phases of pools that were open at the same time as one list."""
+    """Merge the phases of pools that were open at the same time into one list."""
     times = sorted({t for phases in lists for phase in phases for t in (phase.start, phase.end)})
     at = [0] * len(lists)
     made: list[Stretch] = []
@@ -240,7 +240,7 @@ def _phases_of_pool(pool: PoolHistory, last: int) -> list[Stretch]:
 
 
 def _ready_spans(job: JobHistory, end: int) -> Iterator[tuple[int, int, int]]:
-    """From when to when a job was ready and had not been sent, each time that it was."""
+    """Yield the intervals in which a job was ready and had not been sent: start, end, id."""
     for number, ready in enumerate(job.ready):
         if number < len(job.tries):
             until = job.tries[number][1]
@@ -267,7 +267,7 @@ def _until_ready(pool: PoolHistory, start: int, end: int, following: JobHistory)
 
 
 def _last_of(jobs: Iterable[JobHistory], end: int) -> JobHistory | None:
-    """The job that ended last of those that had ended by `end`."""
+    """Return the job that ended last before or at `end`."""
     return max(
         (job for job in jobs if job.finished is not None and job.finished <= end),
         key=lambda job: (job.finished, job.id),
@@ -313,7 +313,7 @@ class _Bar(NamedTuple):
 
 
 def _bars(history: History) -> dict[int, list[_Bar]]:
-    """For each rank the runs of jobs on it, by when they started."""
+    """Return the runs of jobs on each rank, sorted by start."""
     made: dict[int, list[_Bar]] = {}
     for pool in history.pools:
         for job in pool.jobs.values():
@@ -329,12 +329,12 @@ def _bars(history: History) -> dict[int, list[_Bar]]:
     return made
 
 
-#: What became of a rank: the time, its place among those at that time, the pool's place, and what.
+#: A change of a rank's presence in a pool: time, order among changes of the same time, place of the pool, kind.
 _Change = tuple[int, int, int, str]
 
 
 def _presence(pools: Sequence[PoolHistory], last: int) -> dict[int, list[_Change]]:
-    """For each rank that came to one of these pools, or was lost there, when that was."""
+    """Return, for each rank, when it joined one of these pools or was lost there."""
     made: dict[int, list[_Change]] = {}
     for pool in pools:
         end = pool.end(last)
@@ -358,7 +358,7 @@ def _absences(pools: Sequence[PoolHistory], rank: int, presence: Sequence[_Chang
 
 
 def _absences_of(changes: Sequence[_Change], last: int) -> Iterator[Stretch]:
-    """When one rank was not there, from what became of it."""
+    """Yield the times at which one rank was absent or lost, from its changes."""
     opened: set[int] = set()
     there: set[int] = set()
     gone = False
@@ -380,12 +380,12 @@ def _absences_of(changes: Sequence[_Change], last: int) -> Iterator[Stretch]:
             there.discard(pool)
 
 
-#: Stands for a stretch of which the phases tell the cause.
+#: Placeholder for the cause of a stretch, which the phases tell.
 _REST = Cause.NO_POOL
 
 
 def _of_rank(bars: Sequence[_Bar], absences: Sequence[Stretch], first: int, last: int) -> Iterator[Stretch]:
-    """The idle time of a rank, in order: its own stretches, and what is left for the phases (`_REST`)."""
+    """Yield the idle time of a rank in order: its own stretches, and the rest (`_REST`), which the phases explain."""
     place = 0  # of the next absence
     before: _Bar | None = None
     at = first
@@ -416,7 +416,7 @@ def _of_rank(bars: Sequence[_Bar], absences: Sequence[Stretch], first: int, last
 
 
 def _between(before: _Bar | None, after: _Bar | None, start: int, end: int) -> Iterator[Stretch]:
-    """What a rank did between two runs: messages that were under way, and the rest."""
+    """Yield the stretches between two runs on a rank: messages under way, and the rest."""
     if after is not None and before is not None and _was_ahead(before, after, end):
         yield Stretch(start, end, Cause.BETWEEN, after.pool, after.job)
         return
@@ -432,7 +432,7 @@ def _between(before: _Bar | None, after: _Bar | None, start: int, end: int) -> I
 
 
 def _was_ahead(before: _Bar, after: _Bar, end: int) -> bool:
-    """Whether a rank had its next job before main knew that the last one had ended."""
+    """Whether a rank had its next job before main learned that the last one had ended."""
     return before.pool == after.pool and (after.sent > end or after.sent < before.heard)
 
 
@@ -440,7 +440,7 @@ def _was_ahead(before: _Bar, after: _Bar, end: int) -> bool:
 
 
 class _Sums:
-    """Adds up phases over stretches of time, in logarithmic time for each."""
+    """Sums phases over stretches of time, in logarithmic time for each stretch."""
 
     def __init__(self, phases: Sequence[Stretch]):
         self._phases = phases
@@ -450,12 +450,12 @@ class _Sums:
             cause: [0, *accumulate(phase.end - phase.start if phase.cause is cause else 0 for phase in phases)]
             for cause in causes
         }
-        # By phase: how many more ranks idled in all of it than in the one before; what others idled in a part of it.
+        # For each phase: how many more ranks idled in all of it than in the last one; idle time of ranks in part of it.
         self._more = [0] * (len(phases) + 1)
         self._parts = [0] * len(phases)
 
     def add(self, start: int, end: int, by_cause: Counter[Cause], ranks: int = 1) -> None:
-        """A rank idled from `start` to `end`, and so did others, which with it are so many."""
+        """Add the idle time from `start` to `end` of `count` ranks that are alike."""
         a, b = bisect_right(self._starts, start) - 1, bisect_right(self._starts, end - 1) - 1
         if a == b:
             by_cause[self._phases[a].cause] += end - start
@@ -472,16 +472,16 @@ class _Sums:
             self._more[b] -= ranks
 
     def _idled(self) -> Iterator[tuple[Stretch, int]]:
-        """Each phase with what ranks idled in it, in nanoseconds over all ranks."""
+        """Yield each phase with the idle time in it, in nanoseconds, summed over ranks."""
         for phase, ranks, part in zip(self._phases, accumulate(self._more), self._parts, strict=False):
             yield phase, ranks * (phase.end - phase.start) + part
 
     def used(self) -> list[Stretch]:
-        """The phases in which a rank idled."""
+        """Return the phases in which a rank idled."""
         return [phase for phase, ns in self._idled() if ns]
 
     def count(self, waits: Counter[tuple[int, int, int]]) -> None:
-        """Add what the jobs were waited for."""
+        """Add, for each job, how long ranks waited for it."""
         for phase, ns in self._idled():
             if ns and phase.job >= 0:
                 waits[phase.pool, phase.job, phase.rank] += ns

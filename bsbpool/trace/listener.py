@@ -1,4 +1,4 @@
-"""A listener that records: all that happens in a pool of this library; of BSB's own pool, what that announces."""
+"""A listener that records a trace: all events of a pool of this library; of BSB's own pool, what that announces."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class TraceRecorder:
         self.path = os.fspath(path)
         self._capture = capture
         self._recorder: FileRecorder | None = None
-        # Of BSB's own pools, by id: their label, and their jobs by identity.
+        # BSB's own pools by id: their label, and their jobs by identity.
         self._labels: dict[Any, int | str] = {}
         self._jobs: dict[Any, dict[int, _Known]] = {}
         # Status changes that it announced before there was a job to tell which pool it is.
@@ -77,7 +77,7 @@ class TraceRecorder:
         return self._recorder
 
     def close(self) -> None:
-        """Close the file; for who wants that before the program ends."""
+        """Close the file, if that is wanted before the program ends."""
         if self._recorder is not None:
             self._recorder.close()
 
@@ -95,7 +95,7 @@ class TraceRecorder:
             self._recorder.rest()
 
     def __call__(self, progress: Any) -> None:
-        """Take in a notification of BSB's own pool."""
+        """Record a notification of BSB's own pool."""
         world = world_of(find_comm_world())
         if world.rank:
             return

@@ -22,7 +22,7 @@ _COLOURS = {"failed": "terrible", "aborted": "bad"}
 
 
 def perfetto_json(history: History, title: str, *, compressed: bool = False) -> bytes:
-    """The file.
+    """Return the content of the file.
 
     :param title: what the trace is called.
     :param compressed: as gzip, which Perfetto opens too.
@@ -65,7 +65,7 @@ def _named(what: str, name: str, pid: int, tid: int, order: int) -> Iterator[dic
 
 
 def _us(history: History, t: int) -> float:
-    """A time in microseconds since the first pool was opened."""
+    """Return a time in microseconds since the first pool was opened."""
     return (t - history.first) / 1000
 
 
@@ -123,7 +123,7 @@ def _ready(history: History, pool: PoolHistory) -> Iterator[tuple[int, int]]:
 
 
 def _steps(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """How many intervals are open, from when on."""
+    """Yield the number of open intervals at each time at which it changes."""
     changes: dict[int, int] = {}
     for start, end in pairs:
         changes[start] = changes.get(start, 0) + 1
@@ -136,7 +136,7 @@ def _steps(pairs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
 
 
 def _cached(history: History) -> Iterator[tuple[int, int]]:
-    """How many items all ranks hold together, from when on."""
+    """Yield the number of items that all ranks hold together at each time at which it changes."""
     held: dict[int, set[int]] = {}
     total = 0
     for change in history.caches:

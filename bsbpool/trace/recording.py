@@ -1,4 +1,4 @@
-"""Recording: puts what happens into a trace, with its time. Decides nothing, and asks nobody anything.
+"""Recording: adds events to a trace, with their times. Makes no decisions, and calls nothing of the pool.
 
 Where the clock, the lock and the name of the file come from is a matter of worlds.
 """
@@ -19,11 +19,11 @@ from ..text import harmless
 from .events import MAKE
 from .format import EVENTS, FOLDED, Trace, describe_error, plain
 
-#: Events that wait to be written, at most, while main never waits and calls nobody else's code.
+#: Maximal number of events that are buffered while main neither waits nor calls the program's code.
 MOST_BEHIND = 256
 
 
-#: Jobs that one line tells of, at most.
+#: Maximal number of jobs in one line of the file.
 MOST_FOLDED = 1000
 
 #: Version of the files with calls.
@@ -34,20 +34,20 @@ MOST_STALE = 2**20
 
 
 class Sink:
-    """Takes in what happens, in the order in which it does.
+    """Interface of recorders: receives events in order.
 
     :param now: the clock: integer nanoseconds.
     """
 
-    #: whether what is recorded has to be written in time.
+    #: whether events are written to a file, so that `keep_up` has to be called.
     writes = False
-    #: whether it takes events that stand for several, `bsbpool.trace.format.FOLDED`.
+    #: whether it accepts folded events, `bsbpool.trace.format.FOLDED`.
     folds = False
-    #: the time of its clock at which the trace begins.
+    #: time of its clock, in nanoseconds, at which the trace begins.
     start = 0
-    #: whether equal runs have equal traces on all machines and Pythons.
+    #: whether equal runs must have equal traces on all machines and versions of Python.
     portable = False
-    #: whether ranks should tell how much memory they take.
+    #: whether ranks report their peak memory.
     measures = False
     #: keeps the packed call of a job that failed: its pool's label, its id, name, and a function that packs the call.
     capture: Callable[[int | str, int, str, Callable[[], bytes]], None] | None = None
@@ -82,16 +82,16 @@ class Sink:
         return label if count == 1 else self.label(f"{label} #{count}")
 
     def keep_up(self) -> None:
-        """Called again and again while there is much to do."""
+        """Write buffered events if there are many. Main calls it regularly."""
 
     def settle(self) -> None:
-        """From here on this process may end at any moment: what was recorded so far must outlive it."""
+        """Write all buffered events: this process may end at any moment from now on."""
 
     def rest(self) -> None:
-        """A pool has closed, and no other may follow: leave the file as one that is complete."""
+        """Complete the file after a pool has closed, since no other pool may follow."""
 
     def stop(self) -> None:
-        """Record nothing from now on: the run is over, and what is left of it is only tidied away."""
+        """Record nothing from now on: the run has ended, and only its clean-up follows."""
         self.record = _forget
 
 
@@ -118,7 +118,7 @@ class Recorder(Sink):
 
 
 class Several(Sink):
-    """Hands what happens in one pool on to several others.
+    """Forwards the events of one pool to several recorders.
 
     :param label: what the pool is called here, and by each of them.
     """
@@ -257,13 +257,13 @@ class FileRecorder(Sink):
                     self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        """It can't be written, on a full disk for one: the run is worth more than its trace."""
+        """Handle an error of writing, such as a full disk: warn and stop recording; the run continues."""
         self.stop()
         self._packer = None
         warn(f"The trace {self.path} ends here, since it can't be written: {describe_error(error)}")
 
     def close(self) -> None:
-        """Write what is left, and close the file."""
+        """Write the buffered events, and close the file."""
         if self._closed:
             return
         self._closed = True
@@ -279,7 +279,7 @@ class FileRecorder(Sink):
         if self._packs:
             if self._packer is None:
                 self._packer = zlib.compressobj(1, wbits=31)
-            # Flushed, so that a reader gets all of it whatever happens to the rest.
+            # A full flush, so that a reader can unpack all of it even if what follows is lost.
             data = self._packer.compress(data) + self._packer.flush(zlib.Z_SYNC_FLUSH)
         _write_all(self._file, data)
 
@@ -320,7 +320,7 @@ class FileRecorder(Sink):
 
 
 class _RunningCalls:
-    """The file with the calls of jobs that run: what is left of a job that ends its rank, and with it all others.
+    """The file with the calls of running jobs: it remains if a job ends its rank, and thereby the whole run.
 
     Calls are added before their jobs may run. Those of jobs that have ended are left out when they come to more than
     the others, so that the file stays small and each call is written twice on average.
@@ -350,7 +350,7 @@ class _RunningCalls:
         self._size += len(call)
 
     def _begin_again(self) -> None:
-        """A file with the calls of those that have not ended, which takes the place of the other one at once."""
+        """Write a new file with the calls of the jobs that have not ended, and replace the old one atomically."""
         self._calls = {which: each for which, each in self._calls.items() if not each[1]()}
         data = b"".join([self.header, *(call for call, _ in self._calls.values())])
         new = self._path + ".new"
@@ -366,7 +366,7 @@ class _RunningCalls:
         self._file, self._size, self._limit = file, len(data), MOST_STALE + 2 * len(data)
 
     def tidy(self) -> None:
-        """Remove the file if none of its jobs runs any more."""
+        """Remove the file if all of its jobs have ended."""
         if self._file is not None and all(ended() for _, ended in self._calls.values()):
             os.close(self._file)
             self._file = None
@@ -376,19 +376,19 @@ class _RunningCalls:
 
 
 def running_path(path: str) -> str:
-    """Where the calls of jobs are that run, as long as they do; `path` is the trace."""
+    """Return the path of the file with the calls of running jobs; `path` is that of the trace."""
     return f"{path}.calls.running"
 
 
 def _call(label: int | str, job: int, name: str, pack: Callable[[], bytes]) -> bytes:
-    """A call as the files with calls have it."""
+    """Return the line of a call in the files with calls."""
     call = pack()
     line = {"pool": label, "job": job, "name": harmless(name), "bytes": len(call)}
     return (json.dumps(line, separators=(",", ":")) + "\n").encode() + call + b"\n"
 
 
 def calls_header(header: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """The first line of the file with the calls of failed jobs that goes with a trace."""
+    """Return the first line of the file with the calls of failed jobs that belongs to a trace."""
     return {"calls": "bsbpool", "version": CALLS_VERSION, "trace": os.path.basename(path), "run": header.get("run")}
 
 
@@ -402,7 +402,7 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _Lines:
-    """Writes events as lines. Most are of few kinds, and those are written out by hand: it is what recording costs.
+    """Converts events to lines, which is most of the cost of recording: the frequent kinds are formatted by hand.
 
     :param start: the time from which those of the lines count.
     """
@@ -435,7 +435,7 @@ class _Lines:
         return "".join(lines).encode()
 
     def _succeeded(self, pool: int | str, events: list[tuple[Any, ...]]) -> str:
-        """One line for all of them. All numbers are filled in at once, which is faster than row by row."""
+        """Return one line for all of them. One formatting operation is faster than one for each row."""
         numbers: list[Any] = []
         for event in events:
             numbers += event[1:]

@@ -1,4 +1,4 @@
-"""What a trace comes to: jobs per strategy, work per rank, makespan, critical path, failures.
+"""Summary of a trace: jobs per strategy, work per rank, makespan, critical path, failures.
 
 It goes by the events of `format` only, so that real and simulated runs are summed up alike. Drawing, and what
 a number means for whoever reads it, don't belong here.
@@ -87,7 +87,7 @@ class StrategySummary:
 
 @dataclass(slots=True)
 class RankSummary:
-    """What one rank did.
+    """The work of one rank.
 
     :ivar jobs: how many jobs ran there.
     :ivar busy: seconds in which it ran jobs.
@@ -147,7 +147,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a trace comes to.
+    """Summary of a trace.
 
     :ivar ranks: how many ranks the largest pool had.
     :ivar makespan: seconds from the opening of the first pool to the trace's last event.

@@ -22,8 +22,12 @@ class EngineJob(JobState):
 
     @property
     def status(self):
-        """The status that the engine gave it last."""
+        """The status that the engine gave it last; tests of one file of the engine set it themselves."""
         return self._status
+
+    @status.setter
+    def status(self, status):
+        self._status = status
 
     @property
     def error(self):

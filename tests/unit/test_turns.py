@@ -1,16 +1,14 @@
 """Whose turn it is on one rank, as the engine decides it."""
 
 import pytest
+from engine_jobs import EngineJob
 
-from bsbpool.engine.state import JobState
 from bsbpool.engine.status import JobStatus
 from bsbpool.engine.turns import Turn, Turns
 
 
 def job(status=JobStatus.RUNNING):
-    made = JobState()
-    made._status = status
-    return made
+    return EngineJob(status=status)
 
 
 @pytest.fixture
@@ -29,7 +27,7 @@ def test_nothing_begins_beside_a_scheduler_or_a_job(turns):
     assert turns.begin(schedulers=1, scheduler_runs=True) == (Turn.NOBODY, None)
     assert turns.begin(schedulers=0, scheduler_runs=False) == (Turn.JOB, first)
     assert turns.begin(schedulers=0, scheduler_runs=False) == (Turn.NOBODY, None)
-    first._status = JobStatus.SUCCESS
+    first.status = JobStatus.SUCCESS
     assert turns.begin(schedulers=0, scheduler_runs=False) == (Turn.JOB, second)
 
 
@@ -38,7 +36,7 @@ def test_a_scheduler_comes_after_the_job_that_was_given_out_already_and_before_a
     turns.add(first)
     assert not turns.gives_out(schedulers=1)
     assert turns.begin(schedulers=1, scheduler_runs=False) == (Turn.JOB, first)
-    first._status = JobStatus.SUCCESS
+    first.status = JobStatus.SUCCESS
     assert turns.begin(schedulers=1, scheduler_runs=False) == (Turn.SCHEDULER, None)
     assert turns.gives_out(schedulers=0)
 
@@ -48,7 +46,7 @@ def test_a_job_that_was_given_up_on_does_not_keep_others_from_their_turn(turns):
     turns.add(stuck)
     turns.begin(schedulers=0, scheduler_runs=False)
     assert turns.taken(scheduler_runs=False)
-    stuck._status = JobStatus.ABORTED
+    stuck.status = JobStatus.ABORTED
     assert not turns.taken(scheduler_runs=False)
     assert turns.begin(schedulers=1, scheduler_runs=False) == (Turn.SCHEDULER, None)
 

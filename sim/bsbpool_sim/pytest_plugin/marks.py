@@ -1,6 +1,6 @@
-"""What the mark `ranks` and the fixture `comm` say of a test: on how many ranks it runs, and for how long.
+"""Reads the mark `ranks` and the fixture `comm` of a test: its number of ranks and its time limit.
 
-Shared by what pytest calls (`ranks`) and by what runs tests in their worlds (`simulated`, `real`). Cheap to import.
+Used by pytest's hooks (`ranks`) and by the files that run tests (`simulated`, `real`). Cheap to import.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import pytest
 if TYPE_CHECKING:
     from .rank_reports import PhaseOutcome
 
-#: Simulated ranks of a test without a mark; on real ranks it runs on all that there are.
+#: Number of simulated ranks of a test without a mark. Under mpirun such a test runs on all ranks.
 UNMARKED = 2
 
-#: What came of what a test's simulated ranks ran: the phase, what they printed by title, and the outcome.
+#: One entry for each run on a test's simulated ranks: the phase, the output by section title, and the outcome.
 REPORT: pytest.StashKey[list[tuple[str, dict[str, str], PhaseOutcome]]] = pytest.StashKey()
 
 
 def positive(text: str) -> float:
-    """Read a number above 0 from the command line."""
+    """Convert a command-line argument to a positive number."""
     seconds = float(text)
     if not 0 < seconds < float("inf"):
         raise ValueError(text)
@@ -58,9 +58,9 @@ def budget(text: str) -> Budget:
 
 
 def limit(config: pytest.Config) -> float:
-    """Seconds that a test may take on real ranks.
+    """Return the time limit of tests on real ranks, in seconds.
 
-    :raises pytest.UsageError: the ini file says no number of seconds.
+    :raises pytest.UsageError: `mpi_timeout` in the ini file is not a positive number.
     """
     given: float | None = config.getoption("--mpi-timeout")
     if given is not None:
@@ -73,7 +73,7 @@ def limit(config: pytest.Config) -> float:
 
 
 def on_ranks(item: Any) -> bool:
-    """Whether a test (or a function about to be parametrised) gets its `comm` from here, not from a user's fixture."""
+    """Whether the `comm` of a test, or of a function to be parametrised, is this plugin's fixture and not a user's."""
     if isinstance(item, pytest.Metafunc):
         found = item._arg2fixturedefs.get("comm", ())
     else:
@@ -83,19 +83,19 @@ def on_ranks(item: Any) -> bool:
 
 
 def size_of(item: Any) -> int | None:
-    """On how many ranks a test runs; None for all that there are."""
+    """Return the number of ranks of a test; None for all ranks."""
     size: int | None = item.callspec.params["comm"]
     return size
 
 
 def scope_of(item: Any) -> str:
-    """How long the `comm` of a test lives: as long as the widest fixture of the test that asks for it."""
+    """Return the scope of a test's `comm`: that of the widest fixture of the test that uses it."""
     scope: str = item.callspec._arg2scope["comm"].value
     return scope
 
 
 def timeout_of(item: pytest.Item) -> float:
-    """Seconds that a test may take on real ranks."""
+    """Return the time limit of a test on real ranks, in seconds."""
     mark = item.get_closest_marker("ranks")
     return float(mark.kwargs.get("timeout") or limit(item.config)) if mark else limit(item.config)
 
@@ -107,23 +107,23 @@ def checks_of(item: pytest.Item) -> bool:
 
 
 class NotYet:
-    """What `comm` is outside of simulated ranks: it has a size, and nothing to communicate with."""
+    """Value of `comm` outside of the simulated ranks. It has a size and can't communicate."""
 
     def __init__(self, size: int):
         self.size = size
-        #: whether fixtures run on these ranks, which then are the same for the test and for them.
+        #: whether fixtures run on these ranks; the test then runs on the same ranks.
         self.kept = False
-        #: the simulated ranks that are kept.
+        #: the simulated ranks, if fixtures run on them.
         self.cluster: Any = None
-        #: whether they got stuck in a test.
+        #: whether a test left ranks waiting.
         self.spoiled = False
         #: whether any of them has raised.
         self.failed = False
-        #: the test after which fixtures are torn down.
+        #: the test to which the teardown of fixtures is reported.
         self.item: Any = None
 
     def Get_size(self) -> int:
-        """Number of ranks that the test will have."""
+        """Return the number of ranks of the test."""
         return self.size
 
     def __getattr__(self, name: str) -> NoReturn:

@@ -1,6 +1,6 @@
-"""What is reported of a test that ran on several ranks: one outcome, and each failing rank under its number.
+"""Combines the outcomes of a test's ranks into one report, in which each failing rank has a section.
 
-How the ranks ran, and how their reports came together, belongs to `ranks` and `real`.
+Running the ranks and collecting their outcomes belongs to `simulated` and `real`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ _STRICT = "[XPASS(strict)]"
 
 @dataclass
 class Part:
-    """What is said of one rank, or, without a rank, of all of them."""
+    """A section of a report: of one rank, or, without a rank, of all ranks."""
 
     rank: int | None
-    what: Any  # a text, or something of pytest that writes itself to a terminal
+    what: Any  # a text, or one of pytest's terminal representations
 
 
 class RanksRepr(TerminalRepr):
-    """The failure of a test on ranks, as pytest shows it."""
+    """Terminal representation of the failure of a test on ranks."""
 
     def __init__(self, size: int, parts: list[Part]):
         self.size = size
@@ -33,7 +33,7 @@ class RanksRepr(TerminalRepr):
 
     @property
     def reprcrash(self) -> ReprFileLocation | None:
-        """Where and with what the first failing rank failed, for pytest's one-line summary."""
+        """Location and message of the first failing rank, for pytest's one-line summary."""
         for part in self.parts:
             crash = getattr(part.what, "reprcrash", None)
             if part.rank is not None and crash is not None:
@@ -44,7 +44,7 @@ class RanksRepr(TerminalRepr):
         return ReprFileLocation("", 0, lines[0]) if lines else None
 
     def __str__(self) -> str:
-        # Where reports travel as text (pytest-xdist), the first line becomes the one of the summary.
+        # pytest-xdist sends reports as text and shows the first line in the summary.
         crash = self.reprcrash
         return (crash.message.partition("\n")[0] + "\n" if crash is not None else "") + super().__str__()
 
@@ -61,7 +61,7 @@ class RanksRepr(TerminalRepr):
 
 @dataclass
 class PhaseOutcome:
-    """How a phase of a test (setup, call, teardown) ended on a rank, or on all of them."""
+    """Outcome of a phase of a test (setup, call, teardown) on one rank, or on all ranks together."""
 
     outcome: Any
     longrepr: Any = None
@@ -71,24 +71,25 @@ class PhaseOutcome:
     properties: list[tuple[str, Any]] = field(default_factory=list)
     #: the reports of subtests, as pytest serializes them.
     subtests: list[dict[str, Any]] = field(default_factory=list)
-    #: whether it failed in a way that no plugin is to try again.
+    #: whether no plugin may run the test again after this failure.
     final: bool = False
 
     @property
     def expected(self) -> bool:
-        """Whether it failed as its author said it would."""
+        """Whether it failed, and was marked with xfail."""
         return self.outcome == "skipped" and self.wasxfail is not None
 
     @property
     def strict(self) -> bool:
-        """Whether it failed only since it passed, against what its author said."""
+        """Whether it counts as failed because it passed despite a strict xfail."""
         return self.outcome == "failed" and isinstance(self.longrepr, str) and self.longrepr.startswith(_STRICT)
 
 
 def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
-    """The one outcome of all ranks: failed if any failed; skipped if all were, or one failed as expected.
+    """Combine the outcomes of all ranks.
 
-    What is printed belongs to the ranks that failed, if that is what came of it; else to all.
+    Failed if any rank failed; skipped if all were skipped, or if one failed as expected.
+    The captured output is that of the failed ranks; if none failed, of all ranks.
     """
     size = len(outcomes)
     failed = [rank for rank, o in enumerate(outcomes) if o.outcome == "failed" and not o.strict]
@@ -119,7 +120,7 @@ def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
 
 
 def partly_skipped(ranks: list[int], size: int) -> Part:
-    """That not all ranks agree to skip a test."""
+    """Section for a test that was skipped on some ranks only."""
     which = ", ".join(map(str, ranks))
     return Part(None, f"skipped on rank {which} of {size} only: skip a test on all of its ranks, or on none")
 
@@ -129,7 +130,7 @@ def _reason(longrepr: Any) -> Any:
 
 
 def _properties(outcomes: list[PhaseOutcome]) -> list[tuple[str, Any]]:
-    """Those that all ranks recorded alike, once; others under their ranks."""
+    """Properties that all ranks recorded with the same value, once; others with their rank in the name."""
     alike = [each for each in outcomes[0].properties if all(each in o.properties for o in outcomes)]
     own = [
         (f"{name}, rank {n}", x) for n, o in enumerate(outcomes) for name, x in o.properties if (name, x) not in alike
@@ -138,7 +139,7 @@ def _properties(outcomes: list[PhaseOutcome]) -> list[tuple[str, Any]]:
 
 
 def as_sent(value: Any) -> Any:
-    """A recorded value, or its text if it is no plain one: other ranks may not be able to read it."""
+    """Return a recorded value if it is a text, a number or None; else its text, which all ranks can unpickle."""
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
@@ -148,7 +149,7 @@ def _sections(outcomes: list[PhaseOutcome], ranks: list[int]) -> list[tuple[str,
 
 @dataclass(frozen=True)
 class Warned:
-    """A warning of one rank, as text: another rank may not have its class."""
+    """A warning of one rank, as text, since other ranks may not have its class."""
 
     category: str
     message: str
@@ -160,12 +161,12 @@ class Warned:
 
     @classmethod
     def of(cls, warning: warnings.WarningMessage, when: str, nodeid: str, location: Any) -> Warned:
-        """What pytest recorded."""
+        """Convert a warning that pytest recorded."""
         name = warning.category.__name__
         return cls(name, str(warning.message), warning.filename, warning.lineno, when, nodeid, location)
 
     def report(self, config: Any, rank: int) -> None:
-        """Let pytest here report it as that of another rank."""
+        """Report it to this rank's pytest as a warning of another rank."""
         known = getattr(builtins, self.category, None)
         is_known = isinstance(known, type) and issubclass(known, Warning)
         category: Any = known if is_known and known is not None else type(self.category, (Warning,), {})
@@ -175,12 +176,12 @@ class Warned:
         config.hook.pytest_warning_recorded.call_historic(kwargs=arguments)
 
 
-#: The attribute in which a warning of a simulated rank has its rank.
+#: Name of the attribute of a warning that holds its simulated rank.
 RANK = "_simulated_rank"
 
 
 def name_warning(config: Any, rank: int) -> None:
-    """Add the rank to what pytest's terminal shows of the last warning."""
+    """Add the rank to the last warning that pytest's terminal reporter recorded."""
     reporter: Any = config.pluginmanager.get_plugin("terminalreporter")
     if reporter is not None and reporter.stats.get("warnings"):
         last = reporter.stats["warnings"][-1]
@@ -188,16 +189,16 @@ def name_warning(config: Any, rank: int) -> None:
 
 
 def name_rank(report: Any, rank: int) -> None:
-    """Add the rank to what the report of a subtest says of itself."""
+    """Add the rank to the description of a subtest's report."""
     context = getattr(report, "context", None)
     if context is not None and "rank" not in context.kwargs:
         context.kwargs["rank"] = str(rank)
 
 
 def count_failed_subtest(item: Any) -> None:
-    """Let pytest fail a test that has passed but for a subtest."""
+    """Tell pytest that a subtest failed, so that it fails the test."""
     try:
         from _pytest.subtests import failed_subtests_key
-    except ImportError:  # before pytest 9 they are a plugin's, which does not
+    except ImportError:  # before pytest 9 subtests are a plugin, which does not do this
         return
     item.config.stash[failed_subtests_key][item.id if hasattr(item, "id") else item.nodeid] += 1

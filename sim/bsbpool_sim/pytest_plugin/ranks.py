@@ -1,8 +1,8 @@
-"""``@pytest.mark.ranks(4)`` and the fixture `comm`: one test, on simulated ranks or under mpirun on real ones.
+"""``@pytest.mark.ranks(4)`` and the fixture `comm`: a test runs on simulated ranks, or under mpirun on real ranks.
 
-Here is what pytest calls in every run. Simulated ranks are in `simulated`, which the first test on them imports, and
-real ones in `real`, which is imported under an MPI launcher only. pytest loads this file for all who have the package
-installed: it must be cheap, and do nothing in runs where no test asks for `comm`.
+This file has the hooks that pytest calls in every run. Simulated ranks are in `simulated`, which the first test on them
+imports; real ranks are in `real`, which is imported under an MPI launcher only. pytest loads this file wherever the
+package is installed: importing it must be cheap, and it must do nothing in runs without tests that use `comm`.
 """
 
 from __future__ import annotations
@@ -257,7 +257,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_logreport(report: Any) -> None:
-    """The report of a subtest on a simulated rank names the rank."""
+    """Add the rank to the report of a subtest on a simulated rank."""
     if hasattr(report, "context") and "bsbpool_sim.kernel" in sys.modules:
         from greenlet import getcurrent
 
@@ -271,7 +271,7 @@ def pytest_runtest_logreport(report: Any) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
-    """Let what fixtures do at their end be reported of this test; what got stuck in it is not for the next one."""
+    """Report the teardown of fixtures as part of this test; give the next test new ranks if it left any waiting."""
     ranks = (getattr(item, "funcargs", None) or {}).get("comm")
     if isinstance(ranks, NotYet):
         ranks.item = item
@@ -279,19 +279,19 @@ def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
         return (yield)
     finally:
         if isinstance(ranks, NotYet) and ranks.spoiled:
-            # Fixtures that outlive this test are set up anew.
+            # Fixtures of a wider scope are set up again.
             item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)
 
 
 class Warnings:
-    """Names the simulated rank of each warning."""
+    """Adds the simulated rank to each warning in the terminal's summary."""
 
     def __init__(self, config: pytest.Config):
         self._config = config
 
     @pytest.hookimpl(trylast=True)
     def pytest_warning_recorded(self, warning_message: Any) -> None:
-        """Called after the terminal has taken it."""
+        """Runs after the terminal reporter has recorded the warning."""
         rank = getattr(warning_message.message, "_simulated_rank", None)
         if rank is not None:
             from .rank_reports import name_warning

@@ -1,14 +1,15 @@
-"""Tests with `comm` under mpirun: every rank runs pytest, rank 0 leads and reports, none waits for ever.
+"""Tests with `comm` under mpirun: each rank runs pytest; rank 0 controls the others and reports.
 
-Rank 0 goes through all tests; those without `comm` run there only. For a test on ranks it tells the others, which do
-nothing of their own accord; each test gets a communicator of its own, made by Split. The ranks agree on the outcome of
-each of its phases, so that all of them go the same way. What ranks say to each other about this is in private
-messages, awaited in naps. mpi4py is imported when it is known that a test wants `comm`: until then this only holds
-back what ranks but the first would print, and gives it out if nobody does.
+Rank 0 runs all tests; tests without `comm` run there only. For a test on ranks it sends an order to the other ranks,
+which run nothing on their own; each test gets its own communicator, made with Split. The ranks agree on the outcome of
+each phase, so that all of them continue in the same way. They do so in messages on a private communicator, and poll for
+these with short sleeps. mpi4py is imported once it is known that a test uses `comm`; until then the output of all ranks
+but the first is held back, and it is written if no test does.
 
-Only an MPI launcher makes `ranks` import this file. What ends ranks that are stuck is in `watchdog`.
+`ranks` imports this file under an MPI launcher only. Ending ranks that are stuck is in `watchdog`.
 
-One job: the hooks of one pytest plugin, which are the steps of one agreement between ranks and share its state.
+Why one file above 500 lines: it is one pytest plugin, whose hooks are steps of one protocol between ranks and share its
+state.
 """
 
 from __future__ import annotations
@@ -49,18 +50,18 @@ from .rank_reports import (
 from .terminal import leave_terminal
 from .watchdog import GRACE, PATIENCE, Guard, Watchdog, wait_for_reader
 
-#: Variables in which launchers give a process its rank. Whoever has none of them is treated as any rank but the first.
+#: Environment variables in which launchers pass the rank. A process without any of them is treated as a rank above 0.
 RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
          "SLURM_PROCID")  # fmt: skip
 
-#: Launchers that end all ranks as soon as one exits with a status, and give out all that it had written: those of
-#: MPICH and Open MPI, by their variables. (`Abort` makes Open MPI's drop what it has read.)
+#: Environment variables of the launchers that end all ranks when one exits with a non-zero status, and forward all of
+#: its output first: those of MPICH and Open MPI. (With `Abort`, Open MPI's launcher drops output.)
 ENDED_BY_EXIT = ("MPI_LOCALNRANKS", "I_MPI_HYDRA_INFO", "OMPI_COMM_WORLD_RANK", "PRTE_LAUNCHED")
 
-#: Seconds after which ranks count rank 0 as lost, with a launcher that has not ended them with it.
+#: Seconds without a sign of rank 0 after which the other ranks end, if the launcher has not ended them.
 LOST = 600.0
 
-#: Least seconds that ranks wait for each other after collecting: imports may take longer than tests.
+#: Minimal time limit, in seconds, of waiting for all ranks after collection: imports may take longer than tests.
 COLLECTING = 60.0
 
 _ORDER, _REPORT, _VERDICT, _MEETING, _LATE, _SHOWN, _SHOW, _LEFT, _DONE, _WARNED = range(10)
@@ -68,14 +69,14 @@ _NAME = "bsbpool_real_ranks"
 
 
 def get_scope_node(item: pytest.Item, scope: str) -> Any:
-    """What has the tests that share a fixture of a scope."""
+    """Return the collector (class, module, package or session) whose tests share a fixture of a scope."""
     kind: Any = {"class": pytest.Class, "module": pytest.Module, "package": pytest.Package}.get(scope, pytest.Session)
     fallback = pytest.Module if scope == "class" else pytest.Session
     return item.getparent(kind) or item.getparent(fallback)
 
 
 def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
-    """Something that calls a function, and whose own name in a stack is `name`: faulthandler shows nothing else."""
+    """Return a function that calls its argument and is `name` in stacks: faulthandler prints no other text."""
 
     def call(function: Callable[[], Any]) -> Any:
         return function()
@@ -84,33 +85,33 @@ def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
 
 
 class RealRanks:
-    """This rank's part of a run of pytest on several ranks."""
+    """The plugin on this rank, in a run of pytest on several ranks."""
 
     def __init__(self, config: pytest.Config):
         self.config = config
-        #: whether a test of this rank asks for `comm`.
+        #: whether a test that this rank collected uses `comm`.
         self.used = False
         #: whether the ranks run tests together.
         self.active = False
-        #: the communicator of the test that runs now.
+        #: the communicator of the current test.
         self.comm: Any = None
         self.rank = 0
         self.size = 1
-        # Capturing is off while plugins are configured: these are the real ones.
+        # Duplicates of the real standard streams: pytest does not capture while plugins are configured.
         self._out, self._fd = os.dup(1), os.dup(2)
         self._item: pytest.Item | None = None
         self._outcome: tuple[str, PhaseOutcome] | None = None
         self._leads = False
         self._followed = False
-        #: warnings of this rank that rank 0 has not been told of.
+        #: warnings of this rank that were not sent to rank 0 yet.
         self._warnings: list[Warned] = []
-        #: the test whose other ranks rank 0 has not asked for their warnings, and its number of ranks.
+        #: the test whose warnings on other ranks rank 0 has not collected yet, and its number of ranks.
         self._owing: tuple[str, int] | None = None
-        #: whether this rank is within the function of a test on ranks; its subtests in there.
+        #: whether this rank is in the function of a test on ranks, and the subtests of that function.
         self._calling = False
         self._subtests: list[dict[str, Any]] = []
         self._attempts = 0
-        #: the communicators of fixtures that outlive a test, by size, with the node whose tests share them.
+        #: communicators of fixtures with a scope wider than a test, by size, with the collector whose tests share them.
         self._lasting: dict[int, tuple[Any, Any]] = {}
         #: the next test on ranks.
         self._next: pytest.Item | None = None
@@ -154,7 +155,7 @@ class RealRanks:
             writer._file, self._held = file, None
 
     def _silence(self) -> None:
-        """Rank 0 alone reports and keeps what is kept between runs."""
+        """Turn off reports and what is stored between runs; rank 0 does both."""
         self._held = None
         reporter: Any = self.config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
@@ -177,7 +178,7 @@ class RealRanks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
-        # Whoever has imported MPI comes too, though it has no test on ranks: others may have some, and wait for it.
+        # A rank that has imported MPI takes part even without a test on ranks: others may have one, and wait for it.
         if not self.used and not self._failures and "mpi4py.MPI" not in sys.modules:
             self._give_out()
             return None
@@ -213,7 +214,7 @@ class RealRanks:
             self._hold()
 
     def _meet(self, session: pytest.Session) -> None:
-        """Find out, all ranks together, whether they run tests together, and whether they have the same."""
+        """Agree with all ranks on whether to run tests together, and check that all collected the same tests."""
         self._start()
         self._watchdog.arm(max(COLLECTING, limit(self.config)), "waiting for all ranks after collecting tests")
         self._control = self._MPI.COMM_WORLD.Dup()  # waits for all ranks
@@ -248,7 +249,7 @@ class RealRanks:
         self._compare(session, [(tests, failures) for _, tests, failures, *_ in all_told])
 
     def _compare(self, session: pytest.Session, collected: list[tuple[list[str], list[tuple[str, str]]]]) -> None:
-        """Report what other ranks could not collect, and tests that not all ranks have; put tests in one order."""
+        """Report collection errors of other ranks, and tests that were not collected on all ranks."""
         failing: dict[str, list[Part]] = {}
         for rank, (_, failures) in enumerate(collected):
             for nodeid, text in failures:
@@ -283,7 +284,7 @@ class RealRanks:
         return self.active and on_ranks(item) and (size_of(item) or self.size) <= self.size
 
     def _rest(self, hook: str, **arguments: Any) -> Any:
-        """What a hook gives without this plugin: from within it, where what wraps the hook runs already."""
+        """Call a hook's other implementations, from within this plugin's, whose wrappers run already."""
         for implementation in reversed(getattr(self.config.hook, hook).get_hookimpls()):
             wraps = implementation.wrapper or implementation.hookwrapper
             if not wraps and implementation.plugin is not self:
@@ -293,7 +294,7 @@ class RealRanks:
         return None
 
     def _dismiss(self) -> None:
-        """Tell the other ranks that all tests have run, and wait until they have kept what they measured."""
+        """Tell the other ranks that all tests have run, and wait until they have saved their coverage data."""
         self._take_warnings()
         for rank in range(1, self.size):
             self._send((None, None), rank, _ORDER)
@@ -301,7 +302,7 @@ class RealRanks:
             self._receive(rank, _DONE)
 
     def _keep_coverage(self) -> None:
-        """Save what pytest-cov has measured on this rank; that of rank 0 then combines it with its own, and reports."""
+        """Save this rank's coverage data; pytest-cov on rank 0 combines and reports it."""
         plugin: Any = self.config.pluginmanager.get_plugin("_cov")
         controller = getattr(plugin, "cov_controller", None)
         if controller is None:
@@ -315,7 +316,7 @@ class RealRanks:
         plugin.cov_controller = None
 
     def _follow(self, session: pytest.Session) -> None:
-        """Do what rank 0 says until it says that this is the end."""
+        """Carry out the orders of rank 0 until the last one."""
         while True:
             nodeid, following = self._receive(0, _ORDER)
             if nodeid is None:
@@ -353,7 +354,7 @@ class RealRanks:
             self.comm = self._control.Split(0, self.rank)
             self.comm.Set_name(f"{size} ranks of a test")
             named = _named(f"{self._watchdog.who}: {item.nodeid}")
-            # Whoever runs tests: pytest itself, or a plugin that runs some again. All ranks know the same of each run.
+            # Tests are run by pytest itself, or by a plugin that repeats some. All ranks know the same about each run.
             named(lambda: self._rest("pytest_runtest_protocol", item=item, nextitem=nextitem))
             if self.comm != self._MPI.COMM_NULL:
                 self.comm.Free()
@@ -366,7 +367,7 @@ class RealRanks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        with self._watchdog.lock:  # for ever, once another thread ends the run: it reports alone
+        with self._watchdog.lock:  # blocks for good once another thread ends the run, which alone reports then
             pass
         if self._calling:  # within a test only its subtests are reported
             name_rank(report, self.rank)
@@ -402,7 +403,7 @@ class RealRanks:
                     warning.report(self.config, rank)
 
     def _following(self, item: pytest.Item) -> list[str]:
-        """The tests on ranks after this one, up to the next that all ranks run: for tearing down what they share."""
+        """Return the tests on ranks after this one, up to the next that all ranks run: teardown depends on them."""
         found: list[str] = []
         for other in itertools.islice(item.session.items, self._places[item.nodeid] + 1, None):
             if self._together(other):
@@ -422,12 +423,12 @@ class RealRanks:
             if self._attempts > 1:  # the last attempt may have left messages behind
                 self.comm = self._of_first(size)
             if scope_of(item) != "function" and size not in self._lasting:
-                # Made here, where all ranks come, whatever their fixtures do.
+                # Made here, since all ranks get here, whatever their fixtures do.
                 self._lasting[size] = self._of_first(size), get_scope_node(item, scope_of(item))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_teardown(self, item: pytest.Item) -> Generator[None, Any, Any]:
-        """End fixtures on ranks with the last test on these ranks that could use them, where all of their ranks are.
+        """Tear fixtures on ranks down after the last test that can use them, while all of their ranks take part.
 
         pytest would end them with the last test of their scope, which may run on rank 0 alone.
         """
@@ -447,7 +448,7 @@ class RealRanks:
         return comm
 
     def lasting(self, size: int | None) -> Iterator[Any]:
-        """The communicator of fixtures that outlive a test."""
+        """Yield the communicator of fixtures with a scope wider than a test."""
         size = size or self.size
         yield self._lasting[size][0]
         comm, _ = self._lasting.pop(size)
@@ -508,7 +509,7 @@ class RealRanks:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_fixture_setup(self, fixturedef: Any, request: Any) -> Any:
-        """`tmp_path` of a test on ranks is one folder for all of them, as on simulated ranks."""
+        """Give all ranks of a test the same `tmp_path`, as simulated ranks have it."""
         mine = request.node is self._item
         if fixturedef.argname != "tmp_path" or not mine or self._base is None:
             return None
@@ -525,7 +526,7 @@ class RealRanks:
         try:
             return (yield)
         finally:
-            # Nobody leaves before all have: a rank that fails on its way out can still end the others.
+            # No rank exits before all are done: one that fails in its exit can still end the others.
             if self._leads:
                 for rank in range(1, self.size):
                     self._send(int(session.exitstatus), rank, _VERDICT)
@@ -558,7 +559,7 @@ class RealRanks:
             sleep(1e-4)
 
     def _of_itself(self) -> str:
-        """What this rank has to say besides its stack: how it ended what the others are still in."""
+        """Return what this rank reports beside its stack: how it ended the phase that other ranks are still in."""
         if self._outcome is None:
             if not self.active:
                 return "it waits for ranks that have left pytest, or still collect tests"
@@ -568,7 +569,7 @@ class RealRanks:
         return f"{text}:\n{mine.longrepr}" if mine.outcome == "failed" else text
 
     def _give_up(self, error: BaseException, where: str) -> None:
-        """End all ranks at once: one was interrupted, or left pytest in a way that the others can't follow."""
+        """End all ranks now: one was interrupted, or left pytest in a way that the others can't follow."""
         what = f"{type(error).__name__}: {error}".removesuffix(": ")
         lines = [f"{what}, {where}: this ends all ranks"]
         if isinstance(error, Exception) and not isinstance(error, pytest.exit.Exception):
@@ -579,7 +580,7 @@ class RealRanks:
         self._end(2, what)
 
     def _look(self) -> None:
-        """See what other ranks want; a thread asks this time and again, on every rank."""
+        """Handle messages of other ranks about limits. The watchdog's thread calls this repeatedly, on each rank."""
         if not self.active or not self._threads:
             return
         if self.rank:
@@ -593,7 +594,7 @@ class RealRanks:
             self._end(2, what)
 
     def _late(self, what: str, why: str) -> None:
-        """End the run, because of a limit, when all ranks that can have shown their stacks."""
+        """End the run because of a limit, after all ranks that are able to have printed their stacks."""
         ends = f"ends since on rank {self.rank} {what} {why}"
         if self.rank == 0:
             self._guard = Guard(1, [self._out, self._fd], self._fd)
@@ -609,7 +610,7 @@ class RealRanks:
         self._end(1, why)
 
     def _end(self, status: int, why: str) -> None:
-        """End all ranks, after rank 0 has reported what came of the tests until then. Does not return.
+        """End all ranks, after rank 0 has reported the results so far. Does not return.
 
         The others keep what they have to keep, say so, and leave the end to rank 0.
         """
@@ -621,7 +622,7 @@ class RealRanks:
                 self._report_so_far(why)
             if self.active:
                 self._keep_coverage()
-            # What else is kept until a process ends, such as measurements and logs.
+            # Run exit handlers, which save coverage data and logs, for example.
             atexit._run_exitfuncs()
             wait_for_reader(files)
             if self.rank == 0:

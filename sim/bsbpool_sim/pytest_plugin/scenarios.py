@@ -1,7 +1,7 @@
-"""Makes each scenario file a test item: collects those below folders named `scenarios`, and those named to pytest.
+"""Collects scenario files as test items: those below folders named `scenarios`, and those given on the command line.
 
-This loads in every run of pytest where the package is installed, so what reads and runs scenarios is imported
-when the first one is there. What a scenario means belongs to `bsbpool_sim.scenario`.
+pytest loads this file in every run where the package is installed. The modules that read and run scenarios are imported
+when the first scenario file is collected. The meaning of scenarios belongs to `bsbpool_sim.scenario`.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from _pytest._io import TerminalWriter
 if TYPE_CHECKING:
     from bsbpool_sim.scenario import Result, Scenario
 
-#: Files that are scenarios have this key at the left, or at least these two.
+#: A file is a scenario if it has this top-level key, or at least the two that follow.
 _TITLE = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?scenario[\"']?[ \t]*:", re.MULTILINE)
 _PARTS = tuple(re.compile(rb"^%s[ \t]*:" % key, re.MULTILINE) for key in (b"ranks", b"expect"))
-#: Bytes in which they are looked for.
+#: Number of bytes in which these keys are searched.
 _HEAD = 1_000_000
 
 
 def _is_scenario(path: Path) -> bool:
-    """Whether a file is meant as a scenario: also one that is empty, or has no title by mistake."""
+    """Whether a file is meant as a scenario. An empty file counts, and one whose title is missing."""
     try:
         with open(path, "rb") as stream:
             head = stream.read(_HEAD)
@@ -36,7 +36,7 @@ def _is_scenario(path: Path) -> bool:
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFile | None:
-    """Take YAML files that are scenarios."""
+    """Collect YAML files that are scenarios."""
     if file_path.suffix not in (".yaml", ".yml"):
         return None
     named = parent.session.isinitpath(file_path)
@@ -49,10 +49,10 @@ def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScenarioFi
 
 
 class ScenarioFile(pytest.File):
-    """A scenario file; one that can't be used is a collection error."""
+    """A scenario file. One that is not valid is a collection error."""
 
     def collect(self) -> Iterator[ScenarioItem]:
-        """The scenario of the file, as an item."""
+        """Yield the scenario of the file as a test item."""
         from bsbpool.text import visible
         from bsbpool_sim.scenario import ScenarioError, load
 
@@ -63,13 +63,13 @@ class ScenarioFile(pytest.File):
         yield ScenarioItem.from_parent(self, name=visible(scenario.title), scenario=scenario)
 
     def _shown(self) -> str:
-        """The path as a person would type it here."""
+        """Return the path relative to the directory that pytest was started in, if it is below that."""
         here = self.config.invocation_params.dir
         return str(self.path.relative_to(here) if self.path.is_relative_to(here) else self.path)
 
 
 class ScenarioFailed(Exception):
-    """A scenario did not come out as it expects."""
+    """The result of a scenario differs from what it expects."""
 
     def __init__(self, result: Result):
         self.result = result
@@ -77,11 +77,11 @@ class ScenarioFailed(Exception):
 
 
 class ScenarioRepr(TerminalRepr):
-    """The report of a scenario that failed, as pytest shows it."""
+    """Terminal representation of the report of a failed scenario."""
 
     def __init__(self, path: str, report: str, first: str):
         self.report = report
-        #: what pytest's summary says in its one line.
+        #: location and message for pytest's one-line summary.
         self.reprcrash = ReprFileLocation(path, 1, first)
 
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class ScenarioRepr(TerminalRepr):
 
 
 class ScenarioItem(pytest.Item):
-    """A scenario, with all of its seeds."""
+    """Test item of a scenario, with all of its seeds."""
 
     def __init__(self, *, scenario: Scenario, **kwargs: Any):
         super().__init__(**kwargs)
@@ -110,7 +110,7 @@ class ScenarioItem(pytest.Item):
             explore_scenario_item(self, self.scenario, budget)
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """What was expected, and what happened."""
+        """Return the report: what was expected, and what happened."""
         if isinstance(excinfo.value, ScenarioFailed):
             result = excinfo.value.result
             assert result.failed is not None
@@ -120,5 +120,5 @@ class ScenarioItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, int, str]:
-        """Where the scenario stands, and its title."""
+        """Return the path and the title of the scenario."""
         return self.path, 0, self.name

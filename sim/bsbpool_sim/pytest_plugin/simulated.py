@@ -2,11 +2,10 @@
 
 Each rank has the test's module, and all modules of the user, for itself: see `own_modules`.
 
-A test whose fixtures don't use ranks is one simulation. Where they do, the ranks live on from the first of these
-fixtures to the last of them that is torn down; what runs on them, one after the other, are fixtures, tests, and what
-fixtures do at their end.
+A test whose fixtures do not use ranks is one simulation. If they do, the ranks exist from the setup of the first of
+these fixtures to the teardown of the last; fixtures, tests and teardowns run on them one after the other.
 
-pytest loads `ranks` in every run; this file, which loads the simulator, when a test is about to run.
+pytest loads `ranks` in every run. This file imports the simulator, and is loaded when the first test is about to run.
 """
 
 from __future__ import annotations
@@ -51,7 +50,7 @@ _STREAMS = ("stdout", "stderr", "log")
 
 
 class PerRank:
-    """What a fixture has given on each simulated rank; each of them gets its own."""
+    """The values of a fixture that ran on each simulated rank, by rank."""
 
     def __init__(self, ranks: NotYet, values: dict[int, Any]):
         self.ranks = ranks
@@ -59,14 +58,14 @@ class PerRank:
 
 
 class RankRequest:
-    """pytest's `request` as one rank has it, in a fixture that each rank runs."""
+    """pytest's `request` for one rank, in a fixture that runs on each rank."""
 
     def __init__(self, request: Any, here: Here, finalizers: list[Callable[[], Any]]):
         self._request, self._here, self._finalizers = request, here, finalizers
 
     @property
     def instance(self) -> Any:
-        """This rank's instance of the test's class."""
+        """The instance of the test's class on this rank."""
         return instance_of(self._request._pyfuncitem, self._here)
 
     @property
@@ -86,15 +85,15 @@ class RankRequest:
 
     @property
     def function(self) -> Any:
-        """The test's function, bound to this rank's instance."""
+        """The test's function, bound to the instance on this rank."""
         return function_of(self._request._pyfuncitem, self._here)
 
     def addfinalizer(self, finalizer: Callable[[], Any]) -> None:
-        """Let this rank call it when the fixture is torn down."""
+        """Call a function on this rank when the fixture is torn down."""
         self._finalizers.append(finalizer)
 
     def getfixturevalue(self, name: str) -> Any:
-        """What another fixture has given on this rank."""
+        """Return the value of another fixture on this rank."""
         return of_rank(self._request.getfixturevalue(name), self._here)
 
     def __getattr__(self, name: str) -> Any:
@@ -113,14 +112,14 @@ class Here(NamedTuple):
 
 
 def of_rank(value: Any, here: Here) -> Any:
-    """What stands for the value of a fixture on one rank."""
+    """Return the value of a fixture on one rank."""
     if isinstance(value, PerRank):
         return value.values[here.comm.rank]
     return here.comm if isinstance(value, NotYet) else here.of(value)
 
 
 def instance_of(item: Any, here: Here) -> Any:
-    """One rank's instance of the test's class; None for a function."""
+    """Return the instance of the test's class on one rank; None for a function."""
     if item.instance is None:
         return None
     rank, size = here.comm.rank, here.comm.size
@@ -134,7 +133,7 @@ def instance_of(item: Any, here: Here) -> Any:
 
 
 def function_of(item: Any, here: Here) -> Any:
-    """The test's function as one rank calls it."""
+    """Return the test's function for one rank, bound to that rank's instance."""
     function, instance, name = item.obj, instance_of(item, here), item.originalname
     if instance is None:
         if getattr(item.module, name, None) is function:
@@ -148,9 +147,10 @@ def function_of(item: Any, here: Here) -> Any:
 
 
 def set_up(fixturedef: Any, request: Any) -> PerRank | None:
-    """Run a fixture on each rank if it has to do with ranks, by what it asks for; None if it has not.
+    """Run a fixture on each rank if it depends on ranks; return None if it does not.
 
-    It has if it asks for `comm`, for another fixture that does, or for the `self` of a test: each rank has its own.
+    It depends on ranks if it uses `comm`, another fixture that does, or the `self` of a test, which each rank has its
+    own of.
     """
     item = request._pyfuncitem
     values = {name: request.getfixturevalue(name) for name in fixturedef.argnames}
@@ -206,7 +206,7 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
 
 
 def _is_about_self(fixturedef: Any, item: Any) -> bool:
-    """Whether a fixture of a test in a class has the test's `self`, or may reach it through `request`."""
+    """Whether a fixture has the `self` of a test in a class, or may reach it through `request`."""
     if item.instance is None or fixturedef.scope != "function":
         return False
     function = fixturedef.func
@@ -235,7 +235,7 @@ def let_go(ranks: NotYet) -> None:
 
 
 class _Router(io.TextIOBase):
-    """Stands for a stream: passes all on, and keeps what each simulated rank wrote."""
+    """Replaces a stream: forwards all output, and keeps a copy of what each simulated rank wrote."""
 
     def __init__(self, stream: Any):
         self._stream = stream
@@ -248,7 +248,7 @@ class _Router(io.TextIOBase):
         return int(self._stream.write(text) or 0)
 
     def flush(self) -> None:
-        # Python flushes it once more when it is collected; pytest has closed its file by then.
+        # Python flushes a stream again when it is garbage-collected; by then pytest has closed its file.
         if not self._stream.closed:
             self._stream.flush()
 
@@ -257,7 +257,7 @@ class _Router(io.TextIOBase):
 
 
 class _NoCapture:
-    """Stands for a capture fixture: subtests then capture nothing. Theirs end in another order than they began."""
+    """Replaces a capture fixture, so that subtests capture nothing: on ranks they do not end in reverse order."""
 
     def _suspend(self) -> None:
         """Nothing."""
@@ -270,7 +270,7 @@ class _NoCapture:
 
 @contextlib.contextmanager
 def _told_apart(item: pytest.Function) -> Iterator[list[_Router]]:
-    """While entered, what ranks print, log and warn of is told apart by rank."""
+    """Context in which the output, log records and warnings of ranks are recorded by rank."""
     plugins = item.config.pluginmanager
     capturing: Any = plugins.get_plugin("capturemanager")
     log: Any = getattr(plugins.get_plugin("logging-plugin"), "report_handler", None)
@@ -359,7 +359,7 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], 
             here[comm.rank] = Here(comm, own.of(comm.rank, item.module))
             results[comm.rank] = what(here[comm.rank])
         except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
-            raised[comm.rank] = outcome  # no Exceptions: a simulation would take them for a way out of itself
+            raised[comm.rank] = outcome  # these are no subclasses of Exception: the simulation would end on them
         except SystemExit as stop:
             if stop.code not in (None, 0):
                 error = RuntimeError(f"the test ended itself, with exit status {stop.code!r}")
@@ -381,7 +381,7 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], 
             waiting = "\n".join(getattr(errors, "__notes__", ()))
         except SimulationError as error:
             stuck, waiting = error, str(error)
-    # Who got stuck may have left anything behind: what the next test shares with this one is set up anew.
+    # Ranks that were left waiting may be in any state: shared fixtures are set up again for the next test.
     ranks.spoiled = ranks.spoiled or bool(waiting)
     ranks.failed = ranks.failed or bool(raised)
     own.spoiled = own.spoiled or bool(waiting)
@@ -409,10 +409,10 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], 
         parts.append(Part(None, waiting))
     if skipped:
         parts.append(partly_skipped(sorted(skipped), size))
-    # Whose output belongs to the report: of those that failed; of all where no single one did.
+    # The report has the output of the failed ranks; of all ranks if no single rank failed.
     shown = sorted(failed) if failed and stuck is None and not waiting else range(size)
     _report(item, when, routers, PhaseOutcome("failed", RanksRepr(size, parts)), shown)
-    # One of them is raised, so that xfail(raises=…) and --pdb get what the test really raised.
+    # Raise one of the errors itself, so that xfail(raises=…) and --pdb see what the test raised.
     if failed:
         first = min(failed)
         raise _as_outside(failed[first], here.get(first))
@@ -459,7 +459,7 @@ def tell(violations: Sequence[Violation]) -> None:
 
 
 def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: PhaseOutcome, shown: Any) -> None:
-    """Leave for the report what came of a run on ranks, and what each of them printed."""
+    """Store the outcome of a run on ranks, and the output of each rank, for the report."""
     printed = {
         f"Captured {name} {when}": "".join(text for texts in router.by_rank.values() for text in texts)
         for name, router in zip(_STREAMS, routers, strict=True)
@@ -474,7 +474,7 @@ def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: P
 
 
 def _theirs(traceback: TracebackType | None) -> TracebackType | None:
-    """A traceback without this project's frames, if any others are left."""
+    """Return a traceback without this project's frames; unchanged if it has no others."""
     frames, here = [], traceback
     while here is not None:
         if not is_own(here.tb_frame):

@@ -1,4 +1,4 @@
-"""The terminal of a rank that is not to write to it."""
+"""Closes the pseudo-terminal of a rank that has finished writing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from time import sleep  # bound early: a test may replace them
 
 
 def leave_terminal(file: int) -> None:
-    """Close the terminal that Open MPI gave this rank to print to, and wait until Open MPI has closed it too.
+    """Close the pseudo-terminal to which Open MPI connected this rank's output; wait until Open MPI has read all of it.
 
-    Nothing says how much of it was read. But once nobody has it open for writing, Open MPI reads it to its end, closes
-    it, and its name is gone. Other processes that have it open may live for ever: then there is nothing to wait for.
+    There is no way to ask how much was read. But once no process has it open for writing, Open MPI reads to its end and
+    closes it, and its name disappears. If other processes have it open, there is no end to wait for.
     """
     if "OMPI_COMM_WORLD_RANK" not in os.environ or not os.isatty(file) or not os.path.exists("/proc/self/fd"):
         return
@@ -25,9 +25,9 @@ def leave_terminal(file: int) -> None:
 
 
 def _opened(process: str, device: int) -> list[int]:
-    """The files of a process that are this terminal."""
+    """Return the file descriptors of a process that refer to this terminal."""
     found = []
-    with contextlib.suppress(OSError):  # it has ended, or is somebody else's
+    with contextlib.suppress(OSError):  # the process has ended, or belongs to another user
         for name in os.listdir(f"/proc/{process}/fd"):
             with contextlib.suppress(OSError):
                 if os.stat(f"/proc/{process}/fd/{name}").st_rdev == device:

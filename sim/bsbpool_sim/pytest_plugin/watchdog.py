@@ -1,6 +1,6 @@
-"""Ending ranks that are stuck, or that are left alone: what looks from outside of the tests, in a thread or a process.
+"""Ends a run whose ranks are stuck: watches them from a thread beside the tests.
 
-Which tests run when, and what ranks tell each other, is in `real`.
+The order of tests and the messages between ranks are in `real`.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from time import monotonic, sleep  # bound early: a test may replace them
 
 from bsbpool.frames import from_users
 
-#: Seconds after which a rank whose Python can't run shows its stack all the same.
+#: Seconds after the limit after which faulthandler prints the stack of a rank whose Python threads can't run.
 GRACE = 1.0
 
-#: Seconds that rank 0 waits for the stacks of ranks that do not answer, since they are in C code or gone.
+#: Seconds that rank 0 waits for the stacks of ranks that do not answer: they may be in C code, or gone.
 PATIENCE = 5.0
 
-#: Seconds after which rank 0 counts as stuck, if none of its Python has run, or its report has taken no processor time.
+#: Seconds after which rank 0 counts as stuck: no Python thread of it ran, or its report used no processor time.
 STUCK = 20.0
 
-#: Seconds between two looks for what other ranks want.
+#: Seconds between two polls for messages of other ranks.
 LOOK = 0.05
 
 
 class Watchdog:
-    """Ends the run, after each rank has shown its stacks, if a test takes longer than its limit.
+    """Ends the run if a test exceeds its limit, after each rank has printed its stacks.
 
-    A thread does it. Where that can't run (a rank waits in C code that holds Python's lock), faulthandler's own
-    thread shows the stack a little later, where a line names the rank; on rank 0 it ends the run, last of all.
+    A thread watches the limit. If it can't run, because C code holds the GIL, faulthandler's thread prints the stack
+    a little later, after a line that names the rank; on rank 0 it then ends the run.
     """
 
     def __init__(self, fd: int, late: Callable[[str, str], None], look: Callable[[], None]):
@@ -45,21 +45,21 @@ class Watchdog:
         self._late = late
         self._look = look
         self._deadline: tuple[float, float, str] | None = None
-        #: held by who ends the run, for ever: nobody else is to do so, and no other test is to begin.
+        #: acquired for good by the thread that ends the run, so that no other thread does, and no test begins.
         self.lock = threading.RLock()
         self._condition = threading.Condition(self.lock)
         self._thread: threading.Thread | None = None
         self._stopped = False
         self._main = threading.get_ident()
-        #: what this rank has to say of itself when the time is over.
+        #: returns what this rank reports about itself when the limit is exceeded.
         self.status: Callable[[], str] = str
 
     def is_of(self, rank: int, size: int) -> None:
-        """Say whose it is, once MPI has started."""
+        """Set the rank, once MPI is initialised."""
         self.rank, self.who = rank, f"rank {rank} of {size}"
 
     def arm(self, seconds: float, what: str) -> None:
-        """From now on `what` may take `seconds`."""
+        """Start the limit of an operation: `what` may take `seconds`."""
         first = self.rank == 0
         faulthandler.dump_traceback_later(seconds + (STUCK if first else GRACE), exit=first, file=self._fd)
         with self._condition:
@@ -70,13 +70,13 @@ class Watchdog:
             self._thread.start()
 
     def disarm(self) -> None:
-        """It has ended. Does not return once the run is being ended."""
+        """Cancel the limit. Does not return if the run is being ended."""
         with self._condition:
             self._deadline = None
             faulthandler.cancel_dump_traceback_later()
 
     def stop(self) -> None:
-        """Watch no longer."""
+        """Stop the thread."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
@@ -95,9 +95,9 @@ class Watchdog:
                         self._look()
 
     def show(self, why: str = "") -> None:
-        """Show this rank's stacks, and end the run, because of a limit.
+        """Print this rank's stacks and end the run because a limit was exceeded.
 
-        :param why: what another rank said of its limit; of no use where this one has a limit itself.
+        :param why: the reason that another rank gave; ignored if this rank has a limit of its own.
         """
         what = "the run"
         if self._deadline is not None:
@@ -109,7 +109,7 @@ class Watchdog:
         self._late(what, why)
 
     def write(self, lines: list[str]) -> None:
-        """Write lines past all capturing, each under this rank's number, at once."""
+        """Write lines with the rank's number to the real standard error, bypassing capture, in one system call."""
         text = "".join(f"[{self.who}] {line}".rstrip() + "\n" for line in lines)
         os.write(self._fd, text.encode(errors="replace"))
 
@@ -127,7 +127,7 @@ class Watchdog:
 
 
 def unread(file: int) -> int:
-    """Bytes that were written to a pipe and wait for a reader who is still there; 0 for other kinds of files."""
+    """Return the number of unread bytes of a pipe whose reader is still open; 0 for other files."""
     if not stat.S_ISFIFO(os.fstat(file).st_mode):
         return 0
     import fcntl  # Windows has none of these
@@ -142,10 +142,10 @@ def unread(file: int) -> int:
 
 
 def wait_for_reader(files: Iterable[int]) -> None:
-    """Wait until all that was written to these pipes was read; other kinds of files are left alone.
+    """Wait until these pipes are empty; other files are ignored.
 
-    A launcher gives out what it has read, in order; what it has not when a rank ends all of them, it may drop. It reads
-    when whoever reads its own output does, which may be long after.
+    A launcher forwards what it has read. It may drop the rest when a rank ends the run. It reads only as fast as its
+    own output is read, which may take long.
     """
     for file in files:
         while unread(file):
@@ -153,11 +153,11 @@ def wait_for_reader(files: Iterable[int]) -> None:
 
 
 class Guard:
-    """Ends this process if its report gets stuck: it waits for a lock that another thread holds, for example.
+    """Ends this process if its report is stuck, for example on a lock that another thread holds.
 
-    There is no limit to what a report may take, on a busy machine or while nobody reads it. It is stuck when its thread
-    takes no time of a processor though nothing waits to be read. If C code holds Python's lock, so that this thread
-    does not run either, faulthandler's ends the process.
+    A report has no time limit: the machine may be busy, or nobody may read the output. It counts as stuck if its thread
+    uses no processor time although no output is unread. If C code holds the GIL, so that the guard's thread can't run
+    either, faulthandler ends the process.
     """
 
     def __init__(self, status: int, files: list[int], fd: int):
