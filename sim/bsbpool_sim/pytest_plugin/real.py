@@ -8,8 +8,7 @@ but the first is held back, and it is written if no test does.
 
 `ranks` imports this file under an MPI launcher only. Ending ranks that are stuck is in `watchdog`.
 
-Why one file above 500 lines: it is one pytest plugin, whose hooks are steps of one protocol between ranks and share its
-state.
+One job: the hooks of one pytest plugin, which are the steps of one protocol between ranks and share its state.
 """
 
 from __future__ import annotations
