@@ -7,6 +7,9 @@ import {trace, view} from "./state.js";
 // Up to so many phases, or bars of a rank, are gone through in each frame.
 const FEW_PHASES = 500;
 
+// Cells of the finest level for each of them: a cell is a byte, and frames that are too near for it go through them.
+const CELLS = 4;
+
 let causesKept = new Map(); // the levels of groups and of ranks, made when they are first seen
 let causesFor = null; // the trace that these are of
 
@@ -36,7 +39,7 @@ export function causesOfLanes(width) {
 // Fills the columns from t0 to t1 with what `fillAll` fills. Of many things, what it fills is kept in levels, and those
 // of the whole trace are made once; `key` says of what they are.
 function fillFromLevels(row, t0, t1, key, things, fillAll) {
-  const cells = cellsFor(things);
+  const cells = cellsFor(CELLS * things);
   const level = things > FEW_PHASES ? levelFor(cells, trace.span, (t1 - t0) / row.length) : -1;
   if (level < 0) return fillAll(row, t0, t1);
   if (!causesKept.has(key)) causesKept.set(key, causeLevels(cells, fillAll));
@@ -53,7 +56,9 @@ function causeLevels(cells, fillAll) {
   const levels = [new Uint8Array(cells)];
   fillAll(levels[0], 0, trace.span);
   for (let fine = levels[0]; fine.length > 1; fine = levels[levels.length - 1]) {
-    levels.push(Uint8Array.from({length: fine.length / 2}, (_, k) => fine[2 * k + 1] || fine[2 * k]));
+    const made = new Uint8Array(fine.length / 2);
+    for (let k = 0; k < made.length; k++) made[k] = fine[2 * k + 1] || fine[2 * k];
+    levels.push(made);
   }
   return levels;
 }
@@ -70,7 +75,8 @@ function fill(row, t0, t1, start, end, value) {
   const scale = row.length / (t1 - t0);
   const from = Math.max(0, Math.floor((start - t0) * scale));
   const to = Math.min(row.length, Math.ceil((end - t0) * scale));
-  if (to > from) row.fill(value, from, to);
+  if (to - from > 16) row.fill(value, from, to);
+  else for (let k = from; k < to; k++) row[k] = value;
 }
 
 // The messages of a rank's own, as idle.js has them; bars are painted over what is not idle.
