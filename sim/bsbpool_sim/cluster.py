@@ -68,9 +68,6 @@ class Auditor(Protocol):
     def mismatched(self, what: str, right: str) -> None:
         """Data was given or taken as items of another type than others have it."""
 
-    def epoch(self, what: str, right: str) -> None:
-        """A rank ends a window although it should not yet."""
-
     def violations(self, ended: bool = True) -> list[Any]:
         """What was found; if all programs have returned, also what they have left."""
 
@@ -115,7 +112,11 @@ class RaceWatcher(Protocol):
     """Takes note of accesses to windows, and of what orders them: `bsbpool_sim.checks.window_races.WindowRaces` does.
 
     Ranks are those of the simulation where no window is named, and else those of the window.
+
+    :ivar reads: looks for who reads its own window; None: nobody asks.
     """
+
+    reads: Any
 
     def sent(self, message: Any, rank: int, dest: int, sync: Any) -> None:
         """A rank has sent a message."""
@@ -140,6 +141,15 @@ class RaceWatcher(Protocol):
 
     def accessed(self, window: Any, origin: int, target: int, access: Any) -> None:
         """A rank accesses the memory of another one."""
+
+    def opened(self, window: Any, rank: int) -> None:
+        """A rank has a window from now on."""
+
+    def synced(self, window: Any, rank: int) -> None:
+        """A rank has called Sync."""
+
+    def happens(self, window: Any, target: int) -> None:
+        """An access of the memory of a rank happens now."""
 
     def happened(self, window: Any, target: int, ranges: Any) -> None:
         """An access has changed the memory of a rank."""

@@ -33,8 +33,8 @@ _ROOM = 1000
 #: What groups are called; and how many a line may leave, of one rank, that nobody has freed.
 GROUP, SOME_GROUPS = "group", 3
 
-#: Kinds of what is found where it happens, and not at the end.
-MISMATCH, EPOCH = "type-mismatch", "epoch"
+#: The kind of what is found where data of another type comes.
+MISMATCH = "type-mismatch"
 
 #: Kinds of what is left when all programs have returned.
 LEFT_BEHIND = ("unreceived-message", "unfinished-request", "leaked-handle")
@@ -131,11 +131,6 @@ class Audit:
         if (place := self._place()) is not None:
             self._note(Violation(MISMATCH, place, what, right))
 
-    def epoch(self, what: str, right: str) -> None:
-        """A rank ends a window although it should not yet."""
-        if self.races is not None and (place := self._place()) is not None:
-            self._note(Violation(EPOCH, place, what, right))
-
     def _note(self, violation: Violation) -> None:
         place = violation.place
         self._found.setdefault((violation.kind, place.rank, place.file, place.line), violation)
@@ -171,7 +166,7 @@ class Audit:
     def _seen(self) -> list[Violation]:
         """What was found while programs ran."""
         races = [] if self.races is None else [*self.races.found.values()]
-        return races + [each for each in self._found.values() if each.kind in (*self._kinds, EPOCH)]
+        return races + [each for each in self._found.values() if each.kind in self._kinds]
 
     def _left(self) -> list[Violation]:
         """What programs have left behind."""

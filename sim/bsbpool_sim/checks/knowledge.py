@@ -24,6 +24,10 @@ class Knowledge:
         clock[rank] = clock.get(rank, 0) + 1
         return clock[rank]
 
+    def moment(self, rank: int, other: int) -> int:
+        """The last moment of another rank that a rank knows of; 0: none."""
+        return self._of.get(rank, {}).get(other, 0)
+
     def tell(self, by: Hashable, rank: int) -> None:
         """A rank tells all that it knows, by a message, a collective call, or a lock."""
         if clock := self._of.get(rank):

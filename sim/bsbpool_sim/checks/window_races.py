@@ -15,6 +15,7 @@ from typing import Protocol
 
 from .knowledge import Knowledge
 from .violations import Place, Violation
+from .window_reads import WindowReads
 from .window_uses import ANY, WindowUse
 
 KIND = "rma-race"
@@ -67,6 +68,8 @@ class WindowRaces:
         self._left: dict[tuple[Memories, int, int], bytearray] = {}
         #: by window, rank and epoch, since when others may access its memory.
         self._exposed: dict[tuple[Memories, int, int], int] = {}
+        #: looks for who reads its own window; None: nobody asks.
+        self.reads: WindowReads | None = None
         #: what was found, by the two lines.
         self.found: dict[tuple[str, int, str, int], Violation] = {}
 
@@ -83,45 +86,72 @@ class WindowRaces:
 
     # -- who learns what -----------------------------------------------------------------------------
 
+    def _tell(self, by: Hashable, rank: int) -> None:
+        if self.reads is None:
+            self._knowledge.tell(by, rank)
+            return
+        moment = self._knowledge.mark(rank)
+        self._knowledge.tell(by, rank)
+        self.reads.told(rank, moment)
+
+    def _hear(self, by: Hashable, rank: int, last: bool = False) -> None:
+        self._knowledge.hear(by, rank, last)
+        if self.reads is not None:
+            self.reads.heard(rank, self._knowledge)
+
     def sent(self, message: Hashable, rank: int, dest: int, sync: object) -> None:
         """A rank of the simulation has sent a message to another one.
 
         :param sync: the request that ends when it is received; None: it is buffered.
         """
-        self._knowledge.tell(message, rank)
+        self._tell(message, rank)
         if sync is not None:
             self._receivers.append((sync, dest))
 
     def received(self, message: Hashable, rank: int) -> None:
         """A rank of the simulation has received a message."""
-        self._knowledge.hear(message, rank, last=True)
+        self._hear(message, rank, last=True)
 
     def ended_request(self, request: object, rank: int) -> None:
         """A request has ended: if it was a synchronous send, its rank knows that its receiver has come so far."""
         for place, (sync, receiver) in enumerate(self._receivers):
             if sync is request:
+                if self.reads is not None:
+                    self.reads.told(receiver, self._knowledge.mark(receiver))
                 self._knowledge.learn(rank, receiver)
+                if self.reads is not None:
+                    self.reads.heard(rank, self._knowledge)
                 del self._receivers[place]
                 return
 
     def arrived(self, call: Hashable, rank: int) -> None:
         """A rank of the simulation has come to a collective call, or has told another one by Post or Complete."""
-        self._knowledge.tell(call, rank)
+        self._tell(call, rank)
 
     def left(self, call: Hashable, rank: int) -> None:
         """A rank of the simulation has come out of a collective call, or has been told by Post or Complete."""
-        self._knowledge.hear(call, rank)
+        self._hear(call, rank)
 
     def locked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
         """A rank of the window has got the lock of another one's memory."""
         rank = window.members[origin]
-        self._knowledge.hear((window, target, "exclusive"), rank)
+        self._hear((window, target, "exclusive"), rank)
         if exclusive:
-            self._knowledge.hear((window, target, "shared"), rank)
+            self._hear((window, target, "shared"), rank)
 
     def unlocked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
         """A rank of the window gives that lock back."""
-        self._knowledge.tell((window, target, "exclusive" if exclusive else "shared"), window.members[origin])
+        self._tell((window, target, "exclusive" if exclusive else "shared"), window.members[origin])
+
+    def opened(self, window: Memories, rank: int) -> None:
+        """A rank of the window has it from now on."""
+        if self.reads is not None:
+            self.reads.opened(window, rank)
+
+    def synced(self, window: Memories, rank: int) -> None:
+        """A rank of the window has called Sync."""
+        if self.reads is not None:
+            self.reads.synced(window, rank)
 
     # -- accesses ------------------------------------------------------------------------------------
 
@@ -144,9 +174,18 @@ class WindowRaces:
             if _conflict(other.access, access) and not self._ordered(other, origin, window):
                 self._report(mine, other, window, target)
         all_seen.append(mine)
+        if self.reads is not None and origin != target and not access.reads:
+            ranks = window.members
+            begins = self._knowledge.moment(ranks[origin], ranks[target])
+            self.reads.wrote(window, origin, target, place, access.ranges, begins, lambda: mine.ended)
         if len(all_seen) > MOST:
             del all_seen[: MOST // 2]
         self._look_for_stores(window, target, access, place)
+
+    def happens(self, window: Memories, target: int) -> None:
+        """An access of the memory of a rank happens now."""
+        if self.reads is not None:
+            self.reads.show(window, target)
 
     def happened(self, window: Memories, target: int, ranges: Sequence[tuple[int, int]]) -> None:
         """An access has changed the memory of a rank."""
@@ -155,6 +194,8 @@ class WindowRaces:
             if of is window and rank == target and memory is not None:
                 for low, high in ranges:
                     left[low:high] = memory[low:high]
+        if self.reads is not None:
+            self.reads.hide(window, target)
 
     # -- what a rank itself stores into its window ---------------------------------------------------
 

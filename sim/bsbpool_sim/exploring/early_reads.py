@@ -1,4 +1,5 @@
-"""Finds who reads memory that MPI has not written yet: the buffer of a receive before its wait, say.
+"""Finds who reads memory that MPI has not written yet: the buffer of a receive before its wait, say, or
+its own window while others write there.
 
 Such a read is no event. But by MPI's rules the memory may hold anything until then, and a program that is right does
 the same whatever it holds. So the program is run again with other values there, and if it does something else, which
@@ -10,11 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from ..checks.audit import KINDS
 from ..checks.buffer_races import KIND
 from ..checks.observed import Observed
 from ..checks.undefined import Undefined
 from ..checks.violations import Place, Violation
+from ..checks.window_races import KIND as OF_WINDOWS
+from ..checks.window_reads import WindowReads, Write
 from ..cluster import Cluster
+from ..mpi.contexts import ranks as ranks_text
 from ..strategies import InOrder
 from ..tape import Tape
 from .findings import Fault, faults_of, of_violations
@@ -23,6 +28,9 @@ from .schedules import Runner, Schedule
 #: Runs that finding out which memory was read may take.
 MOST_RUNS = 100
 
+_RIGHT_OF_WINDOWS = (
+    "nothing says which comes first: put a fence, or an unlock and then a barrier or message, between access and read"
+)
 _RIGHT = "until the wait, flush or fence that ends it nobody knows what is there: read it after that"
 
 
@@ -30,10 +38,12 @@ class _Watched(InOrder):
     """The strategy of a run that is compared with another: what happens by default.
 
     :param undefined: what memory holds that MPI has not written yet.
+    :param plan: the writes to windows that are undefined until they are known to have happened; None: these are noted.
     """
 
-    def __init__(self, undefined: Undefined):
+    def __init__(self, undefined: Undefined, plan: Sequence[Write] | None):
         self._undefined = undefined
+        self.reads = WindowReads(plan)
         self.observed = Observed()
 
     def install(self, cluster: Cluster) -> None:
@@ -41,6 +51,8 @@ class _Watched(InOrder):
         cluster.observed = self.observed
         if cluster.buffers is not None:
             cluster.buffers.undefined = self._undefined
+        if cluster.races is not None:
+            cluster.races.reads = self.reads
 
 
 class EarlyReads:
@@ -53,40 +65,52 @@ class EarlyReads:
     def __init__(self, run: Runner, late: bool):
         self._run, self._late = run, late
         self._left = MOST_RUNS
+        self._usual: Any = None
 
     def faults(self) -> list[tuple[Fault, Schedule]]:
         """What is found, each with the schedule that it was found in."""
-        nowhere, everywhere = Undefined(lambda place: False), Undefined(lambda place: True)
-        usual, schedule = self._end(nowhere)
-        if not nowhere.lines:
+        lines = Undefined(lambda place: False)
+        self._usual, schedule, noted = self._end(lines, None)
+        writes = noted.writes
+        if not lines.lines and not writes:
             return []
-        other, changed = self._end(everywhere)
+        other, changed, _ = self._end(Undefined(lambda place: True), writes)
         # Who writes there, though only what was there before, is seen now.
         found = [(fault, changed) for fault in of_violations(changed.simulation.violations) if fault.kind == KIND]
-        if other == usual or self._end(Undefined(lambda place: False))[0] != usual:
+        if other == self._usual or self._end(lines, None)[0] != self._usual:
             return found
         # Memory that MPI has twice changes without being read.
         others = {each.place.rank for each in schedule.simulation.violations if each.kind == KIND}
-        reads = [each for each in self._reads(nowhere, usual) if each.place.rank not in others]
+        reads = [each for each in self._reads(lines) if each.place.rank not in others]
+        known = {each.place[1:3] for each in schedule.simulation.violations if each.kind == OF_WINDOWS}
+        reads += [each for each in self._window_reads(writes) if each.place[1:3] not in known]
         return [*found, *((fault, schedule) for fault in of_violations(reads))]
 
-    def _reads(self, nowhere: Undefined, usual: Any) -> Iterator[Violation]:
-        for places in nowhere.lines.values():
-            if not self._differs(usual, [*places.values()]):
+    def _reads(self, lines: Undefined) -> Iterator[Violation]:
+        for places in lines.lines.values():
+            if not self._differs([*places.values()], ()):
                 continue
             for at in places.values():
-                if len(places) == 1 or self._differs(usual, [at]):
+                if len(places) == 1 or self._differs([at], ()):
                     yield Violation(KIND, at, f"reads memory that {at.name} has not written yet", _RIGHT)
 
-    def _differs(self, usual: Any, places: Sequence[Place]) -> bool:
+    def _window_reads(self, writes: Sequence[Write]) -> Iterator[Violation]:
+        for place in dict.fromkeys(each.place for each in writes):
+            of_place = [each for each in writes if each.place == place]
+            if self._differs((), of_place):
+                owners = ranks_text(sorted({each.owner for each in of_place}))
+                what = f"accesses the window of {owners} ({place.name}), who read these bytes themselves meanwhile"
+                yield Violation(OF_WINDOWS, place, what, _RIGHT_OF_WINDOWS)
+
+    def _differs(self, places: Sequence[Place], writes: Sequence[Write]) -> bool:
         self._left -= 1
         where = {place[:3] for place in places}
-        return self._left >= 0 and self._end(Undefined(lambda place: place[:3] in where))[0] != usual
+        return self._left >= 0 and self._end(Undefined(lambda place: place[:3] in where), writes)[0] != self._usual
 
-    def _end(self, undefined: Undefined) -> tuple[Any, Schedule]:
+    def _end(self, undefined: Undefined, plan: Sequence[Write] | None) -> tuple[Any, Schedule, WindowReads]:
         """What a run lets others see."""
-        watched = _Watched(undefined)
+        watched = _Watched(undefined, plan)
         schedule = self._run(watched, Tape(), late=self._late)
-        faults = [fault[:4] for fault in faults_of(schedule) if fault.kind != KIND]
+        faults = [fault[:4] for fault in faults_of(schedule) if fault.kind not in KINDS]
         results = repr(schedule.simulation.results)
-        return (watched.observed.notes, schedule.said, faults, results), schedule
+        return (watched.observed.notes, schedule.said, faults, results), schedule, watched.reads

@@ -13,7 +13,7 @@ from typing import Any
 from bsbpool.values import shown
 from bsbpool.worlds.local import ThreadedWorld
 
-from ..checks import buffer_races
+from ..checks import buffer_races, window_races
 from ..checks.audit import KINDS
 from ..choices import Kind
 from ..cluster import Cluster
@@ -192,7 +192,7 @@ def explore_runs(
     with run.watch.watching():
         try:
             exploring.go()
-            if buffer_races.KIND in checks and not may_fail and not timed:
+            if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
                 exploring.early_reads()
             if "buffering" in checks and not may_fail:
                 exploring.without_buffers()

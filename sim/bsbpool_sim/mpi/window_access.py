@@ -133,6 +133,7 @@ class WindowAccess(Handle):
         races.accessed(end.shared, end.rank, rank, WindowUse(call, reads, op, epoch, ranges))
 
         def watched() -> None:
+            races.happens(end.shared, rank)
             act()
             races.happened(end.shared, rank, ranges)
 

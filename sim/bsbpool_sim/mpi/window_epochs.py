@@ -69,7 +69,7 @@ class Epochs:
 
         :raises MPIError: one is.
         """
-        if self.all_locked or self.locked or self.started is not None:
+        if self._open():
             raise _sync(f"{call} in an epoch of access that is open: call {self._open()} first")
         if self.posted is not None:
             raise _sync(f"{call} that others may access: call Wait() first")

@@ -103,6 +103,8 @@ class WindowEnd(State):
             self.cluster.made.append(weakref.ref(self))
         if self.cluster.audit is not None:
             self.cluster.audit.made(self)
+        if self.cluster.races is not None:
+            self.cluster.races.opened(shared, rank)
 
     def peer(self, rank: Any, what: str) -> int:
         """A rank as an index.

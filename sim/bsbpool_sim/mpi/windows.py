@@ -110,9 +110,6 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         """
         end = self._end("Free")
         end.epochs.check_free("Free of a window")
-        if end.epochs.used and end.cluster.audit is not None:
-            right = "no fence has ended its accesses: call Fence() first"
-            end.cluster.audit.epoch("frees a window that it has accessed", right)
         end.finish()
         self._delete_attributes()
         end.together("Free")
@@ -401,7 +398,10 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
         :raises MPIError: this rank holds no lock.
         """
-        self._end("Sync").epochs.passive("Sync")
+        end = self._end("Sync")
+        end.epochs.passive("Sync")
+        if end.cluster.races is not None:
+            end.cluster.races.synced(end.shared, end.rank)
 
     def _flush(self, call: str, rank: int | None = None) -> None:
         end = self._end(call)

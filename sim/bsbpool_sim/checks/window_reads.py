@@ -1,0 +1,179 @@
+"""Reads of a rank's own window while others write there: when its memory is undefined, and what it holds then.
+
+From when to when is known of another run, in which the same is chosen: from the last thing of the owner that who writes
+could know, until the owner knows that the write has happened. Meanwhile the memory holds other values, which accesses
+don't see.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from .knowledge import Knowledge
+from .violations import Place
+
+#: Bytes that nobody expects.
+_OTHER = 0x71
+
+#: Writes that are kept.
+_MOST = 2000
+
+
+class Memories(Protocol):
+    """A window, as what its ranks share."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """Its ranks, by their numbers in the simulation."""
+
+    def bytes_of(self, rank: int) -> memoryview | None:
+        """The memory of a rank, if only it and accesses change it; None: more may do so, or it is not one run."""
+
+
+@dataclass
+class Write:
+    """A write to a window of another rank.
+
+    :ivar window: the number of the window; `target`: whose memory it is, there, and `owner`, in the simulation.
+    :ivar origin: the rank of the simulation that writes, and `place` where.
+    :ivar begins: the last moment of the owner that it knew of.
+    :ivar ended: its moment at which it has happened; None: not yet.
+    :ivar until: what the owner learned, as the how manieth thing, by which it knows that; None: nothing.
+    """
+
+    window: int
+    target: int
+    owner: int
+    origin: int
+    place: Place
+    ranges: Sequence[tuple[int, int]]
+    begins: int
+    ended: Callable[[], int | None]
+    until: int | None = None
+
+
+class WindowReads:
+    """Takes note of writes, or has undefined what they write.
+
+    :param plan: the writes of another run; None: takes note of them.
+    """
+
+    def __init__(self, plan: Sequence[Write] | None = None):
+        self._plan = plan
+        self._windows: list[Memories] = []
+        self._seen: list[Write] = []
+        self._open: dict[int, list[Write]] = {}
+        self._heard: dict[int, int] = {}
+        self._told: dict[int, int] = {}
+        self._polled: set[tuple[int, int]] = set()
+        #: of memory that is undefined: what it holds in truth, and by what it is written.
+        self._true: dict[tuple[int, int], tuple[bytearray, list[Write]]] = {}
+
+    @property
+    def writes(self) -> list[Write]:
+        """Those of which note was taken, but of memory that its owner looks at again and again until it changes."""
+        return [each for each in self._seen if (each.window, each.target) not in self._polled]
+
+    def _number(self, window: Memories) -> int:
+        for number, each in enumerate(self._windows):
+            if each is window:
+                return number
+        self._windows.append(window)
+        return len(self._windows) - 1
+
+    # -- what happens ------------------------------------------------------------------------------
+
+    def opened(self, window: Memories, rank: int) -> None:
+        """A rank of the window has it from now on."""
+        number = self._number(window)
+        for write in self._plan or ():
+            if (write.window, write.target) == (number, rank) and write.begins <= self._told.get(write.owner, 0):
+                self._begin(write)
+
+    def synced(self, window: Memories, rank: int) -> None:
+        """A rank of the window has called Sync, to see what others have written."""
+        self._polled.add((self._number(window), rank))
+
+    def wrote(
+        self, window: Memories, origin: int, target: int, place: Place, ranges: Sequence[tuple[int, int]],
+        begins: int, ended: Callable[[], int | None],
+    ) -> None:  # fmt: skip
+        """A rank of the window writes to the memory of another one."""
+        if self._plan is None and len(self._seen) < _MOST and window.bytes_of(target) is not None:
+            ranks = window.members
+            write = Write(
+                self._number(window), target, ranks[target], ranks[origin], place, tuple(ranges), begins, ended
+            )
+            self._seen.append(write)
+            self._open.setdefault(ranks[target], []).append(write)
+
+    def told(self, rank: int, moment: int) -> None:
+        """A rank of the simulation tells what it knows, at a moment of its own."""
+        self._told[rank] = moment
+        for write in self._plan or ():
+            if (write.owner, write.begins) == (rank, moment) and write.window < len(self._windows):
+                self._begin(write)
+
+    def heard(self, rank: int, knowledge: Knowledge) -> None:
+        """A rank of the simulation has learned something."""
+        count = self._heard[rank] = self._heard.get(rank, 0) + 1
+        if self._plan is not None:
+            for key, (_, active) in [*self._true.items()]:
+                for write in [each for each in active if (each.owner, each.until) == (rank, count)]:
+                    self._end(key, write)
+            return
+        left = []
+        for write in self._open.get(rank, ()):
+            ended = write.ended()
+            if ended is not None and knowledge.knows(rank, write.origin, ended):
+                write.until = count
+            else:
+                left.append(write)
+        self._open[rank] = left
+
+    # -- memory ------------------------------------------------------------------------------------
+
+    def _begin(self, write: Write) -> None:
+        memory = self._windows[write.window].bytes_of(write.target)
+        if memory is None or (write.until is not None and write.until <= self._heard.get(write.owner, 0)):
+            return
+        key = write.window, write.target
+        self._show(key)
+        _, active = self._true.setdefault(key, (bytearray(memory), []))
+        active.append(write)
+        self._hide(key)
+
+    def _end(self, key: tuple[int, int], write: Write) -> None:
+        self._show(key)
+        self._true[key][1].remove(write)
+        self._hide(key)
+
+    def show(self, window: Memories, target: int) -> None:
+        """An access is about to happen: memory holds what it holds in truth."""
+        self._show((self._number(window), target))
+
+    def hide(self, window: Memories, target: int) -> None:
+        """An access has happened."""
+        self._hide((self._number(window), target))
+
+    def _show(self, key: tuple[int, int]) -> None:
+        memory, (true, active) = self._windows[key[0]].bytes_of(key[1]), self._true.get(key, (b"", ()))
+        for write in active:
+            for low, high in write.ranges:
+                if memory is not None:
+                    memory[low:high] = true[low:high]
+
+    def _hide(self, key: tuple[int, int]) -> None:
+        if key not in self._true:
+            return
+        memory, (true, active) = self._windows[key[0]].bytes_of(key[1]), self._true[key]
+        if memory is None:
+            return
+        for write in active:
+            for low, high in write.ranges:
+                true[low:high] = memory[low:high]
+        for write in active:
+            for low, high in write.ranges:
+                memory[low:high] = bytes([_OTHER]) * (high - low)
