@@ -127,8 +127,8 @@ class BufferRaces:
         memory, writes = given
         content, before = memory.content(), None
         if writes and self.undefined is not None:
-            values = self.undefined.values(memory.map, len(content), place)
-            if values:
+            values = self.undefined.values(memory.map, content, place)
+            if values is not None:
                 memory.replace(values)
                 content, before = values, content
         return _Use(by, memory, writes, zlib.crc32(content), place, before)

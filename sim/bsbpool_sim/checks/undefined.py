@@ -11,14 +11,17 @@ from typing import Any
 
 from .violations import Place
 
-#: A small number, in case that it is read as a count; and a large one, that is lost in no sum.
+#: What it may hold: small positive integers (they may be read as counts) and large floating-point numbers, which are
+#: lost in no sum; the same with a minus; or what it held before, where simulated ranks would have written already.
+POSITIVE, NEGATIVE, KEPT = "positive", "negative", "kept"
+
 _INTEGER, _FLOAT = 113, 1.25e30
 
 #: Formats of floating-point numbers, by the names of the predefined datatypes that have them.
 _FLOATS = {
     "FLOAT": "f", "DOUBLE": "d", "REAL": "f", "REAL4": "f", "REAL8": "d", "DOUBLE_PRECISION": "d",
-    "C_FLOAT_COMPLEX": "ff", "C_COMPLEX": "ff", "C_DOUBLE_COMPLEX": "dd", "CXX_FLOAT_COMPLEX": "ff",
-    "CXX_DOUBLE_COMPLEX": "dd", "COMPLEX": "ff", "DOUBLE_COMPLEX": "dd", "COMPLEX8": "ff", "COMPLEX16": "dd",
+    "C_COMPLEX": "ff", "C_DOUBLE_COMPLEX": "dd", "CXX_FLOAT_COMPLEX": "ff", "CXX_DOUBLE_COMPLEX": "dd",
+    "COMPLEX": "ff", "DOUBLE_COMPLEX": "dd", "COMPLEX8": "ff", "COMPLEX16": "dd",
 }  # fmt: skip
 
 
@@ -26,26 +29,30 @@ class Undefined:
     """The values of memory that MPI has not written yet.
 
     :param where: whether what is given to MPI there holds such values.
+    :param what: which.
     """
 
-    def __init__(self, where: Callable[[Place], bool]):
-        self._where = where
+    def __init__(self, where: Callable[[Place], bool], what: str = POSITIVE):
+        self._where, self._what = where, what
         #: by line and rank, where memory is given to MPI that it writes.
         self.lines: dict[tuple[str, int], dict[int, Place]] = {}
 
-    def values(self, map: Any, size: int, place: Place) -> bytes:
-        """So many bytes of such values.
+    def values(self, map: Any, content: bytes, place: Place) -> bytes | None:
+        """What memory holds in place of its content; None: that.
 
         :param map: the layout of an item.
         :param place: where the memory is given to MPI.
         """
-        if not size or not map.size:
-            return b""
+        if not content or not map.size:
+            return None
         self.lines.setdefault((place.file, place.line), {}).setdefault(place.rank, place)
         if not self._where(place):
-            return b""
-        item = b"".join(_value(name) * count for name, count in _sized(map))
-        return (item * -(-size // len(item)))[:size] if item else b""
+            return None
+        if self._what == KEPT:
+            return content
+        sign = -1 if self._what == NEGATIVE else 1
+        item = b"".join(_value(name, size, sign) * count for (name, size), count in _sized(map))
+        return (item * -(-len(content) // len(item)))[: len(content)]
 
 
 def _sized(map: Any) -> list[tuple[tuple[str, int], int]]:
@@ -61,11 +68,11 @@ def _sized(map: Any) -> list[tuple[tuple[str, int], int]]:
     return found
 
 
-def _value(primitive: tuple[str, int]) -> bytes:
-    name, size = primitive
-    if name in _FLOATS:
-        letters = _FLOATS[name]
-        value = struct.pack(letters, *[_FLOAT] * len(letters))
-        if len(value) == size:
-            return value
-    return _INTEGER.to_bytes(size, "little")
+def _value(name: str, size: int, sign: int) -> bytes:
+    letters = _FLOATS.get(name, "")
+    if letters:
+        return struct.pack(letters, *[sign * _FLOAT] * len(letters))
+    if "BOOL" in name:
+        return (sign > 0).to_bytes(size, "little")
+    signed = 1 if name == "BYTE" or "UNSIGNED" in name or "UINT" in name else sign
+    return (signed * _INTEGER).to_bytes(size, "little", signed=True)

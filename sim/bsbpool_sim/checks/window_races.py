@@ -242,7 +242,8 @@ class WindowRaces:
             "nothing says which comes first: put a fence, a flush with a message, or exclusive locks between them, or "
             "use Accumulate with one operation for both"
         )
-        self.found.setdefault((here.file, here.line, there.file, there.line), Violation(KIND, here, what, right))
+        first, second = sorted(((here.file, here.line), (there.file, there.line)))
+        self.found.setdefault((*first, *second), Violation(KIND, here, what, right))
 
     def _report_store(self, access: WindowUse, place: Place, window: Memories, target: int) -> None:
         owner = window.members[target]

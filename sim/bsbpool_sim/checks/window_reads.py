@@ -14,8 +14,8 @@ from typing import Protocol
 from .knowledge import Knowledge
 from .violations import Place
 
-#: Bytes that nobody expects.
-_OTHER = 0x71
+#: Bytes that nobody expects; the second are negative numbers.
+BYTES = (0x71, 0xF1)
 
 #: Writes that are kept.
 _MOST = 2000
@@ -58,10 +58,11 @@ class WindowReads:
     """Takes note of writes, or has undefined what they write.
 
     :param plan: the writes of another run; None: takes note of them.
+    :param byte: what undefined memory holds.
     """
 
-    def __init__(self, plan: Sequence[Write] | None = None):
-        self._plan = plan
+    def __init__(self, plan: Sequence[Write] | None = None, byte: int = BYTES[0]):
+        self._plan, self._byte = plan, byte
         self._windows: list[Memories] = []
         self._seen: list[Write] = []
         self._open: dict[int, list[Write]] = {}
@@ -176,4 +177,4 @@ class WindowReads:
                 true[low:high] = memory[low:high]
         for write in active:
             for low, high in write.ranges:
-                memory[low:high] = bytes([_OTHER]) * (high - low)
+                memory[low:high] = bytes([self._byte]) * (high - low)

@@ -14,10 +14,10 @@ from typing import Any
 from ..checks.audit import KINDS
 from ..checks.buffer_races import KIND
 from ..checks.observed import Observed
-from ..checks.undefined import Undefined
+from ..checks.undefined import KEPT, NEGATIVE, POSITIVE, Undefined
 from ..checks.violations import Place, Violation
 from ..checks.window_races import KIND as OF_WINDOWS
-from ..checks.window_reads import WindowReads, Write
+from ..checks.window_reads import BYTES, WindowReads, Write
 from ..cluster import Cluster
 from ..mpi.contexts import ranks as ranks_text
 from ..strategies import InOrder
@@ -39,11 +39,12 @@ class _Watched(InOrder):
 
     :param undefined: what memory holds that MPI has not written yet.
     :param plan: the writes to windows that are undefined until they are known to have happened; None: these are noted.
+    :param byte: what windows hold meanwhile.
     """
 
-    def __init__(self, undefined: Undefined, plan: Sequence[Write] | None):
+    def __init__(self, undefined: Undefined, plan: Sequence[Write] | None, byte: int):
         self._undefined = undefined
-        self.reads = WindowReads(plan)
+        self.reads = WindowReads(plan, byte)
         self.observed = Observed()
 
     def install(self, cluster: Cluster) -> None:
@@ -66,6 +67,8 @@ class EarlyReads:
         self._run, self._late = run, late
         self._left = MOST_RUNS
         self._usual: Any = None
+        #: what undefined memory holds.
+        self._what = POSITIVE
 
     def faults(self) -> list[tuple[Fault, Schedule]]:
         """What is found, each with the schedule that it was found in."""
@@ -74,10 +77,17 @@ class EarlyReads:
         writes = noted.writes
         if not lines.lines and not writes:
             return []
-        other, changed, _ = self._end(Undefined(lambda place: True), writes)
-        # Who writes there, though only what was there before, is seen now.
-        found = [(fault, changed) for fault in of_violations(changed.simulation.violations) if fault.kind == KIND]
-        if other == self._usual or self._end(lines, None)[0] != self._usual:
+        found: list[tuple[Fault, Schedule]] = []
+        for self._what in (POSITIVE, KEPT, NEGATIVE):
+            other, changed, _ = self._end(Undefined(lambda place: True, self._what), writes)
+            # Who writes there, though only what was there before, is seen now.
+            violations = of_violations(changed.simulation.violations)
+            found += [(fault, changed) for fault in violations if fault.kind == KIND]
+            if other != self._usual:
+                break
+        else:
+            return found
+        if self._end(lines, None)[0] != self._usual:  # it differs anyhow
             return found
         # Memory that MPI has twice changes without being read.
         others = {each.place.rank for each in schedule.simulation.violations if each.kind == KIND}
@@ -105,11 +115,12 @@ class EarlyReads:
     def _differs(self, places: Sequence[Place], writes: Sequence[Write]) -> bool:
         self._left -= 1
         where = {place[:3] for place in places}
-        return self._left >= 0 and self._end(Undefined(lambda place: place[:3] in where), writes)[0] != self._usual
+        undefined = Undefined(lambda place: place[:3] in where, self._what)
+        return self._left >= 0 and self._end(undefined, writes)[0] != self._usual
 
     def _end(self, undefined: Undefined, plan: Sequence[Write] | None) -> tuple[Any, Schedule, WindowReads]:
         """What a run lets others see."""
-        watched = _Watched(undefined, plan)
+        watched = _Watched(undefined, plan, BYTES[self._what == NEGATIVE])
         schedule = self._run(watched, Tape(), late=self._late)
         faults = [fault[:4] for fault in faults_of(schedule) if fault.kind not in KINDS]
         results = repr(schedule.simulation.results)
