@@ -7,7 +7,7 @@ import pytest
 
 import bsbpool
 from bsbpool_sim.python import whose
-from bsbpool_sim.python.whose import Ownership
+from bsbpool_sim.python.whose import Ownership, replaces_pool
 
 
 @pytest.fixture
@@ -60,3 +60,23 @@ def test_what_is_compiled_is_shared(installed):
 def test_options_come_before_all_else(installed, tmp_path):
     assert of(installed("tool"), "tool", named=["tool.part"])
     assert not of(str(tmp_path / "lib.py"), "lib", shared=["lib.part"])
+
+
+@pytest.mark.parametrize(
+    ("code", "does"),
+    [
+        ("import bsbpool.bsb", True),
+        ("import sys, bsbpool.bsb as pool", True),
+        ("import sys; import bsbpool.bsb; bsbpool.bsb.install()", True),
+        ("if True:\n    from bsbpool.bsb import install", True),
+        ("from bsbpool import job_pool, bsb", True),
+        ("import bsbpool\nfrom bsbpool import job_pool", False),
+        ("import bsb\nimport bsbpool  # not bsbpool.bsb", False),
+        ("text = 'import bsbpool.bsb'", False),
+    ],
+)
+def test_a_program_that_imports_bsbpool_bsb_is_known_by_its_source(tmp_path, code, does):
+    assert replaces_pool(code, "code") is does
+    (tmp_path / "script.py").write_text(code)
+    assert replaces_pool(str(tmp_path / "script.py"), "script") is does
+    assert not replaces_pool("bsbpool", "module") and not replaces_pool(str(tmp_path), "script")

@@ -32,4 +32,31 @@ def alone(tmp_path_factory):
 
 @pytest.mark.parametrize("pool", ["ours", "bsbs"])
 def test_a_compile_on_simulated_ranks_makes_the_same_network(tmp_path, alone, pool):
-    assert made(("-m", "bsbpool_sim", "-n", 4, "--own", "bsbpool"), tmp_path / "network.hdf5", pool) == alone
+    assert made(("-m", "bsbpool_sim", "-n", 4), tmp_path / "network.hdf5", pool) == alone
+
+
+INSTALLS = """
+import bsbpool.bsb
+bsbpool.bsb.install()
+import bsb, bsbpool.pool
+print(bsb.MPI.get_rank(), bsb.JobPool is bsbpool.pool.JobPool)
+"""
+
+
+@pytest.mark.parametrize("how", ["script", "code", "named"])
+def test_each_rank_installs_for_its_own_bsb(tmp_path, how):
+    (tmp_path / "installs.py").write_text(INSTALLS)
+    program = {
+        "script": ["installs.py"],
+        "code": ["-c", "import bsb; " + "; ".join(INSTALLS.strip().splitlines())],
+        "named": ["--own", "bsbpool", "-c", "import installs"],
+    }[how]
+    status, said, complaints = run(program=["-m", "bsbpool_sim", "-n", 2, *program], cwd=tmp_path)
+    assert (status, said) == (0, "0 True\n1 True\n"), complaints
+
+
+def test_a_module_that_installs_is_refused_with_what_to_write(tmp_path):
+    (tmp_path / "installs.py").write_text(INSTALLS)
+    status, said, complaints = run(program=["-m", "bsbpool_sim", "-n", 2, "-c", "import installs"], cwd=tmp_path)
+    assert (status, said) == (1, "") and "at installs.py:2 in <module>; so did rank 1" in complaints
+    assert "each rank needs bsbpool to itself" in complaints and "bsbpool simulate --own bsbpool …" in complaints

@@ -25,7 +25,7 @@ from bsbpool.worlds.memory import memory_available, memory_taken
 from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster
-from ..errors import RankErrors, SimulationError, Stuck
+from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
 from ..places import raised_by
@@ -35,7 +35,7 @@ from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes
 from ..python.threads import wait_for_threads
 from ..python.warned import warnings_of_ranks
-from ..python.whose import Ownership
+from ..python.whose import Ownership, replaces_pool
 from ..simulation import Simulation, simulate
 from ..streams import when_loaded
 from ..virtual import GLOBAL_GENERATOR
@@ -155,6 +155,8 @@ class _Ranks:
         named = [*own, program.name.partition(".")[0]] if program.kind == "module" else [*own]
         if package.is_installed():
             named.append(package.PACKAGE)
+        if replaces_pool(program.name, program.kind):
+            named.append("bsbpool")
         self._ownership = Ownership([name for name in named if name not in sys.stdlib_module_names], share)
         self._common = Common(self._begin_to_move)
         self._undo = ExitStack()
@@ -369,6 +371,9 @@ class _Finder(Finder):
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
         if name == package.MODULE and isinstance(getcurrent(), Task) and package.PACKAGE in sys.modules:
             return package.spec_of_mpi()
+        if name == "bsbpool.bsb" and isinstance(getcurrent(), Task) and not self._modules.ownership.known(name):
+            need = "each rank needs bsbpool to itself, which bsbpool.bsb fits to that rank's BSB"
+            raise CannotSimulateError(f"{need}: bsbpool simulate --own bsbpool …")
         spec = super().find_spec(name, path, target)
         if name == "numpy.random" and isinstance(getcurrent(), Task):
             spec = spec or self._search(name, path, target)

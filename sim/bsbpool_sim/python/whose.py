@@ -22,6 +22,11 @@ _PARTS = {"pytest": ("pytest", "_pytest", "pluggy")}
 
 _EXTENSIONS = tuple(importlib.machinery.EXTENSION_SUFFIXES)
 _TAKES_MPI = re.compile(rb"^[ \t]*(?:from|import)[ \t]+mpi4py\b", re.MULTILINE)
+_REPLACES = re.compile(
+    rb"(?:^|;)[ \t]*(?:import[ \t][^#\n]*\bbsbpool\.bsb\b|from[ \t]+bsbpool\.bsb[ \t]|"
+    rb"from[ \t]+bsbpool[ \t]+import\b[^#\n]*\bbsb\b)",
+    re.MULTILINE,
+)
 _IMPORTS = re.compile(rb"^(?: {4})?(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
 
@@ -36,6 +41,20 @@ def installed_folders() -> tuple[str, ...]:
     """The folders where packages are installed."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
+
+
+def replaces_pool(name: str, kind: str) -> bool:
+    """Whether a program imports `bsbpool.bsb`, which changes bsbpool's classes to fit the BSB of one rank.
+
+    :param name: the path of a script, or code.
+    :param kind: which of both: ``script`` or ``code``.
+    """
+    if kind == "code":
+        return _REPLACES.search(name.encode(errors="surrogateescape")) is not None
+    if kind != "script" or not os.path.isfile(name):
+        return False
+    with open(name, "rb") as source:
+        return _REPLACES.search(source.read()) is not None
 
 
 def _top(name: str) -> str:
