@@ -58,6 +58,18 @@ _CHECKS = (
     "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="All chance begins from N. Default: 0."
 )
 @click.option(
+    "--jobs", type=click.IntRange(min=1), metavar="N", default=1,
+    help="Use so many processes: to draw schedules, and for scenarios. What is found is the same. Default: 1.",
+)  # fmt: skip
+@click.option(
+    "--buffering", is_flag=True,
+    help="Run all schedules without buffers as well, within the budget, and not only ten of them.",
+)  # fmt: skip
+@click.option(
+    "--keep", type=click.Path(file_okay=False), metavar="DIR",
+    help="Write findings there, and what was covered: the next time it goes on from there, with new schedules.",
+)  # fmt: skip
+@click.option(
     "--max-events", type=click.IntRange(min=1), metavar="N", default=1_000_000,
     help="Messages and other events after which a schedule is given up. Default: 1 million.",
 )  # fmt: skip
@@ -84,6 +96,7 @@ def explore(
     data: str | None,
     test: str | None,
     force: bool,
+    keep: str | None,
     unchecked: tuple[str, ...],
     **options: Any,
 ) -> Callable[[], None]:
@@ -93,6 +106,10 @@ def explore(
     cluster sees the others. This runs them all on simulated ranks, or as many as there is time for.
 
     \b
+    What does the night find? The next one goes on from there:
+      bsbpool explore -n 8 --for 8h --jobs 4 --keep explored script.py
+    Does a pool stand any single fault, in these scenarios?
+      bsbpool explore scenarios/
     Does it work in every order?
       bsbpool explore -n 4 script.py
     Ten minutes of a program that has too many orders for all of them:
@@ -121,7 +138,7 @@ def explore(
                 "--to-test is for programs: of a scenario, keep the line that says how to run it again"
             )
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
-        return lambda: explore_scenarios(files, outputs, limits)
+        return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
     if ranks is None:
         raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
     options["faults"] = options["faults"] or 0
@@ -150,10 +167,18 @@ def explore(
     def run() -> None:
         from bsbpool_sim.errors import SimulationError
         from bsbpool_sim.exploring import kept
+        from bsbpool_sim.exploring.covered import Covered, identity
         from bsbpool_sim.exploring.whole_programs import explore_program
         from bsbpool_sim.program.running import ProgramError
 
         try:
+            covered, key = None if keep is None else Covered(keep), ""
+            if covered is not None:
+                key = identity(*again, options["strategy"], files=reads)
+                before = covered.of(what.name, key)
+                options["begin"] = before.get("drawn", 0)
+                if before.get("tried") and options["strategy"] == "auto":
+                    options["strategy"] = "portfolio"
             with Progress() as progress:
                 exploration = explore_program(what, ranks, checks=checks, progress=progress.show, **options)
         except (ProgramError, SimulationError) as error:
@@ -164,6 +189,10 @@ def explore(
             report = Report(quiet)
             report.findings(exploration, lambda finding: kept.again(finding, again))
             report.summary(exploration)
+            if covered is not None:
+                data_of = kept.as_data(exploration, lambda finding: kept.again(finding, again))
+                covered.add(what.name, key, exploration, data_of["findings"])
+                report.line(covered.text(what.name, key))
             sys.stdout.flush()
         except BrokenPipeError:  # nobody reads it any more, as behind `head`; what goes into files still does
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bsbpool.text import label
 
@@ -14,48 +15,102 @@ from . import say
 from .exploring import Progress, Report, complain
 from .outputs import Output
 
+if TYPE_CHECKING:
+    from bsbpool_sim.exploring.exploration import Exploration
+
+
+class _Explored(NamedTuple):
+    """What came of a scenario.
+
+    :ivar exploration: None: it was explored before, or can't be.
+    :ivar wrong: why it can't be; "" if it can.
+    :ivar before: schedules that it was found to have before.
+    """
+
+    title: str
+    faults: int
+    seed: int
+    exploration: Exploration | None
+    wrong: str
+    before: int
+
 
 def are_scenarios(files: Sequence[str]) -> bool:
     """Whether these are scenario files, or folders of them."""
     return bool(files) and all(Path(file).is_dir() or Path(file).suffix in (".yaml", ".yml") for file in files)
 
 
-def explore_scenarios(files: Sequence[str], outputs: Sequence[Output], limits: Mapping[str, Any]) -> None:
+def explore_scenarios(
+    files: Sequence[str], outputs: Sequence[Output], limits: Mapping[str, Any], jobs: int, keep: str | None
+) -> None:
     """Explore scenarios, with a line for each and what was found in it; then exit.
 
     :param limits: the budget and the faults, where they are not what each scenario says.
+    :param jobs: how many processes explore, each another scenario.
+    :param keep: the folder of what was covered before.
     """
     from bsbpool_sim.errors import SimulationError
     from bsbpool_sim.exploring import kept
+    from bsbpool_sim.exploring.covered import Covered, identity
+    from bsbpool_sim.exploring.processes import can_fork, in_processes
     from bsbpool_sim.exploring.scenarios import explore_scenario
     from bsbpool_sim.scenario import ScenarioError, load
 
     quiet = any(each.to_standard_output for each in outputs)
     report = Report(quiet, 4)
-    found: list[dict[str, Any]] = []
-    unusable = interrupted = False
-    for file in files:
+    try:
+        covered = None if keep is None else Covered(keep)
+    except SimulationError as error:
+        complain(str(error))
+        sys.exit(2)
+    said = [json.dumps({key: limits[key] for key in ("faults", "strategy")})]
+
+    def explored(file: str) -> _Explored:
+        """Explore one, unless that was done. Returns what there is to say, so that another process can."""
         try:
             scenario = load(file)
-            with Progress() as progress:
-                exploration = explore_scenario(scenario, progress=progress.show, **limits)
+            more = dict(limits)
+            if covered is not None:
+                before = covered.of(file, identity(*said, files=(file,)))
+                if before.get("complete") and not before["findings"]:
+                    return _Explored(scenario.title, 0, scenario.seeds[0], None, "", before["schedules"])
+                more["begin"] = before.get("drawn", 0)
+                if before.get("tried") and more["strategy"] == "auto":
+                    more["strategy"] = "portfolio"
+            faults = scenario.model.explore.faults if limits["faults"] is None else limits["faults"]
+            with Progress() as progress:  # one process alone writes to the terminal
+                exploration = explore_scenario(scenario, progress=progress.show if jobs == 1 else None, **more)
         except (ScenarioError, SimulationError) as error:
+            wrong = str(error) if isinstance(error, ScenarioError) else f"{file} can't be explored: {error}"
+            return _Explored("", 0, 0, None, wrong, 0)
+        return _Explored(scenario.title, faults, scenario.seeds[0], exploration, "", 0)
+
+    found: list[dict[str, Any]] = []
+    unusable = interrupted = False
+    one_by_one: Iterator[_Explored] = map(explored, files)
+    if jobs > 1 and can_fork():
+        one_by_one = in_processes([functools.partial(explored, file) for file in files], jobs)
+    for file, (title, faults, seed, exploration, wrong, before) in zip(files, one_by_one, strict=True):
+        if wrong:
             unusable = True
-            complain(str(error) if isinstance(error, ScenarioError) else f"{file} can't be explored: {error}")
+            complain(wrong)
             continue
-        good = not exploration.findings
-        say(f"{'✓' if good else '✗'} {label(scenario.title)}  {file}: {exploration}", err=quiet)
-        faults = scenario.model.explore.faults if limits["faults"] is None else limits["faults"]
-
-        def again(finding: Any, file: str = file, seed: int = scenario.seeds[0], faults: int = faults) -> str:
-            return kept.scenario_again(finding, file, seed, faults)
-
+        if exploration is None:
+            say(f"✓ {label(title)}  {file}: complete before: {before} schedules; no findings", err=quiet)
+            found.append({"scenario": file, "findings": [], "schedules": 0, "complete": True})
+            continue
+        mark = "✗" if exploration.findings else "✓"
+        say(f"{mark} {label(title)}  {file}: {exploration}", err=quiet)
+        again = functools.partial(kept.scenario_again, path=file, seed=seed, faults=faults)
         report.findings(exploration, again)
-        found.append({"scenario": file, "faults": faults, **kept.as_data(exploration, again)})
+        data = kept.as_data(exploration, again)
+        found.append({"scenario": file, "faults": faults, **data})
+        if covered is not None:
+            covered.add(file, identity(*said, files=(file,)), exploration, data["findings"])
         if interrupted := exploration.interrupted:
             break
     findings = [{"scenario": each["scenario"], **finding} for each in found for finding in each["findings"]]
-    data = {
+    everything = {
         "generator": "bsbpool explore",
         "findings": findings,
         "schedules": sum(each["schedules"] for each in found),
@@ -67,7 +122,7 @@ def explore_scenarios(files: Sequence[str], outputs: Sequence[Output], limits: M
     of = f"{len(found)} of {len(files)} scenarios explored, {complete} of them completely"
     how_many = f"{len(findings) or 'no'} finding{'s' if len(findings) != 1 else ''}"
     stopped = " (interrupted)" if interrupted else ""
-    report.line(f"{of}: {data['schedules']} schedules; {how_many}{stopped}")
+    report.line(f"{of}: {everything['schedules']} schedules; {how_many}{stopped}")
     for output in outputs:
-        output.write((json.dumps(data) + "\n").encode())
+        output.write((json.dumps(everything) + "\n").encode())
     sys.exit(2 if unusable else int(bool(findings)))

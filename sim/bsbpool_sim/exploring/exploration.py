@@ -6,6 +6,7 @@ It puts the parts together: how schedules are gone through is in `exhaustive` an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,12 +23,13 @@ from ..strategies import InOrder
 from ..streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
-from .drawing import Drawn
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Fault, Finding, faults_of, unbuffered
 from .instants import Instants
-from .portfolio import STRATEGIES, rule_of
+from .portfolio import STRATEGIES
+from .processes import can_fork
+from .sampling import Found, Sampling
 from .schedules import Function, Runner, Schedule
 from .shrinking import Shrinking
 
@@ -68,6 +70,8 @@ class Exploration:
     :ivar elapsed: seconds that it took.
     :ivar limits: what was not tried although it may make a difference.
     :ivar interrupted: whether Ctrl-C ended it.
+    :ivar drawn: how many of the schedules were drawn by a strategy.
+    :ivar tried: whether trying each schedule once was begun.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -79,6 +83,8 @@ class Exploration:
     elapsed: float = 0.0
     limits: Sequence[str] = ()
     interrupted: bool = False
+    drawn: int = 0
+    tried: bool = False
 
     def __str__(self) -> str:
         if self.complete:
@@ -105,6 +111,8 @@ def explore(
     script: Any = None,
     late_matching: bool | None = None,
     max_events: int = MAX_EVENTS,
+    jobs: int = 1,
+    buffering: bool = False,
     progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:
     """Run ``program(comm)`` on simulated ranks in every order of messages that MPI allows, or in a sample of them.
@@ -130,6 +138,9 @@ def explore(
     :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
         is tried; False: only what comes at one instant. None: True, but for programs with job pools.
     :param max_events: events after which a schedule is given up.
+    :param jobs: how many processes draw schedules; what is found with a budget in schedules is the same with any
+        number. Trying each schedule once takes one.
+    :param buffering: run all schedules without buffers as well, and not only ten of them, within the budget.
     :param progress: called after each schedule with what was found so far.
     :returns: what was found; Ctrl-C ends the exploration, and what was found before is returned.
     :raises ExplorationError: the program does not do the same when the same is chosen, or never ends.
@@ -157,7 +168,8 @@ def explore(
     with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
-            late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress,
+            late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs,
+            buffering=buffering,
         )  # fmt: skip
 
 
@@ -170,13 +182,14 @@ def explore_runs(
     run: Runner, *, strategy: str = "auto", seconds: float | None = None, schedules: int | None = None,
     same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, may_fail: bool = False,
     checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None, timed: bool = False,
-    alike: Collection[int] = (),
+    alike: Collection[int] = (), jobs: int = 1, begin: int = 0, buffering: bool = False,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for whatever runs a program.
 
     :param may_fail: whether ranks and links may.
     :param timed: whether virtual time is meant as it is: other times are no other schedules.
     :param alike: ranks that do the same until others hear of them.
+    :param begin: the number of the first schedule that is drawn.
     """
     known = ("auto", "exhaustive", *STRATEGIES)
     if strategy not in known:
@@ -185,10 +198,13 @@ def explore_runs(
         raise ValueError(f"schedules={schedules!r}: it must be 1 or more, or None for no limit")
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds={seconds!r}: it must be more than 0, or None for no limit")
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs!r}: it must be 1 or more")
     if unknown := [each for each in checks if each not in CHECKS]:
         raise ValueError(f"checks={[*checks]!r}: there is no check {unknown[0]!r}, but {', '.join(CHECKS)}")
     exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, may_fail, progress)
     exploring.timed, exploring.alike = timed, alike
+    exploring.jobs, exploring.begin, exploring.buffering = jobs if can_fork() else 1, begin, buffering
     with run.watch.watching():
         try:
             exploring.go()
@@ -230,6 +246,8 @@ class _Exploring:
         #: whether virtual time is meant as it is; and the ranks that do the same until others hear of them.
         self.timed = False
         self.alike: Collection[int] = ()
+        #: processes that draw schedules, the number of the first of these, and whether all are run without buffers.
+        self.jobs, self.begin, self.buffering = 1, 0, False
         self._progress = progress
         self._began = ThreadedWorld.now()
         self._seconds = seconds
@@ -240,6 +258,8 @@ class _Exploring:
 
     def go(self) -> None:
         first = self._look_first()
+        if not self._late or self._strategy not in ("auto", "exhaustive"):
+            self._take(first)
         if self._strategy in ("auto", "exhaustive"):
             if self._exhaust(first, 1.0 if self._strategy == "exhaustive" else 0.5):
                 return
@@ -258,8 +278,8 @@ class _Exploring:
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
 
-    def _spent(self, share: float = 1.0) -> bool:
-        if self._schedules is not None and self.result.schedules >= max(1, share * self._schedules):
+    def _spent(self, share: float = 1.0, counted: bool = True) -> bool:
+        if counted and self._schedules is not None and self.result.schedules >= max(1, share * self._schedules):
             return True
         return self._seconds is not None and ThreadedWorld.now() - self._began >= share * self._seconds * _SECOND_NS
 
@@ -288,7 +308,7 @@ class _Exploring:
 
     def _exhaust(self, first: Schedule, share: float) -> bool:
         """Go through all schedules, of which the first is what happens by default. Returns whether these were all."""
-        reduced = not self._may_fail or not self._late
+        reduced, self.result.tried = not self._may_fail or not self._late, True
         if not self._late:  # the first schedule that is searched need not be what happens by default
             self._see_it_repeated(first, self._run(_First(), Tape(), late=False))
         while True:
@@ -338,19 +358,31 @@ class _Exploring:
     def _sample(self, strategy: str, length: int) -> None:
         """Draw schedules until the budget is spent."""
         self.result.strategy = strategy
-        seen: set[Any] = set()
-        number = 0
-        while not self._spent():
-            drawn = Drawn(rule_of(strategy, self._seed, number, length))
-            schedule = self._run(drawn, None, late=self._late)
-            number += 1
+        sampling = Sampling(self._run, strategy, self._seed, length, self._late, self.begin)
+        before, seen = self.result.schedules, set[int]()
+        if self.jobs > 1:
+            most = None if self._schedules is None else self._schedules - before
+            found: list[Found] = []
+            for share in sampling.shares(self.jobs, most, lambda: self._spent(counted=False), self._findings_of):
+                self.result.schedules += share.drawn
+                seen |= share.orders
+                found += share.found
+                self._tell()
+            drawn = self.result.schedules - before
+            for number, tape in sorted(found, key=operator.attrgetter("number")):
+                self.result.schedules = before + number + 1
+                self._take(self._run(InOrder(), tape, late=self._late))
+            self.result.schedules = before + drawn
+            self.result.distinct = max(self.result.distinct, len(seen))
+        while self.jobs == 1 and not self._spent():
+            order, schedule = sampling.schedule(self.result.schedules - before)
             self.result.schedules += 1
-            order = tuple((rank, tuple(drawn.order[rank])) for rank in sorted(drawn.order))
             if order not in seen:
                 seen.add(order)
                 self.result.distinct = max(self.result.distinct, len(seen))
                 self._take(schedule)
             self._tell()
+        self.result.drawn = self.result.schedules - before
 
     def without_buffers(self) -> None:
         """Look for deadlocks that come only where no message is buffered."""
@@ -358,7 +390,7 @@ class _Exploring:
         if not self._late or any(each.kind in ("deadlock", "unreceived-message") for each in self.result.findings):
             return
         search, more, count = Exhaustive(self._reduced), True, 0
-        while more and count < WITHOUT_BUFFERS and not self._spent():
+        while more and (self.buffering or count < WITHOUT_BUFFERS) and not self._spent():
             count += 1
             try:
                 schedule = self._run(search, None, late=True, eager_limit=0)
@@ -372,7 +404,7 @@ class _Exploring:
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
         for fault, schedule in EarlyReads(self._run, self._late).faults():
-            self._keep([Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)])
+            self._keep([Finding(*fault, schedule.simulation.tape, self.result.schedules or 1, self._late)])
 
     def _tell(self) -> None:
         if self._progress is not None:
@@ -399,7 +431,7 @@ class _Exploring:
             tape = schedule.simulation.tape
             return [Finding(*fault, tape, self.result.schedules, self._late, eager_limit)]
         return [
-            Finding(*fault, schedule.simulation.tape, self.result.schedules, self._late)
+            Finding(*fault, schedule.simulation.tape, self.result.schedules or 1, self._late)
             for fault in self._faults_of(schedule)
         ]
 

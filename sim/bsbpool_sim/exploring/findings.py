@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
 from typing import NamedTuple
@@ -118,6 +118,11 @@ class Finding:
     late: bool
     eager_limit: int | None = None
     choices: tuple[ChoiceMade, ...] = ()
+
+    @property
+    def key(self) -> Hashable:
+        """What two findings have in common that are of the same fault, and look the same."""
+        return self.kind, self.file, self.line, frozenset(self._lines()), _without_numbers(self.message)
 
     def same_fault(self, other: Finding) -> bool:
         """Whether another finding is of the same fault, though of another schedule.

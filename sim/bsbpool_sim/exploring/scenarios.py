@@ -112,7 +112,7 @@ def run_tape(scenario: Scenario, tape: Tape | str, *, seed: int | None = None, f
 
 def explore_scenario(
     scenario: Scenario, *, faults: int | None = None, seconds: float | None = None, schedules: int | None = None,
-    strategy: str = "auto", progress: Callable[[Exploration], None] | None = None,
+    strategy: str = "auto", begin: int = 0, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """Run a scenario in every order of what falls into one instant, with faults; or in a sample of these.
 
@@ -124,6 +124,7 @@ def explore_scenario(
     :param seconds: the budget in seconds of real time; by default 60.
     :param schedules: the budget in schedules; None: no limit.
     :param strategy: how schedules are chosen, as for `explore`.
+    :param begin: the number of the first schedule that is drawn, if some are.
     :param progress: called after each schedule with what was found so far.
     :returns: what was found.
 
@@ -143,6 +144,7 @@ def explore_scenario(
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
         may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
+        begin=begin,
     )  # fmt: skip
 
 

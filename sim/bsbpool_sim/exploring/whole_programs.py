@@ -72,7 +72,7 @@ def explore_program(
     program: Program, ranks: int, *, script: Any = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
     schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0,
-    progress: Callable[[Exploration], None] | None = None,
+    jobs: int = 1, begin: int = 0, buffering: bool = False, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for a whole program.
 
@@ -85,5 +85,6 @@ def explore_program(
     run = WholeProgram(program, ranks, script, options)
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed,
-        may_fail=script is not None or faults > 0, checks=checks, progress=progress,
+        may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs, begin=begin,
+        buffering=buffering,
     )  # fmt: skip

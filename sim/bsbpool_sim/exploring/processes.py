@@ -1,0 +1,91 @@
+"""Calls in several processes at a time: each in a copy of this one, whose results come back in the order of the calls.
+
+What is called belongs to `exploration` and to the command. Copies are made by `fork`, so that programs need not be
+packed; systems that lack it have one process.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_BYTES = 1 << 16
+
+
+class ProcessError(RuntimeError):
+    """A process ended before it had said what came of its call."""
+
+
+def can_fork() -> bool:
+    """Whether this system has copies of a process."""
+    return hasattr(os, "fork")
+
+
+def in_processes(calls: Sequence[Callable[[], T]], most: int) -> Iterator[T]:
+    """What each call returns, in the order of the calls.
+
+    :param most: how many processes run at a time.
+    :raises ProcessError: one ended early, or what it had to say could not be pickled.
+    """
+    waiting = [*enumerate(calls)][::-1]
+    running: dict[int, tuple[int, int, bytearray]] = {}
+    done: dict[int, bytes] = {}
+    following = 0
+    try:
+        while following < len(calls):
+            while waiting and len(running) < most:
+                place, call = waiting.pop()
+                reader, process = _start(call)
+                running[reader] = (place, process, bytearray())
+            for reader in select.select([*running], [], [])[0]:
+                place, process, data = running[reader]
+                if piece := os.read(reader, _BYTES):
+                    data += piece
+                    continue
+                del running[reader]
+                os.close(reader)
+                os.waitpid(process, 0)
+                done[place] = bytes(data)
+            while following in done:
+                yield _read(done.pop(following))
+                following += 1
+    finally:
+        for reader, (_, process, _) in running.items():
+            os.kill(process, signal.SIGTERM)
+            os.close(reader)
+            os.waitpid(process, 0)
+
+
+def _start(call: Callable[[], object]) -> tuple[int, int]:
+    """Start a process that makes a call. Returns where its result is read, and its number."""
+    reader, writer = os.pipe()
+    process = os.fork()
+    if process:
+        os.close(writer)
+        return reader, process
+    try:
+        os.close(reader)
+        try:
+            said = pickle.dumps((True, call()))
+        except BaseException as error:
+            said = pickle.dumps((False, f"{type(error).__name__}: {error}"))
+        with open(writer, "wb") as stream:
+            stream.write(said)
+    finally:
+        os._exit(0)
+
+
+def _read(data: bytes) -> T:  # type: ignore[type-var]
+    if not data:
+        raise ProcessError("a process ended before it had said what it found: it may have run out of memory")
+    well, result = pickle.loads(data)
+    if not well:
+        raise ProcessError(str(result))
+    found: T = result
+    return found
