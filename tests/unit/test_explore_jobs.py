@@ -50,13 +50,14 @@ def command(tmp_path):
 
 @forks
 def test_calls_are_made_in_processes_and_answered_in_their_order():
-    assert [*in_processes([functools.partial(operator.mul, [n], n) for n in range(7)], 3)] == [[n] * n for n in range(7)]
+    calls = [functools.partial(operator.mul, [n], n) for n in range(7)]
+    assert [*in_processes(calls, 3)] == [[n] * n for n in range(7)]
     assert [*in_processes([], 3)] == []
 
 
 @forks
 def test_what_a_process_raises_is_said():
-    with pytest.raises(ProcessError, match="ZeroDivisionError: .*by zero"):
+    with pytest.raises(ProcessError, match=r"ZeroDivisionError: .*by zero"):
         list(in_processes([lambda: 1, lambda: 1 // 0], 2))
 
 

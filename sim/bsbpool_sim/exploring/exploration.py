@@ -29,7 +29,7 @@ from .findings import Fault, Finding, faults_of, unbuffered
 from .instants import Instants
 from .portfolio import STRATEGIES
 from .processes import can_fork
-from .sampling import Found, Sampling
+from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .shrinking import Shrinking
 
@@ -359,7 +359,7 @@ class _Exploring:
         """Draw schedules until the budget is spent."""
         self.result.strategy = strategy
         sampling = Sampling(self._run, strategy, self._seed, length, self._late, self.begin)
-        before, seen = self.result.schedules, set[int]()
+        before, seen = self.result.schedules, set[Order]()
         if self.jobs > 1:
             most = None if self._schedules is None else self._schedules - before
             found: list[Found] = []

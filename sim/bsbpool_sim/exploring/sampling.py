@@ -17,6 +17,10 @@ from .processes import in_processes
 from .schedules import Runner, Schedule
 
 
+#: What tells schedules apart: what was decided, by rank.
+Order = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
+
+
 class Found(NamedTuple):
     """A schedule that is new, and has something wrong.
 
@@ -32,12 +36,12 @@ class Share(NamedTuple):
     """What one process has drawn.
 
     :ivar drawn: how many schedules.
-    :ivar orders: those that were different, as numbers that tell them apart.
+    :ivar orders: those that were different.
     :ivar found: those with something wrong that none before it had in the same way.
     """
 
     drawn: int
-    orders: set[int]
+    orders: set[Order]
     found: list[Found]
 
 
@@ -53,11 +57,11 @@ class Sampling:
         self._run, self._strategy, self._seed = run, strategy, seed
         self._length, self._late, self._begin = length, late, begin
 
-    def schedule(self, number: int) -> tuple[int, Schedule]:
+    def schedule(self, number: int) -> tuple[Order, Schedule]:
         """The schedule of a number, with what tells its order from others."""
         drawn = Drawn(rule_of(self._strategy, self._seed, self._begin + number, self._length))
         schedule = self._run(drawn, None, late=self._late)
-        return hash(tuple((rank, tuple(drawn.order[rank])) for rank in sorted(drawn.order))), schedule
+        return tuple((rank, tuple(drawn.order[rank])) for rank in sorted(drawn.order)), schedule
 
     def shares(
         self, jobs: int, most: int | None, spent: Callable[[], bool], findings: Callable[[Schedule], list[Finding]]
@@ -70,7 +74,7 @@ class Sampling:
         """
 
         def share(first: int) -> Share:
-            orders: set[int] = set()
+            orders: set[Order] = set()
             found: list[Found] = []
             known: set[Any] = set()
             number = first
