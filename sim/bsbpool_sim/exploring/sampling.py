@@ -16,7 +16,6 @@ from .portfolio import rule_of
 from .processes import in_processes
 from .schedules import Runner, Schedule
 
-
 #: What tells schedules apart: what was decided, by rank.
 Order = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]
 
