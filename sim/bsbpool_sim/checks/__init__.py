@@ -1,4 +1,4 @@
-"""Checks what MPI forbids although nothing raises: what a run leaves behind, types that differ, memory that is shared.
+"""Checks for errors that MPI does not raise: leaked resources, mismatched types, conflicting accesses to memory.
 
 Calls that MPI forbids raise where they are made; what is made of that, and of deadlocks, is in `exploring.findings`.
 """

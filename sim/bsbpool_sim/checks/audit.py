@@ -57,7 +57,7 @@ class Sendable(Protocol):
 
 
 class Freeable(Protocol):
-    """What a program has to free.
+    """A handle that a program has to free.
 
     :ivar constant: the name under which MPI has it; "" if the program made it.
     """
@@ -77,7 +77,7 @@ class Type(Protocol):
 
 
 class Audit:
-    """Takes note of what has to come to an end before its program does.
+    """Records what has to be completed or freed before the program ends.
 
     :param kinds: what to look for, of `KINDS`.
     """
@@ -109,7 +109,7 @@ class Audit:
             self._tidy()
 
     def _tidy(self) -> None:
-        """Forget what has come to its end, when as much again was noted: else a long run keeps all its messages."""
+        """Remove completed records whenever their number has doubled, so that long runs do not keep all messages."""
         if len(self._sent) + len(self._requests) < self._room:
             return
         self._sent = [each for each in self._sent if not each[0].taken]
@@ -117,13 +117,13 @@ class Audit:
         self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests)))
 
     def made(self, member: Freeable, what: str = "") -> None:
-        """A communicator was made, or a window, or what is said."""
+        """A handle of the given kind was created: a communicator, a window, a datatype."""
         if (place := self._place()) is not None and (what or not place.call.startswith("File")):
             what = what or ("window" if place.call.startswith("Win.") else "communicator")
             self._made.append((member, what, place))
 
     def mismatched(self, what: str, right: str) -> None:
-        """Data was given or taken as items of another type than others have it.
+        """Data was sent or received with another datatype than on other ranks.
 
         :param what: what the rank that runs does, in words that follow "rank 0".
         :param right: what would be right.
@@ -136,7 +136,7 @@ class Audit:
         self._found.setdefault((violation.kind, place.rank, place.file, place.line), violation)
 
     def _place(self) -> Place | None:
-        """The line that calls MPI now; None if it is not the user's."""
+        """Return the line of the user's code that is calling MPI; None if there is none."""
         task = getcurrent()
         if not isinstance(task, Task):
             return None
@@ -157,19 +157,19 @@ class Audit:
         )
 
     def violations(self, ended: bool = True) -> list[Violation]:
-        """What was found.
+        """Return all violations.
 
         :param ended: whether all programs have returned, so that nothing may be left of them.
         """
         return [*(self._left() if ended else ()), *self._seen()]
 
     def _seen(self) -> list[Violation]:
-        """What was found while programs ran."""
+        """Yield violations that were found during the run."""
         races = [] if self.races is None else [*self.races.found.values()]
         return races + [each for each in self._found.values() if each.kind in self._kinds]
 
     def _left(self) -> list[Violation]:
-        """What programs have left behind."""
+        """Yield messages and requests that programs left behind."""
         found = []
         # A receive that nobody has waited for may be the one of a message.
         receiving = {place.rank for request, place in self._requests if not request.over and hasattr(request, "match")}
@@ -202,7 +202,7 @@ class Audit:
         return found
 
     def _leaked(self) -> Iterator[tuple[Freeable, str, Place]]:
-        """What programs should have freed."""
+        """Yield handles that programs did not free."""
         left = [each for each in self._made if not each[0].freed and not each[0].constant]
         lines = Counter(place[:3] for _, what, place in left if what == GROUP)
         for member, what, place in left:

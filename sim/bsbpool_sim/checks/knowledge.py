@@ -1,4 +1,4 @@
-"""What ranks know of each other: vector clocks, after Fidge (1988) and Mattern (1989).
+"""Vector clocks of ranks, after Fidge (1988) and Mattern (1989).
 
 A rank knows what another one did before it sent a message, came to a collective call, or released a lock, once it has
 got that message, has come out of that call, or has got that lock. What is known that way has happened before in every
@@ -11,7 +11,7 @@ from collections.abc import Hashable
 
 
 class Knowledge:
-    """The clocks of ranks: how far each knows what each other one did."""
+    """The vector clocks of all ranks: which events of each other rank each of them knows."""
 
     def __init__(self) -> None:
         self._of: dict[int, dict[int, int]] = {}
@@ -19,22 +19,22 @@ class Knowledge:
         self._told: dict[Hashable, dict[int, int]] = {}
 
     def mark(self, rank: int) -> int:
-        """Mark a moment of a rank. Returns its number, from 1, by which others may know of it."""
+        """Advance the clock of a rank. Returns its new value, from 1."""
         clock = self._of.setdefault(rank, {})
         clock[rank] = clock.get(rank, 0) + 1
         return clock[rank]
 
     def moment(self, rank: int, other: int) -> int:
-        """The last moment of another rank that a rank knows of; 0: none."""
+        """Return the last clock value of another rank that a rank knows; 0 for none."""
         return self._of.get(rank, {}).get(other, 0)
 
     def tell(self, by: Hashable, rank: int) -> None:
-        """A rank tells all that it knows, by a message, a collective call, or a lock."""
+        """Attach a rank's clock to a message, a collective call, or a lock."""
         if clock := self._of.get(rank):
             _join(self._told.setdefault(by, {}), clock)
 
     def hear(self, by: Hashable, rank: int, last: bool = False) -> None:
-        """A rank hears all that was told that way.
+        """Merge a clock that was received that way into a rank's.
 
         :param last: whether nobody else will hear it.
         """
@@ -43,12 +43,12 @@ class Knowledge:
             _join(self._of.setdefault(rank, {}), told)
 
     def learn(self, rank: int, other: int) -> None:
-        """A rank learns all that another one knows."""
+        """Merge the clock of another rank into a rank's."""
         if known := self._of.get(other):
             _join(self._of.setdefault(rank, {}), known)
 
     def knows(self, rank: int, other: int, moment: int) -> bool:
-        """Whether a rank knows of a moment of another one."""
+        """Whether an event of another rank happened before the present of a rank."""
         return self._of.get(rank, {}).get(other, 0) >= moment
 
 

@@ -1,4 +1,4 @@
-"""Where a program calls MPI, and what is found there. What is looked for is in the files beside this one."""
+"""The record of a violation, and the line of the program that it belongs to. Each check has a file of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The method that it calls: "Dup"."""
+        """The name of the method: "Dup"."""
         return self.call.rpartition(".")[2]
 
 

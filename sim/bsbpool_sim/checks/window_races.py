@@ -1,4 +1,4 @@
-"""Accesses to windows that conflict: two of the same bytes, one of which writes them, and nothing orders the two.
+"""Conflicting accesses to windows: two unordered accesses to the same bytes, at least one of which writes.
 
 What orders them is what MPI says does: the end of the first access's epoch, or a flush, and then something by which the
 rank of the second one learns of it, directly or through others: a message, a collective call, an exclusive lock. Who
@@ -253,7 +253,7 @@ class WindowRaces:
 
 
 def _conflict(one: WindowUse, other: WindowUse) -> bool:
-    """Whether two accesses may not meet."""
+    """Whether two accesses conflict if they are concurrent."""
     if one.reads and other.reads:
         return False
     if one.atomic and other.atomic and (one.atomic == other.atomic or ANY in (one.atomic, other.atomic)):

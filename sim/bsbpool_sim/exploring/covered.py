@@ -21,7 +21,7 @@ _FORMAT = "bsbpool explore, covered, 1"
 
 
 def identity(*parts: str, files: Sequence[str] = ()) -> str:
-    """What tells something that is explored from what it was before it changed.
+    """Return a text that changes when the explored program changes.
 
     :param parts: how it is explored.
     :param files: the files that it is made of, as far as they are known.
@@ -33,7 +33,7 @@ def identity(*parts: str, files: Sequence[str] = ()) -> str:
 
 
 class Covered:
-    """What was covered, of all that is explored into one folder.
+    """The coverage of all programs that are explored into one folder.
 
     :raises ExplorationError: there is a file of that name that is none.
     """
@@ -85,7 +85,7 @@ class Covered:
             path.write_text(json.dumps({"explored": name, **each}, indent=1) + "\n", encoding="utf-8")
 
     def text(self, name: str, identity: str) -> str:
-        """What was covered of something, all together, in words."""
+        """Return the coverage of a program in words."""
         entry = self.of(name, identity)
         found = len(entry["findings"])
         return (

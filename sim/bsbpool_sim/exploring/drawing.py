@@ -1,4 +1,4 @@
-"""What strategies have in common that draw schedules by chance: they see each step as a whole.
+"""Common base of the strategies that draw schedules at random: each step is one decision.
 
 Which alternative one takes is in the file of each; what a schedule is, in `schedules`.
 """
@@ -15,7 +15,7 @@ from ..streams import Random
 
 
 class Rule(Protocol):
-    """Decides by chance. A new one is made for each schedule.
+    """Makes random decisions. Each schedule has a new instance.
 
     :ivar steps: how many decisions it has made.
     """
@@ -23,10 +23,10 @@ class Rule(Protocol):
     steps: int
 
     def match(self, ready: Sequence[Ready]) -> tuple[int, int]:
-        """The place of the receive that is matched, and that of the message it takes among its own."""
+        """Return the index of the receive to match, and that of the message among those it can take."""
 
     def other(self, choice: Choice) -> int:
-        """The index of the alternative that is taken in any other choice."""
+        """Return the index of the alternative for any other choice."""
 
 
 class Drawn:
@@ -41,7 +41,7 @@ class Drawn:
         self.order: dict[int, list[tuple[int, int]]] = {}
 
     def install(self, cluster: Cluster) -> None:
-        """The schedule begins on this cluster."""
+        """Begin the schedule on this cluster."""
         if cluster.late is not None:
             cluster.late.on_step = self._on_step
 
@@ -53,7 +53,7 @@ class Drawn:
         self._answers = {Kind.RECEIVER: index, kind: message} if len(ready) > 1 else {kind: message}
 
     def pick(self, choice: Choice) -> int:
-        """Pick what the rule has decided."""
+        """Return the index that the rule decided on."""
         if choice.kind is not Kind.RECEIVER and Kind.RECEIVER in self._answers:
             self._answers.clear()  # a tape has decided which receive it is
         if self._answers and (answer := self._answers.pop(choice.kind, None)) is not None:
@@ -64,10 +64,10 @@ class Drawn:
 
 
 def each_match(ready: Sequence[Ready]) -> list[tuple[int, int]]:
-    """All matches that are possible: the place of the receive, and that of the message among its own."""
+    """Return all possible matches: the index of the receive, and that of the message among those it can take."""
     return [(index, message) for index, one in enumerate(ready) for message in range(len(one.sources))]
 
 
 def any_of(random: Random, count: int) -> int:
-    """An index below `count`, each as likely as any other."""
+    """Return a uniformly distributed index below `count`."""
     return int(random.random() * count)

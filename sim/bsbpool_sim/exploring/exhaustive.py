@@ -1,4 +1,4 @@
-"""All schedules, depth first, each once: a search through the matches of receives from any rank.
+"""Depth-first search of all schedules, each once, over the matches of receives from any rank.
 
 A step is one match that was decided late (`bsbpool_sim.matches`). Steps of different ranks are independent: whichever
 comes first, the same is reached, since one takes nothing that the other could have. So orders of ranks are tried only
@@ -26,15 +26,15 @@ Step = tuple[int, Taken]
 
 
 class Redundant(BaseException):
-    """This schedule leads to nothing that was not reached already: it is given up."""
+    """This schedule reaches only states that were reached before; it is abandoned."""
 
 
 class NotRepeatedError(Exception):
-    """What was there to choose from is not what it was at this place before: the program is not deterministic."""
+    """The alternatives of a choice differ from those of an earlier run: the program is not deterministic."""
 
 
 class Plain:
-    """A choice of which nothing else is known: all its alternatives are tried."""
+    """A choice without further information: all of its alternatives are tried."""
 
     def __init__(self, kind: Kind, count: int):
         self.kind = kind
@@ -56,7 +56,7 @@ class Plain:
 
 
 class _Step:
-    """A place at which one of some receives is matched.
+    """A step of the search, at which one of several receives is matched.
 
     :param ready: what each rank may take, by rank, as it was offered.
     :param sleep: steps that lead to nothing new.
@@ -102,7 +102,7 @@ class _Step:
 
 
 class _Taken(NamedTuple):
-    """What is known of a step in the run that is being made.
+    """A step of the current run.
 
     :ivar place: where it is in the stack.
     :ivar waiting: the receives of its rank that it could have matched, if only a message had been there.
@@ -118,7 +118,7 @@ class _Taken(NamedTuple):
 
 
 class Exhaustive:
-    """The strategy that goes through all schedules; `advance` goes on to the next one.
+    """Strategy that enumerates all schedules; `advance` moves to the next one.
 
     :param reduced: whether steps of different ranks count as independent; else all orders are tried.
     :ivar ordered: whether a schedule was seen in which they are not.
@@ -217,7 +217,7 @@ class Exhaustive:
     # -- between schedules -------------------------------------------------------------------------
 
     def advance(self) -> bool:
-        """Go on to the next schedule. Returns whether there is one.
+        """Move to the next schedule. Returns whether there is one.
 
         :raises NotRepeatedError: the last one did not have the choices that were to be repeated.
         """

@@ -54,12 +54,12 @@ _ACCESSES = "ranks accessed windows, or one file, in the order of virtual time: 
 
 
 class ExplorationError(SimulationError):
-    """A program can't be explored: it does not do the same when the same is chosen, or never ends."""
+    """A program can't be explored: it is not deterministic for equal choices, or does not end."""
 
 
 @dataclass
 class Exploration:
-    """What exploring a program has shown.
+    """The result of exploring a program.
 
     :ivar findings: what is wrong with it, each fault once, in the order in which they were found.
     :ivar schedules: how many schedules were run.
@@ -174,7 +174,7 @@ def explore(
 
 
 def of_one_run(checks: Sequence[str]) -> tuple[str, ...]:
-    """Those of some checks that a single run makes."""
+    """Return the checks that one run makes, of those given."""
     return tuple(each for each in checks if each in KINDS)
 
 
@@ -184,7 +184,7 @@ def explore_runs(
     checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None, timed: bool = False,
     alike: Collection[int] = (), jobs: int = 1, begin: int = 0, buffering: bool = False,
 ) -> Exploration:  # fmt: skip
-    """As `explore`, for whatever runs a program.
+    """Like `explore`, for any runner of a program.
 
     :param may_fail: whether ranks and links may.
     :param timed: whether virtual time is meant as it is: other times are no other schedules.
@@ -227,7 +227,7 @@ class _First(InOrder):
 
 
 class _Exploring:
-    """One exploration, as it goes."""
+    """The state of an exploration."""
 
     def __init__(
         self, run: Runner, strategy: str, seconds: float | None, schedules: int | None,
@@ -474,7 +474,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 
 def _difference(first: Schedule, again: Schedule) -> str | None:
-    """What differs between two runs that should be the same; None if nothing does."""
+    """Return what differs between two runs that should be equal; None if nothing does."""
     if first.simulation.tape != again.simulation.tape or [*first.simulation.tape.counts] != [
         *again.simulation.tape.counts
     ]:

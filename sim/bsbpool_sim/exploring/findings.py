@@ -1,4 +1,4 @@
-"""What is wrong with a schedule: findings, each with its kind, its ranks and its lines. One is made for each fault.
+"""Findings: what is wrong with a schedule, with kind, ranks and lines. There is one finding for each fault.
 
 Which schedules there are, and how they are run, doesn't belong here.
 """
@@ -58,7 +58,7 @@ WAITS = "waits for "
 
 
 class RankPlace(NamedTuple):
-    """Where a rank was when it went wrong.
+    """The place at which a rank was when the failure happened.
 
     :ivar rank: its number in the simulation.
     :ivar file: the file of the innermost line of the user's code; "" if there is none.
@@ -75,7 +75,7 @@ class RankPlace(NamedTuple):
 
 
 class ChoiceMade(NamedTuple):
-    """A choice of a schedule that is not what happens by default.
+    """A choice of a schedule that departs from the default.
 
     :ivar number: its number in the tape.
     :ivar where: file, line and function of the call; "" if no call is chosen for.
@@ -94,7 +94,7 @@ class ChoiceMade(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """Something wrong with a program, with a schedule in which it shows.
+    """A failure of a program, with a schedule that shows it.
 
     :ivar kind: what it is: "deadlock", "failure", "divergence", or another kind of the reference of findings.
     :ivar message: what is wrong, and what would be right.
@@ -121,11 +121,11 @@ class Finding:
 
     @property
     def key(self) -> Hashable:
-        """What two findings have in common that are of the same fault, and look the same."""
+        """A key that is equal for findings of the same fault that look the same."""
         return self.kind, self.file, self.line, frozenset(self._lines()), _without_numbers(self.message)
 
     def same_fault(self, other: Finding) -> bool:
-        """Whether another finding is of the same fault, though of another schedule.
+        """Whether another finding, of any schedule, is of the same fault.
 
         :param other: the other finding.
         :returns: whether both are of one kind, and at the same line; for a deadlock, whether a rank is stuck at a line
@@ -158,7 +158,7 @@ class Fault(NamedTuple):
 
 
 def faults_of(schedule: Schedule) -> list[Fault]:
-    """What is wrong with a schedule; nothing if it ended well."""
+    """Return the faults of a schedule; none if it ended without a failure."""
     if schedule.found is not None:
         return [*schedule.found]
     found = [

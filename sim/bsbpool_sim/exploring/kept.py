@@ -1,4 +1,4 @@
-"""What is kept of an exploration: its findings as data, and a test that fails until they are mended."""
+"""Output of an exploration: its findings as data, and a test that fails until they are fixed."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .findings import Finding
 
 
 def again(finding: Finding, program: Sequence[str]) -> str:
-    """The command that runs a finding's schedule again.
+    """Return the command that repeats the schedule of a finding.
 
     :param program: the options of the command that name the program, and the program with its arguments.
     """
@@ -50,7 +50,7 @@ def scenario_again(finding: Finding, path: str, seed: int, faults: int) -> str:
 
 
 def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[str, Any]:
-    """An exploration as the data of a JSON file.
+    """Return an exploration as JSON data.
 
     :param again: gives the command that runs the schedule of a finding again.
     """
@@ -82,7 +82,7 @@ def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[s
 
 
 def as_test(exploration: Exploration, program: Sequence[str]) -> str:
-    """The text of a pytest file that explores the program again, and fails as long as something is found."""
+    """Return a pytest file that explores the program again, and fails while something is found."""
     first = exploration.findings[0]
     name = re.sub(r"\W+", "_", first.kind)
     where = f" at {first.file}:{first.line}" if first.file else ""

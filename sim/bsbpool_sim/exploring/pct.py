@@ -44,7 +44,7 @@ class Pct:
         return found
 
     def match(self, ready: Sequence[Ready]) -> tuple[int, int]:
-        """The match whose messages have the highest priority."""
+        """Return the match whose messages have the highest priority."""
         matches = [(i, m) for i, one in enumerate(ready) for m in range(len(one.sources))]
         return matches[self._first([(ready[i].rank, ready[i].sources[m]) for i, m in matches])]
 
@@ -58,5 +58,5 @@ class Pct:
 
 
 def of_depth(depth: int) -> Callable[[Random, int], Pct]:
-    """What makes a rule that finds failures of this depth."""
+    """Return a factory of rules that find failures of this depth."""
     return lambda random, length: Pct(random, length, depth)

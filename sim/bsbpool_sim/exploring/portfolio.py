@@ -26,7 +26,7 @@ STRATEGIES: dict[str, tuple[Maker, ...]] = {
 
 
 def rule_of(strategy: str, seed: int, number: int, length: int) -> Rule:
-    """The rule of one schedule.
+    """Return the rule of one schedule.
 
     :param number: which schedule of the exploration it is, from 0.
     :param length: the number of steps that earlier ones had.

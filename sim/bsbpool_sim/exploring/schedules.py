@@ -1,4 +1,4 @@
-"""One schedule: how a program is run once, and how that ended. What is wrong with it is said in `findings`."""
+"""One schedule: runs a program once, and records how the run ended. `findings` says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Stopped = RankErrors | DeadlockError | HorizonError | AbortError
 
 @dataclass(slots=True)
 class Schedule:
-    """How one run of a program ended.
+    """The outcome of one run of a program.
 
     :ivar simulation: its results, trace and tape.
     :ivar stopped: why it did not end well; None if it did.
@@ -47,7 +47,7 @@ class Schedule:
     said: int = 0
 
     def look_at(self, cluster: Cluster | None, watch: Watch) -> Schedule:
-        """Add what the cluster knows of it: faults, and what of its pools does not hold."""
+        """Add what the cluster recorded: faults, and violated invariants of pools."""
         if cluster is not None:
             if isinstance(cluster.faults, ExploredFaults):
                 self.struck = tuple(cluster.faults.struck)

@@ -1,4 +1,4 @@
-"""Makes a finding as small as it gets: the fewest departures from what happens by default, and what each of them means.
+"""Shrinks findings: the fewest departures from the default schedule, with the meaning of each.
 
 Which choices there are is known to the run alone, so each attempt is a run. How findings are made is in `findings`.
 """
@@ -36,7 +36,7 @@ class Shrinking:
         self._left = MOST_RUNS
 
     def shrink(self, finding: Finding) -> Finding:
-        """The same finding with a tape of fewer departures, and with its choices in words."""
+        """Return the same finding with a tape of fewer departures, and with its choices in words."""
         self._left = MOST_RUNS
         finding = self._fewest(finding)
         told = _Told(finding.tape)

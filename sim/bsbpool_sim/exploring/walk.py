@@ -1,4 +1,4 @@
-"""The uniform random walk: at each choice, every alternative is as likely as any other."""
+"""The uniform random walk: all alternatives of a choice have the same probability."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from .drawing import any_of, each_match
 
 
 class Walk:
-    """A rule that prefers nothing."""
+    """Rule without preferences."""
 
     def __init__(self, random: Random, length: int):
         self._random = random
         self.steps = 0
 
     def match(self, ready: Sequence[Ready]) -> tuple[int, int]:
-        """Any match."""
+        """Return a random match."""
         self.steps += 1
         matches = each_match(ready)
         return matches[any_of(self._random, len(matches))]
 
     def other(self, choice: Choice) -> int:
-        """Any alternative."""
+        """Return a random alternative."""
         self.steps += 1
         return any_of(self._random, choice.count)
