@@ -77,7 +77,7 @@ def show(repetitions: int) -> None:
 
 
 def write(path: Path, jobs: int, ranks: int) -> None:
-    """Write a trace of so many jobs on so many ranks: of 8 strategies, in 3 of which jobs wait for two others each."""
+    """Write a trace of so many jobs on so many ranks: of 8 strategies, in 2 of which jobs wait for two others each."""
     dumps = json.JSONEncoder(separators=(",", ":")).encode
     with path.open("w", encoding="utf-8") as file:
         for line in Trace({"ranks": ranks, "hosts": ["simulated"], "simulated": True}).lines():
