@@ -78,6 +78,9 @@ class Observer(Protocol):
     def gave(self, rank: int, what: Any) -> None:
         """A rank gave bytes to others, or a sequence of them."""
 
+    def ended(self, rank: int, namespace: Mapping[str, Any]) -> None:
+        """The script of a rank has ended."""
+
 
 class MemoryWatcher(Protocol):
     """Takes note of memory that MPI has: `bsbpool_sim.checks.buffer_races.BufferRaces` does.
@@ -89,8 +92,8 @@ class MemoryWatcher(Protocol):
 
     undefined: Any
 
-    def begins(self, request: Any, given: Iterable[tuple[Any, bool]]) -> None:
-        """A request gets memory, until it ends."""
+    def begins(self, request: Any, given: Iterable[tuple[Any, bool]], waits: bool = False) -> None:
+        """A request gets memory, until it ends; `waits`: the call waits for that."""
 
     def touches(self, given: Sequence[tuple[Any, bool]]) -> None:
         """A call that waits for its end gets memory."""

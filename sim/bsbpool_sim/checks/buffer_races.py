@@ -98,15 +98,18 @@ class BufferRaces:
         self._uses: dict[int, list[_Use]] = {}
         self.undefined: Undefined | None = None
 
-    def begins(self, request: Completable, given: Iterable[Given]) -> None:
-        """A request gets memory, until it ends."""
+    def begins(self, request: Completable, given: Iterable[Given], waits: bool = False) -> None:
+        """A request gets memory, until it ends.
+
+        :param waits: whether the call waits for that, so that only another thread can touch it.
+        """
         place = self._place()
         if place is None:
             return
         others = [each for each in self._uses.get(place.rank, ()) if not each.by.over]
         given = [(memory, writes) for memory, writes in given if memory]
         self._look(place, given, others)
-        self._uses[place.rank] = others + [self._use(request, each, place) for each in given]
+        self._uses[place.rank] = others + [self._use(request, each, place, waits) for each in given]
 
     def touches(self, given: Sequence[Given]) -> None:
         """A call that waits for its end gets memory."""
@@ -123,10 +126,10 @@ class BufferRaces:
         self._look(place, given, others)
         others += [self._use(lease, each, place) for each in given]
 
-    def _use(self, by: Completable | Lease, given: Given, place: Place) -> _Use:
+    def _use(self, by: Completable | Lease, given: Given, place: Place, waits: bool = False) -> _Use:
         memory, writes = given
         content, before = memory.content(), None
-        if writes and self.undefined is not None:
+        if writes and not waits and self.undefined is not None:
             values = self.undefined.values(memory.map, content, place)
             if values is not None:
                 memory.replace(values)

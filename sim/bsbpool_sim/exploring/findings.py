@@ -173,7 +173,8 @@ def faults_of(schedule: Schedule) -> list[Fault]:
         found.append(_of_mismatch(mismatches, [each for each in schedule.stuck if each.call in others]))
     for rank, status in schedule.statuses.items():
         message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
-        found.append(Fault("failure", message, "", 0, (RankPlace(rank, "", 0, "", f"exit status {status}"),)))
+        place = _place_of(rank, schedule.exits.get(rank))._replace(what=f"exit status {status}")
+        found.append(Fault("failure", message, place.file, place.line, (place,)))
     stopped = schedule.stopped
     if isinstance(stopped, AbortError):
         place = RankPlace(stopped.rank, stopped.file, stopped.line, stopped.function, f"Abort({stopped.errorcode})")
@@ -248,12 +249,17 @@ def _odd_one(places: Sequence[RankPlace]) -> RankPlace:
 
 def _of_exception(rank: int, error: BaseException, call: str) -> Fault:
     kind = _kind(error, call)
-    frame, line = users_line(error)
-    place = RankPlace(rank, "", 0, "", "")
-    if frame is not None:
-        place = RankPlace(rank, file_of(frame), line, frame.f_code.co_name, "")
+    place = _place_of(rank, error)
     text = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
     return Fault(kind, f"rank {rank} raised {text}", place.file, place.line, (place._replace(what=f"raised {text}"),))
+
+
+def _place_of(rank: int, error: BaseException | None) -> RankPlace:
+    """Where a rank raised."""
+    frame, line = (None, 0) if error is None else users_line(error)
+    if frame is None:
+        return RankPlace(rank, "", 0, "", "")
+    return RankPlace(rank, file_of(frame), line, frame.f_code.co_name, "")
 
 
 def _kind(error: BaseException, call: str) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..choices import Strategy
@@ -28,6 +28,7 @@ class Schedule:
     :ivar raised: each rank's exception.
     :ivar stuck: where ranks wait for ever after others have raised.
     :ivar calls: the function of MPI that raised it; "" if none did.
+    :ivar exits: each rank's ``sys.exit(…)``.
     :ivar said: a digest of what was printed, if somebody took note of that.
     :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
     :ivar struck: the faults that struck by choice, in words.
@@ -45,6 +46,7 @@ class Schedule:
     broken: tuple[str, ...] = ()
     found: Sequence[Any] | None = None
     said: int = 0
+    exits: Mapping[int, SystemExit] = field(default_factory=dict)
 
     def look_at(self, cluster: Cluster | None, watch: Watch) -> Schedule:
         """Add what the cluster recorded: faults, and violated invariants of pools."""

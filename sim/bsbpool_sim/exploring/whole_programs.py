@@ -64,7 +64,7 @@ class WholeProgram:
         assert isinstance(ended.simulation, Simulation)
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
         schedule = Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
-        schedule.said = out.said
+        schedule.said, schedule.exits = out.said, ended.exits
         return schedule.look_at(script.cluster, self.watch)
 
 

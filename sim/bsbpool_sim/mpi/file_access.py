@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG
 from .file_handles import FileHandle, Transferred, TransferredTogether, finish
 from .requests import Request
@@ -20,6 +21,13 @@ class FileAccess(FileHandle):
     was: fewer items than the buffer has where the file ends.
     """
 
+    def _has(self, request: Request, buf: Any, reads: bool) -> Request:
+        """A request for an access of the file has this buffer until it ends."""
+        buffers = request._kernel.cluster.buffers
+        if buffers is not None:
+            buffers.begins(request, ((Buffer(buf, receives=reads), reads),))
+        return request
+
     # -- at explicit offsets -----------------------------------------------------------------------
 
     def Read_at(self, offset: int, buf: Any, status: Any = None) -> None:
@@ -32,7 +40,7 @@ class FileAccess(FileHandle):
 
     def Iread_at(self, offset: int, buf: Any) -> Request:
         """Begin `Read_at`; the request is complete at once."""
-        return Transferred(*self._read("Iread_at", buf, offset))
+        return self._has(Transferred(*self._read("Iread_at", buf, offset)), buf, True)
 
     def Iread_at_all(self, offset: int, buf: Any) -> Request:
         """Begin `Read_at_all`; the request completes when all ranks have."""
@@ -56,7 +64,7 @@ class FileAccess(FileHandle):
 
     def Iwrite_at(self, offset: int, buf: Any) -> Request:
         """Begin `Write_at`; the request is complete at once."""
-        return Transferred(*self._write("Iwrite_at", buf, offset))
+        return self._has(Transferred(*self._write("Iwrite_at", buf, offset)), buf, False)
 
     def Iwrite_at_all(self, offset: int, buf: Any) -> Request:
         """Begin `Write_at_all`; the request completes when all ranks have."""
@@ -82,7 +90,7 @@ class FileAccess(FileHandle):
 
     def Iread(self, buf: Any) -> Request:
         """Begin `Read`; the request is complete at once."""
-        return Transferred(*self._read("Iread", buf, whole=True))
+        return self._has(Transferred(*self._read("Iread", buf, whole=True)), buf, True)
 
     def Iread_all(self, buf: Any) -> Request:
         """Begin `Read_all`; the request completes when all ranks have."""
@@ -106,7 +114,7 @@ class FileAccess(FileHandle):
 
     def Iwrite(self, buf: Any) -> Request:
         """Begin `Write`; the request is complete at once."""
-        return Transferred(*self._write("Iwrite", buf))
+        return self._has(Transferred(*self._write("Iwrite", buf)), buf, False)
 
     def Iwrite_all(self, buf: Any) -> Request:
         """Begin `Write_all`; the request completes when all ranks have."""
@@ -128,7 +136,7 @@ class FileAccess(FileHandle):
 
     def Iread_shared(self, buf: Any) -> Request:
         """Begin `Read_shared`; the request is complete at once."""
-        return Transferred(*self._read_shared("Iread_shared", buf))
+        return self._has(Transferred(*self._read_shared("Iread_shared", buf)), buf, True)
 
     def Read_ordered(self, buf: Any, status: Any = None) -> None:
         """Read into a buffer at the shared file pointer, one rank after the other. All ranks call it."""
@@ -148,7 +156,7 @@ class FileAccess(FileHandle):
 
     def Iwrite_shared(self, buf: Any) -> Request:
         """Begin `Write_shared`; the request is complete at once."""
-        return Transferred(*self._write_shared("Iwrite_shared", buf))
+        return self._has(Transferred(*self._write_shared("Iwrite_shared", buf)), buf, False)
 
     def Write_ordered(self, buf: Any, status: Any = None) -> None:
         """Write a buffer at the shared file pointer, one rank after the other. All ranks call it."""

@@ -81,10 +81,10 @@ class PointToPoint(Endpoint):
             self.cluster.buffers.begins(request, ((buffer, writes),))
         return request
 
-    def _touches(self, buffer: Buffer, writes: bool = False) -> Buffer:
-        """A call that waits has this buffer."""
+    def _touches(self, buffer: Buffer) -> Buffer:
+        """A call that waits sends this buffer."""
         if self.cluster.buffers is not None:
-            self.cluster.buffers.touches(((buffer, writes),))
+            self.cluster.buffers.touches(((buffer, False),))
         return buffer
 
     def _issend(self, data: bytes, dest: int, tag: int, call: str, type: Any = None) -> Request:
@@ -315,8 +315,11 @@ class PointToPoint(Endpoint):
 
         :raises TruncationError: the message is larger than the buffer.
         """
-        buffer = self._touches(self._into(buf, source), writes=True)
-        self._post(source, tag, buffer, "Recv").wait(status)
+        buffer = self._into(buf, source)
+        request = self._post(source, tag, buffer, "Recv")
+        if self.cluster.buffers is not None:  # another thread may give it, too
+            self.cluster.buffers.begins(request, ((buffer, True),), waits=True)
+        request.wait(status)
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive a message into a buffer, which it fills when the request ends."""

@@ -74,6 +74,7 @@ class Ended:
     :ivar simulation: what came of the simulation; None if there is nothing to say of it.
     :ivar statuses: the exit status of each rank whose program ended.
     :ivar raised: each rank's uncaught exception; its traceback has been printed.
+    :ivar exits: each rank's ``sys.exit(…)``.
     :ivar stopped: why the simulation ended early: a deadlock, an abort, a horizon; None if it did not.
     :ivar calls: the function of MPI that raised it; "" if none did.
     :ivar stuck: where ranks wait for ever after others have raised.
@@ -83,6 +84,7 @@ class Ended:
     simulation: Simulation | None = None
     statuses: dict[int, int] = field(default_factory=dict)
     raised: dict[int, BaseException] = field(default_factory=dict)
+    exits: dict[int, SystemExit] = field(default_factory=dict)
     stopped: SimulationError | None = None
     calls: dict[int, str] = field(default_factory=dict)
     stuck: tuple[Stuck, ...] = ()
@@ -242,13 +244,15 @@ class _Ranks:
         try:
             self._main(main)
         except SystemExit as stop:
-            process.status = _status(stop)
+            process.status, self._ended.exits[rank] = _status(stop), stop
         except (GreenletExit, KeyboardInterrupt, OutputClosedError):
             raise
         except BaseException as error:
             process.status, raised = self._tell(rank, error), error
         else:
             process.status = 0
+            if comm.cluster.observed is not None:
+                comm.cluster.observed.ended(rank, main.__dict__)
         if process.muted:
             raise GreenletExit
         wait_for_threads(task, raised)
