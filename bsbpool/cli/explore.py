@@ -81,6 +81,10 @@ _CHECKS = (
     help="If something is found, write a test for pytest that fails until it is mended.",
 )  # fmt: skip
 @click.option(
+    "--to-scenario", "smaller", type=click.Path(), metavar="FILE",
+    help="Of scenarios: write the first one with a finding, cut to fewer ranks and jobs that still show it.",
+)  # fmt: skip
+@click.option(
     "--no-check", "unchecked", type=click.Choice(_CHECKS), multiple=True,
     help="Don't look for findings of this kind. May be given several times.",
 )  # fmt: skip
@@ -97,6 +101,7 @@ def explore(
     test: str | None,
     force: bool,
     keep: str | None,
+    smaller: str | None,
     unchecked: tuple[str, ...],
     **options: Any,
 ) -> Callable[[], None]:
@@ -131,7 +136,11 @@ def explore(
         raise click.UsageError("give -m or -c, not both")
     if module is None and code is None and ranks is None and are_scenarios(program):
         files = scenario_files(program)
-        outputs = [Output(data, "findings", "--json", tuple(files), force)] if data is not None else []
+        outputs = [
+            Output(path, kind, option, tuple(files), force)
+            for path, kind, option in ((data, "findings", "--json"), (smaller, "scenario", "--to-scenario"))
+            if path is not None
+        ]
         claim(outputs)
         if test is not None:
             raise click.UsageError(
@@ -139,6 +148,8 @@ def explore(
             )
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
         return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
+    if smaller is not None:
+        raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
     if ranks is None:
         raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
     options["faults"] = options["faults"] or 0

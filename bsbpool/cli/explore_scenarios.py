@@ -17,6 +17,7 @@ from .outputs import Output
 
 if TYPE_CHECKING:
     from bsbpool_sim.exploring.exploration import Exploration
+    from bsbpool_sim.exploring.findings import Finding
 
 
 class _Explored(NamedTuple):
@@ -86,6 +87,7 @@ def explore_scenarios(
         return _Explored(scenario.title, faults, scenario.seeds[0], exploration, "", 0)
 
     found: list[dict[str, Any]] = []
+    first: tuple[str, Finding, int] | None = None
     unusable = interrupted = False
     one_by_one: Iterator[_Explored] = map(explored, files)
     if jobs > 1 and can_fork():
@@ -99,6 +101,8 @@ def explore_scenarios(
             say(f"✓ {label(title)}  {file}: complete before: {before} schedules; no findings", err=quiet)
             found.append({"scenario": file, "findings": [], "schedules": 0, "complete": True})
             continue
+        if exploration.findings and first is None:
+            first = file, exploration.findings[0], faults
         mark = "✗" if exploration.findings else "✓"
         say(f"{mark} {label(title)}  {file}: {exploration}", err=quiet)
         again = functools.partial(kept.scenario_again, path=file, seed=seed, faults=faults)
@@ -124,5 +128,23 @@ def explore_scenarios(
     stopped = " (interrupted)" if interrupted else ""
     report.line(f"{of}: {everything['schedules']} schedules; {how_many}{stopped}")
     for output in outputs:
-        output.write((json.dumps(everything) + "\n").encode())
+        if output.kind == "findings":
+            output.write((json.dumps(everything) + "\n").encode())
+        elif first is not None:
+            output.write(_smaller(*first).encode())
     sys.exit(2 if unusable else int(bool(findings)))
+
+
+def _smaller(file: str, finding: Finding, faults: int) -> str:
+    """The text of the smallest scenario that was found in which something of this kind is wrong, or of the scenario as
+    it is, with the finding on top."""
+    from bsbpool_sim.exploring.cutting import cut
+    from bsbpool_sim.scenario import load
+
+    made = cut(load(file), finding, faults=faults)
+    text = Path(file).read_text(encoding="utf-8") if made is None else made.text
+    if made is not None:
+        finding = made.finding
+    lines = [f"{finding.kind}: {finding.message}", *map(str, finding.choices)]
+    lines.append(f"bsbpool run FILE --faults {faults} --tape {finding.tape}")
+    return "".join(f"# {' '.join(line.split())}\n" for line in lines) + text

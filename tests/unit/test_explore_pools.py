@@ -5,12 +5,15 @@ import time
 from pathlib import Path
 
 import pytest
+from launching import run
 
 import bsbpool
 from bsbpool.engine.dispatch import Dispatch
 from bsbpool.engine.failure import Failures
 from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
+from bsbpool_sim.exploring.cutting import cut
 from bsbpool_sim.exploring.exhaustive import Redundant
+from bsbpool_sim.exploring.findings import Finding
 from bsbpool_sim.exploring.instants import Instants
 from bsbpool_sim.exploring.scenarios import explore_scenario, run_tape
 from bsbpool_sim.exploring.schedules import Function
@@ -230,3 +233,51 @@ def test_a_scenario_is_exhausted_with_one_fault(path, schedules):
     assert exploration.complete
     assert exploration.findings == []
     assert schedules is None or exploration.schedules == schedules
+
+
+# -- cutting -------------------------------------------------------------------------------------------
+
+LARGE = """\
+scenario: All run
+ranks: 4
+latency: 1ms
+pool: {job_timeout: 100s}
+jobs:
+  - {name: "first {i}", repeat: 6, takes: 2s}
+  - {name: "then {i}", repeat: 6, takes: 1s, after: ["first {i}"]}
+events: [{at: 1s, pause: {rank: 2, for: 1s}}]
+expect: {statuses: {"*": success}}
+"""
+
+
+@pytest.mark.unwatched
+def test_a_scenario_is_cut_to_what_shows_that_something_is_wrong(monkeypatch):
+    explored = parse(LARGE, "it.yaml")
+    assert cut(explored, finding_of("invariant"), faults=1, seconds=1) is None
+    monkeypatch.setattr(Failures, "runs_again", lambda self, *args: True)
+    exploration = explore_scenario(explored, schedules=100, strategy="exhaustive", quick=True)
+    smaller = cut(explored, exploration.findings[0], faults=1, seconds=60)
+    assert (smaller.scenario.model.ranks, len(smaller.scenario.plan.jobs)) == (2, 1)
+    assert smaller.finding.kind == "invariant"
+    assert len(smaller.finding.choices) == 1
+    assert not run_tape(parse(smaller.text, "it.yaml"), smaller.finding.tape, faults=1).ok
+    monkeypatch.undo()
+    assert run_tape(parse(smaller.text, "it.yaml"), smaller.finding.tape, faults=1).ok
+
+
+def finding_of(kind):
+    return Finding(kind, "it is wrong", "it.yaml", 1, (), Tape(), 1, False)
+
+
+def test_what_a_scenario_expects_is_not_cut():
+    assert cut(parse(LARGE, "it.yaml"), finding_of("expectation"), faults=0) is None
+
+
+def test_a_scenario_with_a_finding_is_written_with_the_finding_on_top(tmp_path):
+    (tmp_path / "it.yaml").write_text("scenario: It\nranks: 3\n" + FAILS_LATE, encoding="utf-8")
+    status, out, _ = run(program=["-m", "bsbpool", "explore", "--to-scenario", "new.yaml", "it.yaml"], cwd=tmp_path)
+    assert status == 1
+    assert "expectation at it.yaml:9" in out
+    text = (tmp_path / "new.yaml").read_text(encoding="utf-8")
+    assert text.startswith("# expectation: order: b ends: expected b ends after a ends")
+    assert text.endswith(FAILS_LATE)

@@ -183,6 +183,7 @@ def explore_runs(
     same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, may_fail: bool = False,
     checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None, timed: bool = False,
     alike: Collection[int] = (), jobs: int = 1, begin: int = 0, buffering: bool = False,
+    quick: bool = False,
 ) -> Exploration:  # fmt: skip
     """Like `explore`, for any runner of a program.
 
@@ -190,6 +191,7 @@ def explore_runs(
     :param timed: whether virtual time is meant as it is: other times are no other schedules.
     :param alike: ranks that do the same until others hear of them.
     :param begin: the number of the first schedule that is drawn.
+    :param quick: stop at the first finding, and leave it as it is.
     """
     known = ("auto", "exhaustive", *STRATEGIES)
     if strategy not in known:
@@ -205,6 +207,7 @@ def explore_runs(
     exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, may_fail, progress)
     exploring.timed, exploring.alike = timed, alike
     exploring.jobs, exploring.begin, exploring.buffering = jobs if can_fork() else 1, begin, buffering
+    exploring.quick = quick
     with run.watch.watching():
         try:
             exploring.go()
@@ -212,7 +215,8 @@ def explore_runs(
                 exploring.early_reads()
             if "buffering" in checks and not may_fail:
                 exploring.without_buffers()
-            exploring.shrink()
+            if not quick:
+                exploring.shrink()
         except KeyboardInterrupt:
             exploring.result.interrupted = True
     exploring.end()
@@ -248,6 +252,7 @@ class _Exploring:
         self.alike: Collection[int] = ()
         #: processes that draw schedules, the number of the first of these, and whether all are run without buffers.
         self.jobs, self.begin, self.buffering = 1, 0, False
+        self.quick = False
         self._progress = progress
         self._began = ThreadedWorld.now()
         self._seconds = seconds
@@ -279,6 +284,8 @@ class _Exploring:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
 
     def _spent(self, share: float = 1.0, counted: bool = True) -> bool:
+        if self.quick and self.result.findings:
+            return True
         if counted and self._schedules is not None and self.result.schedules >= max(1, share * self._schedules):
             return True
         return self._seconds is not None and ThreadedWorld.now() - self._began >= share * self._seconds * _SECOND_NS

@@ -29,26 +29,30 @@ EVERY = 20
 
 
 class Watch:
-    """What was wrong with engines since somebody looked last."""
+    """What was wrong with engines in a run."""
 
     def __init__(self) -> None:
         self._found: list[str] = []
         self._within = False
+        self._unchecked: dict[str, int] = {}
+
+    def begin(self) -> None:
+        """A run begins: nothing is known of it."""
+        self._found, self._within, self._unchecked = [], False, {}
 
     def of_run(self, trace: Trace, ended: bool) -> list[str]:
         """What is wrong with the pools of a run, the first thing first.
 
         :param ended: whether the run has come to its end, so that all has to be in its trace.
         """
-        found, self._found, self._within = self._found, [], False
+        found = self._found
         return found + [rule.what for rule in broken(trace.events)] if ended else found
 
     def _watched(self, event: Callable[..., Any]) -> Callable[..., Any]:
-        unchecked = 0
+        name = event.__name__
 
         @functools.wraps(event)
         def watched(engine: Engine[Any], *args: Any, **kwargs: Any) -> Any:
-            nonlocal unchecked
             if self._within:
                 return event(engine, *args, **kwargs)
             self._within = True
@@ -56,13 +60,13 @@ class Watch:
                 result = event(engine, *args, **kwargs)
             finally:
                 self._within = False
-            unchecked += 1
+            unchecked = self._unchecked[name] = self._unchecked.get(name, 0) + 1
             if EVERY * unchecked >= len(engine.jobs):
-                unchecked = 0
+                self._unchecked[name] = 0
                 try:
                     engine.validate()
                 except AssertionError as error:
-                    self._found.append(f"after {event.__name__}, the engine is not of a piece: {error}".rstrip(": "))
+                    self._found.append(f"after {name}, the engine is not of a piece: {error}".rstrip(": "))
             return result
 
         return watched

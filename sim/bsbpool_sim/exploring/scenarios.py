@@ -27,9 +27,11 @@ class ScenarioRunner:
 
     :param faults: how many faults may strike in a schedule.
     :param seed: its seed; by default the first.
+    :param expectations: whether what it expects is looked at, and not only what always holds.
     """
 
-    def __init__(self, scenario: Scenario, faults: int, seed: int | None = None):
+    def __init__(self, scenario: Scenario, faults: int, seed: int | None = None, *, expectations: bool = True):
+        self.expectations = expectations
         self.seed = scenario.seeds[0] if seed is None else seed
         self.scenario = scenario
         self.faults = faults
@@ -41,6 +43,7 @@ class ScenarioRunner:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        self.watch.begin()
         scenario = self.scenario
         outcome = scenario.run_seed(
             self.seed, policy=strategy, tape=tape, faults=self.faults,
@@ -52,17 +55,17 @@ class ScenarioRunner:
         schedule = Schedule(simulation, None, {}, {}, {}, struck=outcome.struck)
         broken = self.watch.of_run(outcome.trace, False)
         outcome.failures = [Failure((), "always", "what every pool holds to", what) for what in broken]
-        outcome.failures += failures_of(scenario, outcome)
+        outcome.failures += failures_of(scenario, outcome, self.expectations)
         schedule.found = _faults(scenario, outcome)
         return schedule
 
 
-def failures_of(scenario: Scenario, outcome: Outcome) -> list[Failure]:
+def failures_of(scenario: Scenario, outcome: Outcome, expectations: bool = True) -> list[Failure]:
     """What is wrong with an outcome: all that the scenario expects counts if that should hold there."""
     checker = Checker(scenario.plan, outcome)
     model, expect = scenario.model, scenario.model.expect
     in_any_order = model.policy is None and len(model.seeds) > 1
-    if not outcome.struck and (in_any_order or not outcome.simulation.tape.departures):
+    if expectations and not outcome.struck and (in_any_order or not outcome.simulation.tape.departures):
         return checker.check()
     kinds = ["ok", "error", "died"]
     if expect.outcome is not None:
@@ -112,7 +115,8 @@ def run_tape(scenario: Scenario, tape: Tape | str, *, seed: int | None = None, f
 
 def explore_scenario(
     scenario: Scenario, *, faults: int | None = None, seconds: float | None = None, schedules: int | None = None,
-    strategy: str = "auto", begin: int = 0, progress: Callable[[Exploration], None] | None = None,
+    strategy: str = "auto", begin: int = 0, quick: bool = False,
+    expectations: bool = True, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """Run a scenario in every order of what falls into one instant, with faults; or in a sample of these.
 
@@ -125,6 +129,8 @@ def explore_scenario(
     :param schedules: the budget in schedules; None: no limit.
     :param strategy: how schedules are chosen, as for `explore`.
     :param begin: the number of the first schedule that is drawn, if some are.
+    :param quick: stop at the first finding, and leave it as it is.
+    :param expectations: whether what it expects is looked at, and not only what always holds.
     :param progress: called after each schedule with what was found so far.
     :returns: what was found.
 
@@ -140,11 +146,11 @@ def explore_scenario(
         seconds = said.length / 1e9
     if schedules is None:
         schedules = said.schedules
-    run = ScenarioRunner(scenario, faults)
+    run = ScenarioRunner(scenario, faults, expectations=expectations)
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
         may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
-        begin=begin,
+        begin=begin, quick=quick,
     )  # fmt: skip
 
 

@@ -120,6 +120,7 @@ class Function:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        self.watch.begin()
         script = Script(self._script, strategy)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)
         return schedule.look_at(script.cluster, self.watch)

@@ -52,6 +52,7 @@ class WholeProgram:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        self.watch.begin()
         script, out = Script(self._script, strategy), _Nowhere()
         with io.TextIOWrapper(out, encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(

@@ -60,6 +60,7 @@ class TestRunner:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        self.watch.begin()
         cluster = Cluster(
             self._size, policy=strategy, tape=Tape() if tape is None else tape, late_matching=late,
             max_events=MAX_EVENTS,

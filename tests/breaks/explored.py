@@ -1,0 +1,131 @@
+"""What exploring finds of the mistakes that are planted in the pool: ``python tests/breaks/explored.py [PROCESSES]``.
+
+Each mistake is made in a process of its own. The shipped scenarios are explored, each with one fault, until one shows
+it, and what is found is cut down. The table has for each mistake where it was found, after how many schedules and
+seconds of processor time, and what it was cut to.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from breaks import BREAKS, Gone
+from subtle import SUBTLE
+
+from bsbpool_sim.exploring.cutting import cut
+from bsbpool_sim.exploring.processes import in_processes
+from bsbpool_sim.exploring.scenarios import explore_scenario
+from bsbpool_sim.scenario import Scenario, load
+
+ROOT = Path(__file__).parents[2] / "scenarios"
+ALL = {**BREAKS, **SUBTLE}
+
+#: Seconds for each mistake, and for cutting what was found.
+SECONDS, CUTTING = 60.0, 10.0
+
+#: Schedules of each scenario, in each round: what shows at once is found before anything is searched for long.
+ROUNDS = (2, 40, 1000)
+
+#: To how much 90 % of what is found is cut: departures, ranks, jobs.
+SMALL = 3, 3, 5
+
+
+class Row(NamedTuple):
+    """What came of one mistake; scenario: "" if none shows it."""
+
+    what: str
+    scenario: str = ""
+    kind: str = ""
+    schedules: int = 0
+    seconds: float = 0.0
+    departures: int = 0
+    ranks: int = 0
+    jobs: int = 0
+    cutting: float = 0.0
+
+    @property
+    def small(self) -> bool:
+        """Whether it was cut far enough, and soon enough."""
+        size = self.departures, self.ranks, self.jobs
+        return all(one <= most for one, most in zip(size, SMALL, strict=True)) and self.cutting <= CUTTING
+
+    def __str__(self) -> str:
+        if not self.scenario:
+            return f"| {self.what} | nowhere | | {self.schedules} | {self.seconds:.1f} | | |"
+        size = f"{self.departures}, {self.ranks}, {self.jobs}"
+        return (
+            f"| {self.what} | `{self.scenario}` | {self.kind} | {self.schedules} | {self.seconds:.1f} | {size} | "
+            f"{self.cutting:.1f} |"
+        )
+
+
+@functools.cache
+def scenarios() -> Sequence[tuple[str, Scenario]]:
+    """The shipped ones with their names, small ones first."""
+    files = [path for path in ROOT.rglob("*.yaml") if path.parent.name not in ("large", "recorded")]
+    loaded = [(str(path.relative_to(ROOT).with_suffix("")), load(path)) for path in sorted(files)]
+    return sorted(loaded, key=lambda each: (len(each[1].plan.jobs), each[1].model.ranks))
+
+
+def find(what: str, seconds: float = SECONDS) -> Row:
+    """Make a mistake, and explore scenarios until one shows it."""
+    with pytest.MonkeyPatch.context() as patch:
+        ALL[what](patch)
+        began, count = time.process_time(), 0
+        for schedules in ROUNDS:
+            for name, scenario in scenarios():
+                left = seconds - (time.process_time() - began)
+                if left <= 0:
+                    return Row(what, schedules=count, seconds=seconds - left)
+                try:
+                    exploration = explore_scenario(
+                        scenario, faults=1, seconds=left, strategy="exhaustive", schedules=schedules, quick=True
+                    )
+                except (Exception, Gone) as error:  # so broken that no schedule comes to its end
+                    found = type(error).__name__
+                    return Row(what, name, found, count + 1, time.process_time() - began, 0, *_size(scenario))
+                count += exploration.schedules
+                if exploration.findings:
+                    return _cut(what, name, scenario, schedules, count, time.process_time() - began)
+    return Row(what, schedules=count, seconds=time.process_time() - began)
+
+
+def _size(scenario: Scenario) -> tuple[int, int]:
+    return scenario.model.ranks, len(scenario.plan.jobs)
+
+
+def _cut(what: str, name: str, scenario: Scenario, schedules: int, count: int, seconds: float) -> Row:
+    began = time.process_time()
+    exploration = explore_scenario(scenario, faults=1, seconds=5, strategy="exhaustive", schedules=schedules)
+    finding = min(exploration.findings, key=lambda each: len(each.tape.departures))
+    smaller = cut(scenario, finding, faults=1, seconds=CUTTING - 5)
+    if smaller is not None:
+        scenario, finding = smaller.scenario, smaller.finding
+    took = time.process_time() - began
+    return Row(what, name, finding.kind, count, seconds, len(finding.tape.departures), *_size(scenario), took)
+
+
+def main() -> None:
+    """Print the table as it comes, and then how many were found, and cut."""
+    scenarios()
+    processes = int(sys.argv[1]) if len(sys.argv) > 1 else 2
+    print("| mistake | found in | as | schedules | seconds | departures, ranks, jobs | seconds to cut |")
+    print("|---|---|---|---|---|---|---|", flush=True)
+    rows = []
+    for row in in_processes([functools.partial(find, what) for what in ALL], processes):
+        rows.append(row)
+        print(row, flush=True)
+    found = [row for row in rows if row.scenario]
+    small = [row for row in found if row.small]
+    print(f"\nfound: {len(found)} of {len(rows)}, {len(found) / len(rows):.1%}")
+    print(f"cut to at most {SMALL[0]} departures, {SMALL[1]} ranks, {SMALL[2]} jobs: {len(small) / len(found):.1%}")
+
+
+if __name__ == "__main__":
+    main()
