@@ -6,7 +6,7 @@ from bsb import MPI, Configuration, Scaffold, Storage
 def configuration(**more):
     """Two cell types in one layer of four chunks, one connected to the other.
 
-    :param more: parts that are added, such as `after_placement`.
+    :param more: parts that are added, such as `after_placement`, or lists, such as `morphologies`.
     """
     cell = {"spatial": {"radius": 2, "density": 1e-4}}
     parts: dict[str, dict] = {
@@ -30,7 +30,8 @@ def configuration(**more):
             }
         },
     }
-    return Configuration.default(**{name: {**parts.get(name, {}), **more.get(name, {})} for name in {**parts, **more}})
+    added = {name: {**parts.get(name, {}), **each} if isinstance(each, dict) else each for name, each in more.items()}
+    return Configuration.default(**parts | added)
 
 
 def network(folder, **more):

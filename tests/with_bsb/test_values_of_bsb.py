@@ -159,3 +159,54 @@ def test_seamless_placement_waits_for_its_neighbours(tmp_path, installed):
     scaffold.compile(clear=True, skip_connectivity=True)
     assert len(scaffold.get_placement_set("a")) > 50
     MPI.barrier()
+
+
+def tripled(morphology):
+    """An operation of a pipeline."""
+    copy = morphology.copy()
+    for branch in copy.branches:
+        branch.points[:] *= 3
+    return copy
+
+
+SWC = """
+1 1 0 0 0 2 -1
+2 3 0 5 0 1 1
+3 3 5 5 0 1 2
+"""
+
+
+def test_pipelines_of_morphologies_queue_functions_within_functions_with_places_and_files(tmp_path, installed):
+    """Nodes of a list, which have a number for a name, and several jobs of one node, told apart by their context."""
+    file = MPI.bcast(tmp_path) / "cell.swc"
+    if IS_MAIN:
+        file.write_text(SWC)
+    MPI.barrier()
+    path = str(file)
+    operation = f"{__name__}.tripled"
+    scaffold = network(
+        tmp_path,
+        morphologies=[
+            {"file": path, "name": "alone", "pipeline": [operation]},
+            {"files": [path, {"file": path, "name": "second"}], "pipeline": [operation]},
+        ],
+    )
+    done = []
+
+    def listener(progress):
+        changed = progress.reason == bsb.services.pool.PoolProgressReason.JOB_STATUS_CHANGE
+        if changed and progress.status == bsb.services.pool.JobStatus.SUCCESS:
+            done.append((progress.job.name, progress.job.context))
+
+    scaffold.register_listener(listener)
+    scaffold.run_pipelines()
+    MPI.barrier()
+    context = {"uri": file.as_uri()}
+    assert sorted(done, key=str) == IS_MAIN * [
+        ("{root}.morphologies.alone", context),
+        ("{root}.morphologies[1]", {"node": 0, **context}),
+        ("{root}.morphologies[1]", {"node": 1, **context}),
+    ]
+    for name in ("alone", "cell", "second"):
+        assert scaffold.morphologies.load(name).flatten().tolist() == [[0, 0, 0], [0, 15, 0], [15, 15, 0]]
+    MPI.barrier()
