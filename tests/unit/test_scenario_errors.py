@@ -101,7 +101,7 @@ CASES = {
     ),
     "an unknown key like no other": (
         HEAD + "«zzz: 1\n" + TAIL,
-        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, policy, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, expect",
+        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, policy, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, explore, expect",
     ),
     "an unknown key of a job": (
         HEAD + "jobs: [{name: a, «take: 1s}]\n" + TAIL,
