@@ -382,7 +382,7 @@ def test_a_run_that_was_killed_with_its_main_stays_a_rank_that_dies_in_its_job(t
     assert [each.name for each in deadly] == ["deadly f"]
     if minimal:
         assert len(model.jobs) == 1
-    assert model.expect.errors and "RankLostError" in model.expect.errors["deadly f"]
+    assert model.expect.errors and "RankLostError" in model.expect.errors["deadly f"].text
     if not minimal:
         assert model.expect.statuses["deadly f"] == "aborted"
         assert "rank 1 (job 11)" in " ".join(text.split())

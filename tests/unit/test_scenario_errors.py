@@ -15,6 +15,26 @@ TAIL = "expect: {outcome: ok}\n"
 
 #: What is wrong, by name: the file, with « before the character that is named, and the message.
 CASES = {
+    "an error of an unknown kind": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {a: «{kind: overdu}}}\n",
+        "'overdu' is no kind of error: did you mean overdue?",
+    ),
+    "facts of an error without its kind": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {a: «{limit: 2s}}}\n",
+        "kind is missing: kinds are raised, overdue, lost rank, left rank, not scheduled, scheduler failed, job failed, cancelled, dependency failed, stopped, nobody left, workflow failed",
+    ),
+    "a fact that errors of a kind have not": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {a: «{kind: lost rank, limit: 2s}}}\n",
+        "'limit' is no fact of 'lost rank': there are rank, host, died, times",
+    ),
+    "a fact of another type": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {a: «{kind: overdue, ended: soon}}}\n",
+        "ended is 'soon'; it should be one of interrupted, running, silent",
+    ),
+    "a fact of an error within an error": (
+        HEAD + "jobs: [{name: a}]\nexpect: {errors: {a: «{kind: scheduler failed, error: {kind: overdue, rank: x}}}}\n",
+        "rank is 'x'; it should be a whole number",
+    ),
     "an empty file": (
         "«",
         "is empty: a scenario has at least the keys scenario, ranks, jobs and expect",

@@ -13,8 +13,8 @@ from launching import unmeasured
 from bsbpool.durations import UNITS as _UNITS
 from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.document import read
-from bsbpool_sim.scenario.expanding import matcher
 from bsbpool_sim.scenario.model import Model, schema
+from bsbpool_sim.scenario.patterns import matcher
 from bsbpool_sim.scenario.values import VERBS, Bounds, Takes, read_duration, read_occurrence
 from bsbpool_sim.streams import stream
 

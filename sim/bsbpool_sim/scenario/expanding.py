@@ -6,8 +6,7 @@ Mistakes found here are those of jobs. Whether events, listeners and expectation
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from ..kernel import nanoseconds
 from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
 from .model import MOST_JOBS, Job, Model, Strategy
+from .patterns import matcher
 from .values import Takes
 
 #: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
@@ -57,13 +57,6 @@ def _fill(value: Any, index: int) -> Any:
     if isinstance(value, dict):
         return {_fill(key, index): _fill(each, index) for key, each in value.items()}
     return value
-
-
-def matcher(pattern: str) -> Callable[[str], Any]:
-    """Whether a text matches a pattern, in which ``*`` is any text and ``?`` any character."""
-    if "*" not in pattern and "?" not in pattern:
-        return pattern.__eq__
-    return re.compile(re.escape(pattern).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL).fullmatch
 
 
 def nearest(name: str, known: Iterable[str], what: str) -> str:

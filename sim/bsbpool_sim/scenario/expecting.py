@@ -10,12 +10,13 @@ from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.errors import in_words
+from bsbpool.facts import Error
 
 from .always import check_what_always_holds
 from .document import KeyPath
-from .expanding import matcher
 from .observed import MOST_FAILURES, Observed
 from .outcome import Failure
+from .patterns import matcher
 from .values import Bounds, Occurrence
 
 
@@ -83,35 +84,40 @@ class Checker(Observed):
         wanted = self.expect.errors
         if wanted is None:
             return
-        left: dict[str, list[str]] = {}
+        left: dict[str, list[Error]] = {}
         for owner, error in self.stage.errors:
-            left.setdefault(owner, []).append(in_words(error))
-        for key, pattern in wanted.items():
-            path, fits = ("expect", "errors", key), matcher(pattern)
+            left.setdefault(owner, []).append(error)
+        for key, each in wanted.items():
+            path = ("expect", "errors", key)
             owners = self.plan.match(key) or [key]
             for owner in owners:
                 mine = left.get(owner, [])
-                good = next((text for text in mine if fits(text)), None)
+                good = next((place for place, error in enumerate(mine) if each.fits(error, in_words)), None)
                 if good is not None:
-                    mine.remove(good)
+                    del mine[good]
                     continue
                 last = self.last(owner)
                 if mine:
-                    happened = mine.pop(0)
+                    happened = in_words(mine.pop(0))
                 elif last is not None:
                     happened = f"no error of {owner}, which is {last}"
                 else:
                     happened = f"no error of {owner}"
                 self.fail(
-                    path, f"errors: {owner}", pattern, happened, last.t if last else None, last.event if last else None
+                    path,
+                    f"errors: {owner}",
+                    each.text,
+                    happened,
+                    last.t if last else None,
+                    last.event if last else None,
                 )
-        for owner, text in [(owner, text) for owner, texts in left.items() for text in texts]:
+        for owner, error in [(owner, error) for owner, errors in left.items() for error in errors]:
             last = self.last(owner)
             self.fail(
                 ("expect", "errors"),
                 "errors",
                 f"no error of {owner}",
-                text,
+                in_words(error),
                 last.t if last else None,
                 last.event if last else None,
             )

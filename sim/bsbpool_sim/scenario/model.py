@@ -32,6 +32,7 @@ from .values import (
     Time,
     Where,
 )
+from .wanted_errors import Wanted
 
 #: Ranks that the simulator is made for, at the most.
 MOST_RANKS = 10_000
@@ -200,10 +201,10 @@ class Expect(Part):
         description="How main leaves execute(): ok, error (a WorkflowError), or the name of what it raised; or "
         "deadlock, horizon, died. By default what errors and deadlock say, else ok.",
     )
-    errors: dict[Name, str] | None = Field(
+    errors: dict[Name, Wanted] | None = Field(
         None,
         description="All errors of the WorkflowErrors, no more and no less: by job (a pattern: all those jobs), "
-        "scheduler, or 'pool', a pattern of 'ValueError: text'.",
+        "scheduler, or 'pool', a pattern of 'ValueError: text', or facts: {kind: overdue, limit: 2s}.",
     )
     statuses: dict[Name, Status] = Field({}, description="What jobs are in the end, by name or pattern.")
     counts: dict[Status, Count] = Field({}, description="How many jobs are what in the end.")

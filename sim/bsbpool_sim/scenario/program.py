@@ -18,8 +18,9 @@ from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress
 from bsbpool.pool.caching import cache_id, pool_cache
 from bsbpool.text import scrub
 
-from .expanding import PlannedJob, matcher
+from .expanding import PlannedJob
 from .model import Event, Listener, Scheduler
+from .patterns import matcher
 from .planning import Plan
 from .values import Occurrence, Raised
 
