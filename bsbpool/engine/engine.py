@@ -25,7 +25,7 @@ from ..facts import Cancelled, Error
 from ..values import text_of
 from .caching import Caches
 from .dispatch import Dispatch
-from .failure import ENDS_AS, Cause, Failures
+from .failure import ENDS_AS, FailureCause, Failures
 from .graph import Graph
 from .limits import Deadlines, check_can_change
 from .state import JobState
@@ -177,7 +177,7 @@ class Engine(Generic[J]):
         job: JobState,
         error: BaseException | None,
         ns: int | None = None,
-        cause: Cause = Cause.RAISED,
+        cause: FailureCause = FailureCause.RAISED,
         sent: bool = True,
     ) -> None:
         """A job came to its end: in success, or with an error. News of a job that has ended are ignored.
@@ -239,7 +239,7 @@ class Engine(Generic[J]):
             job = dispatch.lost(rank)
             self.caches.lost(rank)
             if job is not None:
-                self._fails(job, Cause.LOST, error)
+                self._fails(job, FailureCause.LOST, error)
             dispatch.assign()
         return self.failures.of_rank(error, left, job)
 
@@ -247,7 +247,7 @@ class Engine(Generic[J]):
         """The error that it is if no rank is left to run jobs."""
         return self.failures.of_ranks(self._workers, self.dispatch.gone, self.dispatch.stuck)
 
-    def _fails(self, job: JobState, cause: Cause, error: BaseException) -> None:
+    def _fails(self, job: JobState, cause: FailureCause, error: BaseException) -> None:
         """A job did not succeed: it runs again, or ends."""
         if self.failures.runs_again(job._id, cause):
             self.dispatch.queue_again(job)

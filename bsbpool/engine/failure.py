@@ -30,7 +30,7 @@ from .status import JobStatus
 FIRST_ERROR = "failure"
 
 
-class Cause(Enum):
+class FailureCause(Enum):
     """Why a job did not succeed that a rank ran."""
 
     RAISED = "it raised, or its call or result could not be packed"
@@ -40,16 +40,16 @@ class Cause(Enum):
 
 #: The status of a job that ends so.
 ENDS_AS = {
-    Cause.RAISED: JobStatus.FAILED,
-    Cause.INTERRUPTED: JobStatus.ABORTED,
-    Cause.LOST: JobStatus.ABORTED,
+    FailureCause.RAISED: JobStatus.FAILED,
+    FailureCause.INTERRUPTED: JobStatus.ABORTED,
+    FailureCause.LOST: JobStatus.ABORTED,
 }
 
 #: The errors of jobs that did not fail and are errors all the same: of those that end so it was nobody's wish.
 _OF_RANKS = (RankLostError, JobTimeoutError)
 
 #: What makes a job run again, as long as it has retries left.
-TRIED_AGAIN = frozenset({Cause.LOST})
+TRIED_AGAIN = frozenset({FailureCause.LOST})
 
 
 class Failures:
@@ -78,7 +78,7 @@ class Failures:
 
     # -- a job -------------------------------------------------------------------------------------
 
-    def runs_again(self, id: int, cause: Cause) -> bool:
+    def runs_again(self, id: int, cause: FailureCause) -> bool:
         """Whether a job that did not succeed is queued again; that counts as one of its tries."""
         if cause not in TRIED_AGAIN:
             return False
@@ -89,7 +89,7 @@ class Failures:
         """Whether a job did not get to its end at least once, for a reason that counts for `retries`."""
         return id in self._tries
 
-    def last_error(self, id: int, cause: Cause, error: BaseException) -> BaseException:
+    def last_error(self, id: int, cause: FailureCause, error: BaseException) -> BaseException:
         """The error of a job that does not run again: one that it was tried again after says how many times."""
         tries = self._tries.get(id, 0)
         return lost_again(error, tries) if cause in TRIED_AGAIN and tries > 1 else error

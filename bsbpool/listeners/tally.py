@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MOST_FAILURES = 20
 
 
-class Strategy:
+class StrategyTally:
     """Counts of the jobs of one submitter; times are in nanoseconds."""
 
     __slots__ = ("cancelled", "ended", "failed", "jobs", "name", "ran", "running", "took")
@@ -27,7 +27,7 @@ class Strategy:
         self.jobs = self.running = self.ended = self.failed = self.cancelled = self.ran = self.took = 0
 
 
-class Failure:
+class FailedJob:
     """A job that failed or was aborted, as text."""
 
     def __init__(self, job: Job, status: JobStatus):
@@ -42,11 +42,11 @@ class Tally:
 
     def __init__(self) -> None:
         #: by name, in the order of their first jobs.
-        self.strategies: dict[str, Strategy] = {}
-        self.total = Strategy("")
+        self.strategies: dict[str, StrategyTally] = {}
+        self.total = StrategyTally("")
         #: running jobs by id, the longest first: the job, and its start on main's clock.
         self.running: dict[int, tuple[Job, int]] = {}
-        self.failures: list[Failure] = []
+        self.failures: list[FailedJob] = []
         #: the time of the first and of the last event, on main's clock.
         self.since: int | None = None
         self.quiet_since = 0
@@ -82,11 +82,11 @@ class Tally:
             self._strategy(each).jobs += 1
             self.total.jobs += 1
 
-    def _strategy(self, job: Job) -> Strategy:
+    def _strategy(self, job: Job) -> StrategyTally:
         name = job.name
         found = self.strategies.get(name)
         if found is None:
-            found = self.strategies[name] = Strategy(name)
+            found = self.strategies[name] = StrategyTally(name)
         return found
 
     def _update(self, job: Job, old: JobStatus, status: JobStatus, now: int) -> None:
@@ -112,7 +112,7 @@ class Tally:
                 row.ran += 1
                 row.took += took
         if status in (JobStatus.FAILED, JobStatus.ABORTED) and len(self.failures) < MOST_FAILURES:
-            self.failures.append(Failure(job, status))
+            self.failures.append(FailedJob(job, status))
 
     def elapsed(self, now: int) -> float:
         """Seconds since the pool was opened."""

@@ -14,7 +14,7 @@ from ..durations import rough_duration
 from ..pool.progress import PoolProgress, PoolProgressReason
 from ..text import label
 from ..worlds import current_world
-from .tally import Strategy, Tally
+from .tally import StrategyTally, Tally
 
 #: Minimal nanoseconds between two drawings.
 BETWEEN = 100_000_000
@@ -120,7 +120,7 @@ class TerminalProgress:
             table.add_row(Text(f"and {len(rows) - most + 1:,} more", "dim"))
         return table
 
-    def _bar(self, row: Strategy) -> ProgressBar:
+    def _bar(self, row: StrategyTally) -> ProgressBar:
         colour = "bright_red" if row.failed else "green" if row.ended == row.jobs else "cyan"
         return ProgressBar(row.jobs, row.ended, complete_style=colour, finished_style=colour)
 
@@ -165,7 +165,7 @@ class TerminalProgress:
         return Text(" · ".join(said), "dim", no_wrap=True, overflow="ellipsis")
 
 
-def _state(row: Strategy) -> Text:
+def _state(row: StrategyTally) -> Text:
     parts = []
     if row.running:
         parts.append((f"{row.running:,} running", "cyan"))

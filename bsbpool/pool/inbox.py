@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from ..engine.engine import Engine
-from ..engine.failure import Cause
+from ..engine.failure import FailureCause
 from ..errors import error_of, facts_of
 from ..facts import LeftRank, LostRank
 from ..tracebacks import Frame, remember
@@ -120,7 +120,7 @@ class Inbox:
             place, stack, frames = payload
             error = self._workers.overran(job, rank, "interrupted", place, stack)
             _remember(error, frames)
-            engine.finished(job, error, ended - started, Cause.INTERRUPTED)
+            engine.finished(job, error, ended - started, FailureCause.INTERRUPTED)
         else:
             engine.finished(job, self._codec.unpack_error(payload), ended - started)
 

@@ -25,7 +25,7 @@ _START, _END = "start", "end"
 Where = tuple[str, str, list[Frame]]
 
 
-class Overdue(BaseException):
+class LimitReached(BaseException):
     """A job was interrupted at its limit, and has ended.
 
     :ivar place: where it was, in a few words.
@@ -68,7 +68,7 @@ class Limits:
     def run(self, job: int, limit: int, function: Callable[[], Any]) -> Any:
         """Call the function, and interrupt it after `limit` nanoseconds.
 
-        :raises Overdue: it was interrupted, whatever it made of that.
+        :raises LimitReached: it was interrupted, whatever it made of that.
         """
         world = self._world
         if self._calls is None:
@@ -85,7 +85,7 @@ class Limits:
         finally:
             self._running = None
             if run.was is not None and part.interrupted:
-                raise Overdue(*run.was) from None
+                raise LimitReached(*run.was) from None
         return result
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items
 from .calls import bind
-from .limits import Limits, Overdue, Where
+from .limits import LimitReached, Limits, Where
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 
 #: How often a rank measures its memory, at the most (nanoseconds), and what growth is worth telling (bytes).
@@ -245,7 +245,7 @@ class Worker:
             ended = now()
             packed, parts = codec.pack_result(result)
             succeeded = True
-        except Overdue as overdue:
+        except LimitReached as overdue:
             ended = now()
             packed, parts, succeeded = (overdue.place, overdue.stack, overdue.frames), (), None
         except (Exception, SystemExit) as error:  # what else there is ends the rank, not the job

@@ -10,7 +10,7 @@ from engine_jobs import EngineJob
 from bsbpool.engine.commands import Added, Announce, Assign
 from bsbpool.engine.dispatch import AHEAD_NS, FEW, MOST_AHEAD, SHORT_NS
 from bsbpool.engine.engine import Engine
-from bsbpool.engine.failure import Cause
+from bsbpool.engine.failure import FailureCause
 from bsbpool.engine.status import JobStatus
 from bsbpool.errors import own_facts
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
@@ -662,7 +662,12 @@ def test_a_job_sent_ahead_that_could_not_be_packed_fails_alone():
     driver = ahead()
     first, second, third, *_ = driver.assigned[-1][0]
     driver.do(
-        "finished", driver.jobs[second], JobPoolError("its arguments can't be pickled"), None, Cause.RAISED, False
+        "finished",
+        driver.jobs[second],
+        JobPoolError("its arguments can't be pickled"),
+        None,
+        FailureCause.RAISED,
+        False,
     )
     assert [driver.statuses()[j] for j in (first, second, third)] == ["running", "failed", "queued"]
     driver.finish(first, ns=SHORT)

@@ -16,7 +16,7 @@ from bsbpool import job_pool
 from bsbpool.durations import rough_duration
 from bsbpool.exceptions import WorkflowError
 from bsbpool.listeners import LogProgress, TerminalProgress, progress_listener
-from bsbpool.listeners.tally import MOST_FAILURES, Strategy, Tally
+from bsbpool.listeners.tally import MOST_FAILURES, StrategyTally, Tally
 from bsbpool.listeners.terminal import Terminal
 from bsbpool.pool.progress import PoolProgressReason, Workflow
 from bsbpool.worlds import current_world
@@ -345,7 +345,7 @@ def test_an_estimate_takes_no_longer_with_many_jobs():
     tally = Tally()
     tally.workers = 100
     tally.total.ran, tally.total.took = 1, 10**9
-    strategy = tally.strategies["a"] = Strategy("a")
+    strategy = tally.strategies["a"] = StrategyTally("a")
     strategy.jobs, strategy.ended, strategy.ran, strategy.took = 10**9 + 1, 1, 1, 10**9
     assert tally.left(0) == pytest.approx(10**7)
 

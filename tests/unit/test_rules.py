@@ -78,7 +78,7 @@ def test_retries_after_time_limits(monkeypatch):
         pool.queue(nap, (0.1,), deps=[dependency])
 
     assert run(fill, retries=1)[0] == ["aborted", "cancelled"]
-    monkeypatch.setattr(failure, "TRIED_AGAIN", failure.TRIED_AGAIN | {failure.Cause.INTERRUPTED})
+    monkeypatch.setattr(failure, "TRIED_AGAIN", failure.TRIED_AGAIN | {failure.FailureCause.INTERRUPTED})
     assert run(fill, retries=1) == (["success", "success"], [])
     assert len(tries) == 2
 

@@ -30,7 +30,7 @@ from bsbpool.exceptions import JobSchedulingError
 from bsbpool.facts import LeftRank, LostRank, NotScheduled, Raised, SchedulerFailed
 from bsbpool.owner import Owner
 from bsbpool.pool import JobPool
-from bsbpool.pool.limits import Overdue
+from bsbpool.pool.limits import LimitReached
 from bsbpool.pool.port import PoolPort
 from bsbpool.pool.progress import PoolJobUpdateProgress, Workflow
 from bsbpool.pool.protocol import CALL_BACK, GREW, RETURNED, RUN, STARTED, STUCK, ByReference, Codec
@@ -773,7 +773,7 @@ class Director:
             except Exception as raised:
                 error = raised
         elif job in pool.overdue:
-            error = Overdue(pool.overdue[job].place, "as recorded")
+            error = LimitReached(pool.overdue[job].place, "as recorded")
         elif job in pool.failed:
             error = raised_by_job(pool.failed[job])
         if items := pool.cached.get((rank, job)):

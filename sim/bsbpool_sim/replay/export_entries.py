@@ -21,7 +21,7 @@ from bsbpool.trace.history import History
 
 from ..kernel import SECOND
 from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS
-from ..scenario.values import Raised
+from ..scenario.values import ErrorToRaise
 from .ending import ReplayError, of_main
 from .export_killed import killed_run, killed_with_ranks
 from .export_text import Data
@@ -462,7 +462,7 @@ def _raises(error: Error) -> str:
     """An error of the trace as a scenario can raise it: a type that Python has built in, and a message."""
     message, text = error.message.strip(), in_words(error).strip()
     try:
-        raised = Raised(error.type, message).make()
+        raised = ErrorToRaise(error.type, message).make()
         if isinstance(raised, Exception) and str(raised) == message:
             return text
     except (AttributeError, TypeError):

@@ -22,7 +22,7 @@ from .expanding import PlannedJob
 from .model import Event, Listener, Scheduler
 from .patterns import matcher
 from .planning import Plan
-from .values import Occurrence, Raised
+from .values import ErrorToRaise, Occurrence
 
 if TYPE_CHECKING:
     from ..cluster import Cluster
@@ -95,19 +95,19 @@ class ScenarioRun:
         """Virtual nanoseconds."""
         return self.runtime.kernel.now
 
-    def _strategy_class(self, name: str, methods: list[str]) -> type[Strategy]:
-        def load(item: str, self_: Strategy) -> str:
+    def _strategy_class(self, name: str, methods: list[str]) -> type[StrategyNode]:
+        def load(item: str, self_: StrategyNode) -> str:
             self.loaded[item] = self.loaded.get(item, 0) + 1
             return item
 
         def method(item: str, name: str) -> Any:
-            def cached(self: Strategy) -> str:
+            def cached(self: StrategyNode) -> str:
                 return load(item, self)
 
             cached.__name__ = name
             return pool_cache(cached)
 
-        return type("Strategy", (Strategy,), {m: method(f"{name}.{m}", m) for m in methods})
+        return type("Strategy", (StrategyNode,), {m: method(f"{name}.{m}", m) for m in methods})
 
     # -- the program of a rank -------------------------------------------------------------------------------
 
@@ -270,7 +270,7 @@ class _Named:
         return self.name
 
 
-class Strategy(_Named):
+class StrategyNode(_Named):
     """A node that jobs belong to, on one rank."""
 
     def __init__(self, name: str, owner: StageOwner):
@@ -374,7 +374,7 @@ class ScenarioListener:
             elif event.by == listener.name:
                 self._to_do.append((event.when, event.at, partial(stage.execute_event, number, event)))
 
-    def _raise(self, error: Raised, what: int | str) -> None:
+    def _raise(self, error: ErrorToRaise, what: int | str) -> None:
         raised = error.make()
         if isinstance(what, int):
             self._stage.happened[what] = None

@@ -153,7 +153,7 @@ def _read_freeing(value: Any) -> Freeing:
     return Freeing(value.strip(), found[1], found[2])
 
 
-class Raised(NamedTuple):
+class ErrorToRaise(NamedTuple):
     """An exception to raise: a built-in class by its name, and a message."""
 
     name: str
@@ -168,7 +168,7 @@ class Raised(NamedTuple):
 _EXCEPTIONS = [n for n, v in vars(builtins).items() if isinstance(v, type) and issubclass(v, BaseException)]
 
 
-def _read_raised(value: Any) -> Raised:
+def _read_raised(value: Any) -> ErrorToRaise:
     text = (
         "write it such as 'ValueError: corrupt morphology', in quotes, or as a mapping ValueError: corrupt morphology"
     )
@@ -183,7 +183,7 @@ def _read_raised(value: Any) -> Raised:
         near = difflib.get_close_matches(name, _EXCEPTIONS, n=1)
         hint = f"the nearest one is {near[0]}" if near else text
         raise wrong(f"{shown(name)} is no exception that Python has built in: {hint}")
-    raised = Raised(name, message)
+    raised = ErrorToRaise(name, message)
     try:
         raised.make()
     except TypeError as error:
@@ -295,7 +295,7 @@ def _read_patterns(value: Any) -> list[str]:
     return names
 
 
-def _read_listeners_error(value: Any) -> dict[Occurrence, Raised]:
+def _read_listeners_error(value: Any) -> dict[Occurrence, ErrorToRaise]:
     if not isinstance(value, dict):
         raise wrong(f"{shown(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
     return {read_occurrence(key): _read_raised(each) for key, each in value.items()}
@@ -354,9 +354,9 @@ Frees = Annotated[
     PlainValidator(_read_freeing),
     WithJsonSchema({"type": "string", "pattern": r"^\S+ (before .+|at the end)$"}),
 ]
-Raises = Annotated[Raised, PlainValidator(_read_raised), WithJsonSchema(_RAISED)]
+Raises = Annotated[ErrorToRaise, PlainValidator(_read_raised), WithJsonSchema(_RAISED)]
 ListenerRaises = Annotated[
-    dict[Occurrence, Raised],
+    dict[Occurrence, ErrorToRaise],
     PlainValidator(_read_listeners_error),
     WithJsonSchema({"type": "object", "additionalProperties": _RAISED}),
 ]
