@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from types import MethodType
 from typing import Any
 
@@ -109,7 +108,6 @@ def _same(a: Any, b: Any) -> bool:
     return a is b
 
 
-@contextmanager
 def job_pool(
     comm: Any = None,
     *,
@@ -118,8 +116,8 @@ def job_pool(
     quiet: bool = False,
     job_timeout: float | None = None,
     retries: int = 0,
-) -> Iterator[JobPool]:
-    """Open a pool with an owner of its own; every rank does.
+) -> JobPool:
+    """Make a pool with an owner of its own; every rank does.
 
     :param comm: an mpi4py communicator; by default COMM_WORLD where there is MPI, else this process alone.
     :param fail_fast: stop at the first error that no listener handles.
@@ -127,7 +125,7 @@ def job_pool(
     :param quiet: show no progress.
     :param job_timeout: seconds that each job may run; see `JobPool`.
     :param retries: how many times a job runs again whose rank was lost.
-    :returns: a context manager that gives the open pool.
+    :returns: the pool; ``with`` opens it.
 
     >>> import bsbpool
     >>> def square(owner, x):
@@ -138,8 +136,4 @@ def job_pool(
     >>> [results[job] for job in jobs]
     [0, 1, 4, 9]
     """
-    owner = Owner(comm)
-    with owner.create_job_pool(
-        fail_fast=fail_fast, quiet=quiet, workflow=workflow, job_timeout=job_timeout, retries=retries
-    ) as pool:
-        yield pool
+    return Owner(comm).create_job_pool(fail_fast, quiet, workflow, job_timeout, retries)

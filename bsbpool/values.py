@@ -11,6 +11,7 @@ import contextlib
 import operator
 from collections.abc import Mapping
 from numbers import Real
+from types import FunctionType
 from typing import Any
 
 #: How many characters of a value's `repr` a message has.
@@ -40,6 +41,11 @@ def _without(what: str, value: Any, error: Exception) -> str:
 
 def name_of(node: Any) -> str:
     """Return the node name of a submitter, or its text if it has none; never raises."""
+    kind = type(node)
+    if kind is str:
+        return str(node)
+    if kind is FunctionType and not hasattr(node, "get_node_name"):
+        return str(node)
     try:
         return node_name(node)
     except Exception as error:

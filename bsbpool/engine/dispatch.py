@@ -85,6 +85,8 @@ class Dispatch:
         self._filled: dict[int, int] = {}
         # By id: jobs that were sent ahead and are to be cancelled if they come back; with the error to be.
         self._called_back: dict[int, BaseException] = {}
+        # How many jobs are worth sending where one takes so many nanoseconds; it was asked for those last.
+        self._worth = (-1.0, 1)
         # Nanoseconds that jobs take: as a rule, and those of late that took the least.
         self._typical_ns: float | None = None
         self._brief_ns = 0.0
@@ -141,14 +143,15 @@ class Dispatch:
             first = line[0]
             if first._status is QUEUED:
                 self._change(first, RUNNING)
-            if self.idle_first:
+            if self.idle_first and self._idle:
                 self.assign()
             filled = self._filled[rank]
             if self._ready and (filled <= FEW or 2 * len(line) <= filled) and not self.holding:
                 self._send(rank, self._how_many(rank))
         else:
             heapq.heappush(self._idle, rank)
-            self.assign()
+            if self._ready:
+                self.assign()
 
     def queue_again(self, job: JobState) -> None:
         """A job that ran is to run once more, ahead of all others."""
@@ -158,17 +161,23 @@ class Dispatch:
 
     def _how_many(self, rank: int) -> int:
         """How many jobs the rank should have at the most: the one that it runs, and those ahead of time."""
-        if not self.send_ahead or self._typical_ns is None or self._caches.held[rank]:
+        typical = self._typical_ns
+        if not self.send_ahead or typical is None or self._caches.held[rank]:
             return 1
-        if self._typical_ns > SHORT_NS:
+        if typical > SHORT_NS:
             return 1
-        most = min(MOST_AHEAD, 1 + max(1, int(AHEAD_NS / (self._typical_ns + 1))))
+        known, most = self._worth
+        if known != typical:
+            most = min(MOST_AHEAD, 1 + max(1, int(AHEAD_NS / (typical + 1))))
+            self._worth = (typical, most)
         ready, ranks = len(self._ready), len(self.lines)
         if ranks == 1:
             return most
         # Never more than leaves the other ranks as much, and never the last for another one: those are to be spread.
-        one_ahead = ready + len(self.lines[rank]) > ranks
-        return max(1, min(most, max(ready // (2 * ranks), 1 + one_ahead)))
+        share = ready // (2 * ranks)
+        if share < 2:
+            share = 2 if ready + len(self.lines[rank]) > ranks else 1
+        return share if share < most else most
 
     def _send(self, rank: int, most: int) -> bool:
         """Fill the line of a rank up to `most` jobs. Returns whether there was any."""

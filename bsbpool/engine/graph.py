@@ -95,8 +95,10 @@ class Graph(Generic[J]):
         self.begun = True
         queued = [job for job in self.jobs if job._status is PENDING and not job._open_dependencies]
         changes, self.changes = self.changes, None
+        change, append = self.change, self.ready.append
         for job in queued:
-            self._make_ready(job)
+            change(job, QUEUED)
+            append(job)
         self.changes = changes
         return queued
 
@@ -123,6 +125,11 @@ class Graph(Generic[J]):
 
     def end(self, job: JobState, status: JobStatus, error: BaseException | None) -> None:
         """Let a job end, and all that follows from it."""
+        if status is SUCCESS and job._dependents < 0 and not job._cache_items:  # most of them; nothing follows
+            job._error = error
+            self.change(job, SUCCESS)
+            self.unfinished -= 1
+            return
         dependents = self.settle(job, status, error)
         if status is SUCCESS:
             for dependent in dependents:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
         WorkflowError,
     )
     from .caching import free_stale_pool_cache, get_node_cache_items, pool_cache
-    from .job_pool import JobPool, dispatcher
+    from .calls import dispatcher
+    from .job_pool import JobPool
     from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob
     from .progress import (
         PoolJobAddedProgress,
@@ -83,7 +84,7 @@ _PLACES = {
     "RankLostError": "..exceptions",
     "WorkflowError": "..exceptions",
     "JobPool": ".job_pool",
-    "dispatcher": ".job_pool",
+    "dispatcher": ".calls",
     "JobStatus": "..engine.status",
     "PoolStatus": "..engine.status",
     "PoolJobAddedProgress": ".progress",

@@ -4,6 +4,7 @@ limits and cached items that are none. What a job is belongs in `jobs`.
 
 from __future__ import annotations
 
+import enum
 import functools
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -34,8 +35,6 @@ _KIND_OF_VALUE: dict[type, str] = {
 
 def _kind_of(function: Any) -> str | None:
     """Which kind of function it is whose call does not run its body; None for all others."""
-    if type(function) is FunctionType and not function.__code__.co_flags & _SPECIAL:
-        return None  # most of them
     for _ in range(100):  # a callable object may wrap another one, and that the first
         if isinstance(function, functools.partial):
             function = function.func
@@ -64,6 +63,8 @@ def check_function(function: Any) -> None:
 
     :raises TypeError: it can't be called, or its call would run nothing.
     """
+    if type(function) is FunctionType and not function.__code__.co_flags & _SPECIAL:
+        return  # most of them
     if not callable(function):
         raise TypeError(f"a function is needed to make a job of, not {shown(function)}")
     kind = _kind_of(function)
@@ -80,9 +81,9 @@ def check_returned(value: Any) -> Any:
     :returns: the value.
     :raises JobPoolError: it is a coroutine or a generator, of which nothing has run.
     """
-    kind = _KIND_OF_VALUE.get(type(value))
-    if kind is None:
+    if type(value) not in _KIND_OF_VALUE:
         return value
+    kind = _KIND_OF_VALUE[type(value)]
     if type(value) is CoroutineType:
         value.close()  # else Python warns that nobody has awaited it
     instead = "return what it yields, as a list" if type(value) is GeneratorType else "run it within asyncio.run()"
@@ -198,6 +199,18 @@ def merged(named: dict[str, Any], given: Any) -> dict[str, Any]:
 
 
 # -- limits and cached items ---------------------------------------------------------------------------
+
+
+class Inherit(enum.Enum):
+    """In place of a number of seconds: a job's time limit is the pool's."""
+
+    INHERIT = "INHERIT"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+INHERIT = Inherit.INHERIT
 
 #: Seconds above which a limit is none: a hundred years. Clocks and traces hold three times as much.
 _LONGEST_LIMIT = 100 * 365 * 24 * 3600

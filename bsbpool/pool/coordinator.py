@@ -21,7 +21,7 @@ from ..exceptions import JobPoolError, JobSchedulingError
 from ..facts import Stopped
 from ..text import scrub
 from ..trace.listener import TraceRecorder
-from ..values import add_note, text_of
+from ..values import add_note, name_of, text_of
 from ..worlds import Mailbox, Role, World
 from .dependencies import check_dependencies
 from .inbox import Inbox
@@ -61,10 +61,11 @@ class Coordinator(Member):
         id: Any,
         owner: Any,
         world: World,
-        engine: Engine[Job],
+        make_engine: Callable[[], Engine[Job]],
         folder: Callable[[], str],
     ) -> None:
-        super().__init__(pool, id, owner, world, engine)
+        super().__init__(pool, id, owner, world, make_engine)
+        engine = self.engine
         self.workers = WorkerTable(engine.jobs)
         self._results = Results(self.codec, folder)
         self._outbox = Outbox(engine, self.codec, self.event_log, world.now)
@@ -87,15 +88,15 @@ class Coordinator(Member):
 
     def open(self) -> None:
         super().open()
-        self._outbox.channel = self.channel
+        self._outbox.channel = channel = self.channel
+        self.engine.dispatch.send_ahead &= channel is not None and channel.any_task_sends
 
     def forget_turns(self) -> None:
         self.turns = self._outbox.turns = None
 
     def opened(self) -> None:
-        self.event_log.open(self.world)
-        for kind, *fields in self.event_log.opening(self.world, self._pool.workflow.phases, self.turns is not None):
-            self.event_log.record(kind, *fields)
+        self.engine.graph.tells_all = bool(self.listeners)
+        self.event_log.open(self.world, self._pool, self.turns is not None)
 
     def record_from_now_on(self, recorder: TraceRecorder) -> None:
         """A recorder came when the pool was open.
@@ -111,8 +112,7 @@ class Coordinator(Member):
             assert self.status is not None
             scheduled = [("schedule", nodes) for nodes in self.schedulers.to_start()]
             status = ("pool_status", self.status.value)
-            opening = self.event_log.opening(self.world, self._pool.workflow.phases, self.turns is not None)
-            self.event_log.join(recorder, self.world, *opening, status, *scheduled)
+            self.event_log.join(recorder, self.world, self._pool, self.turns is not None, status, *scheduled)
 
     def change_status(self, status: PoolStatus) -> None:
         with self.lock:
@@ -125,16 +125,17 @@ class Coordinator(Member):
 
     def put(self, job: Job, deps: Iterable[Job] | None) -> None:
         dependencies = check_dependencies(job, deps) if deps is not None else ()
-        channel = self.channel
+        channel, engine = self.channel, self.engine
         with self.lock:
-            self.check_can_queue("queue jobs")
+            if not self.is_open or self.status is not PoolStatus.SCHEDULING:
+                self.check_can_queue("queue jobs")
             assert channel is not None
             if self.turns is not None:
                 job._variables = self.handed_in()
             recorded = self.event_log.sink is not None
-            name = job.name if recorded or channel.scripted else ""
+            name = name_of(job._submitter) if recorded or channel.scripted else ""
             try:
-                self.engine.add(job, dependencies)
+                engine.add(job, dependencies)
             except BaseException as error:
                 channel.put((None, error))  # whoever queues may go on, but the pool can't: it has half a job
                 raise
@@ -142,7 +143,8 @@ class Coordinator(Member):
                 channel.introduce(job._id, name, job._context)
             if recorded:
                 self.event_log.job(job, name, dependencies)
-            self.attend()
+            if self._waiting or engine.commands or engine.graph.changes:
+                self.attend()
 
     def attend(self) -> None:
         if self.status is not PoolStatus.EXECUTING:
@@ -248,8 +250,7 @@ class Coordinator(Member):
             problems += self._stop_early("raised", error)
         else:
             problems = self._drain()
-        failed = bool(problems or self.engine.failures.unhandled)
-        self._dismiss(SEE_MAIN if failed else None)
+        self._dismiss(SEE_MAIN if problems or self.engine.failures.unhandled else None)
         cleanup = self.free_all(told=self.world.size > 1)
         if cleanup is not None:
             problems.append(cleanup)
@@ -371,12 +372,13 @@ class Coordinator(Member):
             raise problems[0]
 
     def let_go(self) -> None:
-        self._outbox.channel = self.channel  # an interrupt may have come before that
+        self._outbox.channel, self._task = self.channel, None  # an interrupt may have come before that
         if not self.dismissed:
             with self.lock:
                 self._stopping = True
                 self.engine.stop("closed")
             self._dismiss(SEE_MAIN)
+        self.event_log.rest()
 
     def _stop_early(self, why: str, error: BaseException | None = None) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what was raised by that.
@@ -451,8 +453,7 @@ class Coordinator(Member):
 
     def _execute_commands(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
-        graph = self.engine.graph
-        commands = graph.commands
+        graph, commands = self.engine.graph, self.engine.commands
         if graph.changes:
             self.event_log.changes()
         if not commands:

@@ -16,14 +16,15 @@ from ..engine.engine import RUNNING, SUCCESS, Engine
 from ..engine.state import JobState
 from ..engine.status import JobStatus
 from ..errors import facts_of
-from ..trace.format import describe, scrub, traced_error
+from ..trace.format import Successes, describe, scrub, traced_error
 from ..trace.listener import TraceRecorder
-from ..trace.recording import MOST_FOLDED, Several, Sink, Successes
+from ..trace.recording import MOST_FOLDED, Several, Sink
 from ..tracebacks import raised
 from ..values import text_of
 from ..worlds import World
 from .calls import call_to_send
 from .jobs import Job
+from .progress import PoolOfProgress
 from .protocol import dumps
 
 # What the calls of jobs may be kept for.
@@ -59,22 +60,23 @@ class EventLog:
         """Whoever wants the record from the pool's opening on."""
         self._listeners.append(listener)
 
-    def open(self, world: World) -> None:
-        """The pool opens, with that rank as main: find out who wants its record."""
+    def open(self, world: World, pool: PoolOfProgress, in_turn: bool) -> None:
+        """The pool opens, with that rank as main: find out who wants its record.
+
+        :param in_turn: whether on one rank nothing of the user's runs beside something else of the user's.
+        """
         wanted = world.recording()
         sinks = [*([] if wanted is None else [wanted]), *(each.open(world) for each in self._listeners)]
         if sinks:
             labels = [sink.label(self._id) for sink in sinks]
             self._write_to(sinks[0] if len(sinks) == 1 else Several(sinks, labels[0], labels), labels[0])
+            for kind, *fields in self._opening(world, pool, in_turn):
+                self.record(kind, *fields)
 
-    def opening(self, world: World, phases: Sequence[Any], in_turn: bool) -> Iterator[tuple[Any, ...]]:
-        """What a record says of the pool before all else, as kinds of events with their fields.
-
-        :param phases: those of its workflow.
-        :param in_turn: whether on one rank nothing of the user's runs beside something else of the user's.
-        """
+    def _opening(self, world: World, pool: PoolOfProgress, in_turn: bool) -> Iterator[tuple[Any, ...]]:
+        """What a record says of the pool before all else, as kinds of events with their fields."""
         failures, dispatch, parallel = self._engine.failures, self._engine.dispatch, world.size > 1
-        yield "pool", world.size, failures.fail_fast, [scrub(text_of(phase)) for phase in phases]
+        yield "pool", world.size, failures.fail_fast, [scrub(text_of(phase)) for phase in pool.workflow.phases]
         if parallel and not dispatch.send_ahead:
             yield ("one_at_a_time",)
         if parallel and dispatch.idle_first:
@@ -84,11 +86,13 @@ class EventLog:
         if failures.retries:
             yield "retries", failures.retries
 
-    def join(self, listener: TraceRecorder, world: World, *events: tuple[Any, ...]) -> None:
-        """Somebody wants the record of an open pool that has no job yet; `events` are what there would be by now."""
+    def join(
+        self, listener: TraceRecorder, world: World, pool: PoolOfProgress, in_turn: bool, *since: tuple[Any, ...]
+    ) -> None:
+        """Somebody wants the record of an open pool that has no job yet; `since` is what happened since it opened."""
         sink = listener.open(world)
         label = sink.label(self._id)
-        for kind, *fields in events:
+        for kind, *fields in (*self._opening(world, pool, in_turn), *since):
             sink.emit(kind, label, *fields)
         if self.sink is None:
             self._write_to(sink, label)
@@ -133,11 +137,13 @@ class EventLog:
             context = {**context, "chunks": job._chunks}
         sink.record(
             ("job", sink.now(), self._label, job._id, type(job).__name__, self._scrubbed,
-             describe(context) if context else _NO_CONTEXT, tuple([d._id for d in dependencies]), job._cache_items)
+             describe(context) if context else _NO_CONTEXT,
+             tuple([d._id for d in dependencies]) if dependencies else (), job._cache_items)
         )  # fmt: skip
         if job._limit is not None:
             self.record("limit", job._id, job._limit)
-        sink.keep_up()
+        if sink.writes:
+            sink.keep_up()
 
     def queued(self, jobs: Sequence[JobState]) -> None:
         """Record that jobs became queued as the pool began to execute."""

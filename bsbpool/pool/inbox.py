@@ -55,6 +55,9 @@ class Inbox:
         self._from_main = from_main
         self._problem = problem
         self._gone = engine.dispatch.gone
+        # What each message needs, looked up once.
+        self._jobs, self._finished = engine.jobs, engine.finished
+        self._keep, self._decode = results.keep, codec.decode
 
     def receive(self, rank: int | None, message: Any) -> None:
         """Something came; called under the lock."""
@@ -66,15 +69,25 @@ class Inbox:
         if type(message) is RankLost:
             self._lost(LostRank(rank, message.host or self._workers.host(rank), message.died), False)
             return
+        parts = None
         if type(message) is MultipartMessage:
             message, parts = message
-            _, job, succeeded, _, *more = self._codec.decode(message)
-            self._done(rank, job, succeeded, parts, *more)
-            return
-        news = self._codec.decode(message)
+        news = self._decode(message)
         kind = news[0]
         if kind == DONE:
-            self._done(rank, *news[1:])
+            _, id, succeeded, payload, started, ended, cached = news
+            if parts is not None:
+                payload = parts
+            if not succeeded or cached:
+                self._done(rank, id, succeeded, payload, started, ended, cached)
+                return
+            # The end of nearly every job: it stands here, since each call on its way takes a part of its time.
+            job = self._jobs[id]
+            if not job._status.ended:
+                self._keep(job, payload)
+            self._finished(job, None, ended - started)
+            if self._event_log.sink is not None:
+                self._event_log.success(job, rank, started, ended)
         elif kind == READY:
             self._event_log.record("ready", rank)
             self._workers.hosts[rank] = news[2]
@@ -98,16 +111,9 @@ class Inbox:
     def _done(
         self, rank: int, id: int, succeeded: bool | None, payload: Any, started: int, ended: int, cached: list[int]
     ) -> None:
-        """A rank has run a job; see `protocol` for the fields."""
+        """A rank has run a job that failed, or tells of cached items with it; see `protocol` for the fields."""
         engine = self._engine
         job = engine.jobs[id]
-        if succeeded and not cached:
-            if not job._status.ended:
-                self._results.keep(job, payload)
-            engine.finished(job, None, ended - started)
-            if self._event_log.sink is not None:
-                self._event_log.success(job, rank, started, ended)
-            return
         self._event_log.record("message", rank, id, started, ended)
         if cached:
             self._event_log.record("cached", rank, id, cached)

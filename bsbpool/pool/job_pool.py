@@ -6,6 +6,7 @@ Which jobs run where, and what becomes of them, is decided in `bsbpool.engine`.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack
@@ -19,19 +20,17 @@ from ..trace.listener import TraceRecorder
 from ..values import listed, name_of, positive, shown, text_of, whole_number
 from ..worlds import find_comm_world, this_world, world_of
 from . import inside
-from .caching import free_stale_pool_cache
-from .calls import find_kind
-from .checks import check_returned, limit_ns
+from .checks import INHERIT, Inherit, limit_ns
 from .coordinator import Coordinator
-from .jobs import INHERIT, ConnectivityJob, FunctionJob, Inherit, Job, PlacementJob
+from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob
 from .manual import ManualJobs
 from .member import Member
-from .notifier import Notifier, enter
+from .notifier import enter
 from .open_pools import find_pool, put_in, take_out
 from .progress import PoolProgress, Workflow
 from .worker_rank import WorkerRank
 
-__all__ = ["JobPool", "dispatcher"]
+__all__ = ["JobPool"]
 
 
 class JobPool:
@@ -63,7 +62,7 @@ class JobPool:
         job_timeout: float | None = None,
         retries: int = 0,
     ):
-        again = whole_number(retries)
+        again = retries if type(retries) is int else whole_number(retries)
         if again is None or again < 0:
             raise ValueError(f"retries is how many times a lost job runs again, 0 or more, not {shown(retries)}")
         try:
@@ -72,24 +71,24 @@ class JobPool:
             raise TypeError(
                 f"the id of a pool is what it is found by, such as a number or a name; {shown(id)} is not hashable"
             ) from error
-        self._job_limit = limit_ns("job_timeout", job_timeout)
+        self._job_limit = None if job_timeout is None else limit_ns("job_timeout", job_timeout)
         self._id = id
         self._owner = scaffold
-        self._workflow = workflow if workflow is not None else Workflow(["main"])
+        self._workflow = workflow
         comm = scaffold._comm
         if hasattr(comm, "get_communicator"):
             comm = comm.get_communicator()
-        self._world = world_of(comm if comm is not None else find_comm_world())
-        self._engine: Engine[Job] = Engine(
-            first_in_first_out=not self.parallel, send_ahead=self.parallel, retries=again, fail_fast=bool(fail_fast),
-            workers=max(1, self._world.size - 1),
-        )  # fmt: skip
+        world = self._world = world_of(comm if comm is not None else find_comm_world())
+        parallel, workers = world.size > 1, max(1, world.size - 1)
+        make_engine: Callable[[], Engine[Job]] = functools.partial(
+            Engine, not parallel, parallel, again, bool(fail_fast), workers
+        )
         #: what this rank does for the pool: it is main, or one of the others.
         self._member: Member
-        if self.is_main():
-            self._member = Coordinator(self, id, scaffold, self._world, self._engine, self._folder)
+        if world.rank == 0:
+            self._member = Coordinator(self, id, scaffold, world, make_engine, self._folder)
         else:
-            self._member = WorkerRank(self, id, scaffold, self._world, self._engine)
+            self._member = WorkerRank(self, id, scaffold, world, make_engine)
         # What jobs ask for, see `PoolOfJobs`.
         self._put = self._member.put
         self._cancel = self._member.cancel
@@ -98,11 +97,10 @@ class JobPool:
         self._handed_in = self._member.handed_in
         self._check_not_at_jobs = self._member.check_not_at_jobs
         self._lock: AbstractContextManager[Any] = self._member.lock
-        self._manual: ManualJobs = self._member.manual
-        self._notifier: Notifier = self._member.notifier
         self._executed = False
         self._closed = False
-        self._stack = ExitStack()
+        # What is left when the pool is, once there is something.
+        self._stack: ExitStack | None = None
 
     def __repr__(self) -> str:
         status = self.status.value if self.status else "not opened"
@@ -128,7 +126,17 @@ class JobPool:
     @property
     def workflow(self) -> Workflow:
         """The workflow of which this pool is a part."""
+        if self._workflow is None:
+            self._workflow = Workflow(["main"])
         return self._workflow
+
+    @property
+    def _engine(self) -> Engine[Job]:
+        return self._member.engine
+
+    @property
+    def _manual(self) -> ManualJobs:
+        return self._member.manual
 
     @property
     def jobs(self) -> list[Job]:
@@ -175,7 +183,7 @@ class JobPool:
     # -- opening and closing -----------------------------------------------------------------------
 
     def __enter__(self) -> JobPool:
-        if self.status is not None:
+        if self._member.status is not None:
             raise JobPoolError(f"Pool {self._id} was opened before: make a new pool for each run.")
         try:
             self._enter()
@@ -187,30 +195,39 @@ class JobPool:
 
     def _enter(self) -> None:
         world, member = self._world, self._member
-        inside.refuse(f"Can't open pool {text_of(self._id)}", world)
+        if inside.is_inside():
+            inside.refuse(f"Can't open pool {text_of(self._id)}", world)
         this_world(world)
         member.open()
-        self._stack.callback(self._close)
         put_in(self, world)
         member.is_open = True
         member.opened()
-        for listener in self._notifier.listeners:
-            enter(listener, self._stack)
-        self._engine.graph.tells_all = bool(self._notifier.listeners)
+        for listener in member.listeners:
+            enter(listener, self._at_exit())
         member.change_status(PoolStatus.SCHEDULING)
+
+    def _at_exit(self) -> ExitStack:
+        """What is left when the pool is."""
+        if self._stack is None:
+            self._stack = ExitStack()
+        return self._stack
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         try:
-            if not self._executed and self.status is not None:
+            if not self._executed and self._member.status is not None:
                 self._member.leave_unexecuted(error)
         finally:
-            # Twice, so that an interrupt at any place in the one is made good by the other.
             try:
-                self._stack.__exit__(kind, error, traceback)
+                if self._stack is not None:
+                    self._stack.__exit__(kind, error, traceback)
             finally:
-                self._close()
+                # Twice, so that an interrupt at any place in the one is made good by the other.
+                try:
+                    self._close()
+                finally:
+                    self._close()
 
     def _close(self) -> None:
         """The last thing that happens to a pool: let everybody leave who was not told to, and give back what it holds.
@@ -225,14 +242,13 @@ class JobPool:
         member.let_go()
         take_out(self, self._world)
         channel.close()
-        member.event_log.rest()
         self._closed = True
 
     def _folder(self) -> str:
         folder: str | None = self.__dict__.get("_folder_path")
         if folder is None:
             folder = self.__dict__["_folder_path"] = self._world.folder()
-            self._stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            self._at_exit().callback(shutil.rmtree, folder, ignore_errors=True)
         return folder
 
     # -- listeners ---------------------------------------------------------------------------------
@@ -271,8 +287,8 @@ class JobPool:
                 self._member.record_from_now_on(listener)
             return
         if self._member.is_open:
-            enter(listener, self._stack)
-        self._notifier.add(listener, seconds, self._handed_in())
+            enter(listener, self._at_exit())
+        self._member.notifier.add(listener, seconds, self._handed_in())
         self._engine.graph.tells_added = self._engine.graph.tells_all = True
 
     def add_notification(self, notification: PoolProgress) -> None:
@@ -280,7 +296,7 @@ class JobPool:
 
         :param notification: the notification.
         """
-        self._notifier.line.append(notification)
+        self._member.notifier.line.append(notification)
 
     def notify(self) -> None:
         """Deliver the queued notifications to all listeners, in order.
@@ -341,6 +357,8 @@ class JobPool:
         ...     first, results[first], results[last]
         (<FunctionJob 0 add (chunk=7)>, 2, 'after it')
         """
+        if not context:
+            return FunctionJob(self, f, args, kwargs, deps)
         cache_items = context.pop("cache_items", None)
         return FunctionJob(self, f, args, kwargs, deps, cache_items=cache_items, **context)
 
@@ -394,11 +412,11 @@ class JobPool:
     @property
     def _max_wait(self) -> float:
         """Seconds after which listeners get a ping if nothing happened, under the name that code for BSB uses."""
-        return self._notifier.max_wait
+        return self._member.notifier.max_wait
 
     @_max_wait.setter
     def _max_wait(self, seconds: float) -> None:
-        self._notifier.max_wait = seconds
+        self._member.notifier.max_wait = seconds
 
     # -- scheduling --------------------------------------------------------------------------------
 
@@ -475,25 +493,3 @@ class JobPool:
             problem.results = results
             raise problem
         return results
-
-
-def dispatcher(pool_id: Any, job_args: tuple[Any, Any, Any]) -> Any:
-    """Run a job of an open pool on this rank, after freeing the cached items that no unfinished job requires.
-
-    :param pool_id: the id of the pool.
-    :param job_args: what `Job.serialize` returned.
-    :returns: the result of the job.
-    :raises JobPoolError: no such pool is open on this rank, or there is no such kind of job.
-
-    >>> from bsbpool import JobPool, Owner
-    >>> from bsbpool.pool import dispatcher
-    >>> with JobPool("by hand", Owner()) as pool:
-    ...     job = pool.queue(lambda owner, x: x * x, (3,))
-    ...     dispatcher("by hand", job.serialize())
-    ...     _ = pool.execute()
-    9
-    """
-    pool = find_pool(pool_id)
-    kind, args, kwargs = job_args
-    free_stale_pool_cache(pool.owner, pool.get_required_cache_items())
-    return check_returned(find_kind(kind).execute(pool.owner, args, kwargs))

@@ -5,7 +5,6 @@ What becomes of a job is decided in `engine`, and how it gets to a worker in `po
 
 from __future__ import annotations
 
-import enum
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from ..engine.status import JobStatus
 from ..frames import warn
 from ..values import listed, name_of, shown, text_of
 from .caching import get_node_cache_items
-from .checks import check_function, check_items, limit_ns, merged
+from .checks import INHERIT, Inherit, check_function, check_items, limit_ns, merged
 from .submission import SubmissionContext
 
 _NOTHING: Mapping[str, Any] = {}
@@ -58,17 +57,6 @@ class PoolOfJobs(Protocol):
     def _handed_in(self) -> Context: ...
     def _check_not_at_jobs(self, what: str) -> None: ...
 
-
-class Inherit(enum.Enum):
-    """In place of a number of seconds: a job's time limit is the pool's."""
-
-    INHERIT = "INHERIT"
-
-    def __repr__(self) -> str:
-        return self.value
-
-
-INHERIT = Inherit.INHERIT
 
 #: Job classes by name, for those who know a class by its name only.
 KINDS: dict[str, type[Job]] = {}
@@ -122,18 +110,36 @@ class Job(JobState, ABC):
         cache_items: Sequence[int] | None = None,
         timeout: float | Inherit | None = INHERIT,
     ):
+        context = submission_context
+        self._submit(
+            pool, context._submitter, context._chunks, context._context, args, kwargs, deps, cache_items, timeout
+        )
+
+    def _submit(
+        self,
+        pool: PoolOfJobs,
+        submitter: Any,
+        chunks: Any,
+        context: Mapping[str, Any],
+        args: Any,
+        kwargs: Any,
+        deps: Iterable[Job] | None,
+        cache_items: Sequence[int] | None,
+        timeout: float | Inherit | None,
+    ) -> None:
+        """Fill in what a job has, and queue it. There may be very many: no object is made on the way."""
         kind = type(self)
         if kind.__eq__ is not object.__eq__ or kind.__hash__ is not object.__hash__:
             raise TypeError(
                 f"{kind.__name__} defines __eq__ or __hash__, but a pool tells jobs apart by which object they are: "
                 "leave both out (for a dataclass: eq=False)"
             )
-        super().__init__(check_items(cache_items))
+        JobState.__init__(self, () if cache_items is None else check_items(cache_items))
         self._pool = pool
         self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)
-        self._submitter = submission_context._submitter
-        self._chunks = submission_context._chunks
-        self._context: Mapping[str, Any] = submission_context._context or _NOTHING
+        self._submitter = submitter
+        self._chunks = chunks
+        self._context: Mapping[str, Any] = context or _NOTHING
         self._args = args
         self._kwargs = kwargs
         self._payload: Any = None
@@ -347,12 +353,14 @@ class FunctionJob(Job):
             raise TypeError(
                 f"kwargs maps names of arguments of {shown(f)} to values, such as {{'x': 1}}; it is not {shown(kwargs)}"
             )
-        timeout, submitter = context.pop("timeout", INHERIT), context.pop("submitter", f)
-        # As in a `SubmissionContext`, chunks are no entry of the context.
-        submission = SubmissionContext(submitter, context.pop("chunks", None))
-        submission._context = merged(context, context.pop("context", None))
         self._function = f
-        super().__init__(pool, submission, tuple(arguments), named or _NOTHING, deps, cache_items, timeout)
+        timeout, submitter, chunks = INHERIT, f, None
+        if context:
+            timeout, submitter = context.pop("timeout", INHERIT), context.pop("submitter", f)
+            # As in a `SubmissionContext`, chunks are no entry of the context.
+            chunks = context.pop("chunks", None)
+            context = merged(context, context.pop("context", None))
+        self._submit(pool, submitter, chunks, context, tuple(arguments), named or _NOTHING, deps, cache_items, timeout)
 
     def serialize(self) -> tuple[str, Any, Any]:
         """Return what a worker needs to execute the job.

@@ -15,6 +15,7 @@ from ..engine.engine import Engine
 from ..engine.status import PoolStatus
 from ..errors import facts_of
 from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
+from ..lazily import made_when_used
 from ..trace.listener import TraceRecorder
 from ..values import add_note, shown
 from ..worlds import Channel, World, handed_in
@@ -44,7 +45,7 @@ class Member(ABC):
     :param id: its id.
     :param owner: its owner on this rank.
     :param world: the ranks.
-    :param engine: what decides; on other ranks than main it has handles of jobs, and decides nothing.
+    :param make_engine: makes what decides; on other ranks than main it has handles of jobs, and decides nothing.
     :ivar lock: guards the engine.
     :ivar status: what the pool is doing; None before it is opened.
     :ivar channel: where this rank waits for others; None before the pool is opened.
@@ -54,18 +55,16 @@ class Member(ABC):
     :ivar turns: who runs next, where there is one rank.
     """
 
-    def __init__(self, pool: PoolOfProgress, id: Any, owner: Any, world: World, engine: Engine[Job]) -> None:
+    def __init__(
+        self, pool: PoolOfProgress, id: Any, owner: Any, world: World, make_engine: Callable[[], Engine[Job]]
+    ) -> None:
         self._pool = pool
         self.id = id
         self.owner = owner
         self.world = world
-        self.engine = engine
+        self._make_engine = make_engine
         self.lock = world.lock()
         self.codec = ByReference() if world.size == 1 else Codec() if world.sends_bytes else OpenMessages()
-        self.event_log = EventLog(id, engine, self.lock)
-        record = self.event_log.record
-        self.notifier = Notifier(pool, engine.failures, self.unhandled, self.event_log.settle)
-        self.manual = ManualJobs(world, engine, self.lock, self._perform_job, record, self.attend)
         self.status: PoolStatus | None = None
         self.channel: Channel | None = None
         self.is_open = False
@@ -73,6 +72,33 @@ class Member(ABC):
         self.turns: OneRank | None = None
         self._stopping = False
         self._cleanup_errors: list[Exception] = []
+
+    # -- its parts, which other ranks than main mostly never need ------------------------------------
+
+    @made_when_used
+    def engine(self) -> Engine[Job]:
+        """What decides; on other ranks than main it has handles of jobs, and decides nothing."""
+        return self._make_engine()
+
+    @made_when_used
+    def event_log(self) -> EventLog:
+        """What the pool has recorded of itself."""
+        return EventLog(self.id, self.engine, self.lock)
+
+    @made_when_used
+    def notifier(self) -> Notifier:
+        """Who is told what."""
+        return Notifier(self._pool, self.engine.failures, self.unhandled, self.event_log.settle)
+
+    @made_when_used
+    def manual(self) -> ManualJobs:
+        """The jobs that the program runs itself."""
+        return ManualJobs(self.world, self.engine, self.lock, self._perform_job, self.event_log.record, self.attend)
+
+    @property
+    def listeners(self) -> Sequence[Callable[[PoolProgress], Any]]:
+        """Who is told what happens."""
+        return self.notifier.listeners if "notifier" in self.__dict__ else ()
 
     # -- what differs ------------------------------------------------------------------------------
 
@@ -136,7 +162,6 @@ class Member(ABC):
     def open(self) -> None:
         """Open the channel."""
         self.channel = self.world.channel()
-        self.engine.dispatch.send_ahead &= self.channel.any_task_sends
 
     def forget_turns(self) -> None:
         """Nobody has to wait for another one where there is one rank, as in 0.1."""
@@ -240,6 +265,8 @@ class Member(ABC):
         """
         channel = self.channel
         assert channel is not None
+        if self.turns is None and channel.calls_only:
+            return copy_context().run(call)
         variables = self.engine.jobs[id]._variables if self.turns is not None else None
         return channel.perform(id, functools.partial((variables or copy_context()).run, call))
 
@@ -253,7 +280,7 @@ class Member(ABC):
         :param told: whether the trace is to have what was freed.
         """
         try:
-            freed = free_stale_pool_cache(self.owner, ())
+            freed = free_stale_pool_cache(self.owner, ()) if self.owner._pool_cache else []
             if freed and told:
                 self.event_log.record("freed", 0, None, freed)
         except ExceptionGroup as group:

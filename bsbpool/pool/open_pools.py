@@ -15,11 +15,14 @@ def put_in(pool: Any, world: World) -> None:
 
 def take_out(pool: Any, world: World) -> None:
     """A pool closes. It may have been taken out before."""
-    pools = world.state.get("pools", {})
-    if pool in pools.get(pool.id, ()):
-        pools[pool.id].remove(pool)
-    if not pools.get(pool.id, True):
-        del pools[pool.id]
+    pools, id = world.state.get("pools", {}), pool.id
+    open_here = pools.get(id)
+    if open_here is None:
+        return
+    if pool in open_here:
+        open_here.remove(pool)
+    if not open_here:
+        del pools[id]
 
 
 def open_pools() -> list[Any]:

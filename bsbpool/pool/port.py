@@ -38,7 +38,7 @@ class PoolPort:
 
     def expect_no_pings(self, seconds: float) -> None:
         """Ping listeners only when nothing has happened for so many seconds."""
-        self._pool._notifier.max_wait = seconds
+        self._pool._member.notifier.max_wait = seconds
 
     # -- jobs --------------------------------------------------------------------------------------
 

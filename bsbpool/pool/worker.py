@@ -54,7 +54,8 @@ class Worker:
         self._flush = flush
         self._perform = perform
         self._any_task_sends = any_task_sends
-        self._limits = Limits(world, self._tell_stuck)
+        # Keeps the limits of jobs, once there is one.
+        self._limits: Limits | None = None
         self._complain = complain
         # Cached items that main knows of, so that only news travel.
         self._told: dict[int, None] = {}
@@ -128,7 +129,8 @@ class Worker:
             line.clear()
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
-            self._limits.close()
+            if self._limits is not None:
+                self._limits.close()
 
     def _take(self, rank: int, message: Any) -> bool:
         """Do what main says; called under the lock. Returns whether there may be more to do before the next job."""
@@ -146,7 +148,7 @@ class Worker:
                 return True  # sent before main heard that these jobs may have to free something first
             self._line.extend(jobs)
             # Where jobs were sent ahead once, others may be on their way to stand behind this one.
-            if len(self._line) > 1 or self._watch_calls is not None:
+            if not self._watched and (len(self._line) > 1 or self._watch_calls is not None):
                 self._call_watch()
             return False
         if kind == STOP:
@@ -169,8 +171,6 @@ class Worker:
     # -- jobs that stand behind a long one -----------------------------------------------------------
 
     def _call_watch(self) -> None:
-        if self._watched:
-            return
         if self._watch_calls is None:
             self._watch_calls = self._world.mailbox()
             self._world.start(Role.WATCH, self._watch, self._watch_calls)
@@ -199,7 +199,8 @@ class Worker:
                     # Whoever adds to the line from here on calls it; what was added before, it finds by itself.
                     self._watched = False
         except BaseException as error:
-            self._trouble = error
+            if self._stopped is None:  # else nobody looks any more
+                self._trouble = error
 
     def _give_back(self, starts: int) -> None:
         """Give back all jobs that have not started, those among them that are on their way.
@@ -241,6 +242,8 @@ class Worker:
             if limit is None:
                 result = self._perform(job, call)
             else:
+                if self._limits is None:
+                    self._limits = Limits(self._world, self._tell_stuck)
                 result = self._limits.run(job, limit, lambda: self._perform(job, call))
             ended = now()
             packed, parts = codec.pack_result(result)
@@ -254,7 +257,8 @@ class Worker:
             succeeded = False
         self._took = ended - started
         # News are told once: what fails from here on ends the rank.
-        return codec.encode((DONE, job, succeeded, packed, started, ended, self._news())), parts
+        news = self._news() if self._owner._pool_cache else []
+        return codec.encode((DONE, job, succeeded, packed, started, ended, news)), parts
 
     def _tell_stuck(self, job: int, where: Callable[[], Where | None]) -> None:
         """The timekeeper's: a job runs on after it was interrupted. Main learns of it before it learns of its end."""

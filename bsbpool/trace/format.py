@@ -19,12 +19,12 @@ from ..errors import describe_error
 from ..facts import Error
 from ..text import harmless, scrub
 from ..values import text_of
-from .events import RECORDS, Event, Frame, JobStatusChanged, OutcomeReceived, TracedError, record_of
+from .events import MAKE, RECORDS, Event, Frame, JobStatusChanged, OutcomeReceived, TracedError, record_of
 
 __all__ = [
     "DEEPEST", "ERROR_FIELDS", "EVENTS", "FAULT_FIELDS", "FIELDS", "FOLDED", "FRAME", "MOST_FRAMES", "MOST_RANKS",
-    "ROW", "STATUSES", "VERSION", "Trace", "describe", "describe_error", "fields_of", "plain", "scrub", "traced_error",
-    "unfold",
+    "ROW", "STATUSES", "VERSION", "Successes", "Trace", "describe", "describe_error", "fields_of", "plain", "scrub",
+    "traced_error", "unfold",
 ]  # fmt: skip
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
@@ -215,6 +215,21 @@ def _in_path(file: str) -> str:
     return file[len(found) :]
 
 
+class Successes:
+    """The kind of event, in a recorder that folds, that stands for a row of `FOLDED`'s successes.
+
+    Such an event is a row behind its kind, as a file has it: its time counts from `start` of the recorder already, and
+    the next job is ``"null"`` if there is none.
+
+    :param pool: the pool's label.
+    """
+
+    __slots__ = ("pool",)
+
+    def __init__(self, pool: int | str):
+        self.pool = pool
+
+
 def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
     """The events for which one of `FOLDED` stands."""
     if event[0] == "queued":
@@ -258,6 +273,9 @@ class Trace:
         self.warnings: list[str] = []
         self.header: dict[str, Any] = {"trace": "bsbpool", "version": VERSION, **header}
         self._events: list[Any] = []
+        # What was recorded of a run and nobody has looked at yet, as recorders have it: most traces of simulations are
+        # never read, and to make their records is a tenth of what they cost.
+        self._noted: list[tuple[Any, ...]] = []
 
     def append(self, event: tuple[Any, ...]) -> None:
         """Add an event.
@@ -265,17 +283,28 @@ class Trace:
         :param event: its record, or its kind, its time in nanoseconds, then its fields in the order of `EVENTS`.
         :raises TypeError: there are too few fields, or too many.
         """
-        self._events.append(record_of(event))
+        self.events.append(record_of(event))
 
     def __len__(self) -> int:
-        return len(self._events)
+        return len(self.events)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        return map(_as_dict, self._events)
+        return map(_as_dict, self.events)
 
     @property
     def events(self) -> list[Event]:
         """The records of the events, in order."""
+        if self._noted:
+            for event in self._noted:
+                kind = event[0]
+                if type(kind) is Successes:
+                    row = event[1:] if event[-1] != "null" else (*event[1:-1], None)
+                    self._events += unfold(("succeeded", event[1], kind.pool, [row]))
+                elif kind in FOLDED:
+                    self._events += unfold(event)
+                else:
+                    self._events.append(MAKE[kind](event))
+            self._noted.clear()
         return self._events
 
     def of(self, *kinds: str) -> list[dict[str, Any]]:
@@ -284,7 +313,7 @@ class Trace:
         :param kinds: names of kinds, see `EVENTS`.
         :returns: the events as dictionaries.
         """
-        return [_as_dict(e) for e in self._events if e[0] in kinds]
+        return [_as_dict(e) for e in self.events if e[0] in kinds]
 
     def lines(self) -> Iterator[str]:
         """Give the lines of the file.
@@ -293,7 +322,7 @@ class Trace:
         """
         dumps = json.JSONEncoder(separators=(",", ":")).encode
         yield dumps(self.header)
-        for event in self._events:
+        for event in self.events:
             yield dumps(_as_dict(event))
 
     def write(self, path: str | os.PathLike[str]) -> None:

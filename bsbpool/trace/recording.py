@@ -16,8 +16,7 @@ from typing import Any
 
 from ..frames import warn
 from ..text import harmless
-from .events import MAKE
-from .format import EVENTS, FOLDED, Trace, describe_error, plain
+from .format import EVENTS, FOLDED, Successes, Trace, describe_error, plain
 
 #: Maximal number of events that are buffered while main neither waits nor calls the program's code.
 MOST_BEHIND = 256
@@ -109,12 +108,11 @@ class Recorder(Sink):
     [{'t': 5, 'e': 'ping', 'pool': 1}]
     """
 
-    portable = True
+    portable = folds = True
 
     def __init__(self, header: Mapping[str, Any], now: Callable[[], int]):
         self.trace = Trace(header)
-        append, make = self.trace.events.append, MAKE
-        super().__init__(now, lambda event: append(make[event[0]](event)))
+        super().__init__(now, self.trace._noted.append)
 
 
 class Several(Sink):
@@ -163,18 +161,6 @@ class Several(Sink):
     def rest(self) -> None:
         for sink, _ in self._sinks:
             sink.rest()
-
-
-class Successes:
-    """The kind of event, in a recorder that folds, that stands for a row of `bsbpool.trace.format.FOLDED`'s successes.
-
-    Such an event is a row behind its kind: its time counts from `start` of the recorder already.
-
-    :param pool: the pool's label.
-    """
-
-    def __init__(self, pool: int | str):
-        self.pool = pool
 
 
 class FileRecorder(Sink):

@@ -80,6 +80,8 @@ class Channel(Mailbox):
 
     #: whether a script controls the jobs.
     scripted = False
+    #: whether `perform` does nothing but call the function.
+    calls_only = False
     #: whether all tasks of this rank may send, not only the one that executes the pool.
     any_task_sends = True
     #: receive latency that the pool tolerates now, in nanoseconds.

@@ -12,138 +12,33 @@ that can be slow, paused or dead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from heapq import heappop, heappush
 from typing import Any
 
-from greenlet import GreenletExit, getcurrent, greenlet
+from greenlet import GreenletExit, getcurrent
 
 from bsbpool.durations import exact_duration
 from bsbpool.values import add_note
 
 from .choices import Event, Policy, Strategy
 from .chooser import Chooser, KernelEvent
-from .errors import DeadlockError, HorizonError, Stuck
+from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
 from .happening import Happening as Happening
 from .happening import WhenIdle
 from .instant import FAULTS, WORK
-from .places import place_of
 from .strategies import InOrder
 from .tape import Tape
+from .tasks import MOST_RANKS, Reason, current, keep, kept_tasks
+from .tasks import Rank as Rank
+from .tasks import Task as Task
 
 SECOND = 1_000_000_000
-
-#: What a task waits for: a text, or something that makes one when somebody asks.
-Reason = str | Callable[[], str]
 
 
 def nanoseconds(seconds: float) -> int:
     """Seconds as the kernel's integer nanoseconds, rounded to the nearest."""
     return round(seconds * SECOND)
-
-
-class Rank:
-    """A simulated rank as the kernel sees it: its tasks, its speed, and whether it still lives."""
-
-    # How each of them begins, said once for all: there are many.
-    slowness = 1.0
-    paused_until = 0
-    dead_at: int | None = None
-    main: Task | None = None
-
-    def __init__(self, index: int):
-        self.index = index
-        self.pauses: list[tuple[int, int]] = []
-        self.tasks: list[Task] = []
-        #: what its substitutes for clocks, chance and names keep.
-        self.kept: dict[str, Any] = {}
-
-    def paused_between(self, start: int, end: int) -> int:
-        """Nanoseconds of [start, end) during which this rank was paused."""
-        return sum(max(0, min(end, b) - max(start, a)) for a, b in self.pauses)
-
-
-#: Returns the task that runs, to those who know that one does. A cast would be a call where most time goes.
-current: Callable[[], Any] = getcurrent
-
-
-class Task(greenlet):
-    """A concurrent activity of one rank: its program, a scheduler, a job."""
-
-    # How each of them begins, said once for all: there are many.
-    #: what it does, if it does not run a rank's program.
-    role: Enum | None = None
-    parked = False
-    timed_out = False
-    waits_for: Reason = "its turn"
-    deadline: int | None = None
-    timer: int | None = None
-    #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
-    turn = WORK
-    timer_turn = WORK
-    resume_turn = WORK
-    interruption: BaseException | None = None
-    result: Any = None
-    error: BaseException | None = None  # type: ignore[assignment]  # greenlets have their class of errors there
-    ended_at: int | None = None
-    #: the `threading.Thread` that it is for its program; None: nobody has asked.
-    thread: Any = None
-    #: whether it runs a job that has a time limit.
-    limited = False
-
-    def __init__(self, kernel: Kernel, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
-        super().__init__(self._body, kernel.hub)
-        self.kernel = kernel
-        self.rank = rank
-        self.name = name
-        self.function = function
-        self.args = args
-        self.since = kernel.now
-
-    def _body(self) -> None:
-        result, failure = None, None
-        try:
-            result = self.function(*self.args)
-        except GreenletExit:
-            return
-        except BaseException as error:
-            failure = error
-        # One that was ended from outside has no result, whatever it made of that.
-        if not self.kernel.closing:
-            self.result, self.error = result, failure
-            self.kernel._ended(self)
-
-    def leave(self) -> None:
-        """Never go on, as a daemon's thread when its process ends. What is on its way to this task finds it gone."""
-        self.ended_at, self.parked = self.kernel.now, False
-        self.switch = lambda: None  # type: ignore[method-assign,misc]  # asking each task whether it has left would cost more
-
-    def where(self) -> str:
-        """The innermost line of the user's code (else of any code) at which this task is parked."""
-        return place_of(self.gr_frame).where
-
-    def stuck(self) -> Stuck:
-        """Who this is, what it waits for, and where."""
-        name = None if self is self.rank.main else self.name
-        return Stuck(self.rank.index, name, self.reason(), *place_of(self.gr_frame))
-
-    def reason(self) -> str:
-        """What it waits for."""
-        return self.waits_for() if callable(self.waits_for) else self.waits_for
-
-    def title(self) -> str:
-        """Its name; a program may give its threads others."""
-        return self.name if self.thread is None else str(self.thread.name)
-
-    def who(self) -> str:
-        """Its rank and, if it does not run the rank's program, its name."""
-        return f"rank {self.rank.index}" + (f" ({self.title()})" if self is not self.rank.main else "")
-
-    def report(self) -> str:
-        """Who this is, what it waits for, since when, and where."""
-        why = self.reason()
-        return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
 
 class Kernel:
@@ -193,9 +88,15 @@ class Kernel:
         self._horizon = horizon
         self._max_events = max_events
         self._heap: list[KernelEvent] = []
+        #: how many events were scheduled: the number of the last one.
         self.sequence = 0
         #: bound once: it is what most events call.
         self._go_on = self._resume
+        # Tasks that are over and can be taken; and all tasks, if they are to be kept.
+        self._kept: list[Task] = []
+        self._all: list[Task] = []
+        #: whether tasks that are over wait until `give_back` is called.
+        self.keeps = False
         self._programs = 0
         self._failure: BaseException | None = None
         #: whether the simulation is over, and what still waited is being ended.
@@ -225,7 +126,13 @@ class Kernel:
 
     def start(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
         """Start a task of `rank` at the present time."""
-        task = Task(self, rank, name, function, args)
+        if self._kept:
+            task = self._kept.pop()
+            task.begin(self, rank, name, function, args)
+        else:
+            task = Task(self, rank, name, function, args)
+        if self.keeps:
+            self._all.append(task)
         rank.tasks.append(task)
         self.at(self.now, self._go_on, task)
         return task
@@ -267,7 +174,10 @@ class Kernel:
         self.hub.switch()
         if task.interruption is not None:
             error, task.interruption = task.interruption, None
-            raise error
+            try:
+                raise error
+            finally:
+                del error  # it refers to this frame
         return not task.timed_out
 
     def _set_timer(self, task: Task, when: int, turn: int) -> None:
@@ -287,7 +197,11 @@ class Kernel:
         if task.parked:
             task.parked = False
             task.resume_turn = turn
-            self.at(self.now, self._go_on, task, turn)
+            if self.events is None:  # as `at`, without its call: this is half of what happens
+                self.sequence += 1
+                heappush(self._heap, (self.now, turn, self.sequence, self._go_on, task))
+            else:
+                self.at(self.now, self._go_on, task, turn)
 
     def interrupt(self, task: Task, error: BaseException) -> None:
         """Raise `error` in a task, where it waits, at the present time: what Ctrl-C does to a process."""
@@ -338,14 +252,19 @@ class Kernel:
         for notice in self.on_death:
             notice(rank)
         if isinstance(getcurrent(), Task) and self.task.rank is rank:
-            self.hub.switch()
+            self._never_go_on()
 
     def fail(self, error: BaseException) -> None:
         """Give the simulation up: `run` raises `error`."""
         if self._failure is None:
             self._failure = error
         if isinstance(getcurrent(), Task):
-            self.hub.switch()
+            self._never_go_on()
+
+    def _never_go_on(self) -> None:
+        """What the task that runs now does last: it is woken to be ended."""
+        self.hub.switch()
+        raise GreenletExit
 
     # -- the loop ----------------------------------------------------------------------------------
 
@@ -443,14 +362,28 @@ class Kernel:
         self._close(True)
         for rank in self.ranks:
             for task in rank.tasks.copy():
-                if not task.dead:
+                if not task.over:
                     if self.on_close is not None:
                         self.on_close(rank)
-                    task.throw(GreenletExit)
+                    task.end()
             rank.tasks.clear()
         self._heap.clear()
         if self.events is not None:
             self.events.clear()
+
+    def keep_tasks(self) -> None:
+        """Take tasks that `give_back` has kept, in place of new ones: for a small simulation, which calls it at its
+        end."""
+        if len(self.ranks) <= MOST_RANKS:
+            self._kept, self.keeps = kept_tasks(self.hub), True
+
+    def give_back(self) -> None:
+        """Keep the tasks for the next simulation, once all are over and nobody asks what became of them."""
+        if self.keeps:
+            self._last_reading = None
+            for rank in self.ranks:
+                rank.main = None
+            keep(self._all, self._kept)
 
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""
@@ -473,7 +406,8 @@ class Kernel:
             self.on_turn(rank)
         task.switch()
 
-    def _ended(self, task: Task) -> None:
+    def ended(self, task: Task) -> None:
+        """A task has come to its end."""
         task.ended_at = self.now
         rank = task.rank
         if task is rank.main:

@@ -170,18 +170,21 @@ def _run_once(
     cluster.eager_limit, cluster.audit = eager_limit, audit
     if audit is not None:
         cluster.buffers, cluster.races = audit.buffers, audit.races
-    if script is not None:
-        script.install(cluster)
-    if faults:
-        install_faults(cluster, faults)
+    cluster.kernel.keep_tasks()
     try:
+        if script is not None:
+            script.install(cluster)
+        if faults:
+            install_faults(cluster, faults)
         simulation = run_on(cluster, program, script)
+        if audit is not None and not simulation.died:
+            simulation.violations = audit.violations()
     except (RankErrors, SimulationError) as error:
         if audit is not None and isinstance(error.simulation, Simulation):
             error.simulation.violations = audit.violations(ended=False)
         raise
-    if audit is not None and not simulation.died:
-        simulation.violations = audit.violations()
+    finally:
+        cluster.kernel.give_back()
     return simulation
 
 

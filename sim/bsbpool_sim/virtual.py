@@ -60,22 +60,24 @@ def _sleep(task: Task, seconds: float, /) -> None:
 
 @_for("queue.time", "threading._time", "time.monotonic", "time.perf_counter", "time.process_time", "time.thread_time")
 def _clock(task: Task) -> float:
-    return task.kernel.read_clock() / SECOND
+    now: int = task.kernel.read_clock()
+    return now / SECOND
 
 
 @_for("time.monotonic_ns", "time.perf_counter_ns", "time.process_time_ns", "time.thread_time_ns")
 def _clock_ns(task: Task) -> int:
-    return task.kernel.read_clock()
+    now: int = task.kernel.read_clock()
+    return now
 
 
 @_for("time.time")
 def _time(task: Task) -> float:
-    return EPOCH + task.kernel.read_clock() / SECOND
+    return EPOCH + _clock(task)
 
 
 @_for("time.time_ns")
 def _time_ns(task: Task) -> int:
-    return EPOCH * SECOND + task.kernel.read_clock()
+    return EPOCH * SECOND + _clock_ns(task)
 
 
 @_for("time.clock_gettime_ns")

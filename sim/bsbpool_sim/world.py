@@ -7,6 +7,8 @@ asked for here and decided in `script`.
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import os
 import pickle
 import tempfile
@@ -21,8 +23,9 @@ from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, Ra
 
 from .choices import Event
 from .instant import DEADLINES, LOSSES, NEWS
-from .kernel import Happening, Kernel, Rank, Task, current
+from .kernel import Happening, Kernel, Rank, Task
 from .python.real_lock import RealRLock
+from .tasks import current
 
 if TYPE_CHECKING:
     from .mpi.communicators import Comm
@@ -62,10 +65,14 @@ class SimMailbox(Mailbox):
 class PoolLink(Happening):
     """The messages of one pool under way from one rank to another."""
 
-    __slots__ = ("boxes", "dest", "pool", "rank", "sent_by", "source", "target", "under_way")
+    __slots__ = (
+        "_arrival", "_event", "_place", "_under_way",
+        "boxes", "cluster", "dest", "pool", "rank", "sent_by", "source", "target",
+    )  # fmt: skip
 
     def __init__(self, lines: SimTransport, source: int, dest: int):
         members = lines.members
+        self.cluster = lines.cluster
         self.source = source
         self.dest = dest
         #: the numbers of both in the simulation.
@@ -75,8 +82,12 @@ class PoolLink(Happening):
         self.rank = lines.cluster.kernel.ranks[self.target]
         self.boxes = lines.boxes
         self.pool = lines.key
-        #: oldest first.
-        self.under_way: deque[Any] = deque()
+        # Among the losses of one instant.
+        self._place = source / len(members)
+        # Oldest first: for each event in which something arrives, all that arrives then, as mailboxes have it.
+        self._under_way: deque[list[tuple[int, Any]]] = deque()
+        # The number of the last event, if it is still to come, and its time.
+        self._event = self._arrival = -1
 
     def happening(self, argument: None) -> Event:
         return Event(self.target, f"a message of its pool arrives from rank {self.sent_by}")
@@ -84,16 +95,47 @@ class PoolLink(Happening):
     def key(self) -> tuple[Any, ...]:
         return (self.target, self.sent_by, *self.pool)
 
+    def send(self, item: Any, size: int) -> None:
+        """Put `item`, of `size` bytes, on its way."""
+        if self.rank.dead_at is not None:
+            return
+        cluster = self.cluster
+        kernel, network, is_loss = cluster.kernel, cluster.network, type(item) is RankLost
+        longer = 0
+        if cluster.faults is not None and not is_loss:
+            longer = cluster.faults.before_send(self.sent_by, self.target, self.source > 0)
+        arrival = kernel.now
+        if longer or not network.instant:
+            arrival = network.arrival(arrival, self.sent_by, self.target, size, longer)
+        if self._event == kernel.sequence and self._arrival == arrival and kernel.events is None and not is_loss:
+            # Nothing can come between the last message and this one: a rank tells of the jobs of its line.
+            self._under_way[-1].append((self.source, item))
+        else:
+            self._under_way.append([(self.source, item)])
+            if is_loss:
+                kernel.in_order(arrival, LOSSES, self._place, self.deliver, None)
+                return
+            kernel.at(arrival, self.deliver, None)
+            self._event, self._arrival = kernel.sequence, arrival
+        if cluster.faults is not None:
+            cluster.faults.after_send()
+
     def deliver(self, _: None) -> None:
         # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
-        item = self.under_way.popleft()
+        under_way = self._under_way
+        items = under_way.popleft()
+        if not under_way:
+            self._event = -1
         box = self.boxes.get(self.dest)
-        if isinstance(box, SimMailbox):
-            box.put((self.source, item))
+        if isinstance(box, SimChannel):
+            box._items += items
+            task = box._waiting
+            if task is not None and task.parked:
+                self.cluster.kernel.wake(task, NEWS)
         elif box is not None:
-            box.append((self.source, item))
+            box += items
         elif self.dest not in self.boxes:
-            self.boxes[self.dest] = [(self.source, item)]
+            self.boxes[self.dest] = items
 
 
 class SimTransport:
@@ -104,91 +146,75 @@ class SimTransport:
         self.members = comm.context.members
         self.key = (comm.context.number, serial)
         self.why = f"a message for its pool (the {_nth(serial)} on this communicator)"
-        # By rank: its mailbox while its channel is open; before, what came early; after, None.
-        self.boxes: dict[int, SimMailbox | list[Any] | None] = {}
+        # By rank: its channel while that is open; before, what came early; after, None.
+        self.boxes: dict[int, SimChannel | list[Any] | None] = {}
         self._links: dict[tuple[int, int], PoolLink] = {}
         self.cluster.kernel.on_death.append(self._died)
 
-    def open(self, rank: int) -> SimMailbox:
-        """The mailbox of a rank that opens its channel."""
-        early = self.boxes.get(rank) or []
-        mailbox = self.boxes[rank] = SimMailbox(self.cluster.kernel, self.why)
-        assert isinstance(early, list)
-        for item in early:
-            mailbox.put(item)
+    def open(self, rank: int, channel: SimChannel) -> None:
+        """A rank opens its channel."""
+        early = self.boxes.get(rank)
+        self.boxes[rank] = channel
+        if early is not None:
+            assert isinstance(early, list)
+            channel._items += early
         for dead in self.cluster.kernel.dead:
             if dead.index in self.members:
                 self._tell_lost(self.members.index(dead.index), rank)
-        return mailbox
 
     def close(self, rank: int) -> None:
         """A rank closed its channel: what arrives for it from now on is dropped."""
         self.boxes[rank] = None
 
-    def send(self, source: int, dest: int, item: Any, size: int) -> None:
-        """Put `item`, of `size` bytes, on its way."""
+    def link(self, source: int, dest: int) -> PoolLink:
+        """The link from one rank to another."""
         link = self._links.get((source, dest))
         if link is None:
             link = self._links[source, dest] = PoolLink(self, source, dest)
-        if link.rank.dead_at is not None:
-            return
-        cluster = self.cluster
-        kernel, network, is_loss = cluster.kernel, cluster.network, type(item) is RankLost
-        longer = 0
-        if cluster.faults is not None and not is_loss:
-            longer = cluster.faults.before_send(link.sent_by, link.target, source > 0)
-        link.under_way.append(item)
-        arrival = kernel.now
-        if longer or not network.instant:
-            arrival = network.arrival(arrival, link.sent_by, link.target, size, longer)
-        if is_loss:
-            kernel.in_order(arrival, LOSSES, source / len(self.members), link.deliver, None)
-        else:
-            kernel.at(arrival, link.deliver, None)
-            if cluster.faults is not None:
-                cluster.faults.after_send()
+        return link
 
     def _died(self, dead: Rank) -> None:
         """Those whose channels are open hear of it after the time that a message takes."""
         if dead.index in self.members:
             number = self.members.index(dead.index)
             for rank, box in list(self.boxes.items()):
-                if isinstance(box, SimMailbox):
+                if isinstance(box, SimChannel):
                     self._tell_lost(number, rank)
 
     def _tell_lost(self, number: int, rank: int) -> None:
         died = self.cluster.kernel.ranks[self.members[number]].dead_at
         assert died is not None
-        self.send(number, rank, RankLost(died, "a simulated host"), 0)
+        self.link(number, rank).send(RankLost(died, "a simulated host"), 0)
 
 
-class SimChannel(Channel):
+class SimChannel(SimMailbox, Channel):
     """Messages of one pool on one simulated rank."""
 
     def __init__(self, lines: SimTransport, rank: int):
+        super().__init__(lines.cluster.kernel, lines.why)
         self._lines = lines
         self._rank = rank
-        self._mailbox = lines.open(rank)
+        # By the rank to which they go.
+        self._links: dict[int, PoolLink] = {}
+        self._network = lines.cluster.network
         self._script = lines.cluster.script
         self.scripted = self._script is not None
-
-    def put(self, item: Any) -> None:
-        self._mailbox.put(item)
-
-    def get(self, until: int | None = None) -> Any:
-        return self._mailbox.get(until)
+        self.calls_only = not self.scripted
+        lines.open(rank, self)
 
     def send(self, rank: int, message: Any, parts: Sequence[Any] = (), last: bool = False) -> None:
         if self._script is not None:
             self._script.send(self._rank)
-        lines = self._lines
+        link = self._links.get(rank)
+        if link is None:
+            link = self._links[rank] = self._lines.link(self._rank, rank)
         # What a message would be as bytes takes time to find out, and counts only where its length does.
-        size = len(pickle.dumps(message, 5)) if lines.cluster.network.weighs else 0
+        size = len(pickle.dumps(message, 5)) if self._network.weighs else 0
         if not parts:
-            lines.send(self._rank, rank, message, size)
+            link.send(message, size)
             return
         copies = [bytearray(part) for part in parts]
-        lines.send(self._rank, rank, MultipartMessage(message, copies), size + sum(map(len, copies)))
+        link.send(MultipartMessage(message, copies), size + sum(map(len, copies)))
 
     def close(self) -> None:
         self._lines.close(self._rank)
@@ -244,7 +270,10 @@ class SimWorld(World):
         self.host = "a simulated host"
         self.recorder = comm.cluster.recorder
         self.state = comm.cluster.states.setdefault(comm.world_rank, {})
-        self._kernel = comm.cluster.kernel
+        kernel = self._kernel = comm.cluster.kernel
+        if type(self).now is SimWorld.now:  # a replay has a clock of its own
+            # In place of the method, which takes twice as long: each job asks twice.
+            self.now = functools.partial(_now, kernel)  # type: ignore[method-assign]
         self._kernel_rank = self._kernel.ranks[comm.world_rank]
         self._pools = 0
 
@@ -296,6 +325,10 @@ class SimWorld(World):
         from .mpi.windows import Win
 
         return Win.Create(buffer, comm=self.comm)
+
+
+#: The time of a kernel.
+_now = operator.attrgetter("now")
 
 
 def _nth(number: int) -> str:

@@ -153,7 +153,7 @@ mistake(
 mistake(
     "what a rank says of a job that was ended by hand is its result",
     IN,
-    "_done",
+    "receive",
     "if not job._status.ended:",
     "if True:",
 )

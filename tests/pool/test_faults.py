@@ -275,7 +275,7 @@ FOUND = {
     "main that fails after it opened its channel lets the others leave": (0, "EventLog.record", 1),
     "main that fails while it lets the others leave does so all the same": (0, "Coordinator._dismiss", 1),
     "main that fails in between lets the rest of them leave": (0, "Coordinator._dismiss", 5),
-    "a worker that can't pack its outcome leaves": (1, "OpenMessages.encode", 2),
+    "a worker that can't pack its outcome leaves": (1, "Worker._run", 12),
     "main that fails while it closes has let the others leave": (0, "JobPool._close", 1),
 }
 

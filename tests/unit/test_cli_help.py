@@ -13,7 +13,7 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import COMMANDS, main
-from bsbpool.pool.jobs import INHERIT
+from bsbpool.pool.checks import INHERIT
 
 ROOT = Path(__file__).parents[2]
 NIGHT = ROOT / "docs" / "night" / "night.trace"

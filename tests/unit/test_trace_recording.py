@@ -17,7 +17,8 @@ import bsbpool
 from bsbpool.exceptions import JobCancelledError
 from bsbpool.pool import JobStatus, PoolProgressReason, PoolStatus
 from bsbpool.trace import EVENTS, VERSION, Recorder, Trace, TraceRecorder, read_trace
-from bsbpool.trace.recording import MOST_BEHIND, FileRecorder, Successes
+from bsbpool.trace.format import Successes
+from bsbpool.trace.recording import MOST_BEHIND, FileRecorder
 from bsbpool.worlds import recording
 from bsbpool.worlds.recording import VARIABLE, numbered
 

@@ -29,7 +29,8 @@ VENDOR = "bsbpool"
 
 def Wtime() -> float:
     """Virtual seconds since the simulation began."""
-    return running_task().kernel.read_clock() / SECOND
+    now: int = running_task().kernel.read_clock()
+    return now / SECOND
 
 
 def Wtick() -> float:

@@ -69,6 +69,8 @@ class Directing(Protocol):
 class Checking(Recorder):
     """A recorder that holds each event against the trace."""
 
+    folds = False
+
     def __init__(self, director: Directing, header: Any, now: Callable[[], int]):
         super().__init__(header, now)
         append, came = self.record, director.came

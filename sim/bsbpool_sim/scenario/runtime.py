@@ -69,7 +69,7 @@ class ScenarioRuntime(ScriptRuntime):
                 self._waiting.append((number, event))
         self._forward = cluster.recorder.record
         if self._waiting:
-            cluster.recorder.record = self._record
+            cluster.recorder.record, cluster.recorder.folds = self._record, False
 
     # -- jobs ------------------------------------------------------------------------------------------------
 

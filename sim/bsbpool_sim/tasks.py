@@ -1,0 +1,250 @@
+"""Ranks as the kernel sees them, and their tasks: greenlets, which run until they wait.
+
+What they wait for, and who runs next, is the kernel's. Making a greenlet and its stack takes longer than most tasks do,
+so tasks are kept from one simulation to the next, for those that begin in the same thread at the same depth of its
+stack.
+"""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol
+
+from greenlet import GreenletExit, getcurrent, greenlet
+
+from bsbpool.durations import exact_duration
+
+from .errors import Stuck
+from .instant import WORK
+from .places import place_of
+
+#: What a task waits for: a text, or something that makes one when somebody asks.
+Reason = str | Callable[[], str]
+
+
+class Clock(Protocol):
+    """What a task needs of its kernel, which is `bsbpool_sim.kernel.Kernel`."""
+
+    now: int
+    closing: bool
+    #: whether tasks that are over wait for `keep`.
+    keeps: bool
+    hub: greenlet
+    cluster: Any
+
+    def ended(self, task: Task) -> None:
+        """A task has come to its end."""
+
+
+def _nothing() -> None:
+    pass
+
+
+class Rank:
+    """A simulated rank as the kernel sees it: its tasks, its speed, and whether it still lives."""
+
+    # How each of them begins, said once for all: there are many.
+    slowness = 1.0
+    paused_until = 0
+    dead_at: int | None = None
+    main: Task | None = None
+
+    def __init__(self, index: int):
+        self.index = index
+        self.pauses: list[tuple[int, int]] = []
+        self.tasks: list[Task] = []
+        #: what its substitutes for clocks, chance and names keep.
+        self.kept: dict[str, Any] = {}
+
+    def paused_between(self, start: int, end: int) -> int:
+        """Nanoseconds of [start, end) during which this rank was paused."""
+        return sum(max(0, min(end, b) - max(start, a)) for a, b in self.pauses)
+
+
+#: Returns the task that runs, to those who know that one does. A cast would be a call where most time goes.
+current: Callable[[], Any] = getcurrent
+
+
+class Task(greenlet):
+    """A concurrent activity of one rank: its program, a scheduler, a job."""
+
+    # How each of them begins, said once for all: there are many.
+    #: what it does, if it does not run a rank's program.
+    role: Enum | None = None
+    parked = False
+    timed_out = False
+    waits_for: Reason = "its turn"
+    deadline: int | None = None
+    timer: int | None = None
+    #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
+    turn = WORK
+    timer_turn = WORK
+    resume_turn = WORK
+    interruption: BaseException | None = None
+    result: Any = None
+    error: BaseException | None = None  # type: ignore[assignment]  # greenlets have their class of errors there
+    ended_at: int | None = None
+    #: whether it has come to its end, so that it can do something else.
+    over = False
+    #: whether it runs a job that has a time limit.
+    limited = False
+    #: the `bsbpool_sim.kernel.Kernel` that runs it; it needs no more of that than `Clock` has.
+    kernel: Any
+    #: the `threading.Thread` that it is for its program; None: nobody has asked.
+    thread: Any = None
+
+    def __init__(self, kernel: Clock, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]):
+        super().__init__(self._body, kernel.hub)
+        self.begin(kernel, rank, name, function, args)
+
+    def begin(self, kernel: Clock, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        """Say what it is to do, when it is switched to: one that is new, or kept."""
+        self.kernel = kernel
+        self.rank = rank
+        self.name = name
+        self.function = function
+        self.args = args
+        self.since = kernel.now
+
+    def _body(self) -> None:
+        """Do one thing after the other: to make a greenlet takes longer than what most tasks do."""
+        while True:
+            self._work()
+            self.over = True
+            # It waits here for what to do next. As long as it does, no garbage collector finds it: it has to be told.
+            hub: Any = self.parent
+            if not self.kernel.keeps or hub.switch():
+                return
+
+    def _work(self) -> None:
+        if self.kernel.closing:
+            return
+        result, failure = None, None
+        try:
+            result = self.function(*self.args)
+        except GreenletExit:
+            pass
+        except BaseException as error:
+            failure = error
+        # One that was ended from outside has no result, whatever it made of that.
+        if not self.kernel.closing:
+            self.result, self.error = result, failure
+            self.kernel.ended(self)
+        self.function = _nothing
+        self.args = ()
+
+    def end(self) -> None:
+        """End it from outside, where it waits, or before it has begun."""
+        self.interruption, self.parked = GreenletExit(), False
+        greenlet.switch(self)  # also one that has left, or whose turns are its event loop's
+
+    def leave(self) -> None:
+        """Never go on, as a daemon's thread when its process ends. What is on its way to this task finds it gone."""
+        self.ended_at, self.parked = self.kernel.now, False
+        self.switch = lambda: None  # type: ignore[method-assign,misc]  # asking each task whether it has left would cost more
+
+    def where(self) -> str:
+        """The innermost line of the user's code (else of any code) at which this task is parked."""
+        return place_of(self.gr_frame).where
+
+    def stuck(self) -> Stuck:
+        """Who this is, what it waits for, and where."""
+        name = None if self is self.rank.main else self.name
+        return Stuck(self.rank.index, name, self.reason(), *place_of(self.gr_frame))
+
+    def reason(self) -> str:
+        """What it waits for."""
+        return self.waits_for() if callable(self.waits_for) else self.waits_for
+
+    def title(self) -> str:
+        """Its name; a program may give its threads others."""
+        return self.name if self.thread is None else str(self.thread.name)
+
+    def who(self) -> str:
+        """Its rank and, if it does not run the rank's program, its name."""
+        return f"rank {self.rank.index}" + (f" ({self.title()})" if self is not self.rank.main else "")
+
+    def report(self) -> str:
+        """Who this is, what it waits for, since when, and where."""
+        why = self.reason()
+        return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
+
+
+# -- keeping them ----------------------------------------------------------------------------------------
+
+#: Tasks that a thread keeps, at most, each with some kilobytes of stack; and the ranks of a simulation that keeps its
+#: tasks, at most.
+MOST_KEPT, MOST_RANKS = 64, 16
+
+#: Under which name a thread's own greenlet has them.
+_KEPT = "bsbpool_sim.tasks"
+
+
+def kept_tasks(hub: greenlet) -> list[Task]:
+    """The tasks that were kept for simulations which begin here.
+
+    A greenlet goes on with as much of Python's stack as it began with. So one that began at another depth is not taken.
+
+    :param hub: what runs now.
+    """
+    if hub.parent is not None:
+        return []  # a greenlet of the program's own
+    depth, frame = 0, sys._getframe()
+    while (outer := frame.f_back) is not None:
+        depth, frame = depth + 1, outer
+    at, kept = hub.__dict__.get(_KEPT, (None, None))
+    if at != depth:
+        kept = list[Task]()
+        hub.__dict__[_KEPT] = depth, kept
+    found: list[Task] = kept
+    return found
+
+
+def keep(tasks: list[Task], kept: list[Task]) -> None:
+    """Keep these tasks, of which nothing is asked any more: those that are over, and that nobody else refers to.
+
+    :param tasks: all of one simulation; the list is empty afterwards.
+    :param kept: where.
+    """
+    counts = _counts(tasks)
+    for index, task in enumerate(tasks):
+        if not task.over:
+            continue
+        if counts[index] != _of_nobody() or len(kept) >= MOST_KEPT:
+            greenlet.switch(task, True)
+            continue
+        task.__dict__.clear()
+        task.gr_context = None
+        kept.append(task)
+    tasks.clear()
+
+
+def _counts(tasks: list[Task]) -> list[int]:
+    return [sys.getrefcount(task) for task in tasks]
+
+
+class _NoKernel:
+    """The kernel of a task that does nothing."""
+
+    closing = keeps = True
+    now = 0
+    cluster = None
+
+    def __init__(self) -> None:
+        self.hub = getcurrent()
+
+    def ended(self, task: Task) -> None:
+        """Nothing."""
+
+
+@functools.cache
+def _of_nobody() -> int:
+    """How many references to a task there are in `_counts` if nobody else has one; each Python has its own count."""
+    tasks = [Task(_NoKernel(), Rank(0), "", _nothing, ())]
+    tasks[0].switch()
+    (count,) = _counts(tasks)
+    tasks[0].switch(True)
+    return count
