@@ -17,11 +17,11 @@ from ..engine.engine import Engine
 from ..engine.failure import FIRST_ERROR
 from ..engine.status import JobStatus, PoolStatus
 from ..errors import describe_error, facts_of, workflow_failed
-from ..exceptions import JobPoolError, JobSchedulingError
+from ..exceptions import JobSchedulingError
 from ..facts import Stopped
 from ..text import scrub
 from ..trace.listener import TraceRecorder
-from ..values import add_note, name_of, text_of
+from ..values import add_note, text_of
 from ..worlds import Mailbox, Role, World
 from .dependencies import check_dependencies
 from .inbox import Inbox
@@ -32,6 +32,7 @@ from .progress import PoolJobAddedProgress, PoolOfProgress, PoolStatusProgress
 from .protocol import CALL_BACK
 from .results import Results, no_result
 from .scheduling import ENDED, Schedulers
+from .submission import Names
 from .turns import OneRank
 from .worker_table import WorkerTable
 
@@ -79,6 +80,7 @@ class Coordinator(Member):
         )  # fmt: skip
         if world.size == 1:
             self.turns = self._outbox.turns = OneRank(engine, self.schedulers, self._outbox.to_local_worker)
+        self._names = Names()
         # Whether the task that executes the pool is about to wait, so that it has to be woken up.
         self._waiting = False
         # The task that executes the pool.
@@ -104,11 +106,6 @@ class Coordinator(Member):
         :raises JobPoolError: there is a job already.
         """
         with self.lock:
-            if self.engine.jobs:
-                raise JobPoolError(
-                    "A TraceRecorder has to come before the first job: a trace has every job, and this pool has "
-                    f"{len(self.engine.jobs)}."
-                )
             assert self.status is not None
             scheduled = [("schedule", nodes) for nodes in self.schedulers.to_start()]
             status = ("pool_status", self.status.value)
@@ -133,7 +130,7 @@ class Coordinator(Member):
             if self.turns is not None:
                 job._variables = self.handed_in()
             recorded = self.event_log.sink is not None
-            name = name_of(job._submitter) if recorded or channel.scripted else ""
+            name = self._names.of(job._submitter) if recorded or channel.scripted else ""
             try:
                 engine.add(job, dependencies)
             except BaseException as error:
@@ -332,7 +329,7 @@ class Coordinator(Member):
                     sink.settle()
             if item is None:
                 try:
-                    item = get(min((at for at in (ping_at, limit_at) if at is not None), default=None))
+                    item = get(ping_at if limit_at is None else min(limit_at, ping_at or limit_at))
                 except Exception as error:  # MPI noticed a dead rank, and can't go on without it
                     add_note(error, self.workers.whereabouts())
                     raise

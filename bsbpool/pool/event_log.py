@@ -16,6 +16,7 @@ from ..engine.engine import RUNNING, SUCCESS, Engine
 from ..engine.state import JobState
 from ..engine.status import JobStatus
 from ..errors import facts_of
+from ..exceptions import JobPoolError
 from ..trace.format import Successes, describe, scrub, traced_error
 from ..trace.listener import TraceRecorder
 from ..trace.recording import MOST_FOLDED, Several, Sink
@@ -89,7 +90,14 @@ class EventLog:
     def join(
         self, listener: TraceRecorder, world: World, pool: PoolOfProgress, in_turn: bool, *since: tuple[Any, ...]
     ) -> None:
-        """Somebody wants the record of an open pool that has no job yet; `since` is what happened since it opened."""
+        """Somebody wants the record of an open pool that has no job yet; `since` is what happened since it opened.
+
+        :raises JobPoolError: there is a job already.
+        """
+        if jobs := len(self._engine.jobs):
+            raise JobPoolError(
+                f"A TraceRecorder has to come before the first job: a trace has every job, and this pool has {jobs}."
+            )
         sink = listener.open(world)
         label = sink.label(self._id)
         for kind, *fields in (*self._opening(world, pool, in_turn), *since):
@@ -110,7 +118,7 @@ class EventLog:
         sink = self.sink
         if sink is not None:
             with self._lock:  # what belongs together is not torn apart by what schedulers do meanwhile
-                sink.emit(kind, self._label, *fields)
+                sink.record((kind, sink.now(), self._label, *fields))
 
     def raised(self, of: str, error: BaseException, job: int | None = None) -> None:
         """Record where an error was raised, if that is known, right before the event that tells of it.

@@ -6,6 +6,7 @@ What main does besides is in `coordinator`, and what the others do in `worker_ra
 from __future__ import annotations
 
 import functools
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
@@ -58,7 +59,8 @@ class Member(ABC):
     def __init__(
         self, pool: PoolOfProgress, id: Any, owner: Any, world: World, make_engine: Callable[[], Engine[Job]]
     ) -> None:
-        self._pool = pool
+        # Weakly: most pools then go with the last that refers to them, and none waits for Python's garbage collector.
+        self._pool_ref = weakref.ref(pool)
         self.id = id
         self.owner = owner
         self.world = world
@@ -74,6 +76,12 @@ class Member(ABC):
         self._cleanup_errors: list[Exception] = []
 
     # -- its parts, which other ranks than main mostly never need ------------------------------------
+
+    @property
+    def _pool(self) -> PoolOfProgress:
+        pool = self._pool_ref()
+        assert pool is not None, "nobody refers to the pool any more"
+        return pool
 
     @made_when_used
     def engine(self) -> Engine[Job]:

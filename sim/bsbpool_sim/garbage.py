@@ -12,7 +12,7 @@ import gc
 from .python.real_lock import RealRLock
 
 #: Events of the kernel between two looks, and new objects that make a collection worth its time.
-LOOK_EVERY, WORTH_IT = 1 << 15, 400_000
+LOOK_EVERY, WORTH_IT = 1 << 15, 600_000
 
 _lock = RealRLock()
 _users = 0

@@ -87,11 +87,12 @@ class Kernel:
         self.when_idle: WhenIdle | None = None
         self._horizon = horizon
         self._max_events = max_events
-        self._heap: list[KernelEvent] = []
+        #: what is to happen, as `heapq` has it.
+        self.heap: list[KernelEvent] = []
         #: how many events were scheduled: the number of the last one.
         self.sequence = 0
         #: bound once: it is what most events call.
-        self._go_on = self._resume
+        self._go_on: Any = self._resume
         # Tasks that are over and can be taken; and all tasks, if they are to be kept.
         self._kept: list[Task] = []
         self._all: list[Task] = []
@@ -110,15 +111,15 @@ class Kernel:
         """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
         self.sequence += 1
         if self.events is None:
-            heappush(self._heap, (when, turn, self.sequence, call, argument))
+            heappush(self.heap, (when, turn, self.sequence, call, argument))
         else:
-            self.events.add(self._heap, (when, turn, self.sequence, call, argument), turn)
+            self.events.add(self.heap, (when, turn, self.sequence, call, argument), turn)
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
         """As `at`, at a place in the turn, from 0 to below 1, that is never a choice; at one place, first come, first
         served."""
         self.sequence += 1
-        heappush(self._heap, (when, turn + place, self.sequence, call, argument))
+        heappush(self.heap, (when, turn + place, self.sequence, call, argument))
 
     def fault(self, when: int, call: Callable[[Any], None], argument: Any) -> None:
         """Call what befalls a rank or a link at virtual time `when`."""
@@ -199,7 +200,7 @@ class Kernel:
             task.resume_turn = turn
             if self.events is None:  # as `at`, without its call: this is half of what happens
                 self.sequence += 1
-                heappush(self._heap, (self.now, turn, self.sequence, self._go_on, task))
+                heappush(self.heap, (self.now, turn, self.sequence, self._go_on, task))
             else:
                 self.at(self.now, self._go_on, task, turn)
 
@@ -274,7 +275,7 @@ class Kernel:
         :raises DeadlockError: nothing can run any more, and a program has not ended.
         :raises HorizonError: virtual time or the number of events went past the horizon.
         """
-        heap, horizon, left = self._heap, self._horizon, self._max_events
+        heap, horizon, left = self.heap, self._horizon, self._max_events
         pop = heappop if self.events is None else self.events.pop
         go_on = self._go_on
         on_turn = self.on_turn
@@ -367,7 +368,7 @@ class Kernel:
                         self.on_close(rank)
                     task.end()
             rank.tasks.clear()
-        self._heap.clear()
+        self.heap.clear()
         if self.events is not None:
             self.events.clear()
 
@@ -379,6 +380,7 @@ class Kernel:
 
     def give_back(self) -> None:
         """Keep the tasks for the next simulation, once all are over and nobody asks what became of them."""
+        self._go_on = self.cluster = self.chooser = self.when_idle = None
         if self.keeps:
             self._last_reading = None
             for rank in self.ranks:

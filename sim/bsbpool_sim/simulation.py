@@ -184,7 +184,7 @@ def _run_once(
             error.simulation.violations = audit.violations(ended=False)
         raise
     finally:
-        cluster.kernel.give_back()
+        cluster.dissolve()
     return simulation
 
 

@@ -6,6 +6,9 @@ a new consumer of chance does not shift what the others draw.
 
 from __future__ import annotations
 
+import _random
+import ctypes
+import functools
 import random
 import sys
 from collections.abc import Callable
@@ -49,9 +52,9 @@ class seeded_global:
             numpy = sys.modules.get("numpy.random")
             if not self._active:
                 state = numpy.get_state(legacy=False) if numpy is not None else None
-                seeded_global._before = random.getstate(), state
+                seeded_global._before = _generator_state(), state
             self._active.append(self)
-            random.seed(_name(self._seed, "the program's own random module"))
+            _set_generator_state(_seeded(self._seed))
             if numpy is not None:
                 self._seed_numpy(numpy)
             else:
@@ -65,7 +68,7 @@ class seeded_global:
             if self._active:
                 return
             state, of_numpy = self._before
-            random.setstate(state)
+            _set_generator_state(state)
             numpy = sys.modules.get("numpy.random")
             if of_numpy is not None:
                 assert numpy is not None
@@ -83,6 +86,53 @@ class seeded_global:
         spec = PathFinder.find_spec(name, path)
         when_loaded(spec, self._seed_numpy)
         return spec
+
+
+# -- the state of the `random` module's generator --------------------------------------------------------
+
+#: What is behind the functions of `random`.
+_generator: Any = random._inst
+
+
+def _memory_of(generator: Random) -> Any:
+    """Where the state of a generator is, as memory.
+
+    `getstate` makes 625 integers of it, and `setstate` takes them apart, which is a tenth of a small simulation.
+    """
+    beyond = object.__basicsize__
+    size = _random.Random.__basicsize__ - beyond
+    return (ctypes.c_char * size).from_address(id(generator) + beyond)
+
+
+def _copies() -> bool:
+    """Whether this Python has the state of a generator where `_memory_of` looks for it, and nothing else there."""
+    if sys.implementation.name != "cpython":
+        return False
+    one, other = Random(1), Random(2)
+    other.random()
+    _memory_of(other).raw = _memory_of(one).raw
+    return one.getstate() == other.getstate() and one.random() == other.random()
+
+
+_memory: Any = _memory_of(_generator) if _copies() else None
+
+
+def _generator_state() -> Any:
+    return random.getstate() if _memory is None else (_memory.raw, _generator.gauss_next)
+
+
+def _set_generator_state(state: Any) -> None:
+    if _memory is None:
+        random.setstate(state)
+    else:
+        _memory.raw, _generator.gauss_next = state
+
+
+@functools.lru_cache(4)
+def _seeded(seed: int) -> Any:
+    """The state that it has when a simulation with this seed begins."""
+    fresh = stream(seed, "the program's own random module")
+    return fresh.getstate() if _memory is None else (_memory_of(fresh).raw, None)
 
 
 def when_loaded(spec: ModuleSpec | None, then: Callable[[ModuleType], None]) -> None:

@@ -72,7 +72,10 @@ def _install() -> None:
         if name in sys.modules:
             _prepare_late(name)
     for module in _modules:
-        module.install()
+        # Mostly what was there before the last simulation; or what is equal to it, such as another bound method.
+        if module.what_is_there(module.space) != module.was_there:
+            module.look()
+        module.space.update(module.substitutes)
     for place in _places:
         place.install()
     for kind in _classes.values():
@@ -91,7 +94,7 @@ def _restore() -> None:
     for kind in _classes.values():
         kind.restore()
     for module in _modules:
-        module.restore()
+        module.space.update(module.before)
 
 
 # -- places ----------------------------------------------------------------------------------------------
@@ -108,21 +111,19 @@ class _Module:
         self.space = space
         self.substitutes: dict[str, Any] = {}
         self.before: dict[str, Any] = {}
+        self.was_there: tuple[Any, ...] = ()
 
     def add(self, attribute: str, substitute: Any) -> None:
         self.substitutes[attribute] = substitute
         self.before[attribute] = _NOTHING
-        self._what_is_there = operator.itemgetter(*self.substitutes, attribute)
+        self.was_there = ()
+        self.what_is_there = operator.itemgetter(*self.substitutes, attribute)
 
-    def install(self) -> None:
-        # Mostly what was there before the last simulation.
-        if any(map(operator.is_not, self._what_is_there(self.space), self.before.values())):
-            self.before = {attribute: self.space[attribute] for attribute in self.substitutes}
-            real.update({f"{self.name}.{attribute}": there for attribute, there in self.before.items()})
-        self.space.update(self.substitutes)
-
-    def restore(self) -> None:
-        self.space.update(self.before)
+    def look(self) -> None:
+        """Take note of what is there, for who calls it by name, and to put it back."""
+        self.before = {attribute: self.space[attribute] for attribute in self.substitutes}
+        real.update({f"{self.name}.{attribute}": there for attribute, there in self.before.items()})
+        self.was_there = self.what_is_there(self.space)
 
 
 class _Place:
@@ -259,7 +260,8 @@ class _LateFinder:
             places, modules = len(_places), len(_modules)
             _prepare_late(module.__name__)
             for new in _modules[modules:]:
-                new.install()
+                new.look()
+                new.space.update(new.substitutes)
             for place in _places[places:]:
                 place.install()
 

@@ -14,6 +14,7 @@ import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from heapq import heappush
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
 from .choices import Event
-from .instant import DEADLINES, LOSSES, NEWS
+from .instant import DEADLINES, LOSSES, NEWS, WORK
 from .kernel import Happening, Kernel, Rank, Task
 from .python.real_lock import RealRLock
 from .tasks import current
@@ -115,7 +116,11 @@ class PoolLink(Happening):
             if is_loss:
                 kernel.in_order(arrival, LOSSES, self._place, self.deliver, None)
                 return
-            kernel.at(arrival, self.deliver, None)
+            if kernel.events is None:  # as `at`, without its call: each job has two messages
+                kernel.sequence += 1
+                heappush(kernel.heap, (arrival, WORK, kernel.sequence, self.deliver, None))
+            else:
+                kernel.at(arrival, self.deliver, None)
             self._event, self._arrival = kernel.sequence, arrival
         if cluster.faults is not None:
             cluster.faults.after_send()

@@ -37,7 +37,6 @@ class Member(State):
     def __init__(self, context: Context, rank: int, kind: str = "Intracomm", private: bool = False):
         self.context = context
         self.cluster: Cluster = context.cluster
-        self.member = self
         self.rank = rank
         self.size, self.peers = len(context.own), len(context.members)
         self.world_rank = context.own[rank]
@@ -67,6 +66,11 @@ class Member(State):
             self.cluster.made.append(weakref.ref(self))
         if self.cluster.audit is not None and not private:
             self.cluster.audit.made(self)
+
+    @property
+    def member(self) -> Member:
+        """Itself: what handles take from their state; a reference would keep it until garbage is collected."""
+        return self
 
     def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
         """Hand a matched message over to the program."""
