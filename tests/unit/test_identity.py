@@ -38,6 +38,7 @@ CALLS = {
         ["_holds_something_of", "_reaches"],
         "within one walk over what modules hold, which keeps it alive",
     ),
+    "sim/bsbpool_sim/streams.py": (["_memory_of"], "the address of a generator that is alive"),
     "sim/bsbpool_sim/tape.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
     "sim/bsbpool_sim/python/locks.py": (
