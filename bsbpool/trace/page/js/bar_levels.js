@@ -104,16 +104,15 @@ function addCells(into, grid, row, columns, wide) {
   }
 }
 
-// The levels for rows of so many ranks, with what is dimmed now.
+// The levels for rows of so many ranks, with what is dimmed now, or (without `isDim`) with nothing dimmed.
 function gridOf(group, rows, cells, isDim) {
   if (gridsKept.trace !== trace) gridsKept = {trace, grids: []};
-  const {found, path, idle} = chosen,
-    names = [...chosen.names].join();
-  const same = each =>
-    each.group === group && each.found === found && each.path === path && each.idle === idle && each.names === names;
+  const {found, path} = isDim ? chosen : {found: null, path: false},
+    names = isDim ? [...chosen.names].join() : "";
+  const same = each => each.group === group && each.found === found && each.path === path && each.names === names;
   let grid = gridsKept.grids.find(same);
   if (!grid) {
-    grid = {group, found, path, idle, names, levels: gridLevels(group, rows, cells, isDim)};
+    grid = {group, found, path, names, levels: gridLevels(group, rows, cells, isDim)};
     gridsKept.grids = [grid, ...gridsKept.grids].slice(0, MOST_GRIDS);
   }
   return grid.levels;

@@ -22,7 +22,8 @@ export function paintBars(c) {
   const {pixels, busy, most, look, line, kind} = buffer,
     {ranks} = trace,
     group = perRow(),
-    isDim = dimmed(),
+    // Where idle time is shown, all bars are dimmed: they are summed up as they are, and then get that colour.
+    isDim = chosen.idle ? null : dimmed(),
     causesOf = chosen.idle ? causesOfLanes(W) : null,
     wide = 2 * Math.ceil(dpr),
     addCells = cellsOfView(W, isDim, wide);
@@ -42,6 +43,10 @@ export function paintBars(c) {
     else {
       const how = {thinnest: 0.35, gap: high >= 5 * dpr && !causesOf ? 3 * dpr : Infinity, cut: dpr, wide};
       for (let rank = row * group; rank < until; rank++) addBars(buffer, rank, view.t0, view.t1, 0, W, isDim, how);
+    }
+    if (causesOf) {
+      kind.fill(trace.by.length);
+      look.fill(0);
     }
     let special = false;
     const causes = causesOf && causesOf(group > 1 ? Math.max(1, row * group) : row);
