@@ -234,6 +234,7 @@ class _Ranks:
         """What each rank does."""
         task: Any = getcurrent()
         rank = task.rank.index
+        observed = comm.cluster.observed  # asked now: a program may end MPI itself
         process = task.rank.kept[PROCESS] = self._process(rank)
         task.rank.kept[GLOBAL_GENERATOR] = None
         self._look_at_memory()
@@ -251,8 +252,8 @@ class _Ranks:
             process.status, raised = self._tell(rank, error), error
         else:
             process.status = 0
-            if comm.cluster.observed is not None:
-                comm.cluster.observed.ended(rank, main.__dict__)
+            if observed is not None:
+                observed.ended(rank, main.__dict__)
         if process.muted:
             raise GreenletExit
         wait_for_threads(task, raised)
