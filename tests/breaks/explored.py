@@ -102,9 +102,15 @@ def _size(scenario: Scenario) -> tuple[int, int]:
 
 def _cut(what: str, name: str, scenario: Scenario, schedules: int, count: int, seconds: float) -> Row:
     began = time.process_time()
-    exploration = explore_scenario(scenario, faults=1, seconds=5, strategy="exhaustive", schedules=schedules)
-    finding = min(exploration.findings, key=lambda each: len(each.tape.departures))
-    smaller = cut(scenario, finding, faults=1, seconds=CUTTING - 5)
+    try:
+        exploration = explore_scenario(scenario, faults=1, seconds=5, strategy="exhaustive", schedules=schedules)
+        finding = min(exploration.findings, key=lambda each: len(each.tape.departures))
+        smaller = cut(scenario, finding, faults=1, seconds=CUTTING - 5)
+    except (Exception, Gone) as error:  # it was found, and can't be cut
+        took = time.process_time() - began
+        return Row(
+            what, name, f"not cut: {type(error).__name__}", count, seconds, 0, *_size(scenario), 2 * CUTTING + took
+        )
     if smaller is not None:
         scenario, finding = smaller.scenario, smaller.finding
     took = time.process_time() - began

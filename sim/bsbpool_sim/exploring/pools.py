@@ -24,8 +24,8 @@ EVENTS = (
     "go_on", "lost", "stop",
 )  # fmt: skip
 
-#: Jobs of which a check may cost as much as this many per event.
-EVERY = 20
+#: An engine of so many jobs is checked after each of its events; one of more after some, so that it costs the same.
+EVERY = 4
 
 
 class Watch:
