@@ -60,3 +60,30 @@ def test_a_module_that_installs_is_refused_with_what_to_write(tmp_path):
     status, said, complaints = run(program=["-m", "bsbpool_sim", "-n", 2, "-c", "import installs"], cwd=tmp_path)
     assert (status, said) == (1, "") and "at installs.py:2 in <module>; so did rank 1" in complaints
     assert "each rank needs bsbpool to itself" in complaints and "bsbpool simulate --own bsbpool …" in complaints
+
+
+FREED, LATE = (f"tables that no job needs: {first} 0 0 0\n" for first in (0, 1))
+
+
+def test_a_race_of_bsbs_own_pool_is_shown_by_a_seed_and_is_none_in_this_one(tmp_path):
+    """When a cached item is freed: `docs/bsb.md` tells of it."""
+    installed = "import bsbpool.bsb; bsbpool.bsb.install(); import cached"
+
+    def said(seed, *program):
+        where = tmp_path / f"{len([*tmp_path.iterdir()])}"
+        where.mkdir()
+        (where / "cached.py").write_text((HERE / "cached.py").read_text())
+        simulated = ("-m", "bsbpool_sim", "-n", 2, "--seed", seed)
+        status, out, complaints = run(program=[*simulated, *program], cwd=where, limit=600)
+        assert status == 0, complaints
+        return out
+
+    seeds = {}
+    for seed in range(1, 30):
+        seeds[said(seed, "cached.py")] = seed
+        if len(seeds) == 2:
+            break
+    assert {*seeds} == {FREED, LATE}
+    for out, seed in seeds.items():
+        assert said(seed, "cached.py") == out  # each time
+        assert said(seed, "-c", installed) == FREED
