@@ -30,6 +30,7 @@ from typing import Any, BinaryIO
 import click
 
 from bsbpool.trace import Trace
+from bsbpool.worlds.files import open_to_write
 
 __all__ = ["Output", "claim", "descriptor_of", "force_option"]
 
@@ -131,7 +132,7 @@ class Output:
                 target = self._descriptor if self._descriptor is not None else self.path
                 if target == 1:
                     sys.stdout.flush()
-                with open(target, "wb", closefd=isinstance(target, str)) as direct:
+                with open_to_write(target) if isinstance(target, str) else open(target, "wb", closefd=False) as direct:
                     yield direct
             else:
                 yield from self._beside()

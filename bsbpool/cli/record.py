@@ -57,6 +57,8 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
             raise click.UsageError("name a script to run, or a module with -m")
         script, *arguments = program
         if not os.path.isfile(script):
+            if os.path.exists(script) and not os.path.isdir(script):
+                raise click.ClickException(f"{script} is no regular file, and every rank reads the script")
             raise click.ClickException(f"there is no script {script}: give the path of a Python program, or -m MODULE")
     else:
         script, arguments = module, [*program]

@@ -13,6 +13,7 @@ from typing import NamedTuple
 from ..engine.status import JobStatus
 from ..exceptions import TraceError
 from ..text import harmless
+from ..worlds.files import open_to_read
 from .format import Trace
 from .recording import CALLS_VERSION
 
@@ -65,7 +66,7 @@ def _ended(trace: Trace) -> set[tuple[int | str, int]]:
 def _read(name: str, trace: Trace | None) -> dict[tuple[int | str, int], Call]:
     found: dict[tuple[int | str, int], Call] = {}
     try:
-        with open(name, "rb") as file:
+        with open_to_read(name) as file:
             header = _parsed(file.readline(LONGEST_LINE))
             if header is None or header.get("calls") != "bsbpool":
                 raise TraceError(

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 from ..exceptions import TraceError
 from ..facts import DEEPEST_ERROR, ERRORS, FAULTS, MOST_ERRORS
 from ..text import harmless
+from ..worlds.files import open_to_read
 from .events import MAKE, Event, Frame, TracedError
 from .format import (
     DEEPEST,
@@ -87,7 +88,7 @@ def read_events(path: str | os.PathLike[str], begin: Callable[[dict[str, Any]], 
     """
     name = os.fspath(path)
     try:
-        with open(name, "rb") as file:
+        with open_to_read(name) as file:
             magic = file.peek(2)[:2]
             if magic != b"\x1f\x8b":
                 return _Reader(name, file).read(begin)

@@ -19,6 +19,7 @@ from typing import Any
 from bsbpool.exceptions import RemoteError
 from bsbpool.owner import Owner
 from bsbpool.text import harmless
+from bsbpool.worlds.files import open_to_read
 
 from .errors import SimulationError
 from .script import Script
@@ -202,7 +203,7 @@ class _Reader:
 
     def load(self) -> Mapping[str, Any]:
         try:
-            with open(self.path, "rb") as file:
+            with open_to_read(self.path) as file:
                 raw = file.read(MOST_BYTES + 1)
             if len(raw) > MOST_BYTES:
                 raise self.wrong(f"has more than {MOST_BYTES // 10**6} MB, the most that are read of a recorded run")

@@ -2,7 +2,7 @@
 
 Whatever a trace says, a command ends, with exit status 0, 1 or 2 and without a traceback. test_mutated_traces.py tries
 some hundred cases, always the same. As a command, it tries as many as are wanted, from a seed, and stops at the first
-that fails or takes longer than five minutes:
+that fails or takes longer than five minutes of processor time:
 
     python tests/property/mutated.py 10000 --seed 1
 
@@ -19,6 +19,7 @@ import gzip
 import json
 import random
 import resource
+import signal
 import sys
 import tempfile
 import time
@@ -34,6 +35,8 @@ from bsbpool.cli import main
 from bsbpool_sim import Script, simulate
 
 TRACES = Path(__file__).parent / "traces"
+#: Seconds of processor time that no trace of these takes.
+LONGEST = 300
 
 #: What is tried with each trace; `{t}` is the trace, `{o}` another one, `{f}` the beginning of a name for an output.
 COMMANDS = (
@@ -289,13 +292,15 @@ def _run() -> None:
     given = parser.parse_args()
     # What takes more memory than this is a failure, too.
     resource.setrlimit(resource.RLIMIT_AS, (4 * 2**30, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    # And so is what takes too long: it says where it is, and ends.
+    faulthandler.register(signal.SIGPROF, chain=True)
     numbers = [given.only] if given.only is not None else range(given.first, given.first + given.count)
     statuses: dict[str, dict[int, int]] = {}
     failed = 0
     with tempfile.TemporaryDirectory() as name:
         for number in numbers:
             data = mutated(number, given.seed)
-            faulthandler.dump_traceback_later(300, exit=True)
+            signal.setitimer(signal.ITIMER_PROF, LONGEST)
             print(f"\r{number} ", end="", file=sys.stderr, flush=True)
             began = time.process_time()
             try:
@@ -313,7 +318,7 @@ def _run() -> None:
                     given.keep.write_bytes(data)
                 if not given.go_on:
                     break
-    faulthandler.cancel_dump_traceback_later()
+    signal.setitimer(signal.ITIMER_PROF, 0)
     for command, counts in statuses.items():
         print(command, dict(sorted(counts.items())))
     print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024} MB at the most")

@@ -4,17 +4,24 @@ import contextlib
 import gzip
 import json
 import os
-import sys
+import select
 import threading
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from costs import assert_linear
 
 import bsbpool
 from bsbpool.cli import main
 from bsbpool.exceptions import JobErroredError, TraceError
 from bsbpool.trace import read_trace, reading
+from bsbpool.trace.calls import read_calls
+from bsbpool.worlds import files
 from bsbpool_sim import recorded, simulate
+from bsbpool_sim.program import running
+from bsbpool_sim.pytest_plugin import scenarios
 from bsbpool_sim.recorded import RecordingError, read_recording
 from bsbpool_sim.replay import export_entries
 from bsbpool_sim.replay.export import to_scenario
@@ -24,33 +31,6 @@ from bsbpool_sim.scenario.expecting import Checker
 
 def command(*args):
     return CliRunner().invoke(main, [str(arg) for arg in args], prog_name="bsbpool")
-
-
-def steps(function, module=None):
-    """How many instructions of Python's a call takes, in one module or in all."""
-    count = 0
-
-    def trace(frame, event, arg):
-        nonlocal count
-        if module is not None and frame.f_code.co_filename != module.__file__:
-            return None
-        frame.f_trace_opcodes = True
-        count += event == "opcode"
-        return trace
-
-    before = sys.gettrace()
-    sys.settrace(trace)
-    try:
-        function()
-    finally:
-        sys.settrace(before)
-    return count
-
-
-def assert_linear(made, few=100, many=400, module=None):
-    """The steps of what `made(n)` gives grow as n does."""
-    less, more = steps(made(few), module), steps(made(many), module)
-    assert more < 1.3 * many / few * less
 
 
 # -- recorded runs -------------------------------------------------------------------------------------
@@ -86,6 +66,111 @@ def test_a_pipe_without_end_is_refused(name, tmp_path):
         assert command(name, pipe).exit_code == 2
     finally:
         writer.join()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["run {}", "run {}.yaml", "show {}", "diff {} {}", "replay {}", "simulate -n 2 {}", "explore -n 2 {}",
+     "simulate -n 2 --script {} -c pass"],
+)  # fmt: skip
+def test_a_pipe_that_nobody_writes_to_is_refused(arguments, tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    for name in ("pipe", "pipe.yaml"):
+        os.mkfifo(tmp_path / name)
+    run = command(*arguments.replace("{}", str(tmp_path / "pipe")).split())
+    assert run.exit_code == 2
+    assert "in 0.02 s nobody has opened this pipe to write to it" in run.stderr
+
+
+def test_calls_are_not_waited_for_either(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    os.mkfifo(tmp_path / "run.trace.calls")
+    with pytest.raises(TraceError, match="nobody has opened this pipe"):
+        read_calls(tmp_path / "run.trace.calls")
+
+
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    os.mkfifo(tmp_path / "page")
+    (tmp_path / "run.trace").write_text(HEADER + POOL)
+    run = command("show", tmp_path / "run.trace", "--html", tmp_path / "page")
+    assert run.exit_code == 2
+    assert "in 0.02 s nobody has opened this pipe to read from it" in run.stderr
+
+
+def test_a_page_goes_into_a_pipe_that_somebody_reads(tmp_path):
+    pipe = tmp_path / "page"
+    os.mkfifo(pipe)
+    (tmp_path / "run.trace").write_text(HEADER + POOL)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_bytes()))
+    reader.start()
+    assert command("show", tmp_path / "run.trace", "--html", pipe).exit_code == 0
+    reader.join()
+    assert read[0].startswith(b"<!doctype html>")
+
+
+@pytest.mark.parametrize("early", [b"", b"{"])
+def test_who_writes_to_a_pipe_late_is_waited_for(early, tmp_path, monkeypatch):
+    """Somebody holds the pipe, and writes when patience is over."""
+    monkeypatch.setattr(files, "PATIENCE_MS", 1)
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    holds = os.open(pipe, os.O_RDWR)  # so that the reader finds a writer
+    os.write(holds, early)
+    ready = threading.Event()
+
+    def write():
+        ready.wait()
+        with pipe.open("wb") as file:
+            os.close(holds)
+            file.write(json.dumps(RUN).encode()[len(early) :])
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    with files.open_to_read(pipe) as file:
+        ready.set()
+        assert json.loads(file.read()) == RUN
+    writer.join()
+
+
+def test_what_came_of_a_pipe_while_it_was_looked_at_is_not_lost(tmp_path, monkeypatch):
+    """Between the last look at an empty pipe and the read that tells whether somebody writes, something comes."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writer = os.open(pipe, os.O_RDWR)
+    os.write(writer, b"first\n")
+
+    class Late:
+        def register(self, file, events):
+            pass
+
+        def poll(self, timeout):
+            return []
+
+    monkeypatch.setattr(select, "poll", Late)
+    with files.open_to_read(pipe) as file:
+        monkeypatch.undo()
+        os.write(writer, b"second\n")
+        os.close(writer)
+        assert file.peek(2)[:2] == b"fi"
+        assert file.read() == b"first\nsecond\n"
+
+
+def test_a_script_without_end_is_refused(monkeypatch):
+    monkeypatch.setattr(running, "LARGEST_SCRIPT", 1000)
+    for name in ("simulate", "explore"):
+        run = command(name, "-n", "2", "/dev/zero")
+        assert run.exit_code == 2
+        assert "the most that a script has" in run.stderr
+
+
+def test_a_pipe_among_scenarios_does_not_keep_pytest_waiting(tmp_path):
+    folder = tmp_path / "scenarios"
+    folder.mkdir()
+    os.mkfifo(folder / "pipe.yaml")
+    parent: Any = SimpleNamespace(session=SimpleNamespace(isinitpath=lambda path: True))
+    assert scenarios.pytest_collect_file(folder / "pipe.yaml", parent) is None
 
 
 def test_a_recorded_run_comes_through_a_pipe(tmp_path):

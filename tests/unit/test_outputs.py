@@ -242,8 +242,12 @@ def test_a_place_where_no_file_can_be_is_told(kind, name, inputs, tmp_path, monk
 
 
 def test_a_folder_that_can_not_be_written_to_is_told(inputs, tmp_path, monkeypatch):
-    def refused(*args):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    opens = os.open
+
+    def refused(path, flags, *args):
+        if flags & os.O_CREAT:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return opens(path, flags, *args)
 
     monkeypatch.setattr(os, "open", refused)
     run = write("page", inputs["page"], tmp_path / "out")

@@ -148,7 +148,7 @@ def test_a_strategy_brings_its_cached_items(plan):
     )
     load_, tree, x = ("golgi", "load"), ("golgi", "tree"), ("other", "x")
     assert [job.caches for job in made.jobs.values()] == [(load_, tree), (tree,), (x, load_, tree)]
-    assert made.items == ["golgi.load", "golgi.tree", "other.x"]
+    assert [*made.items] == ["golgi.load", "golgi.tree", "other.x"]
 
 
 # -- the schema --------------------------------------------------------------------------------------------

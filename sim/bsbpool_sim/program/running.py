@@ -21,6 +21,7 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent
 
 from bsbpool.values import add_note
+from bsbpool.worlds.files import open_to_read
 from bsbpool.worlds.memory import memory_available, memory_taken
 from bsbpool.worlds.uncaught import uncaught_text
 
@@ -42,6 +43,7 @@ from ..virtual import GLOBAL_GENERATOR
 from . import package
 from .output import Output, OutputClosedError, RankStream
 
+LARGEST_SCRIPT = 64 * 10**6  # bytes
 #: Numbers of ranks that have started, after which it is seen what they take.
 _LOOK_AT = frozenset(1 << n for n in range(4, 20))
 
@@ -433,9 +435,8 @@ def _prepared(program: Program) -> tuple[Callable[[types.ModuleType], None], str
     if program.kind == "module":
         top = program.name.partition(".")[0]
         if top not in sys.builtin_module_names and PathFinder.find_spec(top, [os.getcwd(), *sys.path[1:]]) is None:
-            raise ProgramError(
-                f"there is no module {top}, neither here nor installed: give the name of one, or a script"
-            )
+            missing = f"there is no module {top}, neither here nor installed: give the name of one, or a script"
+            raise ProgramError(missing)
         return _module(program.name), os.getcwd()
     path = os.path.abspath(program.name)
     if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
@@ -443,14 +444,15 @@ def _prepared(program: Program) -> tuple[Callable[[types.ModuleType], None], str
             raise ProgramError(f"{program.name} is a folder without a __main__.py: give the path of a script")
         return _module("__main__"), path
     try:
-        with io.open_code(path) as file:
-            source = file.read()
+        with open_to_read(path) as file:
+            source = file.read(LARGEST_SCRIPT + 1)
+    except FileNotFoundError:
+        missing = f"there is no script {program.name}: give the path of a Python program, or -m MODULE"
+        raise ProgramError(missing) from None
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            raise ProgramError(
-                f"there is no script {program.name}: give the path of a Python program, or -m MODULE"
-            ) from None
         raise ProgramError(f"{program.name} can't be read: {error.strerror}") from None
+    if len(source) > LARGEST_SCRIPT:
+        raise ProgramError(f"{program.name} has more than {LARGEST_SCRIPT // 10**6} MB, the most that a script has")
     names = {"__file__": path, "__cached__": None, "__spec__": None, "__package__": None}
     return _executes(_compiled(source, path), names), os.path.dirname(os.path.realpath(path))
 

@@ -28,6 +28,8 @@ _HEAD = 1_000_000
 def _is_scenario(path: Path) -> bool:
     """Whether a file is meant as a scenario. An empty file counts, and one whose title is missing."""
     try:
+        if not path.is_file():
+            return False  # a pipe can be read once, and this is not the only reader
         with open(path, "rb") as stream:
             head = stream.read(_HEAD)
     except OSError:

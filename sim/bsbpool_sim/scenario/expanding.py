@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,21 @@ from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
 from .model import MOST_JOBS, Job, Model, Strategy
 from .patterns import matcher
-from .values import Takes
+from .values import Takes, shown
 
 #: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
 MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000
+
+#: Limits: pairs of letters that are compared for all suggestions, and bytes of all that jobs have and return.
+MOST_LETTERS, MOST_BYTES = 2_000_000, 10**9
+_TOO_MUCH = (
+    f"too much is to be looked up here: jobs may wait for {MOST_WAITS:,} others and cached items in all, and "
+    f"{MOST_COMPARED:,} names be compared with patterns"
+)
+#: Roughly the bytes that a value takes, and each of its letters, with all copies of it.
+_VALUE, _LETTER = 100, 10
+#: How often the status of a job changes as a rule.
+_CHANGES = 3
 
 #: The strategy whose cached methods stand for the cached items of a recording; each has the id as its name.
 RECORDED = "recorded"
@@ -59,15 +71,34 @@ def _fill(value: Any, index: int) -> Any:
     return value
 
 
-def nearest(name: str, known: Iterable[str], what: str) -> str:
-    """Suggest the most similar known name."""
-    names = list(known)
+def _bytes_of(value: Any, index: str) -> int:
+    """Roughly the bytes that a value takes when it is filled."""
+    if isinstance(value, str):
+        return _VALUE + _LETTER * (len(value) + value.count("{i}") * len(index))
+    if isinstance(value, dict):
+        return _VALUE + sum(_bytes_of(key, index) + _bytes_of(each, index) for key, each in value.items())
+    return _VALUE + (sum(_bytes_of(each, index) for each in value) if isinstance(value, list | tuple) else 0)
+
+
+def nearest(name: str, known: Iterable[str], what: str, most: int) -> tuple[str, int]:
+    """Suggest the most similar known name.
+
+    :param most: pairs of letters that may be compared.
+    :returns: the suggestion, and how many pairs were.
+    """
+    names: list[str] = []
+    letters = 0
+    for each in known:
+        names.append(each)
+        letters += len(each) * len(name)
+        if letters > most:
+            break
     if not names:
-        return f"there are no {what}"
-    if near := difflib.get_close_matches(name, names[:5000], n=1, cutoff=0.5):
-        return f"the nearest one is {near[0]!r}"
-    listed = ", ".join(map(repr, names[:5]))
-    return f"there are {listed}" + (" and others" if len(names) > 5 else "")
+        return f"there are no {what}", 0
+    if letters <= most and (near := difflib.get_close_matches(name, names, n=1, cutoff=0.5)):
+        return f"the nearest one is {near[0]!r}", letters
+    listed = ", ".join(shown(each) for each in names[:5])
+    return f"there are {listed}" + (" and others" if len(names) > 5 else ""), letters
 
 
 class Expansion:
@@ -89,12 +120,14 @@ class Expansion:
         self._lacks_jobs = partial
         self._partial = partial
         self.phases = list(model.workflow) or ["pool"]
+        self._numbers = {name: number for number, name in reversed([*enumerate(model.workflow)])}
         self.strategies = dict(model.strategies)
         self.jobs: dict[str, PlannedJob] = {}
         self._matches: dict[str, list[str]] = {}
         # The jobs that main queues in each phase, and those of each scheduler.
         self._by_queue: dict[tuple[int | None, int | None], list[PlannedJob]] = {}
-        self._compared = self._waits = 0
+        self._compared = self._waits = self._bytes = 0
+        self._letters_left = MOST_LETTERS
         self._read_recording()
         self._expand()
         self._depend()
@@ -118,10 +151,10 @@ class Expansion:
             self._matches[pattern] = found
         return found
 
-    @property
-    def items(self) -> list[str]:
+    @cached_property
+    def items(self) -> dict[str, None]:
         """Return the names of all cached items, such as ``golgi.load``."""
-        return [f"{name}.{method}" for name, s in self.strategies.items() for method in s.cached]
+        return {f"{name}.{method}": None for name, s in self.strategies.items() for method in s.cached}
 
     def of_main(self, phase: int) -> Iterator[PlannedJob]:
         """Return the jobs that main queues in a phase."""
@@ -133,8 +166,7 @@ class Expansion:
 
     def queued_by_event(self, event: int) -> Iterator[PlannedJob]:
         """Return the jobs that an event queues."""
-        number = len(self.model.schedulers) + event
-        return (job for job in self.jobs.values() if job.scheduler == number)
+        return iter(self._by_queue.get((len(self.model.schedulers) + event, None), ()))
 
     def _report(self, path: KeyPath, message: str, *, key: bool = False) -> None:
         """Add a mistake at a path; all mistakes are reported together."""
@@ -146,6 +178,22 @@ class Expansion:
             self._report(
                 path, f"rank {rank} is not there: there {'are' if self.model.ranks > 1 else 'is'} {there}", key=key
             )
+
+    def check_lookups(self) -> None:
+        """Report if what was looked up is incomplete, or will take too long: each event looks at each job's changes."""
+        listeners = self.model.pool.listeners
+        events = len(self.model.events) + sum(1 + len(each.raises) + len(each.handles) for each in listeners)
+        if self._compared > MOST_COMPARED or events * len(self.jobs) * _CHANGES > MOST_COMPARED:
+            self.problems.clear()
+            self._report(("jobs",), f"{_TOO_MUCH}; let there be fewer jobs, events, listeners or patterns")
+
+    def _nearest(self, name: str, known: Iterable[str], what: str) -> str:
+        """Suggest the most similar known name, until many were compared."""
+        if self._letters_left <= 0:
+            return f"see which {what} there are"
+        said, letters = nearest(name, known, what, self._letters_left)
+        self._letters_left -= letters
+        return said
 
     def _read_recording(self) -> None:
         """Add the jobs of a recording; each has its id in its name, since the jobs of a strategy share a name."""
@@ -207,15 +255,16 @@ class Expansion:
     def _phase(self, name: str | None, path: KeyPath) -> int:
         if name is None:
             return 0
-        if name not in self.model.workflow:
+        number = self._numbers.get(name)
+        if number is None:
             if not self._partial:
                 self._report(
                     (*path, "phase"),
                     f"phase {name!r} is not there: "
-                    f"{nearest(name, self.model.workflow, 'phases: list them under workflow')}",
+                    f"{self._nearest(name, self.model.workflow, 'phases: list them under workflow')}",
                 )
             return 0
-        return self.model.workflow.index(name)
+        return number
 
     def _expand_entry(self, entry: Job, path: KeyPath, scheduler: int | None, phase: int) -> None:
         endings = [
@@ -244,6 +293,18 @@ class Expansion:
             self._report((*path, "repeat"), f"these are more than {MOST_JOBS} jobs altogether")
             self._lacks_jobs = True
             return
+        values = _bytes_of([entry.name, entry.context, entry.returns, entry.raises], str(entry.repeat))
+        before, self._bytes = self._bytes, self._bytes + (values + (entry.returns_bytes or 0)) * (entry.repeat or 1)
+        if self._bytes > MOST_BYTES >= before:
+            said = "with what they return, the jobs take more than"
+            self._report(path, f"{said} {MOST_BYTES // 10**6:,} MB altogether: let them be fewer, or return less")
+            self._lacks_jobs = True
+            return
+        self._waits += len(caches) * (entry.repeat or 1)
+        if self._waits > MOST_WAITS:
+            self._report(path, f"{_TOO_MUCH}; let there be fewer jobs with so many cached items")
+            self._lacks_jobs = True
+            return
         for index in range(entry.repeat or 1):
             name = entry.name.replace("{i}", str(index)) if entry.repeat else entry.name
             if "*" in name or "?" in name:
@@ -261,7 +322,8 @@ class Expansion:
         if entry.strategy is not None and entry.strategy not in self.strategies and not self._partial:
             self._report(
                 (*path, "strategy"),
-                f"strategy {entry.strategy!r} is not there: {nearest(entry.strategy, self.strategies, 'strategies')}",
+                f"strategy {entry.strategy!r} is not there: "
+                f"{self._nearest(entry.strategy, self.strategies, 'strategies')}",
             )
         if entry.kind == "function":
             for key in entry.context:
@@ -297,12 +359,13 @@ class Expansion:
             if name not in self.strategies:
                 if self._partial:
                     continue
-                self._report(where, f"strategy {name!r} is not there: {nearest(name, self.strategies, 'strategies')}")
+                near = self._nearest(name, self.strategies, "strategies")
+                self._report(where, f"strategy {name!r} is not there: {near}")
                 continue
             methods = self.strategies[name].cached
             if method and method not in methods:
                 if not self._partial:
-                    near = nearest(method, methods, "cached methods")
+                    near = self._nearest(method, methods, "cached methods")
                     self._report(where, f"{name} has no cached method {method!r}: {near}")
                 continue
             items.update({(name, m): None for m in ([method] if method else methods)})
@@ -324,11 +387,7 @@ class Expansion:
                 found = self.match(str(pattern))
                 self._waits += len(found)
                 if self._compared > MOST_COMPARED or self._waits > MOST_WAITS:
-                    self._report(
-                        where,
-                        f"too much is to be looked up here: jobs may wait for {MOST_WAITS:,} others in all, and "
-                        f"{MOST_COMPARED:,} names be compared with patterns; let jobs wait for one that waits for many",
-                    )
+                    self._report(where, f"{_TOO_MUCH}; let jobs wait for one that waits for many")
                     return
                 if not found and where not in told:
                     self._miss_job(where, str(pattern))
@@ -402,4 +461,4 @@ class Expansion:
     def _miss_job(self, path: KeyPath, pattern: str, *, key: bool = False) -> None:
         """Add the mistake that a pattern matches no job, if all jobs are known."""
         if not self._lacks_jobs:
-            self._report(path, f"no job matches {pattern!r}: {nearest(pattern, self.jobs, 'jobs')}", key=key)
+            self._report(path, f"no job matches {pattern!r}: {self._nearest(pattern, self.jobs, 'jobs')}", key=key)

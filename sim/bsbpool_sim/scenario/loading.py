@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bsbpool.worlds.files import open_to_read
+
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
 from .model import MOST_RANKS, Model, Part
 from .planning import Plan
@@ -38,7 +40,7 @@ def read_file(path: str | Path) -> Document:
     """
     file = str(path)
     try:
-        with open(path, "rb") as stream:
+        with open_to_read(path) as stream:
             raw = stream.read(LARGEST + 1)
     except OSError as error:
         raise ScenarioError(file, (1, 1), f"can't be read: {error.strerror}") from None

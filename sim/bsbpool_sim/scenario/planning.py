@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from .document import Document, KeyPath, ScenarioError
-from .expanding import Expansion, nearest
+from .expanding import Expansion
 from .model import ACTIONS, BY_SOMEBODY, Event, Model, Scheduler
 from .values import Occurrence, shown
 
@@ -38,6 +38,7 @@ class Plan(Expansion):
         self._check_schedulers()
         self._check_events()
         self._check_expectations()
+        self.check_lookups()
         if self.problems and not partial:
             raise ScenarioError.of(self.problems)
 
@@ -60,12 +61,14 @@ class Plan(Expansion):
                     f"{name!r} is no name for a strategy: leave out blanks, dots, * and ?",
                     key=True,
                 )
+            cached: dict[str, None] = {}
             for number, method in enumerate(strategy.cached):
                 path = ("strategies", name, "cached", number)
                 if not method.isidentifier() or method.startswith("_") or method in _METHODS:
                     self._report(path, f"{shown(method)} is no name for a cached method: take a word such as load")
-                if method in strategy.cached[:number]:
+                if method in cached:
                     self._report(path, f"method {method!r} stands here a second time")
+                cached[method] = None
 
     def _check_schedulers(self) -> None:
         before: dict[str, Scheduler] = {}
@@ -78,7 +81,7 @@ class Plan(Expansion):
                     self._report(
                         (*path, "depends_on", n),
                         f"scheduler {name!r} does not come before this one: "
-                        f"{nearest(name, before, 'schedulers before it')}",
+                        f"{self._nearest(name, before, 'schedulers before it')}",
                     )
             self._check_patterns(path, "cancels", scheduler.cancels)
             before[scheduler.name] = scheduler
@@ -123,7 +126,7 @@ class Plan(Expansion):
             self._report((*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True)
         if event.by is not None and event.by not in listeners and not self._partial:
             self._report(
-                (*path, "by"), f"listener {event.by!r} is not there: {nearest(event.by, listeners, 'listeners')}"
+                (*path, "by"), f"listener {event.by!r} is not there: {self._nearest(event.by, listeners, 'listeners')}"
             )
         if event.raises is not None and not listeners and not self._partial:
             self._report(path, "a listener raises, and there is none: add one under pool, listeners")
@@ -151,7 +154,8 @@ class Plan(Expansion):
         if happens.kind == "phase" and happens.pattern not in self.model.workflow and not self._partial:
             self._report(
                 path,
-                f"phase {happens.pattern!r} is not there: {nearest(happens.pattern, self.model.workflow, 'phases')}",
+                f"phase {happens.pattern!r} is not there: "
+                f"{self._nearest(happens.pattern, self.model.workflow, 'phases')}",
                 key=key,
             )
 
@@ -177,12 +181,12 @@ class Plan(Expansion):
             self._report(
                 ("expect", "outcome"), f"a deadlock is expected, so that the outcome can't be {expect.outcome!r}"
             )
-        schedulers = [s.name for s in self.model.schedulers]
+        schedulers = {s.name: None for s in self.model.schedulers}
         for key in expect.errors or ():
             if key != "pool" and key not in schedulers and not self.match(key) and not self._lacks_jobs:
                 self._report(
                     ("expect", "errors", key),
-                    f"no job or scheduler matches {key!r}: {nearest(key, [*self.jobs, *schedulers], 'jobs')}",
+                    f"no job or scheduler matches {key!r}: {self._nearest(key, [*self.jobs, *schedulers], 'jobs')}",
                     key=True,
                 )
         for part, said in (("statuses", expect.statuses), ("results", expect.results), ("ran_on", expect.ran_on)):
@@ -216,5 +220,5 @@ class Plan(Expansion):
     def _check_item(self, path: KeyPath, item: str, *, key: bool = False) -> None:
         if item not in self.items and not self._partial:
             self._report(
-                path, f"cached item {item!r} is not there: {nearest(item, self.items, 'cached items')}", key=key
+                path, f"cached item {item!r} is not there: {self._nearest(item, self.items, 'cached items')}", key=key
             )

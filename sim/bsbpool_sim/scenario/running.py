@@ -33,7 +33,7 @@ from .program import ScenarioRun
 from .runtime import ScenarioScript
 
 #: Events after which a run is stopped.
-MOST_EVENTS = 20_000_000
+MOST_EVENTS = 10_000_000
 
 
 @dataclass

@@ -111,7 +111,6 @@ VERBS: dict[str, tuple[str, ...]] = {
     "is cancelled": ("cancelled",),
     "is aborted": ("aborted",),
 }
-_VERB = re.compile(rf"(.+?)\s+({'|'.join(VERBS)})$")
 _LOST = re.compile(r"rank (\d{1,5}) is lost$", re.ASCII)
 _PHASE = re.compile(r"phase (.+) begins$")
 
@@ -125,8 +124,10 @@ def read_occurrence(value: Any) -> Occurrence:
         return Occurrence(text, "lost", found[1])
     if found := _PHASE.match(text):
         return Occurrence(text, "phase", found[1])
-    if found := _VERB.match(text):
-        return Occurrence(text, "job", found[1], VERBS[found[2]])
+    for verb, statuses in VERBS.items():
+        subject = text.removesuffix(verb)
+        if subject != text and subject[-1:].isspace():
+            return Occurrence(text, "job", subject.rstrip(), statuses)
     raise wrong(
         f"{shown(value)} is no event: write a job and what it does, such as 'b starts' "
         f"({', '.join(VERBS)}), or 'ping', 'rank 2 is lost', 'phase b begins'"
