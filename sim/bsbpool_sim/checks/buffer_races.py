@@ -18,7 +18,7 @@ from .violations import Place, Violation
 
 KIND = "buffer-race"
 
-_RIGHT = "MPI has this memory until then: nothing else may touch what it writes, or change what it reads"
+_RIGHT = "until its wait, flush or fence nothing else may touch what that writes, or change what it reads"
 
 
 class Completable(Protocol):
