@@ -75,7 +75,8 @@ def read_demos(source: Path) -> tuple[list[Program], dict[str, str]]:
             ranks = run.pop("ranks", listed["ranks"])
             shown = f"{name} {' '.join(run.get('arguments', ()))}".strip()
             command = [*command, *run.pop("arguments", ())]
-            programs.append(program(shown, folder, run | {"command": command, "ranks": ranks}))
+            varies = [*listed["varies"], *run.pop("varies", ())]
+            programs.append(program(shown, folder, run | {"command": command, "ranks": ranks, "varies": varies}))
     unknown = ({*listed["run"]} | {*without}) - {*names}
     if unknown:
         raise ValueError(f"{DEMOS.name}: mpi4py has no demo {min(unknown)!r}")

@@ -19,7 +19,9 @@ from pathlib import Path
 
 BIN = Path(sys.executable).parent
 #: Seconds that a program may take, in either world, on a busy machine.
-MOST = 600
+MOST = 240
+#: The status of a program that takes longer, as that of the command `timeout`.
+TOO_LONG = 124
 #: Lines of a difference that are shown.
 _SHOWN = 12
 #: Both worlds have one order of sets of strings, one thread of linear algebra, and no display.
@@ -27,6 +29,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "OMP_NUM_THREADS": "1",
     "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
     "MPLBACKEND": "Agg",
     "UCX_LOG_LEVEL": "error",
     "PYTHONDONTWRITEBYTECODE": "1",
@@ -107,6 +110,9 @@ def on_simulated_ranks(program: Program, size: int, options: Iterable[str] = ())
 
 def differences(program: Program, real: Run, simulated: Run) -> list[str]:
     """In what two runs differ, in words; nothing, if in nothing."""
+    late = [world for world, run in (("MPICH", real), ("simulated ranks", simulated)) if run.status == TOO_LONG]
+    if late:
+        return [f"it is not over after {MOST} s: {', '.join(late)}"]
     found = []
     if bool(real.status) != bool(simulated.status):
         failed = simulated if simulated.status else real
@@ -188,16 +194,23 @@ class _copy:
 
 
 def _run(program: Program, command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
+    process = subprocess.Popen(
         command,
         cwd=folder / program.within,
         env=os.environ | ENVIRONMENT,
-        input=program.stdin,
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         errors="replace",
-        timeout=MOST,
     )
+    try:
+        stdout, stderr = process.communicate(program.stdin, MOST)
+    except subprocess.TimeoutExpired:
+        process.terminate()  # `mpirun` ends its ranks then
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(command, TOO_LONG, stdout, stderr)
+    return subprocess.CompletedProcess(command, process.returncode, stdout, stderr)
 
 
 def _left(before: Path, after: Path) -> dict[str, bytes]:

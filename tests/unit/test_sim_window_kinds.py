@@ -509,3 +509,21 @@ def test_more_than_a_buffer_takes_is_too_much():
     with pytest.raises(RankErrors) as caught:
         run(program, 1)
     assert isinstance(caught.value.by_rank[0], TruncationError)
+
+
+def test_a_datatype_without_items_may_be_accumulated_from_and_to():
+    def program(comm):
+        nothing = MPI.INT.Create_indexed_block(1, []).Commit()
+        win, ones = MPI.Win.Allocate(8, 4, comm=comm), ints(1, 1)
+        win.Lock(0)
+        win.Accumulate([ones, 0, MPI.INT], 0, [0, 1, nothing])
+        win.Accumulate([ones, 1, nothing], 0, [0, 1, nothing])
+        win.Get_accumulate([ones, 0, MPI.INT], [ones, 0, MPI.INT], 0, [0, 1, nothing])
+        more = error_class(lambda: win.Accumulate([ones, 1, MPI.INT], 0, [0, 1, nothing]))
+        win.Unlock(0)
+        found = numbers(win).tolist(), more == MPI.ERR_TYPE
+        win.Free()
+        nothing.Free()
+        return found
+
+    assert run(program, 1) == [([0, 0], True)]
