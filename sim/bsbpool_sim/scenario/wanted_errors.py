@@ -54,6 +54,8 @@ class WantedError(NamedTuple):
 def _same(wanted: Any, value: Any, words: Callable[[Error], str]) -> bool:
     if isinstance(wanted, WantedError):
         return value is not None and wanted.fits(value, words)
+    if isinstance(wanted, tuple):
+        return bool(wanted == tuple(sorted(value)))  # which rank came first depends on the order of an instant
     return bool(matcher(wanted)(value)) if isinstance(wanted, str) and isinstance(value, str) else bool(wanted == value)
 
 
@@ -93,7 +95,7 @@ def _read_fact(name: str, wanted: str, value: Any) -> Any:
     if wanted == _RANKS:
         if not isinstance(value, list) or not all(isinstance(rank, int) for rank in value):
             raise wrong(f"{name} is {shown(value)}; it should be a list of ranks")
-        return tuple(value)
+        return tuple(sorted(value))
     if wanted == "true or false":
         good = isinstance(value, bool)
     elif wanted == _TEXT:
