@@ -411,7 +411,8 @@ class _Exploring:
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
         for fault, schedule in EarlyReads(self._run, self._late).faults():
-            self._keep([Finding(*fault, schedule.simulation.tape, self.result.schedules or 1, self._late)])
+            number = self.result.schedules or 1
+            self._keep([Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)])
 
     def _tell(self) -> None:
         if self._progress is not None:

@@ -106,6 +106,8 @@ class Finding:
     :ivar late: whether receives from any rank are matched late in that schedule.
     :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
+    :ivar compared: whether no single run shows it, only runs of one schedule with other values in memory that MPI has
+        not written yet: exploring compares these.
     """
 
     kind: str
@@ -118,6 +120,7 @@ class Finding:
     late: bool
     eager_limit: int | None = None
     choices: tuple[ChoiceMade, ...] = ()
+    compared: bool = False
 
     @property
     def key(self) -> Hashable:

@@ -13,10 +13,12 @@ from .findings import Finding
 
 
 def again(finding: Finding, program: Sequence[str]) -> str:
-    """Return the command that repeats the schedule of a finding.
+    """Return the command that shows a finding again.
 
     :param program: the options of the command that name the program, and the program with its arguments.
     """
+    if finding.compared:
+        return shlex.join(["bsbpool", "explore", "--schedules", "1", *program])
     how = ["--late-matching"] if finding.late else []
     if finding.eager_limit is not None:
         how += ["--eager-limit", str(finding.eager_limit)]
