@@ -87,6 +87,11 @@ def _tape(text: str) -> Any:
     "--latency", type=time_with_unit, metavar="TIME", default="0",
     help="What each message takes, such as 50us. Default: nothing.",
 )  # fmt: skip
+@click.option(
+    "--compute", type=click.FloatRange(min=0), metavar="FACTOR", default=0.0,
+    help="Let computing take virtual time: the processor time that a rank really takes, times FACTOR, such as 1. "
+    "Then a run does not repeat exactly. Default: computing takes none.",
+)  # fmt: skip
 @click.option("--bandwidth", type=_rate, metavar="RATE", help="Of each link, such as 100MB/s. Default: unlimited.")
 @click.option(
     "--script", "faults", type=click.Path(), metavar="FILE",
@@ -179,6 +184,8 @@ def simulate(
         reads = tuple(each for each in (faults, what.name if what.kind == "script" else None) if each is not None)
         output = Output(trace, "trace", "--trace", reads, force)
         claim([output])
+    if options["compute"] and options["tape"] is not None:
+        raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")
     script = _script(faults, ranks)
     seed = options.pop("seed")
     checks = () if check is None else _CHECKS if check == "all" else (check,)
@@ -273,6 +280,9 @@ def _report(ended: Ended, again: str) -> None:
     here = os.path.join(os.getcwd(), "")
     for each in said:
         _say(_in_options(each.replace(here, "")))
+    if ended.simulation is not None and (factor := ended.simulation.trace.header.get("compute")):
+        took = exact_duration(round(ended.simulation.elapsed * 1e9))
+        _say(f"took {took}, with {factor:g} times what computing really took: such a run does not repeat exactly")
     if said:
         _say(f"again: {again}")
 

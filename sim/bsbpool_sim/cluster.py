@@ -10,8 +10,10 @@ from typing import Any, Protocol
 
 from bsbpool.trace import Recorder
 from bsbpool.worlds import World
+from bsbpool.worlds.processor import processor_time_ns
 
 from .choices import Policy, Strategy
+from .clocks import Work
 from .kernel import SECOND, Kernel
 from .matches import LateMatching
 from .network import Network
@@ -178,6 +180,7 @@ class Cluster:
     :param max_events: events after which it is given up.
     :param tape: the alternatives that are taken first, in the choices of the run.
     :param late_matching: whether receives from any rank are matched when nothing else can run: see `matches`.
+    :param compute: virtual seconds for each second of the processor that ranks take; 0: computing takes no time.
     """
 
     def __init__(
@@ -191,6 +194,7 @@ class Cluster:
         max_events: int = MAX_EVENTS,
         tape: Tape | None = None,
         late_matching: bool = False,
+        compute: float = 0.0,
     ):
         self.seed = seed
         self.kernel = Kernel(
@@ -209,6 +213,9 @@ class Cluster:
         self.network = network or Network()
         # Nothing of this machine or Python: a trace of simulated ranks is the same everywhere.
         header = {"ranks": ranks, "hosts": ["simulated"], "simulated": True, "seed": seed}
+        if compute:
+            self.kernel.work = Work(processor_time_ns, compute)
+            header["compute"] = compute
         self.recorder = Recorder(header, functools.partial(operator.attrgetter("now"), self.kernel))
         #: what scripts say of jobs, ranks and links, once `Script.install` was called.
         self.script: JobScript | None = None

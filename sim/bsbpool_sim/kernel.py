@@ -22,6 +22,7 @@ from bsbpool.values import add_note
 
 from .choices import Event, Policy, Strategy
 from .chooser import Chooser, KernelEvent
+from .clocks import Clocks
 from .errors import DeadlockError, HorizonError
 from .garbage import LOOK_EVERY, collect
 from .happening import Happening as Happening
@@ -41,7 +42,7 @@ def nanoseconds(seconds: float) -> int:
     return round(seconds * SECOND)
 
 
-class Kernel:
+class Kernel(Clocks):
     """Runs tasks in virtual time until every rank's program has ended.
 
     :param size: number of ranks.
@@ -102,8 +103,7 @@ class Kernel:
         self._failure: BaseException | None = None
         #: whether the simulation is over, and what still waited is being ended.
         self.closing = False
-        self._last_reading: tuple[Task, int] | None = None
-        self._readings = 0
+        super().__init__()
 
     # -- what happens when -------------------------------------------------------------------------
 
@@ -162,6 +162,9 @@ class Kernel:
         if self.closing:
             raise GreenletExit
         task: Task = current()
+        if self.work is not None and task.worked_from:
+            # Who parks has taken its place in some line, and may be called at once: others can't run before it parks.
+            task.rank.paused_until = max(task.rank.paused_until, self.now) + self._worked(task)
         task.waits_for = why
         task.since = self.now
         task.deadline = until
@@ -173,6 +176,8 @@ class Kernel:
             if timer is None or until < timer or (until == timer and turn < task.timer_turn):
                 self._set_timer(task, until, turn)
         self.hub.switch()
+        if self.work is not None:
+            task.worked_from = self.work.clock()
         if task.interruption is not None:
             error, task.interruption = task.interruption, None
             try:
@@ -215,23 +220,6 @@ class Kernel:
         start, work = self.now, round(ns * task.rank.slowness)
         while (left := work - (self.now - start - task.rank.paused_between(start, self.now))) > 0:
             self.park(why, self.now + left)
-
-    def read_clock(self) -> int:
-        """The time, in nanoseconds, for a program that asks.
-
-        Asking is free, but whoever asks a thousand times at one instant waits for time to pass, actively;
-        from then on it passes, by 1 µs for each question.
-        """
-        reading = (self.task, self.now)
-        self._readings = self._readings + 1 if reading == self._last_reading else 0
-        if self._readings >= 1000:
-            self.park("a later time: it reads the clock in a loop", self.now + 1000)
-            # Goes on waiting without a thousand free questions at each new instant.
-            self._last_reading = (reading[0], self.now)
-            self._readings = 1000
-        else:
-            self._last_reading = reading
-        return self.now
 
     # -- what befalls a rank -----------------------------------------------------------------------
 

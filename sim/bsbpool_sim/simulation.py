@@ -75,12 +75,13 @@ def simulate(
     eager_limit: int | None = None,
     checks: Sequence[str] = (),
     faults: int = 0,
+    compute: float = 0.0,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
     """Run ``program(comm)`` on each of `ranks` simulated ranks, in virtual time.
 
-    Same program, arguments, script and tape: same results and same trace, to the byte.
+    Same program, arguments, script and tape: same results and same trace, to the byte; but not with `compute`.
 
     :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
     :param ranks: how many ranks there are.
@@ -101,6 +102,8 @@ def simulate(
     :param faults: how many faults may strike that no script says: that a rank dies before it sends a message, of a
         pool also after; that a job of a pool raises, or takes an hour longer. Each is a
         choice; by default none strikes.
+    :param compute: virtual seconds that each second takes for which the processor really works for a rank, such as 1.0;
+        such a run does not repeat exactly. 0: computing takes no virtual time.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -145,6 +148,9 @@ def simulate(
         "bytes, 0 or more, or None",
     )
     _check("faults", faults, _integer(faults) and faults >= 0, "an integer, 0 or more")
+    _check("compute", compute, _finite(compute) and compute >= 0, "a factor, 0 or more")
+    if compute and tape is not None:
+        raise ValueError("compute and tape don't go together: a run with compute does not repeat exactly")
     _check("checks", checks, all(each in KINDS for each in checks), f"of {', '.join(KINDS)}")
     make = functools.partial(
         Cluster,
@@ -156,6 +162,7 @@ def simulate(
         max_events=max_events,
         tape=None if tape is None else Tape.of(tape),
         late_matching=late_matching,
+        compute=compute,
     )
     # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
     with deliberate_collection():

@@ -56,6 +56,8 @@ class Rank:
         self.index = index
         self.pauses: list[tuple[int, int]] = []
         self.tasks: list[Task] = []
+        #: when its program has read each clock.
+        self.read_at: dict[str, int] = {}
         #: what its substitutes for clocks, chance and names keep.
         self.kept: dict[str, Any] = {}
 
@@ -87,6 +89,8 @@ class Task(greenlet):
     result: Any = None
     error: BaseException | None = None  # type: ignore[assignment]  # greenlets have their class of errors there
     ended_at: int | None = None
+    #: the processor's time since when its work was not counted yet, if work takes time.
+    worked_from = 0
     #: whether it has come to its end, so that it can do something else.
     over = False
     #: whether it runs a job that has a time limit.
@@ -124,7 +128,11 @@ class Task(greenlet):
             return
         result, failure = None, None
         try:
+            if self.kernel.work is not None:
+                self.worked_from = self.kernel.work.clock()
             result = self.function(*self.args)
+            if self.kernel.work is not None:
+                self.kernel.count_work()
         except GreenletExit:
             pass
         except BaseException as error:

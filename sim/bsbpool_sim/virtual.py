@@ -7,6 +7,7 @@ A function for each, by the name of what it stands for; it is called with the ra
 from __future__ import annotations
 
 import datetime
+import functools
 import os
 import random
 import signal
@@ -18,6 +19,8 @@ import uuid
 from collections.abc import Callable, Iterator
 from platform import uname_result
 from typing import Any, TypeVar
+
+from bsbpool.frames import OWN_PACKAGES
 
 from .errors import CannotSimulateError
 from .kernel import SECOND, Task, nanoseconds
@@ -52,39 +55,65 @@ def _for(*names: str) -> Callable[[_F], _F]:
 def _sleep(task: Task, seconds: float, /) -> None:
     if seconds < 0:
         raise ValueError("sleep length must be non-negative")
+    task.kernel.count_work()
     if not seconds:
         # Others run, and an event is counted: a loop of such sleeps meets the horizon.
         task.kernel.park("its turn, after a sleep of 0 s", task.kernel.now)
     task.kernel.compute(nanoseconds(seconds), "the end of its sleep")
 
 
-@_for("queue.time", "threading._time", "time.monotonic", "time.perf_counter", "time.process_time", "time.thread_time")
-def _clock(task: Task) -> float:
-    now: int = task.kernel.read_clock()
-    return now / SECOND
-
-
-@_for("time.monotonic_ns", "time.perf_counter_ns", "time.process_time_ns", "time.thread_time_ns")
-def _clock_ns(task: Task) -> int:
+def _look(task: Task) -> int:
+    """Nanoseconds since the simulation began."""
     now: int = task.kernel.read_clock()
     return now
 
 
-@_for("time.time")
-def _time(task: Task) -> float:
-    return EPOCH + _clock(task)
+def _measured(task: Task, clock: str) -> int:
+    """The same, for whoever reads a clock: a program measures with it, Python's own modules and this project look."""
+    frame = sys._getframe(2)
+    while frame.f_globals.get("__name__") in _BETWEEN and frame.f_back is not None:
+        frame = frame.f_back
+    name = str(frame.f_globals.get("__name__")).partition(".")[0]
+    measures = name not in sys.stdlib_module_names or name == "__main__"
+    if not measures or name in OWN_PACKAGES:
+        return _look(task)
+    now: int = task.kernel.measure(clock)
+    return now
 
 
-@_for("time.time_ns")
-def _time_ns(task: Task) -> int:
-    return EPOCH * SECOND + _clock_ns(task)
+#: The modules through which a call comes here.
+_BETWEEN = (__name__, f"{__package__}.substitutes")
+
+_ZERO = {"monotonic": 0, "perf_counter": 0, "process_time": 0, "thread_time": 0, "time": EPOCH}
+
+
+def _seconds(clock: str, task: Task) -> float:
+    return _ZERO[clock] + _measured(task, clock) / SECOND
+
+
+def _nanoseconds(clock: str, task: Task) -> int:
+    return _ZERO[clock] * SECOND + _measured(task, f"{clock}_ns")
+
+
+for _name in _ZERO:
+    VIRTUAL[f"time.{_name}"] = functools.partial(_seconds, _name)
+    VIRTUAL[f"time.{_name}_ns"] = functools.partial(_nanoseconds, _name)
+
+
+@_for("queue.time", "threading._time")
+def _clock(task: Task) -> float:
+    return _look(task) / SECOND
+
+
+def _day_ns(task: Task) -> int:
+    return EPOCH * SECOND + _look(task)
 
 
 @_for("time.clock_gettime_ns")
 def _clock_gettime_ns(task: Task, clock: int, /) -> int:
     real["time.clock_getres"](clock)  # that there is one
     of_the_day = (time.CLOCK_REALTIME, getattr(time, "CLOCK_TAI", None))
-    return _time_ns(task) if clock in of_the_day else _clock_ns(task)
+    return (EPOCH * SECOND if clock in of_the_day else 0) + _measured(task, f"clock {clock}")
 
 
 @_for("time.clock_gettime")
@@ -108,7 +137,7 @@ def _get_clock_info(task: Task, name: str, /) -> types.SimpleNamespace:
 
 @_for("os.times")
 def _times(task: Task) -> os.times_result:
-    now = _clock(task)
+    now = _measured(task, "os.times") / SECOND
     return os.times_result((now, 0.0, 0.0, 0.0, now))
 
 
@@ -123,7 +152,7 @@ def _getrusage(task: Task, who: int, /) -> Any:
 
 @_for("time.localtime", "time.gmtime")
 def _gmtime(task: Task, seconds: float | None = None, /) -> time.struct_time:
-    broken: time.struct_time = real["time.gmtime"](_time(task) if seconds is None else seconds)
+    broken: time.struct_time = real["time.gmtime"](_day_ns(task) / SECOND if seconds is None else seconds)
     return time.struct_time((*broken[:9], "UTC", 0))
 
 
@@ -160,9 +189,9 @@ def _strftime(task: Task, form: str, fields: Any = None, /) -> str:
     return str(real["time.strftime"](form, fields))
 
 
-def _instant(task: Task) -> datetime.datetime:
+def _instant(ns: int) -> datetime.datetime:
     start = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return start + datetime.timedelta(microseconds=_time_ns(task) // 1000)
+    return start + datetime.timedelta(microseconds=(EPOCH * SECOND + ns) // 1000)
 
 
 def _as(kind: Any, instant: datetime.datetime) -> Any:
@@ -175,7 +204,7 @@ def _as(kind: Any, instant: datetime.datetime) -> Any:
 
 @_for("datetime.datetime.now")
 def _now(task: Task, kind: Any, tz: datetime.tzinfo | None = None) -> Any:
-    now = _instant(task)
+    now = _instant(_measured(task, f"datetime {tz}"))
     return _as(kind, now.replace(tzinfo=None) if tz is None else now.astimezone(tz))
 
 
@@ -186,7 +215,7 @@ def _utcnow(task: Task, kind: Any) -> Any:
 
 @_for("datetime.date.today")
 def _today(task: Task, kind: Any) -> Any:
-    now = _instant(task)
+    now = _instant(_look(task))
     return kind(now.year, now.month, now.day)
 
 
@@ -297,7 +326,7 @@ def _getnode(task: Task) -> int:
 def _uuid1(task: Task, node: int | None = None, clock_seq: int | None = None) -> uuid.UUID:
     kept = task.rank.kept
     # In steps of 100 ns since 1582-10-15, each one once.
-    at = kept["last uuid1"] = max(_time_ns(task) // 100 + 0x01B21DD213814000, kept.get("last uuid1", 0) + 1)
+    at = kept["last uuid1"] = max(_day_ns(task) // 100 + 0x01B21DD213814000, kept.get("last uuid1", 0) + 1)
     if clock_seq is None:
         clock_seq = _own(task, "uuid1").getrandbits(14)
     low, middle, high = at & 0xFFFFFFFF, at >> 32 & 0xFFFF, at >> 48 & 0x0FFF

@@ -98,6 +98,7 @@ class PoolLink(Happening):
 
     def send(self, item: Any, size: int) -> None:
         """Put `item`, of `size` bytes, on its way."""
+        self.cluster.kernel.count_work()
         if self.rank.dead_at is not None:
             return
         cluster = self.cluster

@@ -61,6 +61,7 @@ class Context:
 
     def send(self, message: Message, dest: int) -> int:
         """Put `message` on its way to `dest`. Returns the virtual time at which it is there."""
+        self.cluster.kernel.count_work()
         kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
         if link is None:
@@ -83,6 +84,7 @@ class Context:
 
         :raises CollectiveMismatchError: another rank made another call, or named another root, there.
         """
+        self.cluster.kernel.count_work()
         position = self._calls[rank]
         self._calls[rank] = position + 1
         call = self.under_way.get(position)
@@ -109,6 +111,7 @@ class Context:
 
         :param key: which one, and for which time.
         """
+        self.cluster.kernel.count_work()
         call = self.under_way.get(key)
         if call is None:
             call = self.under_way[key] = Collective(self, part, rank, start=True)

@@ -29,7 +29,7 @@ VENDOR = "bsbpool"
 
 def Wtime() -> float:
     """Virtual seconds since the simulation began."""
-    now: int = running_task().kernel.read_clock()
+    now: int = running_task().kernel.measure("Wtime")
     return now / SECOND
 
 
