@@ -7,8 +7,10 @@ which is the system's, is changed, and only if a rank changed it. A rank's modul
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+import threading
 import traceback
 import types
 import weakref
@@ -75,6 +77,8 @@ class Process:
         self.status: int | None = None
         #: whether it prints nothing any more.
         self.muted = False
+        #: its attributes of `threading`.
+        self.threading: dict[str, Any] = {"excepthook": threading.__excepthook__}
         #: the settings of `warnings`, once they were looked at.
         self.warnings: dict[str, Any] = {}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
@@ -183,12 +187,23 @@ def processes(common: Common) -> Iterator[None]:
             sys.__dict__[name] = _ForC(name, stream)
         undo.callback(sys.__dict__.update, streams)
         undo.callback(reclassed(sys, {name: of_rank(name, lambda process, _: process.sys) for name in OF_SYS}))
+        undo.callback(threading.__dict__.update, excepthook=threading.__dict__["excepthook"])
+        hook = of_rank("excepthook", lambda process, _: process.threading)
+        undo.callback(reclassed(threading, {"excepthook": hook}))
+        threading.__dict__["excepthook"] = functools.partial(_of_thread, threading.__dict__["excepthook"])
         keep = {"_data": of_rank("_data", lambda process, _: {"_data": process.environment})}
         for name in ("environ", "environb"):
             if hasattr(os, name):
                 undo.callback(reclassed(getattr(os, name), keep))
         undo.callback(_restore, folder, before, common)
         yield
+
+
+def _of_thread(outside: Any, raised: Any) -> None:
+    """Stands in `threading`, whose own code takes it from there: what a thread has raised is for its rank's hook."""
+    process = current()
+    hook = outside if process is None else process.threading.get("excepthook")
+    (hook or threading.__excepthook__)(raised)
 
 
 def _restore(folder: str, environment: dict[Any, Any], common: Common) -> None:
