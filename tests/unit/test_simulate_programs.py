@@ -583,3 +583,15 @@ def test_what_a_rank_puts_into_a_logger_is_its_own(simulate):
     status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
     assert (status, err) == (0, "")
     assert sorted(out.splitlines()) == [f"{r} {r} False True" for r in range(3)]
+
+
+def test_what_a_thread_has_raised_is_for_the_hook_of_its_rank(simulate):
+    code = (
+        f"import threading\n{COMM}"
+        "if rank == 0:\n    threading.excepthook = lambda raised: print('mine', raised.exc_value)\n"
+        "comm.barrier()\nthread = threading.Thread(target=lambda: 1 / 0)\nthread.start()\nthread.join()\n"
+        "print(rank, threading.excepthook is threading.__excepthook__)\n"
+    )
+    status, out, err = simulate("-n", "2", "-c", code)
+    assert status == 0 and sorted(out.splitlines()) == ["0 False", "1 True", "mine division by zero"]
+    assert err.count("ZeroDivisionError") == 1 and "Exception in thread Thread-1" in err
