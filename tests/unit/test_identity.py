@@ -97,6 +97,7 @@ KEPT = {
 CLOCKS = {
     "tests/pool/test_limits.py": (["deaf", "fill"], "a job that waits on; and virtual time"),
     "tests/pool/test_same_instant.py": (["deaf"], "a job that waits on"),
+    "tests/unit/test_compute.py": (["program"], "virtual time"),
     "tests/unit/test_substitutes.py": (["test_clocks_stay_real_for_others"], "that a sleep is not too short"),
 }
 
