@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from platform import uname_result
 from typing import Any, TypeVar
 
-from bsbpool.frames import OWN_PACKAGES
+from bsbpool.frames import outward
 
 from .errors import CannotSimulateError
 from .kernel import SECOND, Task, nanoseconds
@@ -74,8 +74,10 @@ def _measured(task: Task, clock: str) -> int:
     while frame.f_globals.get("__name__") in _BETWEEN and frame.f_back is not None:
         frame = frame.f_back
     name = str(frame.f_globals.get("__name__")).partition(".")[0]
-    measures = name not in sys.stdlib_module_names or name == "__main__"
-    if not measures or name in OWN_PACKAGES:
+    if name != "__main__" and name in sys.stdlib_module_names:
+        return _look(task)
+    # Jobs and listeners of a pool read it at the very instants at which the pool calls them.
+    if any(str(each.f_globals.get("__name__")).startswith("bsbpool.") for each in outward(frame)):
         return _look(task)
     now: int = task.kernel.measure(clock)
     return now
