@@ -86,6 +86,8 @@ class Kernel(Clocks):
         self.events = None if asked is None else asked.events(self.describe)
         #: what may bring about more when nothing can run any more.
         self.when_idle: WhenIdle | None = None
+        #: called before time goes on, with the time of what comes next: may let others go first.
+        self.when_later: Callable[[int], None] | None = None
         self._horizon = horizon
         self._max_events = max_events
         #: what is to happen, as `heapq` has it.
@@ -266,13 +268,15 @@ class Kernel(Clocks):
         heap, horizon, left = self.heap, self._horizon, self._max_events
         pop = heappop if self.events is None else self.events.pop
         go_on = self._go_on
-        on_turn = self.on_turn
+        on_turn, when_later = self.on_turn, self.when_later
         while self._programs:
             if not heap:
                 if self.when_idle is not None and self.when_idle.decide():
                     continue
                 stuck = tuple(task.stuck() for task in self._waiting())
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report(), stuck)
+            if when_later is not None and heap[0][0] > self.now:
+                when_later(heap[0][0])
             when, turn, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
@@ -368,7 +372,7 @@ class Kernel(Clocks):
 
     def give_back(self) -> None:
         """Keep the tasks for the next simulation, once all are over and nobody asks what became of them."""
-        self._go_on = self.cluster = self.chooser = self.when_idle = None
+        self._go_on = self.cluster = self.chooser = self.when_idle = self.when_later = None
         if self.keeps:
             self._last_reading = None
             for rank in self.ranks:

@@ -17,7 +17,8 @@ from .choices import Alternative, Event, Kind, MessageFrom
 from .kernel import Kernel, Rank, Task
 from .mailbox import Message, MessageQueue, Posted, fits
 
-#: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop.
+#: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop. While
+#: others only wait for later times, they look again after so long, and each time after twice as long.
 LOOK_AGAIN_NS = 1000
 
 
@@ -214,6 +215,19 @@ class LateMessageQueue(MessageQueue):
         self.wake_watching(self._kernel)
 
 
+class Poller:
+    """A task whose test or probe found nothing.
+
+    :param look: when it looks again, if others only wait for later times.
+    :ivar called: whether it is to be woken.
+    """
+
+    def __init__(self, task: Task, look: int):
+        self.task = task
+        self.look = look
+        self.called = False
+
+
 class LateMatching:
     """Matches receives from any rank when nothing else can run.
 
@@ -236,8 +250,11 @@ class LateMatching:
         self._numbers: dict[int, int] = {}
         #: calls that end one of some requests.
         self._endings: list[LateEnding] = []
-        #: tasks whose test or probe found nothing.
-        self._pollers: dict[Task, None] = {}
+        #: those whose test or probe found nothing, and who wait for the next one.
+        self._pollers: dict[Task, Poller] = {}
+        #: how long each of them waits at most while others wait for later times, in virtual nanoseconds.
+        self._patience: dict[Task, int] = {}
+        kernel.when_later = self._before
 
     def add(self, mailbox: LateMessageQueue, receive: Posted) -> Begun:
         """A receive or a probe from any rank begins to wait in this mailbox."""
@@ -279,12 +296,28 @@ class LateMatching:
         ]
 
     def poll(self) -> None:
-        """Let the task that runs now wait until it is woken, or nothing else can run."""
+        """Let the task that runs now wait until it is woken, or nothing else can run, or others only wait for time."""
         task = self.kernel.task
         self.polled = True
-        self._pollers[task] = None
+        patience = self._patience[task] = 2 * self._patience.get(task, LOOK_AGAIN_NS // 2)
+        self._pollers[task] = Poller(task, self.kernel.now + patience)
         self.kernel.park("its next test or probe")
         self._pollers.pop(task, None)
+
+    def _before(self, later: int) -> None:
+        """Time goes on, since others wait for it: perhaps for one who is to test or probe again."""
+        for poller in self._pollers.values():
+            if poller.look <= later and not poller.called:
+                self._call(poller, max(poller.look, self.kernel.now))
+
+    def _call(self, poller: Poller, when: int) -> None:
+        poller.called = True
+        self.kernel.at(when, self._wake, poller)
+
+    def _wake(self, poller: Poller) -> None:
+        # Who was woken before may wait for something else now.
+        if self._pollers.get(poller.task) is poller:
+            self.kernel.wake(poller.task)
 
     def decide(self) -> bool:
         """Nothing else can run: match one receive. Returns whether anything can run now."""
@@ -304,10 +337,9 @@ class LateMatching:
         if ready:
             self._match_one(ready)
             return True
-        pollers, self._pollers = self._pollers, {}
-        for task in pollers:
-            self.kernel.at(self.kernel.now + LOOK_AGAIN_NS, self.kernel.wake, task)
-        return bool(pollers)
+        for poller in self._pollers.values():
+            self._call(poller, self.kernel.now + LOOK_AGAIN_NS)
+        return bool(self._pollers)
 
     def _match_one(self, ready: list[Ready]) -> None:
         if self.on_step is not None:

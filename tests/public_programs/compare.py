@@ -115,7 +115,9 @@ def exploration(program: Program, options: Iterable[str]) -> dict:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name) / "program"
         shutil.copytree(program.folder, folder, ignore=shutil.ignore_patterns(".git", "__pycache__"), symlinks=True)
-        command = [str(BIN / "bsbpool"), "explore", "--json", f"{name}/found.json", *options, *program.options]
+        size = str(program.ranks[-1])
+        command = [str(BIN / "bsbpool"), "explore", "-n", size, "--json", f"{name}/found.json", *options]
+        command += program.options
         done = subprocess.run(
             [*command, *program.command],
             cwd=folder / program.within,

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import threading
 import time
 
 import pytest
@@ -208,6 +209,42 @@ def test_a_loop_of_tests_does_not_keep_others_from_being_matched():
         return None
 
     assert sorted(outcomes(program, 4)) == [(2, 3), (3, 2)]
+
+
+def wait_by_sleeping(done):
+    while not done.is_set():
+        time.sleep(0.01)
+
+
+def wait_by_reading_the_clock(done):
+    while not done.is_set():
+        time.monotonic()
+
+
+@pytest.mark.parametrize("wait", [wait_by_sleeping, wait_by_reading_the_clock])
+def test_a_thread_that_tests_is_not_kept_waiting_by_one_that_waits_for_it_in_virtual_time(wait):
+    def program(comm):
+        if comm.rank:
+            time.sleep(0.02)
+            comm.send("it", 0)
+            return comm.recv(source=MPI.ANY_SOURCE)
+        received, done = [], threading.Event()
+
+        def receive():
+            request = comm.irecv(source=1)
+            while not (tested := request.test())[0]:
+                time.sleep(0.001)
+            received.append(tested[1])
+            done.set()
+
+        thread = threading.Thread(target=receive)
+        thread.start()
+        wait(done)
+        thread.join()
+        comm.send("all", 1)
+        return received
+
+    assert simulate(program, 2, late_matching=True).results == [["it"], "all"]
 
 
 def test_who_probes_for_what_never_comes_goes_on_in_virtual_time():
