@@ -176,6 +176,8 @@ SWC = """
 """
 
 
+# BSB itself sets shapes, which NumPy 2.5 deprecates.
+@pytest.mark.filterwarnings("ignore:Setting the shape on a NumPy array:DeprecationWarning")
 def test_pipelines_of_morphologies_queue_functions_within_functions_with_places_and_files(tmp_path, installed):
     """Nodes of a list, which have a number for a name, and several jobs of one node, told apart by their context."""
     file = MPI.bcast(tmp_path) / "cell.swc"
