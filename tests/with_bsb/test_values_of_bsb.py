@@ -5,6 +5,7 @@
 
 import bsb
 import numpy as np
+import pytest
 from bsb import (
     MPI,
     AfterPlacementHook,
