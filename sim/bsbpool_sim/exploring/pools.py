@@ -24,9 +24,6 @@ EVENTS = (
     "go_on", "lost", "stop",
 )  # fmt: skip
 
-#: An engine of so many jobs is checked after each of its events; one of more after some, so that it costs the same.
-EVERY = 4
-
 
 class Watch:
     """What was wrong with engines in a run."""
@@ -34,11 +31,10 @@ class Watch:
     def __init__(self) -> None:
         self._found: list[str] = []
         self._within = False
-        self._unchecked: dict[str, int] = {}
 
     def begin(self) -> None:
         """A run begins: nothing is known of it."""
-        self._found, self._within, self._unchecked = [], False, {}
+        self._found, self._within = [], False
 
     def of_run(self, trace: Trace, ended: bool) -> list[str]:
         """What is wrong with the pools of a run, the first thing first.
@@ -60,13 +56,10 @@ class Watch:
                 result = event(engine, *args, **kwargs)
             finally:
                 self._within = False
-            unchecked = self._unchecked[name] = self._unchecked.get(name, 0) + 1
-            if EVERY * unchecked >= len(engine.jobs):
-                self._unchecked[name] = 0
-                try:
-                    engine.validate()
-                except AssertionError as error:
-                    self._found.append(f"after {name}, the engine is not of a piece: {error}".rstrip(": "))
+            try:
+                engine.validate()
+            except AssertionError as error:
+                self._found.append(f"after {name}, the engine is not of a piece: {error}".rstrip(": "))
             return result
 
         return watched
