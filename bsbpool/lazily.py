@@ -19,6 +19,7 @@ class made_when_used(Generic[T]):
     def __init__(self, make: Callable[[Any], T]):
         self._make = make
         self._name = make.__name__
+        # mypy takes for a wrapper only what can be called; this is for the name and the documentation.
         functools.update_wrapper(self, make)  # type: ignore[arg-type]
 
     @overload

@@ -27,6 +27,7 @@ def waits_asleep(mpilock: types.ModuleType) -> Callable[..., Any]:
     :param mpilock: the module, of one of the versions that are `KNOWN`.
     """
 
+    # mypy knows no class of a module that is an argument: mpilock is not needed to import this.
     class Controller(mpilock.WindowController):  # type: ignore[misc,name-defined]
         """mpilock's, whose ranks wait in the kernel."""
 

@@ -71,6 +71,7 @@ class _Pipe(io.FileIO):
         super().__init__(file, "rb")
         self._begin = begin
 
+    # typeshed has any buffer here; `BufferedReader`, the only caller, hands a memoryview.
     def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]
         if not self._begin:
             return super().readinto(buffer)

@@ -81,6 +81,7 @@ def _start(call: Callable[[], object]) -> tuple[int, int]:
         os._exit(0)
 
 
+# What a process has said is of the type that its function returns: only the caller knows it.
 def _read(data: bytes) -> T:  # type: ignore[type-var]
     if not data:
         raise ProcessError("a process ended before it had said what it found: it may have run out of memory")
