@@ -157,8 +157,8 @@ def show(repetitions: int) -> None:
         )  # fmt: skip
     console.print(rows)
     console.print(
-        f"least: what no pool can be below. For {least:.1f} s of a compile on 1 rank BSB has the lock with which it keeps all "
-        "other ranks from the file."
+        f"least: what no pool can be below. For {least:.1f} s of a compile on 1 rank BSB has the lock with which it "
+        "keeps all other ranks from the file."
     )
 
 
