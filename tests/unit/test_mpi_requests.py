@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from bsbpool_sim import mpi as MPI
-from bsbpool_sim import simulate
+from bsbpool_sim import DeadlockError, simulate
 
 np = pytest.importorskip("numpy")
 
@@ -303,3 +303,82 @@ def test_a_buffer_is_replaced_by_what_is_received():
         return blocking.tolist() + begun.tolist()
 
     assert simulate(program, ranks=2).results == [[1] * 4, [0] * 4]
+
+
+# -- sending and receiving at once, where sends wait for their receivers --------------------------------------
+
+
+def ask(way, request):
+    """Whether a request is done, by one of the ways to ask that don't wait."""
+    if way == "Get_status":
+        return request.Get_status()
+    return getattr(MPI.Request, way)([request]) if way.endswith("all") else getattr(request, way)()
+
+
+@pytest.mark.parametrize("call", ["Isendrecv", "Isendrecv_replace"])
+@pytest.mark.parametrize("way", ["Test", "Get_status", "Testall", "Get_status_all"])
+@pytest.mark.parametrize("late", [False, True])
+def test_a_request_that_sends_and_receives_is_done_when_both_are(call, way, late):
+    def program(comm):
+        buffer, status = np.full(100, comm.rank), MPI.Status()
+        if comm.rank == 1:
+            comm.Send(np.full(1, 7), 0)
+            comm.send("it is there now", 0, tag=3)
+            comm.recv(source=0, tag=1)
+            comm.Recv(buffer, 0)
+            return comm.recv(source=0, tag=2), buffer[:2].tolist()
+        if call == "Isendrecv":
+            request = comm.Isendrecv(buffer, 1, 0, buffer.copy(), 1)
+        else:
+            request = comm.Isendrecv_replace(buffer, 1, source=1)
+        comm.recv(source=1, tag=3)
+        early = ask(way, request)
+        comm.send("receive it now", 1, tag=1)
+        while not ask(way, request):
+            pass
+        request.Wait(status)
+        comm.send(early, 1, tag=2)
+        return status.source if way.startswith("Get") else None
+
+    assert simulate(program, 2, eager_limit=100, late_matching=late).results == [
+        1 if way.startswith("Get") else None,
+        (False, [0, 0]),
+    ]
+
+
+def test_a_request_that_sends_and_receives_from_nobody_is_done_when_its_message_is_taken():
+    def program(comm):
+        if comm.rank == 0:
+            request = comm.Isendrecv(np.zeros(100), 1, 0, None, MPI.PROC_NULL)
+            before = request.Test()
+            comm.send(None, 1, tag=1)
+            return before, request.Wait()
+        comm.recv(tag=1)
+        return comm.Recv(np.zeros(100), 0)
+
+    assert simulate(program, 2, eager_limit=100).results == [(False, True), None]
+
+
+def test_an_ended_wait_for_a_send_that_nobody_receives_says_so():
+    def program(comm):
+        if comm.rank == 0:
+            comm.Isendrecv(np.zeros(100), 1, 0, np.zeros(1), 1).Wait()
+        comm.Send(np.zeros(1), 0)
+
+    with pytest.raises(DeadlockError, match=r"rank 1, which has ended, to receive its message with tag 0 \(Isendrecv\)"):
+        simulate(program, 2, eager_limit=100)
+
+
+def test_a_request_that_sends_and_receives_may_be_freed_and_leaves_nothing():
+    def program(comm):
+        into = np.zeros(1)
+        if comm.rank == 0:
+            comm.Isendrecv(np.ones(100), 1, 0, into, 1).Free()
+        else:
+            comm.Send(np.ones(1), 0)
+            comm.Recv(np.zeros(100), 0)
+        comm.Barrier()
+        return into[0]
+
+    run = simulate(program, 2, eager_limit=100, checks=["unfinished-request", "unreceived-message", "leaked-handle"])
+    assert (run.results, run.violations) == ([1, 0], [])

@@ -388,7 +388,7 @@ class PointToPoint(Endpoint):
     def _exchange(
         self, sendbuf: Any, dest: int, sendtag: int, recvbuf: Any, source: int, recvtag: int, call: str
     ) -> Request:
-        """Send a buffer, and begin to receive another; the receive ends when both have."""
+        """Send a buffer, and begin to receive another; the request is done when both are."""
         buffer = self._given(sendbuf, dest)
         # Both are understood before anything is sent.
         into = self._into(recvbuf, source)
@@ -398,7 +398,7 @@ class PointToPoint(Endpoint):
             self.cluster.buffers.touches(given)
         sent = self._isend(buffer.read(), dest, sendtag, call, buffer.type._state)
         receive = self._post(source, recvtag, into, call)
-        receive.also = sent
+        receive.await_also(sent)
         if self.cluster.buffers is not None and begins:
             self.cluster.buffers.begins(receive, given)
         return receive

@@ -31,6 +31,7 @@ class Completable(Protocol):
     waits_for: Callable[[], str]
     _kernel: Any
     _waiters: list[Any]
+    also: Any
 
     @property
     def _own(self) -> Self: ...
@@ -224,7 +225,7 @@ def _completed(places: tuple[int, ...]) -> Completed:
 
 def _by_others(requests: Sequence[Completable]) -> bool:
     """Whether a request may be completed by anything but a message that arrives."""
-    return any(not r.done and not hasattr(r, "match") for r in requests)
+    return any(not r.done and (not hasattr(r, "match") or r.also is not None) for r in requests)
 
 
 def _each(statuses: Any, count: int) -> Sequence[Any]:

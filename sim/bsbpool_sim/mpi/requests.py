@@ -44,8 +44,12 @@ class Request(Happening, ManyRequests):
     _other: Request | None = None
     #: whether it is the one that MPI has a name for.
     _is_name = False
-    #: another one that has to end, too, before this one does.
+    #: another one that has to be done, too, before this one is: the send of a call that sends and receives.
     also: Request | None = None
+    #: the one that is done only when this one is, too.
+    _before: Request | None = None
+    #: whether it would be done, were it not for `also`.
+    _but_for_also = False
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """A new request; programs' own classes call it with what they were called with."""
@@ -137,9 +141,21 @@ class Request(Happening, ManyRequests):
         """The end of what it waits for."""
         return Event(None, f"the end of {self.waits_for()}")
 
+    def await_also(self, also: Request) -> None:
+        """From now on this is done only when `also` is, too, and ends it when it ends itself."""
+        self.also = also
+        if not also.done:
+            also._before, self._but_for_also, self.done = self, self.done, False
+
     def complete(self, _: object = None) -> None:
-        """Mark this as done, and wake who waits for it."""
+        """Mark this as done, unless it has to wait for another one, and wake who waits for it."""
+        if self.also is not None and not self.also.done:
+            self._but_for_also = True
+            return
         self.done = True
+        before, self._before = self._before, None
+        if before is not None and before._but_for_also:
+            before.complete()
         waiters, self._waiters = self._waiters, []
         for task in waiters:
             self._kernel.wake(task)
@@ -150,6 +166,14 @@ class Request(Happening, ManyRequests):
         if (races := self._kernel.cluster.races) is not None:
             races.ended_request(self, self._kernel.task.rank.index)
         fill(status, ANY_SOURCE, ANY_TAG, 0)
+
+    def _end_also(self) -> None:
+        """End the one that this one had to wait for; if this one is freed, perhaps before that is done."""
+        also, self.also = self.also, None
+        if also is not None and also.done:
+            also._conclude(None)
+        elif also is not None:
+            also._given_up()
 
     def _conclude(self, status: Any) -> Any:
         """`_end`, unless it has ended already: that is an empty status then."""
@@ -258,11 +282,14 @@ _NULL, _FIRST = 0x2C000000, 0x6C000000
 class FromNobody(Request):
     """A receive from PROC_NULL."""
 
+    def await_also(self, also: Request) -> None:
+        """From now on this is done when `also` is."""
+        super().await_also(also)
+        self.waits_for = also.waits_for
+
     def _end(self, status: Any) -> None:
         self.over = True
-        also, self.also = self.also, None
-        if also is not None:
-            also.wait()
+        self._end_also()
         fill(status, PROC_NULL, ANY_TAG, 0)
 
     def _peek(self, status: Any) -> None:
@@ -317,6 +344,8 @@ class Receive(Request):
         self.taken_in: Message | None = None
 
     def _why(self) -> str:
+        if self.also is not None and self._but_for_also:
+            return self.also.waits_for()
         return self.comm.context.message_text(self.source, self.tag, self.call)
 
     def match(self, message: Message) -> None:
@@ -329,9 +358,7 @@ class Receive(Request):
     def _end(self, status: Any) -> Any:
         message, self.message = self.message, None
         self.over = True
-        also, self.also = self.also, None
-        if also is not None:
-            also.wait()
+        self._end_also()
         taken_in, self.taken_in = self.taken_in, None
         if taken_in is not None:
             return fill(status, taken_in.source, taken_in.tag, len(taken_in.data))
@@ -359,7 +386,7 @@ class Receive(Request):
             fill(status, message.source, message.tag, len(message.data))
 
     def _cancel(self) -> None:
-        if not self.done:
+        if not (self.done or self._but_for_also):
             self.comm.mailbox.give_up(self)
             self.complete()
 
