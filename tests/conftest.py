@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 import watching
+from launching import WITHOUT
 
 #: Seconds after which a test ends its process, with the stacks of all threads: on real ranks the run is over; here the
 #: others go on in a new process.
@@ -55,6 +56,13 @@ def pytest_addoption(parser, pluginmanager):
     parser.addoption("--huge", action="store_true", help="Run the tests that take 10 GB of memory, and only these.")
     if MPI_SIZE > 1:
         pluginmanager.register(OwnFolder())
+
+
+@pytest.fixture
+def pytester(pytester, monkeypatch):
+    """Pytest's, whose processes don't load what no test there uses: it takes them longer than the tests do."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(WITHOUT))
+    return pytester
 
 
 @pytest.hookimpl(trylast=True)

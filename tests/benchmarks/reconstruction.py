@@ -70,14 +70,16 @@ def network(path: str):
 
 
 @contextlib.contextmanager
-def alone(lock, spans: list[float]):
-    """A write lock of mpilock's; append how long it was held."""
+def alone(lock, begun: list[float], held: list[float]):
+    """A write lock of mpilock's; append for how long it was held, if it was not taken within another one."""
     with lock as fence:
-        start = time.perf_counter()
+        begun.append(time.perf_counter())
         try:
             yield fence
         finally:
-            spans.append(time.perf_counter() - start)
+            start = begun.pop()
+            if not begun:
+                held.append(time.perf_counter() - start)
 
 
 def compiled(pool: str, path: str) -> dict[str, float]:
@@ -92,14 +94,10 @@ def compiled(pool: str, path: str) -> dict[str, float]:
     from bsb.services import MPI
 
     scaffold = network(path)
+    begun: list[float] = []
     held: list[float] = []
     write = mpilock.WindowController.write
-
-    # A lock that is taken again within itself keeps out nobody more, and counts as one.
-    def timed(controller):
-        return write(controller) if controller._write_depth else alone(write(controller), held)
-
-    mpilock.WindowController.write = timed
+    mpilock.WindowController.write = lambda controller: alone(write(controller), begun, held)
     added = []
     scaffold.register_listener(lambda progress: added.append(progress) if progress.reason.name == "JOB_ADDED" else None)
     MPI.barrier()
