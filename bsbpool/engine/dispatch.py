@@ -304,6 +304,8 @@ class Dispatch:
         spread = self.holding or not (waiting and idle) or not self.idle_first
         assert spread, f"{waiting[:3]} could run on {idle[:3]}"
         assert all(rank in self.lines for rank in self.stuck), f"{[*self.stuck]} are stuck, and not there"
+        back = [rank for rank in self.stuck if [job._status for job in self.lines[rank]] != [JobStatus.ABORTED]]
+        assert not back, f"{back} are stuck, and at no job that was given up"
 
     def _waiting_in_line(self) -> list[JobState]:
         ready = self._ready

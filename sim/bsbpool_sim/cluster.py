@@ -239,6 +239,8 @@ class Cluster:
         self.states: dict[int, dict[str, Any]] = {}
         #: the lines of pools, by communicator and number: see `world`.
         self.pools: dict[tuple[int, int], Any] = {}
+        #: by rank: of how many pools it was told that it may leave.
+        self.let_go: dict[int, int] = {}
         #: MPI_COMM_WORLD, and MPI_COMM_SELF by rank, once somebody asked: see `comm`.
         self.comms: list[Any] = []
         self.selves: dict[int, Any] = {}

@@ -216,11 +216,13 @@ class SimChannel(SimMailbox, Channel):
             link = self._links[rank] = self._lines.link(self._rank, rank)
         # What a message would be as bytes takes time to find out, and counts only where its length does.
         size = len(pickle.dumps(message, 5)) if self._network.weighs else 0
-        if not parts:
-            link.send(message, size)
-            return
-        copies = [bytearray(part) for part in parts]
-        link.send(MultipartMessage(message, copies), size + sum(map(len, copies)))
+        if parts:
+            copies = [bytearray(part) for part in parts]
+            message, size = MultipartMessage(message, copies), size + sum(map(len, copies))
+        link.send(message, size)
+        if last and not self._rank and link.cluster.kernel.ranks[link.sent_by].dead_at is None:
+            let_go = link.cluster.let_go
+            let_go[link.target] = let_go.get(link.target, 0) + 1
 
     def close(self) -> None:
         self._lines.close(self._rank)

@@ -9,7 +9,14 @@ from launching import run
 
 import bsbpool
 from bsbpool.engine.dispatch import Dispatch
+from bsbpool.engine.engine import Engine
 from bsbpool.engine.failure import Failures
+from bsbpool.exceptions import WorkflowError
+from bsbpool.pool import caching
+from bsbpool.pool.coordinator import Coordinator
+from bsbpool.pool.progress import PoolStatus
+from bsbpool.pool.worker import Worker
+from bsbpool.pool.worker_rank import WorkerRank
 from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
 from bsbpool_sim.exploring.cutting import cut
 from bsbpool_sim.exploring.exhaustive import Redundant
@@ -235,6 +242,63 @@ def test_a_scenario_is_exhausted_with_one_fault(path, schedules):
     assert schedules is None or exploration.schedules == schedules
 
 
+# -- main dies -----------------------------------------------------------------------------------------
+
+MAIN_DIES = """
+jobs: [{name: "job {i}", repeat: 3, takes: 1s}]
+expect: {}
+"""
+
+
+def test_a_worker_that_takes_the_death_of_main_for_a_good_end_is_found_also_while_the_pool_closes(monkeypatch):
+    usual, mains = WorkerRank.execute, []
+    opened = Coordinator.__init__
+
+    def execute(self):
+        try:
+            usual(self)
+        except WorkflowError:
+            if mains[-1].status is not PoolStatus.CLOSING:
+                raise
+
+    monkeypatch.setattr(Coordinator, "__init__", lambda self, *args: (opened(self, *args), mains.append(self))[0])
+    monkeypatch.setattr(WorkerRank, "execute", execute)
+    exploration = explore_scenario(scenario(MAIN_DIES), seconds=60, strategy="exhaustive")
+    found = [each.message for each in exploration.findings]
+    assert found == [
+        "always: expected rank 2 leaves execute() with an error, as main, happened it left without an error"
+    ]
+
+
+def test_a_worker_that_main_let_go_before_it_died_leaves_without_an_error():
+    exploration = explore_scenario(scenario(MAIN_DIES), seconds=60, strategy="exhaustive")
+    assert exploration.complete
+    assert exploration.findings == []
+
+
+DIES_LATE = """
+strategies: {golgi: {cached: [load]}}
+jobs: [{name: first, takes: 1s, caches: golgi.load}, {name: "last {i}", repeat: 2, takes: 10s, caches: golgi.load}]
+events: [{at: 8s, kill: 0}]
+expect: {outcome: died}
+"""
+
+
+def test_what_a_rank_frees_too_early_is_found_also_where_main_dies_later(monkeypatch):
+    usual = Worker._run
+
+    def run(self, job, *rest):
+        try:
+            return usual(self, job, *rest)
+        finally:
+            caching.free_items(self._owner, [*self._owner._pool_cache])
+
+    whole = scenario(DIES_LATE)
+    assert whole.run().ok
+    monkeypatch.setattr(Worker, "_run", run)
+    assert "expected rank 1 keeps golgi.load while last 0 requires it" in " ".join(whole.run().report().split())
+
+
 # -- cutting -------------------------------------------------------------------------------------------
 
 LARGE = """\
@@ -263,6 +327,57 @@ def test_a_scenario_is_cut_to_what_shows_that_something_is_wrong(monkeypatch):
     assert not run_tape(parse(smaller.text, "it.yaml"), smaller.finding.tape, faults=1).ok
     monkeypatch.undo()
     assert run_tape(parse(smaller.text, "it.yaml"), smaller.finding.tape, faults=1).ok
+
+
+MANY = """\
+scenario: Jobs are sent ahead, and give way to a long one
+ranks: 2
+jobs:
+  - {name: "short {i}", repeat: 40, takes: 300us}
+  - {name: long, takes: 1s}
+  - {name: "job {i}", repeat: 10, takes: 300us}
+expect: {elapsed: {at_most: 1020ms}}
+"""
+
+
+@pytest.mark.unwatched
+def test_of_many_jobs_those_are_left_that_show_it_also_where_the_scenario_expects_something_else(monkeypatch):
+    explored = parse(MANY, "it.yaml")
+    monkeypatch.setattr(Worker, "_return_line", _returns_all_and_keeps_one)
+    exploration = explore_scenario(explored, schedules=2, strategy="exhaustive", quick=True)
+    smaller = cut(explored, exploration.findings[0], faults=1, seconds=60)
+    assert (smaller.scenario.model.ranks, len(smaller.scenario.plan.jobs)) == (2, 3)
+    assert len(smaller.finding.tape.departures) <= 1
+    monkeypatch.undo()
+    assert explore_scenario(smaller.scenario, strategy="exhaustive").findings == []
+
+
+def _returns_all_and_keeps_one(self):
+    line = [*self._line]
+    RETURN_LINE(self)
+    self._line.extend(line[-1:])
+
+
+RETURN_LINE = Worker._return_line
+
+
+def test_a_job_that_hangs_is_left_with_what_ends_it(monkeypatch):
+    explored = parse(HANGS, "it.yaml")
+    monkeypatch.setattr(Engine, "ready", lambda self, rank, items: None)
+    exploration = explore_scenario(explored, faults=0, strategy="exhaustive", quick=True, expectations=False)
+    assert exploration.findings[0].kind == "deadlock"
+    smaller = cut(explored, exploration.findings[0], faults=0, seconds=60)
+    assert len(smaller.scenario.plan.jobs) == 1
+    monkeypatch.undo()
+    assert explore_scenario(smaller.scenario, faults=0, strategy="exhaustive", expectations=False).findings == []
+
+
+HANGS = """\
+scenario: A job that hangs is ended at its limit
+ranks: 3
+jobs: [{name: stuck, hangs: true, timeout: 5s}, {name: other, takes: 1s}, {name: then, after: other}]
+expect: {}
+"""
 
 
 def finding_of(kind):

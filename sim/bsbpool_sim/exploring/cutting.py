@@ -7,7 +7,7 @@ about all of it. How few choices a finding takes is in `shrinking`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -15,6 +15,7 @@ import yaml
 from bsbpool.worlds.local import ThreadedWorld
 
 from ..scenario.document import ScenarioError
+from ..scenario.expanding import filled
 from ..scenario.running import Scenario, parse
 from .exploration import Exploration
 from .findings import Finding
@@ -23,8 +24,11 @@ from .scenarios import explore_scenario
 #: Kinds of findings that are wrong in every scenario.
 KINDS = ("invariant", "deadlock")
 
-#: Schedules in which a smaller scenario has to show it.
-SCHEDULES = 400
+#: Schedules in which a smaller scenario has to show it: at first what happens by default, and later more.
+AT_ONCE, SCHEDULES = 2, 400
+
+#: Of what a scenario expects, what it says of how main leaves: a deadlock that is expected is none that is found.
+_ENDS = ("outcome", "deadlock")
 
 _SECOND_NS = 1_000_000_000
 
@@ -44,85 +48,153 @@ class Cut:
 def cut(scenario: Scenario, finding: Finding, *, faults: int, seconds: float = 10.0) -> Cut | None:
     """The smallest scenario that was found in which something of the same kind is wrong.
 
+    Of a scenario that does not come to what it expects it is cut what shows something that always has to hold.
+
     :param scenario: where it was found.
     :param finding: what was found.
     :param faults: how many faults may strike.
     :param seconds: real time that this may take.
     :returns: None: it can't be cut, as what a scenario expects.
     """
-    if finding.kind not in KINDS:
-        return None
-    until = ThreadedWorld.now() + round(seconds * _SECOND_NS)
+    cutting = _Cutting(scenario.path, (finding.kind,) if finding.kind in KINDS else KINDS, faults, seconds)
     data = copy.deepcopy(scenario.plan.document.data)
-    data["expect"] = {}
-    best = _attempt(data, scenario.path, finding.kind, faults, until)
-    smaller = best is not None
-    while smaller:
-        smaller = False
-        for attempt in _smaller(data):
-            if ThreadedWorld.now() >= until:
-                break
-            if (found := _attempt(attempt, scenario.path, finding.kind, faults, until)) is not None:
-                best, data, smaller = found, attempt, True
-                break
-    if best is None:
-        return None
-    exploration = _explored(best.scenario, faults, SCHEDULES, 10.0, quick=False)
-    found_again = next((each for each in exploration.findings if each.kind == finding.kind), best.finding)
-    return Cut(best.scenario, best.text, found_again)
+    data["expect"] = {key: value for key, value in data["expect"].items() if key in _ENDS}
+    return cutting.smallest(data)
 
 
-def _attempt(data: dict[str, Any], path: str, kind: str, faults: int, until: int) -> Cut | None:
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
-    try:
-        scenario = parse(text, path)
-    except ScenarioError:
-        return None
-    left = max(0.1, (until - ThreadedWorld.now()) / _SECOND_NS)
-    exploration = _explored(scenario, faults, SCHEDULES, left, quick=True)
-    found = next((each for each in exploration.findings if each.kind == kind), None)
-    return None if found is None else Cut(scenario, text, found)
+class _Cutting:
+    """Cuts one scenario.
 
+    :param kinds: the kinds of findings of which one has to show.
+    """
 
-def _explored(scenario: Scenario, faults: int, schedules: int, seconds: float, *, quick: bool) -> Exploration:
-    return explore_scenario(
-        scenario, faults=faults, schedules=schedules, seconds=seconds, strategy="exhaustive", quick=quick,
-        expectations=False,
-    )  # fmt: skip
+    def __init__(self, path: str, kinds: Sequence[str], faults: int, seconds: float):
+        self._path = path
+        self._kinds = kinds
+        self._faults = faults
+        self._until = ThreadedWorld.now() + round(seconds * _SECOND_NS)
+
+    def smallest(self, data: dict[str, Any]) -> Cut | None:
+        """The smallest scenario that was found."""
+        best = self._attempt(data, SCHEDULES)
+        if best is None:
+            return None
+        self._kinds = (best.finding.kind,)
+        for schedules in (AT_ONCE, SCHEDULES):  # what shows at once is cut at once
+            if schedules == AT_ONCE and self._attempt(data, AT_ONCE) is None:
+                continue
+            data, best = self._smaller(data, best, schedules)
+        exploration = self._explored(best.scenario, SCHEDULES, max(1.0, self._left()), quick=False)
+        of_kind = [each for each in exploration.findings if each.kind == best.finding.kind]
+        fewest = min([*of_kind, best.finding], key=lambda each: len(each.tape.departures))
+        return Cut(best.scenario, best.text, fewest)
+
+    def _smaller(self, data: dict[str, Any], best: Cut, schedules: int) -> tuple[dict[str, Any], Cut]:
+        """Leave out one thing after the other, as long as it shows in the first schedules."""
+        smaller = True
+        while smaller:
+            smaller = False
+            for attempt in _smaller(data):
+                if self._left() <= 0:
+                    return data, best
+                if (found := self._attempt(attempt, schedules)) is not None:
+                    data, best, smaller = attempt, found, True
+                    break
+        return data, best
+
+    def _left(self) -> float:
+        """Seconds that are left."""
+        return (self._until - ThreadedWorld.now()) / _SECOND_NS
+
+    def _attempt(self, data: dict[str, Any], schedules: int) -> Cut | None:
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
+        try:
+            scenario = parse(text, self._path)
+        except ScenarioError:
+            return None
+        exploration = self._explored(scenario, schedules, max(0.1, self._left()), quick=True)
+        found = next((each for each in exploration.findings if each.kind in self._kinds), None)
+        return None if found is None else Cut(scenario, text, found)
+
+    def _explored(self, scenario: Scenario, schedules: int, seconds: float, *, quick: bool) -> Exploration:
+        return explore_scenario(
+            scenario, faults=self._faults, schedules=schedules, seconds=seconds, strategy="exhaustive", quick=quick,
+            expectations=False,
+        )  # fmt: skip
 
 
 def _smaller(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The same with one thing less, the largest steps first."""
-
-    def without(*path: Any, value: Any = None) -> dict[str, Any]:
-        less = copy.deepcopy(data)
-        inner: Any = less
-        for step in path[:-1]:
-            inner = inner[step]
-        if value is None:
-            del inner[path[-1]]
-        else:
-            inner[path[-1]] = value
-        return less
-
+    """The same with less, the largest steps first."""
+    # Where a job never ends by itself, what ends it is not left out: nobody has to wait for ever.
+    hangs = any(job.get("hangs") for job in _all_jobs(data))
+    lists = [key for key in ("schedulers", "jobs", *([] if hangs else ["events"])) if data.get(key)]
     for ranks in range(2, data["ranks"]):
-        yield without("ranks", value=ranks)
-    for key in ("events", "schedulers", "jobs", "seeds", "slow", "latency", "bandwidth"):
+        yield _with(data, ("ranks",), ranks)
+    for key in (*lists, "seeds", "slow", "latency", "bandwidth"):
         if data.get(key):
-            yield without(key)
-    for key in ("events", "schedulers", "jobs"):
-        for place in range(len(data.get(key) or ())):
-            yield without(key, place)
-    for place, job in enumerate(data.get("jobs") or ()):
-        if (job.get("repeat") or 1) > 1:
-            for repeat in (1, 2, job["repeat"] // 2):
-                if repeat < job["repeat"]:
-                    yield without("jobs", place, "repeat", value=repeat)
+            yield _with(data, (key,))
+    if any("repeat" in job for job in _all_jobs(data)):
+        yield _one_by_one(data)
+    for key in lists:
+        items = data[key]
+        size = len(items) // 2
+        while size:
+            for place in range(len(items) - size, -1, -size):
+                yield _with(data, (key,), [*items[:place], *items[place + size :]])
+            size //= 2
     for key in data.get("pool") or ():
-        yield without("pool", key)
+        yield _with(data, ("pool", key))
     for place in range(len((data.get("pool") or {}).get("listeners") or ())):
-        yield without("pool", "listeners", place)
+        yield _with(data, ("pool", "listeners", place))
     for place, job in enumerate(data.get("jobs") or ()):
         for key in job:
-            if key not in ("name", "repeat"):
-                yield without("jobs", place, key)
+            if key not in ("name", "repeat") and not job.get("hangs"):
+                yield _with(data, ("jobs", place, key))
+
+
+def _with(data: dict[str, Any], path: Sequence[Any], value: Any = None) -> dict[str, Any]:
+    """The same with another value there; None: without it."""
+    other = copy.deepcopy(data)
+    inner: Any = other
+    for step in path[:-1]:
+        inner = inner[step]
+    if value is None:
+        del inner[path[-1]]
+    else:
+        inner[path[-1]] = value
+    return other
+
+
+def _lists_of_jobs(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """What has a list of jobs, and under which key."""
+    yield data, "jobs"
+    for each in data.get("schedulers") or ():
+        yield each, "jobs"
+    for each in data.get("events") or ():
+        yield each, "queue"
+
+
+def _all_jobs(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for owner, key in _lists_of_jobs(data):
+        yield from owner.get(key) or ()
+
+
+def _one_by_one(data: dict[str, Any]) -> dict[str, Any]:
+    """The same with an entry for each job, of which any can be left out."""
+    other = copy.deepcopy(data)
+    for owner, key in _lists_of_jobs(other):
+        entries = owner.get(key)
+        if not isinstance(entries, list):
+            continue
+        owner[key] = [each for entry in entries for each in _each(entry)]
+    return other
+
+
+def _each(entry: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The jobs of an entry."""
+    if "repeat" not in entry:
+        yield entry
+        return
+    rest = {key: value for key, value in entry.items() if key != "repeat"}
+    for index in range(entry["repeat"]):
+        yield filled(rest, index)

@@ -11,6 +11,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.engine.status import TRANSITIONS, JobStatus
 from bsbpool.errors import describe_error
 from bsbpool.exceptions import WorkflowError
+from bsbpool.facts import Died, Killed
 
 from ..invariants import broken
 from .expanding import PlannedJob
@@ -20,6 +21,7 @@ from .observed import ENDED, MOST_FAILURES, Observed
 MAX_WAIT = 60 * 10**9
 
 _DIED = RuntimeError("died")
+_DEATHS = Died, Killed
 
 
 def check_what_always_holds(seen: Observed) -> None:
@@ -45,8 +47,8 @@ def _ranks_left(seen: Observed) -> None:
             seen.fail((), "always", f"rank {rank} leaves execute()", "it never did")
             continue
         error = seen.stage.outcomes[rank]
-        if rank and error is None and 0 in seen.outcome.died and _was_closing(seen):
-            continue  # main had let it go when it died
+        if rank and error is None and 0 in seen.outcome.died and _let_go(seen, rank):
+            continue
         if rank and (error is None) != (main is None):
             expected = f"rank {rank} leaves execute() " + (
                 "without an error, as main" if main is None else "with an error, as main"
@@ -61,16 +63,21 @@ def _ranks_left(seen: Observed) -> None:
             seen.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
 
 
-def _was_closing(seen: Observed) -> bool:
-    """Whether the last thing that a pool did was to close."""
-    statuses = [event.status for event in seen.events if event.e == "pool_status"]
-    return statuses[-1:] == ["closing"]
+def _let_go(seen: Observed, rank: int) -> bool:
+    """Whether main, before it died, let a rank go from all pools, with no error of which it had to tell."""
+    told = seen.stage.runtime.cluster.let_go.get(rank, 0)
+    return told == len(seen.plan.phases) and not any(e.e in ("unhandled", "raised", "unexecuted") for e in seen.events)
+
+
+def _main_died_at(seen: Observed) -> int | None:
+    """Virtual nanoseconds at which main died; None if it did not."""
+    return next((rank.dead_at for rank in seen.stage.runtime.kernel.dead if rank.index == 0), None)
 
 
 def _pings_are_due(seen: Observed) -> None:
     """Check that listeners get a ping whenever there was no notification for the maximal wait, and no earlier."""
     listeners, kinds = seen.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
-    if not listeners or 0 in seen.outcome.died or any(e.e == "fault" and e.rank == 0 for e in seen.events):
+    if not listeners or any(e.e == "fault" and e.rank == 0 and not isinstance(e.what, _DEATHS) for e in seen.events):
         return
     wait = min([MAX_WAIT, *(each.max_wait for each in listeners if each.max_wait is not None)])
     told: int | None = None
@@ -172,16 +179,17 @@ def _dependencies_held(seen: Observed) -> None:
 
 
 def _listeners_heard(seen: Observed) -> None:
-    """Check that each listener gets each change and each ping once, in order."""
-    if 0 in seen.outcome.died:
-        return
-    told = [
+    """Check that each listener gets each change and each ping once, in order; up to its death, if main dies."""
+    died = 0 in seen.outcome.died
+    everything = [
         (seen.name(e), e.status) if e.e == "status" else (None, "ping")
         for e in seen.events
         if e.e in ("status", "ping")
     ]
     for listener, heard in seen.stage.heard.items():
-        got = [(name, status) for _, name, status in heard]
+        got, told = [(name, status) for _, name, status in heard], everything
+        if died:  # what its `finally` blocks tell comes when all is over, and counts for nothing
+            got, told = got[: len(told)], told[: len(got)]
         if got == told:
             continue
         place = next((n for n, (a, b) in enumerate(zip(got, told, strict=False)) if a != b), min(len(got), len(told)))
@@ -199,6 +207,7 @@ def _listeners_heard(seen: Observed) -> None:
 def _caches_are_empty(seen: Observed) -> None:
     """Check that no rank frees an item that an unfinished job requires, and that all are freed in the end."""
     requiring: dict[tuple[str, str], list[PlannedJob]] = {}
+    died_at = _main_died_at(seen)
     for job in seen.plan.jobs.values():
         if job.scheduler is None and job.name in seen.added:
             for pair in job.caches:
@@ -209,9 +218,9 @@ def _caches_are_empty(seen: Observed) -> None:
         if owner._pool_cache:
             items = ", ".join(seen.stage.items[i] for i in owner._pool_cache)
             seen.fail((), "always", f"rank {rank} has freed all cached items in the end", f"it still has {items}")
-        if 0 in seen.outcome.died:
-            continue  # with main, all jobs are gone
         for item, _, t in seen.frees(rank):
+            if died_at is not None and t >= died_at:
+                break  # with main, all jobs are gone
             strategy, method = item.split(".", 1)
             for job in requiring.get((strategy, method), ()):
                 last = seen.last(job.name)

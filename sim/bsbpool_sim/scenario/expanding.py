@@ -58,16 +58,17 @@ class PlannedJob:
 
     def fill(self, value: Any) -> Any:
         """Replace ``{i}`` by the index."""
-        return _fill(value, self.index) if self.entry.repeat else value
+        return filled(value, self.index) if self.entry.repeat else value
 
 
-def _fill(value: Any, index: int) -> Any:
+def filled(value: Any, index: int) -> Any:
+    """Replace ``{i}`` by an index, in all that a value holds; a text that is nothing else becomes a number."""
     if isinstance(value, str):
         return index if value == "{i}" else value.replace("{i}", str(index))
     if isinstance(value, list):
-        return [_fill(each, index) for each in value]
+        return [filled(each, index) for each in value]
     if isinstance(value, dict):
-        return {_fill(key, index): _fill(each, index) for key, each in value.items()}
+        return {filled(key, index): filled(each, index) for key, each in value.items()}
     return value
 
 

@@ -125,7 +125,7 @@ class Scenario:
             if simulation is None or kind in ("deadlock", "horizon")
             else round(simulation.elapsed * 1e9)
         )
-        died = {r.index: 0.0 for r in stage.runtime.kernel.dead}
+        died = {r.index: (r.dead_at or 0) / 1e9 for r in stage.runtime.kernel.dead}
         if simulation is None:  # all of it, but for what a task of the simulator's raised
             chooser = cluster.kernel.chooser
             simulation = Simulation([], elapsed / 1e9, trace, died, seed, Tape() if chooser is None else chooser.tape)
