@@ -14,7 +14,7 @@ from bsbpool.engine.failure import Failures
 from bsbpool.exceptions import WorkflowError
 from bsbpool.pool import caching
 from bsbpool.pool.coordinator import Coordinator
-from bsbpool.pool.progress import PoolStatus
+from bsbpool.pool import PoolStatus
 from bsbpool.pool.worker import Worker
 from bsbpool.pool.worker_rank import WorkerRank
 from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
