@@ -1,4 +1,7 @@
-"""Programs for test_fidelity.py, one for each kind of run: ``python replayed.py KIND``, on any number of ranks."""
+"""Programs for test_fidelity.py, one for each kind of run: ``python replayed.py KIND ...``, on any number of ranks.
+
+Each is recorded where ``BSBPOOL_TRACE`` says, in which `{kind}` is its kind.
+"""
 
 import contextlib
 import os
@@ -9,6 +12,7 @@ from typing import Any
 
 import bsbpool
 from bsbpool.pool import JobStatus, PoolJobUpdateProgress, pool_cache
+from bsbpool.worlds.recording import forget
 
 
 def busy(owner, ms, fails=False):
@@ -174,5 +178,9 @@ def workflow():
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(bsbpool.WorkflowError, RuntimeError, KeyboardInterrupt):
-        workflow() if sys.argv[1] == "workflow" else run(sys.argv[1], None)
+    traces = os.environ["BSBPOOL_TRACE"]
+    for kind in sys.argv[1:]:
+        os.environ["BSBPOOL_TRACE"] = traces.format(kind=kind)
+        forget()  # a process has one trace
+        with contextlib.suppress(bsbpool.WorkflowError, RuntimeError, KeyboardInterrupt):
+            workflow() if kind == "workflow" else run(kind, None)

@@ -39,18 +39,31 @@ KINDS = {
 pytestmark = pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun in this environment")
 
 
-def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
-    """Run a program under real MPI, recorded. Returns its trace."""
+def record(kinds, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
+    """Run programs under real MPI, one after the other, recorded; in the path `{kind}` is what each is. Returns stderr."""
     command = [] if ranks == 1 else [*mpirun, "-n", ranks]
     done = subprocess.run(
-        [*map(str, command), str(python), str(PROGRAM), kind],
+        [*map(str, command), str(python), str(PROGRAM), *kinds],
         env=of_ranks(measured=ranks == 1) | {"BSBPOOL_TRACE": str(path)},
         capture_output=True,
         text=True,
         timeout=300,
     )
-    assert path.exists(), done.stderr
+    return done.stderr
+
+
+def recorded(kind, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
+    """Run a program under real MPI, recorded. Returns its trace."""
+    said = record([kind], ranks, path, mpirun, python)
+    assert path.exists(), said
     return read_trace(path)
+
+
+@pytest.fixture(scope="module", params=[2, 3, 4])
+def runs(request, tmp_path_factory):
+    """The folder with the traces of all kinds on so many ranks, and what was said meanwhile."""
+    folder = tmp_path_factory.mktemp("runs")
+    return folder, record(KINDS, request.param, folder / "{kind}.trace")
 
 
 def held_against(trace):
@@ -59,10 +72,12 @@ def held_against(trace):
 
 
 @pytest.mark.unmeasured
-@pytest.mark.parametrize("ranks", [2, 3, 4])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_real_run_is_replayed(kind, ranks, tmp_path):
-    trace = recorded(kind, ranks, tmp_path / "run.trace")
+def test_a_real_run_is_replayed(kind, runs):
+    folder, said = runs
+    path = folder / f"{kind}.trace"
+    assert path.exists(), said
+    trace = read_trace(path)
     kinds = {event[0] for event in trace.events}
     assert KINDS[kind] - {"call_back"} <= kinds
     assert not trace.header["simulated"]
