@@ -270,7 +270,7 @@ def test_only_dependents_are_cancelled():
     assert driver.statuses() == ["failed", "running", "running", "cancelled", "pending", "cancelled"]
 
 
-DEEP = 100_000
+DEEP = 20_000
 
 
 def chain(driver):
