@@ -104,7 +104,7 @@ def pytest_collection_modifyitems(config, items):
 
 
 def pytest_collection_finish():
-    """Leave what all tests were collected with out of later collections of garbage, which it makes many times longer."""
+    """Later collections of garbage leave out what the tests were collected with, which they would look at for long."""
     gc.collect()
     gc.freeze()
 

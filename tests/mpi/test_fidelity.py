@@ -40,7 +40,7 @@ pytestmark = pytest.mark.skipif(not MPIRUN.exists(), reason="no mpirun in this e
 
 
 def record(kinds, ranks, path, mpirun=(MPIRUN,), python=sys.executable):
-    """Run programs under real MPI, one after the other, recorded; in the path `{kind}` is what each is. Returns stderr."""
+    """Run programs under real MPI, in turns, recorded; in the path `{kind}` is what each is. Returns their stderr."""
     command = [] if ranks == 1 else [*mpirun, "-n", ranks]
     done = subprocess.run(
         [*map(str, command), str(python), str(PROGRAM), *kinds],

@@ -12,9 +12,8 @@ from bsbpool.engine.dispatch import Dispatch
 from bsbpool.engine.engine import Engine
 from bsbpool.engine.failure import Failures
 from bsbpool.exceptions import WorkflowError
-from bsbpool.pool import caching
+from bsbpool.pool import PoolStatus, caching
 from bsbpool.pool.coordinator import Coordinator
-from bsbpool.pool import PoolStatus
 from bsbpool.pool.worker import Worker
 from bsbpool.pool.worker_rank import WorkerRank
 from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
