@@ -42,11 +42,17 @@ SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
-#: Random cases, planted mistakes, what starts an mpirun, the site: they say nothing of the Python, and take most of the
-#: time.
+#: Random cases, planted mistakes, orders gone through, what starts an mpirun, the site: they say nothing of the Python,
+#: and take most of the time.
 NOT_QUICK = [
-    "tests/breaks", "tests/mpi", "tests/property", "tests/unit/test_exits.py", "tests/unit/test_ranks_plugin_mpi.py",
-    "tests/unit/test_recording_real_ranks.py", "tests/unit/test_site.py",
+    "tests/breaks", "tests/explore", "tests/mpi", "tests/property",
+    *(
+        f"tests/unit/test_{name}.py"
+        for name in (
+            "cli_explore", "exits", "explore_jobs", "explore_pools", "explore_pytest", "ranks_plugin_mpi",
+            "recording_real_ranks", "scenario_seeds", "site",
+        )
+    ),
 ]  # fmt: skip
 
 #: What runs where bsbpool is installed: reports that name lines, what loads files, each world that needs no MPI. No
@@ -223,7 +229,7 @@ class Part(NamedTuple):
 
 #: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
 PARTS = {
-    "quick": Part(quick, "what depends on the Python: no mpirun, no random cases, no planted mistakes", 160),
+    "quick": Part(quick, "what depends on the Python: no mpirun, no random cases, no planted mistakes, no exploring", 100),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 45),
     "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 80),
     "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 90),
