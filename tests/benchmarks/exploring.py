@@ -1,7 +1,10 @@
-"""How many schedules a second of processor time exploring runs: of a loop of receives from any rank, and of a pool."""
+"""How many schedules a second of processor time exploring runs: of a loop of receives from any rank, and of a pool; and
+the loop beside other explorers' of a like program.
+"""
 
 from __future__ import annotations
 
+from asyncio_loops import PROGRAMS, explorers
 from measure import console, median, noop, note, table, timed
 
 import bsbpool
@@ -10,6 +13,9 @@ from bsbpool_sim.exploring.exploration import CHECKS
 
 #: Explorations of the loop for one measurement, and schedules of the pool.
 TIMES, SCHEDULES = 30, 200
+
+#: Runs by another explorer for one measurement.
+OTHERS = 100
 
 
 def loop(comm):
@@ -55,4 +61,25 @@ def show(repetitions: int) -> None:
         explored, simulated = (median(pair[i] for pair in pairs) for i in (0, 1))
         shown.add_row(name, f"{explored:,.0f}", f"{simulated:,.0f}", f"{explored / simulated:.2f}")
         note(f"exploring, {name} / simulate", explored / simulated)
+    console.print(shown)
+    others(repetitions)
+
+
+def others(repetitions: int) -> None:
+    """The loop, and what is the same for asyncio, in turns."""
+    found = explorers()
+    if not found:
+        console.print(
+            "simloop and simloom, which explore programs for asyncio, are not installed: pip install simloop simloom"
+        )
+        return
+    rows = {(name, kind): (run, program) for name, run in found.items() for kind, program in PROGRAMS.items()}
+    columns = ["explorer", "ranks are tasks that use", "theirs/s", "bsbpool/s", "ratio"]
+    shown = table("The loop on 4 ranks, schedules a second of processor time", columns)
+    for (name, kind), (run, program) in rows.items():
+        run(program, OTHERS)
+        pairs = [(OTHERS / timed(run, program, OTHERS), 6 * TIMES / timed(_loops, ())) for _ in range(repetitions)]
+        theirs, ours = (median(pair[i] for pair in pairs) for i in (0, 1))
+        shown.add_row(name, kind, f"{theirs:,.0f}", f"{ours:,.0f}", f"{ours / theirs:.1f}")
+        note(f"exploring, loop, bsbpool / {name} with {kind}", ours / theirs)
     console.print(shown)
