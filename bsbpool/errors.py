@@ -90,7 +90,7 @@ def lost_again(error: BaseException, times: int) -> BaseException:
     if isinstance(facts, LostRank | LeftRank):
         again: BaseException = error_of(replace(facts, times=times))
         return again
-    return type(error)(f"{error}{wording.again(times)}")
+    return type(error)(f"{error}{wording.times_lost(times)}")
 
 
 def facts_of(error: BaseException | None) -> Error | None:

@@ -25,17 +25,17 @@ _BESIDE = "_bsbpool_raised"
 
 #: A frame: file, line, function. An error: how it belongs to the one before ("raised", "cause", "context", "member"),
 #: the error itself, and its frames, outermost first.
-Frame = tuple[str, int, str]
-Raised = list[tuple[str, Error, list[Frame]]]
+FrameParts = tuple[str, int, str]
+RaisedErrors = list[tuple[str, Error, list[FrameParts]]]
 
 
-def raised(error: BaseException) -> Raised:
+def raised(error: BaseException) -> RaisedErrors:
     """Where an error was raised, with its causes and members; the error comes first. Empty if nobody knows.
 
     What errors say, `bsbpool.errors.facts_of` gives.
     """
     try:
-        beside: Raised | None = vars(error).get(_BESIDE)
+        beside: RaisedErrors | None = vars(error).get(_BESIDE)
         return _gathered(error) if beside is None else beside
     except Exception:  # a class of the user's may do anything when it is asked for an attribute
         return []
@@ -51,8 +51,8 @@ def describe_with_causes(error: BaseException) -> str:
     return ", because of ".join(describe_error(each) or "" for each in chain)
 
 
-def _gathered(error: BaseException) -> Raised:
-    found: Raised = []
+def _gathered(error: BaseException) -> RaisedErrors:
+    found: RaisedErrors = []
     seen: set[int] = set()
     line: deque[tuple[str, BaseException]] = deque([("raised", error)])
     while line and len(found) < MOST_ERRORS:
@@ -71,13 +71,13 @@ def _gathered(error: BaseException) -> Raised:
     return found if any(frames for _, _, frames in found) else []
 
 
-def remember(error: BaseException, where: Raised) -> None:
+def remember(error: BaseException, where: RaisedErrors) -> None:
     """Keep with an error that came from elsewhere where it was raised there."""
     with suppress(Exception):  # of a class that takes no attributes
         setattr(error, _BESIDE, where)
 
 
-def frames_of(trace: TracebackType | None) -> list[Frame]:
+def frames_of(trace: TracebackType | None) -> list[FrameParts]:
     """The frames of a traceback that are not this project's or a tool's, outermost first."""
     last: deque[tuple[FrameType, int]] = deque(maxlen=_LOOK_AT)
     while trace is not None:
@@ -86,12 +86,12 @@ def frames_of(trace: TracebackType | None) -> list[Frame]:
     return _frames([*last])
 
 
-def frames_of_stack(frames: list[FrameType]) -> list[Frame]:
+def frames_of_stack(frames: list[FrameType]) -> list[FrameParts]:
     """The same of frames of a stack, the innermost first."""
     return _frames([(frame, frame.f_lineno) for frame in frames[_LOOK_AT - 1 :: -1]])
 
 
-def _frames(frames: list[tuple[FrameType, int]]) -> list[Frame]:
+def _frames(frames: list[tuple[FrameType, int]]) -> list[FrameParts]:
     found: list[Any] = []
     for frame, line in reversed(frames):
         if len(found) == MOST_FRAMES:

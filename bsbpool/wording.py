@@ -38,13 +38,13 @@ def of_overdue(facts: Any) -> str:
 def of_lost_rank(facts: Any) -> str:
     """A rank died."""
     when = "" if facts.died is None else f" at {exact_duration(facts.died)}"
-    return f"Rank {facts.rank} on {facts.host} died{when}{again(facts.times)}"
+    return f"Rank {facts.rank} on {facts.host} died{when}{times_lost(facts.times)}"
 
 
 def of_left_rank(facts: Any) -> str:
     """A rank left the pool."""
     why = "it left the pool without calling execute()" if facts.error is None else facts.error
-    return f"Rank {facts.rank} left the pool: {why}{again(facts.times)}"
+    return f"Rank {facts.rank} left the pool: {why}{times_lost(facts.times)}"
 
 
 def of_not_scheduled(facts: Any) -> str:
@@ -105,7 +105,7 @@ def whereabouts(facts: Any) -> str:
     return f"rank {facts.rank} on {facts.host}"
 
 
-def again(times: int) -> str:
+def times_lost(times: int) -> str:
     """What is added where a job was lost with its rank more than once."""
     if times < 2:
         return ""
@@ -140,7 +140,7 @@ def fault(facts: Any) -> str:
     return str(facts.said if facts.kind == "other" else facts.kind)
 
 
-def mark(facts: Any) -> str:
+def mark_of(facts: Any) -> str:
     """What happened to a rank, in a picture: a fault, or the error with which it was lost."""
     return fault(facts) if not hasattr(facts, "message") else f"lost: {facts.message}"
 

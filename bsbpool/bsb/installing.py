@@ -20,7 +20,7 @@ from .counterparts import cached_methods, check_subclasses, give_back, names_of_
 from .hooks import HooksOfBSB
 from .locking import KNOWN, waits_asleep
 from .replacing import put_above, replace
-from .undoing import installed, keep, set_attribute, take_all_back, take_back
+from .undoing import installed, keep_undo, set_attribute, take_all_back, take_back
 from .versions import check_version
 
 
@@ -44,7 +44,7 @@ def install() -> None:
     except BaseException:
         take_back(undo)
         raise
-    keep(undo)
+    keep_undo(undo)
 
 
 def uninstall() -> None:

@@ -34,7 +34,7 @@ def take_all_back() -> None:
     take_back(undo)
 
 
-def keep(undo: list[Callable[[], Any]]) -> None:
+def keep_undo(undo: list[Callable[[], Any]]) -> None:
     """Keep what undoes all that `install` did, now that it is done."""
     global _undo
     _undo = undo

@@ -16,7 +16,7 @@ from bsbpool.durations import duration
 from bsbpool.facts import Fact
 from bsbpool.text import label
 from bsbpool.trace import Trace
-from bsbpool.trace.comparing import Difference, Event, StrategyChange, first_difference, strategy_changes
+from bsbpool.trace.comparing import Difference, EventMapping, StrategyChange, first_difference, strategy_changes
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
 
@@ -71,7 +71,7 @@ def diff(a: str, b: str, times: bool, context: int) -> int:
     else:
         show_difference(out, found)
     out.print()
-    show_times(out, summarise(History(left)), summarise(History(right)))
+    show_time_changes(out, summarise(History(left)), summarise(History(right)))
     return 0 if found is None else 1
 
 
@@ -107,7 +107,7 @@ def show_difference(out: Console, found: Difference) -> None:
             line(out, sign, further, each)
 
 
-def line(out: Console, sign: str, number: int, event: Event | None, differing: tuple[str, ...] = ()) -> None:
+def line(out: Console, sign: str, number: int, event: EventMapping | None, differing: tuple[str, ...] = ()) -> None:
     """An event on a line of its own; the fields that differ stand out."""
     style = {"A": "red", "B": "green"}.get(sign, "dim")
     text = Text.assemble((f"{sign} {number:>7}  ", style))
@@ -129,7 +129,7 @@ def _told(value: object) -> str:
     return str(value) if isinstance(value, Fact) else json.dumps(value, ensure_ascii=False)
 
 
-def show_times(out: Console, left: Summary, right: Summary) -> None:
+def show_time_changes(out: Console, left: Summary, right: Summary) -> None:
     """What took how long in each, and which strategies took longer."""
     if left.complete and right.complete:
         span = _change(left.makespan, right.makespan)

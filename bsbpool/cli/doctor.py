@@ -35,7 +35,7 @@ _LITTLE_ROOM = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Finding:
+class Diagnosis:
     """One thing that was looked into.
 
     :ivar grade: `GOOD`; `COULD`, if it works, but could be better; `MUST`, if something must be done.
@@ -94,18 +94,18 @@ def doctor() -> int:
     versions = {"bsbpool": __version__, "cloudpickle": cloudpickle.__version__}
     if (found := bsb.version()) is not None:
         versions["bsb-core"] = found
-    ranks, travels = meet(mpi, examine(versions))
+    ranks, travels = gather(mpi, examine(versions))
     findings = judge(mpi, ranks, travels, find_bsb()) if ranks else []
     status = int(any(finding.grade == MUST for finding in findings))
     if (mpi.comm is None or mpi.foreign) and mpi.told is not None and mpi.told[0] > 0:
         # Of processes that are alone the first speaks. Were others to fail, its launcher might end it in its midst.
         return 0
     if ranks:
-        show(console(), ranks[0], findings)
+        show_diagnoses(console(), ranks[0], findings)
     return int(mpi.comm.bcast(status)) if mpi.comm is not None else status
 
 
-def meet(mpi: MPIFacts, mine: RankFacts) -> tuple[list[RankFacts], str | None]:
+def gather(mpi: MPIFacts, mine: RankFacts) -> tuple[list[RankFacts], str | None]:
     """Gather what all ranks found, and try to send each of them a call, with cargo, and to have it back.
 
     :returns: on rank 0 the facts of all ranks, and what went wrong with the calls; elsewhere nothing.
@@ -149,7 +149,7 @@ def find_bsb() -> BSBFacts:
 
 def judge(
     mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None, scaffolds: BSBFacts | None = None
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """What the facts mean for a pool.
 
     :param ranks: what each rank found, by rank.
@@ -167,9 +167,9 @@ def judge(
     ]
 
 
-def _library(mpi: MPIFacts) -> Finding:
+def _library(mpi: MPIFacts) -> Diagnosis:
     if mpi.problem is not None:
-        return Finding(
+        return Diagnosis(
             MUST,
             "MPI",
             f"mpi4py {mpi.mpi4py} is there, but can't be used: {mpi.problem}",
@@ -179,8 +179,8 @@ def _library(mpi: MPIFacts) -> Finding:
         )
     if mpi.mpi4py is not None:
         standard = f", which follows MPI {mpi.standard}" if mpi.standard else ""
-        return Finding(GOOD, "MPI", f"{mpi.library}{standard}; mpi4py {mpi.mpi4py}")
-    return Finding(
+        return Diagnosis(GOOD, "MPI", f"{mpi.library}{standard}; mpi4py {mpi.mpi4py}")
+    return Diagnosis(
         GOOD if mpi.launcher is None else COULD if mpi.ignored else MUST,
         "MPI",
         "mpi4py is not installed: a pool runs its jobs in this process, and on simulated ranks",
@@ -189,15 +189,15 @@ def _library(mpi: MPIFacts) -> Finding:
     )
 
 
-def _launcher(mpi: MPIFacts, ranks: Sequence[RankFacts]) -> Finding:
+def _launcher(mpi: MPIFacts, ranks: Sequence[RankFacts]) -> Diagnosis:
     if mpi.launcher is None:
         says = "none: this process was not started by an MPI launcher, and is on its own"
         advice = "To see what a pool on ranks would find: `mpirun -n 4 bsbpool doctor`." if mpi.comm is not None else ""
-        return Finding(GOOD, "launcher", says, advice)
+        return Diagnosis(GOOD, "launcher", says, advice)
     size, hosts = len(ranks), len({rank.host for rank in ranks})
     told = mpi.told[1] if mpi.told is not None else size
     if mpi.foreign:
-        return Finding(
+        return Diagnosis(
             MUST,
             "launcher",
             f"{mpi.launcher}: that is not the launcher of {mpi.library}, and the {_count(told, 'process')} that it "
@@ -209,17 +209,17 @@ def _launcher(mpi: MPIFacts, ranks: Sequence[RankFacts]) -> Finding:
         )
     if mpi.comm is not None:
         where = "this host" if hosts == 1 else f"{hosts} hosts"
-        return Finding(GOOD, "launcher", f"{mpi.launcher}; {_count(size, 'rank')} on {where}")
+        return Diagnosis(GOOD, "launcher", f"{mpi.launcher}; {_count(size, 'rank')} on {where}")
     alone = f"{mpi.launcher}; it started {_count(told, 'process')}, and without mpi4py each is on its own"
     if mpi.ignored:
-        return Finding(COULD, "launcher", alone, "BSB_IGNORE_PARALLEL is set: unset it, unless that is meant.")
-    return Finding(MUST, "launcher", alone, "Install mpi4py; or, if that is meant, set `BSB_IGNORE_PARALLEL=1`.")
+        return Diagnosis(COULD, "launcher", alone, "BSB_IGNORE_PARALLEL is set: unset it, unless that is meant.")
+    return Diagnosis(MUST, "launcher", alone, "Install mpi4py; or, if that is meant, set `BSB_IGNORE_PARALLEL=1`.")
 
 
-def _threads(mpi: MPIFacts) -> Finding:
+def _threads(mpi: MPIFacts) -> Diagnosis:
     if mpi.threads == "MPI_THREAD_MULTIPLE":
-        return Finding(GOOD, "threads", f"{mpi.threads}: small jobs are sent ahead")
-    return Finding(
+        return Diagnosis(GOOD, "threads", f"{mpi.threads}: small jobs are sent ahead")
+    return Diagnosis(
         COULD,
         "threads",
         f"{mpi.threads}: jobs are sent one by one, which makes pools of many jobs under a millisecond slower",
@@ -228,25 +228,25 @@ def _threads(mpi: MPIFacts) -> Finding:
     )
 
 
-def _survival(mpi: MPIFacts) -> Finding:
+def _survival(mpi: MPIFacts) -> Diagnosis:
     if mpi.survives:
         says = "survived (ULFM is switched on): the job that ran there is aborted, the rest goes on"
         if mpi.finalizes:
-            return Finding(
+            return Diagnosis(
                 COULD,
                 "lost ranks",
                 f"{says}; but after a loss {mpi.library} may hang when the program ends, in MPI_Finalize",
                 "Let Python end without it: `mpirun --with-ft ulfm -x MPI4PY_RC_FINALIZE=0 …`.",
             )
-        return Finding(GOOD, "lost ranks", says)
+        return Diagnosis(GOOD, "lost ranks", says)
     if mpi.survives is False:
-        return Finding(
+        return Diagnosis(
             COULD,
             "lost ranks",
             "end the run: ULFM is built in, and not switched on",
             "To go on with the ranks that are left: `mpirun --with-ft ulfm …`.",
         )
-    return Finding(
+    return Diagnosis(
         COULD,
         "lost ranks",
         f"end the run: {mpi.library} has no ULFM",
@@ -255,7 +255,7 @@ def _survival(mpi: MPIFacts) -> Finding:
     )
 
 
-def _cores(ranks: Sequence[RankFacts]) -> Finding:
+def _cores(ranks: Sequence[RankFacts]) -> Diagnosis:
     hosts: dict[str, list[RankFacts]] = {}
     for rank in ranks:
         hosts.setdefault(rank.host, []).append(rank)
@@ -268,7 +268,7 @@ def _cores(ranks: Sequence[RankFacts]) -> Finding:
     if crowded:
         host, count, cores = crowded[0]
         others = f" (so it is on {_count(len(crowded) - 1, 'other host')})" if len(crowded) > 1 else ""
-        return Finding(
+        return Diagnosis(
             COULD,
             "cores",
             f"{_count(count, 'rank')} share {_count(cores, 'core')} on {host}{others}: jobs that compute take turns",
@@ -277,18 +277,18 @@ def _cores(ranks: Sequence[RankFacts]) -> Finding:
             "its options `--bind-to` and `--cpus-per-task`.",
         )
     if len(room) > 1:
-        return Finding(GOOD, "cores", f"{len(ranks)} ranks on {len(room)} hosts, with a core or more for each")
+        return Diagnosis(GOOD, "cores", f"{len(ranks)} ranks on {len(room)} hosts, with a core or more for each")
     ((count, cores),) = room.values()
-    return Finding(GOOD, "cores", f"{_count(count, 'rank')} on {_count(cores, 'core')}")
+    return Diagnosis(GOOD, "cores", f"{_count(count, 'rank')} on {_count(cores, 'core')}")
 
 
-def _folder(ranks: Sequence[RankFacts]) -> Finding:
+def _folder(ranks: Sequence[RankFacts]) -> Diagnosis:
     main = ranks[0]
     refused = [(number, rank) for number, rank in enumerate(ranks) if rank.folder_problem is not None]
     if refused:
         number, rank = refused[0]
         more = f" (and on {len(refused) - 1} more)" if len(refused) > 1 else ""
-        return Finding(
+        return Diagnosis(
             MUST,
             "folder",
             f"nothing can be written on rank {number} on {rank.host}{more}: {rank.folder_problem}",
@@ -297,9 +297,9 @@ def _folder(ranks: Sequence[RankFacts]) -> Finding:
         )
     says = f"{main.folder}, {_size(main.room)} free on main{', in memory' if main.in_memory else ''}"
     if main.refused is not None:
-        return Finding(COULD, "folder", says, f"TMPDIR is {main.refused}, which can't be used: `export TMPDIR=…`.")
+        return Diagnosis(COULD, "folder", says, f"TMPDIR is {main.refused}, which can't be used: `export TMPDIR=…`.")
     if main.room < _LITTLE_ROOM:
-        return Finding(
+        return Diagnosis(
             COULD,
             "folder",
             says,
@@ -307,23 +307,23 @@ def _folder(ranks: Sequence[RankFacts]) -> Finding:
             "with more room: `export TMPDIR=…`.",
         )
     if main.in_memory:
-        return Finding(
+        return Diagnosis(
             COULD,
             "folder",
             says,
             "Results go there to save memory, when 512 MB of others wait in it. Set TMPDIR to a folder on a disk: "
             "`export TMPDIR=…`.",
         )
-    return Finding(GOOD, "folder", says)
+    return Diagnosis(GOOD, "folder", says)
 
 
-def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Finding:
+def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Diagnosis:
     main = ranks[0].versions
     for number, rank in enumerate(ranks):
         for name in {**main, **rank.versions}:
             here, there = (versions.get(name, "missing") for versions in (main, rank.versions))
             if here != there:
-                return Finding(
+                return Diagnosis(
                     MUST,
                     "pickles",
                     f"{name} is {there} on rank {number} on {rank.host}, and {here} on main: what one packs the other "
@@ -331,22 +331,22 @@ def _pickles(ranks: Sequence[RankFacts], travels: str | None) -> Finding:
                     "Let all hosts use the same environment.",
                 )
     if travels is not None:
-        return Finding(
+        return Diagnosis(
             MUST,
             "pickles",
             f"a call that was sent to try it did not come back: {travels}",
             "See to it that all ranks use the same environment, and that the network lets large messages through.",
         )
     others = f" between main and {_count(len(ranks) - 1, 'other rank')}" if len(ranks) > 1 else ""
-    return Finding(GOOD, "pickles", f"travel{others}: a function and 1 MB went there and back")
+    return Diagnosis(GOOD, "pickles", f"travel{others}: a function and 1 MB went there and back")
 
 
-def _bsb(scaffolds: BSBFacts, ranks: Sequence[RankFacts]) -> Finding:
+def _bsb(scaffolds: BSBFacts, ranks: Sequence[RankFacts]) -> Diagnosis:
     version, tested = scaffolds.version, ", ".join(bsb.TESTED)
     if version is None:
-        return Finding(GOOD, "BSB", "not installed; pools have owners of their own")
+        return Diagnosis(GOOD, "BSB", "not installed; pools have owners of their own")
     if scaffolds.problem is not None:
-        return Finding(
+        return Diagnosis(
             COULD,
             "BSB",
             f"bsb-core {version}, whose pool this project does not know: {scaffolds.problem}. It uses its own",
@@ -356,7 +356,7 @@ def _bsb(scaffolds: BSBFacts, ranks: Sequence[RankFacts]) -> Finding:
         "which is tested" if version in bsb.TESTED else f"which is not tested (tested: {tested}), and looks the same"
     )
     if len(ranks) > 1 and not scaffolds.locks:
-        return Finding(
+        return Diagnosis(
             COULD,
             "BSB",
             f"bsb-core {version}, {known}; without mpilock its ranks write to one file at the same time",
@@ -367,7 +367,7 @@ def _bsb(scaffolds: BSBFacts, ranks: Sequence[RankFacts]) -> Finding:
     else:
         says = f"bsb-core {version}, {known}; it uses its own pool, unless a program says otherwise"
         advice = "To use this one: `python -m bsbpool.bsb compile …`, or in a program `bsbpool.bsb.install()`."
-    return Finding(GOOD if version in bsb.TESTED else COULD, "BSB", says, advice)
+    return Diagnosis(GOOD if version in bsb.TESTED else COULD, "BSB", says, advice)
 
 
 def _count(number: float, what: str) -> str:
@@ -382,7 +382,7 @@ def _size(room: int) -> str:
     return f"{room / 1e3:.3g} kB"
 
 
-def show(out: Console, main: RankFacts, findings: Sequence[Finding]) -> None:
+def show_diagnoses(out: Console, main: RankFacts, findings: Sequence[Diagnosis]) -> None:
     """Show what was found, and what it comes to."""
     versions = " · ".join(f"{name} {version}" for name, version in main.versions.items())
     out.print(Text(f"{versions} · main on {main.host}", style="dim"))

@@ -15,7 +15,7 @@ import click
 
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring import Progress, Report, complain
-from .outputs import Output, claim, force_option
+from .outputs import OutputFile, claim, force_option
 from .programs import OfAProgram
 from .run import MOST_RANKS, scenario_files, time_with_unit
 
@@ -137,7 +137,7 @@ def explore(
     if module is None and code is None and ranks is None and are_scenarios(program):
         files = scenario_files(program)
         outputs = [
-            Output(path, kind, option, tuple(files), force)
+            OutputFile(path, kind, option, tuple(files), force)
             for path, kind, option in ((data, "findings", "--json"), (smaller, "scenario", "--to-scenario"))
             if path is not None
         ]
@@ -164,7 +164,7 @@ def explore(
         what, name = Program(program[0], "script", program[1:]), [program[0]]
     reads = (what.name,) if what.kind == "script" else ()
     outputs = [
-        Output(path, kind, option, reads, force)
+        OutputFile(path, kind, option, reads, force)
         for path, kind, option in ((data, "findings", "--json"), (test, "test", "--to-test"))
         if path is not None
     ]

@@ -13,7 +13,7 @@ from bsbpool.text import label
 
 from . import say
 from .exploring import Progress, Report, complain
-from .outputs import Output
+from .outputs import OutputFile
 
 if TYPE_CHECKING:
     from bsbpool_sim.exploring.exploration import Exploration
@@ -42,7 +42,7 @@ def are_scenarios(files: Sequence[str]) -> bool:
 
 
 def explore_scenarios(
-    files: Sequence[str], outputs: Sequence[Output], limits: Mapping[str, Any], jobs: int, keep: str | None
+    files: Sequence[str], outputs: Sequence[OutputFile], limits: Mapping[str, Any], jobs: int, keep: str | None
 ) -> None:
     """Explore scenarios, with a line for each and what was found in it; then exit.
 

@@ -32,7 +32,7 @@ import click
 from bsbpool.trace import Trace
 from bsbpool.worlds.files import open_to_write
 
-__all__ = ["Output", "claim", "descriptor_of", "force_option"]
+__all__ = ["OutputFile", "claim", "descriptor_of", "force_option"]
 
 #: Bytes of an existing trace that are looked at, to see what it is: its first line is shorter.
 _FIRST_LINE = 2**20
@@ -61,7 +61,7 @@ def force_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputFile:
     """A file that a command is to write.
 
     :ivar path: as it was given.
@@ -253,15 +253,15 @@ _ENDINGS = {
     "findings": ".json", "test": ".py",
 }  # fmt: skip
 _WRITABLE = "give a folder that you may write to"
-_KINDS: dict[str, Callable[[Output], str]] = {
-    "trace": Output._trace_there,
-    "perfetto": Output._perfetto_there,
-    "findings": Output._findings_there,
-    **dict.fromkeys(_COMMENT, Output._text_there),
+_KINDS: dict[str, Callable[[OutputFile], str]] = {
+    "trace": OutputFile._trace_there,
+    "perfetto": OutputFile._perfetto_there,
+    "findings": OutputFile._findings_there,
+    **dict.fromkeys(_COMMENT, OutputFile._text_there),
 }
 
 
-def claim(outputs: Sequence[Output]) -> None:
+def claim(outputs: Sequence[OutputFile]) -> None:
     """See whether all of these files may be written, and are different ones.
 
     :raises click.UsageError: they may not.

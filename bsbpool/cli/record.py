@@ -71,10 +71,10 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
         raise click.ClickException(f"no trace can be written to {folder}: give a folder that you may write to")
     record_to(output, capture is not None)
     # Not here, but when click has gone: what the program raises, Ctrl-C too, ends the process as it would without.
-    return lambda: run_program(script, arguments, module is not None)
+    return lambda: run_as_main(script, arguments, module is not None)
 
 
-def run_program(name: str, arguments: list[str], is_module: bool) -> None:
+def run_as_main(name: str, arguments: list[str], is_module: bool) -> None:
     """Run a script or a module as `__main__`."""
     atexit.register(say_where)
     sys.argv = [name, *arguments]

@@ -23,7 +23,7 @@ from bsbpool.trace.summary import Summary, summarise
 
 from . import PoolFailed, console, say
 from .diff import show_difference
-from .outputs import Output, force_option
+from .outputs import OutputFile, force_option
 from .run import MOST_RANKS, indented, time_with_unit
 from .show import about, read_or_complain
 from .tables import (
@@ -167,7 +167,7 @@ def replay(
         raise click.UsageError("--pdb is for one job: say which with --job")
     output = None
     if scenario is not None:
-        output = Output(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
+        output = OutputFile(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
         output.check()
     recorded = read_or_complain(trace)
     if job is None and recorded.header["ranks"] > MOST_RANKS and (ranks is None or scenario is not None):
@@ -177,7 +177,7 @@ def replay(
     if job is not None:
         return one_job(trace, recorded, job, pdb)
     if output is not None:
-        return keep(trace, recorded, output, rounding, minimal)
+        return write_scenario(trace, recorded, output, rounding, minimal)
     if ranks is not None or speeds or kills or fails:
         from bsbpool_sim.replay.whatif import Change
 
@@ -223,7 +223,7 @@ def exactly(path: str, recorded: Trace, calls: Calls | None = None) -> int:
         out.print()
         out.print("The run failed then, and fails now:")
         out.print()
-        out.print(indented(told(raised)), soft_wrap=True)
+        out.print(indented(traceback_text(raised)), soft_wrap=True)
     show_places(out, history, summary)
     return 0
 
@@ -273,7 +273,7 @@ def show_cut(out: Console, history: History) -> None:
         out.print("  no job")
 
 
-def told(error: BaseException) -> str:
+def traceback_text(error: BaseException) -> str:
     """What a pool raised, as Python prints it, without the lines of code, which are those of the replay."""
     seen: set[int] = set()
 
@@ -359,7 +359,7 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
 # -- as a scenario -------------------------------------------------------------------------------------
 
 
-def keep(path: str, recorded: Trace, output: Output, rounding: float | None, minimal: bool) -> int:
+def write_scenario(path: str, recorded: Trace, output: OutputFile, rounding: float | None, minimal: bool) -> int:
     """Write a scenario of it, and say what is in it."""
     from bsbpool_sim.replay import ReplayError
     from bsbpool_sim.replay.export import to_scenario

@@ -20,16 +20,16 @@ from bsbpool.errors import in_words
 from bsbpool.exceptions import WorkflowError
 from bsbpool.text import label, visible
 from bsbpool.trace import Trace
-from bsbpool.trace.summary import Failure, Summary, summarise
+from bsbpool.trace.summary import JobFailure, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console, say
-from .outputs import Output, claim, force_option
+from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
     OUTCOMES,
+    counts_text,
     how_many,
-    listed,
     new_table,
     number_column,
     number_of,
@@ -251,7 +251,7 @@ def run_recording(
     """Run a recorded run, on each of these numbers of ranks."""
     from bsbpool_sim.recorded import RecordingError, read_recording
 
-    output = None if trace is None else Output(trace, "trace", "--trace", (file,), force)
+    output = None if trace is None else OutputFile(trace, "trace", "--trace", (file,), force)
     claim([] if output is None else [output])
     try:
         recording = read_recording(file)
@@ -282,7 +282,7 @@ def run_recording(
 
 
 @dataclass(frozen=True)
-class Result:
+class RunResult:
     """What came of the run on so many ranks; error: what the pool that failed raised."""
 
     ranks: int
@@ -291,7 +291,7 @@ class Result:
     error: WorkflowError | None
 
 
-def simulated(recording: Recording, ranks: int, seed: int | None, latency: float, fail_fast: bool) -> Result:
+def simulated(recording: Recording, ranks: int, seed: int | None, latency: float, fail_fast: bool) -> RunResult:
     """Run it on so many simulated ranks."""
     from bsbpool_sim import RankErrors, SimulationError, simulate
 
@@ -311,7 +311,7 @@ def simulated(recording: Recording, ranks: int, seed: int | None, latency: float
             raise
     except SimulationError as trouble:
         raise click.ClickException(f"on {ranks} ranks: {str(trouble).splitlines()[0]}") from None
-    return Result(ranks, simulation.trace, summarise(simulation.trace), error)
+    return RunResult(ranks, simulation.trace, summarise(simulation.trace), error)
 
 
 # -- what was recorded, and what is made of it ---------------------------------------------------------
@@ -323,7 +323,7 @@ def show_recording(out: Console, recording: Recording) -> None:
     out.print(Text(visible(recording.path), "bold"))
     out.print(
         f"Recorded on {number_of(recording.ranks, 'rank')}, {duration(recording.elapsed)}, "
-        f"{number_of(len(recording.jobs), 'job')} in {number_of(len(recording.pools), 'pool')}: {listed(counts)}."
+        f"{number_of(len(recording.jobs), 'job')} in {number_of(len(recording.pools), 'pool')}: {counts_text(counts)}."
     )
 
 
@@ -361,14 +361,15 @@ def show_assumptions(out: Console, recording: Recording, fail_fast: bool, latenc
 # -- one run -------------------------------------------------------------------------------------------
 
 
-def show_run(out: Console, recording: Recording, result: Result) -> None:
+def show_run(out: Console, recording: Recording, result: RunResult) -> None:
     """All about one run."""
     summary = result.summary
     timeline = Timeline(summary, lanes=MOST_ROWS)
     workers = len(summary.workers)
     out.print()
     out.print(
-        f"On {number_of(result.ranks, 'simulated rank')} ({number_of(workers, 'worker')}): {listed(summary.outcome)}."
+        f"On {number_of(result.ranks, 'simulated rank')} ({number_of(workers, 'worker')}): "
+        f"{counts_text(summary.outcome)}."
     )
     out.print()
     show_strategies(out, summary, timeline)
@@ -386,11 +387,11 @@ def show_run(out: Console, recording: Recording, result: Result) -> None:
         meaning = "the longest chain of jobs, of those that ran"
     out.print(f"Critical path {duration(summary.critical_path)}{share}: {meaning}.")
     out.print()
-    show_failures(out, summary.failures, told)
+    show_failures(out, summary.failures, which_failed)
     out.print(timeline)
 
 
-def told(failure: Failure) -> tuple[str, str]:
+def which_failed(failure: JobFailure) -> tuple[str, str]:
     """Which job of the recording failed, and what it was about."""
     return f"job {failure.context['recorded']}", str(failure.context["chunk"])
 
@@ -398,7 +399,7 @@ def told(failure: Failure) -> tuple[str, str]:
 # -- several runs --------------------------------------------------------------------------------------
 
 
-def show_comparison(out: Console, results: Sequence[Result], baseline: Result) -> None:
+def show_comparison(out: Console, results: Sequence[RunResult], baseline: RunResult) -> None:
     """A row for each number of ranks, and what to make of it."""
     best = best_of(results)
     same_work = _same_work([*results, baseline])
@@ -429,7 +430,7 @@ def show_comparison(out: Console, results: Sequence[Result], baseline: Result) -
     out.print(reading(results, best))
 
 
-def best_of(results: Sequence[Result]) -> Result | None:
+def best_of(results: Sequence[RunResult]) -> RunResult | None:
     """The fewest ranks that come within 1% of the shortest makespan; None if the runs did other work each."""
     if not _same_work(results):
         return None
@@ -437,7 +438,7 @@ def best_of(results: Sequence[Result]) -> Result | None:
     return next(result for result in results if result.summary.makespan <= 1.01 * shortest)
 
 
-def reading(results: Sequence[Result], best: Result | None) -> str:
+def reading(results: Sequence[RunResult], best: RunResult | None) -> str:
     """What the comparison says, in a sentence or two."""
     if best is None:
         return (
@@ -454,7 +455,7 @@ def reading(results: Sequence[Result], best: Result | None) -> str:
     return f"{number_of(best.ranks, 'rank')} are fastest, and more may be faster still: {bound}."
 
 
-def _same_work(results: Iterable[Result]) -> bool:
+def _same_work(results: Iterable[RunResult]) -> bool:
     """Whether all ran the same number of jobs to their end."""
     return len({_ended(result.summary.outcome) for result in results}) == 1
 
@@ -466,7 +467,7 @@ def _ended(outcome: Mapping[str, int]) -> tuple[int, int, int]:
 # -- words ---------------------------------------------------------------------------------------------
 
 
-def _failure_line(failed: Sequence[Result], of: int) -> str:
+def _failure_line(failed: Sequence[RunResult], of: int) -> str:
     failures = failed[0].summary.failures
     where = f" on {', '.join(str(result.ranks) for result in failed)} ranks" if of > 1 else ""
     first = failures[0]  # there is one: in a recorded run only jobs fail

@@ -20,18 +20,18 @@ from bsbpool.errors import in_words
 from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import ideal_schedule
-from bsbpool.trace.summary import Failure, Run, Summary, summarise
+from bsbpool.trace.summary import JobFailure, Run, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import console, say
 from .idle_table import show_efficiency, show_idle
-from .outputs import Output, claim, force_option
+from .outputs import OutputFile, claim, force_option
 from .run import numbers_of_ranks
 from .tables import (
     MOST_ROWS,
     Head,
     Tail,
-    listed,
+    counts_text,
     new_table,
     number_column,
     number_of,
@@ -109,7 +109,9 @@ def show(
     """
     wanted = {"--html": ("page", html), "--perfetto": ("perfetto", perfetto), "--svg": ("picture", svg)}
     outputs = {
-        kind: Output(file, kind, option, (trace,), force) for option, (kind, file) in wanted.items() if file is not None
+        kind: OutputFile(file, kind, option, (trace,), force)
+        for option, (kind, file) in wanted.items()
+        if file is not None
     }
     if ranks is not None:
         if options := [option for option, (_, file) in wanted.items() if file is not None]:
@@ -193,7 +195,7 @@ def show_history(out: Console, path: str, history: History) -> None:
     if not summary.jobs:
         out.print("No job was queued.")
         return
-    out.print(f"{listed(summary.outcome)}.".capitalize())
+    out.print(f"{counts_text(summary.outcome)}.".capitalize())
     for lack in what_it_lacks(history):
         out.print(lack)
     out.print()
@@ -214,7 +216,7 @@ def show_history(out: Console, path: str, history: History) -> None:
         out.print()
     pools = len(summary.pools) > 1
 
-    def told(failure: Failure) -> tuple[str, str]:
+    def told(failure: JobFailure) -> tuple[str, str]:
         where = f" of pool {summary.pools[failure.pool].pool}" if pools else ""
         context = ", ".join(f"{key}={value}" for key, value in failure.context.items())
         return f"job {failure.job}{where}", context

@@ -18,7 +18,7 @@ from bsbpool.frames import users_frame
 from bsbpool.values import text_of
 
 from . import say
-from .outputs import Output, claim, force_option
+from .outputs import OutputFile, claim, force_option
 from .programs import GIVEN, OfAProgram
 from .run import MOST_RANKS, time_with_unit
 
@@ -182,7 +182,7 @@ def simulate(
     output = None
     if trace is not None:
         reads = tuple(each for each in (faults, what.name if what.kind == "script" else None) if each is not None)
-        output = Output(trace, "trace", "--trace", reads, force)
+        output = OutputFile(trace, "trace", "--trace", reads, force)
         claim([output])
     if options["compute"] and options["tape"] is not None:
         raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")

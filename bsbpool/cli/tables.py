@@ -19,7 +19,7 @@ from bsbpool.durations import duration
 from bsbpool.errors import in_words
 from bsbpool.text import label
 from bsbpool.trace.events import TracedError
-from bsbpool.trace.summary import Failure, Summary
+from bsbpool.trace.summary import JobFailure, Summary
 from bsbpool.trace.timeline import Timeline
 
 #: Ranks that are told of one by one, and failures.
@@ -139,7 +139,7 @@ def workers_text(summary: Summary) -> str:
     return f"{text}; {unused} ran none." if unused else f"{text}."
 
 
-def show_failures(out: Console, failures: Sequence[Failure], told: Callable[[Failure], tuple[str, str]]) -> None:
+def show_failures(out: Console, failures: Sequence[JobFailure], told: Callable[[JobFailure], tuple[str, str]]) -> None:
     """Which jobs failed, where and when, and with what.
 
     :param told: what the command calls the job, and what it says of it on a line of its own (if not empty).
@@ -181,7 +181,7 @@ def how_many(outcome: str, count: int) -> Text:
     return Text(f"{count:,}" if count else "·", "bold bright_red" if count and outcome == "failed" else "")
 
 
-def listed(counts: Mapping[str, int]) -> str:
+def counts_text(counts: Mapping[str, int]) -> str:
     """``3 succeeded, 1 failed``."""
     return ", ".join(f"{count:,} {what}" for what, count in counts.items())
 

@@ -15,15 +15,15 @@ from rich.text import Text
 from bsbpool.durations import duration
 from bsbpool.text import harmless, label
 from bsbpool.trace.history import History
-from bsbpool.trace.summary import Failure, Summary, summarise
+from bsbpool.trace.summary import JobFailure, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console
 from .tables import (
     MOST_ROWS,
     OUTCOMES,
+    counts_text,
     how_many,
-    listed,
     new_table,
     number_column,
     number_of,
@@ -63,7 +63,7 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     out.print(rank_table(after) if len(after.workers) <= MOST_ROWS else workers_text(after))
     out.print()
 
-    def which(failure: Failure) -> tuple[str, str]:
+    def which(failure: JobFailure) -> tuple[str, str]:
         return f"job {failure.job}", ", ".join(f"{key}={value}" for key, value in failure.context.items())
 
     show_failures(out, after.failures, which)
@@ -73,11 +73,11 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
     if outcome.main_died is not None:
         raise PoolFailed(
             f"main, rank 0, would have died at {duration(outcome.main_died)}, and nobody else hands out jobs: "
-            f"{listed(after.outcome)}"
+            f"{counts_text(after.outcome)}"
         )
     failed = [error for error in outcome.errors if error is not None]
     if failed or not after.complete:
-        raise PoolFailed(f"a pool would have failed: {listed(after.outcome)}")
+        raise PoolFailed(f"a pool would have failed: {counts_text(after.outcome)}")
     return 0
 
 

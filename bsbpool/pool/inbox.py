@@ -13,7 +13,7 @@ from ..engine.engine import Engine
 from ..engine.failure import FailureCause
 from ..errors import error_of, facts_of
 from ..facts import LeftRank, LostRank
-from ..tracebacks import Frame, remember
+from ..tracebacks import FrameParts, remember
 from ..worlds import MultipartMessage, RankLost
 from .event_log import EventLog
 from .jobs import Job
@@ -130,7 +130,7 @@ class Inbox:
         else:
             engine.finished(job, self._codec.unpack_error(payload), ended - started)
 
-    def overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[Frame] = ()) -> None:
+    def overdue(self, id: int, rank: int, place: str, stack: str, frames: Sequence[FrameParts] = ()) -> None:
         """A job is past its limit, and its rank could not end it; without a place, the rank does not answer."""
         job = self._engine.jobs[id]
         error = self._workers.overran(job, rank, "running" if place else "silent", place, stack)
@@ -150,7 +150,7 @@ class Inbox:
         self._problem(self._engine.lost(rank, error, left))
 
 
-def _remember(error: BaseException, frames: Sequence[Frame]) -> None:
+def _remember(error: BaseException, frames: Sequence[FrameParts]) -> None:
     """Keep with the error of a job past its limit where it was."""
     if (facts := facts_of(error)) is not None:
         remember(error, [("raised", facts, [*frames])])

@@ -16,13 +16,13 @@ from typing import Any
 
 from ..engine.limits import GRACE
 from ..frames import file_of, is_own, users_frame
-from ..tracebacks import Frame, frames_of_stack
+from ..tracebacks import FrameParts, frames_of_stack
 from ..worlds import Interruptible, Mailbox, Role, World
 
 _START, _END = "start", "end"
 
 #: Where a job was: its place and its stack, as texts, and its frames.
-Where = tuple[str, str, list[Frame]]
+StackPlace = tuple[str, str, list[FrameParts]]
 
 
 class LimitReached(BaseException):
@@ -33,7 +33,7 @@ class LimitReached(BaseException):
     :ivar frames: its frames then, as data.
     """
 
-    def __init__(self, place: str, stack: str, frames: Sequence[Frame] = ()):
+    def __init__(self, place: str, stack: str, frames: Sequence[FrameParts] = ()):
         self.place = place
         self.stack = stack
         self.frames = [*frames]
@@ -47,7 +47,7 @@ class _Run:
         self.part = part
         #: when there is something to do next; None: never again.
         self.next: int | None = deadline
-        self.was: Where | None = None
+        self.was: StackPlace | None = None
 
 
 class Limits:
@@ -57,7 +57,7 @@ class Limits:
         that gives its place and stack if it still runs.
     """
 
-    def __init__(self, world: World, tell_stuck: Callable[[int, Callable[[], Where | None]], None]):
+    def __init__(self, world: World, tell_stuck: Callable[[int, Callable[[], StackPlace | None]], None]):
         self._world = world
         self._tell_stuck = tell_stuck
         self._running: _Run | None = None
@@ -114,11 +114,11 @@ class Limits:
                 self._tell_stuck(run.job, lambda run=run: self._where(run) if self._running is run else None)  # type: ignore[misc]
 
     @staticmethod
-    def _where(run: _Run) -> Where:
+    def _where(run: _Run) -> StackPlace:
         return where(run.part.frame(), run.part.code)
 
 
-def where(frame: FrameType | None, beyond: CodeType) -> Where:
+def where(frame: FrameType | None, beyond: CodeType) -> StackPlace:
     """The place of a stack's innermost function, in words, and the stack, as Python prints them, and as data.
 
     :param beyond: the code of the function up to which it is not the job's.

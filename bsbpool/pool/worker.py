@@ -16,7 +16,7 @@ from ..exceptions import RankLostError
 from ..worlds import Mailbox, RankLost, Role, World
 from .caching import free_items
 from .calls import bind
-from .limits import LimitReached, Limits, Where
+from .limits import LimitReached, Limits, StackPlace
 from .protocol import DONE, GREW, MEASURE, READY, RETURNED, RUN, STARTED, STOP, STUCK, Codec
 
 #: How often a rank measures its memory, at the most (nanoseconds), and what growth is worth telling (bytes).
@@ -260,7 +260,7 @@ class Worker:
         news = self._news() if self._owner._pool_cache else []
         return codec.encode((DONE, job, succeeded, packed, started, ended, news)), parts
 
-    def _tell_stuck(self, job: int, where: Callable[[], Where | None]) -> None:
+    def _tell_stuck(self, job: int, where: Callable[[], StackPlace | None]) -> None:
         """The timekeeper's: a job runs on after it was interrupted. Main learns of it before it learns of its end."""
         if not self._any_task_sends:
             return  # main has a clock, too

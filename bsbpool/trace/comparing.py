@@ -15,10 +15,10 @@ from typing import Any, TypeAlias
 from .format import Trace, fields_of
 from .summary import StrategySummary, Summary
 
-__all__ = ["Difference", "Event", "StrategyChange", "first_difference", "strategy_changes"]
+__all__ = ["Difference", "EventMapping", "StrategyChange", "first_difference", "strategy_changes"]
 
 #: An event of a trace: its fields by their names, as `bsbpool.trace.format.fields_of` gives them.
-Event: TypeAlias = Mapping[str, Any]
+EventMapping: TypeAlias = Mapping[str, Any]
 
 #: Fields that hold a time: they differ between any two runs on real ranks.
 TIMES = frozenset({"t", "started", "ended"})
@@ -41,17 +41,17 @@ class Difference:
     """
 
     numbers: tuple[int, int]
-    left: Event | None
-    right: Event | None
+    left: EventMapping | None
+    right: EventMapping | None
     fields: tuple[str, ...]
-    before: tuple[Event, ...]
-    after_left: tuple[Event, ...]
-    after_right: tuple[Event, ...]
+    before: tuple[EventMapping, ...]
+    after_left: tuple[EventMapping, ...]
+    after_right: tuple[EventMapping, ...]
 
 
 def first_difference(
-    a: Trace | Iterable[Event],
-    b: Trace | Iterable[Event],
+    a: Trace | Iterable[EventMapping],
+    b: Trace | Iterable[EventMapping],
     *,
     times: bool = False,
     kinds: Collection[str] | None = None,
@@ -69,7 +69,7 @@ def first_difference(
     """
     skipped = frozenset(ignoring) if times else TIMES.union(ignoring)
     left, right = _Side(a, kinds, skipped), _Side(b, kinds, skipped)
-    before: deque[Event] = deque(maxlen=context)
+    before: deque[EventMapping] = deque(maxlen=context)
     while True:
         one, other = left.next(), right.next()
         if one is None and other is None:
@@ -96,15 +96,15 @@ class _Side:
     :ivar number: its place in the trace, from 1.
     """
 
-    def __init__(self, events: Trace | Iterable[Event], kinds: Collection[str] | None, skipped: Collection[str]):
+    def __init__(self, events: Trace | Iterable[EventMapping], kinds: Collection[str] | None, skipped: Collection[str]):
         self._events = map(fields_of, events.events) if isinstance(events, Trace) else iter(events)
-        self._wanted: Callable[[Event], bool] = (
+        self._wanted: Callable[[EventMapping], bool] = (
             # Where in a file an error was raised is no part of what happened: lines move.
             (lambda e: e["e"] != "traceback") if kinds is None else (lambda e: e["e"] in kinds)
         )
         self._skipped = skipped
         self._pools: dict[str, int] = {}
-        self.event: Event = {}
+        self.event: EventMapping = {}
         self.number = 0
 
     def next(self) -> dict[str, Any] | None:
@@ -127,7 +127,7 @@ class _Side:
         self.number += 1
         return None
 
-    def rest(self, count: int) -> Iterator[Event]:
+    def rest(self, count: int) -> Iterator[EventMapping]:
         """Return up to `count` of the events that follow."""
         return islice(filter(self._wanted, self._events), count)
 

@@ -22,9 +22,27 @@ from ..values import text_of
 from .events import MAKE, RECORDS, Event, Frame, JobStatusChanged, OutcomeReceived, TracedError, record_of
 
 __all__ = [
-    "DEEPEST", "ERROR_FIELDS", "EVENTS", "FAULT_FIELDS", "FIELDS", "FOLDED", "FRAME", "MOST_FRAMES", "MOST_RANKS",
-    "ROW", "STATUSES", "VERSION", "Successes", "Trace", "describe", "describe_error", "fields_of", "plain", "scrub",
-    "traced_error", "unfold",
+    "DEEPEST",
+    "ERROR_FIELDS",
+    "EVENTS",
+    "FAULT_FIELDS",
+    "FIELDS",
+    "FOLDED",
+    "FRAME",
+    "MOST_FRAMES",
+    "MOST_RANKS",
+    "ROW",
+    "STATUSES",
+    "VERSION",
+    "Successes",
+    "Trace",
+    "as_json",
+    "describe",
+    "describe_error",
+    "fields_of",
+    "scrub",
+    "traced_error",
+    "unfold",
 ]  # fmt: skip
 
 #: Version of the format; grows when a reader of the old one would misread the new one.
@@ -189,15 +207,15 @@ def traced_error(how: str, error: Error, frames: Sequence[tuple[str, int, str]],
     return TracedError(how, error, tuple(Frame(harmless(file), line, harmless(name)) for file, line, name in frames))
 
 
-def plain(value: Any) -> Any:
+def as_json(value: Any) -> Any:
     """A value of an event as JSON has it."""
     kind = type(value)
     if kind is TracedError:
-        return {"how": value.how, "error": plain(value.error), "frames": [[*frame] for frame in value.frames]}
+        return {"how": value.how, "error": as_json(value.error), "frames": [[*frame] for frame in value.frames]}
     if isinstance(value, tuple | list):
-        return [plain(each) for each in value] if value and type(value[0]) not in (int, str) else value
+        return [as_json(each) for each in value] if value and type(value[0]) not in (int, str) else value
     if (kind_of := getattr(kind, "kind", None)) is not None:
-        return {"kind": kind_of, **{field.name: plain(getattr(value, field.name)) for field in fields(value)}}
+        return {"kind": kind_of, **{field.name: as_json(getattr(value, field.name)) for field in fields(value)}}
     return value
 
 
@@ -331,8 +349,8 @@ class Trace:
         :param path: the file; it is compressed if its name ends in ``.gz``, and replaced if it exists.
         :raises OSError: it can't be written.
         """
-        with open(path, "wb") as plain:
-            self.write_to(plain, packed=os.fspath(path).endswith(".gz"))
+        with open(path, "wb") as as_json:
+            self.write_to(as_json, packed=os.fspath(path).endswith(".gz"))
 
     def write_to(self, file: Any, *, packed: bool) -> None:
         """Write the trace to an open file.
@@ -370,7 +388,7 @@ def fields_of(event: tuple[Any, ...]) -> dict[str, Any]:
 def _as_dict(event: tuple[Any, ...]) -> dict[str, Any]:
     kind = event[0]
     names = ("e", "t", *EVENTS[kind])
-    told = {name: value if type(value) in _PLAIN else plain(value) for name, value in zip(names, event, strict=True)}
+    told = {name: value if type(value) in _PLAIN else as_json(value) for name, value in zip(names, event, strict=True)}
     return {"t": told.pop("t"), **told}
 
 

@@ -157,7 +157,7 @@ class Mark:
     what: Error | Fault
 
     def __str__(self) -> str:
-        return wording.mark(self.what)
+        return wording.mark_of(self.what)
 
 
 class History:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..text import harmless
 
-__all__ = ["DECODER", "MISSING", "Malformed", "should_be", "shown"]
+__all__ = ["DECODER", "MISSING", "Malformed", "should_be", "shown_json"]
 
 #: What stands for the value of a field that is not there.
 MISSING: Any = object()
@@ -25,10 +25,10 @@ def should_be(value: Any, field: str, what: str, kind: str | None = None) -> Mal
     where = f"{field} of {kind!r}" if kind else field
     if value is MISSING:
         return Malformed(f"{where} is missing; it should be there, and hold: {what}")
-    return Malformed(f"{where} is {shown(value)}; it should be: {what}")
+    return Malformed(f"{where} is {shown_json(value)}; it should be: {what}")
 
 
-def shown(value: Any) -> str:
+def shown_json(value: Any) -> str:
     """A value in a message: short, and harmless."""
     if value is None or isinstance(value, bool):
         return json.dumps(value)

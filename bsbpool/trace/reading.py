@@ -34,7 +34,7 @@ from .format import (
     Trace,
     unfold,
 )
-from .malformed import DECODER, MISSING, Malformed, should_be, shown
+from .malformed import DECODER, MISSING, Malformed, should_be, shown_json
 from .version_1 import FIELDS_1, Upgrade
 
 __all__ = ["MOST_BYTES", "MOST_EVENTS", "read_events", "read_trace"]
@@ -234,19 +234,21 @@ class _Reader:
             raise Malformed("this is no trace of bsbpool: it begins with " + _FIRST)
         version = header.get("version")
         if type(version) is not int or version < 1:
-            raise Malformed(f"its version is {shown(version)}; it should be an integer, {VERSION} at the most")
+            raise Malformed(f"its version is {shown_json(version)}; it should be an integer, {VERSION} at the most")
         if version > VERSION:
             raise Malformed(
-                f"it is of version {shown(version)} of the format, and this bsbpool reads version {VERSION}: "
+                f"it is of version {shown_json(version)} of the format, and this bsbpool reads version {VERSION}: "
                 "install a newer one (pip install -U bsbpool)"
             )
         ranks = header.get("ranks")
         if type(ranks) is not int or not 1 <= ranks <= MOST_RANKS:
-            raise Malformed(f"ranks is {shown(ranks)}; it should be their number, from 1 to {MOST_RANKS:,}")
+            raise Malformed(f"ranks is {shown_json(ranks)}; it should be their number, from 1 to {MOST_RANKS:,}")
         self._ranks = ranks
         hosts = header.get("hosts")
         if not isinstance(hosts, list) or not all(isinstance(host, str) for host in hosts) or len(hosts) > ranks:
-            raise Malformed(f"hosts is {shown(hosts)}; it should be a list of texts, one for each rank, or one for all")
+            raise Malformed(
+                f"hosts is {shown_json(hosts)}; it should be a list of texts, one for each rank, or one for all"
+            )
         cleaned: dict[str, Any] = self._clean(header)
         if version == 1:
             self._types = FIELDS | FIELDS_1
@@ -265,7 +267,9 @@ class _Reader:
     def _event(self, event: Any) -> tuple[Any, ...] | None:
         """An event as a `Trace` keeps it; None for one of a kind that a newer version has."""
         if type(event) is not dict:
-            raise Malformed(f"this is {shown(event)}; it should be an object, with t and e and the fields of an event")
+            raise Malformed(
+                f"this is {shown_json(event)}; it should be an object, with t and e and the fields of an event"
+            )
         kind, t = event.get("e"), event.get("t", MISSING)
         if type(t) is not int or not 0 <= t < _TOO_LARGE:
             raise should_be(t, "t", "nanoseconds")
@@ -275,7 +279,7 @@ class _Reader:
         if rules is None:
             kind = harmless(kind)
             if kind not in self._unknown and len(self._unknown) == 20:
-                raise Malformed(f"there are more than 20 kinds of events that are none: {shown(kind)}")
+                raise Malformed(f"there are more than 20 kinds of events that are none: {shown_json(kind)}")
             self._unknown[kind] = self._unknown.get(kind, 0) + 1
             return None
         values: list[Any] = [kind, t]
@@ -294,22 +298,22 @@ class _Reader:
             if is_pool:
                 if kind == "pool":
                     if value in self._jobs:
-                        raise Malformed(f"pool {shown(value)} is opened a second time; each has an id of its own")
+                        raise Malformed(f"pool {shown_json(value)} is opened a second time; each has an id of its own")
                     self._jobs[value] = 0
                 jobs = self._jobs.get(value, -1)
                 if jobs < 0:
-                    raise Malformed(f"pool {shown(value)} was not opened: an event of kind pool comes first")
+                    raise Malformed(f"pool {shown_json(value)} was not opened: an event of kind pool comes first")
             elif jobs_named is not None and value is not None:
                 if field == "job" and kind == "job":
                     if value != jobs:
                         raise Malformed(
-                            f"job is {shown(value)}; it should be {jobs}, since ids count the jobs of a pool"
+                            f"job is {shown_json(value)}; it should be {jobs}, since ids count the jobs of a pool"
                         )
                     self._jobs[values[2]] += 1
                 else:
                     for job in jobs_named(value):
                         if job >= jobs:
-                            raise Malformed(f"{field} names job {shown(job)}, and only {jobs} were queued by then")
+                            raise Malformed(f"{field} names job {shown_json(job)}, and only {jobs} were queued by then")
             values.append(value)
         return tuple(values)
 

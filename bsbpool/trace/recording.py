@@ -16,7 +16,7 @@ from typing import Any
 
 from ..frames import warn
 from ..text import harmless
-from .format import EVENTS, FOLDED, Successes, Trace, describe_error, plain
+from .format import EVENTS, FOLDED, Successes, Trace, as_json, describe_error
 
 #: Maximal number of events that are buffered while main neither waits nor calls the program's code.
 MOST_BEHIND = 256
@@ -406,7 +406,7 @@ class _Lines:
                 lines += [
                     f'{{"t":{t - start},"e":"status","pool":{pool if type(pool) is int else _text(pool)},"job":{job},'
                     f'"status":"{status}","rank":{"null" if rank is None else rank},'
-                    f'"error":{"null" if error is None else _encode(plain(error))}}}\n'
+                    f'"error":{"null" if error is None else _encode(as_json(error))}}}\n'
                     for _, t, pool, job, status, rank, error in alike
                 ]
             elif kind == "job":
@@ -433,7 +433,7 @@ class _Lines:
         if kind == "message":
             fields[-2:] = [at - self._start for at in fields[-2:]]
         names = FOLDED.get(kind) or EVENTS[kind]
-        said = ",".join(f'"{name}":{_encode(plain(value))}' for name, value in zip(names, fields, strict=True))
+        said = ",".join(f'"{name}":{_encode(as_json(value))}' for name, value in zip(names, fields, strict=True))
         return f'{{"t":{t - self._start},"e":"{kind}",{said}}}\n'
 
 

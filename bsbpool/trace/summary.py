@@ -15,7 +15,7 @@ from .events import Event, TracedError
 from .format import Trace
 from .history import History, PoolHistory
 
-__all__ = ["Failure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
+__all__ = ["JobFailure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
 
 _SECOND = 1e9
 
@@ -125,7 +125,7 @@ class PoolSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
+class JobFailure:
     """A job that failed, or was lost with its rank.
 
     :ivar rank: where it ran; 0 if it did not; None if that is not known.
@@ -162,7 +162,7 @@ class Summary:
     pools: tuple[PoolSummary, ...]
     strategies: tuple[StrategySummary, ...]
     by_rank: tuple[RankSummary, ...]
-    failures: tuple[Failure, ...]
+    failures: tuple[JobFailure, ...]
     runs: tuple[Run, ...] = field(repr=False)
     complete: bool = True
 
@@ -235,7 +235,7 @@ def summarise(trace: History | Trace | Iterable[Event]) -> Summary:
     worked: dict[str, int] = {}
     busy = [0] * ranks
     runs: list[Run] = []
-    failures: list[Failure] = []
+    failures: list[JobFailure] = []
     summaries = []
     for number, pool in enumerate(history.pools):
         chains: dict[int, int] = {}
@@ -267,7 +267,7 @@ def summarise(trace: History | Trace | Iterable[Event]) -> Summary:
             if job.failed:
                 at = ((last if job.finished is None else job.finished) - first) / _SECOND
                 place = None if pool.announced and job.running is None else job.rank
-                failures.append(Failure(number, id, job.name, place, at, job.error, job.context, job.raised))
+                failures.append(JobFailure(number, id, job.name, place, at, job.error, job.context, job.raised))
         end = None if pool.ended is None else (pool.ended - first) / _SECOND
         opened = (pool.opened - first) / _SECOND
         path = _path(pool, chains, longest[1])

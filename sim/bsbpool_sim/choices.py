@@ -83,7 +83,7 @@ class Granted(NamedTuple):
         return f"rank {self.rank}, {'an exclusive' if self.exclusive else 'a shared'} one"
 
 
-class Event(NamedTuple):
+class ComesFirst(NamedTuple):
     """The event that comes first.
 
     :ivar rank: the rank at which it happens; None: at none.
@@ -125,7 +125,7 @@ class GoesOn(NamedTuple):
         return f"{self.thread} of rank {self.rank}"
 
 
-Alternative = MessageFrom | Completed | Granted | Event | Strikes | GoesOn
+Alternative = MessageFrom | Completed | Granted | ComesFirst | Strikes | GoesOn
 
 
 class Choice:

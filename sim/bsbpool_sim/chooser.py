@@ -17,7 +17,7 @@ from typing import Any, Protocol, TypeVar
 from bsbpool.frames import file_of, is_own, outward, users_frame
 from bsbpool.values import shown
 
-from .choices import Alternative, Choice, Event, Kind, Policy, Strategy, is_policy, is_strategy
+from .choices import Alternative, Choice, ComesFirst, Kind, Policy, Strategy, is_policy, is_strategy
 from .errors import TapeError
 from .strategies import InOrder
 from .tape import Tape, tape_of_run
@@ -51,7 +51,7 @@ class Chooser:
         """What was chosen so far."""
         return tape_of_run(dict(self._departures), self._counts[:])
 
-    def events(self, describe: Callable[[KernelEvent], Event]) -> Events:
+    def events(self, describe: Callable[[KernelEvent], ComesFirst]) -> Events:
         """What orders the kernel's events as this chooses."""
         return Events(self, self._number_of_event, describe)
 
@@ -155,7 +155,7 @@ class _Group:
                 return index
 
 
-class Observer(Protocol):
+class EventObserver(Protocol):
     """Wants to know which event goes next, and among which it was chosen."""
 
     def among(self, when: int, turn: int, events: Sequence[KernelEvent]) -> None:
@@ -171,13 +171,15 @@ class Events:
     Each group has a place in the kernel's heap, where events with an order of their own stand as they are.
     """
 
-    def __init__(self, chooser: Chooser, number: Callable[[], float] | None, describe: Callable[[KernelEvent], Event]):
+    def __init__(
+        self, chooser: Chooser, number: Callable[[], float] | None, describe: Callable[[KernelEvent], ComesFirst]
+    ):
         self._chooser = chooser
         self._number = number
         self._describe = describe
         self._groups: dict[tuple[int, int], _Group] = {}
         #: told of each event before it goes; None: nobody wants to know.
-        self.observer: Observer | None = None
+        self.observer: EventObserver | None = None
 
     def add(self, heap: list[KernelEvent], event: KernelEvent, turn: int) -> None:
         """Schedule an event."""
@@ -197,7 +199,7 @@ class Events:
             return self._observed(heap, self.observer)
         return self._pop(heap)
 
-    def _observed(self, heap: list[KernelEvent], observer: Observer) -> KernelEvent:
+    def _observed(self, heap: list[KernelEvent], observer: EventObserver) -> KernelEvent:
         first = heap[0]
         group = first[4]
         several = type(group) is _Group and len(group.events) > 1

@@ -74,8 +74,8 @@ class Auditor(Protocol):
         """What was found; if all programs have returned, also what they have left."""
 
 
-class Observer(Protocol):
-    """Takes note of what ranks give to others: `bsbpool_sim.checks.observed.Observed` does."""
+class EffectObserver(Protocol):
+    """Takes note of what ranks give to others: `bsbpool_sim.checks.effects.Effects` does."""
 
     def gave(self, rank: int, what: Any) -> None:
         """A rank gave bytes to others, or a sequence of them."""
@@ -226,7 +226,7 @@ class Cluster:
         #: takes note of memory that MPI has; None: nobody asks.
         self.buffers: MemoryWatcher | None = None
         #: takes note of what ranks give to others; None: nobody asks.
-        self.observed: Observer | None = None
+        self.observed: EffectObserver | None = None
         #: takes note of accesses to windows; None: nobody asks.
         self.races: RaceWatcher | None = None
         #: whether ranks access each other's memory, by windows, or one file.

@@ -135,7 +135,7 @@ class ExploredFaults:
         return fault
 
 
-def install(cluster: Cluster, most: int) -> None:
+def install_faults(cluster: Cluster, most: int) -> None:
     """Let faults be choices in a simulation that has not begun, after its script. If nothing is chosen, none strikes.
 
     :param most: how many may strike.

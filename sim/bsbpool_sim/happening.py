@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from .choices import Event
+from .choices import ComesFirst
 
 
 class Happening:
     """Whose methods the kernel calls as events: it says what they are, where an event is an alternative."""
 
-    def happening(self, argument: Any) -> Event:
+    def happening(self, argument: Any) -> ComesFirst:
         """What happens when a method of this is called with `argument`."""
-        return Event(None, type(self).__name__)
+        return ComesFirst(None, type(self).__name__)
 
     def key(self) -> tuple[Any, ...] | None:
         """What tells this from all others whose methods are called with None, in each order in which things happen:

@@ -20,7 +20,7 @@ from greenlet import GreenletExit, getcurrent
 from bsbpool.durations import exact_duration
 from bsbpool.values import add_note
 
-from .choices import Event, Policy, Strategy
+from .choices import ComesFirst, Policy, Strategy
 from .chooser import Chooser, KernelEvent
 from .clocks import Clocks
 from .errors import DeadlockError, HorizonError
@@ -30,7 +30,7 @@ from .happening import WhenIdle
 from .instant import FAULTS, WORK
 from .strategies import InOrder
 from .tape import Tape
-from .tasks import MOST_RANKS, Reason, current, keep, kept_tasks
+from .tasks import MOST_RANKS, Reason, current_greenlet, keep_tasks, kept_tasks
 from .tasks import Rank as Rank
 from .tasks import Task as Task
 
@@ -163,7 +163,7 @@ class Kernel(Clocks):
         """
         if self.closing:
             raise GreenletExit
-        task: Task = current()
+        task: Task = current_greenlet()
         if self.work is not None and task.worked_from:
             # Who parks has taken its place in some line, and may be called at once: others can't run before it parks.
             task.rank.paused_until = max(task.rank.paused_until, self.now) + self._worked(task)
@@ -338,7 +338,7 @@ class Kernel(Clocks):
                 lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
-    def describe(self, event: KernelEvent) -> Event:
+    def describe(self, event: KernelEvent) -> ComesFirst:
         """What an event is, for those who choose among several."""
         when, turn, _, call, argument = event
         if isinstance(argument, Task):
@@ -346,9 +346,9 @@ class Kernel(Clocks):
             idle = task.rank.dead_at is not None
             if call is None:
                 idle = task.timer != when or not task.parked or task.deadline != when or turn < task.turn or idle
-            return Event(task.rank.index, f"{task.title()} goes on", idle)
+            return ComesFirst(task.rank.index, f"{task.title()} goes on", idle)
         owner = getattr(call, "__self__", None)
-        return owner.happening(argument) if isinstance(owner, Happening) else Event(None, repr(call))
+        return owner.happening(argument) if isinstance(owner, Happening) else ComesFirst(None, repr(call))
 
     def close(self) -> None:
         """End what still waits. Its `finally` blocks run, but can do nothing to the simulation."""
@@ -377,7 +377,7 @@ class Kernel(Clocks):
             self._last_reading = None
             for rank in self.ranks:
                 rank.main = None
-            keep(self._all, self._kept)
+            keep_tasks(self._all, self._kept)
 
     def reopen(self) -> None:
         """Let programs be started again, also after `close`."""

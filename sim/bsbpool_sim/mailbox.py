@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from typing import Any, Protocol
 
-from .choices import Event
+from .choices import ComesFirst
 from .kernel import Happening, Kernel, Rank, Task
 
 
@@ -32,11 +32,11 @@ class Posted(Protocol):
     tag: int | None
     call: str
 
-    def match(self, message: Message) -> None:
+    def match(self, message: SentMessage) -> None:
         """This message is its own."""
 
 
-class Message:
+class SentMessage:
     """Bytes from a rank (of the communicator), with a tag.
 
     :ivar sync: who learns that it was matched.
@@ -61,7 +61,7 @@ class Message:
             self.sync.complete()
 
 
-def fits(receive: Posted, message: Message) -> bool:
+def fits(receive: Posted, message: SentMessage) -> bool:
     """Whether a receive may take a message, by source and tag."""
     return receive.source in (None, message.source) and receive.tag in (None, message.tag)
 
@@ -73,30 +73,30 @@ class MessageQueue:
 
     def __init__(self) -> None:
         # Ordered, since taking the first key of a plain dict again and again is quadratic.
-        self._arrived: OrderedDict[Message, None] = OrderedDict()
-        self._by_source: dict[int, OrderedDict[Message, None]] = {}
+        self._arrived: OrderedDict[SentMessage, None] = OrderedDict()
+        self._by_source: dict[int, OrderedDict[SentMessage, None]] = {}
         #: receives that wait for a message, in the order in which they were posted.
         self.posted: list[Posted] = []
         #: tasks to wake when a message arrives that no posted receive takes.
         self.watching: list[Task] = []
 
-    def find(self, source: int | None, tag: int | None) -> Message | None:
+    def find(self, source: int | None, tag: int | None) -> SentMessage | None:
         """The first message to have arrived from `source` (None: any) with `tag` (None: any)."""
         for message in self._arrived if source is None else self._by_source.get(source, ()):
             if tag is None or message.tag == tag:
                 return message
         return None
 
-    def firsts(self, tag: int | None) -> list[Message]:
+    def firsts(self, tag: int | None) -> list[SentMessage]:
         """The first message of each source with `tag` (None: any), in the order in which they arrived: a receive from
         any rank may take any of them."""
-        found: dict[int, Message] = {}
+        found: dict[int, SentMessage] = {}
         for message in self._arrived:
             if message.source not in found and (tag is None or message.tag == tag):
                 found[message.source] = message
         return [*found.values()]
 
-    def take(self, message: Message) -> None:
+    def take(self, message: SentMessage) -> None:
         """Take out a message that `find` or `firsts` gave: it is the caller's then."""
         del self._arrived[message], self._by_source[message.source][message]
         message.matched()
@@ -109,10 +109,10 @@ class MessageQueue:
         """A receive that waits is cancelled."""
         self.posted.remove(receive)
 
-    def announce(self, message: Message) -> None:
+    def announce(self, message: SentMessage) -> None:
         """A message has been sent, and will arrive."""
 
-    def put(self, kernel: Kernel, message: Message) -> None:
+    def put(self, kernel: Kernel, message: SentMessage) -> None:
         """A message arrives."""
         for i, receive in enumerate(self.posted):
             if receive.source in (None, message.source) and receive.tag in (None, message.tag):
@@ -122,7 +122,7 @@ class MessageQueue:
                 return
         self.keep(kernel, message)
 
-    def keep(self, kernel: Kernel, message: Message) -> None:
+    def keep(self, kernel: Kernel, message: SentMessage) -> None:
         """Keep a message that no receive takes now."""
         self._arrived[message] = None
         self._by_source.setdefault(message.source, OrderedDict())[message] = None
@@ -147,17 +147,19 @@ class Link(Happening):
         self._kernel = kernel
         self._rank = rank
         self._box = box
-        self._queue: deque[Message] = deque()
+        self._queue: deque[SentMessage] = deque()
 
-    def send(self, message: Message, arrival: int) -> None:
+    def send(self, message: SentMessage, arrival: int) -> None:
         """Let `message` arrive at virtual time `arrival`, no earlier than the one before."""
         self._queue.append(message)
         self._box.announce(message)
         self._kernel.at(arrival, self._deliver, None)
 
-    def happening(self, argument: Any) -> Event:
+    def happening(self, argument: Any) -> ComesFirst:
         """The arrival of a message."""
-        return Event(self._rank.index, f"a message arrives from rank {self._source}", self._rank.dead_at is not None)
+        return ComesFirst(
+            self._rank.index, f"a message arrives from rank {self._source}", self._rank.dead_at is not None
+        )
 
     def key(self) -> tuple[Any, ...]:
         """The link: it may be one of several between two ranks, each of a communicator."""

@@ -13,9 +13,9 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .choices import Alternative, Event, Kind, MessageFrom
+from .choices import Alternative, ComesFirst, Kind, MessageFrom
 from .kernel import Kernel, Rank, Task
-from .mailbox import Message, MessageQueue, Posted, fits
+from .mailbox import MessageQueue, Posted, SentMessage, fits
 
 #: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop. While
 #: others only wait for later times, they look again after so long, and each time after twice as long.
@@ -51,7 +51,7 @@ class Sent(NamedTuple):
     """
 
     mailbox: LateMessageQueue
-    message: Message
+    message: SentMessage
     source: int
     after: int
 
@@ -75,11 +75,11 @@ class LateProbe:
     def __init__(self, kernel: Kernel, tag: int | None, call: str):
         self.tag = tag
         self.call = call
-        self.message: Message | None = None
+        self.message: SentMessage | None = None
         self._kernel = kernel
         self._task = kernel.task
 
-    def match(self, message: Message) -> None:
+    def match(self, message: SentMessage) -> None:
         """`message` is what it finds."""
         self.message = message
         self._kernel.wake(self._task)
@@ -131,12 +131,12 @@ class LateMessageQueue(MessageQueue):
         #: the receives and probes from any rank that wait here.
         self.begun: list[Begun] = []
 
-    def find(self, source: int | None, tag: int | None) -> Message | None:
+    def find(self, source: int | None, tag: int | None) -> SentMessage | None:
         """As `MessageQueue.find`, but for a message that an earlier receive may take, and nothing from any rank."""
         message = None if source is None else super().find(source, tag)
         return None if message is None or self._may_be_taken(message, self.posted) else message
 
-    def firsts(self, tag: int | None) -> list[Message]:
+    def firsts(self, tag: int | None) -> list[SentMessage]:
         """Nothing: what a receive from any rank takes is decided late."""
         return []
 
@@ -152,13 +152,13 @@ class LateMessageQueue(MessageQueue):
         self._forget(receive)
         self._match_others()
 
-    def announce(self, message: Message) -> None:
+    def announce(self, message: SentMessage) -> None:
         """A message has been sent: it arrives before the next match is decided."""
         if self._late.sent is not None:
             source = self._members[message.source]
             self._late.sent.append(Sent(self, message, source, self._late.decided))
 
-    def put(self, kernel: Kernel, message: Message) -> None:
+    def put(self, kernel: Kernel, message: SentMessage) -> None:
         """A message arrives; it is kept if a receive from any rank may take it."""
         taker = next((each for each in self.posted if fits(each, message)), None)
         # Whoever takes it must not pass over an earlier message of that rank, which is not decided yet.
@@ -167,7 +167,7 @@ class LateMessageQueue(MessageQueue):
         else:
             super().put(kernel, message)
 
-    def undecided(self) -> list[tuple[Begun, list[Message]]]:
+    def undecided(self) -> list[tuple[Begun, list[SentMessage]]]:
         """The receives and probes from any rank that can be matched, and what each of them may take."""
         found = []
         for begun in self.begun:
@@ -179,11 +179,11 @@ class LateMessageQueue(MessageQueue):
                 found.append((begun, messages))
         return found
 
-    def sources(self, messages: Sequence[Message]) -> tuple[int, ...]:
+    def sources(self, messages: Sequence[SentMessage]) -> tuple[int, ...]:
         """The ranks of the simulation that have sent these messages."""
         return tuple([self._members[message.source] for message in messages])
 
-    def match(self, receive: Posted, message: Message) -> None:
+    def match(self, receive: Posted, message: SentMessage) -> None:
         """It was decided that `receive` takes `message`."""
         self.posted.remove(receive)
         self._forget(receive)
@@ -192,14 +192,14 @@ class LateMessageQueue(MessageQueue):
         receive.match(message)
         self._match_others()
 
-    def alternative(self, message: Message) -> MessageFrom:
+    def alternative(self, message: SentMessage) -> MessageFrom:
         """A message as one of those that can be chosen."""
         return MessageFrom(self._members[message.source], message.tag)
 
     def _forget(self, receive: Posted) -> None:
         self.begun = [each for each in self.begun if each.receive is not receive]
 
-    def _may_be_taken(self, message: Message, by: Sequence[Posted]) -> bool:
+    def _may_be_taken(self, message: SentMessage, by: Sequence[Posted]) -> bool:
         return any(fits(each, message) and not isinstance(each, LateProbe) for each in by)
 
     def _match_others(self) -> None:
@@ -373,8 +373,8 @@ class LateMatching:
         return self.kernel.ranks[rank].dead_at is not None
 
 
-def _goes_on(one: Ready) -> Event:
-    return Event(one.rank, f"{one.receive.call} {'ends a request' if one.mailbox is None else 'takes a message'}")
+def _goes_on(one: Ready) -> ComesFirst:
+    return ComesFirst(one.rank, f"{one.receive.call} {'ends a request' if one.mailbox is None else 'takes a message'}")
 
 
 def _key(item: Any) -> int:

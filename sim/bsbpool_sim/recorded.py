@@ -117,7 +117,7 @@ class Recording:
         :param fail_fast: stop a pool at its first error; None: if the recorded run did.
         """
         stop = self.fail_fast if fail_fast is None else fail_fast
-        strategies = {job.name: Strategy(job.name) for job in self.jobs}
+        strategies = {job.name: RecordedStrategy(job.name) for job in self.jobs}
 
         def program(comm: Any) -> None:
             owner = Owner(comm)
@@ -147,7 +147,7 @@ class Recording:
         return script
 
 
-class Strategy:
+class RecordedStrategy:
     """Stands for the strategy that submitted jobs, of which a recording knows the name only."""
 
     def __init__(self, name: str):

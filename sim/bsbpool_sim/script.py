@@ -29,7 +29,7 @@ _REAL = object()
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.]+)>$")
 
 #: Seconds, or a function that draws them from a seeded stream of random numbers.
-Duration = float | Callable[[Random], float]
+SecondsOrDraw = float | Callable[[Random], float]
 
 
 class JobRule:
@@ -42,7 +42,7 @@ class JobRule:
         id: int | None,
         pool: int | None,
         context: Mapping[str, Any],
-        takes: Duration | None,
+        takes: SecondsOrDraw | None,
         returns: Any,
         raises: BaseException | type[BaseException] | None,
         hangs: bool,
@@ -138,7 +138,7 @@ class Script:
         id: int | None = None,
         pool: int | None = None,
         context: Mapping[str, Any] | None = None,
-        takes: Duration | None = None,
+        takes: SecondsOrDraw | None = None,
         returns: Any = _REAL,
         raises: BaseException | type[BaseException] | None = None,
         hangs: bool = False,

@@ -22,14 +22,14 @@ from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
-from .faults import install as install_faults
+from .faults import install_faults
 from .garbage import deliberate_collection
 from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
 from .mpi.contexts import ranks as ranks_text
 from .network import Network
 from .python.late import enter_event_loop, leave_event_loop
-from .python.locks import forget
+from .python.locks import forget_locks
 from .python.threads import THREADS, leave_threads, wait_for_threads
 from .strategies import InOrder, Shuffled
 from .streams import seeded_global
@@ -221,7 +221,7 @@ def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None,
             if over:
                 cluster.recorder.stop()  # `finally` blocks of dead and stuck ranks run below: that is no event
                 cluster.close()
-                forget(kernel)
+                forget_locks(kernel)
             if loop is not None:
                 enter_event_loop(loop)
     simulation = _simulation(cluster)
@@ -246,7 +246,7 @@ def close(cluster: Cluster) -> None:
     cluster.recorder.stop()
     with substitutes():
         cluster.close()
-    forget(cluster.kernel)
+    forget_locks(cluster.kernel)
 
 
 def _integer(value: Any) -> bool:

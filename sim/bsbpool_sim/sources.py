@@ -13,7 +13,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Kind(Enum):
+class Treatment(Enum):
     """What becomes of a source on a simulated rank."""
 
     VIRTUAL = "virtual"
@@ -31,52 +31,52 @@ class Row(NamedTuple):
         refused.
     """
 
-    kind: Kind
+    kind: Treatment
     names: tuple[str, ...]
     what: str
     refused_by_name: bool = False
 
 
-def _row(kind: Kind, names: str, what: str, refused_by_name: bool = False) -> Row:
+def _row(kind: Treatment, names: str, what: str, refused_by_name: bool = False) -> Row:
     return Row(kind, tuple(names.split()), what, refused_by_name)
 
 
 TABLE = (
     # -- time ------------------------------------------------------------------------------------------
-    _row(Kind.VIRTUAL, "time.sleep", "takes virtual time"),
+    _row(Treatment.VIRTUAL, "time.sleep", "takes virtual time"),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "time.monotonic time.monotonic_ns time.perf_counter time.perf_counter_ns time.process_time "
         "time.process_time_ns time.thread_time time.thread_time_ns os.times resource.getrusage",
         "begin at 0; a rank's processor is always at work",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "time.time time.time_ns datetime.datetime.now datetime.datetime.utcnow datetime.datetime.today "
         "datetime.date.today",
         "begin at 2000-01-01 00:00 UTC",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "time.clock_gettime time.clock_gettime_ns time.clock_getres time.get_clock_info",
         "CLOCK_REALTIME is `time.time`, all others are `time.monotonic`, to the nanosecond",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "time.localtime time.gmtime time.mktime time.ctime time.asctime time.strftime time.tzset "
         "datetime.datetime.fromtimestamp datetime.date.fromtimestamp datetime.datetime.timestamp "
         "datetime.datetime.astimezone",
         "local time is UTC",
     ),
-    _row(Kind.VIRTUAL, "sched.scheduler", "runs in virtual time, unless it is given clocks of its own"),
+    _row(Treatment.VIRTUAL, "sched.scheduler", "runs in virtual time, unless it is given clocks of its own"),
     _row(
-        Kind.REFUSED,
+        Treatment.REFUSED,
         "time.clock_settime time.clock_settime_ns",
         "it sets the clock of the machine",
         refused_by_name=True,
     ),
     _row(
-        Kind.REFUSED,
+        Treatment.REFUSED,
         "signal.alarm signal.setitimer signal.pause signal.sigwait signal.sigwaitinfo signal.sigtimedwait "
         "os.timerfd_create",
         "signals and timers come in real time: wait with time.sleep",
@@ -84,7 +84,7 @@ TABLE = (
     ),
     # -- chance ----------------------------------------------------------------------------------------
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "random.random random.betavariate random.binomialvariate random.choice random.choices random.expovariate "
         "random.gammavariate random.gauss random.getrandbits random.lognormvariate random.normalvariate "
         "random.paretovariate random.randbytes random.randint random.randrange random.sample random.seed "
@@ -93,26 +93,26 @@ TABLE = (
         "drawn from the seed; all ranks share one generator, as they share modules",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "random.Random random.SystemRandom os.urandom os.getrandom secrets.* uuid.uuid4 numpy.random.default_rng "
         "numpy.random.RandomState",
         "unseeded ones are drawn from the seed, for each rank",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "tempfile.mktemp tempfile.mkstemp tempfile.mkdtemp tempfile.NamedTemporaryFile tempfile.TemporaryFile "
         "tempfile.TemporaryDirectory tempfile.SpooledTemporaryFile",
         "names are drawn from the seed; of those the first that is free",
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "builtins.hash builtins.id",
         "the order of a set of strings follows PYTHONHASHSEED, and addresses the memory: sort",
     ),
     # -- identity --------------------------------------------------------------------------------------
-    _row(Kind.VIRTUAL, "os.getpid os.getppid", "1000 + rank, and 999"),
+    _row(Treatment.VIRTUAL, "os.getpid os.getppid", "1000 + rank, and 999"),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "threading.get_ident threading.get_native_id threading.current_thread threading.main_thread "
         "threading.enumerate threading.active_count threading.Thread.ident threading.Thread.native_id "
         "threading.stack_size threading.settrace threading.settrace_all_threads threading.gettrace "
@@ -120,30 +120,32 @@ TABLE = (
         "of the threads of the rank; the number of its main thread is 1000 + rank",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "socket.gethostname socket.getfqdn platform.node platform.uname os.uname",
         "the name is `simulated-3`, as that of MPI; what else there is to know of the machine is real",
     ),
-    _row(Kind.VIRTUAL, "uuid.uuid1 uuid.getnode", "of virtual time and rank"),
+    _row(Treatment.VIRTUAL, "uuid.uuid1 uuid.getnode", "of virtual time and rank"),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "os.cpu_count os.process_cpu_count os.sched_getaffinity os.getloadavg",
         "a rank has one processor, without load",
     ),
-    _row(Kind.VIRTUAL, "os._exit os.abort os.kill", "end this rank, as `kill -9` would; os.kill can do nothing else"),
     _row(
-        Kind.REFUSED,
+        Treatment.VIRTUAL, "os._exit os.abort os.kill", "end this rank, as `kill -9` would; os.kill can do nothing else"
+    ),
+    _row(
+        Treatment.REFUSED,
         "os.killpg signal.raise_signal signal.pthread_kill signal.pidfd_send_signal os.pidfd_open",
         "it would reach the process that simulates: os.kill(os.getpid(), signal.SIGKILL) ends a rank",
         refused_by_name=True,
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "os.getsid os.getpgid os.getpgrp os.getpriority",
         "of the process that simulates, which all ranks share",
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "os.getuid os.geteuid os.getgid os.getegid os.getgroups os.getgrouplist os.getresuid os.getresgid os.getlogin "
         "getpass.getuser os.getenv os.getenvb os.environ os.sysconf os.confstr platform.* time.tzname time.timezone "
         "time.altzone time.daylight sys.getswitchinterval sys.getallocatedblocks sys.getrefcount "
@@ -152,7 +154,7 @@ TABLE = (
     ),
     # -- waiting, and who else there is ----------------------------------------------------------------
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "threading.Thread threading.Timer threading.local threading.Lock threading.RLock threading.Condition "
         "threading.Event "
         "threading.Semaphore threading.BoundedSemaphore threading.Barrier queue.Queue queue.LifoQueue "
@@ -161,45 +163,45 @@ TABLE = (
         "a thread is a task of the simulation: it runs until it waits, and waits in virtual time",
     ),
     _row(
-        Kind.VIRTUAL,
+        Treatment.VIRTUAL,
         "asyncio.*",
         "event loops wait in virtual time, for timers and threads; what takes a socket, a pipe, a signal or a process "
         "is refused",
     ),
-    _row(Kind.VIRTUAL, "select.select", "without files it sleeps; with files it is refused"),
+    _row(Treatment.VIRTUAL, "select.select", "without files it sleeps; with files it is refused"),
     _row(
-        Kind.REFUSED,
+        Treatment.REFUSED,
         "select.poll select.epoll select.kqueue os.wait os.waitpid os.waitid os.wait3 os.wait4",
         "what it waits for lives in real time: use the communicator",
         refused_by_name=True,
     ),
     _row(
-        Kind.REFUSED,
+        Treatment.REFUSED,
         "subprocess.* multiprocessing.* concurrent.futures.ProcessPoolExecutor os.fork os.forkpty os.popen os.system "
         "os.posix_spawn os.posix_spawnp os.spawnl os.spawnle os.spawnlp os.spawnlpe os.spawnv os.spawnve os.spawnvp "
         "os.spawnvpe os.execl os.execle os.execlp os.execlpe os.execv os.execve os.execvp os.execvpe os.startfile",
         "a real process",
     ),
     _row(
-        Kind.REFUSED,
+        Treatment.REFUSED,
         "socket.socket socket.SocketType socket.socketpair socket.fromfd socket.create_connection socket.create_server "
         "socket.getaddrinfo socket.gethostbyname socket.gethostbyname_ex socket.gethostbyaddr socket.getnameinfo "
         "socket.has_dualstack_ipv6 socket.send_fds socket.recv_fds",
         "a socket, or a question to the network",
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "selectors.*",
         "it waits for files, in real time: one that has to wait stops the process",
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "signal.signal signal.set_wakeup_fd signal.siginterrupt signal.getitimer signal.sigpending "
         "signal.pthread_sigmask",
         "a signal comes in real time, to whatever rank runs then",
     ),
     _row(
-        Kind.HOLE,
+        Treatment.HOLE,
         "os.stat os.lstat os.fstat os.listdir os.scandir os.walk os.fwalk os.DirEntry os.utime os.getcwd os.getcwdb "
         "os.chdir os.fchdir os.read os.readv os.pread os.preadv os.open os.lockf os.eventfd_read os.umask "
         "os.memfd_create os.get_terminal_size os.statvfs os.fstatvfs getpass.getpass builtins.input builtins.open "

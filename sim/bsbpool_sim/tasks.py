@@ -30,7 +30,7 @@ class Clock(Protocol):
 
     now: int
     closing: bool
-    #: whether tasks that are over wait for `keep`.
+    #: whether tasks that are over wait for `keep_tasks`.
     keeps: bool
     hub: greenlet
     cluster: Any
@@ -67,7 +67,7 @@ class Rank:
 
 
 #: Returns the task that runs, to those who know that one does. A cast would be a call where most time goes.
-current: Callable[[], Any] = getcurrent
+current_greenlet: Callable[[], Any] = getcurrent
 
 
 class Task(greenlet):
@@ -211,7 +211,7 @@ def kept_tasks(hub: greenlet) -> list[Task]:
     return found
 
 
-def keep(tasks: list[Task], kept: list[Task]) -> None:
+def keep_tasks(tasks: list[Task], kept: list[Task]) -> None:
     """Keep these tasks, of which nothing is asked any more: those that are over, and that nobody else refers to.
 
     :param tasks: all of one simulation; the list is empty afterwards.

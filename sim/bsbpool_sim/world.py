@@ -22,11 +22,11 @@ from bsbpool.exceptions import JobInterrupted
 from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
-from .choices import Event
+from .choices import ComesFirst
 from .instant import DEADLINES, LOSSES, NEWS, WORK
 from .kernel import Happening, Kernel, Rank, Task
 from .python.real_lock import RealRLock
-from .tasks import current
+from .tasks import current_greenlet
 
 if TYPE_CHECKING:
     from .mpi.communicators import Comm
@@ -56,7 +56,7 @@ class SimMailbox(Mailbox):
             if kernel.closing:
                 kernel.check_open()
             return None
-        self._waiting = current()
+        self._waiting = current_greenlet()
         while kernel.park(self._why, until, DEADLINES) and not items:
             pass
         self._waiting = None
@@ -90,8 +90,8 @@ class PoolLink(Happening):
         # The number of the last event, if it is still to come, and its time.
         self._event = self._arrival = -1
 
-    def happening(self, argument: None) -> Event:
-        return Event(self.target, f"a message of its pool arrives from rank {self.sent_by}")
+    def happening(self, argument: None) -> ComesFirst:
+        return ComesFirst(self.target, f"a message of its pool arrives from rank {self.sent_by}")
 
     def key(self) -> tuple[Any, ...]:
         return (self.target, self.sent_by, *self.pool)

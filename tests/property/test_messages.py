@@ -13,7 +13,7 @@ import bsbpool
 from bsbpool_sim import Script, simulate
 from bsbpool_sim import mpi as MPI
 from bsbpool_sim.kernel import SECOND, Kernel
-from bsbpool_sim.mailbox import Link, Message, MessageQueue
+from bsbpool_sim.mailbox import Link, MessageQueue, SentMessage
 from bsbpool_sim.network import Network
 from bsbpool_sim.strategies import InOrder, Shuffled
 
@@ -51,7 +51,7 @@ class MailboxIsALine(RuleBasedStateMachine):
 
     @rule(source=sources, tag=tags)
     def arrives(self, source, tag):
-        message = Message(source, tag, b"%d" % next(self.numbers))
+        message = SentMessage(source, tag, b"%d" % next(self.numbers))
         due = next((each for each in self.posted if fits(each.source, each.tag, message)), None)
         self.box.put(self.kernel, message)
         if due is None:
@@ -140,7 +140,7 @@ def test_messages_of_one_link_arrive_in_order_whatever_the_policy(sent, seed):
     link, last = Link(kernel, 0, kernel.ranks[0], box), 0
     for number, (later, tag) in enumerate(sent):
         last += later
-        link.send(Message(0, tag, b"%d" % number), last)
+        link.send(SentMessage(0, tag, b"%d" % number), last)
     kernel.start_program(kernel.ranks[0], lambda: kernel.compute(SECOND))
     kernel.run()
     came = []

@@ -9,7 +9,7 @@ import pytest
 import bsbpool
 from bsbpool_sim import DeadlockError, RankErrors, Script, SimulationError, Tape, TapeError, simulate
 from bsbpool_sim import mpi as MPI
-from bsbpool_sim.choices import Completed, Event, Granted, Kind, MessageFrom, Strikes
+from bsbpool_sim.choices import ComesFirst, Completed, Granted, Kind, MessageFrom, Strikes
 
 
 class Noting:
@@ -185,8 +185,8 @@ def test_events_of_one_instant_are_alternatives_and_say_where_they_are():
     order = []
     simulate(program, 3, policy=strategy)
     assert order == [0, 1, 2]  # the last to start was the first to sleep, and the last one again went first
-    assert strategy.asked[0] == (Kind.EVENT, None, "", tuple(Event(rank, "program goes on") for rank in range(3)))
-    assert strategy.asked[-1][3] == (Event(2, "program goes on"), Event(1, "program goes on"))
+    assert strategy.asked[0] == (Kind.EVENT, None, "", tuple(ComesFirst(rank, "program goes on") for rank in range(3)))
+    assert strategy.asked[-1][3] == (ComesFirst(2, "program goes on"), ComesFirst(1, "program goes on"))
 
 
 def test_messages_that_arrive_at_one_instant_are_alternatives_and_those_of_one_link_keep_their_order():

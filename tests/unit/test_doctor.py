@@ -14,7 +14,7 @@ from launching import MPIRUN, OPENMPI, ROOT, needs_mpich, needs_openmpi, run
 from rich.console import Console
 
 from bsbpool.cli import main
-from bsbpool.cli.doctor import COULD, GOOD, MUST, BSBFacts, judge, show
+from bsbpool.cli.doctor import COULD, GOOD, MUST, BSBFacts, judge, show_diagnoses
 from bsbpool.worlds.machine import MPIFacts, RankFacts, cpu_quota, examine, is_in_memory
 
 
@@ -275,7 +275,7 @@ def test_the_page_on_failures_shows_what_it_says():
         launcher="Open MPI's mpirun (OMPI_COMM_WORLD_SIZE is set)", told=(0, 4), comm=object(),
     )  # fmt: skip
     out = Console(width=100, record=True, file=io.StringIO())
-    show(out, four[0], judge(mpi, four))
+    show_diagnoses(out, four[0], judge(mpi, four))
     said = "".join(f"{each.rstrip()}\n" for each in out.export_text().splitlines())
     assert f"```text\n{said}```\n" in (ROOT / "docs/failures.md").read_text(encoding="utf-8"), said
 

@@ -13,7 +13,7 @@ from bsbpool.cli.replay import kill_of
 from bsbpool.cli.run import time_with_unit
 from bsbpool.durations import DURATION_PATTERN, UNITS, exact_duration, read_duration, written_duration
 from bsbpool_sim.scenario import schema
-from bsbpool_sim.scenario.values import read_duration as of_a_scenario
+from bsbpool_sim.scenario.values import duration_value
 
 ROOT = Path(__file__).parents[2]
 #: Code that writes a duration, or knows what a millisecond is.
@@ -29,7 +29,7 @@ OF_DURATIONS = re.compile(r"/ ?1e[369]:[.,\dg]*[gf]\} ?(s|ms|µs)\b|\"ms\": ?(1e
     ],
 )  # fmt: skip
 def test_options_and_scenarios_read_the_same_durations(text, ns):
-    assert read_duration(text) == of_a_scenario(text) == ns
+    assert read_duration(text) == duration_value(text) == ns
     assert time_with_unit(text) == ns / 1e9
     assert kill_of(f"3@{text}") == (3, ns / 1e9)
     assert re.search(DURATION_PATTERN, text.replace("\u03bc", "µ"))
@@ -50,7 +50,7 @@ def test_options_and_scenarios_refuse_the_same_with_what_would_be_right(text, ri
     with pytest.raises(click.BadParameter, match=right):
         time_with_unit(text)
     with pytest.raises(Exception, match=right):
-        of_a_scenario(text)
+        duration_value(text)
 
 
 @given(st.integers(0, 10**17))

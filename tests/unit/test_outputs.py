@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 
 from bsbpool.cli import main
-from bsbpool.cli.outputs import Output
+from bsbpool.cli.outputs import OutputFile
 from bsbpool.trace import read_trace
 from bsbpool.worlds.recording import open_recorder
 
@@ -201,7 +201,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(kind, inputs, t
 
 
 def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
-    output = Output(str(tmp_path / "out"), "page", "--html")
+    output = OutputFile(str(tmp_path / "out"), "page", "--html")
 
     def interrupted():
         with output.opened() as file:
@@ -214,7 +214,7 @@ def test_an_interrupted_write_leaves_nothing_behind(tmp_path):
 
 
 def test_a_file_that_appears_meanwhile_is_not_replaced(tmp_path):
-    output = Output(str(tmp_path / "out"), "page", "--html")
+    output = OutputFile(str(tmp_path / "out"), "page", "--html")
     output.check()
     (tmp_path / "out").write_text("mine")
     with pytest.raises(Exception, match="is there already"):

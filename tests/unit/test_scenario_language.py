@@ -15,7 +15,7 @@ from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.document import read
 from bsbpool_sim.scenario.model import Model, schema
 from bsbpool_sim.scenario.patterns import matcher
-from bsbpool_sim.scenario.values import VERBS, Bounds, Takes, read_duration, read_occurrence
+from bsbpool_sim.scenario.values import VERBS, Bounds, Takes, duration_value, read_occurrence
 from bsbpool_sim.streams import stream
 
 ROOT = Path(__file__).parents[2]
@@ -43,7 +43,7 @@ def plan(tmp_path):
      ("1.5min", 90 * 10**9), (" 2 h ", 7200 * 10**9), ("0.3s", 300_000_000)],
 )  # fmt: skip
 def test_durations_are_exact_nanoseconds(text, ns):
-    assert read_duration(text) == ns
+    assert duration_value(text) == ns
 
 
 @pytest.mark.parametrize(
@@ -248,11 +248,11 @@ def test_a_shipped_scenario_uses_every_word(word):
 SECTIONS = {
     "": "The language",
     "Pool": "The language",
-    "Strategy": "The language",
+    "StrategyEntry": "The language",
     "Listener": "Listeners",
-    "Job": "Jobs",
+    "JobEntry": "Jobs",
     "Scheduler": "Schedulers",
-    "Event": "Events",
+    "EventEntry": "Events",
     "Pause": "Events",
     "Slow": "Events",
     "Delay": "Events",

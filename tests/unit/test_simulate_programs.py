@@ -10,7 +10,7 @@ from launching import run
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.program import running
-from bsbpool_sim.program.output import Output, RankStream
+from bsbpool_sim.program.output import RankStream, SharedStream
 from bsbpool_sim.program.running import Program, TooManyRanksError, run_program
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\nrank, size = comm.rank, comm.size\n"
@@ -321,7 +321,7 @@ class Sink:
 
 def test_a_long_piece_of_a_line_is_passed_on():
     sink = Sink()
-    stream = RankStream(Output(sink, False, []), "", 0)
+    stream = RankStream(SharedStream(sink, False, []), "", 0)
     for _ in range(300):
         stream.write("x" * 1000)
     assert sum(sink.sizes) > 200_000

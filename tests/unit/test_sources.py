@@ -29,7 +29,7 @@ from pathlib import Path
 import pytest
 
 from bsbpool_sim import CannotSimulateError, DeadlockError, RankErrors, simulate
-from bsbpool_sim.sources import HARMLESS, TABLE, WALKED, Kind, is_harmless, row_of
+from bsbpool_sim.sources import HARMLESS, TABLE, WALKED, Treatment, is_harmless, row_of
 from bsbpool_sim.virtual import EPOCH, VIRTUAL
 
 PAGE = Path(__file__).parents[2] / "docs" / "virtual.md"
@@ -78,7 +78,7 @@ def test_nothing_is_decided_twice():
 
 def test_what_is_replaced_is_virtual_by_the_table():
     inner = ("random._urandom", "random.Random.seed", "tempfile._get_candidate_names", "queue.time", "threading._time")
-    assert [name for name in VIRTUAL if name not in inner and row_of(name).kind is not Kind.VIRTUAL] == []
+    assert [name for name in VIRTUAL if name not in inner and row_of(name).kind is not Treatment.VIRTUAL] == []
 
 
 def table_of(kind):
@@ -87,7 +87,7 @@ def table_of(kind):
     return "\n".join([f"| {kind.value} | |", "|---|---|", *rows])
 
 
-@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("kind", Treatment)
 def test_the_page_has_the_table(kind):
     assert table_of(kind) in PAGE.read_text(), f"docs/virtual.md needs:\n\n{table_of(kind)}"
 

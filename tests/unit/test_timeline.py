@@ -9,7 +9,7 @@ from bsbpool.durations import duration
 from bsbpool.facts import Raised
 from bsbpool.text import label
 from bsbpool.trace.summary import (
-    Failure,
+    JobFailure,
     PoolSummary,
     RankSummary,
     Run,
@@ -33,7 +33,7 @@ def summary(ranks, makespan, runs, failures=()):
         (PoolSummary(1, 0.0, makespan, len(runs), makespan, None),),
         tuple(strategies.values()),
         tuple(by_rank),
-        tuple(Failure(0, 0, "a", rank, at, Raised("ValueError", "no"), {}) for rank, at in failures),
+        tuple(JobFailure(0, 0, "a", rank, at, Raised("ValueError", "no"), {}) for rank, at in failures),
         tuple(Run(0, i, name, rank, started, ended, "success") for i, (name, rank, started, ended) in enumerate(runs)),
     )
 

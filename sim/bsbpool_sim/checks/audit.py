@@ -17,8 +17,8 @@ from bsbpool.frames import file_of, is_users
 
 from ..kernel import Task
 from . import buffer_races, window_races
-from .buffer_races import BufferRaces, Completable
-from .violations import Place, Violation
+from .buffer_races import BufferRaces, TrackedRequest
+from .violations import CallPlace, Violation
 from .window_races import WindowRaces
 
 #: The folder of the simulator.
@@ -84,9 +84,9 @@ class Audit:
 
     def __init__(self, kinds: Sequence[str] = KINDS):
         self._kinds = kinds
-        self._sent: list[tuple[Sendable, int, Place]] = []
-        self._requests: list[tuple[Completable, Place]] = []
-        self._made: list[tuple[Freeable, str, Place]] = []
+        self._sent: list[tuple[Sendable, int, CallPlace]] = []
+        self._requests: list[tuple[TrackedRequest, CallPlace]] = []
+        self._made: list[tuple[Freeable, str, CallPlace]] = []
         #: how many notes there may be until those of what has come to its end are thrown away.
         self._room = _ROOM
         #: by kind, rank and line.
@@ -102,7 +102,7 @@ class Audit:
             self._sent.append((message, dest, place))
             self._tidy()
 
-    def began(self, request: Completable) -> None:
+    def began(self, request: TrackedRequest) -> None:
         """A request began."""
         if (place := self._place()) is not None:
             self._requests.append((request, place))
@@ -135,7 +135,7 @@ class Audit:
         place = violation.place
         self._found.setdefault((violation.kind, place.rank, place.file, place.line), violation)
 
-    def _place(self) -> Place | None:
+    def _place(self) -> CallPlace | None:
         """Return the line of the user's code that is calling MPI; None if there is none."""
         task = getcurrent()
         if not isinstance(task, Task):
@@ -151,7 +151,7 @@ class Audit:
             users = _users[code.co_filename] = is_users(outer)
         # What a library leaves that calls MPI for the user is its own.
         return (
-            Place(task.rank.index, file_of(outer), outer.f_lineno, code.co_name, frame.f_code.co_qualname)
+            CallPlace(task.rank.index, file_of(outer), outer.f_lineno, code.co_name, frame.f_code.co_qualname)
             if users
             else None
         )
@@ -201,7 +201,7 @@ class Audit:
             ]  # fmt: skip
         return found
 
-    def _leaked(self) -> Iterator[tuple[Freeable, str, Place]]:
+    def _leaked(self) -> Iterator[tuple[Freeable, str, CallPlace]]:
         """Yield handles that programs did not free."""
         left = [each for each in self._made if not each[0].freed and not each[0].constant]
         lines = Counter(place[:3] for _, what, place in left if what == GROUP)

@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .undefined import Undefined
-from .violations import Place, Violation
+from .violations import CallPlace, Violation
 
 KIND = "buffer-race"
 
 _RIGHT = "until its wait, flush or fence nothing else may touch what that writes, or change what it reads"
 
 
-class Completable(Protocol):
+class TrackedRequest(Protocol):
     """A request.
 
     :ivar over: whether its program was told that it is done, or has freed it.
@@ -44,7 +44,7 @@ class Lease:
         self.window, self.origin, self.target, self.over = window, origin, target, False
 
 
-class Memory(Protocol):
+class WatchedBuffer(Protocol):
     """A buffer."""
 
     map: Any
@@ -60,7 +60,7 @@ class Memory(Protocol):
 
 
 #: A buffer, and whether MPI writes into it.
-Given = tuple[Memory, bool]
+Given = tuple[WatchedBuffer, bool]
 
 
 @dataclass
@@ -74,11 +74,11 @@ class _Use:
     :ivar shared: whether it was said that it was given to MPI a second time, which may change it.
     """
 
-    by: Completable | Lease
-    memory: Memory
+    by: TrackedRequest | Lease
+    memory: WatchedBuffer
     writes: bool
     digest: int
-    place: Place
+    place: CallPlace
     before: bytes | None
     comes: bytes | None = None
     shared: bool = False
@@ -92,13 +92,13 @@ class BufferRaces:
     :ivar undefined: what memory holds until MPI has written what comes; None: it keeps its content.
     """
 
-    def __init__(self, place: Callable[[], Place | None], note: Callable[[Violation], None]):
+    def __init__(self, place: Callable[[], CallPlace | None], note: Callable[[Violation], None]):
         self._place, self._note = place, note
         #: by rank.
         self._uses: dict[int, list[_Use]] = {}
         self.undefined: Undefined | None = None
 
-    def begins(self, request: Completable, given: Iterable[Given], waits: bool = False) -> None:
+    def begins(self, request: TrackedRequest, given: Iterable[Given], waits: bool = False) -> None:
         """A request gets memory, until it ends.
 
         :param waits: whether the call waits for that, so that only another thread can touch it.
@@ -126,7 +126,7 @@ class BufferRaces:
         self._look(place, given, others)
         others += [self._use(lease, each, place) for each in given]
 
-    def _use(self, by: Completable | Lease, given: Given, place: Place, waits: bool = False) -> _Use:
+    def _use(self, by: TrackedRequest | Lease, given: Given, place: CallPlace, waits: bool = False) -> _Use:
         memory, writes = given
         content, before = memory.content(), None
         if writes and not waits and self.undefined is not None:
@@ -136,7 +136,7 @@ class BufferRaces:
                 content, before = values, content
         return _Use(by, memory, writes, zlib.crc32(content), place, before)
 
-    def arrives(self, lease: Lease, rank: int, memory: Memory, data: bytes) -> None:
+    def arrives(self, lease: Lease, rank: int, memory: WatchedBuffer, data: bytes) -> None:
         """What an access brings has come: it is there from now on, or when it is known to have happened."""
         for use in self._uses.get(rank, ()):
             if use.by is lease and use.memory is memory and use.before is not None:
@@ -151,7 +151,7 @@ class BufferRaces:
 
     # -- its end -----------------------------------------------------------------------------------
 
-    def ends(self, by: Completable | Lease, rank: int) -> None:
+    def ends(self, by: TrackedRequest | Lease, rank: int) -> None:
         """A request ends now, or the access of one: has anybody changed its memory meanwhile?"""
         self._give_back(rank, lambda use: use.by is by)
 
@@ -190,7 +190,7 @@ class BufferRaces:
 
     # -- what shares memory ------------------------------------------------------------------------
 
-    def _look(self, place: Place, given: Sequence[Given], others: Iterable[_Use]) -> None:
+    def _look(self, place: CallPlace, given: Sequence[Given], others: Iterable[_Use]) -> None:
         """See whether memory that is given to MPI is elsewhere there."""
         spans = [memory.spans() for memory, _ in given]
         for number, (_, writes) in enumerate(given):
@@ -208,7 +208,7 @@ class BufferRaces:
                         self._race(place, f"gives memory to {place.name} {theirs_too}")
                         break
 
-    def _race(self, place: Place, what: str) -> None:
+    def _race(self, place: CallPlace, what: str) -> None:
         self._note(Violation(KIND, place, what, _RIGHT))
 
 

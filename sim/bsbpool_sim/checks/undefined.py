@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable
 from typing import Any
 
-from .violations import Place
+from .violations import CallPlace
 
 #: What it may hold: small positive integers (they may be read as counts) and large floating-point numbers, which are
 #: lost in no sum; the same with a minus; or what it held before, where simulated ranks would have written already.
@@ -32,12 +32,12 @@ class Undefined:
     :param what: which.
     """
 
-    def __init__(self, where: Callable[[Place], bool], what: str = POSITIVE):
+    def __init__(self, where: Callable[[CallPlace], bool], what: str = POSITIVE):
         self._where, self._what = where, what
         #: by line and rank, where memory is given to MPI that it writes.
-        self.lines: dict[tuple[str, int], dict[int, Place]] = {}
+        self.lines: dict[tuple[str, int], dict[int, CallPlace]] = {}
 
-    def values(self, map: Any, content: bytes, place: Place) -> bytes | None:
+    def values(self, map: Any, content: bytes, place: CallPlace) -> bytes | None:
         """What memory holds in place of its content; None: that.
 
         :param map: the layout of an item.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Place(NamedTuple):
+class CallPlace(NamedTuple):
     """A line of the user's code, the rank that runs it, and the function of MPI that it calls: ``"Comm.Dup"``."""
 
     rank: int
@@ -29,7 +29,7 @@ class Violation(NamedTuple):
     """
 
     kind: str
-    place: Place
+    place: CallPlace
     what: str
     right: str
 

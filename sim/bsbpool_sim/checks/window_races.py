@@ -11,28 +11,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from .knowledge import Knowledge
-from .violations import Place, Violation
+from .violations import CallPlace, Violation
 from .window_reads import WindowReads
-from .window_uses import ANY, WindowUse
+from .window_uses import ANY, WatchedWindow, WindowUse
 
 KIND = "rma-race"
 
-#: WindowUsees of one rank's memory that are kept, to hold later ones against.
+#: Accesses to one rank's memory that are kept, to hold later ones against.
 MOST = 2000
-
-
-class Memories(Protocol):
-    """A window, as what its ranks share."""
-
-    @property
-    def members(self) -> Sequence[int]:
-        """Its ranks, by their numbers in the simulation."""
-
-    def bytes_of(self, rank: int) -> memoryview | None:
-        """The memory of a rank, if only it and accesses change it; None: more may do so, or it is not one run."""
 
 
 @dataclass
@@ -45,7 +33,7 @@ class _Seen:
 
     access: WindowUse
     origin: int
-    place: Place
+    place: CallPlace
     began: int
     ended: int | None = None
 
@@ -56,24 +44,24 @@ class WindowRaces:
     :param place: returns the line of the user's that calls MPI now; None if there is none.
     """
 
-    def __init__(self, place: Callable[[], Place | None]):
+    def __init__(self, place: Callable[[], CallPlace | None]):
         self._place = place
         self._moment = 0
         self._knowledge = Knowledge()
         #: synchronous sends, and who receives them.
         self._receivers: list[tuple[object, int]] = []
         #: by window and rank, the accesses of its memory.
-        self._seen: dict[tuple[Memories, int], list[_Seen]] = {}
+        self._seen: dict[tuple[WatchedWindow, int], list[_Seen]] = {}
         #: by window, rank and epoch, its memory as it was at the beginning, with what accesses have changed.
-        self._left: dict[tuple[Memories, int, int], bytearray] = {}
+        self._left: dict[tuple[WatchedWindow, int, int], bytearray] = {}
         #: by window, rank and epoch, since when others may access its memory.
-        self._exposed: dict[tuple[Memories, int, int], int] = {}
+        self._exposed: dict[tuple[WatchedWindow, int, int], int] = {}
         #: looks for who reads its own window; None: nobody asks.
         self.reads: WindowReads | None = None
         #: what was found, by the two lines.
         self.found: dict[tuple[str, int, str, int], Violation] = {}
 
-    def _ordered(self, first: _Seen, origin: int, window: Memories) -> bool:
+    def _ordered(self, first: _Seen, origin: int, window: WatchedWindow) -> bool:
         """Whether what a rank does now comes after an access in every run."""
         if first.ended is None:
             return False
@@ -132,30 +120,30 @@ class WindowRaces:
         """A rank of the simulation has come out of a collective call, or has been told by Post or Complete."""
         self._hear(call, rank)
 
-    def locked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
+    def locked(self, window: WatchedWindow, origin: int, target: int, exclusive: bool) -> None:
         """A rank of the window has got the lock of another one's memory."""
         rank = window.members[origin]
         self._hear((window, target, "exclusive"), rank)
         if exclusive:
             self._hear((window, target, "shared"), rank)
 
-    def unlocked(self, window: Memories, origin: int, target: int, exclusive: bool) -> None:
+    def unlocked(self, window: WatchedWindow, origin: int, target: int, exclusive: bool) -> None:
         """A rank of the window gives that lock back."""
         self._tell((window, target, "exclusive" if exclusive else "shared"), window.members[origin])
 
-    def opened(self, window: Memories, rank: int) -> None:
+    def opened(self, window: WatchedWindow, rank: int) -> None:
         """A rank of the window has it from now on."""
         if self.reads is not None:
             self.reads.opened(window, rank)
 
-    def synced(self, window: Memories, rank: int) -> None:
+    def synced(self, window: WatchedWindow, rank: int) -> None:
         """A rank of the window has called Sync."""
         if self.reads is not None:
             self.reads.synced(window, rank)
 
     # -- accesses ------------------------------------------------------------------------------------
 
-    def ended(self, window: Memories, origin: int, target: int | None) -> None:
+    def ended(self, window: WatchedWindow, origin: int, target: int | None) -> None:
         """All accesses by `origin` of the memory of `target`, or (None) of all ranks, have happened."""
         now = self._knowledge.mark(window.members[origin])
         for rank in range(len(window.members)) if target is None else (target,):
@@ -163,7 +151,7 @@ class WindowRaces:
                 if seen.origin == origin and seen.ended is None:
                     seen.ended = now
 
-    def accessed(self, window: Memories, origin: int, target: int, access: WindowUse) -> None:
+    def accessed(self, window: WatchedWindow, origin: int, target: int, access: WindowUse) -> None:
         """A rank accesses the memory of another one."""
         place = self._place()
         if place is None or not access.ranges:
@@ -182,12 +170,12 @@ class WindowRaces:
             del all_seen[: MOST // 2]
         self._look_for_stores(window, target, access, place)
 
-    def happens(self, window: Memories, target: int) -> None:
+    def happens(self, window: WatchedWindow, target: int) -> None:
         """An access of the memory of a rank happens now."""
         if self.reads is not None:
             self.reads.show(window, target)
 
-    def happened(self, window: Memories, target: int, ranges: Sequence[tuple[int, int]]) -> None:
+    def happened(self, window: WatchedWindow, target: int, ranges: Sequence[tuple[int, int]]) -> None:
         """An access has changed the memory of a rank."""
         memory = window.bytes_of(target)
         for (of, rank, _), left in self._left.items():
@@ -199,7 +187,7 @@ class WindowRaces:
 
     # -- what a rank itself stores into its window ---------------------------------------------------
 
-    def exposed(self, window: Memories, rank: int, epoch: int) -> None:
+    def exposed(self, window: WatchedWindow, rank: int, epoch: int) -> None:
         """From now on others may access the memory of a rank.
 
         :param epoch: the number of fences that were called then; 0: it is between Post and Wait.
@@ -208,7 +196,7 @@ class WindowRaces:
         if memory is not None:
             self._left[window, rank, epoch], self._exposed[window, rank, epoch] = bytearray(memory), self._now()
 
-    def withdrawn(self, window: Memories, rank: int, epoch: int) -> None:
+    def withdrawn(self, window: WatchedWindow, rank: int, epoch: int) -> None:
         """A rank ends an epoch: what it has stored meanwhile must be nowhere where others have accessed it.
 
         What it has stored stays known until the next epoch ends: others may still be in this one.
@@ -223,7 +211,7 @@ class WindowRaces:
             if in_it and _differ(left, memory, seen.access.ranges):
                 self._report_store(seen.access, seen.place, window, rank)
 
-    def _look_for_stores(self, window: Memories, target: int, access: WindowUse, place: Place) -> None:
+    def _look_for_stores(self, window: WatchedWindow, target: int, access: WindowUse, place: CallPlace) -> None:
         left = None if access.epoch is None else self._left.get((window, target, access.epoch))
         memory = window.bytes_of(target)
         if left is not None and memory is not None and _differ(left, memory, access.ranges):
@@ -231,7 +219,7 @@ class WindowRaces:
 
     # -- telling -------------------------------------------------------------------------------------
 
-    def _report(self, mine: _Seen, other: _Seen, window: Memories, target: int) -> None:
+    def _report(self, mine: _Seen, other: _Seen, window: WatchedWindow, target: int) -> None:
         here, there = mine.place, other.place
         owner = window.members[target]
         what = (
@@ -245,7 +233,7 @@ class WindowRaces:
         first, second = sorted(((here.file, here.line), (there.file, there.line)))
         self.found.setdefault((*first, *second), Violation(KIND, here, what, right))
 
-    def _report_store(self, access: WindowUse, place: Place, window: Memories, target: int) -> None:
+    def _report_store(self, access: WindowUse, place: CallPlace, window: WatchedWindow, target: int) -> None:
         owner = window.members[target]
         what = f"accesses bytes of rank {owner}'s window ({access.call}) that rank {owner} itself changes meanwhile"
         right = f"nothing says which comes first: let rank {owner} change them before the epoch, or after it"

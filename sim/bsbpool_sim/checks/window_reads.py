@@ -9,27 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from .knowledge import Knowledge
-from .violations import Place
+from .violations import CallPlace
+from .window_uses import WatchedWindow
 
 #: Bytes that nobody expects; the second are negative numbers.
 BYTES = (0x71, 0xF1)
 
 #: Writes that are kept.
 _MOST = 2000
-
-
-class Memories(Protocol):
-    """A window, as what its ranks share."""
-
-    @property
-    def members(self) -> Sequence[int]:
-        """Its ranks, by their numbers in the simulation."""
-
-    def bytes_of(self, rank: int) -> memoryview | None:
-        """The memory of a rank, if only it and accesses change it; None: more may do so, or it is not one run."""
 
 
 @dataclass
@@ -47,7 +36,7 @@ class Write:
     target: int
     owner: int
     origin: int
-    place: Place
+    place: CallPlace
     ranges: Sequence[tuple[int, int]]
     begins: int
     ended: Callable[[], int | None]
@@ -63,7 +52,7 @@ class WindowReads:
 
     def __init__(self, plan: Sequence[Write] | None = None, byte: int = BYTES[0]):
         self._plan, self._byte = plan, byte
-        self._windows: list[Memories] = []
+        self._windows: list[WatchedWindow] = []
         self._seen: list[Write] = []
         self._open: dict[int, list[Write]] = {}
         self._heard: dict[int, int] = {}
@@ -77,7 +66,7 @@ class WindowReads:
         """Those of which note was taken, but of memory that its owner looks at again and again until it changes."""
         return [each for each in self._seen if (each.window, each.target) not in self._polled]
 
-    def _number(self, window: Memories) -> int:
+    def _number(self, window: WatchedWindow) -> int:
         for number, each in enumerate(self._windows):
             if each is window:
                 return number
@@ -86,19 +75,19 @@ class WindowReads:
 
     # -- what happens ------------------------------------------------------------------------------
 
-    def opened(self, window: Memories, rank: int) -> None:
+    def opened(self, window: WatchedWindow, rank: int) -> None:
         """A rank of the window has it from now on."""
         number = self._number(window)
         for write in self._plan or ():
             if (write.window, write.target) == (number, rank) and write.begins <= self._told.get(write.owner, 0):
                 self._begin(write)
 
-    def synced(self, window: Memories, rank: int) -> None:
+    def synced(self, window: WatchedWindow, rank: int) -> None:
         """A rank of the window has called Sync, to see what others have written."""
         self._polled.add((self._number(window), rank))
 
     def wrote(
-        self, window: Memories, origin: int, target: int, place: Place, ranges: Sequence[tuple[int, int]],
+        self, window: WatchedWindow, origin: int, target: int, place: CallPlace, ranges: Sequence[tuple[int, int]],
         begins: int, ended: Callable[[], int | None],
     ) -> None:  # fmt: skip
         """A rank of the window writes to the memory of another one."""
@@ -151,11 +140,11 @@ class WindowReads:
         self._true[key][1].remove(write)
         self._hide(key)
 
-    def show(self, window: Memories, target: int) -> None:
+    def show(self, window: WatchedWindow, target: int) -> None:
         """An access is about to happen: memory holds what it holds in truth."""
         self._show((self._number(window), target))
 
-    def hide(self, window: Memories, target: int) -> None:
+    def hide(self, window: WatchedWindow, target: int) -> None:
         """An access has happened."""
         self._hide((self._number(window), target))
 

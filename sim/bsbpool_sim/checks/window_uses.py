@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 #: The operation of an access that reads, or compares, as a whole: it may meet any accumulating one.
 ANY = "any"
+
+
+class WatchedWindow(Protocol):
+    """A window, as the checks see it: what its ranks share."""
+
+    @property
+    def members(self) -> Sequence[int]:
+        """Its ranks, by their numbers in the simulation."""
+
+    def bytes_of(self, rank: int) -> memoryview | None:
+        """The memory of a rank, if only it and accesses change it; None: more may do so, or it is not one run."""
 
 
 class WindowUse(NamedTuple):

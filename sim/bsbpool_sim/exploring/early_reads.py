@@ -13,9 +13,9 @@ from typing import Any
 
 from ..checks.audit import KINDS
 from ..checks.buffer_races import KIND
-from ..checks.observed import Observed
+from ..checks.effects import Effects
 from ..checks.undefined import KEPT, NEGATIVE, POSITIVE, Undefined
-from ..checks.violations import Place, Violation
+from ..checks.violations import CallPlace, Violation
 from ..checks.window_races import KIND as OF_WINDOWS
 from ..checks.window_reads import BYTES, WindowReads, Write
 from ..cluster import Cluster
@@ -45,7 +45,7 @@ class _Watched(InOrder):
     def __init__(self, undefined: Undefined, plan: Sequence[Write] | None, byte: int):
         self._undefined = undefined
         self.reads = WindowReads(plan, byte)
-        self.observed = Observed()
+        self.observed = Effects()
 
     def install(self, cluster: Cluster) -> None:
         """The schedule begins on this cluster."""
@@ -112,7 +112,7 @@ class EarlyReads:
                 what = f"accesses the window of {owners} ({place.name}), who read these bytes themselves meanwhile"
                 yield Violation(OF_WINDOWS, place, what, _RIGHT_OF_WINDOWS)
 
-    def _differs(self, places: Sequence[Place], writes: Sequence[Write]) -> bool:
+    def _differs(self, places: Sequence[CallPlace], writes: Sequence[Write]) -> bool:
         self._left -= 1
         where = {place[:3] for place in places}
         undefined = Undefined(lambda place: place[:3] in where, self._what)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 
-from ..choices import Choice, Event
+from ..choices import Choice, ComesFirst
 from ..matches import Ready
 from ..streams import Random
 from .drawing import any_of
@@ -51,8 +51,8 @@ class Pct:
     def other(self, choice: Choice) -> int:
         """The event of the rank of the highest priority; of anything but events, any alternative."""
         alternatives = choice.alternatives
-        if isinstance(alternatives[0], Event):
-            return self._first([each.rank if isinstance(each, Event) else None for each in alternatives])
+        if isinstance(alternatives[0], ComesFirst):
+            return self._first([each.rank if isinstance(each, ComesFirst) else None for each in alternatives])
         self.steps += 1
         return any_of(self._random, choice.count)
 

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from ..choices import Choice, Event, Kind
+from ..choices import Choice, ComesFirst, Kind
 from ..errors import TapeError
 from ..strategies import InOrder
 from ..streams import stream
@@ -118,6 +118,6 @@ def _text(choice: Choice, index: int) -> str:
         return f"{choice.call} of rank {choice.who} takes {taken} before {usual}"
     if choice.kind is Kind.FAULT:
         return str(taken)
-    if choice.kind is Kind.RECEIVER and isinstance(taken, Event) and isinstance(usual, Event):
+    if choice.kind is Kind.RECEIVER and isinstance(taken, ComesFirst) and isinstance(usual, ComesFirst):
         return f"rank {taken.rank} ({taken.what}) goes on before rank {usual.rank} ({usual.what})"
     return f"{choice.question}: {taken}, not {usual}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..choices import Event
+from ..choices import ComesFirst
 from ..errors import MPIError
 from ..kernel import Happening, Kernel
 from .arrays import bytes_of
@@ -37,9 +37,9 @@ class AttachedBuffer(Happening):
                 "ERR_BUFFER",
             )
 
-    def happening(self, argument: Any) -> Event:
+    def happening(self, argument: Any) -> ComesFirst:
         """A message leaves the buffer."""
-        return Event(None, "a message leaves the buffer of a buffered send")
+        return ComesFirst(None, "a message leaves the buffer of a buffered send")
 
     def take(self, size: int) -> None:
         """A message of `size` bytes is sent.

@@ -155,7 +155,7 @@ class Collective:
 
     def text(self) -> str:
         """The call as a program would write it."""
-        text = text_of(self.name, self.root, self.detail)
+        text = call_text(self.name, self.root, self.detail)
         return f"Start() of {text}" if self._start else text
 
     def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
@@ -316,7 +316,7 @@ class Collective:
         return f"the end of {self.text()}"
 
 
-def text_of(name: str, root: int | None, detail: str) -> str:
+def call_text(name: str, root: int | None, detail: str) -> str:
     """A call as a program would write it."""
     arguments = [f"root={root}"] if root is not None else []
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"

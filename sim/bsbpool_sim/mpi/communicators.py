@@ -29,7 +29,7 @@ from .handles import Handle
 from .info import Info, hints_of
 from .integers import integer
 from .mapping import MakingTopologies
-from .members import Member, member_between
+from .members import CommMember, member_between
 from .nonblocking import NonblockingCollectives, NonblockingScans
 from .numbers import NUMBERS
 from .objects import ObjectCollectives, ObjectScans
@@ -37,7 +37,7 @@ from .persistent import PersistentCollectives, PersistentScans
 from .persistent_messages import PersistentPointToPoint
 from .requests import Request
 from .running import running_task
-from .topology import Graph, Grid, Neighbours
+from .topology import Grid, Neighbours, RankGraph
 
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
 
@@ -76,7 +76,7 @@ class Comm(
     _null_number = 0x04000000
 
     @classmethod
-    def _class_of(cls, state: Member | None) -> type[Handle]:
+    def _class_of(cls, state: CommMember | None) -> type[Handle]:
         return Comm if state is None else CLASSES[state.kind]
 
     def _copied(self, other: Any) -> None:
@@ -161,7 +161,7 @@ class Comm(
 
     def Get_topology(self) -> int:
         """Return CART, GRAPH, DIST_GRAPH, or UNDEFINED if there is no topology."""
-        kinds = {Grid: "CART", Graph: "GRAPH", Neighbours: "DIST_GRAPH"}
+        kinds = {Grid: "CART", RankGraph: "GRAPH", Neighbours: "DIST_GRAPH"}
         topology = self.member.topology
         return UNDEFINED if topology is None else NUMBERS[kinds[type(topology)]]
 
@@ -274,7 +274,7 @@ class Comm(
             call.result = {}
         if members not in call.result:
             call.result[members] = Context(self.cluster, members)
-        return new_comm(Member(call.result[members], members.index(self.world_rank)), self.member)
+        return new_comm(CommMember(call.result[members], members.index(self.world_rank)), self.member)
 
     def Split(self, color: int = 0, key: int = 0) -> Any:
         """A communicator of the ranks with the same color, ordered by key, then rank. All ranks call it.
@@ -301,7 +301,7 @@ class Comm(
             ]
             return self._between(name, call, *sides)
         found = self._divided(name, wish)
-        return CLASSES["Intracomm"]() if found is None else new_comm(Member(*found), self.member)
+        return CLASSES["Intracomm"]() if found is None else new_comm(CommMember(*found), self.member)
 
     def _divided(self, name: str, wish: tuple[int, int] | None) -> tuple[Context, int] | None:
         """What the ranks share that name the same color, and this one's number there; None if it names none."""
@@ -418,7 +418,7 @@ class Intracomm(Comm, Scans, NonblockingScans, PersistentScans, ObjectScans, Fro
     """A communicator of one group of ranks."""
 
     @classmethod
-    def _check(cls, state: Member) -> None:
+    def _check(cls, state: CommMember) -> None:
         if state.bridge is not None:
             raise TypeError(f"MPI.{cls.__name__} takes a communicator of one group, not an inter-communicator")
 
@@ -434,14 +434,14 @@ def world_comms(cluster: Cluster) -> list[Comm]:
     if not cluster.comms:
         ranks = range(len(cluster.kernel.ranks))
         world = Context(cluster, ranks, "MPI_COMM_WORLD")
-        cluster.comms = [_predefined(Member(world, rank), "COMM_WORLD", 0x44000000) for rank in ranks]
+        cluster.comms = [_predefined(CommMember(world, rank), "COMM_WORLD", 0x44000000) for rank in ranks]
     return cluster.comms
 
 
 def self_comm(cluster: Cluster, rank: int) -> Comm:
     """MPI.COMM_SELF of a rank."""
     if rank not in cluster.selves:
-        member = Member(Context(cluster, [rank], "MPI_COMM_SELF"), 0)
+        member = CommMember(Context(cluster, [rank], "MPI_COMM_SELF"), 0)
         cluster.selves[rank] = _predefined(member, "COMM_SELF", 0x44000001)
     found: Comm = cluster.selves[rank]
     return found
@@ -472,7 +472,7 @@ def _goes_on(comm: Comm, after: Comm) -> Comm:
     return comm
 
 
-def _predefined(member: Member, name: str, number: int) -> Comm:
+def _predefined(member: CommMember, name: str, number: int) -> Comm:
     member.constant, member.number = name, number
     return Intracomm._named(member)
 

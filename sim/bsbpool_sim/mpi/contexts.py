@@ -12,9 +12,9 @@ from bsbpool.durations import exact_duration
 
 from ..cluster import Cluster
 from ..errors import CollectiveMismatchError
-from ..mailbox import Link, Message, MessageQueue
+from ..mailbox import Link, MessageQueue, SentMessage
 from ..matches import LateMessageQueue
-from .calls import Collective, Part, none, nothing, text_of
+from .calls import Collective, Part, call_text, none, nothing
 
 #: Of this many ranks a message gives the numbers.
 _SHOWN = 10
@@ -59,7 +59,7 @@ class Context:
             self._aside = Context(self.cluster, self.members, self.name, own)
         return self._aside
 
-    def send(self, message: Message, dest: int) -> int:
+    def send(self, message: SentMessage, dest: int) -> int:
         """Put `message` on its way to `dest`. Returns the virtual time at which it is there."""
         self.cluster.kernel.count_work()
         kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
@@ -126,7 +126,7 @@ class Context:
             return
         where = self.name or f"communicator {self.number}"
         error = CollectiveMismatchError(
-            f"rank {self.members[rank]} called {text_of(part.name, part.root, part.detail)} where rank "
+            f"rank {self.members[rank]} called {call_text(part.name, part.root, part.detail)} where rank "
             f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
             f"{where}: all ranks of a communicator must make the same "
             "collective calls in the same order, with the same root and operation"

@@ -9,7 +9,7 @@ from .communicators import Comm
 from .constants import LARGEST_TAG
 from .contexts import Context
 from .endpoint import handle_of
-from .members import Member
+from .members import CommMember
 
 
 class _Duplicate(NamedTuple):
@@ -50,7 +50,7 @@ def _commctx_inter(comm: Any) -> tuple[Any, int, Any, bool]:
 
 
 def _duplicate(comm: Any) -> _Duplicate:
-    member: Member = comm.member
+    member: CommMember = comm.member
     if member.duplicate is None:
         call = comm._together("_commctx")
         if call.result is None:
@@ -58,13 +58,13 @@ def _duplicate(comm: Any) -> _Duplicate:
             local = [Context(member.cluster, shared.own) for shared in member.bridge[:2]] if member.bridge else []
             call.result = member.shared_anew(), local
         shared, local = call.result
-        own = handle_of(Member(local[member.side], member.rank, private=True)) if local else None
+        own = handle_of(CommMember(local[member.side], member.rank, private=True)) if local else None
         member.duplicate = _Duplicate(handle_of(member.like(shared, private=True)), own)
     found: _Duplicate = member.duplicate
     return found
 
 
-def _next_tag(member: Member) -> int:
+def _next_tag(member: CommMember) -> int:
     tag = member.next_tag
     member.next_tag = 0 if tag == LARGEST_TAG else tag + 1
     return tag

@@ -21,7 +21,7 @@ from .contexts import Context
 from .error_handlers import give_first_handler
 from .handles import Handle
 from .integers import integer
-from .members import Member
+from .members import CommMember
 from .pickling import dumps
 
 #: What a handle takes from its state, so that sending a message looks it up in one step.
@@ -38,12 +38,12 @@ _MADE = ("_own_side", "_roles")
 CLASSES: dict[str, type[Endpoint]] = {}
 
 
-def handle_of(member: Member) -> Any:
+def handle_of(member: CommMember) -> Any:
     """Return a communicator of the class that it has."""
     return CLASSES[member.kind]._of(member)
 
 
-def new_comm(member: Member, parent: Member) -> Any:
+def new_comm(member: CommMember, parent: CommMember) -> Any:
     """Return a communicator that the program has made of another one, with the error handler of a new one."""
     new = handle_of(member)
     give_first_handler(new, parent)
@@ -85,8 +85,8 @@ class Endpoint(Handle):
     """
 
     # Attributes of the instance; here for handles that lack them. `__getattr__`, or properties, would be slower.
-    _state: Member | None
-    member: Member = _NOWHERE
+    _state: CommMember | None
+    member: CommMember = _NOWHERE
     context: Context = _NOWHERE
     cluster: Cluster = _NOWHERE
     mailbox: MessageQueue = _NOWHERE
@@ -107,7 +107,7 @@ class Endpoint(Handle):
         """Number of ranks of its group."""
         return self.member.size
 
-    def _attach(self, state: Member) -> None:
+    def _attach(self, state: CommMember) -> None:
         self._state = state
         for mine, its in _TAKEN.items():
             setattr(self, mine, getattr(state, its))

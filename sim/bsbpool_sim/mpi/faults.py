@@ -14,7 +14,7 @@ from .endpoint import new_comm
 from .forms import Forms
 from .grouping import arrive
 from .groups import Group
-from .members import Member, member_between
+from .members import CommMember, member_between
 from .requests import Request
 
 
@@ -85,7 +85,7 @@ class FaultTolerance(Forms):
         alive = self._alive(self.context.own)
         if call.result is None:
             call.result = Context(self.cluster, alive)
-        return new_comm(Member(call.result, alive.index(self.world_rank)), self.member)
+        return new_comm(CommMember(call.result, alive.index(self.world_rank)), self.member)
 
     def _among_the_living(self, name: str) -> Forms:
         """This rank's end of a context in which those meet that live."""

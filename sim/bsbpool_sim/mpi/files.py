@@ -31,7 +31,7 @@ from .forms import Forms
 from .groups import Group
 from .handles import State
 from .info import Info, hints_of
-from .members import Member
+from .members import CommMember
 from .open_files import OpenFile, open_together
 from .own import of_rank
 from .running import note_made
@@ -91,7 +91,7 @@ class File(WithErrhandler, FileAccess, root=True):
         if not isinstance(call.result, tuple):
             raise _told(call.result[comm.rank])
         context, file = call.result
-        opened = Opened(Forms._of(Member(context, comm.rank)), file, hints)
+        opened = Opened(Forms._of(CommMember(context, comm.rank)), file, hints)
         note_made(opened, "file")
         new = cls._of(opened)
         give_first_handler(new)

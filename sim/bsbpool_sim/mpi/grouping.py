@@ -18,7 +18,7 @@ from .forms import Forms
 from .groups import ranks_of
 from .info import hints_of
 from .integers import integer
-from .members import Member, member_between
+from .members import CommMember, member_between
 from .running import running_task
 
 
@@ -37,7 +37,7 @@ def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> For
     cluster.meetings[key] = context, came + 1
     if came + 1 == len(members):
         del cluster.meetings[key]  # whoever calls it once more begins another one
-    return Forms._of(Member(context, [*members].index(running_task().rank.index), private=True))
+    return Forms._of(CommMember(context, [*members].index(running_task().rank.index), private=True))
 
 
 def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload: Any = None) -> tuple[Context, Any]:
@@ -65,7 +65,7 @@ class FromGroups(Forms):
         if self.world_rank not in members:
             return type(self)._kind._class_of(self.member)()
         context, _ = meet(self.cluster, (self.context.number, integer(tag, "tag")), members, "Create_group")
-        return new_comm(Member(context, members.index(self.world_rank)), self.member)
+        return new_comm(CommMember(context, members.index(self.world_rank)), self.member)
 
     @classmethod
     def Create_from_group(
@@ -78,7 +78,7 @@ class FromGroups(Forms):
         members, hints = ranks_of(group, "Create_from_group"), hints_of(info, "Create_from_group")
         task = running_task()
         context, _ = meet(task.kernel.cluster, str(stringtag), members, "Create_from_group")
-        member = Member(context, members.index(task.rank.index))
+        member = CommMember(context, members.index(task.rank.index))
         member.hints = hints
         new = handle_of(member)
         if errhandler is None:
@@ -128,7 +128,7 @@ def _lead(cluster: Cluster, key: Any, leaders: Sequence[int], name: str, own: Se
     return call.result, side
 
 
-def between_groups(local: Any, local_leader: int, remote: Any, remote_leader: int, stringtag: str) -> Member:
+def between_groups(local: Any, local_leader: int, remote: Any, remote_leader: int, stringtag: str) -> CommMember:
     """Bring two groups together of which each rank knows both: ``Intercomm.Create_from_groups``."""
     name = "Create_from_groups"
     own, others = ranks_of(local, name), ranks_of(remote, name)

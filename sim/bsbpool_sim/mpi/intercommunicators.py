@@ -13,7 +13,7 @@ from .error_handlers import give_first_handler
 from .grouping import between_groups
 from .groups import Group
 from .info import hints_of
-from .members import Member
+from .members import CommMember
 from .parts import Side
 
 
@@ -21,7 +21,7 @@ class Intercomm(Comm):
     """A communicator of two groups of ranks, each of which talks to the other."""
 
     @classmethod
-    def _check(cls, state: Member) -> None:
+    def _check(cls, state: CommMember) -> None:
         if state.bridge is None:
             raise TypeError(f"MPI.{cls.__name__} takes an inter-communicator, not a communicator of one group")
 
@@ -93,7 +93,7 @@ class Intercomm(Comm):
             turned = late[0] > late[1] or (late[0] == late[1] and first.own[0] > second.own[0])
             order = [*second.own, *first.own] if turned else [*both.members]
             call.result = Context(self.cluster, order)
-        return new_comm(Member(call.result, [*call.result.members].index(self.world_rank)), self.member)
+        return new_comm(CommMember(call.result, [*call.result.members].index(self.world_rank)), self.member)
 
 
 CLASSES["Intercomm"] = Intercomm

@@ -10,8 +10,8 @@ from .contexts import Context
 from .endpoint import CLASSES, new_comm
 from .forms import Forms
 from .info import hints_of
-from .members import Member
-from .topology import Graph, Grid, Neighbours, graph, grid, integers
+from .members import CommMember
+from .topology import Grid, Neighbours, RankGraph, graph, grid, integers
 
 UNWEIGHTED = Constant(10, "UNWEIGHTED")
 WEIGHTS_EMPTY = Constant(11, "WEIGHTS_EMPTY")
@@ -56,7 +56,7 @@ class MakingTopologies(Forms):
         shape = graph(index, edges, self.size)
         return self._on_first_ranks("Create_graph", len(shape.ends), shape, "Graphcomm")
 
-    def _on_first_ranks(self, call_name: str, count: int, shape: Grid | Graph, kind: str) -> Any:
+    def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str) -> Any:
         """A communicator of the first `count` ranks."""
         call = self._together(call_name, shape)
         if any(other != shape for other in call.payloads.values()):
@@ -65,7 +65,7 @@ class MakingTopologies(Forms):
             call.result = Context(self.cluster, self.context.own[:count])
         if self.rank >= count:
             return CLASSES[kind]()
-        member = Member(call.result, self.rank, kind)
+        member = CommMember(call.result, self.rank, kind)
         member.topology = shape
         return new_comm(member, self.member)
 
@@ -145,7 +145,7 @@ class MakingTopologies(Forms):
         call = self._together(name)
         if call.result is None:
             call.result = Context(self.cluster, self.context.own)
-        member = Member(call.result, self.rank, "Distgraphcomm")
+        member = CommMember(call.result, self.rank, "Distgraphcomm")
         member.topology, member.hints = known, hints
         return new_comm(member, self.member)
 

@@ -9,16 +9,16 @@ import weakref
 from typing import Any
 
 from ..cluster import Cluster
-from ..mailbox import Message, MessageQueue
+from ..mailbox import MessageQueue, SentMessage
 from .buffers import Buffer
 from .contexts import Bridge, Context, bridge
 from .handles import State
-from .requests import load
+from .requests import unpickled
 from .signatures import difference
 from .status import fill
 
 
-class Member(State):
+class CommMember(State):
     """One rank of a communicator.
 
     :param context: its ranks, by the numbers that messages have: of an inter-communicator, those of the other group.
@@ -68,11 +68,11 @@ class Member(State):
             self.cluster.audit.made(self)
 
     @property
-    def member(self) -> Member:
+    def member(self) -> CommMember:
         """Itself: what handles take from their state; a reference would keep it until garbage is collected."""
         return self
 
-    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
+    def received(self, message: SentMessage, status: Any, buffer: Buffer | None) -> Any:
         """Hand a matched message over to the program."""
         members, data = self.context.members, message.data
         self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
@@ -82,11 +82,11 @@ class Member(State):
         if self.cluster.audit is not None:
             self._compare(message, None if buffer is None else buffer.type.definition)
         if buffer is None:
-            return load(data)
+            return unpickled(data)
         buffer.put(data, f"the message from rank {message.source} with tag {message.tag}")
         return None
 
-    def _compare(self, message: Message, wanted: Any) -> None:
+    def _compare(self, message: SentMessage, wanted: Any) -> None:
         """See that a message is received as what it was sent.
 
         :param wanted: the datatype of the items that are received; None: it is an object.
@@ -104,25 +104,25 @@ class Member(State):
         first, second, _ = self.bridge
         return bridge(self.cluster, first.own, second.own)
 
-    def like(self, shared: Any, private: bool = False) -> Member:
+    def like(self, shared: Any, private: bool = False) -> CommMember:
         """Return this rank's membership of a duplicate.
 
         :param shared: what `shared_anew` gave to one of the ranks.
         """
         if self.bridge is not None:
             return member_between(shared, self.side, self.rank, private)
-        member = Member(shared, self.rank, self.kind, private)
+        member = CommMember(shared, self.rank, self.kind, private)
         member.topology = self.topology
         return member
 
 
-def member_between(shared: Bridge, side: int, rank: int, private: bool = False) -> Member:
+def member_between(shared: Bridge, side: int, rank: int, private: bool = False) -> CommMember:
     """Return a rank's membership of an inter-communicator.
 
     :param side: of which of its groups: 0 or 1.
     :param rank: its number there.
     """
-    member = Member(shared[side], rank, "Intercomm", private)
+    member = CommMember(shared[side], rank, "Intercomm", private)
     member.bridge, member.side = shared, side
     member.meeting = shared[2]
     member.place = rank + (len(shared[0].own) if side else 0)

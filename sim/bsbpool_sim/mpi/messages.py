@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Protocol, Self
 
 from ..errors import MPIError
-from ..mailbox import Message as Arrived
+from ..mailbox import SentMessage
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
@@ -15,13 +15,13 @@ from .running import running_task
 from .status import fill
 
 
-class Taken:
+class TakenMessage:
     """What a handle of a message refers to.
 
     :param comm: who has received it; None: it is MESSAGE_NO_PROC, that of PROC_NULL.
     """
 
-    def __init__(self, comm: Receiver | None, message: Arrived | None):
+    def __init__(self, comm: Receiver | None, message: SentMessage | None):
         self.comm = comm
         self.message = message
 
@@ -42,7 +42,7 @@ class Message:
     :param message: another handle, of the same message; None: the new one is MESSAGE_NULL.
     """
 
-    _taken: Taken | None = None
+    _taken: TakenMessage | None = None
     #: the name in `MPI` that it stands for.
     _name = ""
 
@@ -56,12 +56,12 @@ class Message:
         self._taken = None if message is None else message._taken
 
     @classmethod
-    def _of(cls, taken: Taken) -> Self:
+    def _of(cls, taken: TakenMessage) -> Self:
         self = cls()
         self._taken = taken
         return self
 
-    def _there(self) -> Taken | None:
+    def _there(self) -> TakenMessage | None:
         """What it refers to; what was received is nothing any more, whoever received it."""
         taken = self._taken
         return None if taken is None or (taken.message is None and taken is not NO_PROC) else taken
@@ -134,11 +134,11 @@ class Message:
     probe = Probe
     iprobe = Iprobe
 
-    def _take(self) -> Taken:
+    def _take(self) -> TakenMessage:
         there = self._there()
         if there is None:
             raise MPIError("this message was received already: a matched message is received once", "ERR_REQUEST")
-        taken = Taken(there.comm, there.message)
+        taken = TakenMessage(there.comm, there.message)
         if there is not NO_PROC:
             there.message = None
         elif not self._name:
@@ -189,6 +189,6 @@ class Message:
 _NUMBERED = "messages with numbers"
 _NULL, _NO_PROC, _FIRST = 0x2C000000, 0x6C000000, 0x6C000001
 
-NO_PROC = Taken(None, None)
+NO_PROC = TakenMessage(None, None)
 MESSAGE_NULL, MESSAGE_NO_PROC = Message(), Message._of(NO_PROC)
 MESSAGE_NULL._name, MESSAGE_NO_PROC._name = "MESSAGE_NULL", "MESSAGE_NO_PROC"

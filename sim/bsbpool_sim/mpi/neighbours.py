@@ -16,7 +16,7 @@ from .blocks import Blocks, blocks, read_all
 from .buffers import in_place
 from .calls import Collective, Part, SpecialPart
 from .objects import ObjectCollectives
-from .requests import Request, load
+from .requests import Request, unpickled
 
 
 class NeighbourParts(ObjectCollectives):
@@ -201,7 +201,7 @@ class NeighbourCollectives(NeighbourParts):
         data, sources = self._dumps(sendobj), self.inedges
 
         def take(call: Collective) -> list[Any]:
-            return [load(call.payloads[source]) if source >= 0 else None for source in sources]
+            return [unpickled(call.payloads[source]) if source >= 0 else None for source in sources]
 
         gathered: list[Any] = self._now(self._among("neighbor_allgather", lambda: (data, len(data)), take, sources))
         return gathered
@@ -218,7 +218,7 @@ class NeighbourCollectives(NeighbourParts):
         def take(call: Collective) -> list[Any]:
             got: list[Any] = [None] * len(sources)
             for edge, _, data in self._of_neighbours(call, sources):
-                got[edge] = load(data)
+                got[edge] = unpickled(data)
             return got
 
         exchanged: list[Any] = self._now(

@@ -14,13 +14,13 @@ from .calls import Collective, Part, SpecialPart, none, nothing
 from .operations import OPS, operation
 from .orders import binomial, prefix
 from .parts import Parts
-from .requests import load
+from .requests import unpickled
 
 SUM = OPS["SUM"]
 
 
 def _from_root(call: Collective) -> Any:
-    return load(call.from_root)
+    return unpickled(call.from_root)
 
 
 class ObjectCollectives(Parts):
@@ -42,7 +42,7 @@ class ObjectCollectives(Parts):
 
     def _take_list(self, call: Collective) -> list[Any]:
         payloads = call.payloads
-        return [load(payloads[index]) for index in self._side.peers]
+        return [unpickled(payloads[index]) for index in self._side.peers]
 
     def barrier(self) -> None:
         """Wait until every rank is here."""
@@ -78,7 +78,7 @@ class ObjectCollectives(Parts):
             return self._now(self._idle("scatter", role, "root"))
 
         def take(call: Collective) -> Any:
-            return load(call.from_root[self.rank])
+            return unpickled(call.from_root[self.rank])
 
         bring = self._bring_items(sendobj, "scatter", len(role.leaves)) if role.is_root else nothing
         return self._now(Part("scatter", bring, take if role.is_leaf else none, "root", role.root))
@@ -118,7 +118,7 @@ class ObjectCollectives(Parts):
         """
 
         def take(call: Collective) -> list[Any]:
-            return [load(call.payloads[index][self.rank]) for index in self._side.peers]
+            return [unpickled(call.payloads[index][self.rank]) for index in self._side.peers]
 
         bring = self._bring_items(sendobj, "alltoall", len(self._side.peers))
         exchanged: list[Any] = self._now(Part("alltoall", bring, take))
@@ -147,7 +147,7 @@ class ObjectCollectives(Parts):
             call.result = results
             if first not in results:
                 results[first] = self._dumps(binomial(op, self._take_list(call)))
-            return load(results[first])
+            return unpickled(results[first])
 
         return self._now(Part("allreduce", self._bring(sendobj), take, detail=op.detail))
 
@@ -175,11 +175,11 @@ class ObjectScans(ObjectCollectives):
         op, rank = operation(op), self.rank
 
         def pair(first: bytes, second: bytes) -> bytes:
-            return self._dumps(op(load(first), load(second)))
+            return self._dumps(op(unpickled(first), unpickled(second)))
 
         def take(call: Collective) -> Any:
             call.result = call.result or {}
             result = prefix(rank, itself, call.payloads.__getitem__, pair, call.result)
-            return None if result is None else load(result)
+            return None if result is None else unpickled(result)
 
         return self._now(Part(name, self._bring(sendobj), take, "lower", None, op.detail))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 #: Puts the values of all ranks together, two by two.
-Order = Callable[[Callable[[Any, Any], Any], Sequence[Any]], Any]
+ReductionOrder = Callable[[Callable[[Any, Any], Any], Sequence[Any]], Any]
 
 
 def binomial(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
@@ -46,11 +46,11 @@ def by_halves(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
 
 
 #: Puts together what two runs of ranks brought.
-Pair = Callable[[bytes, bytes], bytes]
+PairOperation = Callable[[bytes, bytes], bytes]
 
 
 def prefix(
-    rank: int, itself: bool, brought: Callable[[int], bytes], pair: Pair, known: dict[tuple[int, int], bytes]
+    rank: int, itself: bool, brought: Callable[[int], bytes], pair: PairOperation, known: dict[tuple[int, int], bytes]
 ) -> bytes | None:
     """What the ranks below one brought, reduced.
 
@@ -73,7 +73,7 @@ def prefix(
 
 
 def _block(
-    start: int, size: int, brought: Callable[[int], bytes], pair: Pair, known: dict[tuple[int, int], bytes]
+    start: int, size: int, brought: Callable[[int], bytes], pair: PairOperation, known: dict[tuple[int, int], bytes]
 ) -> bytes:
     if size == 1:
         return brought(start)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..errors import MPIError, TruncationError
-from ..mailbox import Message
+from ..mailbox import SentMessage
 from .buffers import Buffer
 from .own import of_rank
 from .persistent_requests import Prequest
@@ -16,7 +16,7 @@ from .requests import poll
 from .status import fill
 
 
-class Partition(Message):
+class Partition(SentMessage):
     """A part of a message: which of how many it is."""
 
     __slots__ = ("index", "parts")
@@ -26,7 +26,7 @@ class Partition(Message):
         self.index, self.parts = index, parts
 
 
-class Endpoint(Protocol):
+class CommOfRank(Protocol):
     """A communicator, as its rank has it."""
 
     cluster: Any
@@ -35,7 +35,7 @@ class Endpoint(Protocol):
     _rank: int
 
 
-def _tag_of(comm: Endpoint, what: str, peer: int | None, tag: int) -> int:
+def _tag_of(comm: CommOfRank, what: str, peer: int | None, tag: int) -> int:
     """The tag of a pair of requests: the n-th that a rank makes with a peer and a tag is for the peer's n-th."""
     made: dict[Any, int] = of_rank("partitioned requests", dict)
     key = (comm.context.number, what, peer, tag)
@@ -49,7 +49,7 @@ class PartitionedSend(Prequest):
     :param dest: None: PROC_NULL.
     """
 
-    def __init__(self, comm: Endpoint, buffer: Buffer | None, partitions: int, dest: int | None, tag: int):
+    def __init__(self, comm: CommOfRank, buffer: Buffer | None, partitions: int, dest: int | None, tag: int):
         super().__init__(comm.cluster.kernel, self._why)
         self._comm, self._buffer, self._dest = comm, buffer, dest
         self._sent = [False] * partitions
@@ -85,7 +85,7 @@ class PartitionedReceive(Prequest):
 
     call = "Precv_init"
 
-    def __init__(self, comm: Endpoint, buffer: Buffer, partitions: int, source: int, tag: int):
+    def __init__(self, comm: CommOfRank, buffer: Buffer, partitions: int, source: int, tag: int):
         super().__init__(comm.cluster.kernel, self._why)
         self._comm, self._buffer, self._partitions = comm, buffer, partitions
         self.source: int | None = source
@@ -109,13 +109,13 @@ class PartitionedReceive(Prequest):
             self._box.take(message)
             self._take(message)
 
-    def match(self, message: Message) -> None:
+    def match(self, message: SentMessage) -> None:
         """`message` is one of its parts."""
         self._take(message)
         if not self.done:
             self._box.post(self)
 
-    def _take(self, message: Message) -> None:
+    def _take(self, message: SentMessage) -> None:
         assert isinstance(message, Partition)
         comm = self._comm
         if not self._parts:

@@ -49,7 +49,7 @@ class Side(NamedTuple):
         return f"what {self.name(rank)} gives to {call}"
 
 
-class Role:
+class RootRole:
     """What a rank is in a call with a root.
 
     :ivar root: the root's number in the context; None: this rank can't know it.
@@ -78,7 +78,7 @@ class Parts(Forms):
 
     # Made when they are first needed: most ranks of most communicators need none.
     _own_side: Side | None = None
-    _roles: dict[int, Role] | None = None
+    _roles: dict[int, RootRole] | None = None
 
     @property
     def _side(self) -> Side:
@@ -94,7 +94,7 @@ class Parts(Forms):
         start, others = place - self.rank, self.peers
         return Side(place, range(start, start + size), range(size, size + others) if start == 0 else range(start), True)
 
-    def _role(self, name: str, root: Any) -> Role:
+    def _role(self, name: str, root: Any) -> RootRole:
         """What this rank is in a call with this root."""
         known = self._roles
         if known is None:
@@ -106,27 +106,27 @@ class Parts(Forms):
                 known[root] = role
         return role
 
-    def _new_role(self, name: str, root: Any) -> Role:
+    def _new_role(self, name: str, root: Any) -> RootRole:
         side, root = self._side, integer(root, f"{name}: root")
         if not side.other:
             if not 0 <= root < self.size:
                 raise MPIError(
                     f"{name}(root={root!r}): the root must be one of the ranks 0 to {self.size - 1}", "ERR_ROOT"
                 )
-            return Role(int(root), root == self.rank, True, side.peers)
+            return RootRole(int(root), root == self.rank, True, side.peers)
         if 0 <= root < len(side.peers):
-            return Role(side.peers[root], False, True, side.own)
+            return RootRole(side.peers[root], False, True, side.own)
         if means(root, ROOT):
-            return Role(side.number, True, False, side.peers)
+            return RootRole(side.number, True, False, side.peers)
         if means(root, PROC_NULL):
-            return Role(None, False, False, side.peers)
+            return RootRole(None, False, False, side.peers)
         raise MPIError(
             f"{name}(root={root!r}): between two groups, the root gives MPI.ROOT, the other ranks of its group "
             f"MPI.PROC_NULL, and those of the other group its rank, 0 to {len(side.peers) - 1}",
             "ERR_ROOT",
         )
 
-    def _idle(self, name: str, role: Role, waits: str, detail: str = "") -> Part:
+    def _idle(self, name: str, role: RootRole, waits: str, detail: str = "") -> Part:
         """The part of a rank of the root's group that is not the root."""
         return SpecialPart(name, nothing, none, waits, None, detail, sources=role.leaves)
 

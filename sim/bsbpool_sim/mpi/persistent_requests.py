@@ -93,7 +93,7 @@ class Prequest(Request):
         self.done = self.over = True
 
 
-class Endpoint(Protocol):
+class SendsAndReceives(Protocol):
     """What sends and receives: `bsbpool_sim.mpi.point_to_point.PointToPoint` does."""
 
     cluster: Any
@@ -112,7 +112,7 @@ class PersistentSend(Prequest):
     :param call: the method that made it.
     """
 
-    def __init__(self, comm: Endpoint, buffer: Buffer | None, dest: int, tag: int, call: str):
+    def __init__(self, comm: SendsAndReceives, buffer: Buffer | None, dest: int, tag: int, call: str):
         super().__init__(comm.cluster.kernel, self._why)
         self._comm, self._buffer, self._dest, self._tag, self._call = comm, buffer, dest, tag, call
         self._idle()
@@ -139,7 +139,7 @@ class PersistentSend(Prequest):
 class PersistentReceive(Receive, Prequest):
     """A receive."""
 
-    def __init__(self, comm: Endpoint, source: int | None, tag: int | None, buffer: Buffer):
+    def __init__(self, comm: SendsAndReceives, source: int | None, tag: int | None, buffer: Buffer):
         receiver: Receiver = comm.member
         super().__init__(receiver, source, tag, buffer, "Recv_init")
         self._from = comm

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..choices import Kind, MessageFrom
 from ..errors import MPIError
-from ..mailbox import Message
+from ..mailbox import SentMessage
 from ..matches import LateMessageQueue, LateProbe
 from .arrays import bytes_of
 from .attached import Attachments
@@ -26,9 +26,7 @@ from .constants import (
 )
 from .endpoint import Endpoint
 from .integers import integer
-from .messages import NO_PROC
-from .messages import Message as Taken
-from .messages import Taken as TakenMessage
+from .messages import NO_PROC, Message, TakenMessage
 from .options import options
 from .requests import FromNobody, Receive, Request, poll
 from .running import running_task
@@ -55,7 +53,7 @@ class PointToPoint(Endpoint):
         if not buffered and self.cluster.eager_limit is not None and self._waits_for_receiver(data, to):
             self._issend(data, dest, tag, "send", type).wait()
         elif to is not None:
-            self.context.send(Message(self._rank, tag, data, sync, type), to)
+            self.context.send(SentMessage(self._rank, tag, data, sync, type), to)
         elif sync is not None:
             sync.complete()
 
@@ -207,7 +205,7 @@ class PointToPoint(Endpoint):
             raise bad_tag(tag, "sent", "0")
         if to is not None:
             attached.take(len(data))
-            arrival = self.context.send(Message(self._rank, tag, data, None, type), to)
+            arrival = self.context.send(SentMessage(self._rank, tag, data, None, type), to)
             self.cluster.kernel.at(arrival, attached.leave, len(data))
 
     # -- receiving ---------------------------------------------------------------------------------
@@ -253,7 +251,7 @@ class PointToPoint(Endpoint):
             return Buffer(buf, receives=True)
         return Buffer(_NOTHING if self._peer(source, "source") is None else buf, receives=True)
 
-    def _first(self, source: int | None, tag: int | None, call: str) -> Message | None:
+    def _first(self, source: int | None, tag: int | None, call: str) -> SentMessage | None:
         """The message that a receive or a probe takes, of those that have arrived."""
         chooser = self.cluster.kernel.chooser
         if source is not None or chooser is None:
@@ -263,10 +261,10 @@ class PointToPoint(Endpoint):
             return None
         return chooser.one_of(Kind.MESSAGE, self.world_rank, call, found, self._alternative)
 
-    def _alternative(self, message: Message) -> MessageFrom:
+    def _alternative(self, message: SentMessage) -> MessageFrom:
         return MessageFrom(self.context.members[message.source], message.tag)
 
-    def _find(self, source: int, tag: int, call: str, wait: bool, take: bool, status: Any) -> Message | None:
+    def _find(self, source: int, tag: int, call: str, wait: bool, take: bool, status: Any) -> SentMessage | None:
         wanted, wanted_tag, possible = self._match(source, tag)
         kernel, box = self.cluster.kernel, self.mailbox
         if not possible:
@@ -340,19 +338,19 @@ class PointToPoint(Endpoint):
 
     Iprobe = iprobe
 
-    def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Taken:
+    def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
         """Wait for a message, and take it: nobody else can receive it then. MESSAGE_NO_PROC from PROC_NULL."""
         message = self._find(source, tag, "mprobe", True, True, status)
-        return Taken._of(NO_PROC if message is None else TakenMessage(self.member, message))
+        return Message._of(NO_PROC if message is None else TakenMessage(self.member, message))
 
     Mprobe = mprobe
 
-    def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Taken | None:
+    def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message | None:
         """Take a message if one is there; if not, this takes 1 µs of virtual time."""
         message = self._find(source, tag, "improbe", False, True, status)
         if message is None:
-            return None if self._match(source, tag)[2] else Taken._of(NO_PROC)
-        return Taken._of(TakenMessage(self.member, message))
+            return None if self._match(source, tag)[2] else Message._of(NO_PROC)
+        return Message._of(TakenMessage(self.member, message))
 
     Improbe = improbe
 

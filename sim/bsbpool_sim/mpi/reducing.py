@@ -14,7 +14,7 @@ from .buffers import Buffer, in_place
 from .calls import Collective, Part, SpecialPart, none, nothing
 from .datatypes import Datatype, is_alike, is_same
 from .operations import Operation, operation
-from .orders import Order, binomial, by_halves, by_neighbours, prefix
+from .orders import ReductionOrder, binomial, by_halves, by_neighbours, prefix
 from .parts import Parts
 from .reductions import check, combine
 
@@ -47,7 +47,7 @@ class Reduction:
         assert self._source is not None
         return (self._type, self._source.read()), len(self._source)
 
-    def of(self, call: Collective, numbers: Sequence[int], order: Order = by_neighbours) -> bytes:
+    def of(self, call: Collective, numbers: Sequence[int], order: ReductionOrder = by_neighbours) -> bytes:
         """The reduction of what ranks brought."""
         payloads = call.payloads
         type, first = payloads[numbers[0]][:2]
@@ -160,7 +160,7 @@ class ReducingParts(Parts):
             return mine.part_of(SpecialPart(name, bring, last, "gather", role.root, detail, sources=leaves))
         return mine.part_of(Part(name, bring, last, "gather", role.root, detail))
 
-    def _once(self, mine: Reduction, order: Order = by_neighbours) -> Callable[[Collective], bytes]:
+    def _once(self, mine: Reduction, order: ReductionOrder = by_neighbours) -> Callable[[Collective], bytes]:
         """The reduction of what all peers brought; it is computed once for all who get it."""
         peers, of_another = self._side.peers, self._side.other
 

@@ -13,7 +13,7 @@ from ..errors import CannotSimulateError, MPIError
 from . import predefined
 from .datatypes import Datatype
 from .operations import OPS, Operation
-from .orders import Order, by_neighbours
+from .orders import ReductionOrder, by_neighbours
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
 _LOGICAL, _BITWISE, _LOCATED = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR"), ("MAXLOC", "MINLOC")
@@ -64,7 +64,9 @@ def check(call: str, op: Operation, type: Datatype, also: Sequence[str] = ()) ->
         raise CannotSimulateError(f"{call}: {op!r} of {type!r} can't be simulated: NumPy has no quadruple precision")
 
 
-def combine(op: Operation, type: Datatype, parts: Sequence[bytes | memoryview], order: Order = by_neighbours) -> bytes:
+def combine(
+    op: Operation, type: Datatype, parts: Sequence[bytes | memoryview], order: ReductionOrder = by_neighbours
+) -> bytes:
     """The reduction of `parts`, data of `type` of equal length.
 
     :param order: which of them are put together first; those of a user's operation, one after the other.

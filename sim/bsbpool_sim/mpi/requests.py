@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from ..choices import Event
+from ..choices import ComesFirst
 from ..cluster import Cluster
 from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
-from ..mailbox import Message, MessageQueue
+from ..mailbox import MessageQueue, SentMessage
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .own import of_rank
@@ -23,7 +23,7 @@ from .status import fill
 if TYPE_CHECKING:
     from .buffers import Buffer
 
-__all__ = ["FromNobody", "Receive", "Receiver", "Request", "load", "poll"]
+__all__ = ["FromNobody", "Receive", "Receiver", "Request", "poll", "unpickled"]
 
 
 class Request(Happening, ManyRequests):
@@ -137,9 +137,9 @@ class Request(Happening, ManyRequests):
 
     # -- its end -----------------------------------------------------------------------------------
 
-    def happening(self, argument: Any) -> Event:
+    def happening(self, argument: Any) -> ComesFirst:
         """The end of what it waits for."""
-        return Event(None, f"the end of {self.waits_for()}")
+        return ComesFirst(None, f"the end of {self.waits_for()}")
 
     def await_also(self, also: Request) -> None:
         """From now on this is done only when `also` is, too, and ends it when it ends itself."""
@@ -297,7 +297,7 @@ class FromNobody(Request):
 
 
 class Receiver(Protocol):
-    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.members.Member` has it."""
+    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.members.CommMember` has it."""
 
     cluster: Cluster
     mailbox: MessageQueue
@@ -306,7 +306,7 @@ class Receiver(Protocol):
     def context(self) -> _Context:
         """The ranks that may complete it."""
 
-    def received(self, message: Message, status: Any, buffer: Buffer | None) -> Any:
+    def received(self, message: SentMessage, status: Any, buffer: Buffer | None) -> Any:
         """Take in a message that was matched. Returns the object, or None if it went into the buffer."""
 
 
@@ -339,16 +339,16 @@ class Receive(Request):
         self.buffer = buffer
         self.call = call
         self.room = room
-        self.message: Message | None = None
+        self.message: SentMessage | None = None
         #: the message that is in the buffer already, since the program was told that this is done.
-        self.taken_in: Message | None = None
+        self.taken_in: SentMessage | None = None
 
     def _why(self) -> str:
         if self.also is not None and self._but_for_also:
             return self.also.waits_for()
         return self.comm.context.message_text(self.source, self.tag, self.call)
 
-    def match(self, message: Message) -> None:
+    def match(self, message: SentMessage) -> None:
         """`message` is this receive's."""
         self.message = message
         self.complete()
@@ -397,6 +397,6 @@ class Receive(Request):
         self.over = True
 
 
-def load(data: bytes | memoryview) -> Any:
+def unpickled(data: bytes | memoryview) -> Any:
     """The object that a message's bytes pickle."""
     return loads(data)

@@ -11,16 +11,16 @@ from ..errors import MPIError
 from .communicators import Intracomm
 from .endpoint import CLASSES, new_comm
 from .integers import integer
-from .members import Member
+from .members import CommMember
 from .neighbours import NeighbourCollectives
-from .topology import Graph, Grid, Neighbours, integers
+from .topology import Grid, Neighbours, RankGraph, integers
 
 
 class Topocomm(Intracomm, NeighbourCollectives):
     """A communicator with a topology."""
 
     @classmethod
-    def _check(cls, state: Member) -> None:
+    def _check(cls, state: CommMember) -> None:
         super()._check(state)
         if state.topology is None:
             raise TypeError(f"MPI.{cls.__name__} takes a communicator with a topology")
@@ -48,7 +48,7 @@ class Topocomm(Intracomm, NeighbourCollectives):
         if isinstance(topology, Grid):
             around = [topology.shifted(self.rank, i, by) for i in range(len(topology.dims)) for by in (-1, 1)]
             return around, around
-        if isinstance(topology, Graph):
+        if isinstance(topology, RankGraph):
             near = topology.neighbors(self.rank)
             return near, near
         return [*topology.sources], [*topology.destinations]
@@ -70,7 +70,7 @@ class Cartcomm(Topocomm):
     _paired = True
 
     @classmethod
-    def _check(cls, state: Member) -> None:
+    def _check(cls, state: CommMember) -> None:
         if not isinstance(state.topology, Grid):
             raise TypeError("MPI.Cartcomm takes a Cartesian communicator")
 
@@ -161,7 +161,7 @@ class Cartcomm(Topocomm):
             color, key = (color, key * length + place) if kept else (color * length + place, key)
         found = self._divided("Sub", (color, key))
         assert found is not None  # every rank of a grid has a part
-        member = Member(*found, kind="Cartcomm")
+        member = CommMember(*found, kind="Cartcomm")
         member.topology = rest
         return new_comm(member, self.member)
 
@@ -170,13 +170,13 @@ class Graphcomm(Topocomm):
     """A communicator whose ranks are the nodes of a graph that all of them know."""
 
     @classmethod
-    def _check(cls, state: Member) -> None:
-        if not isinstance(state.topology, Graph):
+    def _check(cls, state: CommMember) -> None:
+        if not isinstance(state.topology, RankGraph):
             raise TypeError("MPI.Graphcomm takes a communicator with a graph")
 
     @property
-    def _graph(self) -> Graph:
-        topology: Graph = self.member.topology
+    def _graph(self) -> RankGraph:
+        topology: RankGraph = self.member.topology
         return topology
 
     def Get_dims(self) -> tuple[int, int]:
@@ -240,7 +240,7 @@ class Distgraphcomm(Topocomm):
     """A communicator whose ranks are the nodes of a graph of which each knows its neighbours."""
 
     @classmethod
-    def _check(cls, state: Member) -> None:
+    def _check(cls, state: CommMember) -> None:
         if not isinstance(state.topology, Neighbours):
             raise TypeError("MPI.Distgraphcomm takes a communicator with a distributed graph")
 

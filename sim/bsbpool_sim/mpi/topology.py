@@ -51,7 +51,7 @@ class Grid(NamedTuple):
         return PROC_NULL if found is None else found
 
 
-class Graph(NamedTuple):
+class RankGraph(NamedTuple):
     """A graph: `edges` has the neighbours of all ranks one after another, and `ends` where those of each end."""
 
     ends: tuple[int, ...]
@@ -101,7 +101,7 @@ def grid(dims: Any, periods: Any, ranks: int) -> Grid:
     return Grid(lengths, tuple(bool(each) for each in wraps))
 
 
-def graph(index: Any, edges: Any, ranks: int) -> Graph:
+def graph(index: Any, edges: Any, ranks: int) -> RankGraph:
     """Return the graph that a program asked for; `index` may begin with 0, as in adjacency arrays.
 
     :raises MPIError: it is none, or has more nodes than there are ranks.
@@ -116,7 +116,7 @@ def graph(index: Any, edges: Any, ranks: int) -> Graph:
     for each in neighbours:
         if not 0 <= each < len(ends):
             raise MPIError(f"the edge to {each} leads out of a graph of {len(ends)} nodes", "ERR_ARG")
-    return Graph(ends, neighbours)
+    return RankGraph(ends, neighbours)
 
 
 def Compute_dims(nnodes: int, dims: int | Sequence[int]) -> list[int]:

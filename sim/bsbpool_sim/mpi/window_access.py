@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from ..checks.buffer_races import Lease
 from ..checks.window_uses import ANY, WindowUse
-from ..choices import Event
+from ..choices import ComesFirst
 from ..errors import MPIError, TruncationError
 from . import predefined
 from .buffers import Buffer
@@ -49,9 +49,9 @@ class Access(Request):
         #: when it happens.
         self.at = kernel.now if rank is None else kernel.now + end.cluster.network.takes(size)
 
-    def happening(self, argument: Any) -> Event:
+    def happening(self, argument: Any) -> ComesFirst:
         """That it happens."""
-        return Event(None, self.waits_for())
+        return ComesFirst(None, self.waits_for())
 
     def happen(self, _: object = None) -> None:
         """Let it happen, and wake who waits for it."""

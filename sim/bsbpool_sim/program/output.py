@@ -16,7 +16,7 @@ class OutputClosedError(BaseException):
     """Whoever reads the output has gone, as `head` does: the program has nobody to print for."""
 
 
-class Output:
+class SharedStream:
     """A real stream that all ranks write to.
 
     :param stream: where it goes; it is flushed when the program is over, or another stream is written to.
@@ -25,7 +25,7 @@ class Output:
     :ivar unfinished: which rank has a line here that is not finished; None: none.
     """
 
-    def __init__(self, stream: Any, at_once: bool, others: list[Output]):
+    def __init__(self, stream: Any, at_once: bool, others: list[SharedStream]):
         self._stream = stream
         self._at_once = at_once
         self._written = False
@@ -72,7 +72,7 @@ class Output:
 class _Lines(io.RawIOBase):
     """The bytes that a rank writes, on their way to the real stream."""
 
-    def __init__(self, output: Output, label: bytes, number: int):
+    def __init__(self, output: SharedStream, label: bytes, number: int):
         self._output = output
         self._label = label
         self._number = number
@@ -131,7 +131,7 @@ class RankStream(io.TextIOWrapper):
     :param number: the rank.
     """
 
-    def __init__(self, output: Output, label: str, number: int):
+    def __init__(self, output: SharedStream, label: str, number: int):
         self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
         super().__init__(
             self.lines,

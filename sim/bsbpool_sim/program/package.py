@@ -17,7 +17,7 @@ from typing import Any
 from .. import mpi
 from ..mpi import initialization, pickling
 from ..mpi.options import THREAD_LEVELS, THREAD_MULTIPLE, THREAD_SINGLE, Options, set_options
-from ..python.process import current
+from ..python.process import current_process
 
 PACKAGE = "mpi4py"
 MODULE = "mpi4py.MPI"
@@ -35,7 +35,7 @@ def is_installed() -> bool:
     return PathFinder.find_spec(PACKAGE) is not None
 
 
-class MPIModule(types.ModuleType):
+class RankMPIModule(types.ModuleType):
     """`mpi4py.MPI` of a rank."""
 
     def __getattr__(self, name: str) -> Any:
@@ -62,12 +62,12 @@ class MPILoader(Loader):
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         """Make the module, without anything in it."""
-        return MPIModule(spec.name, mpi.__doc__)
+        return RankMPIModule(spec.name, mpi.__doc__)
 
     def exec_module(self, module: types.ModuleType) -> None:
         """Let MPI begin, with the options that the rank has."""
         module.__dict__["__all__"] = names()
-        process = current()
+        process = current_process()
         environment = {} if process is None else process.environment
         set_options(_read(sys.modules.get(f"{PACKAGE}.rc"), environment))
         _pickle(environment)

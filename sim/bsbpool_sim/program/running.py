@@ -41,7 +41,7 @@ from ..simulation import Simulation, simulate
 from ..streams import when_loaded
 from ..virtual import GLOBAL_GENERATOR
 from . import package
-from .output import Output, OutputClosedError, RankStream
+from .output import OutputClosedError, RankStream, SharedStream
 
 LARGEST_SCRIPT = 64 * 10**6  # bytes
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -169,8 +169,11 @@ class _Ranks:
         self._kernel: Kernel | None = None
 
     def __enter__(self) -> _Ranks:
-        outputs: list[Output] = []
-        self._outputs = [Output(sys.stdout, sys.stdout.isatty(), outputs), Output(sys.stderr, True, outputs)]
+        outputs: list[SharedStream] = []
+        self._outputs = [
+            SharedStream(sys.stdout, sys.stdout.isatty(), outputs),
+            SharedStream(sys.stderr, True, outputs),
+        ]
         self._stdin, self._path = sys.stdin, sys.path[1:]
         self._environment = environment()
         if self._program.kind == "module" and self._program.name == "pytest":

@@ -106,7 +106,7 @@ def explore_test(item: pytest.Function, run: TestRunner, budget: Budget) -> None
     _conclude(item, exploration, found, again)
 
 
-def run_tape(item: pytest.Function, run: TestRunner, tape: str) -> None:
+def run_test_tape(item: pytest.Function, run: TestRunner, tape: str) -> None:
     """Run one schedule of a test, and fail with what is wrong with it."""
     from ..exploring.findings import faults_of
 

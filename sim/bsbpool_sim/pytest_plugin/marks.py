@@ -20,7 +20,7 @@ UNMARKED = 2
 REPORT: pytest.StashKey[list[tuple[str, dict[str, str], PhaseOutcome]]] = pytest.StashKey()
 
 
-def positive(text: str) -> float:
+def positive_number(text: str) -> float:
     """Convert a command-line argument to a positive number."""
     seconds = float(text)
     if not 0 < seconds < float("inf"):
@@ -67,7 +67,7 @@ def limit(config: pytest.Config) -> float:
         return given
     text = config.getini("mpi_timeout")
     try:
-        return positive(text)
+        return positive_number(text)
     except ValueError:
         raise pytest.UsageError(f"mpi_timeout = {text!r}: it must be seconds, a number more than 0") from None
 

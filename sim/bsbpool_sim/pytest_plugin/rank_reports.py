@@ -17,7 +17,7 @@ _STRICT = "[XPASS(strict)]"
 
 
 @dataclass
-class Part:
+class ReportSection:
     """A section of a report: of one rank, or, without a rank, of all ranks."""
 
     rank: int | None
@@ -27,7 +27,7 @@ class Part:
 class RanksRepr(TerminalRepr):
     """Terminal representation of the failure of a test on ranks."""
 
-    def __init__(self, size: int, parts: list[Part]):
+    def __init__(self, size: int, parts: list[ReportSection]):
         self.size = size
         self.parts = parts
 
@@ -97,12 +97,15 @@ def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
     first = next((o for o in outcomes if o.expected), None) or next((o for o in outcomes if o.strict), None)
     everybody = list(range(size))
     if failed:
-        parts = [Part(rank, outcomes[rank].longrepr) for rank in failed]
+        parts = [ReportSection(rank, outcomes[rank].longrepr) for rank in failed]
         one = PhaseOutcome("failed", RanksRepr(size, parts), None, _sections(outcomes, failed))
     elif first is not None:
         one = replace(first, sections=_sections(outcomes, everybody))
     elif skipped and len(skipped) < size:
-        parts = [partly_skipped(skipped, size), *(Part(rank, _reason(outcomes[rank].longrepr)) for rank in skipped)]
+        parts = [
+            partly_skipped(skipped, size),
+            *(ReportSection(rank, _reason(outcomes[rank].longrepr)) for rank in skipped),
+        ]
         one = PhaseOutcome("failed", RanksRepr(size, parts), None, _sections(outcomes, everybody))
     else:
         one = replace(outcomes[0], sections=_sections(outcomes, everybody))
@@ -119,10 +122,10 @@ def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
     )
 
 
-def partly_skipped(ranks: list[int], size: int) -> Part:
+def partly_skipped(ranks: list[int], size: int) -> ReportSection:
     """Section for a test that was skipped on some ranks only."""
     which = ", ".join(map(str, ranks))
-    return Part(None, f"skipped on rank {which} of {size} only: skip a test on all of its ranks, or on none")
+    return ReportSection(None, f"skipped on rank {which} of {size} only: skip a test on all of its ranks, or on none")
 
 
 def _reason(longrepr: Any) -> Any:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
-from .marks import REPORT, UNMARKED, Budget, NotYet, budget, on_ranks, positive
+from .marks import REPORT, UNMARKED, Budget, NotYet, budget, on_ranks, positive_number
 
 if TYPE_CHECKING:
     pass
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("MPI ranks")
     what = "seconds that a test with `comm` may take on real ranks, before all ranks show their stacks and end"
-    group.addoption("--mpi-timeout", type=positive, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)")
+    group.addoption(
+        "--mpi-timeout", type=positive_number, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)"
+    )
     parser.addini("mpi_timeout", what, default="60")
     group.addoption(
         "--explore", type=budget, nargs="?", const=Budget(), metavar="BUDGET",

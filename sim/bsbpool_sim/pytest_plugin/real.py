@@ -36,9 +36,9 @@ from _pytest.runner import CallInfo
 
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .rank_reports import (
-    Part,
     PhaseOutcome,
     RanksRepr,
+    ReportSection,
     Warned,
     as_sent,
     count_failed_subtest,
@@ -249,10 +249,10 @@ class RealRanks:
 
     def _compare(self, session: pytest.Session, collected: list[tuple[list[str], list[tuple[str, str]]]]) -> None:
         """Report collection errors of other ranks, and tests that were not collected on all ranks."""
-        failing: dict[str, list[Part]] = {}
+        failing: dict[str, list[ReportSection]] = {}
         for rank, (_, failures) in enumerate(collected):
             for nodeid, text in failures:
-                failing.setdefault(nodeid, []).append(Part(rank, text))
+                failing.setdefault(nodeid, []).append(ReportSection(rank, text))
         known = {nodeid for nodeid, _ in self._failures}
         for nodeid, parts in failing.items():
             if nodeid not in known:
@@ -265,15 +265,16 @@ class RealRanks:
             for rank, ids in enumerate(tests):
                 own = [nodeid for nodeid in ids if nodeid not in everywhere]
                 more = f"\n  … and {len(own) - 5} more" if len(own) > 5 else ""
-                parts.append(Part(rank, "\n".join(f"  {nodeid}" for nodeid in own[:5]) + more if own else "  none"))
+                named = "\n".join(f"  {nodeid}" for nodeid in own[:5]) + more if own else "  none"
+                parts.append(ReportSection(rank, named))
             text = (
                 "The ranks collected different tests, so that they can't run them together:\n"
                 "parameters must not depend on chance, on the time, or on the rank. Tests that not all ranks have:"
             )
-            self._collect_error("tests that differ between ranks", [Part(None, text), *parts])
+            self._collect_error("tests that differ between ranks", [ReportSection(None, text), *parts])
             raise session.Interrupted("the ranks collected different tests")
 
-    def _collect_error(self, nodeid: str, parts: list[Part]) -> None:
+    def _collect_error(self, nodeid: str, parts: list[ReportSection]) -> None:
         report = pytest.CollectReport(nodeid, "failed", RanksRepr(self.size, parts), None)
         self.config.hook.pytest_collectreport(report=report)
 

@@ -35,7 +35,7 @@ from ..simulation import close, run_on
 from .counterparts import Counterparts
 from .marks import REPORT, NotYet, checks_of
 from .own_modules import modules_of
-from .rank_reports import RANK, Part, PhaseOutcome, RanksRepr, partly_skipped
+from .rank_reports import RANK, PhaseOutcome, RanksRepr, ReportSection, partly_skipped
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -94,7 +94,7 @@ class RankRequest:
 
     def getfixturevalue(self, name: str) -> Any:
         """Return the value of another fixture on this rank."""
-        return of_rank(self._request.getfixturevalue(name), self._here)
+        return value_on(self._request.getfixturevalue(name), self._here)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._request, name)
@@ -111,7 +111,7 @@ class Here(NamedTuple):
         return self.counterparts.of(value)
 
 
-def of_rank(value: Any, here: Here) -> Any:
+def value_on(value: Any, here: Here) -> Any:
     """Return the value of a fixture on one rank."""
     if isinstance(value, PerRank):
         return value.values[here.comm.rank]
@@ -168,7 +168,7 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
 
     def start(here: Here) -> Any:
         own = finalizers[here.comm.rank]
-        arguments = {name: of_rank(value, here) for name, value in values.items()}
+        arguments = {name: value_on(value, here) for name, value in values.items()}
         if "request" in arguments:
             arguments["request"] = RankRequest(request, here, own)
         mine = here.of(function)
@@ -190,12 +190,12 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
 
     def end_on_ranks() -> None:
         if any(finalizers.values()):
-            run(ranks.item or item, ranks, "teardown", end)
+            run_on_ranks(ranks.item or item, ranks, "teardown", end)
 
     request.addfinalizer(end_on_ranks)
     key = fixturedef.cache_key(request)
     try:
-        given = PerRank(ranks, run(item, ranks, "setup", start))
+        given = PerRank(ranks, run_on_ranks(item, ranks, "setup", start))
     except (Exception, OutcomeException) as error:
         if isinstance(error, pytest.skip.Exception):
             error._use_item_location = True
@@ -308,16 +308,16 @@ def call(item: pytest.Function) -> None:
     arguments = {name: given[name] for name in item._fixtureinfo.argnames}
 
     def test(here: Here) -> None:
-        function_of(item, here)(**{name: of_rank(value, here) for name, value in arguments.items()})
+        function_of(item, here)(**{name: value_on(value, here) for name, value in arguments.items()})
 
     ranks: Any = given["comm"]
     tape = item.config.getoption("explore_tape")
     if tape is None:
-        run(item, ranks, "call", test)
+        run_on_ranks(item, ranks, "call", test)
     budget = item.config.getoption("explore")
     if tape is None and budget is None:
         return
-    from .exploring import TestRunner, explore_test, run_tape
+    from .exploring import TestRunner, explore_test, run_test_tape
 
     if ranks.kept:
         # They keep what fixtures have done, and no schedule could begin where the last one did.
@@ -338,12 +338,12 @@ def call(item: pytest.Function) -> None:
 
     runner = TestRunner(item, ranks.size, program, own.on)
     if tape is not None:
-        run_tape(item, runner, tape)
+        run_test_tape(item, runner, tape)
     else:
         explore_test(item, runner, budget)
 
 
-def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], Any]) -> dict[int, Any]:
+def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], Any]) -> dict[int, Any]:
     """Let each rank run ``what(here)``. Returns what it returned, by rank; raises what the test is to raise.
 
     :param when: the phase of the test: setup, call or teardown.
@@ -402,11 +402,11 @@ def run(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], 
     if stuck is None and not failed and (expected or len(skipped) == size):
         raise expected[0] if expected else skipped[min(skipped)]
     parts = [
-        Part(rank, item.repr_failure(pytest.ExceptionInfo.from_exception(each)))
+        ReportSection(rank, item.repr_failure(pytest.ExceptionInfo.from_exception(each)))
         for rank, each in sorted(failed.items())
     ]
     if waiting:
-        parts.append(Part(None, waiting))
+        parts.append(ReportSection(None, waiting))
     if skipped:
         parts.append(partly_skipped(sorted(skipped), size))
     # The report has the output of the failed ranks; of all ranks if no single rank failed.

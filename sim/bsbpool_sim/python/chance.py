@@ -16,7 +16,7 @@ from greenlet import getcurrent
 from ..kernel import Task
 from ..streams import stream
 from ..virtual import global_generator
-from .process import Process, current
+from .process import Process, current_process
 
 
 @contextmanager
@@ -81,7 +81,7 @@ class NumpyChance:
     def _own(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
         def drawn(*args: Any, **kwargs: Any) -> Any:
-            process = current()
+            process = current_process()
             if process is not self._last:
                 self._exchange(process)
             return function(*args, **kwargs)

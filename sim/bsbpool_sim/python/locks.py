@@ -70,7 +70,7 @@ _Key = int | tuple[int, Rank]
 _queues: dict[_Key, deque[Waiter]] = {}
 
 
-def wait_for(task: Task, key: _Key, why: Callable[[], str], limit: int | None) -> bool:
+def wait_until_given(task: Task, key: _Key, why: Callable[[], str], limit: int | None) -> bool:
     """Wait until `give` lets this task have something, or until `limit`. Returns whether it has it."""
     waiter = Waiter(task)
     _queues.setdefault(key, deque()).append(waiter)
@@ -143,7 +143,7 @@ class _Holder:
 _held: dict[_Key, _Holder] = {}
 
 
-def forget(kernel: Kernel) -> None:
+def forget_locks(kernel: Kernel) -> None:
     """Forget what tasks of a simulation hold that is over."""
     for key in [key for key, holder in _held.items() if holder.task.kernel is kernel]:
         del _held[key]
@@ -169,7 +169,7 @@ def _wait_for_lock(
         asked(task)
         return False
     try:
-        return wait_for(task, key, partial(_why_lock, task, lock, key), limit)
+        return wait_until_given(task, key, partial(_why_lock, task, lock, key), limit)
     except BaseException:
         if _held[key].task is task:  # it was handed over at the instant at which the task was interrupted
             give_back(task, lock)
@@ -356,7 +356,7 @@ def _queue_get(task: Task, self: Any, block: bool = True, timeout: float | None 
         raise ValueError("'timeout' must be a non-negative number")
     limit = until(task, timeout)
     while block and self.empty():
-        if not wait_for(task, id(self), partial(waits_for, task, "an item of a queue.SimpleQueue"), limit):
+        if not wait_until_given(task, id(self), partial(waits_for, task, "an item of a queue.SimpleQueue"), limit):
             break
     if not block and self.empty():
         asked(task)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .process import Process, current, of_rank, reclassed
+from .process import Process, current_process, property_of_rank, reclassed
 
 _OF_LOGGER = ("level", "handlers", "filters", "disabled", "propagate", "_cache")
 _OF_MANAGER = ("_disable", "emittedNoHandlerWarning")
@@ -35,7 +35,7 @@ def _copied(value: Any) -> Any:
 
 def _get_other(logger: Any, name: str) -> Any:
     """What a rank has put into a logger, which has no such attribute for all."""
-    process = current()
+    process = current_process()
     if process is not None and not name.startswith("__"):
         found = _settings(_OF_LOGGER)(process, logger)
         if name in found:
@@ -44,7 +44,7 @@ def _get_other(logger: Any, name: str) -> Any:
 
 
 def _put_other(logger: Any, name: str, value: Any) -> None:
-    process = current()
+    process = current_process()
     if process is None or name in logger.__dict__ or hasattr(type(logger), name):
         object.__setattr__(logger, name, value)
     else:
@@ -59,12 +59,12 @@ def _record(*args: Any, **kwargs: Any) -> Any:
 
 
 def _get_factory() -> Any:
-    process = current()
+    process = current_process()
     return _real["_logRecordFactory"] if process is None or process.record_factory is None else process.record_factory
 
 
 def _set_factory(factory: Any) -> None:
-    process = current()
+    process = current_process()
     if process is None:
         _real["_logRecordFactory"] = factory
     else:
@@ -72,7 +72,7 @@ def _set_factory(factory: Any) -> None:
 
 
 def _add_handler(handler: logging.Handler) -> None:
-    process = current()
+    process = current_process()
     if process is not None:
         process.handlers.add(handler)
     _real["_addHandlerRef"](handler)
@@ -81,7 +81,7 @@ def _add_handler(handler: logging.Handler) -> None:
 def _shutdown(handlerList: Any = None) -> None:
     """Closes a rank's own handlers only: `logging.config` calls this for all that there are."""
     every = logging.__dict__["_handlerList"] if handlerList is None else handlerList
-    process = current()
+    process = current_process()
     _real["shutdown"](every if process is None else [each for each in every if each() in process.handlers])
 
 
@@ -99,7 +99,7 @@ _FUNCTIONS = {
 def logging_of_ranks() -> Iterator[None]:
     """While active, ranks that have a `Process` configure logging each for itself."""
     manager: Any = logging.Logger.manager
-    of_logger: dict[str, Any] = {name: of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
+    of_logger: dict[str, Any] = {name: property_of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
     of_logger.update(__getattr__=_get_other, __setattr__=_put_other)
     get_logger = manager.getLogger
     changed: set[int] = set()
@@ -124,5 +124,7 @@ def logging_of_ranks() -> Iterator[None]:
             change(logger)
         manager.getLogger = getLogger
         undo.callback(delattr, manager, "getLogger")
-        undo.callback(reclassed(manager, {name: of_rank(name, _settings(_OF_MANAGER)) for name in _OF_MANAGER}))
+        undo.callback(
+            reclassed(manager, {name: property_of_rank(name, _settings(_OF_MANAGER)) for name in _OF_MANAGER})
+        )
         yield

@@ -103,7 +103,7 @@ class Process:
                 traceback.print_exc()
 
 
-def current() -> Process | None:
+def current_process() -> Process | None:
     """That of the rank that runs; None if none does, or it has none of its own."""
     task = getcurrent()
     return task.rank.kept.get(PROCESS) if isinstance(task, Task) else None
@@ -112,25 +112,25 @@ def current() -> Process | None:
 # -- attributes that ask who runs ----------------------------------------------------------------------------
 
 
-def of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) -> property:
+def property_of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) -> property:
     """A property for an attribute that each rank has to itself.
 
     :param kept: where a rank keeps those of an object.
     """
 
     def get(self: Any) -> Any:
-        process = current()
+        process = current_process()
         try:
             return (self.__dict__ if process is None else kept(process, self))[name]
         except KeyError:
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def put(self: Any, value: Any) -> None:
-        process = current()
+        process = current_process()
         (self.__dict__ if process is None else kept(process, self))[name] = value
 
     def delete(self: Any) -> None:
-        process = current()
+        process = current_process()
         del (self.__dict__ if process is None else kept(process, self))[name]
 
     return property(get, put, delete)
@@ -155,7 +155,7 @@ class _ForC:
         object.__setattr__(self, "_outside", outside)
 
     def _now(self) -> Any:
-        process = current()
+        process = current_process()
         return self._outside if process is None else process.sys[self._name]
 
     def __getattr__(self, name: str) -> Any:
@@ -186,12 +186,12 @@ def processes(common: Common) -> Iterator[None]:
         for name, stream in streams.items():
             sys.__dict__[name] = _ForC(name, stream)
         undo.callback(sys.__dict__.update, streams)
-        undo.callback(reclassed(sys, {name: of_rank(name, lambda process, _: process.sys) for name in OF_SYS}))
+        undo.callback(reclassed(sys, {name: property_of_rank(name, lambda process, _: process.sys) for name in OF_SYS}))
         undo.callback(threading.__dict__.update, excepthook=threading.__dict__["excepthook"])
-        hook = of_rank("excepthook", lambda process, _: process.threading)
+        hook = property_of_rank("excepthook", lambda process, _: process.threading)
         undo.callback(reclassed(threading, {"excepthook": hook}))
         threading.__dict__["excepthook"] = functools.partial(_of_thread, threading.__dict__["excepthook"])
-        keep = {"_data": of_rank("_data", lambda process, _: {"_data": process.environment})}
+        keep = {"_data": property_of_rank("_data", lambda process, _: {"_data": process.environment})}
         for name in ("environ", "environb"):
             if hasattr(os, name):
                 undo.callback(reclassed(getattr(os, name), keep))
@@ -201,7 +201,7 @@ def processes(common: Common) -> Iterator[None]:
 
 def _of_thread(outside: Any, raised: Any) -> None:
     """Stands in `threading`, whose own code takes it from there: what a thread has raised is for its rank's hook."""
-    process = current()
+    process = current_process()
     hook = outside if process is None else process.threading.get("excepthook")
     (hook or threading.__excepthook__)(raised)
 

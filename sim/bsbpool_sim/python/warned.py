@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .process import Process, current, of_rank, reclassed
+from .process import Process, current_process, property_of_rank, reclassed
 
 _NAMES = ("filters", "defaultaction", "onceregistry", "showwarning", "formatwarning", "_showwarnmsg_impl")
 
@@ -32,7 +32,9 @@ def warnings_of_ranks() -> Iterator[None]:
             _real[name] = module.__dict__[name]
             setattr(module, name, function)
             undo.callback(setattr, module, name, _real[name])
-        undo.callback(reclassed(module, {name: of_rank(name, _settings) for name in _NAMES if hasattr(module, name)}))
+        undo.callback(
+            reclassed(module, {name: property_of_rank(name, _settings) for name in _NAMES if hasattr(module, name)})
+        )
         yield
 
 
@@ -40,7 +42,7 @@ _real: dict[str, Any] = {}
 
 
 def _add_filter(*item: Any, append: bool) -> None:
-    if current() is None:
+    if current_process() is None:
         _real["_add_filter"](*item, append=append)
         return
     filters: Any = warnings.filters
@@ -52,7 +54,7 @@ def _add_filter(*item: Any, append: bool) -> None:
 
 
 def _reset() -> None:
-    if current() is None:
+    if current_process() is None:
         _real["resetwarnings"]()
     else:
         filters: Any = warnings.filters
@@ -72,7 +74,7 @@ def _mutated() -> None:
 
 def _show(message: Any) -> None:
     module: Any = warnings
-    process = current()
+    process = current_process()
     if process is None:
         _real["_showwarnmsg"](message)
     elif module.showwarning is not module._showwarning_orig:
@@ -84,7 +86,7 @@ def _show(message: Any) -> None:
 
 def _format(message: Any) -> Any:
     module: Any = warnings
-    if current() is None or module.formatwarning is module._formatwarning_orig:
+    if current_process() is None or module.formatwarning is module._formatwarning_orig:
         return _real["_formatwarnmsg"](message)
     of = message
     return module.formatwarning(of.message, of.category, of.filename, of.lineno, of.line)

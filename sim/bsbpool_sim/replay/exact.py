@@ -45,7 +45,7 @@ from ..errors import DeadlockError, HorizonError, SimulationError
 from ..kernel import Task
 from ..mpi.communicators import Comm, Intracomm
 from ..mpi.contexts import Context
-from ..mpi.members import Member
+from ..mpi.members import CommMember
 from ..simulation import simulate
 from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
 from .ground import Checking, ReplayedWorld
@@ -69,7 +69,7 @@ _NO_END = "it goes on without end, and nothing that comes of it was recorded"
 RunsJobs = Callable[[int, int, Any], Callable[[], Any] | None]
 
 
-class Stopped(SimulationError):
+class ReplayStopped(SimulationError):
     """Ends the replay: it reached the end of the trace, or the first difference."""
 
 
@@ -117,7 +117,7 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     try:
         with ending_at_ctrl_c():
             simulate(director.program, director.ranks, script=director, horizon=HORIZON, max_events=director.most_steps)
-    except Stopped:
+    except ReplayStopped:
         pass
     except HorizonError:
         director.differs(None, _NO_END)
@@ -267,7 +267,7 @@ class Director:
         self._why = why
 
     def _stop(self) -> NoReturn:
-        self._kernel.fail(Stopped("the replay is over"))
+        self._kernel.fail(ReplayStopped("the replay is over"))
         raise GreenletExit  # a task never comes back from there, but to be ended
 
     def _step(self) -> None:
@@ -324,7 +324,7 @@ class Director:
             if group is None:
                 shared = Context(self._cluster, range(recorded.ranks))
                 group = self._groups[recorded.ranks] = [
-                    Intracomm._of(Member(shared, rank)) for rank in range(recorded.ranks)
+                    Intracomm._of(CommMember(shared, rank)) for rank in range(recorded.ranks)
                 ]
             comm = group[comm.rank]
         self._at[comm.rank] = recorded
@@ -373,7 +373,7 @@ class Director:
                 else:
                     self.differs(None, "main executes the pool, or leaves it")
                     self._stop()
-        except (GreenletExit, Stopped):
+        except (GreenletExit, ReplayStopped):
             raise
         except BaseException as raised:
             error = raised
@@ -454,7 +454,7 @@ class Director:
                 port.limit(port.jobs[event.job], event.ns)
             elif event.e == "by_hand":
                 self._set_by_hand(port, event)
-        except (GreenletExit, Stopped):
+        except (GreenletExit, ReplayStopped):
             raise
         except Exception as error:
             self.differs(None, f"the pool refuses what was done to the recorded one: {error}")

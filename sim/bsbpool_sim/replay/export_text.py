@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from ..scenario.document import plain
+from ..scenario.document import value_of_word
 
 #: How long a line is, at the most, where it can be broken.
 WIDTH = 110
@@ -40,7 +40,7 @@ def _lines(data: Data, lists: Sequence[str], margin: str) -> Iterator[str]:
             yield from _lines(value, lists, margin + "  ")
         elif not margin and isinstance(value, str):
             text = yaml.safe_dump(value, width=10**9, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
-            if plain(text) is not text:
+            if value_of_word(text) is not text:
                 text = _flow(value)
             if key == "about" and len(text) > WIDTH - 10:
                 yield "about: >\n" + textwrap.indent(textwrap.fill(value, WIDTH - 2), "  ") + "\n"
@@ -77,7 +77,7 @@ _PLAIN = re.compile(r"[^\s\x00-\x1f\x7f-\xa0\u2028\u2029#:,\[\]{}\"']([^\x00-\x1
 def reads_as_itself(text: str) -> bool:
     """Whether a text can stand in a scenario without quotes: neither YAML nor a scenario takes it for anything else."""
     dumped = yaml.safe_dump([text], default_flow_style=True, width=10**9, allow_unicode=True)
-    return dumped[1] not in "'\"" and plain(text) is text and _PLAIN.fullmatch(text) is not None
+    return dumped[1] not in "'\"" and value_of_word(text) is text and _PLAIN.fullmatch(text) is not None
 
 
 _Dumper.add_representer(str, _text)

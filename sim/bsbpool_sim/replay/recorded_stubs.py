@@ -113,7 +113,7 @@ class StubJob(FunctionJob, metaclass=_Kind):
         unpackable: Error | None,
         limit: int | None,
     ):
-        self._function = recorded_job
+        self._function = run_stub
         self._told = told
         self._unpackable = unpackable
         submission = SubmissionContext(name)
@@ -133,8 +133,8 @@ class StubJob(FunctionJob, metaclass=_Kind):
         return super().serialize()
 
 
-def recorded_job(owner: Any) -> None:
-    """What a recorded job does when its time is over: nothing."""
+def run_stub(owner: Any) -> None:
+    """The function of a stub. It does nothing: the script says how long it takes, and what comes of it."""
 
 
 @functools.cache

@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from .syntax import explain
-from .values import shown
+from .values import shown_yaml
 
 #: Maximal size of a scenario file in bytes.
 LARGEST = 256_000
@@ -24,7 +24,7 @@ MOST_TOLD = 100
 #: How deep mappings and lists can be nested.
 DEEPEST = 20
 
-Place = tuple[int, int]
+TextPlace = tuple[int, int]
 KeyPath = tuple[Any, ...]
 
 
@@ -39,7 +39,7 @@ class ScenarioError(Exception):
     :ivar column: the column, from 1.
     """
 
-    def __init__(self, file: str, place: Place, message: str, others: Sequence[ScenarioError] = ()):
+    def __init__(self, file: str, place: TextPlace, message: str, others: Sequence[ScenarioError] = ()):
         self.file = file
         self.line, self.column = place
         self.message = message
@@ -70,14 +70,14 @@ class Document:
 
     file: str
     data: Any = None
-    values: dict[KeyPath, Place] = field(default_factory=dict)
-    keys: dict[KeyPath, Place] = field(default_factory=dict)
+    values: dict[KeyPath, TextPlace] = field(default_factory=dict)
+    keys: dict[KeyPath, TextPlace] = field(default_factory=dict)
     #: mistakes in its YAML that did not prevent reading it.
     problems: list[ScenarioError] = field(default_factory=list)
     #: paths of values that could not be read; these mistakes are reported already.
     spoiled: list[KeyPath] = field(default_factory=list)
 
-    def place(self, path: KeyPath, *, key: bool = False) -> Place:
+    def place(self, path: KeyPath, *, key: bool = False) -> TextPlace:
         """Return the place of the value at a path, or of its key; if there is none, of the nearest value around it."""
         while path:
             if key and path in self.keys:
@@ -105,7 +105,7 @@ _WORDS: dict[str, Any] = {
 }
 
 
-def plain(text: str) -> Any:
+def value_of_word(text: str) -> Any:
     """Return the value of a plain word: null, true, false, a number, or the word itself."""
     if text in _WORDS:
         return _WORDS[text]
@@ -116,7 +116,7 @@ def plain(text: str) -> Any:
     return text
 
 
-def _place(mark: Any) -> Place:
+def _place(mark: Any) -> TextPlace:
     return mark.line + 1, mark.column + 1
 
 
@@ -175,7 +175,7 @@ class _Reader:
                 "text, numbers, lists and mappings",
             )
         if kind is yaml.ScalarEvent:
-            value: Any = plain(event.value) if event.implicit[0] and event.tag is None else event.value
+            value: Any = value_of_word(event.value) if event.implicit[0] and event.tag is None else event.value
         else:
             value = {} if kind is yaml.MappingStartEvent else []
         path = self._put(event, value)
@@ -203,11 +203,11 @@ class _Reader:
             if isinstance(value, dict | list):
                 return None
             if isinstance(value, float) or value is None:
-                raise self.wrong(event, f"{shown(value)} is no key: a key is a word")
+                raise self.wrong(event, f"{shown_yaml(value)} is no key: a key is a word")
             place = (*path, value)
             if value in within:
                 line = self.document.keys[place][0]
-                self.report(event, f"{shown(value)} stands here a second time: it is on line {line} already")
+                self.report(event, f"{shown_yaml(value)} stands here a second time: it is on line {line} already")
             self.document.keys[place] = _place(event.start_mark)
             within[value] = None
             key.append(value)
@@ -234,7 +234,7 @@ def read(text: str, file: str) -> Document:
         raise ScenarioError(file, (1, 1), "is empty: a scenario has at least the keys scenario, ranks, jobs and expect")
     if not isinstance(reader.document.data, dict):
         data = reader.document.data
-        is_a = "a list" if isinstance(data, list) else shown(data)
+        is_a = "a list" if isinstance(data, list) else shown_yaml(data)
         raise reader.document.wrong(
             (), f"is {is_a}: a scenario is a mapping with the keys scenario, ranks, jobs, expect"
         )

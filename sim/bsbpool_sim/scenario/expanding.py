@@ -15,9 +15,9 @@ from typing import Any
 from ..kernel import nanoseconds
 from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
-from .model import MOST_JOBS, Job, Model, Strategy
+from .model import MOST_JOBS, JobEntry, Model, StrategyEntry
 from .patterns import matcher
-from .values import Takes, shown
+from .values import Takes, shown_yaml
 
 #: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
 MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000
@@ -45,7 +45,7 @@ class PlannedJob:
     """One job: an entry of the scenario, with an index."""
 
     name: str
-    entry: Job
+    entry: JobEntry
     path: KeyPath
     index: int
     phase: int
@@ -98,7 +98,7 @@ def nearest(name: str, known: Iterable[str], what: str, most: int) -> tuple[str,
         return f"there are no {what}", 0
     if letters <= most and (near := difflib.get_close_matches(name, names, n=1, cutoff=0.5)):
         return f"the nearest one is {near[0]!r}", letters
-    listed = ", ".join(shown(each) for each in names[:5])
+    listed = ", ".join(shown_yaml(each) for each in names[:5])
     return f"there are {listed}" + (" and others" if len(names) > 5 else ""), letters
 
 
@@ -223,7 +223,7 @@ class Expansion:
         items: dict[str, None] = {}
         for phase, pool in enumerate(recording.pools):
             for job in pool:
-                entry = Job.model_construct(
+                entry = JobEntry.model_construct(
                     name=names[job.id],
                     context={"chunk": job.args, "recorded": job.id},
                     after=[names[dep] for dep in job.deps],
@@ -234,7 +234,7 @@ class Expansion:
                 self.jobs[entry.name] = PlannedJob(
                     entry.name, entry, path, 0, phase, None, [], tuple((RECORDED, item) for item in cached), job
                 )
-        self.strategies[RECORDED] = Strategy(cached=list(items))
+        self.strategies[RECORDED] = StrategyEntry(cached=list(items))
 
     def _expand(self) -> None:
         for number, entry in enumerate(self.model.jobs):
@@ -267,7 +267,7 @@ class Expansion:
             return 0
         return number
 
-    def _expand_entry(self, entry: Job, path: KeyPath, scheduler: int | None, phase: int) -> None:
+    def _expand_entry(self, entry: JobEntry, path: KeyPath, scheduler: int | None, phase: int) -> None:
         endings = [
             key
             for key in ("returns", "raises", "hangs", "kills", "unpicklable", "returns_bytes")
@@ -319,7 +319,7 @@ class Expansion:
             job = PlannedJob(name, entry, path, index, phase, scheduler, [], caches)
             self.jobs[name] = job
 
-    def _check_kind(self, entry: Job, path: KeyPath) -> None:
+    def _check_kind(self, entry: JobEntry, path: KeyPath) -> None:
         if entry.strategy is not None and entry.strategy not in self.strategies and not self._partial:
             self._report(
                 (*path, "strategy"),
@@ -344,7 +344,7 @@ class Expansion:
                 key=True,
             )
 
-    def _caches(self, entry: Job, path: KeyPath) -> tuple[tuple[str, str], ...]:
+    def _caches(self, entry: JobEntry, path: KeyPath) -> tuple[tuple[str, str], ...]:
         items: dict[tuple[str, str], None] = {}
         if entry.strategy in self.strategies:
             items.update({(str(entry.strategy), m): None for m in self.strategies[entry.strategy].cached})

@@ -14,23 +14,23 @@ from ..cluster import Cluster
 from ..script import Script, ScriptRuntime
 from .document import KeyPath, ScenarioError
 from .loading import read_file, validate_as
-from .model import Delay, Part, Pause, Slow
-from .values import Duration, Factor, Rank, wrong
+from .model import Delay, Entry, Pause, Slow
+from .values import Duration, Factor, RankNumber, wrong
 
 _ACTIONS = ("kill", "pause", "slow", "delay")
 
 
-class Fault(Part):
+class FaultEntry(Entry):
     """Something that goes wrong, once."""
 
     at: Duration = Field(description="When it happens, such as 2s.")
-    kill: Rank | None = Field(None, description="End this rank, as kill -9 would.")
+    kill: RankNumber | None = Field(None, description="End this rank, as kill -9 would.")
     pause: Pause | None = Field(None, description="Nothing goes on on a rank for a while; messages to it still arrive.")
     slow: Slow | None = Field(None, description="Make a rank slower.")
     delay: Delay | None = Field(None, description="Make a link slower, from the next message on.")
 
     @model_validator(mode="after")
-    def _does_one_thing(self) -> Fault:
+    def _does_one_thing(self) -> FaultEntry:
         given = [name for name in _ACTIONS if getattr(self, name) is not None]
         if len(given) != 1:
             what = "nothing" if not given else " and ".join(given)
@@ -38,11 +38,11 @@ class Fault(Part):
         return self
 
 
-class Faults(Part):
+class Faults(Entry):
     """What befalls ranks and links."""
 
-    slow: dict[Rank, Factor] = Field({}, description="Factors by which ranks are slower from the start.")
-    events: list[Fault] = Field([], description="What goes wrong, and when.")
+    slow: dict[RankNumber, Factor] = Field({}, description="Factors by which ranks are slower from the start.")
+    events: list[FaultEntry] = Field([], description="What goes wrong, and when.")
 
 
 class FaultScript(Script):

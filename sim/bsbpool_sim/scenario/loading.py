@@ -17,11 +17,11 @@ from pydantic_core import ErrorDetails
 from bsbpool.worlds.files import open_to_read
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
-from .model import MOST_RANKS, Model, Part
+from .model import MOST_RANKS, Entry, Model
 from .planning import Plan
-from .values import shown
+from .values import shown_yaml
 
-_Part = TypeVar("_Part", bound=Part)
+_Entry = TypeVar("_Entry", bound=Entry)
 
 
 def load_model(path: str | Path) -> tuple[Model, Document]:
@@ -76,7 +76,7 @@ def validate(document: Document) -> Model:
     raise ScenarioError.of(problems)
 
 
-def validate_as(kind: type[_Part], document: Document) -> _Part:
+def validate_as(kind: type[_Entry], document: Document) -> _Entry:
     """Validate the values of a document against another model than that of a scenario.
 
     :raises ScenarioError: they do not fit the model, or their YAML has mistakes.
@@ -88,7 +88,7 @@ def validate_as(kind: type[_Part], document: Document) -> _Part:
     return model
 
 
-def _validated(document: Document, data: Any, kind: type[_Part]) -> tuple[_Part | None, list[ScenarioError]]:
+def _validated(document: Document, data: Any, kind: type[_Entry]) -> tuple[_Entry | None, list[ScenarioError]]:
     """Return the model, or the mistakes."""
     try:
         return kind.model_validate(data), []
@@ -200,27 +200,31 @@ def _explain(document: Document, details: ErrorDetails, root: Any) -> ScenarioEr
         near = difflib.get_close_matches(str(value), [w.strip() for w in right.replace(" or ", ",").split(",")], n=1)
         return document.wrong(
             path,
-            f"{shown(value)} is none of {right}" + (f": did you mean {near[0]}?" if near else ""),
+            f"{shown_yaml(value)} is none of {right}" + (f": did you mean {near[0]}?" if near else ""),
             key="[key]" in loc,
         )
     if kind in _TYPES:
         quote = f": write '{value}', in quotes" if kind == "string_type" and isinstance(value, int | float) else ""
-        return document.wrong(path, f"{shown(value)} stands where {_TYPES[kind]} belongs{quote}", key="[key]" in loc)
+        return document.wrong(
+            path, f"{shown_yaml(value)} stands where {_TYPES[kind]} belongs{quote}", key="[key]" in loc
+        )
     limits = {"greater_than_equal": "ge", "less_than_equal": "le", "greater_than": "gt"}
     if kind in limits:
         words = {"ge": "or more", "le": "or less", "gt": "exclusive"}
         key = limits[kind]
         bound = f"more than {context[key]:g}" if key == "gt" else f"{context[key]} {words[key]}"
-        return document.wrong(path, f"{shown(value)} is out of range: it must be {bound}", key="[key]" in loc)
-    return document.wrong(path, f"{shown(value)}: {details['msg'][0].lower()}{details['msg'][1:]}", key="[key]" in loc)
+        return document.wrong(path, f"{shown_yaml(value)} is out of range: it must be {bound}", key="[key]" in loc)
+    return document.wrong(
+        path, f"{shown_yaml(value)}: {details['msg'][0].lower()}{details['msg'][1:]}", key="[key]" in loc
+    )
 
 
 def unknown_key(key: Any, known: list[str]) -> str:
     """Describe an unknown key, with the most similar known key."""
     near = difflib.get_close_matches(str(key), known, n=1, cutoff=0.5)
     if near:
-        return f"unknown key {shown(key)}: did you mean {near[0]!r}?"
-    return f"unknown key {shown(key)}: there are {', '.join(known)}"
+        return f"unknown key {shown_yaml(key)}: did you mean {near[0]!r}?"
+    return f"unknown key {shown_yaml(key)}: there are {', '.join(known)}"
 
 
 def _models(annotation: Any) -> Iterator[type[Any]]:

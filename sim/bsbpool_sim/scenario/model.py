@@ -24,10 +24,10 @@ from .values import (
     Patterns,
     Pings,
     Raises,
-    Rank,
+    RankNumber,
     Rate,
     Seeds,
-    Status,
+    StatusName,
     Takes,
     Time,
     Where,
@@ -45,13 +45,13 @@ HORIZON = 24 * 3600 * 10**9
 # -- the parts -----------------------------------------------------------------------------------------
 
 
-class Part(BaseModel):
+class Entry(BaseModel):
     """A mapping of the language."""
 
     model_config = ConfigDict(strict=True, extra="forbid", populate_by_name=False)
 
 
-class Listener(Part):
+class Listener(Entry):
     """Somebody on main who is told of all that happens."""
 
     name: Name = Field("listener", description="What it is called, for events that are about it.")
@@ -62,7 +62,7 @@ class Listener(Part):
     )
 
 
-class Pool(Part):
+class Pool(Entry):
     """Options of the pool."""
 
     fail_fast: bool = Field(False, description="Stop at the first error that no listener handles.")
@@ -73,7 +73,7 @@ class Pool(Part):
     listeners: list[Listener] = Field([], description="Who is told of all that happens, on main.")
 
 
-class Strategy(Part):
+class StrategyEntry(Entry):
     """A node of the program: what placement and connectivity jobs belong to."""
 
     cached: list[Name] = Field(
@@ -81,7 +81,7 @@ class Strategy(Part):
     )
 
 
-class Job(Part):
+class JobEntry(Entry):
     """A job, or several of them with an index."""
 
     name: Name = Field(description="Its name; with repeat it holds {i}, which is the index, from 0.")
@@ -117,7 +117,7 @@ class Job(Part):
     )
 
 
-class Scheduler(Part):
+class Scheduler(Entry):
     """A node that queues jobs while the pool executes. Nodes are scheduled one after the other."""
 
     name: Name = Field(description="Its name.")
@@ -125,35 +125,35 @@ class Scheduler(Part):
     phase: Name | None = Field(None, description="The phase of the workflow; the first by default.")
     at: Duration | None = Field(None, description="It begins at this time, if it isn't later already.")
     takes: Duration = Field(0, description="It computes for so long, then queues its jobs.")
-    jobs: list[Job] = Field([], description="The jobs that it queues.")
+    jobs: list[JobEntry] = Field([], description="The jobs that it queues.")
     every: Duration = Field(0, description="The time between one of its jobs and the next.")
     cancels: Patterns = Field([], description="Jobs that it cancels after that.")
     raises: Raises | None = Field(None, description="What it raises in the end.")
 
 
-class Pause(Part):
+class Pause(Entry):
     """A rank on which nothing goes on for a while."""
 
-    rank: Rank = Field(description="Which rank.")
+    rank: RankNumber = Field(description="Which rank.")
     length: Duration = Field(alias="for", description="For how long.")
 
 
-class Slow(Part):
+class Slow(Entry):
     """A rank that becomes slower."""
 
-    rank: Rank = Field(description="Which rank.")
+    rank: RankNumber = Field(description="Which rank.")
     by: Factor = Field(description="By which factor its jobs take longer; 1 is its normal speed.")
 
 
-class Delay(Part):
+class Delay(Entry):
     """A link that becomes slower."""
 
-    source: Rank = Field(alias="from", description="Messages from this rank,")
-    to: Rank = Field(description="to that one,")
+    source: RankNumber = Field(alias="from", description="Messages from this rank,")
+    to: RankNumber = Field(description="to that one,")
     by: Duration = Field(description="take so much longer.")
 
 
-class Event(Part):
+class EventEntry(Entry):
     """Something that goes wrong, or that somebody does. It happens once."""
 
     at: Duration | None = Field(None, description="At this time,")
@@ -173,19 +173,19 @@ class Event(Part):
     raises: Raises | None = Field(
         None, alias="raise", description="Raise this in a listener, when it is told of the next thing."
     )
-    queue: list[Job] | None = Field(None, description="Queue these jobs.")
+    queue: list[JobEntry] | None = Field(None, description="Queue these jobs.")
     set_status: dict[Name, Literal["queued", "running", "success", "failed", "cancelled", "aborted"]] | None = Field(
         None, alias="set", description="Set the status of jobs by hand: {b: success}."
     )
     run: Name | None = Field(None, description="Run this job by hand, on main's rank.")
-    kill: Rank | None = Field(None, description="End this rank, as kill -9 would.")
+    kill: RankNumber | None = Field(None, description="End this rank, as kill -9 would.")
     kill_rank_of: Name | None = Field(None, description="End the rank that runs this job, as kill -9 would.")
     pause: Pause | None = Field(None, description="Nothing goes on on a rank for a while; messages to it still arrive.")
     slow: Slow | None = Field(None, description="Make a rank slower, from its next job on.")
     delay: Delay | None = Field(None, description="Make a link slower, from the next message on.")
 
 
-class Explore(Part):
+class Explore(Entry):
     """How `bsbpool explore` and `pytest --explore` go through the orders of what falls into one instant."""
 
     faults: int = Field(1, ge=0, le=10, description="How many faults may strike in one run, beside those of events.")
@@ -193,7 +193,7 @@ class Explore(Part):
     schedules: int | None = Field(None, ge=1, description="Budget in schedules; unlimited by default.")
 
 
-class Expect(Part):
+class Expect(Entry):
     """What must come of it. That no rank is left waiting, and what the invariants say, is expected anyway."""
 
     outcome: Name | None = Field(
@@ -206,14 +206,14 @@ class Expect(Part):
         description="All errors of the WorkflowErrors, no more and no less: by job (a pattern: all those jobs), "
         "scheduler, or 'pool', a pattern of 'ValueError: text', or facts: {kind: overdue, limit: 2s}.",
     )
-    statuses: dict[Name, Status] = Field({}, description="What jobs are in the end, by name or pattern.")
-    counts: dict[Status, Count] = Field({}, description="How many jobs are what in the end.")
+    statuses: dict[Name, StatusName] = Field({}, description="What jobs are in the end, by name or pattern.")
+    counts: dict[StatusName, Count] = Field({}, description="How many jobs are what in the end.")
     results: dict[Name, Any] = Field({}, description="What jobs returned, by name or pattern.")
     order: list[Happens] = Field([], description="Events in the order in which main must learn of them.")
     pings: Pings | None = Field(None, description="How many pings, exactly or within bounds; or when.")
     elapsed: Elapsed | None = Field(None, description="Virtual time until the last rank has left.")
     ran_on: dict[Name, Where] = Field({}, description="Which rank ran which job; a list: one of these.")
-    freed: dict[Rank, list[Frees]] = Field(
+    freed: dict[RankNumber, list[Frees]] = Field(
         {},
         description="What a rank frees, and before which job, in order: [golgi.load before b, golgi.tree at the end]; "
         "the end is that of a pool.",
@@ -229,7 +229,7 @@ class Expect(Part):
     deadlock: str | None = Field(None, description="Ranks wait for ever, and the report holds this (a pattern).")
 
 
-class Model(Part):
+class Model(Entry):
     """A scenario: what a cluster, a pool and its jobs are, what goes wrong when, and what must come of it."""
 
     scenario: Name = Field(description="What it shows, in a sentence.")
@@ -247,7 +247,7 @@ class Model(Part):
         description="in order: it is about the default order, and what happens at one instant happens in the order "
         "in which it was scheduled, with every seed.",
     )
-    slow: dict[Rank, Factor] = Field({}, description="Factors by which the jobs of ranks take longer.")
+    slow: dict[RankNumber, Factor] = Field({}, description="Factors by which the jobs of ranks take longer.")
     horizon: Duration = Field(HORIZON, description="Virtual time after which it is given up; 24h by default.")
     pool: Pool = Field(
         default_factory=lambda: Pool.model_validate({}), description="Its options, and who listens to it."
@@ -255,16 +255,16 @@ class Model(Part):
     workflow: list[Name] = Field(
         [], description="Phases. Each has a pool of its own; the first that fails is the last."
     )
-    strategies: dict[Name, Strategy] = Field({}, description="The nodes that jobs belong to, by name.")
+    strategies: dict[Name, StrategyEntry] = Field({}, description="The nodes that jobs belong to, by name.")
     recording: Name | None = Field(
         None,
         description="The recording of a real run, by its path from this file: its jobs, named such as "
         "'{root}.placement.golgi 7', with the times that they took and the errors that they raised. Each of its "
         "pools is a phase of the workflow.",
     )
-    jobs: list[Job] = Field([], description="The jobs that main queues before it executes the pool.")
+    jobs: list[JobEntry] = Field([], description="The jobs that main queues before it executes the pool.")
     schedulers: list[Scheduler] = Field([], description="Nodes that queue jobs while the pool executes.")
-    events: list[Event] = Field([], description="What goes wrong, and what somebody does.")
+    events: list[EventEntry] = Field([], description="What goes wrong, and what somebody does.")
     explore: Explore = Field(
         default_factory=lambda: Explore.model_validate({}), description="How its orders are gone through, if they are."
     )

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 
 from .document import Document, KeyPath, ScenarioError
 from .expanding import Expansion
-from .model import ACTIONS, BY_SOMEBODY, Event, Model, Scheduler
-from .values import Occurrence, shown
+from .model import ACTIONS, BY_SOMEBODY, EventEntry, Model, Scheduler
+from .values import Occurrence, shown_yaml
 
 #: The ways in which main can leave, besides with an exception that is named.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
@@ -65,7 +65,7 @@ class Plan(Expansion):
             for number, method in enumerate(strategy.cached):
                 path = ("strategies", name, "cached", number)
                 if not method.isidentifier() or method.startswith("_") or method in _METHODS:
-                    self._report(path, f"{shown(method)} is no name for a cached method: take a word such as load")
+                    self._report(path, f"{shown_yaml(method)} is no name for a cached method: take a word such as load")
                 if method in cached:
                     self._report(path, f"method {method!r} stands here a second time")
                 cached[method] = None
@@ -107,7 +107,7 @@ class Plan(Expansion):
         for number, event in enumerate(self.model.events):
             self._check_event(event, ("events", number), names)
 
-    def _check_event(self, event: Event, path: KeyPath, listeners: Mapping[str, None]) -> None:
+    def _check_event(self, event: EventEntry, path: KeyPath, listeners: Mapping[str, None]) -> None:
         if (event.at is None) == (event.when is None) and not (self._partial and event.at is None):
             self._report(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
         actions = [name for name in ACTIONS if getattr(event, name) is not None]

@@ -19,7 +19,7 @@ from bsbpool.pool.caching import cache_id, pool_cache
 from bsbpool.text import scrub
 
 from .expanding import PlannedJob
-from .model import Event, Listener, Scheduler
+from .model import EventEntry, Listener, Scheduler
 from .patterns import matcher
 from .planning import Plan
 from .values import ErrorToRaise, Occurrence
@@ -223,7 +223,7 @@ class ScenarioRun:
 
     # -- what events do --------------------------------------------------------------------------------------
 
-    def cancel(self, number: int, event: Event) -> None:
+    def cancel(self, number: int, event: EventEntry) -> None:
         """Cancel the jobs that an event names, as far as they are queued."""
         assert event.cancel is not None
         self.happened[number] = None
@@ -233,7 +233,7 @@ class ScenarioRun:
         if not names:
             self.troubles.append((number, f"no job that matches {event.cancel[0]!r} was queued by then", self.now()))
 
-    def execute_event(self, number: int, event: Event) -> None:
+    def execute_event(self, number: int, event: EventEntry) -> None:
         """Execute an event in a listener, or in a task of main."""
         if event.cancel is not None:
             self.cancel(number, event)
@@ -394,7 +394,7 @@ class ScenarioListener:
             self._heard.append((now, None, status))
         for each in self._to_do[:]:
             when, at, do = each
-            due = now >= at if at is not None else when is not None and fits(when, name, status)
+            due = now >= at if at is not None else when is not None and occurs(when, name, status)
             if due:
                 self._to_do.remove(each)
                 do()
@@ -405,7 +405,7 @@ class ScenarioListener:
         return self._stage.by_id[str(self._stage.pool.id), progress.job.id].name
 
 
-def fits(when: Occurrence, name: str, status: str) -> bool:
+def occurs(when: Occurrence, name: str, status: str) -> bool:
     """Whether an occurrence matches: a job takes a status, or a ping comes."""
     if when.kind == "ping":
         return status == "ping"

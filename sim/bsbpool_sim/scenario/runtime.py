@@ -21,8 +21,8 @@ from bsbpool.worlds import Role
 from ..script import Script, ScriptRuntime
 from ..streams import stream
 from .expanding import PlannedJob
-from .model import BY_SOMEBODY, Event
-from .program import ScenarioRun, fits
+from .model import BY_SOMEBODY, EventEntry
+from .program import ScenarioRun, occurs
 from .values import Occurrence
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ScenarioRuntime(ScriptRuntime):
         self.cluster = cluster
         self._stage = stage
         stage.runtime = self
-        self._waiting: list[tuple[int, Event]] = []
+        self._waiting: list[tuple[int, EventEntry]] = []
         for number, event in enumerate(stage.plan.model.events):
             if event.raises is not None or event.by is not None or (event.cancel is not None and event.at == 0):
                 continue  # listeners and main execute these
@@ -141,12 +141,12 @@ class ScenarioRuntime(ScriptRuntime):
     def _is(self, when: Occurrence, event: Any) -> bool:
         """Whether an event of the trace is what an occurrence says."""
         if event.e == "status":
-            return when.kind == "job" and fits(when, self._stage.by_id[event.pool, event.job].name, event.status)
+            return when.kind == "job" and occurs(when, self._stage.by_id[event.pool, event.job].name, event.status)
         if event.e == "lost":
             return when.kind == "lost" and event.rank == int(when.pattern)
         return when.kind == event.e if event.e == "ping" else when.kind == "phase" and event.pool == when.pattern
 
-    def _happen(self, what: tuple[int, Event]) -> None:
+    def _happen(self, what: tuple[int, EventEntry]) -> None:
         number, event = what
         kernel, stage = self.kernel, self._stage
         stage.happened[number] = None

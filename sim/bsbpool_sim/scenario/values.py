@@ -32,7 +32,7 @@ def wrong(message: str) -> PydanticCustomError:
     return PydanticCustomError("scenario", "{message}", {"message": message})
 
 
-def shown(value: Any) -> str:
+def shown_yaml(value: Any) -> str:
     """A value as an error message shows it: as YAML would have it, and not too long."""
     if value is None:
         return "nothing"
@@ -45,15 +45,15 @@ _RATE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B/s|kB/s|MB/s|GB/s)$", re.ASCII
 _RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
 
 
-def read_duration(value: Any) -> int:
+def duration_value(value: Any) -> int:
     """``500ms``, as nanoseconds."""
     units = ", ".join(unit for unit in UNITS if unit != "µs")
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise wrong(f"{value} has no unit: write {value}s if seconds are meant (units: {units})")
     if not isinstance(value, str):
-        raise wrong(f"{shown(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
+        raise wrong(f"{shown_yaml(value)} is no duration: write a number with a unit, such as 500ms (units: {units})")
     try:
-        return durations.read_duration(value, shown(value))
+        return durations.read_duration(value, shown_yaml(value))
     except ValueError as error:
         raise wrong(str(error)) from None
 
@@ -63,7 +63,7 @@ def read_rate(value: Any) -> float:
     found = _RATE.match(value.strip()) if isinstance(value, str) else None
     if found is None or not Decimal(found[1]):
         raise wrong(
-            f"{shown(value)} is no bandwidth: write a number above 0 with a unit, such as 100MB/s "
+            f"{shown_yaml(value)} is no bandwidth: write a number above 0 with a unit, such as 100MB/s "
             f"(units: {', '.join(_RATES)})"
         )
     return float(Decimal(found[1]) * _RATES[found[2]])
@@ -84,7 +84,9 @@ def _read_seeds(value: Any) -> list[int]:
             raise wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
         seeds = list(range(int(found[1]), int(found[2]) + 1))
     if seeds is None:
-        raise wrong(f"{shown(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9")
+        raise wrong(
+            f"{shown_yaml(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9"
+        )
     return seeds
 
 
@@ -129,7 +131,7 @@ def read_occurrence(value: Any) -> Occurrence:
         if subject != text and subject[-1:].isspace():
             return Occurrence(text, "job", subject.rstrip(), statuses)
     raise wrong(
-        f"{shown(value)} is no event: write a job and what it does, such as 'b starts' "
+        f"{shown_yaml(value)} is no event: write a job and what it does, such as 'b starts' "
         f"({', '.join(VERBS)}), or 'ping', 'rank 2 is lost', 'phase b begins'"
     )
 
@@ -149,7 +151,8 @@ def _read_freeing(value: Any) -> Freeing:
     found = _FREEING.match(value.strip()) if isinstance(value, str) else None
     if found is None:
         raise wrong(
-            f"{shown(value)} says not what is freed and when: write 'golgi.load before b' or 'golgi.load at the end'"
+            f"{shown_yaml(value)} says not what is freed and when: write 'golgi.load before b' or "
+            "'golgi.load at the end'"
         )
     return Freeing(value.strip(), found[1], found[2])
 
@@ -178,12 +181,12 @@ def _read_raised(value: Any) -> ErrorToRaise:
     elif isinstance(value, str):
         name, _, message = value.partition(":")
     else:
-        raise wrong(f"{shown(value)} is no exception: {text}")
+        raise wrong(f"{shown_yaml(value)} is no exception: {text}")
     name, message = str(name).strip(), "" if message is None else str(message).strip()
     if name not in _EXCEPTIONS:
         near = difflib.get_close_matches(name, _EXCEPTIONS, n=1)
         hint = f"the nearest one is {near[0]}" if near else text
-        raise wrong(f"{shown(name)} is no exception that Python has built in: {hint}")
+        raise wrong(f"{shown_yaml(name)} is no exception that Python has built in: {hint}")
     raised = ErrorToRaise(name, message)
     try:
         raised.make()
@@ -201,11 +204,11 @@ def _distribution(value: Any) -> dict[str, Any]:
         if not isinstance(numbers, list) or len(numbers) != 2:
             says = "the least and the most" if kind == "uniform" else "the mean and the standard deviation"
             raise wrong(f"{kind} takes two durations, {says}, such as [1s, 200ms]")
-        first, second = (read_duration(each) for each in numbers)
+        first, second = (duration_value(each) for each in numbers)
         if kind == "uniform" and first > second:
             raise wrong("uniform takes the least duration first, then the most, such as [1s, 2s]")
         return {"kind": kind, "numbers": (first, second)}
-    return {"kind": kind, "numbers": (read_duration(numbers),)}
+    return {"kind": kind, "numbers": (duration_value(numbers),)}
 
 
 class Takes(NamedTuple):
@@ -229,7 +232,7 @@ class Takes(NamedTuple):
 def _read_takes(value: Any) -> Takes:
     if isinstance(value, dict):
         return Takes(**_distribution(value))
-    return Takes("fixed", (read_duration(value),))
+    return Takes("fixed", (duration_value(value),))
 
 
 class Bounds(NamedTuple):
@@ -255,15 +258,15 @@ def _bounds(value: dict[Any, Any], read: Callable[[Any], int]) -> Bounds:
 
 def _read_elapsed(value: Any) -> Bounds:
     if isinstance(value, dict):
-        return _bounds(value, read_duration)
-    exact = read_duration(value)
+        return _bounds(value, duration_value)
+    exact = duration_value(value)
     return Bounds(exact, exact)
 
 
 def _count(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise wrong(f"{shown(value)} is no number of them: write a whole number from 0 on")
+    raise wrong(f"{shown_yaml(value)} is no number of them: write a whole number from 0 on")
 
 
 def _read_count(value: Any) -> Bounds:
@@ -275,14 +278,14 @@ def _read_count(value: Any) -> Bounds:
 
 def _read_pings(value: Any) -> Bounds | tuple[int, ...]:
     if isinstance(value, list):
-        return tuple(read_duration(each) for each in value)
+        return tuple(duration_value(each) for each in value)
     return _read_count(value)
 
 
 def _read_where(value: Any) -> list[int]:
     ranks = value if isinstance(value, list) and value else [value]
     if not all(isinstance(r, int) and not isinstance(r, bool) and r >= 0 for r in ranks):
-        raise wrong(f"{shown(value)} is no rank: write its number, such as 2, or a list of those that are right")
+        raise wrong(f"{shown_yaml(value)} is no rank: write its number, such as 2, or a list of those that are right")
     return ranks
 
 
@@ -290,7 +293,7 @@ def _read_patterns(value: Any) -> list[str]:
     names = value if isinstance(value, list) else [value]
     if not all(isinstance(n, str) and n for n in names):
         raise wrong(
-            f"{shown(value)} is no name: write one, a pattern with * and ?, or a list of them; "
+            f"{shown_yaml(value)} is no name: write one, a pattern with * and ?, or a list of them; "
             "names that are numbers go in quotes"
         )
     return names
@@ -298,7 +301,7 @@ def _read_patterns(value: Any) -> list[str]:
 
 def _read_listeners_error(value: Any) -> dict[Occurrence, ErrorToRaise]:
     if not isinstance(value, dict):
-        raise wrong(f"{shown(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
+        raise wrong(f"{shown_yaml(value)} says not when and what: write such as {{b starts: 'ValueError: no'}}")
     return {read_occurrence(key): _read_raised(each) for key, each in value.items()}
 
 
@@ -323,7 +326,7 @@ def _either(kind: dict[str, Any]) -> dict[str, Any]:
     return {"anyOf": [kind, bounds]}
 
 
-Duration = Annotated[int, PlainValidator(read_duration), WithJsonSchema(_TEXT_DURATION)]
+Duration = Annotated[int, PlainValidator(duration_value), WithJsonSchema(_TEXT_DURATION)]
 Rate = Annotated[
     float,
     PlainValidator(read_rate),
@@ -394,7 +397,7 @@ Where = Annotated[
 ]
 Patterns = Annotated[list[str], PlainValidator(_read_patterns), WithJsonSchema(_PATTERNS)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-Rank = Annotated[int, Field(ge=0)]
+RankNumber = Annotated[int, Field(ge=0)]
 Factor = Annotated[float, Field(gt=0, le=1e6)]
 
-Status = Literal["pending", "queued", "running", "success", "failed", "cancelled", "aborted", "not queued"]
+StatusName = Literal["pending", "queued", "running", "success", "failed", "cancelled", "aborted", "not queued"]

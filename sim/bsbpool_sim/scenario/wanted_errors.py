@@ -17,7 +17,7 @@ from bsbpool.facts import ERRORS, Error
 from bsbpool.trace.format import ERROR_FIELDS, STATUSES
 
 from .patterns import matcher
-from .values import read_duration, shown, wrong
+from .values import duration_value, shown_yaml, wrong
 
 __all__ = ["Wanted", "WantedError"]
 
@@ -64,7 +64,7 @@ def _read_wanted(value: Any) -> WantedError:
         return WantedError(value, value)
     if not isinstance(value, dict):
         raise wrong(
-            f"{shown(value)} is no error: write a pattern such as 'ValueError: *', or facts such as "
+            f"{shown_yaml(value)} is no error: write a pattern such as 'ValueError: *', or facts such as "
             "{kind: overdue, limit: 2s}"
         )
     facts = dict(value)
@@ -72,12 +72,14 @@ def _read_wanted(value: Any) -> WantedError:
     if kind not in ERRORS:
         near = difflib.get_close_matches(str(kind), ERRORS, n=1)
         hint = f"did you mean {near[0]}?" if near else f"kinds are {', '.join(ERRORS)}"
-        raise wrong(f"{shown(kind)} is no kind of error: {hint}" if "kind" in value else f"kind is missing: {hint}")
+        raise wrong(
+            f"{shown_yaml(kind)} is no kind of error: {hint}" if "kind" in value else f"kind is missing: {hint}"
+        )
     read = []
     for name, fact in facts.items():
         wanted = _FIELDS[kind].get(name)
         if wanted is None:
-            raise wrong(f"{shown(name)} is no fact of {kind!r}: there are {', '.join(_FIELDS[kind]) or 'none'}")
+            raise wrong(f"{shown_yaml(name)} is no fact of {kind!r}: there are {', '.join(_FIELDS[kind]) or 'none'}")
         read.append((name, _read_fact(name, wanted, fact)))
     text = ", ".join(f"{name} {_said(_FIELDS[kind][name], fact)}" for name, fact in read)
     return WantedError(f"{kind}: {text}" if text else kind, None, kind, tuple(read))
@@ -89,12 +91,12 @@ def _read_fact(name: str, wanted: str, value: Any) -> Any:
         return None
     wanted = wanted.removesuffix(_OR_NULL)
     if wanted == "nanoseconds":
-        return read_duration(value)
+        return duration_value(value)
     if wanted == "error":
         return _read_wanted(value)
     if wanted == _RANKS:
         if not isinstance(value, list) or not all(isinstance(rank, int) for rank in value):
-            raise wrong(f"{name} is {shown(value)}; it should be a list of ranks")
+            raise wrong(f"{name} is {shown_yaml(value)}; it should be a list of ranks")
         return tuple(sorted(value))
     if wanted == "true or false":
         good = isinstance(value, bool)
@@ -105,7 +107,7 @@ def _read_fact(name: str, wanted: str, value: Any) -> Any:
     else:
         good, wanted = isinstance(value, int) and not isinstance(value, bool), "a whole number"
     if not good:
-        raise wrong(f"{name} is {shown(value)}; it should be {wanted}")
+        raise wrong(f"{name} is {shown_yaml(value)}; it should be {wanted}")
     return value
 
 

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 
-class Observed:
-    """Takes note of what ranks of a simulation let others see, in order.
+class Effects:
+    """The effects of a program that others see: what its ranks give to each other and end with, in order.
 
     :ivar notes: the rank, and what it let see.
     """
