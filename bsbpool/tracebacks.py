@@ -11,7 +11,7 @@ from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import Any
 
-from .errors import describe_error, facts_of
+from .errors_and_facts import describe_error, facts_of
 from .facts import Error
 from .frames import Whose, file_of, whose
 
@@ -32,7 +32,7 @@ RaisedErrors = list[tuple[str, Error, list[FrameParts]]]
 def raised(error: BaseException) -> RaisedErrors:
     """Where an error was raised, with its causes and members; the error comes first. Empty if nobody knows.
 
-    What errors say, `bsbpool.errors.facts_of` gives.
+    What errors say, `bsbpool.errors_and_facts.facts_of` gives.
     """
     try:
         beside: RaisedErrors | None = vars(error).get(_BESIDE)

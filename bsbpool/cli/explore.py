@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from .explore_scenarios import are_scenarios, explore_scenarios
-from .exploring import Progress, Report, complain
+from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
 from .programs import OfAProgram
 from .run import MOST_RANKS, scenario_files, time_with_unit
@@ -130,7 +130,7 @@ def explore(
 
     Exit status: 0 if nothing was found, 1 if something was, 2 if the program can't be explored.
     """
-    from bsbpool_sim.program.running import Program
+    from bsbpool_sim.program.program_run import Program
 
     if module is not None and code is not None:
         raise click.UsageError("give -m or -c, not both")
@@ -180,7 +180,7 @@ def explore(
         from bsbpool_sim.exploring import kept
         from bsbpool_sim.exploring.covered import Covered, identity
         from bsbpool_sim.exploring.whole_programs import explore_program
-        from bsbpool_sim.program.running import ProgramError
+        from bsbpool_sim.program.program_run import ProgramError
 
         try:
             covered, key = None if keep is None else Covered(keep), ""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bsbpool.text import label
 
 from . import say
-from .exploring import Progress, Report, complain
+from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile
 
 if TYPE_CHECKING:

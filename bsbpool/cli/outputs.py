@@ -8,7 +8,7 @@ The rule, for every output option of every command:
 - A file is written beside its place and renamed when it is complete.
 - Standard output, pipes and devices are written to directly: they hold nothing that could be lost.
 
-`bsbpool record` needs none of this: it always makes a new file (`bsbpool.worlds.recording`).
+`bsbpool record` needs none of this: it always makes a new file (`bsbpool.worlds.trace_files`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from typing import Any, BinaryIO
 import click
 
 from bsbpool.trace import Trace
-from bsbpool.worlds.files import open_to_write
+from bsbpool.worlds.opening import open_to_write
 
 __all__ = ["OutputFile", "claim", "descriptor_of", "force_option"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import click
 
 from bsbpool.worlds.launcher import launcher, rank_of_process
-from bsbpool.worlds.recording import record_to, recorded
+from bsbpool.worlds.trace_files import record_to, recorded
 from bsbpool.worlds.uncaught import print_at_once
 
 from .outputs import descriptor_of

@@ -16,7 +16,7 @@ from rich.text import Text
 
 from bsbpool import __version__
 from bsbpool.durations import duration
-from bsbpool.errors import facts_of, in_words
+from bsbpool.errors_and_facts import facts_of, in_words
 from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
@@ -36,7 +36,7 @@ from .what_if import what_if
 if TYPE_CHECKING:
     from bsbpool.trace import Trace
     from bsbpool_sim.replay import Replay
-    from bsbpool_sim.replay.calls import Calls
+    from bsbpool_sim.replay.real_calls import Calls
 
 
 def speed_of(text: str) -> tuple[int | None, float]:
@@ -301,7 +301,7 @@ def calls_of(path: str, recorded: Trace) -> Calls:
     :raises click.UsageError: there are none.
     """
     from bsbpool.trace import TraceError
-    from bsbpool_sim.replay.calls import Calls
+    from bsbpool_sim.replay.real_calls import Calls
 
     try:
         return Calls(path, recorded)

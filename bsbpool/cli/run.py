@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.text import Text
 
 from bsbpool.durations import duration, read_duration
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.exceptions import WorkflowError
 from bsbpool.text import label, visible
 from bsbpool.trace import Trace

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bsbpool.durations import duration
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.ideal import ideal_schedule

@@ -24,7 +24,7 @@ from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
     from bsbpool_sim.checks.violations import Violation
-    from bsbpool_sim.program.running import Ended
+    from bsbpool_sim.program.program_run import Ended
 
 #: What can be looked for when a program ends.
 _CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mismatch", "buffer-race", "rma-race")
@@ -32,7 +32,7 @@ _CHECKS = ("unreceived-message", "unfinished-request", "leaked-handle", "type-mi
 
 def _rate(text: str) -> float:
     """``"100MB/s"``, as bytes per second."""
-    from bsbpool_sim.scenario.values import read_rate
+    from bsbpool_sim.scenario.written_values import read_rate
 
     try:
         return read_rate(text)
@@ -167,7 +167,7 @@ def simulate(
     Exit status: that of the program, which is that of the lowest rank that ended with one other than 0; of MPI's
     Abort its code; 1 if ranks got stuck; 2 if what was given can't be used.
     """
-    from bsbpool_sim.program.running import Program, ProgramError, run_program
+    from bsbpool_sim.program.program_run import Program, ProgramError, run_program
 
     if module is not None and code is not None:
         raise click.UsageError("give -m or -c, not both")
@@ -234,7 +234,7 @@ def _script(faults: str | None, ranks: int) -> Any:
     if faults is None:
         return None
     from bsbpool_sim.scenario import ScenarioError
-    from bsbpool_sim.scenario.faults import load_faults
+    from bsbpool_sim.scenario.fault_files import load_faults
 
     try:
         return load_faults(faults, ranks)

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
-from ..errors import error_of
+from ..errors_and_facts import error_of
 from ..exceptions import JobPoolError, JobSchedulingError
 from ..facts import Cancelled, Error
 from ..values import text_of

@@ -13,7 +13,7 @@ from collections.abc import Collection
 from enum import Enum
 from typing import Any
 
-from ..errors import error_of, facts_of, lost_again, own_facts
+from ..errors_and_facts import error_of, facts_of, lost_again, own_facts
 from ..exceptions import (
     JobErroredError,
     JobPoolError,

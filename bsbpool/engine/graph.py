@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Generic, TypeVar
 
-from ..errors import error_of, own_facts
+from ..errors_and_facts import error_of, own_facts
 from ..exceptions import JobCancelledError, JobPoolError
 from ..facts import DependencyFailed
 from .caching import Caches

@@ -16,7 +16,7 @@ from ..engine.commands import Announce, Assign
 from ..engine.engine import Engine
 from ..engine.failure import FIRST_ERROR
 from ..engine.status import JobStatus, PoolStatus
-from ..errors import describe_error, facts_of, workflow_failed
+from ..errors_and_facts import describe_error, facts_of, workflow_failed
 from ..exceptions import JobSchedulingError
 from ..facts import Stopped
 from ..text import scrub

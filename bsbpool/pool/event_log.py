@@ -15,7 +15,7 @@ from .. import host
 from ..engine.engine import RUNNING, SUCCESS, Engine
 from ..engine.state import JobState
 from ..engine.status import JobStatus
-from ..errors import facts_of
+from ..errors_and_facts import facts_of
 from ..exceptions import JobPoolError
 from ..trace.format import Successes, describe, scrub, traced_error
 from ..trace.listener import TraceRecorder

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.failure import FailureCause
-from ..errors import error_of, facts_of
+from ..errors_and_facts import error_of, facts_of
 from ..facts import LeftRank, LostRank
 from ..tracebacks import FrameParts, remember
 from ..worlds import MultipartMessage, RankLost

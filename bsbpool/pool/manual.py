@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.engine import Engine
 from ..engine.status import JobStatus
-from ..errors import facts_of
+from ..errors_and_facts import facts_of
 from ..exceptions import JobPoolError
 from ..values import shown
 from ..worlds import Mailbox, Role, World

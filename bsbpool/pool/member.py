@@ -14,7 +14,7 @@ from typing import Any
 
 from ..engine.engine import Engine
 from ..engine.status import PoolStatus
-from ..errors import facts_of
+from ..errors_and_facts import facts_of
 from ..exceptions import JobPoolContextError, JobPoolError, WorkflowError
 from ..lazily import made_when_used
 from ..trace.listener import TraceRecorder

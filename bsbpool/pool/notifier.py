@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..engine.commands import Announce
 from ..engine.failure import Failures
-from ..errors import describe_error
+from ..errors_and_facts import describe_error
 from ..values import shown
 from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
 

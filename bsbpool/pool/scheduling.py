@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from contextvars import Context
 from typing import Any
 
-from ..errors import error_of, facts_of
+from ..errors_and_facts import error_of, facts_of
 from ..exceptions import JobSchedulingError
 from ..facts import NotScheduled, SchedulerFailed
 from ..text import scrub

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from ..engine.status import PoolStatus
-from ..errors import describe_error, facts_of
+from ..errors_and_facts import describe_error, facts_of
 from ..exceptions import JobPoolError, RankLostError, WorkflowError
 from ..trace.listener import TraceRecorder
 from ..values import add_note

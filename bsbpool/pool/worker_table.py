@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from .. import wording
 from ..engine.state import JobState
 from ..engine.status import JobStatus
-from ..errors import error_of
+from ..errors_and_facts import error_of
 from ..exceptions import JobTimeoutError
 from ..facts import Overdue
 

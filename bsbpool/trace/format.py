@@ -15,7 +15,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..engine.status import JobStatus, PoolStatus
-from ..errors import describe_error
+from ..errors_and_facts import describe_error
 from ..facts import Error
 from ..text import harmless, scrub
 from ..values import text_of

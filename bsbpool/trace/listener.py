@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from typing import Any
 
-from ..errors import facts_of
+from ..errors_and_facts import facts_of
 from ..worlds import World, find_comm_world, world_of
 from .format import describe, scrub
 from .recording import FileRecorder

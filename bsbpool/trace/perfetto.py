@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from ..errors import in_words
+from ..errors_and_facts import in_words
 from .history import History, JobHistory, PoolHistory
 
 __all__ = ["perfetto_json"]

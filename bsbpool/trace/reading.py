@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 from ..exceptions import TraceError
 from ..facts import DEEPEST_ERROR, ERRORS, FAULTS, MOST_ERRORS
 from ..text import harmless
-from ..worlds.files import open_to_read
+from ..worlds.opening import open_to_read
 from .events import MAKE, Event, Frame, TracedError
 from .format import (
     DEEPEST,

@@ -1,7 +1,7 @@
 """Worlds: clocks, tasks, waiting and sending, which a pool uses through one interface.
 
-`world_of` returns the world of a communicator: that of `local` without MPI, that of `mpi`, or the one of a simulated
-communicator. What a pool does, and what its messages mean, does not belong here.
+`world_of` returns the world of a communicator: that of `local` without MPI, that of `mpi_world`, or the one of a
+simulated communicator. What a pool does, and what its messages mean, does not belong here.
 """
 
 from __future__ import annotations
@@ -70,6 +70,6 @@ def world_of(comm: Any) -> World:
             "a pool takes an mpi4py communicator, a simulated one, or None for this process where there is no MPI; it "
             f"can't take {shown(comm)}"
         )
-    from .mpi import mpi_world
+    from .mpi_world import mpi_world
 
     return mpi_world(comm)

@@ -122,12 +122,12 @@ class ThreadedWorld(World):
         return (self.host,)
 
     def recording(self) -> Sink | None:
-        from .recording import process_recorder
+        from .trace_files import process_recorder
 
         return process_recorder(self.size, self.hosts())
 
     def file_recorder(self, path: str, capture: bool = False) -> FileRecorder:
-        from .recording import open_recorder
+        from .trace_files import open_recorder
 
         return open_recorder(path, capture, self.size, self.hosts())
 

@@ -19,7 +19,7 @@ from typing import Any
 from bsbpool.exceptions import RemoteError
 from bsbpool.owner import Owner
 from bsbpool.text import harmless
-from bsbpool.worlds.files import open_to_read
+from bsbpool.worlds.opening import open_to_read
 
 from .errors import SimulationError
 from .script import Script

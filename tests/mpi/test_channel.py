@@ -19,7 +19,7 @@ def comm_world():
 @pytest.fixture
 def channel():
     """A channel between all ranks, in a world of its own."""
-    from bsbpool.worlds.mpi import MPIWorld
+    from bsbpool.worlds.mpi_world import MPIWorld
 
     return MPIWorld(comm_world()).channel()
 

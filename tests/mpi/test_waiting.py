@@ -12,7 +12,7 @@ pytestmark = pytest.mark.mpi
 def test_ranks_that_wait_do_not_burn_their_cores(monkeypatch):
     from mpi4py import MPI
 
-    from bsbpool.worlds.mpi import MPIChannel
+    from bsbpool.worlds.mpi_world import MPIChannel
 
     comm = MPI.COMM_WORLD
     looks, poll = [0], MPIChannel._poll

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from suite_worlds import ON_A_RANK
 
-from bsbpool_sim.program.running import Program, run_program
+from bsbpool_sim.program.program_run import Program, run_program
 
 
 def main(ranks: str, folder: str, work: str, *names: str) -> None:

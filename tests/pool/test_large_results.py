@@ -22,8 +22,8 @@ def array(owner, i, size=MEGABYTE):
 def small_pieces(worlds, monkeypatch):
     """Messages that MPI gets in many pieces, and room for few of them at once."""
     if worlds.parallel and not worlds.simulated:
-        monkeypatch.setattr("bsbpool.worlds.mpi.LONGEST", 300_000)
-        monkeypatch.setattr("bsbpool.worlds.mpi.UNDER_WAY", 1_500_000)
+        monkeypatch.setattr("bsbpool.worlds.mpi_world.LONGEST", 300_000)
+        monkeypatch.setattr("bsbpool.worlds.mpi_world.UNDER_WAY", 1_500_000)
 
 
 @pytest.mark.ranks(2, 4)

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from invariants import Run
 
 import bsbpool
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.exceptions import JobInterrupted
 from bsbpool.pool import (
     JobPoolError,

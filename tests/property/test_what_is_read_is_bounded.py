@@ -26,11 +26,11 @@ from bsbpool.durations import read_duration
 from bsbpool.exceptions import TraceError
 from bsbpool.facts import DEEPEST_ERROR, MOST_ERRORS
 from bsbpool.trace import format, read_trace, reading
-from bsbpool.trace.calls import LARGEST_CALL, LONGEST_LINE, read_calls
+from bsbpool.trace.recorded_calls import LARGEST_CALL, LONGEST_LINE, read_calls
 from bsbpool_sim import Tape, recorded
 from bsbpool_sim.errors import TapeError
 from bsbpool_sim.recorded import RecordingError, read_recording
-from bsbpool_sim.scenario import ScenarioError, document, expanding, load, model, parse, values
+from bsbpool_sim.scenario import ScenarioError, document, expanding, load, model, parse, written_values
 from bsbpool_sim.scenario.patterns import matcher
 
 pytestmark = pytest.mark.unmeasured
@@ -189,7 +189,7 @@ BOUNDS = {
     ),
     "ranks of a scenario": (model.MOST_RANKS, lambda n: scenario(ranks=n), "scenario", "10000 or less"),
     "letters of a name": (200, lambda n: scenario(f"[{{name: {'a' * n}}}]"), "scenario", "at most 200 characters"),
-    "seeds": (values.MOST_SEEDS, lambda n: scenario(more=f"seeds: 0..{n - 1}\n"), "scenario", "too many seeds"),
+    "seeds": (written_values.MOST_SEEDS, lambda n: scenario(more=f"seeds: 0..{n - 1}\n"), "scenario", "too many seeds"),
     "bytes returned": (
         SMALLER["MOST_BYTES"] // 10_000,
         lambda n: scenario(f"[{{name: 'a{{i}}', repeat: {n}, returns_bytes: 9420}}]"), "scenario", "MB altogether",

@@ -17,10 +17,10 @@ import bsbpool
 from bsbpool.cli import main
 from bsbpool.exceptions import JobErroredError, TraceError
 from bsbpool.trace import read_trace, reading
-from bsbpool.trace.calls import read_calls
-from bsbpool.worlds import files
+from bsbpool.trace.recorded_calls import read_calls
+from bsbpool.worlds import opening
 from bsbpool_sim import recorded, simulate
-from bsbpool_sim.program import running
+from bsbpool_sim.program import program_run
 from bsbpool_sim.pytest_plugin import scenarios
 from bsbpool_sim.recorded import RecordingError, read_recording
 from bsbpool_sim.replay import export_entries
@@ -74,7 +74,7 @@ def test_a_pipe_without_end_is_refused(name, tmp_path):
      "simulate -n 2 --script {} -c pass"],
 )  # fmt: skip
 def test_a_pipe_that_nobody_writes_to_is_refused(arguments, tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    monkeypatch.setattr(opening, "PATIENCE_MS", 20)
     for name in ("pipe", "pipe.yaml"):
         os.mkfifo(tmp_path / name)
     run = command(*arguments.replace("{}", str(tmp_path / "pipe")).split())
@@ -83,14 +83,14 @@ def test_a_pipe_that_nobody_writes_to_is_refused(arguments, tmp_path, monkeypatc
 
 
 def test_calls_are_not_waited_for_either(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    monkeypatch.setattr(opening, "PATIENCE_MS", 20)
     os.mkfifo(tmp_path / "run.trace.calls")
     with pytest.raises(TraceError, match="nobody has opened this pipe"):
         read_calls(tmp_path / "run.trace.calls")
 
 
 def test_a_pipe_that_nobody_reads_is_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "PATIENCE_MS", 20)
+    monkeypatch.setattr(opening, "PATIENCE_MS", 20)
     os.mkfifo(tmp_path / "page")
     (tmp_path / "run.trace").write_text(HEADER + POOL)
     run = command("show", tmp_path / "run.trace", "--html", tmp_path / "page")
@@ -113,7 +113,7 @@ def test_a_page_goes_into_a_pipe_that_somebody_reads(tmp_path):
 @pytest.mark.parametrize("early", [b"", b"{"])
 def test_who_writes_to_a_pipe_late_is_waited_for(early, tmp_path, monkeypatch):
     """Somebody holds the pipe, and writes when patience is over."""
-    monkeypatch.setattr(files, "PATIENCE_MS", 1)
+    monkeypatch.setattr(opening, "PATIENCE_MS", 1)
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     holds = os.open(pipe, os.O_RDWR)  # so that the reader finds a writer
@@ -128,7 +128,7 @@ def test_who_writes_to_a_pipe_late_is_waited_for(early, tmp_path, monkeypatch):
 
     writer = threading.Thread(target=write)
     writer.start()
-    with files.open_to_read(pipe) as file:
+    with opening.open_to_read(pipe) as file:
         ready.set()
         assert json.loads(file.read()) == RUN
     writer.join()
@@ -149,7 +149,7 @@ def test_what_came_of_a_pipe_while_it_was_looked_at_is_not_lost(tmp_path, monkey
             return []
 
     monkeypatch.setattr(select, "poll", Late)
-    with files.open_to_read(pipe) as file:
+    with opening.open_to_read(pipe) as file:
         monkeypatch.undo()
         os.write(writer, b"second\n")
         os.close(writer)
@@ -158,7 +158,7 @@ def test_what_came_of_a_pipe_while_it_was_looked_at_is_not_lost(tmp_path, monkey
 
 
 def test_a_script_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr(running, "LARGEST_SCRIPT", 1000)
+    monkeypatch.setattr(program_run, "LARGEST_SCRIPT", 1000)
     for name in ("simulate", "explore"):
         run = command(name, "-n", "2", "/dev/zero")
         assert run.exit_code == 2

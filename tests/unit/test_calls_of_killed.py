@@ -10,7 +10,7 @@ from launching import of_ranks
 
 import bsbpool
 from bsbpool.trace import TraceRecorder, read_trace
-from bsbpool.trace.calls import calls_path, read_calls
+from bsbpool.trace.recorded_calls import calls_path, read_calls
 from bsbpool.trace.recording import MOST_STALE, running_path
 from bsbpool_sim import RankErrors, Script, simulate
 

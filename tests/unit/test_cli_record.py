@@ -10,7 +10,7 @@ import pytest
 
 from bsbpool.cli.record import __file__ as COMMAND_FILE
 from bsbpool.trace import read_trace
-from bsbpool.trace.calls import read_calls
+from bsbpool.trace.recorded_calls import read_calls
 
 BSBPOOL = Path(__file__).with_name("run_bsbpool.py")
 

@@ -13,7 +13,7 @@ from bsbpool.cli.replay import kill_of
 from bsbpool.cli.run import time_with_unit
 from bsbpool.durations import DURATION_PATTERN, UNITS, exact_duration, read_duration, written_duration
 from bsbpool_sim.scenario import schema
-from bsbpool_sim.scenario.values import duration_value
+from bsbpool_sim.scenario.written_values import duration_value
 
 ROOT = Path(__file__).parents[2]
 #: Code that writes a duration, or knows what a millisecond is.

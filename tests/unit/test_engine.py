@@ -12,7 +12,7 @@ from bsbpool.engine.dispatch import AHEAD_NS, FEW, MOST_AHEAD, SHORT_NS
 from bsbpool.engine.engine import Engine
 from bsbpool.engine.failure import FailureCause
 from bsbpool.engine.status import JobStatus
-from bsbpool.errors import own_facts
+from bsbpool.errors_and_facts import own_facts
 from bsbpool.exceptions import JobAbortedError, JobCancelledError, JobPoolError, RankLostError
 from bsbpool.facts import Stopped
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from bsbpool.cli import main
 from bsbpool.cli.outputs import OutputFile
 from bsbpool.trace import read_trace
-from bsbpool.worlds.recording import open_recorder
+from bsbpool.worlds.trace_files import open_recorder
 
 ROOT = Path(__file__).parents[2]
 NIGHT = ROOT / "docs" / "night" / "night.trace"

@@ -16,7 +16,7 @@ import bsbpool
 from bsbpool.trace import Trace, read_trace
 from bsbpool.trace.history import History
 from bsbpool.trace.page import page
-from bsbpool.trace.page.packing import packed
+from bsbpool.trace.page.packed_data import packed
 from bsbpool_sim import RankErrors, Script, simulate
 
 if browsers.missing() is None:

@@ -22,7 +22,7 @@ from bsbpool.trace.history import History
 from bsbpool.trace.idle import idle_times
 from bsbpool.trace.page.columns import page_data
 from bsbpool.trace.page.joining import joined, modules
-from bsbpool.trace.page.packing import packed
+from bsbpool.trace.page.packed_data import packed
 
 needs_browser = pytest.mark.skipif(browsers.missing() is not None, reason=str(browsers.missing()))
 

@@ -66,10 +66,10 @@ def test_the_citation_is_of_this_version():
 
 #: Which files unpickle, and which run code that they were given: SECURITY.md says of each when, and from whom.
 UNPICKLES = {
-    "bsbpool/cli/doctor.py", "bsbpool/pool/protocol.py", "bsbpool/worlds/mpi.py", "sim/bsbpool_sim/replay/calls.py",
-    "sim/bsbpool_sim/mpi/pickling.py", "sim/bsbpool_sim/exploring/processes.py",
+    "bsbpool/cli/doctor.py", "bsbpool/pool/protocol.py", "bsbpool/worlds/mpi_world.py",
+    "sim/bsbpool_sim/replay/real_calls.py", "sim/bsbpool_sim/mpi/pickling.py", "sim/bsbpool_sim/exploring/processes.py",
 }  # fmt: skip
-RUNS = {"bsbpool/cli/record.py", "sim/bsbpool_sim/program/running.py", "sim/bsbpool_sim/replay/calls.py"}
+RUNS = {"bsbpool/cli/record.py", "sim/bsbpool_sim/program/program_run.py", "sim/bsbpool_sim/replay/real_calls.py"}
 
 
 def files_with(pattern):

@@ -18,7 +18,7 @@ from click.testing import CliRunner
 
 import bsbpool
 from bsbpool.cli import main
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.exceptions import JobErroredError, WorkflowError
 from bsbpool.facts import JobFailed
 from bsbpool.trace import Trace, TraceRecorder, read_trace

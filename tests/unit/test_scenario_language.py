@@ -15,7 +15,7 @@ from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.document import read
 from bsbpool_sim.scenario.model import Model, schema
 from bsbpool_sim.scenario.patterns import matcher
-from bsbpool_sim.scenario.values import VERBS, Bounds, Takes, duration_value, read_occurrence
+from bsbpool_sim.scenario.written_values import VERBS, Bounds, Takes, duration_value, read_occurrence
 from bsbpool_sim.streams import stream
 
 ROOT = Path(__file__).parents[2]

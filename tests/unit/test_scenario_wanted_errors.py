@@ -3,7 +3,7 @@
 import pytest
 from pydantic import TypeAdapter
 
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import ERRORS, LeftRank, LostRank, NobodyLeft, NotScheduled, Overdue, Raised, SchedulerFailed
 from bsbpool.trace.format import ERROR_FIELDS
 from bsbpool_sim.scenario.wanted_errors import Wanted

@@ -9,9 +9,9 @@ import pytest
 from launching import run
 
 from bsbpool.trace import read_trace
-from bsbpool_sim.program import running
+from bsbpool_sim.program import program_run
 from bsbpool_sim.program.output import RankStream, SharedStream
-from bsbpool_sim.program.running import Program, TooManyRanksError, run_program
+from bsbpool_sim.program.program_run import Program, TooManyRanksError, run_program
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\nrank, size = comm.rank, comm.size\n"
 
@@ -507,8 +507,8 @@ def test_all_mistakes_of_a_file_of_faults_are_told(simulate):
 
 def test_more_ranks_than_memory_allows_are_refused(monkeypatch, tmp_path):
     taken = iter(range(0, 10**12, 10**9))
-    monkeypatch.setattr(running, "memory_taken", lambda: next(taken))
-    monkeypatch.setattr(running, "memory_available", lambda: 10**9)
+    monkeypatch.setattr(program_run, "memory_taken", lambda: next(taken))
+    monkeypatch.setattr(program_run, "memory_available", lambda: 10**9)
     ended = run_program(Program("", "code"), 100)
     assert isinstance(ended.stopped, TooManyRanksError)
     assert re.fullmatch(

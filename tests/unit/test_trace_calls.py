@@ -9,7 +9,7 @@ import pytest
 
 import bsbpool
 from bsbpool.trace import Trace, TraceError, TraceRecorder, read_trace
-from bsbpool.trace.calls import calls_path, read_calls
+from bsbpool.trace.recorded_calls import calls_path, read_calls
 
 
 def fail(owner, what):

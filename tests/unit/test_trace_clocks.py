@@ -5,7 +5,7 @@ import random
 import pytest
 
 from bsbpool.trace import Trace
-from bsbpool.trace.clocks import Offset, offsets
+from bsbpool.trace.clock_offsets import Offset, offsets
 
 MS = 1_000_000
 

@@ -9,7 +9,7 @@ import tracemalloc
 import pytest
 
 import bsbpool
-from bsbpool.errors import error_of, facts_of
+from bsbpool.errors_and_facts import error_of, facts_of
 from bsbpool.facts import JobFailed, LeftRank, LostRank, NobodyLeft, NotScheduled, Overdue, Raised, WorkflowFailed
 from bsbpool.text import harmless
 from bsbpool.trace import EVENTS, FIELDS, FOLDED, VERSION, Trace, TraceError, TraceRecorder, read_trace, reading

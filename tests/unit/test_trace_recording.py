@@ -19,17 +19,17 @@ from bsbpool.pool import JobStatus, PoolProgressReason, PoolStatus
 from bsbpool.trace import EVENTS, VERSION, Recorder, Trace, TraceRecorder, read_trace
 from bsbpool.trace.format import Successes
 from bsbpool.trace.recording import MOST_BEHIND, FileRecorder
-from bsbpool.worlds import recording
-from bsbpool.worlds.recording import VARIABLE, numbered
+from bsbpool.worlds import trace_files
+from bsbpool.worlds.trace_files import VARIABLE, numbered
 
 
 @pytest.fixture(autouse=True)
 def nothing_asked(monkeypatch):
     """No test records on, and none records for another."""
     monkeypatch.delenv(VARIABLE, raising=False)
-    recording.forget()
+    trace_files.forget()
     yield
-    recording.forget()
+    trace_files.forget()
 
 
 def fill_up(path):
@@ -280,7 +280,7 @@ def test_the_variable_records_with_no_other_change(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "run.trace")
     run(3)
-    assert recording.recorded() == str(tmp_path / "run.trace")
+    assert trace_files.recorded() == str(tmp_path / "run.trace")
     os.chdir("/")
     run(2)
     trace = read_trace(tmp_path / "run.trace")
@@ -292,7 +292,7 @@ def test_an_empty_variable_is_none(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv(VARIABLE, "")
     run()
-    assert recording.recorded() is None and os.listdir() == []
+    assert trace_files.recorded() is None and os.listdir() == []
 
 
 def test_where_nothing_can_be_written_the_run_goes_on(tmp_path, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bsbpool import wording
-from bsbpool.errors import error_of, facts_of, in_words
+from bsbpool.errors_and_facts import error_of, facts_of, in_words
 from bsbpool.facts import ERRORS, FAULTS, Overdue, Raised
 from bsbpool.trace import EVENTS, read_trace
 from bsbpool.trace.summary import summarise

@@ -1,8 +1,8 @@
 """One HTML page that shows a trace, with all that it needs in it: no network, no server.
 
-`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it, and `packing`
-packs it. Here they are put together. Data stays data: it is packed, so that nothing in it can end an element, and the
-policy in the page lets no script run but the one whose hash it names.
+`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it, and
+`packed_data` packs it. Here they are put together. Data stays data: it is packed, so that nothing in it can end an
+element, and the policy in the page lets no script run but the one whose hash it names.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from importlib.resources import files
 from ..history import History
 from .columns import page_data
 from .joining import joined
-from .packing import packed
+from .packed_data import packed
 
 __all__ = ["page"]
 

@@ -1,7 +1,7 @@
 """The data of the page: a trace as columns of small integers.
 
 Times are whole nanoseconds since the first pool was opened, each told by its distance from one near it; texts that
-occur again and again are told once. `js/unpack.js` undoes all of this; how columns are packed is in `packing`.
+occur again and again are told once. `js/unpack.js` undoes all of this; how columns are packed is in `packed_data`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import accumulate
 from typing import Any
 
 from bsbpool.engine.status import JobStatus
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 
 from ..efficiency import efficiency
 from ..events import TracedError

@@ -22,7 +22,7 @@ from ..cluster import Cluster
 from ..mpi.contexts import ranks as ranks_text
 from ..strategies import InOrder
 from ..tape import Tape
-from .findings import Fault, faults_of, of_violations
+from .findings import FoundFault, faults_of, of_violations
 from .schedules import Runner, Schedule
 
 #: Runs that finding out which memory was read may take.
@@ -70,14 +70,14 @@ class EarlyReads:
         #: what undefined memory holds.
         self._what = POSITIVE
 
-    def faults(self) -> list[tuple[Fault, Schedule]]:
+    def faults(self) -> list[tuple[FoundFault, Schedule]]:
         """What is found, each with the schedule that it was found in."""
         lines = Undefined(lambda place: False)
         self._usual, schedule, noted = self._end(lines, None)
         writes = noted.writes
         if not lines.lines and not writes:
             return []
-        found: list[tuple[Fault, Schedule]] = []
+        found: list[tuple[FoundFault, Schedule]] = []
         for self._what in (POSITIVE, KEPT, NEGATIVE):
             other, changed, _ = self._end(Undefined(lambda place: True, self._what), writes)
             # Who writes there, though only what was there before, is seen now.

@@ -25,7 +25,7 @@ from ..substitutes import substitutes
 from ..tape import Tape
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
-from .findings import Fault, Finding, faults_of, unbuffered
+from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
 from .portfolio import STRATEGIES
 from .processes import can_fork
@@ -443,7 +443,7 @@ class _Exploring:
             for fault in self._faults_of(schedule)
         ]
 
-    def _faults_of(self, schedule: Schedule) -> Sequence[Fault]:
+    def _faults_of(self, schedule: Schedule) -> Sequence[FoundFault]:
         self._refuse(schedule)
         found = faults_of(schedule)
         if schedule.found is not None:
@@ -452,7 +452,7 @@ class _Exploring:
             return [*found, *self._divergence(schedule)]
         return found
 
-    def _divergence(self, schedule: Schedule) -> Sequence[Fault]:
+    def _divergence(self, schedule: Schedule) -> Sequence[FoundFault]:
         if self._same is None:
             return ()
         value = self._same(schedule.simulation.results)
@@ -466,7 +466,7 @@ class _Exploring:
             f"the results differ between orders: {shown(there)} with the tape {tape}, {shown(value)} here; what `same` "
             "returns has to be the same in every order"
         )
-        return (Fault("divergence", message, "", 0, ()),)
+        return (FoundFault("divergence", message, "", 0, ()),)
 
 
 def _not_repeated(difference: object) -> ExplorationError:

@@ -150,7 +150,7 @@ def _without_numbers(text: str) -> str:
     return re.sub(r"\d+", "0", text)
 
 
-class Fault(NamedTuple):
+class FoundFault(NamedTuple):
     """What a finding is, before it is known of which schedule."""
 
     kind: str
@@ -160,7 +160,7 @@ class Fault(NamedTuple):
     ranks: tuple[RankPlace, ...]
 
 
-def faults_of(schedule: Schedule) -> list[Fault]:
+def faults_of(schedule: Schedule) -> list[FoundFault]:
     """Return the faults of a schedule; none if it ended without a failure."""
     if schedule.found is not None:
         return [*schedule.found]
@@ -177,25 +177,25 @@ def faults_of(schedule: Schedule) -> list[Fault]:
     for rank, status in schedule.statuses.items():
         message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
         place = _place_of(rank, schedule.exits.get(rank))._replace(what=f"exit status {status}")
-        found.append(Fault("failure", message, place.file, place.line, (place,)))
+        found.append(FoundFault("failure", message, place.file, place.line, (place,)))
     stopped = schedule.stopped
     if isinstance(stopped, AbortError):
         place = RankPlace(stopped.rank, stopped.file, stopped.line, stopped.function, f"Abort({stopped.errorcode})")
-        found.append(Fault("failure", str(stopped), place.file, place.line, (place,)))
+        found.append(FoundFault("failure", str(stopped), place.file, place.line, (place,)))
     elif isinstance(stopped, DeadlockError) and not schedule.raised and not found:
         # If others wait for a rank that has raised, that is no fault of its own.
         found.append(_of_deadlock(stopped))
     elif isinstance(stopped, HorizonError) and not found:
-        found.append(Fault("failure", f"it does not end: {stopped}", "", 0, ()))
+        found.append(FoundFault("failure", f"it does not end: {stopped}", "", 0, ()))
     if schedule.broken and not found:
         # What is wrong first brings about the rest.
-        found.append(Fault("invariant", f"{schedule.broken[0]}; a job pool holds to this in every run", "", 0, ()))
+        found.append(FoundFault("invariant", f"{schedule.broken[0]}; a job pool holds to this in every run", "", 0, ()))
     # A program that did not end well may well leave something behind.
     left = () if stopped is None and not found else LEFT_BEHIND
     return [*found, *of_violations([each for each in schedule.simulation.violations if each.kind not in left])]
 
 
-def of_violations(violations: Sequence[Violation]) -> Iterator[Fault]:
+def of_violations(violations: Sequence[Violation]) -> Iterator[FoundFault]:
     """One for each line that breaks a rule, with all ranks for which it does."""
     by_line: dict[tuple[str, str, int], list[Violation]] = {}
     for each in violations:
@@ -206,10 +206,10 @@ def of_violations(violations: Sequence[Violation]) -> Iterator[Fault]:
         places = tuple(
             RankPlace(rank, file, line, each.place.function, each.what) for rank, each in sorted(by_rank.items())
         )
-        yield Fault(kind, f"rank {first.place.rank} {first.what}, and {first.right}", file, line, places)
+        yield FoundFault(kind, f"rank {first.place.rank} {first.what}, and {first.right}", file, line, places)
 
 
-def unbuffered(error: DeadlockError) -> Fault:
+def unbuffered(error: DeadlockError) -> FoundFault:
     """The finding of a deadlock that comes only where messages are not buffered."""
     sends = [each for each in error.stuck if each.call.lower().startswith(("send", "isend"))] or [*error.stuck]
     first = min(sends, key=lambda each: each.rank)
@@ -219,10 +219,10 @@ def unbuffered(error: DeadlockError) -> Fault:
         "A send may wait for its receive, so the order has to be right without buffers: use sendrecv, or isend"
     )
     places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
-    return Fault("buffering", message, first.file, first.line, places)
+    return FoundFault("buffering", message, first.file, first.line, places)
 
 
-def _of_deadlock(error: DeadlockError) -> Fault:
+def _of_deadlock(error: DeadlockError) -> FoundFault:
     places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
     # Who waits for a single message is closer to the fault than who waits for all ranks.
     messages = [place for place, each in zip(places, error.stuck, strict=True) if each.call.lower() in _OF_MESSAGES]
@@ -233,10 +233,10 @@ def _of_deadlock(error: DeadlockError) -> Fault:
         message = f"{ranks_text(ranks)} waits for ever for {awaited}"
     else:
         message = f"{ranks_text(ranks)} wait for ever; rank {first.rank} waits for {awaited}"
-    return Fault("deadlock", message, first.file, first.line, places)
+    return FoundFault("deadlock", message, first.file, first.line, places)
 
 
-def _of_mismatch(raised: Sequence[Fault], stuck: Sequence[Stuck]) -> Fault:
+def _of_mismatch(raised: Sequence[FoundFault], stuck: Sequence[Stuck]) -> FoundFault:
     """One finding for all ranks that take part, the others of which wait."""
     places = [place for each in raised for place in each.ranks]
     places += [RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in stuck]
@@ -250,11 +250,12 @@ def _odd_one(places: Sequence[RankPlace]) -> RankPlace:
     return min(places, key=lambda each: (at_line[each.file, each.line], each.rank))
 
 
-def _of_exception(rank: int, error: BaseException, call: str) -> Fault:
+def _of_exception(rank: int, error: BaseException, call: str) -> FoundFault:
     kind = _kind(error, call)
     place = _place_of(rank, error)
     text = f"{type(error).__name__}: {text_of(error)}".removesuffix(": ")
-    return Fault(kind, f"rank {rank} raised {text}", place.file, place.line, (place._replace(what=f"raised {text}"),))
+    raised = place._replace(what=f"raised {text}")
+    return FoundFault(kind, f"rank {rank} raised {text}", place.file, place.line, (raised,))
 
 
 def _place_of(rank: int, error: BaseException | None) -> RankPlace:

@@ -24,7 +24,7 @@ from ..kernel import Rank, Task
 from .exhaustive import NotRepeatedError, Plain, Redundant
 
 #: What an event is while it waits for its turn: the same in each order in which it comes.
-Name = tuple[Any, ...]
+EventName = tuple[Any, ...]
 
 
 class _Instant:
@@ -34,17 +34,17 @@ class _Instant:
     :param asleep: those that lead to nothing new.
     """
 
-    def __init__(self, enabled: dict[Name, int], asleep: dict[Name, int], reduced: bool):
+    def __init__(self, enabled: dict[EventName, int], asleep: dict[EventName, int], reduced: bool):
         self.enabled = enabled
         self.asleep = asleep
-        self.done: set[Name] = set()
+        self.done: set[EventName] = set()
         #: the ranks that each of those touches which were tried, with what it brings about at once.
-        self.touched: dict[Name, int] = {}
+        self.touched: dict[EventName, int] = {}
         awake = [name for name in enabled if name not in asleep]
         self.wanted = awake[:1] if reduced else awake
-        self.now: Name | None = awake[0] if awake else None
+        self.now: EventName | None = awake[0] if awake else None
 
-    def want(self, name: Name) -> None:
+    def want(self, name: EventName) -> None:
         if name not in self.wanted and name not in self.asleep:
             self.wanted.append(name)
 
@@ -74,7 +74,7 @@ class _Happened(NamedTuple):
     turn: int
     parent: int
     place: int
-    name: Name
+    name: EventName
 
 
 class Instants:
@@ -108,10 +108,10 @@ class Instants:
         self._happened: list[_Happened] = []
         self._touches: list[int] = []
         self._begun: list[int] = []
-        self._tasks: dict[Task, Name] = {}
+        self._tasks: dict[Task, EventName] = {}
         self._of_name: dict[tuple[int, str], int] = {}
         self._pools: dict[Any, int] = {}
-        self._asleep: dict[Name, int] = {}
+        self._asleep: dict[EventName, int] = {}
         self._unheard = [*self._alike]
         self._index = 0
         kernel.on_death.append(self._died)
@@ -152,8 +152,8 @@ class Instants:
     def among(self, when: int, turn: int, events: Sequence[KernelEvent]) -> None:
         """One of these events goes next; `pick` is asked for its index."""
         self._wake()
-        names: dict[Name, int] = {}
-        touches: dict[Name, int] = {}
+        names: dict[EventName, int] = {}
+        touches: dict[EventName, int] = {}
         lowest: dict[int, int] = {}
         if self._unheard:
             for event in events:
@@ -219,7 +219,7 @@ class Instants:
             return 1 << argument[0].index
         return self._every
 
-    def _name(self, event: KernelEvent) -> Name:
+    def _name(self, event: KernelEvent) -> EventName:
         argument = event[4]
         if isinstance(argument, Task):
             name = self._tasks.get(argument)
@@ -327,7 +327,7 @@ class Instants:
         return done
 
 
-def _link(event: KernelEvent) -> Name | None:
+def _link(event: KernelEvent) -> EventName | None:
     """The link on which an event is the arrival of a message: first the rank of its receiver, then of its sender."""
     owner = getattr(event[3], "__self__", None)
     return owner.key() if isinstance(owner, Happening) and event[4] is None else None

@@ -17,9 +17,9 @@ from ..simulation import Simulation
 from ..strategies import InOrder
 from ..tape import Tape
 from .exploration import Exploration, explore_runs
-from .findings import Fault
+from .findings import FoundFault
 from .pools import Watch
-from .schedules import Schedule, Script
+from .schedules import Schedule, ScriptWithStrategy
 
 
 class ScenarioRunner:
@@ -47,7 +47,7 @@ class ScenarioRunner:
         scenario = self.scenario
         outcome = scenario.run_seed(
             self.seed, policy=strategy, tape=tape, faults=self.faults,
-            script=lambda script: Script(script, strategy), check=False,
+            script=lambda script: ScriptWithStrategy(script, strategy), check=False,
         )  # fmt: skip
         self.outcome = outcome
         simulation = outcome.simulation
@@ -83,7 +83,7 @@ def failures_of(scenario: Scenario, outcome: Outcome, expectations: bool = True)
     return checker.failures
 
 
-def _faults(scenario: Scenario, outcome: Outcome) -> list[Fault]:
+def _faults(scenario: Scenario, outcome: Outcome) -> list[FoundFault]:
     """The first thing that is wrong: it brings about the rest."""
     document = scenario.plan.document
     title = document.place(("scenario",), key=True)[0]
@@ -91,7 +91,7 @@ def _faults(scenario: Scenario, outcome: Outcome) -> list[Fault]:
         kind = "expectation" if failure.path else "deadlock" if outcome.kind == "deadlock" else "invariant"
         line = document.place(failure.path, key=True)[0] if failure.path else title
         message = f"{failure.what}: expected {failure.expected}, happened {' '.join(failure.happened.split())}"
-        return [Fault(kind, message, scenario.path, line, ())]
+        return [FoundFault(kind, message, scenario.path, line, ())]
     return []
 
 

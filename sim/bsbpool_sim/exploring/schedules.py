@@ -16,7 +16,7 @@ from ..tape import Tape
 from .pools import Watch
 
 #: How a schedule that did not end well ended.
-Stopped = RankErrors | DeadlockError | HorizonError | AbortError
+StoppedBy = RankErrors | DeadlockError | HorizonError | AbortError
 
 
 @dataclass(slots=True)
@@ -37,7 +37,7 @@ class Schedule:
     """
 
     simulation: Simulation
-    stopped: Stopped | None
+    stopped: StoppedBy | None
     raised: dict[int, BaseException]
     calls: dict[int, str]
     statuses: dict[int, int]
@@ -78,7 +78,7 @@ class Runner(Protocol):
         """
 
 
-class Script:
+class ScriptWithStrategy:
     """What `simulate` takes for a script: the user's, with a strategy that may want to see the cluster before it runs.
 
     :param strategy: its ``install(cluster)`` is called, if it has that.
@@ -121,12 +121,12 @@ class Function:
     ) -> Schedule:
         """Run it once."""
         self.watch.begin()
-        script = Script(self._script, strategy)
+        script = ScriptWithStrategy(self._script, strategy)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)
         return schedule.look_at(script.cluster, self.watch)
 
     def _schedule(
-        self, script: Script, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
+        self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
     ) -> Schedule:
         try:
             simulation = simulate(

@@ -11,12 +11,12 @@ from typing import Any
 
 from ..choices import Strategy
 from ..errors import AbortError, DeadlockError, HorizonError
-from ..program.running import Program, run_program
+from ..program.program_run import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
 from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
 from .pools import Watch
-from .schedules import Schedule, Script
+from .schedules import Schedule, ScriptWithStrategy
 
 
 class _Nowhere(io.BufferedWriter):
@@ -53,7 +53,7 @@ class WholeProgram:
     ) -> Schedule:
         """Run it once."""
         self.watch.begin()
-        script, out = Script(self._script, strategy), _Nowhere()
+        script, out = ScriptWithStrategy(self._script, strategy), _Nowhere()
         with io.TextIOWrapper(out, encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(
                 self._program, self._ranks, script=script, policy=strategy, tape=tape,

@@ -10,7 +10,7 @@ from typing import Any
 
 from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
 from ..errors import MPIError
-from . import datatypes, inside, predefined
+from . import datatypes, for_mpi4py, predefined
 from .attributes import KEYVAL_INVALID
 from .communicators import COMM_NULL, CONGRUENT, IDENT, SIMILAR, UNEQUAL, Comm, Intracomm, current, self_comm
 from .constants import (
@@ -32,7 +32,6 @@ from .constants import (
     InPlaceType,
 )
 from .datatypes import Datatype
-from .duplicates import _comm_lock, _comm_lock_table, _commctx_inter, _commctx_intra
 from .dynamic import Close_port, Lookup_name, Open_port, Publish_name, Unpublish_name
 from .environment import (
     SUBVERSION,
@@ -89,6 +88,7 @@ from .op_handles import HANDLES, Op
 from .options import THREAD_FUNNELED, THREAD_MULTIPLE, THREAD_SERIALIZED, THREAD_SINGLE
 from .persistent_requests import Prequest
 from .pickling import Pickle, own_pickle
+from .private_duplicates import _comm_lock, _comm_lock_table, _commctx_inter, _commctx_intra
 from .requests import Request
 from .sessions import SESSION_NULL, Session
 from .status import Status
@@ -136,8 +136,8 @@ Exception = MPIError
 
 
 def __getattr__(name: str) -> Any:
-    if name in inside.NAMES:
-        return getattr(inside, name)
+    if name in for_mpi4py.NAMES:
+        return getattr(for_mpi4py, name)
     if name == "COMM_WORLD":
         return current()
     if name == "pickle":

@@ -9,7 +9,7 @@ from bsbpool.durations import exact_duration
 from bsbpool.frames import file_of, outward, users_frame
 
 from ..errors import AbortError
-from .running import running_task
+from .running_rank import running_task
 
 
 def abort(errorcode: int, how: str) -> NoReturn:

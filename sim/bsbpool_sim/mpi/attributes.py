@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ..errors import MPIError
 from .handles import Handle
 from .numbers import NUMBERS
-from .running import running_task
+from .running_rank import running_task
 
 KEYVAL_INVALID = NUMBERS["KEYVAL_INVALID"]
 

@@ -1,6 +1,7 @@
 """Collective communication of buffers: the blocking methods.
 
-What each rank brings and takes is in `parts` and `reducing`; who waits for whom, in `calls`; objects are in `objects`.
+What each rank brings and takes is in `parts` and `reducing`; who waits for whom, in `collective_call`; objects are in
+`objects`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ from .contexts import Context, bridge
 from .dynamic import Dynamic, join
 from .endpoint import CLASSES, new_comm
 from .error_handlers import WithErrhandler, give_first_handler, guard
-from .faults import FaultTolerance
+from .fault_tolerance import FaultTolerance
 from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
@@ -36,7 +36,7 @@ from .objects import ObjectCollectives, ObjectScans
 from .persistent import PersistentCollectives, PersistentScans
 from .persistent_messages import PersistentPointToPoint
 from .requests import Request
-from .running import running_task
+from .running_rank import running_task
 from .topology import Grid, Neighbours, RankGraph
 
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3

@@ -1,6 +1,6 @@
 """What the ranks of one communicator share: mailboxes, links, and the collective calls under way.
 
-It knows who called what, and who waits for whom; one such call is in `calls`.
+It knows who called what, and who waits for whom; one such call is in `collective_call`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..cluster import Cluster
 from ..errors import CollectiveMismatchError
 from ..mailbox import Link, MessageQueue, SentMessage
 from ..matches import LateMessageQueue
-from .calls import Collective, Part, call_text, none, nothing
+from .collective_call import Collective, Part, call_text, none, nothing
 
 #: Of this many ranks a message gives the numbers.
 _SHOWN = 10

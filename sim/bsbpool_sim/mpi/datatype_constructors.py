@@ -25,7 +25,7 @@ from .definitions import (
 from .integers import integer
 from .own import of_rank
 from .predefined import CODES, LETTERS
-from .running import note_made
+from .running_rank import note_made
 from .typemaps import Repeated, TypeMap, distributed, subarray
 
 

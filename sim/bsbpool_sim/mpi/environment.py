@@ -19,7 +19,7 @@ from .datatypes import DATATYPES
 from .info import INFO_NULL, Info
 from .point_to_point import attachments
 from .requests import Request
-from .running import running_task
+from .running_rank import running_task
 
 SUCCESS = 0
 #: The standard that mpi4py 4.1 has names for.

@@ -13,7 +13,7 @@ from ..errors import MPIError
 from .aborting import abort
 from .handles import Handle, State, predefine
 from .options import options
-from .running import running_task
+from .running_rank import running_task
 
 #: As many as mpi4py has of each kind of objects.
 MOST = 32

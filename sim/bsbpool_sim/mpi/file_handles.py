@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .buffers import Buffer
-from .calls import Collective, Part, none, present
+from .collective_call import Collective, Part, none, present
 from .constants import ANY_SOURCE, ANY_TAG
 from .file_modes import MODE_RDONLY, MODE_SEQUENTIAL, MODE_WRONLY, of_system
 from .file_views import View, turned

@@ -34,7 +34,7 @@ from .info import Info, hints_of
 from .members import CommMember
 from .open_files import OpenFile, open_together
 from .own import of_rank
-from .running import note_made
+from .running_rank import note_made
 
 #: The representations that a view can have, by their names in small letters; "internal" is the native one.
 _DATAREPS = {"native": "native", "internal": "native", "external32": "external32"}

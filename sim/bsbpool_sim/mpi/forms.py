@@ -13,7 +13,7 @@ from typing import Any
 from bsbpool.frames import file_of
 
 from ..errors import MPIError
-from .calls import Collective, Part
+from .collective_call import Collective, Part
 from .constants import ANY_SOURCE, ANY_TAG
 from .endpoint import Endpoint
 from .persistent_requests import Prequest

@@ -10,7 +10,7 @@ from typing import Any
 from ..errors import MPIError
 from .constants import ANY_SOURCE, ANY_TAG
 from .requests import Request
-from .running import running_task
+from .running_rank import running_task
 from .status import Status, fill
 
 

@@ -19,7 +19,7 @@ from .groups import ranks_of
 from .info import hints_of
 from .integers import integer
 from .members import CommMember, member_between
-from .running import running_task
+from .running_rank import running_task
 
 
 def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> Forms:

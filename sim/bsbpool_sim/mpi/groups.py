@@ -11,7 +11,7 @@ from ..errors import MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
 from .integers import integer
-from .running import note_made, running_task
+from .running_rank import note_made, running_task
 
 IDENT, SIMILAR, UNEQUAL = 0, 2, 3
 

@@ -13,7 +13,7 @@ import sys
 from typing import Any, ClassVar, TypeVar
 
 from ..errors import MPIError
-from .running import running_task
+from .running_rank import running_task
 
 _H = TypeVar("_H", bound="Handle")
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .handles import Handle, State, predefine
-from .running import note_made
+from .running_rank import note_made
 
 MAX_INFO_KEY, MAX_INFO_VAL = 255, 1024
 

@@ -13,7 +13,7 @@ from ..errors import MPIError
 from .communicators import current, self_comm, world_comms
 from .error_handlers import give_first_handler
 from .options import THREAD_MULTIPLE, THREAD_SINGLE, options
-from .running import running_task
+from .running_rank import running_task
 
 
 @dataclass

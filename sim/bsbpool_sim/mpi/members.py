@@ -49,7 +49,7 @@ class CommMember(State):
         self.topology: Any = None
         #: how many deaths it has acknowledged, and at how many agreements it was.
         self.acknowledged = self.agreements = 0
-        #: its locks, its private duplicate, and the tag of the next call on that: see `duplicates`.
+        #: its locks, its private duplicate, and the tag of the next call on that: see `private_duplicates`.
         self.locks: dict[Any, Any] = {}
         self.duplicate: Any = None
         self.next_tag = 0

@@ -11,7 +11,7 @@ from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .own import of_rank
 from .requests import FromNobody, Receive, Receiver, Request
-from .running import running_task
+from .running_rank import running_task
 from .status import fill
 
 

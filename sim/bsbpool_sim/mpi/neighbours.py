@@ -1,7 +1,7 @@
 """Collective communication of neighbours: what each rank of a communicator with a topology brings to those beside it
 and takes from them, in all forms of the call.
 
-Who is beside whom belongs to `topologies`; who waits for whom, to `calls`.
+Who is beside whom belongs to `topologies`; who waits for whom, to `collective_call`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 from ..errors import MPIError
 from .blocks import Blocks, blocks, read_all
 from .buffers import in_place
-from .calls import Collective, Part, SpecialPart
+from .collective_call import Collective, Part, SpecialPart
 from .objects import ObjectCollectives
 from .requests import Request, unpickled
 

@@ -1,6 +1,6 @@
 """Collective communication of objects: the lower-case methods. They are pickled, so ranks share none.
 
-What buffers are sent and reduced is in `parts` and `reducing`; who waits for whom, in `calls`.
+What buffers are sent and reduced is in `parts` and `reducing`; who waits for whom, in `collective_call`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from bsbpool.values import shown
 
-from .calls import Collective, Part, SpecialPart, none, nothing
+from .collective_call import Collective, Part, SpecialPart, none, nothing
 from .operations import OPS, operation
 from .orders import binomial, prefix
 from .parts import Parts

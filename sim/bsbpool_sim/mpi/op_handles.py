@@ -9,7 +9,7 @@ from ..errors import MPIError
 from .handles import Handle
 from .operations import OPS, Operation
 from .reducing import reduce_local
-from .running import note_made, running_rank
+from .running_rank import note_made, running_rank
 
 #: How many operations of its own a rank can have at once, as in mpi4py; and under which key it keeps their number.
 _MOST = 32

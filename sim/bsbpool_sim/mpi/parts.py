@@ -1,6 +1,6 @@
 """What each rank brings to a collective call of buffers, and takes from it: one description for all forms of the call.
 
-Reductions are in `reducing`, neighbourhoods in `neighbours`. Who waits for whom is known by `calls`.
+Reductions are in `reducing`, neighbourhoods in `neighbours`. Who waits for whom is known by `collective_call`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ..errors import MPIError
 from .blocks import Blocks, blocks, not_shared, put, read_all
 from .buffers import Buffer, in_place
-from .calls import Collective, Part, SpecialPart, none, nothing, present
+from .collective_call import Collective, Part, SpecialPart, none, nothing, present
 from .constants import PROC_NULL, ROOT, means
 from .forms import Forms
 from .integers import integer

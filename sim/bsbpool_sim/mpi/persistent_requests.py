@@ -9,7 +9,7 @@ from ..errors import MPIError
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .requests import Receive, Receiver, Request
-from .running import note_made
+from .running_rank import note_made
 from .status import fill
 
 

@@ -9,7 +9,7 @@ import pickle
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .running import running_task
+from .running_rank import running_task
 
 PROTOCOL = 5
 #: Bytes from which a buffer travels beside the pickle, for who asks for that.

@@ -29,7 +29,7 @@ from .integers import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
 from .requests import FromNobody, Receive, Request, poll
-from .running import running_task
+from .running_rank import running_task
 from .status import fill
 
 #: A buffer of nothing.

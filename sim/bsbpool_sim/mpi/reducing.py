@@ -1,6 +1,6 @@
 """What each rank brings to a reduction of buffers, and takes from it: one description for all forms of the call.
 
-The arithmetic belongs to `reductions`; who waits for whom, to `calls`.
+The arithmetic belongs to `reductions`; who waits for whom, to `collective_call`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import CountMismatchError, MPIError, TypeMismatchError
 from .blocks import not_shared
 from .buffers import Buffer, in_place
-from .calls import Collective, Part, SpecialPart, none, nothing
+from .collective_call import Collective, Part, SpecialPart, none, nothing
 from .datatypes import Datatype, is_alike, is_same
 from .operations import Operation, operation
 from .orders import ReductionOrder, binomial, by_halves, by_neighbours, prefix

@@ -11,7 +11,7 @@ from .groups import Group
 from .handles import Handle, State
 from .info import Info, hints_of
 from .requests import Request
-from .running import running_task
+from .running_rank import running_task
 
 _WORLD, _SELF = "mpi://WORLD", "mpi://SELF"
 

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 from ..errors import MPIError
 from ..kernel import Task
-from .calls import Part, none, present
+from .collective_call import Part, none, present
 from .contexts import Context
 from .handles import State
 from .integers import integer

@@ -2,7 +2,7 @@
 
 pytest has imported a test's module once, outside of all ranks. On ranks there are copies, which live on from test to
 test as those of a process do, for each number of ranks. Which modules these are is decided in `python.whose`, how they
-are exchanged in `python.modules`. What comes from outside into them, such as parameters, is in `counterparts`.
+are exchanged in `python.modules`. What comes from outside into them, such as parameters, is in `own_objects`.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ..mpi.communicators import reattach
 from ..program import package
 from ..python.modules import Finder, Modules
 from ..python.whose import Ownership
-from .counterparts import Counterparts, Outside
+from .own_objects import Counterparts, Outside
 
 _WORLDS: pytest.StashKey[dict[int, OwnModules]] = pytest.StashKey()
 _OUTSIDE: pytest.StashKey[_Outside] = pytest.StashKey()

@@ -35,6 +35,7 @@ from _pytest._code.code import TerminalRepr
 from _pytest.runner import CallInfo
 
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
+from .pseudo_terminal import leave_terminal
 from .rank_reports import (
     PhaseOutcome,
     RanksRepr,
@@ -46,7 +47,6 @@ from .rank_reports import (
     name_warning,
     together,
 )
-from .terminal import leave_terminal
 from .watchdog import GRACE, PATIENCE, Guard, Watchdog, wait_for_reader
 
 #: Environment variables in which launchers pass the rank. A process without any of them is treated as a rank above 0.

@@ -107,7 +107,7 @@ class ScenarioItem(pytest.Item):
         if not result.ok:
             raise ScenarioFailed(result)
         if (budget := self.config.getoption("explore", None)) is not None:
-            from .exploring import explore_scenario_item
+            from .explored_tests import explore_scenario_item
 
             explore_scenario_item(self, self.scenario, budget)
 

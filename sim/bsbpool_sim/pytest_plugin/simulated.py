@@ -32,9 +32,9 @@ from ..checks.violations import LeakedHandleWarning
 from ..cluster import Cluster
 from ..kernel import Task
 from ..simulation import close, run_on
-from .counterparts import Counterparts
 from .marks import REPORT, NotYet, checks_of
 from .own_modules import modules_of
+from .own_objects import Counterparts
 from .rank_reports import RANK, PhaseOutcome, RanksRepr, ReportSection, partly_skipped
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def call(item: pytest.Function) -> None:
     budget = item.config.getoption("explore")
     if tape is None and budget is None:
         return
-    from .exploring import TestRunner, explore_test, run_test_tape
+    from .explored_tests import TestRunner, explore_test, run_test_tape
 
     if ranks.kept:
         # They keep what fixtures have done, and no schedule could begin where the last one did.

@@ -7,7 +7,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import Error, SchedulerFailed
 from bsbpool.facts import Raised as RaisedError
 

@@ -12,7 +12,7 @@ from abc import ABCMeta
 from collections.abc import Sequence
 from typing import Any
 
-from bsbpool.errors import error_of
+from bsbpool.errors_and_facts import error_of
 from bsbpool.facts import Error, Raised, WorkflowFailed
 from bsbpool.pool import JobPool
 from bsbpool.pool.jobs import FunctionJob, Job

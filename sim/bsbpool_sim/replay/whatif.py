@@ -20,7 +20,7 @@ from bsbpool.pool import JobPool
 from bsbpool.pool.port import PoolPort
 from bsbpool.pool.progress import PoolJobUpdateProgress, PoolProgress, Workflow
 from bsbpool.trace import Trace
-from bsbpool.trace.clocks import Offset, offsets
+from bsbpool.trace.clock_offsets import Offset, offsets
 from bsbpool.trace.events import CancelTried, JobQueued
 from bsbpool.trace.history import History, JobHistory
 

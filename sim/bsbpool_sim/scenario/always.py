@@ -9,7 +9,7 @@ from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.engine.status import TRANSITIONS, JobStatus
-from bsbpool.errors import describe_error
+from bsbpool.errors_and_facts import describe_error
 from bsbpool.exceptions import WorkflowError
 from bsbpool.facts import Died, Killed
 

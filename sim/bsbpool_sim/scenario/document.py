@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from .syntax import explain
-from .values import shown_yaml
+from .written_values import shown_yaml
 
 #: Maximal size of a scenario file in bytes.
 LARGEST = 256_000

@@ -17,7 +17,7 @@ from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
 from .model import MOST_JOBS, JobEntry, Model, StrategyEntry
 from .patterns import matcher
-from .values import Takes, shown_yaml
+from .written_values import Takes, shown_yaml
 
 #: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
 MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bsbpool.durations import exact_duration
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import Error
 
 from .always import check_what_always_holds
@@ -17,7 +17,7 @@ from .document import KeyPath
 from .observed import MOST_FAILURES, Observed
 from .outcome import Failure
 from .patterns import matcher
-from .values import Bounds, Occurrence
+from .written_values import Bounds, Occurrence
 
 
 class Checker(Observed):

@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from bsbpool.worlds.files import open_to_read
+from bsbpool.worlds.opening import open_to_read
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
 from .model import MOST_RANKS, Entry, Model
 from .planning import Plan
-from .values import shown_yaml
+from .written_values import shown_yaml
 
 _Entry = TypeVar("_Entry", bound=Entry)
 

@@ -12,7 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .values import (
+from .wanted_errors import Wanted
+from .written_values import (
     Count,
     Duration,
     Elapsed,
@@ -32,7 +33,6 @@ from .values import (
     Time,
     Where,
 )
-from .wanted_errors import Wanted
 
 #: Ranks that the simulator is made for, at the most.
 MOST_RANKS = 10_000

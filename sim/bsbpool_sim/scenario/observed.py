@@ -9,7 +9,7 @@ from typing import Any
 
 from bsbpool import wording
 from bsbpool.durations import exact_duration
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.trace.events import Event
 
 from .document import KeyPath

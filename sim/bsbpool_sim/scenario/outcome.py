@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import Error
 
 from .document import KeyPath

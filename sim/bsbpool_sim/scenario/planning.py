@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from .document import Document, KeyPath, ScenarioError
 from .expanding import Expansion
 from .model import ACTIONS, BY_SOMEBODY, EventEntry, Model, Scheduler
-from .values import Occurrence, shown_yaml
+from .written_values import Occurrence, shown_yaml
 
 #: The ways in which main can leave, besides with an exception that is named.
 OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bsbpool import Owner
-from bsbpool.errors import describe_error, facts_of
+from bsbpool.errors_and_facts import describe_error, facts_of
 from bsbpool.exceptions import JobPoolError
 from bsbpool.facts import Error, NotScheduled, SchedulerFailed
 from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
@@ -22,7 +22,7 @@ from .expanding import PlannedJob
 from .model import EventEntry, Listener, Scheduler
 from .patterns import matcher
 from .planning import Plan
-from .values import ErrorToRaise, Occurrence
+from .written_values import ErrorToRaise, Occurrence
 
 if TYPE_CHECKING:
     from ..cluster import Cluster

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bsbpool.durations import exact_duration
-from bsbpool.errors import describe_error, in_words
+from bsbpool.errors_and_facts import describe_error, in_words
 from bsbpool.exceptions import WorkflowError
 
 from ..choices import Strategy

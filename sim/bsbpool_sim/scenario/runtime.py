@@ -23,7 +23,7 @@ from ..streams import stream
 from .expanding import PlannedJob
 from .model import BY_SOMEBODY, EventEntry
 from .program import ScenarioRun, occurs
-from .values import Occurrence
+from .written_values import Occurrence
 
 if TYPE_CHECKING:
     from ..cluster import Cluster

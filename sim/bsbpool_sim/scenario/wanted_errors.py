@@ -17,7 +17,7 @@ from bsbpool.facts import ERRORS, Error
 from bsbpool.trace.format import ERROR_FIELDS, STATUSES
 
 from .patterns import matcher
-from .values import duration_value, shown_yaml, wrong
+from .written_values import duration_value, shown_yaml, wrong
 
 __all__ = ["Wanted", "WantedError"]
 

@@ -21,8 +21,8 @@ from typing import Any
 from greenlet import GreenletExit, getcurrent
 
 from bsbpool.values import add_note
-from bsbpool.worlds.files import open_to_read
 from bsbpool.worlds.memory import memory_available, memory_taken
+from bsbpool.worlds.opening import open_to_read
 from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster

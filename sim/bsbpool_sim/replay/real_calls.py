@@ -1,6 +1,6 @@
 """The calls of failed jobs that were kept beside a trace, run for real. Whoever does so trusts who wrote them.
 
-Reading them, without running anything, is `bsbpool.trace.calls`.
+Reading them, without running anything, is `bsbpool.trace.recorded_calls`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from bsbpool.pool.calls import bind
 from bsbpool.trace import Trace
-from bsbpool.trace.calls import Call, calls_path, read_calls
+from bsbpool.trace.recorded_calls import Call, calls_path, read_calls
 from bsbpool.tracebacks import describe_with_causes
 
 

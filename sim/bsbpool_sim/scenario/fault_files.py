@@ -15,7 +15,7 @@ from ..script import Script, ScriptRuntime
 from .document import KeyPath, ScenarioError
 from .loading import read_file, validate_as
 from .model import Delay, Entry, Pause, Slow
-from .values import Duration, Factor, RankNumber, wrong
+from .written_values import Duration, Factor, RankNumber, wrong
 
 _ACTIONS = ("kill", "pause", "slow", "delay")
 

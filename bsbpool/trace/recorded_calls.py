@@ -13,7 +13,7 @@ from typing import NamedTuple
 from ..engine.status import JobStatus
 from ..exceptions import TraceError
 from ..text import harmless
-from ..worlds.files import open_to_read
+from ..worlds.opening import open_to_read
 from .format import Trace
 from .recording import CALLS_VERSION
 
