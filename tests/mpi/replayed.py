@@ -12,7 +12,7 @@ from typing import Any
 
 import bsbpool
 from bsbpool.pool import JobStatus, PoolJobUpdateProgress, pool_cache
-from bsbpool.worlds.recording import forget
+from bsbpool.worlds.trace_files import forget
 
 
 def busy(owner, ms, fails=False):

@@ -46,6 +46,7 @@ from .output import OutputClosedError, RankStream, SharedStream
 LARGEST_SCRIPT = 64 * 10**6  # bytes
 #: Numbers of ranks that have started, after which it is seen what they take.
 _LOOK_AT = frozenset(1 << n for n in range(4, 20))
+_SIMULATOR = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 
 class ProgramError(Exception):
@@ -170,10 +171,8 @@ class _Ranks:
 
     def __enter__(self) -> _Ranks:
         outputs: list[SharedStream] = []
-        self._outputs = [
-            SharedStream(sys.stdout, sys.stdout.isatty(), outputs),
-            SharedStream(sys.stderr, True, outputs),
-        ]
+        out, err = sys.stdout, sys.stderr
+        self._outputs = [SharedStream(out, out.isatty(), outputs), SharedStream(err, True, outputs)]
         self._stdin, self._path = sys.stdin, sys.path[1:]
         self._environment = environment()
         if self._program.kind == "module" and self._program.name == "pytest":
@@ -420,9 +419,6 @@ def _theirs(trace: types.TracebackType | None) -> types.TracebackType | None:
     for one, following in zip(kept, [*kept[1:], None], strict=True):
         one.tb_next = following
     return kept[0] if kept else None
-
-
-_SIMULATOR = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 
 # -- what to run ---------------------------------------------------------------------------------------------
