@@ -16,7 +16,7 @@ import click
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
-from .programs import OfAProgram
+from .programs import OfAProgram, module_options, program_argument, program_options
 from .run import MOST_RANKS, scenario_files, time_with_unit
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
@@ -37,8 +37,7 @@ _CHECKS = (
     "-n", "ranks", type=click.IntRange(1, MOST_RANKS), metavar="N",
     help="On how many simulated ranks. A scenario says it itself.",
 )  # fmt: skip
-@click.option("-m", "module", metavar="MODULE", help="Explore a module, as `python -m` runs it.")
-@click.option("-c", "code", metavar="CODE", help="Explore these lines, as `python -c` runs them.")
+@program_options("Explore")
 @click.option(
     "--for", "seconds", type=time_with_unit, metavar="TIME",
     help="Budget of real time, for each program or scenario. Default: 60s, or what a scenario says.",
@@ -88,10 +87,9 @@ _CHECKS = (
     "--no-check", "unchecked", type=click.Choice(_CHECKS), multiple=True,
     help="Don't look for findings of this kind. May be given several times.",
 )  # fmt: skip
-@click.option("--own", multiple=True, metavar="NAME", help="Let each rank load this module for itself.")
-@click.option("--share", multiple=True, metavar="NAME", help="Let all ranks share this module of the program's.")
+@module_options
 @force_option
-@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
+@program_argument
 def explore(
     ranks: int | None,
     module: str | None,

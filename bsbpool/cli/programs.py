@@ -1,6 +1,9 @@
-"""Commands that run a program of the user's: where their options end, and what is the program's."""
+"""Commands that run a program of the user's: the options that name it, where they end, and what is the program's."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import click
 
@@ -32,3 +35,31 @@ class OfAProgram(click.Command):
         # What was given, for those who say how to do it again.
         ctx.meta[GIVEN] = tuple(given[:place]), tuple(given[place:])
         return super().parse_args(ctx, args)
+
+
+def program_options(verb: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Make a decorator of a command that adds the options `-m` and `-c`, which name the program in place of a script.
+
+    :param verb: what the command does to the program: "Run".
+    """
+    module = click.option("-m", "module", metavar="MODULE", help=f"{verb} a module, as `python -m` runs it.")
+    code = click.option("-c", "code", metavar="CODE", help=f"{verb} these lines, as `python -c` runs them.")
+    return lambda command: module(code(command))
+
+
+def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options `--own` and `--share` to a command: which modules each rank has for itself."""
+    own = click.option(
+        "--own", multiple=True, metavar="NAME",
+        help="Let each rank load this module, or package, for itself, though it is installed. May be given several "
+        "times.",
+    )  # fmt: skip
+    share = click.option(
+        "--share", multiple=True, metavar="NAME",
+        help="Let all ranks share this module, or package, of the program's: one that can't be loaded twice.",
+    )  # fmt: skip
+    return own(share(command))
+
+
+#: The script and its arguments, or those of the module or code.
+program_argument = click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")

@@ -21,7 +21,7 @@ from bsbpool.worlds.trace_files import record_to, recorded
 from bsbpool.worlds.uncaught import print_at_once
 
 from .outputs import descriptor_of
-from .programs import OfAProgram
+from .programs import OfAProgram, program_argument
 
 
 @click.command(cls=OfAProgram, context_settings={"allow_interspersed_args": False})
@@ -34,7 +34,7 @@ from .programs import OfAProgram
     "--capture", type=click.Choice(["failed"]),
     help="Keep the pickled calls of failed jobs beside the trace, in FILE.calls. They hold the jobs' arguments.",
 )  # fmt: skip
-@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
+@program_argument
 def record(output: str, module: str | None, capture: str | None, program: tuple[str, ...]) -> Callable[[], None]:
     """Run a Python program, and record its job pools.
 

@@ -19,7 +19,7 @@ from bsbpool.values import text_of
 
 from . import say
 from .outputs import OutputFile, claim, force_option
-from .programs import GIVEN, OfAProgram
+from .programs import GIVEN, OfAProgram, module_options, program_argument, program_options
 from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
@@ -59,8 +59,7 @@ def _tape(text: str) -> Any:
 @click.option(
     "-n", "ranks", type=click.IntRange(1, MOST_RANKS), required=True, metavar="N", help="On how many simulated ranks."
 )
-@click.option("-m", "module", metavar="MODULE", help="Run a module, as `python -m` does.")
-@click.option("-c", "code", metavar="CODE", help="Run these lines, as `python -c` does.")
+@program_options("Run")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N",
     help="Let all chance begin from N, and what happens at the same instant happen in an order drawn from it. Default: "
@@ -114,16 +113,9 @@ def _tape(text: str) -> Any:
     help="Messages and other events after which it is given up. Default: 50 million.",
 )  # fmt: skip
 @click.option("--label", is_flag=True, help="Begin each line of output with the rank that printed it: [3].")
-@click.option(
-    "--own", multiple=True, metavar="NAME",
-    help="Let each rank load this module, or package, for itself, though it is installed. May be given several times.",
-)  # fmt: skip
-@click.option(
-    "--share", multiple=True, metavar="NAME",
-    help="Let all ranks share this module, or package, of the program's: one that can't be loaded twice.",
-)  # fmt: skip
+@module_options
 @force_option
-@click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")
+@program_argument
 def simulate(
     ranks: int,
     module: str | None,

@@ -150,6 +150,14 @@ def give_first_handler(handle: WithErrhandler, parent: Any = None) -> None:
         guard(handle)
 
 
+def give_handler(handle: WithErrhandler, given: Any) -> None:
+    """Give a new object the error handler that its call was given; None: the first, by mpi4py's options."""
+    if given is None:
+        give_first_handler(handle)
+    else:
+        handle.Set_errhandler(given)
+
+
 def guard(handle: Any) -> None:
     """Let the handler of an object hear of calls on this handle that fail, if it is not ERRORS_RETURN.
 

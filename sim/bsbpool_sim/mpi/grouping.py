@@ -13,7 +13,7 @@ from ..cluster import Cluster
 from ..errors import MPIError
 from .contexts import Bridge, Context, bridge
 from .endpoint import Endpoint, handle_of, new_comm
-from .error_handlers import give_first_handler
+from .error_handlers import give_handler
 from .forms import Forms
 from .groups import ranks_of
 from .info import hints_of
@@ -81,10 +81,7 @@ class FromGroups(Forms):
         member = CommMember(context, members.index(task.rank.index))
         member.hints = hints
         new = handle_of(member)
-        if errhandler is None:
-            give_first_handler(new)
-        else:
-            new.Set_errhandler(errhandler)
+        give_handler(new, errhandler)
         return new
 
     def Create_intercomm(self, local_leader: int, peer_comm: Any, remote_leader: int, tag: int = 0) -> Any:

@@ -13,7 +13,7 @@ from ..errors import MPIError
 from .communicators import current, self_comm, world_comms
 from .error_handlers import give_first_handler
 from .options import THREAD_MULTIPLE, THREAD_SINGLE, options
-from .running_rank import running_task
+from .running_rank import kept_on_rank, running_task
 
 
 @dataclass
@@ -30,11 +30,7 @@ _KEPT = "state of MPI"
 
 
 def _state() -> _State:
-    kept = running_task().rank.kept
-    if _KEPT not in kept:
-        kept[_KEPT] = _State()
-    found: _State = kept[_KEPT]
-    return found
+    return kept_on_rank(_KEPT, _State)
 
 
 def _predefined() -> list[Any]:

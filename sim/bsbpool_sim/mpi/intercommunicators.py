@@ -9,7 +9,7 @@ from ..errors import MPIError
 from .communicators import Comm
 from .contexts import Context
 from .endpoint import CLASSES, handle_of, new_comm
-from .error_handlers import give_first_handler
+from .error_handlers import give_handler
 from .grouping import between_groups
 from .groups import Group
 from .info import hints_of
@@ -56,10 +56,7 @@ class Intercomm(Comm):
         member = between_groups(local_group, local_leader, remote_group, remote_leader, stringtag)
         member.hints = hints
         new = handle_of(member)
-        if errhandler is None:
-            give_first_handler(new)
-        else:
-            new.Set_errhandler(errhandler)
+        give_handler(new, errhandler)
         return new
 
     def Get_remote_group(self) -> Group:

@@ -9,7 +9,7 @@ import pickle
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .running_rank import running_task
+from .running_rank import kept_on_rank, running_task
 
 PROTOCOL = 5
 #: Bytes from which a buffer travels beside the pickle, for who asks for that.
@@ -93,11 +93,7 @@ _KEPT = "pickle"
 
 def own_pickle() -> Pickle:
     """``MPI.pickle`` of the simulated rank that runs."""
-    kept = running_task().rank.kept
-    if _KEPT not in kept:
-        kept[_KEPT] = Pickle()
-    found: Pickle = kept[_KEPT]
-    return found
+    return kept_on_rank(_KEPT, Pickle)
 
 
 def dumps(obj: Any) -> bytes:

@@ -29,7 +29,7 @@ from .integers import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
 from .requests import FromNobody, Receive, Request, poll
-from .running_rank import running_task
+from .running_rank import kept_on_rank, running_task
 from .status import fill
 
 #: A buffer of nothing.
@@ -453,9 +453,4 @@ def _warn_of_buf() -> None:
 
 def attachments() -> Attachments:
     """The buffer that the rank that runs has attached for all its communicators."""
-    task = running_task()
-    kept = task.rank.kept
-    if _ATTACHED not in kept:
-        kept[_ATTACHED] = Attachments(task.kernel)
-    found: Attachments = kept[_ATTACHED]
-    return found
+    return kept_on_rank(_ATTACHED, lambda: Attachments(running_task().kernel))

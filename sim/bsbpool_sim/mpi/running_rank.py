@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from greenlet import getcurrent
 
 from ..errors import SimulationError
 from ..kernel import Rank, Task
+
+T = TypeVar("T")
 
 
 def running_task() -> Task:
@@ -25,6 +28,18 @@ def running_rank() -> Rank | None:
     """The simulated rank that runs now; None if none does."""
     task = getcurrent()
     return task.rank if isinstance(task, Task) else None
+
+
+def kept_on_rank(key: str, make: Callable[[], T]) -> T:
+    """Return what the rank that runs now keeps under `key`; made when it is asked for first.
+
+    :raises SimulationError: no rank runs. `own.of_rank` serves those too who are on no rank.
+    """
+    kept = running_task().rank.kept
+    if key not in kept:
+        kept[key] = make()
+    found: T = kept[key]
+    return found
 
 
 def note_made(thing: Any, what: str) -> None:

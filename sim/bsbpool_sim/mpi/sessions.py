@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .attached import Attachments
-from .error_handlers import WithErrhandler, give_first_handler
+from .error_handlers import WithErrhandler, give_handler
 from .groups import Group
 from .handles import Handle, State
 from .info import Info, hints_of
@@ -40,10 +40,7 @@ class Session(WithErrhandler, Handle, root=True):
         """Begin a session."""
         new = cls.__new__(cls)
         new._attach(SessionState(hints_of(info, "Session.Init")))
-        if errhandler is None:
-            give_first_handler(new)
-        else:
-            new.Set_errhandler(errhandler)
+        give_handler(new, errhandler)
         return new
 
     def Finalize(self) -> None:
