@@ -129,6 +129,7 @@ class Worker:
             line.clear()
             if self._watch_calls is not None:
                 self._watch_calls.put(STOP)
+                self._watch_calls = None  # which may refer to this
             if self._limits is not None:
                 self._limits.close()
 
@@ -172,10 +173,14 @@ class Worker:
 
     def _call_watch(self) -> None:
         if self._watch_calls is None:
-            self._watch_calls = self._world.mailbox()
-            self._world.start(Role.WATCH, self._watch, self._watch_calls)
+            self._watch_calls = self._world.start_on_call(Role.WATCH, self._watch, self._has_jobs)
         self._watched = True
         self._watch_calls.put(RUN)
+
+    def _has_jobs(self) -> bool:
+        """Whether there is something to watch. Called in place of the watch, which has not begun."""
+        self._watched = self._busy or bool(self._line)
+        return self._watched
 
     def _watch(self, calls: Mailbox) -> None:
         """The task that gives back the jobs behind one that runs for long, since other ranks may be idle."""

@@ -182,6 +182,22 @@ class World(ABC):
         :param name: its name in reports; by default that of the role.
         """
 
+    def start_on_call(
+        self, role: Role, function: Callable[[Mailbox], Any], wanted: Callable[[], bool], name: str | None = None
+    ) -> Mailbox:
+        """Start a task of this rank that waits for calls, which any task of this rank may put in.
+
+        :param role: the kind of task.
+        :param function: called with the mailbox of the calls; the first thing that it does is to wait for one.
+        :param wanted: returns whether it would do anything about the calls that are there. Before it has begun, a world
+            may ask, and drop them.
+        :param name: its name in reports; by default that of the role.
+        :returns: the mailbox of its calls.
+        """
+        calls = self.mailbox()
+        self.start(role, function, calls, name=name)
+        return calls
+
     @abstractmethod
     def task(self) -> object:
         """Return an identity of the task that runs now, among the tasks of this rank."""

@@ -32,6 +32,7 @@ from .strategies import InOrder
 from .tape import Tape
 from .tasks import MOST_RANKS, Reason, current_greenlet, keep_tasks, kept_tasks
 from .tasks import Rank as Rank
+from .tasks import Runs as Runs
 from .tasks import Task as Task
 
 SECOND = 1_000_000_000
@@ -129,6 +130,12 @@ class Kernel(Clocks):
 
     def start(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
         """Start a task of `rank` at the present time."""
+        task = self.make(rank, name, function, *args)
+        self.begin(task)
+        return task
+
+    def make(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
+        """Make a task of `rank`, which somebody lets begin."""
         if self._kept:
             task = self._kept.pop()
             task.begin(self, rank, name, function, args)
@@ -137,8 +144,11 @@ class Kernel(Clocks):
         if self.keeps:
             self._all.append(task)
         rank.tasks.append(task)
-        self.at(self.now, self._go_on, task)
         return task
+
+    def begin(self, task: Runs) -> None:
+        """Let a task begin at the present time."""
+        self.at(self.now, self._go_on, task)
 
     def start_program(self, rank: Rank, function: Callable[..., Any], *args: Any) -> Task:
         """Start the program of `rank`; the simulation ends when all programs have."""
@@ -200,7 +210,7 @@ class Kernel(Clocks):
         if self.closing:
             raise GreenletExit
 
-    def wake(self, task: Task, turn: int = WORK) -> None:
+    def wake(self, task: Runs, turn: int = WORK) -> None:
         """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""
         if task.parked:
             task.parked = False
@@ -341,12 +351,12 @@ class Kernel(Clocks):
     def describe(self, event: KernelEvent) -> ComesFirst:
         """What an event is, for those who choose among several."""
         when, turn, _, call, argument = event
-        if isinstance(argument, Task):
-            task = argument
-            idle = task.rank.dead_at is not None
+        if isinstance(argument, Runs):
+            idle = argument.rank.dead_at is not None
             if call is None:
+                task: Any = argument
                 idle = task.timer != when or not task.parked or task.deadline != when or turn < task.turn or idle
-            return ComesFirst(task.rank.index, f"{task.title()} goes on", idle)
+            return ComesFirst(argument.rank.index, f"{argument.title()} goes on", idle)
         owner = getattr(call, "__self__", None)
         return owner.happening(argument) if isinstance(owner, Happening) else ComesFirst(None, repr(call))
 

@@ -66,25 +66,40 @@ class Rank:
         return sum(max(0, min(end, b) - max(start, a)) for a, b in self.pauses)
 
 
+class Runs:
+    """What an event lets go on: a task, or one that is made by then.
+
+    :ivar parked: whether it waits.
+    :ivar resume_turn: the turn in which it goes on when it was called.
+    """
+
+    rank: Rank
+    name: str
+    parked = False
+    resume_turn = WORK
+
+    def title(self) -> str:
+        """What it is called."""
+        return self.name
+
+
 #: Returns the task that runs, to those who know that one does. A cast would be a call where most time goes.
 current_greenlet: Callable[[], Any] = getcurrent
 
 
-class Task(greenlet):
+class Task(greenlet, Runs):
     """A concurrent activity of one rank: its program, a scheduler, a job."""
 
     # How each of them begins, said once for all: there are many.
     #: what it does, if it does not run a rank's program.
     role: Enum | None = None
-    parked = False
     timed_out = False
     waits_for: Reason = "its turn"
     deadline: int | None = None
     timer: int | None = None
-    #: the turn of its deadline, that of its timer, and the one in which it goes on when it was called.
+    #: the turn of its deadline, and that of its timer.
     turn = WORK
     timer_turn = WORK
-    resume_turn = WORK
     interruption: BaseException | None = None
     result: Any = None
     error: BaseException | None = None  # type: ignore[assignment]  # greenlets have their class of errors there
@@ -168,7 +183,7 @@ class Task(greenlet):
         return self.waits_for() if callable(self.waits_for) else self.waits_for
 
     def title(self) -> str:
-        """Its name; a program may give its threads others."""
+        """Its name, or the one that a program has given its thread."""
         return self.name if self.thread is None else str(self.thread.name)
 
     def who(self) -> str:

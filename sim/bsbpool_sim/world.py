@@ -24,7 +24,7 @@ from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, Ra
 
 from .choices import ComesFirst
 from .instant import DEADLINES, LOSSES, NEWS, WORK
-from .kernel import Happening, Kernel, Rank, Task
+from .kernel import Happening, Kernel, Rank, Runs, Task
 from .python.real_lock import RealRLock
 from .tasks import current_greenlet
 
@@ -39,7 +39,7 @@ class SimMailbox(Mailbox):
         self._kernel = kernel
         self._why = why
         self._items: deque[Any] = deque()
-        self._waiting: Task | None = None
+        self._waiting: Runs | None = None
 
     def put(self, item: Any) -> None:
         self._items.append(item)
@@ -61,6 +61,43 @@ class SimMailbox(Mailbox):
             pass
         self._waiting = None
         return items.popleft() if items else None
+
+
+class TaskOnCall(SimMailbox, Runs):
+    """The calls for a task, which is made when there is one about which it would do something.
+
+    Until then it stands for that task in the events of the kernel, which are the same in number and order.
+
+    :param make: makes the task, which is called with this.
+    :param wanted: whether it would do anything now.
+    """
+
+    def __init__(
+        self, kernel: Kernel, rank: Rank, name: str, make: Callable[[Mailbox], Task], wanted: Callable[[], bool]
+    ):
+        super().__init__(kernel, "another task of its rank")
+        self.rank = rank
+        self.name = name
+        self._make = make
+        self._wanted = wanted
+        self._made = False
+        kernel.begin(self)
+
+    def put(self, item: Any) -> None:
+        if self._made:
+            super().put(item)
+        else:
+            self._items.append(item)
+            self._kernel.wake(self, NEWS)
+
+    def switch(self) -> None:
+        """What the task would do now: begin, or look at what was called."""
+        if self._wanted():
+            self._made = True
+            self._make(self).switch()
+        else:
+            self._items.clear()
+            self.parked = True
 
 
 class PoolLink(Happening):
@@ -303,12 +340,23 @@ class SimWorld(World):
         return SimChannel(pools[key], self.rank)
 
     def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
+        self._kernel.begin(self._make_task(role, name or role.value, function, *args))
+
+    def start_on_call(
+        self, role: Role, function: Callable[[Mailbox], Any], wanted: Callable[[], bool], name: str | None = None
+    ) -> Mailbox:
+        title = name or role.value
+        make = functools.partial(self._make_task, role, title, function)
+        return TaskOnCall(self._kernel, self._kernel_rank, title, make, wanted)
+
+    def _make_task(self, role: Role, name: str, function: Callable[..., Any], *args: Any) -> Task:
         def body() -> None:
             this_world(self)
             function(*args)
 
-        task = self._kernel.start(self._kernel_rank, name or role.value, body)
+        task = self._kernel.make(self._kernel_rank, name, body)
         task.role = role
+        return task
 
     def task(self) -> object:
         return self._kernel.task

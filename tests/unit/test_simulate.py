@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+import bsbpool
 import bsbpool_sim
 from bsbpool.trace import VERSION
 from bsbpool_sim import (
@@ -19,6 +20,7 @@ from bsbpool_sim import (
     SimulationError,
     simulate,
 )
+from bsbpool_sim.kernel import Kernel
 from bsbpool_sim.strategies import Shuffled
 
 
@@ -308,3 +310,27 @@ def test_importing_the_simulator_imports_neither_numpy_nor_mpi4py():
     code = "import sys, bsbpool_sim; print([m for m in ('numpy', 'mpi4py') if m in sys.modules])"
     env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     assert subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(("seconds", "watched"), [(0, []), (1, [1, 2])])
+def test_a_task_watches_over_a_rank_only_once_a_job_there_takes_time(monkeypatch, seconds, watched):
+    made, make = [], Kernel.make
+
+    def noted(kernel, rank, name, *args):
+        made.append((name, rank.index))
+        return make(kernel, rank, name, *args)
+
+    def program(comm):
+        with bsbpool.job_pool(comm) as pool:
+            if pool.is_main():
+                for _ in range(40):
+                    pool.queue(lambda owner: None)
+                for _ in range(2):
+                    pool.queue(lambda owner: time.sleep(seconds))
+                for _ in range(40):
+                    pool.queue(lambda owner: None)
+            pool.execute()
+
+    monkeypatch.setattr(Kernel, "make", noted)
+    simulate(program, 3)
+    assert sorted(made) == [("program", rank) for rank in range(3)] + [("watch", rank) for rank in watched]

@@ -20,7 +20,7 @@ from ..choices import Choice, Kind
 from ..chooser import KernelEvent
 from ..cluster import Cluster
 from ..happening import Happening
-from ..kernel import Rank, Task
+from ..kernel import Rank, Runs
 from .exhaustive import NotRepeatedError, Plain, Redundant
 
 #: What an event is while it waits for its turn: the same in each order in which it comes.
@@ -108,7 +108,7 @@ class Instants:
         self._happened: list[_Happened] = []
         self._touches: list[int] = []
         self._begun: list[int] = []
-        self._tasks: dict[Task, EventName] = {}
+        self._tasks: dict[Runs, EventName] = {}
         self._of_name: dict[tuple[int, str], int] = {}
         self._pools: dict[Any, int] = {}
         self._asleep: dict[EventName, int] = {}
@@ -205,7 +205,7 @@ class Instants:
     def _ranks(self, event: KernelEvent) -> int:
         """The ranks that it touches, as bits; 0: nothing comes of it."""
         argument = event[4]
-        if isinstance(argument, Task):
+        if isinstance(argument, Runs):
             idle = self._kernel.describe(event).idle if event[3] is None else argument.rank.dead_at is not None
             return 0 if idle else 1 << argument.rank.index
         owner = getattr(event[3], "__self__", None)
@@ -221,7 +221,7 @@ class Instants:
 
     def _name(self, event: KernelEvent) -> EventName:
         argument = event[4]
-        if isinstance(argument, Task):
+        if isinstance(argument, Runs):
             name = self._tasks.get(argument)
             if name is None:
                 key = argument.rank.index, argument.name
