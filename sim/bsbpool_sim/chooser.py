@@ -1,4 +1,5 @@
-"""Making the choices of one run: what its tape says is taken first, then what its strategy picks; and all is kept.
+"""Makes the choices of one run: the tape decides first, then the strategy. What was taken is recorded as the run's
+tape.
 
 Only choices of two or more alternatives count: they are numbered from 0. For events of one instant and turn, `Events`
 has those that can be chosen from, in the place of the kernel's heap.
@@ -29,7 +30,7 @@ KernelEvent = tuple[int, float, int, Callable[[Any], None] | None, Any]
 
 
 class Chooser:
-    """Makes the choices of one run, and keeps them.
+    """Makes the choices of one run, and records them.
 
     :param tape: what to take first.
     :param strategy: decides the rest.
@@ -52,14 +53,14 @@ class Chooser:
         return tape_of_run(dict(self._departures), self._counts[:])
 
     def events(self, describe: Callable[[KernelEvent], ComesFirst]) -> Events:
-        """What orders the kernel's events as this chooses."""
+        """Return the queue that orders the kernel's events by these choices."""
         return Events(self, self._number_of_event, describe)
 
     def one_of(
         self, kind: Kind, who: int | None, call: str, items: Sequence[T], text: Callable[[T], Alternative],
         where: Callable[[], str] | None = None,
     ) -> T:  # fmt: skip
-        """One of some items: the first by default.
+        """Choose one of some items; the default is the first.
 
         :param text: what an item is as an alternative.
         :param where: gives the place of the call, where it is not the task of that rank that asks.
@@ -72,7 +73,7 @@ class Chooser:
         self, kind: Kind, who: int | None, call: str, count: int, list_them: Callable[[], Iterable[Alternative]],
         default: Callable[[], int] | None = None, where: Callable[[], str] | None = None,
     ) -> int:  # fmt: skip
-        """The index of one of some alternatives, two or more.
+        """Choose among two or more alternatives, and return the index.
 
         :param list_them: gives them.
         :param default: decides in place of the strategy.
@@ -101,7 +102,7 @@ class Chooser:
         return index
 
     def misfit(self) -> TapeError | None:
-        """After the run: the error that says that the tape names choices which did not come; None if all came."""
+        """Return, after the run, the error for a tape that names choices which did not come; None if all came."""
         made = len(self._counts)
         left = [number for number in self._given.departures if number >= made]
         return self._does_not_fit(f"names choice {left[0]}, and this run has made {made}") if left else None
@@ -156,17 +157,17 @@ class _Group:
 
 
 class EventObserver(Protocol):
-    """Wants to know which event goes next, and among which it was chosen."""
+    """Interface of an observer that is told which event comes next, and among which events it was chosen."""
 
     def among(self, when: int, turn: int, events: Sequence[KernelEvent]) -> None:
-        """One of some events of one instant and turn is about to be chosen."""
+        """Called before one of some events of one instant and turn is chosen."""
 
     def goes(self, event: KernelEvent, turn: int, alone: bool) -> None:
-        """An event goes now; `alone`: it was not chosen among several."""
+        """Called before an event happens; `alone`: there was no other to choose from."""
 
 
 class Events:
-    """The events to come of a run that chooses, in groups of one instant and turn.
+    """The future events of a run with choices, in groups of one instant and turn.
 
     Each group has a place in the kernel's heap, where events with an order of their own stand as they are.
     """
@@ -194,7 +195,7 @@ class Events:
             heapq.heappush(group.numbered, (self._number(), event[2]))
 
     def pop(self, heap: list[KernelEvent]) -> KernelEvent:
-        """Take the event that comes next out of the heap."""
+        """Remove the next event from the heap, and return it."""
         if self.observer is not None:
             return self._observed(heap, self.observer)
         return self._pop(heap)
@@ -227,5 +228,5 @@ class Events:
         )  # fmt: skip
 
     def clear(self) -> None:
-        """Forget all of them."""
+        """Forget all events."""
         self._groups.clear()

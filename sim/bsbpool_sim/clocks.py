@@ -1,4 +1,4 @@
-"""The clocks of simulated ranks: what a program reads, and what of its computing takes virtual time.
+"""The clocks of simulated ranks: what a program reads, and how much of its computing takes virtual time.
 
 How virtual time passes belongs to the kernel.
 """
@@ -13,7 +13,7 @@ from greenlet import getcurrent
 
 
 class Work(NamedTuple):
-    """Lets what tasks compute take virtual time.
+    """Interface of what lets the computing of tasks take virtual time.
 
     :ivar clock: gives the nanoseconds for which the processor has worked.
     :ivar factor: how many nanoseconds of virtual time each of them takes.
@@ -24,7 +24,7 @@ class Work(NamedTuple):
 
 
 class Clocks(ABC):
-    """What the kernel has for those who read clocks.
+    """Interface of the kernel for reading clocks.
 
     :ivar now: virtual nanoseconds.
     :ivar task: the task that runs.
@@ -47,14 +47,16 @@ class Clocks(ABC):
 
     @abstractmethod
     def park(self, why: Any, until: int | None = None) -> bool:
-        """Let others run."""
+        """Let other tasks run."""
 
     @abstractmethod
     def compute(self, ns: int) -> None:
-        """Spend `ns` nanoseconds of this rank's work."""
+        """Let `ns` nanoseconds of this rank's work pass."""
 
     def count_work(self) -> None:
-        """Let what the task that runs has computed since it went on take virtual time, if that is wanted."""
+        """Let virtual time pass for what the running task has computed since it continued, if the simulation counts
+        computing.
+        """
         if self.work is None or self.closing:
             return
         task: Any = getcurrent()
@@ -73,8 +75,8 @@ class Clocks(ABC):
         return round(used * self.work.factor)
 
     def measure(self, clock: str) -> int:
-        """The time, in nanoseconds, for a program that measures: if its rank reads one clock twice at one instant, 1 µs
-        passes. So the difference of two readings is never zero, and programs may divide by it.
+        """Return the time in nanoseconds for a program that measures. If a rank reads one clock twice at one instant, 1
+        µs passes, so that the difference of two readings is never zero.
         """
         rank = self.task.rank
         self.count_work()
@@ -84,7 +86,7 @@ class Clocks(ABC):
         return self.now
 
     def read_clock(self) -> int:
-        """The time, in nanoseconds, for a program that looks whether something has happened.
+        """Return the time in nanoseconds for a program that waits for something in a loop.
 
         Asking is free, but whoever asks a thousand times at one instant waits for time to pass, actively;
         from then on it passes, by 1 µs for each question.

@@ -26,29 +26,29 @@ MAX_EVENTS = 50_000_000
 
 
 class JobScript(Protocol):
-    """What says how the jobs of pools go: `bsbpool_sim.script.ScriptRuntime` does.
+    """Interface of what decides how the jobs of pools go, as `bsbpool_sim.script.ScriptRuntime` implements it.
 
     A key tells a pool from the others of the simulation: its communicator, and its number there.
     """
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
-        """A job was queued."""
+        """Called when a job was queued."""
 
     def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """A job runs: call its function, or do something in its place."""
+        """Run a job: call its function, or do something in its place."""
 
     def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """A job runs that a fault strikes which was a choice: call the function in its place."""
+        """Run a job that a chosen fault strikes: call the function in place of the job's own."""
 
     def send(self, rank: int) -> None:
-        """A rank is about to send a message of its pool."""
+        """Called before a rank sends a message of its pool."""
 
 
 class PossibleFaults(Protocol):
     """Interface of faults that are choices, as `bsbpool_sim.script.FaultChoices` implements it."""
 
     def after_send(self) -> None:
-        """The message of a pool is on its way."""
+        """Called when a rank has sent a message of its pool."""
 
     def before_send(self, source: int, dest: int, worker: bool = False) -> int:
         """Rank `source` sends a message to rank `dest`; `worker`: to the main rank of a pool. Returns the nanoseconds
@@ -56,26 +56,26 @@ class PossibleFaults(Protocol):
 
 
 class Auditor(Protocol):
-    """Takes note of what has to come to an end before its program does: `bsbpool_sim.checks.audit.Audit` does."""
+    """Interface of the check for what a program leaves behind, as `bsbpool_sim.checks.audit.Audit` implements it."""
 
     def sent(self, message: Any, dest: int) -> None:
-        """A message was sent to a rank."""
+        """Called when a message was sent to a rank."""
 
     def began(self, request: Any) -> None:
-        """A request began."""
+        """Called when a request began."""
 
     def made(self, member: Any, what: str = "") -> None:
-        """A communicator was made, or a window, or what is said."""
+        """Called when the program made an object that it has to free, such as a communicator or a window."""
 
     def mismatched(self, what: str, right: str) -> None:
-        """Data was given or taken as items of another type than others have it."""
+        """Called when data was sent as items of one type and received as items of another."""
 
     def violations(self, ended: bool = True) -> list[Any]:
-        """What was found; if all programs have returned, also what they have left."""
+        """Return the violations that were found. If all programs have returned, these include what they left behind."""
 
 
 class EffectObserver(Protocol):
-    """Takes note of what ranks give to others: `bsbpool_sim.checks.effects.Effects` does."""
+    """Interface of an observer of what ranks give to others, as `bsbpool_sim.checks.effects.Effects` implements it."""
 
     def gave(self, rank: int, what: Any) -> None:
         """A rank gave bytes to others, or a sequence of them."""
@@ -85,7 +85,7 @@ class EffectObserver(Protocol):
 
 
 class MemoryWatcher(Protocol):
-    """Takes note of memory that MPI has: `bsbpool_sim.checks.buffer_races.BufferRaces` does.
+    """Interface of the check for memory that MPI has, as `bsbpool_sim.checks.buffer_races.BufferRaces` implements it.
 
     Memory is given as pairs of a buffer, and whether MPI writes into it.
 
@@ -95,26 +95,27 @@ class MemoryWatcher(Protocol):
     undefined: Any
 
     def begins(self, request: Any, given: Iterable[tuple[Any, bool]], waits: bool = False) -> None:
-        """A request gets memory, until it ends; `waits`: the call waits for that."""
+        """Called when a request gets memory, which it has until it ends; `waits`: the call waits for that."""
 
     def touches(self, given: Sequence[tuple[Any, bool]]) -> None:
-        """A call that waits for its end gets memory."""
+        """Called when a blocking call gets memory."""
 
     def ends(self, by: Any, rank: int) -> None:
-        """A request of a rank ends now, or the access of one."""
+        """Called when a request of a rank ends, or an access."""
 
     def accesses(self, lease: Any, given: Sequence[tuple[Any, bool]]) -> None:
-        """An access to a window gets memory, until it is known to have happened."""
+        """Called when an access to a window gets memory, which it has until it is known to have happened."""
 
     def arrives(self, lease: Any, rank: int, memory: Any, data: bytes) -> None:
-        """What an access brings has come."""
+        """Called when the data of an access has arrived."""
 
     def accessed(self, window: Any, origin: int, target: int | None, rank: int) -> None:
         """A rank's accesses to the memory of another one, or (None) of all, have happened."""
 
 
 class RaceWatcher(Protocol):
-    """Takes note of accesses to windows, and of what orders them: `bsbpool_sim.checks.window_races.WindowRaces` does.
+    """Interface of the check for conflicting accesses to windows, as `bsbpool_sim.checks.window_races.WindowRaces`
+    implements it.
 
     Ranks are those of the simulation where no window is named, and else those of the window.
 
@@ -253,19 +254,20 @@ class Cluster:
         self._contexts = 0
 
     def close(self) -> None:
-        """End what still waits on the ranks, and what they have open."""
+        """End what still waits on the ranks, and close what they have open."""
         self.kernel.close()
         while self.when_over:
             self.when_over.pop()()
 
     def left(self) -> list[Any]:
-        """What ranks have of communicators, windows and files that somebody holds, and that was not freed."""
+        """Return what ranks hold of communicators, windows and files, and have not freed."""
         found = [state() for state in self.made or ()]
         return [each for each in found if each is not None and not each.freed and not each.constant]
 
     def dissolve(self) -> None:
-        """Refer to nothing any more, once nobody asks what became of the ranks: what is left of them is gone then, and
-        does not wait for Python's garbage collector, which takes a tenth of a small simulation."""
+        """Drop all references, once nobody asks for results any more. Then what is left of the ranks is freed at once:
+        it does not wait for Python's garbage collector, which takes a tenth of the time of a small simulation.
+        """
         for comm in self.comms:
             if comm.member is not None:
                 comm.member.world = None
@@ -275,6 +277,6 @@ class Cluster:
         self.kernel.give_back()
 
     def new_context(self) -> int:
-        """A number for a new communicator; the world has 0."""
+        """Return a number for a new communicator; that of the world is 0."""
         self._contexts += 1
         return self._contexts - 1

@@ -1,4 +1,4 @@
-"""Faults as choices: at each point where a rank or a pool decides, one of the faults that could strike there may.
+"""Faults as choices: wherever a fault could strike a rank or a pool, it is a choice whether it does.
 
 A rank dies before it sends a message, a worker of a pool also when it has sent one: so a death falls between any two
 things that others can see of a rank. A job raises, or takes an hour longer, past its limit. So many faults strike in
@@ -27,7 +27,7 @@ _BEFORE, _AFTER, _RAISES, _LONGER, _ON = "dies", "dies then", "raises", "takes l
 
 
 class InjectedError(Exception):
-    """What a job raises that a fault strikes."""
+    """The exception of a job that a fault strikes."""
 
 
 def _raise(said: str) -> None:
@@ -35,7 +35,7 @@ def _raise(said: str) -> None:
 
 
 class ExploredFaults:
-    """The faults of one run: it stands between the cluster and its script.
+    """Makes faults choices in one run: it stands between the cluster and its script.
 
     :param most: how many may strike.
     :ivar struck: those that did, in words.
@@ -56,7 +56,9 @@ class ExploredFaults:
     # -- messages ------------------------------------------------------------------------------------
 
     def before_send(self, source: int, dest: int, worker: bool = False) -> int:
-        """Rank `source` sends a message to rank `dest`: choose whether it dies before; a worker of a pool, or after."""
+        """Choose whether rank `source` dies before it sends a message to rank `dest`; if it is a worker of a pool, or
+        after.
+        """
         if self._left and source != dest:
             faults: list[tuple[str, str]] = [(_BEFORE, f"rank {source} dies before it sends to rank {dest}")]
             if worker:
@@ -69,7 +71,7 @@ class ExploredFaults:
         return 0 if self._possible is None else self._possible.before_send(source, dest)
 
     def after_send(self) -> None:
-        """The message is on its way."""
+        """Called when the message was sent."""
         if self._dying is not None:
             dying, self._dying = self._dying, None
             self._kill(dying)
@@ -81,13 +83,13 @@ class ExploredFaults:
     # -- jobs ----------------------------------------------------------------------------------------
 
     def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
-        """A job was queued."""
+        """Called when a job was queued."""
         self._names[key, job] = scrub(name)
         if self.script is not None:
             self.script.introduce(key, job, name, context)
 
     def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """A job runs: choose whether a fault strikes it."""
+        """Run a job, and choose whether a fault strikes it."""
         script, fault = self.script, None
         if self._left:
             task = self._kernel.task
@@ -118,7 +120,7 @@ class ExploredFaults:
         return None if interrupted else function()
 
     def send(self, rank: int) -> None:
-        """A rank is about to send a message of its pool."""
+        """Called before a rank sends a message of its pool."""
         if self.script is not None:
             self.script.send(rank)
 
@@ -136,7 +138,7 @@ class ExploredFaults:
 
 
 def install_faults(cluster: Cluster, most: int) -> None:
-    """Let faults be choices in a simulation that has not begun, after its script. If nothing is chosen, none strikes.
+    """Make faults choices in a simulation that has not begun and has its script. The default is that no fault strikes.
 
     :param most: how many may strike.
     """

@@ -1,4 +1,5 @@
-"""Garbage collection while a simulation runs: at points of the simulation, not whenever Python feels like it.
+"""Controls garbage collection while a simulation runs: it happens at fixed points of the simulation, so that finalizers
+run at the same virtual time in each run.
 
 Python's collector starts after so many allocations, which differ between its versions; a finalizer would then
 run at one virtual time here and at another there. It is also what a large simulation spends most of its time
@@ -20,7 +21,7 @@ _was_enabled = False
 
 
 class deliberate_collection:
-    """While active, nothing is collected but by `collect`; in any thread, since the collector is the process's."""
+    """Turn the garbage collector off for the whole process; only `collect` collects."""
 
     # A class, and not a generator: what ends with it is still garbage in whole when the next object is made.
 
@@ -41,6 +42,6 @@ class deliberate_collection:
 
 
 def collect() -> None:
-    """Collect, if there is enough that it may be worth it."""
+    """Collect garbage, if there may be enough of it."""
     if gc.get_count()[0] > WORTH_IT:
         gc.collect()

@@ -1,4 +1,4 @@
-"""What the kernel needs of others: what its events are, and what to do when nothing can run any more.
+"""Interfaces between the kernel and those who schedule events: what an event is, and what to do when nothing can run.
 
 Interfaces only; the kernel is in `kernel`.
 """
@@ -11,23 +11,26 @@ from .choices import ComesFirst
 
 
 class Happening:
-    """Whose methods the kernel calls as events: it says what they are, where an event is an alternative."""
+    """Interface of an object whose methods the kernel calls as events. It says what an event is, for choices among
+    events.
+    """
 
     def happening(self, argument: Any) -> ComesFirst:
-        """What happens when a method of this is called with `argument`."""
+        """Return the alternative that stands for the event of calling a method of this object with `argument`."""
         return ComesFirst(None, type(self).__name__)
 
     def key(self) -> tuple[Any, ...] | None:
-        """What tells this from all others whose methods are called with None, in each order in which things happen:
-        its events come in a row, and which of them is called makes no difference. None: there is nothing."""
+        """Return what identifies this object among those whose methods are called with None; None if nothing does.
+        Events of one key follow each other, and it makes no difference which of them is called.
+        """
         return None
 
 
 class WhenIdle(Protocol):
-    """What is asked when nothing can run any more: `bsbpool_sim.matches.LateMatching` is it."""
+    """Interface of what the kernel asks when nothing can run, as `bsbpool_sim.matches.LateMatching` implements it."""
 
     def decide(self) -> bool:
-        """Bring about that something can run. Returns whether that is so."""
+        """Make something able to run. Return whether something is."""
 
     def poll(self) -> None:
-        """Let the task that runs now, whose test or probe found nothing, wait until it is worth another look."""
+        """Let the running task, whose test or probe found nothing, wait until another look may find something."""

@@ -1,4 +1,4 @@
-"""Which comes first, of two things that fall on the same instant of virtual time.
+"""Which of two events comes first that happen at the same instant of virtual time.
 
 This table is the one place that says so. Each event of the kernel has one of five turns. At one instant all events of
 an earlier turn happen before those of a later one, also those that come about only then. Within a turn the policy
@@ -25,7 +25,7 @@ DEADLINES = 4
 
 
 class Pair(NamedTuple):
-    """Two things that may fall on one instant.
+    """Two things that may happen at one instant, in the order that always holds.
 
     :ivar first: what comes first.
     :ivar then: what comes after it.

@@ -1,4 +1,4 @@
-"""The discrete-event kernel: virtual time, tasks, and who runs next.
+"""The discrete-event kernel: it keeps virtual time and the tasks, and decides which event comes next.
 
 What happens is a heap of events keyed by (time, turn, sequence); which event has which turn is in `instant`, and
 which of those of one turn comes first is a choice, as `choices` says. A task is a greenlet; it runs until it parks,
@@ -39,7 +39,7 @@ SECOND = 1_000_000_000
 
 
 def nanoseconds(seconds: float) -> int:
-    """Seconds as the kernel's integer nanoseconds, rounded to the nearest."""
+    """Convert seconds to the kernel's integer nanoseconds, rounded to the nearest."""
     return round(seconds * SECOND)
 
 
@@ -111,7 +111,7 @@ class Kernel(Clocks):
     # -- what happens when -------------------------------------------------------------------------
 
     def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
-        """Call `call(argument)` at virtual time `when`, outside every task, in one of the turns of `instant`."""
+        """Schedule `call(argument)` at virtual time `when`, outside of every task, in one of the turns of `instant`."""
         self.sequence += 1
         if self.events is None:
             heappush(self.heap, (when, turn, self.sequence, call, argument))
@@ -119,13 +119,14 @@ class Kernel(Clocks):
             self.events.add(self.heap, (when, turn, self.sequence, call, argument), turn)
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
-        """As `at`, at a place in the turn, from 0 to below 1, that is never a choice; at one place, first come, first
-        served."""
+        """Schedule a call as `at` does, at a fixed place in its turn, from 0 to below 1. This order is never a choice.
+        Calls at one place run in the order in which they were scheduled.
+        """
         self.sequence += 1
         heappush(self.heap, (when, turn + place, self.sequence, call, argument))
 
     def fault(self, when: int, call: Callable[[Any], None], argument: Any) -> None:
-        """Call what befalls a rank or a link at virtual time `when`."""
+        """Schedule a fault of a rank or a link at virtual time `when`."""
         self.in_order(when, FAULTS, 0, call, argument)
 
     def start(self, rank: Rank, name: str, function: Callable[..., Any], *args: Any) -> Task:
@@ -211,7 +212,7 @@ class Kernel(Clocks):
             raise GreenletExit
 
     def wake(self, task: Runs, turn: int = WORK) -> None:
-        """Let a parked task go on, at the present time; no effect on one that runs or was woken already."""
+        """Let a parked task continue at the present time; no effect on a task that runs, or was woken already."""
         if task.parked:
             task.parked = False
             task.resume_turn = turn
@@ -222,12 +223,12 @@ class Kernel(Clocks):
                 self.at(self.now, self._go_on, task, turn)
 
     def interrupt(self, task: Task, error: BaseException) -> None:
-        """Raise `error` in a task, where it waits, at the present time: what Ctrl-C does to a process."""
+        """Raise `error` in a waiting task at the present time, as Ctrl-C does in a process."""
         task.interruption = error
         self.wake(task)
 
     def compute(self, ns: int, why: Reason = "the end of its computation") -> None:
-        """Spend `ns` nanoseconds of this rank's work: longer where it is slow, or while it is paused."""
+        """Let `ns` nanoseconds of this rank's work pass: longer if the rank is slow, or paused meanwhile."""
         task = self.task
         start, work = self.now, round(ns * task.rank.slowness)
         while (left := work - (self.now - start - task.rank.paused_between(start, self.now))) > 0:
@@ -236,7 +237,7 @@ class Kernel(Clocks):
     # -- what befalls a rank -----------------------------------------------------------------------
 
     def pause(self, rank: Rank, ns: int) -> None:
-        """Stop everything on `rank` for `ns` nanoseconds; messages to it go on arriving."""
+        """Pause `rank` for `ns` nanoseconds: nothing runs there, but messages still arrive."""
         start, end = max(rank.paused_until, self.now), self.now + ns
         if end > start:  # only what a pause adds to the one before: they are summed up
             rank.paused_until = end
@@ -256,7 +257,7 @@ class Kernel(Clocks):
             self._never_go_on()
 
     def fail(self, error: BaseException) -> None:
-        """Give the simulation up: `run` raises `error`."""
+        """End the simulation early: `run` raises `error`."""
         if self._failure is None:
             self._failure = error
         if isinstance(getcurrent(), Task):
@@ -335,7 +336,7 @@ class Kernel(Clocks):
         return waiting
 
     def report(self, limit: int = 50) -> str:
-        """A line for each task that waits, the programs first; and what became of the other ranks."""
+        """Return a line for each task that waits, the programs first, and what became of the other ranks."""
         waiting = self._waiting()
         lines = ["  " + t.report() for t in waiting[:limit]]
         if len(waiting) > limit:
@@ -349,7 +350,7 @@ class Kernel(Clocks):
         return "\n".join(lines)
 
     def describe(self, event: KernelEvent) -> ComesFirst:
-        """What an event is, for those who choose among several."""
+        """Return the alternative that stands for an event in a choice among several events."""
         when, turn, _, call, argument = event
         if isinstance(argument, Runs):
             idle = argument.rank.dead_at is not None
@@ -361,7 +362,7 @@ class Kernel(Clocks):
         return owner.happening(argument) if isinstance(owner, Happening) else ComesFirst(None, repr(call))
 
     def close(self) -> None:
-        """End what still waits. Its `finally` blocks run, but can do nothing to the simulation."""
+        """End the tasks that still wait. Their `finally` blocks run, but can't change the simulation any more."""
         self._close(True)
         for rank in self.ranks:
             for task in rank.tasks.copy():
@@ -375,8 +376,9 @@ class Kernel(Clocks):
             self.events.clear()
 
     def keep_tasks(self) -> None:
-        """Take tasks that `give_back` has kept, in place of new ones: for a small simulation, which calls it at its
-        end."""
+        """Use tasks that `give_back` kept, in place of new ones: for a small simulation, which calls `give_back` at its
+        end.
+        """
         if len(self.ranks) <= MOST_RANKS:
             self._kept, self.keeps = kept_tasks(self.hub), True
 
@@ -390,7 +392,7 @@ class Kernel(Clocks):
             keep_tasks(self._all, self._kept)
 
     def reopen(self) -> None:
-        """Let programs be started again, also after `close`."""
+        """Allow programs to be started again, also after `close`."""
         self._close(False)
         self._failure, self._programs = None, 0
 
@@ -411,7 +413,7 @@ class Kernel(Clocks):
         task.switch()
 
     def ended(self, task: Task) -> None:
-        """A task has come to its end."""
+        """Note that a task has ended."""
         task.ended_at = self.now
         rank = task.rank
         if task is rank.main:
@@ -424,7 +426,7 @@ class Kernel(Clocks):
                 self.fail_in_task(task)
 
     def fail_in_task(self, task: Task) -> None:
-        """A task that is nobody's to join raised: it would be lost in silence, so it ends the simulation."""
+        """End the simulation with the exception of a task that nobody joins, which would be lost otherwise."""
         assert task.error is not None
         where = f"in task {task.name!r} of simulated rank {task.rank.index}"
         add_note(task.error, f"{where} at {exact_duration(self.now)}")

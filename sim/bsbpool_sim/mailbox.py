@@ -1,4 +1,4 @@
-"""Messages between two ranks: under way, arrived, and matched with who wants them.
+"""Messages between two ranks: on their way, arrived, and matched with the receives that wait for them.
 
 Matching is MPI's: by source and tag within one communicator, in the order of arrival, and messages from
 one rank to another never overtake each other. What a message holds is nobody's business here.
@@ -14,14 +14,14 @@ from .kernel import Happening, Kernel, Rank, Task
 
 
 class Sender(Protocol):
-    """Who waits until a message is matched: a synchronous send."""
+    """Interface of a synchronous send, which waits until its message is matched."""
 
     def complete(self) -> None:
-        """The message was matched."""
+        """Complete the send: its message was matched."""
 
 
 class Posted(Protocol):
-    """A receive that waits for a message.
+    """Interface of a receive that waits for a message.
 
     :ivar source: from which rank; None: from any.
     :ivar tag: with which tag; None: any.
@@ -33,11 +33,11 @@ class Posted(Protocol):
     call: str
 
     def match(self, message: SentMessage) -> None:
-        """This message is its own."""
+        """Match this receive with a message."""
 
 
 class SentMessage:
-    """Bytes from a rank (of the communicator), with a tag.
+    """A message: bytes from a rank (its number in the communicator), with a tag.
 
     :ivar sync: who learns that it was matched.
     :ivar type: what its items are, for who compares that with what the receiver expects; None: it is a pickled object.
@@ -55,19 +55,19 @@ class SentMessage:
         self.taken = False
 
     def matched(self) -> None:
-        """It has its receiver: tell a synchronous sender, if it is one."""
+        """Mark the message as matched, and complete its synchronous send, if it has one."""
         self.taken = True
         if self.sync is not None:
             self.sync.complete()
 
 
 def fits(receive: Posted, message: SentMessage) -> bool:
-    """Whether a receive may take a message, by source and tag."""
+    """Return whether a receive may take a message, by source and tag."""
     return receive.source in (None, message.source) and receive.tag in (None, message.tag)
 
 
 class MessageQueue:
-    """What arrived for one rank of one communicator, and who waits there."""
+    """The messages that have arrived for one rank of one communicator, and the receives that wait there."""
 
     __slots__ = ("_arrived", "_by_source", "posted", "watching")
 
@@ -81,15 +81,16 @@ class MessageQueue:
         self.watching: list[Task] = []
 
     def find(self, source: int | None, tag: int | None) -> SentMessage | None:
-        """The first message to have arrived from `source` (None: any) with `tag` (None: any)."""
+        """Return the message that arrived first from `source` (None: any) with `tag` (None: any)."""
         for message in self._arrived if source is None else self._by_source.get(source, ()):
             if tag is None or message.tag == tag:
                 return message
         return None
 
     def firsts(self, tag: int | None) -> list[SentMessage]:
-        """The first message of each source with `tag` (None: any), in the order in which they arrived: a receive from
-        any rank may take any of them."""
+        """Return the first message of each source with `tag` (None: any), in order of arrival. A receive from any rank
+        may take any of them.
+        """
         found: dict[int, SentMessage] = {}
         for message in self._arrived:
             if message.source not in found and (tag is None or message.tag == tag):
@@ -97,23 +98,23 @@ class MessageQueue:
         return [*found.values()]
 
     def take(self, message: SentMessage) -> None:
-        """Take out a message that `find` or `firsts` gave: it is the caller's then."""
+        """Remove a message that `find` or `firsts` returned: it belongs to the caller."""
         del self._arrived[message], self._by_source[message.source][message]
         message.matched()
 
     def post(self, receive: Posted) -> None:
-        """A receive begins for which there is no message yet."""
+        """Post a receive for which no message has arrived yet."""
         self.posted.append(receive)
 
     def give_up(self, receive: Posted) -> None:
-        """A receive that waits is cancelled."""
+        """Cancel a receive that waits."""
         self.posted.remove(receive)
 
     def announce(self, message: SentMessage) -> None:
-        """A message has been sent, and will arrive."""
+        """Note that a message was sent, and will arrive."""
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
-        """A message arrives."""
+        """Add a message that arrives, or give it to a receive."""
         for i, receive in enumerate(self.posted):
             if receive.source in (None, message.source) and receive.tag in (None, message.tag):
                 del self.posted[i]
@@ -129,7 +130,7 @@ class MessageQueue:
         self.wake_watching(kernel)
 
     def wake_watching(self, kernel: Kernel) -> None:
-        """Let those look who wait for a message that they don't take."""
+        """Wake the tasks that wait for a message without taking it: probes."""
         if self.watching:
             watching, self.watching = self.watching, []
             for task in watching:
@@ -137,7 +138,7 @@ class MessageQueue:
 
 
 class Link(Happening):
-    """The messages under way from one rank to another."""
+    """The messages on their way from one rank to another."""
 
     __slots__ = ("_box", "_context", "_kernel", "_queue", "_rank", "_source")
 
@@ -156,13 +157,13 @@ class Link(Happening):
         self._kernel.at(arrival, self._deliver, None)
 
     def happening(self, argument: Any) -> ComesFirst:
-        """The arrival of a message."""
+        """Return the alternative that stands for the arrival of a message."""
         return ComesFirst(
             self._rank.index, f"a message arrives from rank {self._source}", self._rank.dead_at is not None
         )
 
     def key(self) -> tuple[Any, ...]:
-        """The link: it may be one of several between two ranks, each of a communicator."""
+        """Return what identifies the link; there may be several between two ranks, one for each communicator."""
         return self._rank.index, self._source, self._context
 
     def _deliver(self, _: None) -> None:

@@ -1,4 +1,5 @@
-"""Late matching: time set aside, so that each message which could match a receive from any rank is an alternative.
+"""Late matching: a receive from any rank waits until nothing else can run. Then each message that could match it is an
+alternative.
 
 A receive or a probe from any rank is not matched when a message is there, but when nothing else can run: then all
 messages that could reach it before it goes on have arrived, whatever takes how long. What may be matched with what is
@@ -23,7 +24,7 @@ LOOK_AGAIN_NS = 1000
 
 
 class Ready(NamedTuple):
-    """A receive or a probe from any rank that can be matched now; or a call that ends one of some requests.
+    """A receive or probe from any rank that can be matched now, or a call that ends one of several requests.
 
     :ivar mailbox: where it waits; None: it ends requests.
     :ivar messages: the messages that it may take, or what it may end.
@@ -57,7 +58,7 @@ class Sent(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A receive or a probe from any rank that waits: as in `Ready`."""
+    """A receive or probe from any rank that waits, with the fields of `Ready`."""
 
     receive: Posted
     number: int
@@ -65,7 +66,7 @@ class Begun(NamedTuple):
 
 
 class LateProbe:
-    """A probe from any rank, which stands among the receives; it finds a message, and leaves it where it is.
+    """A probe from any rank. It is posted as receives are, and leaves the message that it finds in the mailbox.
 
     :ivar message: what it has found.
     """
@@ -80,13 +81,13 @@ class LateProbe:
         self._task = kernel.task
 
     def match(self, message: SentMessage) -> None:
-        """`message` is what it finds."""
+        """Set the message that the probe found."""
         self.message = message
         self._kernel.wake(self._task)
 
 
 class LateEnding:
-    """A call that ends one of some requests, of which one at least is done: which one is chosen late.
+    """A call that ends one of several requests, at least one of which is done. Which one it ends is chosen late.
 
     :param done: returns what it may end: each time more, perhaps.
     :param text: what that is as an alternative.
@@ -107,7 +108,7 @@ class LateEnding:
         self._kernel = kernel
 
     def end(self, item: Any) -> None:
-        """`item` is what it ends."""
+        """Set the request that the call ends."""
         self.ended = item
         self._kernel.wake(self.task)
 
@@ -132,34 +133,36 @@ class LateMessageQueue(MessageQueue):
         self.begun: list[Begun] = []
 
     def find(self, source: int | None, tag: int | None) -> SentMessage | None:
-        """As `MessageQueue.find`, but for a message that an earlier receive may take, and nothing from any rank."""
+        """Find a message as `MessageQueue.find` does, except one that an earlier receive may take; for a receive from
+        any rank, nothing.
+        """
         message = None if source is None else super().find(source, tag)
         return None if message is None or self._may_be_taken(message, self.posted) else message
 
     def firsts(self, tag: int | None) -> list[SentMessage]:
-        """Nothing: what a receive from any rank takes is decided late."""
+        """Return nothing: which message a receive from any rank takes is decided late."""
         return []
 
     def post(self, receive: Posted) -> None:
-        """A receive begins; one from any rank waits until nothing else can run."""
+        """Post a receive; one from any rank waits until nothing else can run."""
         super().post(receive)
         if receive.source is None:
             self.begun.append(self._late.add(self, receive))
 
     def give_up(self, receive: Posted) -> None:
-        """A receive that waits is cancelled: those behind it may be matched."""
+        """Cancel a receive that waits, so that receives behind it may be matched."""
         super().give_up(receive)
         self._forget(receive)
         self._match_others()
 
     def announce(self, message: SentMessage) -> None:
-        """A message has been sent: it arrives before the next match is decided."""
+        """Note that a message was sent: it arrives before the next match is decided."""
         if self._late.sent is not None:
             source = self._members[message.source]
             self._late.sent.append(Sent(self, message, source, self._late.decided))
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
-        """A message arrives; it is kept if a receive from any rank may take it."""
+        """Add a message that arrives; it is kept if a receive from any rank may take it."""
         taker = next((each for each in self.posted if fits(each, message)), None)
         # Whoever takes it must not pass over an earlier message of that rank, which is not decided yet.
         if taker is None or taker.source is None or super().find(taker.source, taker.tag) is not None:
@@ -168,7 +171,7 @@ class LateMessageQueue(MessageQueue):
             super().put(kernel, message)
 
     def undecided(self) -> list[tuple[Begun, list[SentMessage]]]:
-        """The receives and probes from any rank that can be matched, and what each of them may take."""
+        """Return the receives and probes from any rank that can be matched, and what each of them may take."""
         found = []
         for begun in self.begun:
             messages = super().firsts(begun.receive.tag)
@@ -180,11 +183,11 @@ class LateMessageQueue(MessageQueue):
         return found
 
     def sources(self, messages: Sequence[SentMessage]) -> tuple[int, ...]:
-        """The ranks of the simulation that have sent these messages."""
+        """Return the ranks of the simulation that have sent these messages."""
         return tuple([self._members[message.source] for message in messages])
 
     def match(self, receive: Posted, message: SentMessage) -> None:
-        """It was decided that `receive` takes `message`."""
+        """Match `receive` with `message`, as was decided."""
         self.posted.remove(receive)
         self._forget(receive)
         if not isinstance(receive, LateProbe):
@@ -193,7 +196,7 @@ class LateMessageQueue(MessageQueue):
         self._match_others()
 
     def alternative(self, message: SentMessage) -> MessageFrom:
-        """A message as one of those that can be chosen."""
+        """Return the alternative that stands for a message in a choice."""
         return MessageFrom(self._members[message.source], message.tag)
 
     def _forget(self, receive: Posted) -> None:
@@ -257,7 +260,7 @@ class LateMatching:
         kernel.when_later = self._before
 
     def add(self, mailbox: LateMessageQueue, receive: Posted) -> Begun:
-        """A receive or a probe from any rank begins to wait in this mailbox."""
+        """Note that a receive or probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
         return Begun(receive, self._number(mailbox.rank), self.decided)
 
@@ -269,7 +272,7 @@ class LateMatching:
     def one_done(
         self, call: str, done: Callable[[], Sequence[Any]], text: Callable[[Any], Alternative], others: bool
     ) -> Any:
-        """Let the task that runs now wait until it is chosen what its call ends, of what is done then.
+        """Let the running task wait until it is chosen which of the requests that are done its call ends.
 
         :param done: returns what it may end, of which there is something.
         :param text: what that is as an alternative.
@@ -283,11 +286,11 @@ class LateMatching:
         return ending.ended
 
     def ending(self) -> list[Rank]:
-        """The ranks of the calls that wait to end one of some requests."""
+        """Return the ranks whose calls wait to end one of several requests."""
         return [ending.task.rank for ending in self._endings]
 
     def pending(self, rank: int) -> list[tuple[LateMessageQueue, Posted, int]]:
-        """The receives and probes from any rank that wait at a rank, with the number of each."""
+        """Return the receives and probes from any rank that wait at a rank, with the number of each."""
         return [
             (mailbox, begun.receive, begun.number)
             for mailbox in self._waiting
@@ -296,7 +299,9 @@ class LateMatching:
         ]
 
     def poll(self) -> None:
-        """Let the task that runs now wait until it is woken, or nothing else can run, or others only wait for time."""
+        """Let the running task, whose test or probe found nothing, wait until it is woken, until nothing else can run,
+        or until other tasks wait for time only.
+        """
         task = self.kernel.task
         self.polled = True
         patience = self._patience[task] = 2 * self._patience.get(task, LOOK_AGAIN_NS // 2)
@@ -320,7 +325,7 @@ class LateMatching:
             self.kernel.wake(poller.task)
 
     def decide(self) -> bool:
-        """Nothing else can run: match one receive. Returns whether anything can run now."""
+        """Match one receive, since nothing else can run. Return whether anything can run now."""
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
             if not mailbox.begun or self._is_dead(mailbox.rank):

@@ -1,4 +1,4 @@
-"""The network: when a message that is sent now arrives. Who sends what, and why, doesn't belong here."""
+"""The network: computes when a message that is sent now arrives. Who sends what, and why, does not belong here."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ class Network:
         self.set(latency, bandwidth)
 
     def set(self, latency: float, bandwidth: float | None) -> None:
-        """From now on, messages take `latency` seconds, at `bandwidth` bytes per second (None: unlimited)."""
+        """Set the latency in seconds and the bandwidth in bytes per second (None: unlimited) of all messages from now
+        on.
+        """
         self._latency = round(latency * SECOND)
         self._per_byte = 0.0 if bandwidth is None else SECOND / bandwidth
         #: whether how long a message takes depends on its size.
@@ -28,7 +30,7 @@ class Network:
         self._look()
 
     def delay(self, source: int, dest: int, ns: int) -> None:
-        """From now on, messages from `source` to `dest` take `ns` nanoseconds more."""
+        """Delay messages from `source` to `dest` by `ns` nanoseconds from now on."""
         self._delays[source, dest] = ns
         self._look()
 
@@ -36,11 +38,11 @@ class Network:
         self.instant = not (self._latency or self._per_byte or self._delays or self._last)
 
     def takes(self, size: int) -> int:
-        """Nanoseconds for `size` bytes over an undisturbed link."""
+        """Return the nanoseconds that `size` bytes take over a link without delay."""
         return self._latency + round(size * self._per_byte)
 
     def arrival(self, now: int, source: int, dest: int, size: int, longer: int = 0) -> int:
-        """When a message of `size` bytes that `source` sends to `dest` at `now` is there.
+        """Return when a message of `size` bytes arrives that `source` sends to `dest` at `now`.
 
         :param longer: nanoseconds that this message takes more than others of its link.
         """

@@ -1,4 +1,6 @@
-"""Where a task is: the line of the user's code, and what it calls there. Why it waits is the kernel's to know."""
+"""Finds the place where a task is: the line of the user's code, and the function that it calls there. Why it waits is
+known to the kernel.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ class Place(NamedTuple):
 
 
 def place_of(frame: FrameType | None) -> Place:
-    """The innermost line of the user's code (else of any code) in a stack, by its innermost frame."""
+    """Return the innermost line of the user's code (else of any code) in a stack, given its innermost frame."""
     frames = [*outward(frame)]
     found = users_frame(frames)
     if found is None:
@@ -45,7 +47,7 @@ def place_of(frame: FrameType | None) -> Place:
 
 
 def raised_by(error: BaseException) -> str:
-    """The function of MPI that raised an exception in a call of the user's, such as ``"Win.Put"``; "" if none did."""
+    """Return the function of MPI that raised an exception in the user's call, such as ``"Win.Put"``; "" if none did."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append(trace.tb_frame)

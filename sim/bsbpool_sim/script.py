@@ -64,7 +64,7 @@ class JobRule:
         return f"job({', '.join(f'{k}={v!r}' for k, v in said.items() if v is not None)})"
 
     def matches(self, pool: int, job: int, names: tuple[str, ...], context: Mapping[str, Any]) -> bool:
-        """Whether the rule matches a job.
+        """Return whether the rule matches a job.
 
         :param pool: the number of its pool.
         :param job: its id.
@@ -334,11 +334,11 @@ class ScriptRuntime:
         return function() if rule.returns is _REAL else rule.returns
 
     def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
-        """Let a fault strike a job that was a choice: the rule of the job does not apply."""
+        """Run a job that a chosen fault strikes; the rule of the job does not apply."""
         return function()
 
     def rank(self, index: int) -> Rank:
-        """A rank of the simulation."""
+        """Return a rank of the simulation."""
         return self._kernel.ranks[index]
 
     def send(self, rank: int) -> None:
@@ -370,7 +370,7 @@ class ScriptRuntime:
             self._kernel.kill(rank)
 
     def nearest(self, name: str | None) -> str:
-        """Say which names jobs had, those most like `name` first."""
+        """Return a text with the names that jobs had, those most similar to `name` first."""
         if not self._names:
             return "no job came at all"
         names = list(self._names)
@@ -382,7 +382,7 @@ class ScriptRuntime:
 
 
 class FaultChoices:
-    """Whether faults strike that a script holds possible: a choice at each message.
+    """Makes the possible faults of a script choices, one at each message.
 
     :param acting: brings them about.
     :param mortal: the ranks that may die.

@@ -196,7 +196,7 @@ def _run_once(
 
 
 def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None, *, last: bool = True) -> Simulation:
-    """Run ``program(comm)`` on each rank of a cluster, and say what came of it, as `simulate` does.
+    """Run ``program(comm)`` on each rank of a cluster, and return or raise as `simulate` does.
 
     :param last: whether nothing else runs on these ranks after it. Else what is left of messages, communicators and
         tasks stays, unless the ranks got stuck.

@@ -1,4 +1,4 @@
-"""Strategies that come along: what decides the choices that a tape says nothing of.
+"""Two strategies for the choices of a run: the default order, and one that is drawn from the seed.
 
 What a strategy is, and what it is asked, is in `choices`.
 """
@@ -10,8 +10,9 @@ from .streams import Random, stream
 
 
 class InOrder:
-    """What happens by default: events of one instant in the order in which they were scheduled, messages in that in
-    which they arrived, requests in that of their list, locks in that in which they were asked for."""
+    """Takes the default everywhere: events of one instant in the order in which they were scheduled, messages in order
+    of arrival, requests in the order of their list, locks in the order in which they were asked for.
+    """
 
     def pick(self, choice: Choice) -> int:
         """Pick the first alternative."""
@@ -19,7 +20,7 @@ class InOrder:
 
 
 class Shuffled(InOrder):
-    """Events of one instant and turn happen in an order drawn from the seed; all else happens by default."""
+    """Draws the order of events of one instant and turn from the seed, and takes the default in all other choices."""
 
     def __init__(self, seed: int):
         self._random: Random = stream(seed, "order of simultaneous events")

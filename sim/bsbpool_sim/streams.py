@@ -1,4 +1,4 @@
-"""Seeded chance: the one place of the simulator that makes random numbers.
+"""Seeded random numbers: the only place of the simulator that makes random numbers.
 
 Each purpose has a stream of its own, derived from the simulation's seed and the purpose's name, so that
 a new consumer of chance does not shift what the others draw.
@@ -23,7 +23,7 @@ __all__ = ["Random", "seeded_global", "stream"]
 
 
 def stream(seed: int, purpose: str) -> Random:
-    """A random stream that depends on nothing but `seed` and `purpose`, on every machine and Python."""
+    """Return a random generator that depends only on `seed` and `purpose`, not on the machine or the Python."""
     return Random(_name(seed, purpose))
 
 
@@ -136,7 +136,7 @@ def _seeded(seed: int) -> Any:
 
 
 def when_loaded(spec: ModuleSpec | None, then: Callable[[ModuleType], None]) -> None:
-    """Call something with the module of this spec, once it is loaded. Without a spec there is none."""
+    """Call a function with the module of this spec once it is loaded; without a spec, do nothing."""
     if spec is None or spec.loader is None:
         return
     loader: Any = spec.loader

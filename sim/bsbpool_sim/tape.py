@@ -1,4 +1,4 @@
-"""Tapes: the choices of a run as data, by which it is repeated, and their text.
+"""Tapes: the choices of a run as data, with which it can be repeated, and their text form.
 
 A run is a program and a tape. Choices of two or more alternatives are numbered from 0, and the tape has the index of
 the alternative that was taken in each. What a choice is, is in `choices`; who takes what a tape says, in `chooser`.
@@ -106,7 +106,7 @@ class Tape:
 
 
 def tape_of_run(departures: dict[int, int], counts: Sequence[int]) -> Tape:
-    """The tape of a run.
+    """Return the tape of a run.
 
     :param departures: ``{choice: alternative}`` where that is not 0, in order.
     :param counts: the number of alternatives of each choice.

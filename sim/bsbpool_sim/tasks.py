@@ -1,4 +1,4 @@
-"""Ranks as the kernel sees them, and their tasks: greenlets, which run until they wait.
+"""Ranks and their tasks as the kernel sees them. A task is a greenlet, which runs until it waits.
 
 What they wait for, and who runs next, is the kernel's. Making a greenlet and its stack takes longer than most tasks do,
 so tasks are kept from one simulation to the next, for those that begin in the same thread at the same depth of its
@@ -26,7 +26,7 @@ Reason = str | Callable[[], str]
 
 
 class Clock(Protocol):
-    """What a task needs of its kernel, which is `bsbpool_sim.kernel.Kernel`."""
+    """Interface of the kernel for tasks: `bsbpool_sim.kernel.Kernel` implements it."""
 
     now: int
     closing: bool
@@ -36,7 +36,7 @@ class Clock(Protocol):
     cluster: Any
 
     def ended(self, task: Task) -> None:
-        """A task has come to its end."""
+        """Note that a task has ended."""
 
 
 def _nothing() -> None:
@@ -62,7 +62,7 @@ class Rank:
         self.kept: dict[str, Any] = {}
 
     def paused_between(self, start: int, end: int) -> int:
-        """Nanoseconds of [start, end) during which this rank was paused."""
+        """Return how many nanoseconds of [start, end) this rank was paused."""
         return sum(max(0, min(end, b) - max(start, a)) for a, b in self.pauses)
 
 
@@ -120,7 +120,7 @@ class Task(greenlet, Runs):
         self.begin(kernel, rank, name, function, args)
 
     def begin(self, kernel: Clock, rank: Rank, name: str, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """Say what it is to do, when it is switched to: one that is new, or kept."""
+        """Set what the task does when it is first switched to. The task is new, or was kept from another simulation."""
         self.kernel = kernel
         self.rank = rank
         self.name = name
@@ -160,38 +160,40 @@ class Task(greenlet, Runs):
         self.args = ()
 
     def end(self) -> None:
-        """End it from outside, where it waits, or before it has begun."""
+        """End the task from outside: where it waits, or before it has begun."""
         self.interruption, self.parked = GreenletExit(), False
         greenlet.switch(self)  # also one that has left, or whose turns are its event loop's
 
     def leave(self) -> None:
-        """Never go on, as a daemon's thread when its process ends. What is on its way to this task finds it gone."""
+        """Stop the task for ever, as a daemon thread stops when its process ends. Events that were meant for it do
+        nothing.
+        """
         self.ended_at, self.parked = self.kernel.now, False
         self.switch = lambda: None  # type: ignore[method-assign,misc]  # asking each task whether it has left would cost more
 
     def where(self) -> str:
-        """The innermost line of the user's code (else of any code) at which this task is parked."""
+        """Return the innermost line of the user's code (else of any code) at which this task is parked."""
         return place_of(self.gr_frame).where
 
     def stuck(self) -> Stuck:
-        """Who this is, what it waits for, and where."""
+        """Return who this task is, what it waits for, and where."""
         name = None if self is self.rank.main else self.name
         return Stuck(self.rank.index, name, self.reason(), *place_of(self.gr_frame))
 
     def reason(self) -> str:
-        """What it waits for."""
+        """Return what the task waits for, in words."""
         return self.waits_for() if callable(self.waits_for) else self.waits_for
 
     def title(self) -> str:
-        """Its name, or the one that a program has given its thread."""
+        """Return the task's name; a program may rename its threads."""
         return self.name if self.thread is None else str(self.thread.name)
 
     def who(self) -> str:
-        """Its rank and, if it does not run the rank's program, its name."""
+        """Return the task's rank and, unless it runs the rank's program, its name."""
         return f"rank {self.rank.index}" + (f" ({self.title()})" if self is not self.rank.main else "")
 
     def report(self) -> str:
-        """Who this is, what it waits for, since when, and where."""
+        """Return who this task is, what it waits for, since when, and where."""
         why = self.reason()
         return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
@@ -207,7 +209,7 @@ _KEPT = "bsbpool_sim.tasks"
 
 
 def kept_tasks(hub: greenlet) -> list[Task]:
-    """The tasks that were kept for simulations which begin here.
+    """Return the list of tasks that were kept for a simulation that begins on this thread.
 
     A greenlet goes on with as much of Python's stack as it began with. So one that began at another depth is not taken.
 
@@ -227,7 +229,7 @@ def kept_tasks(hub: greenlet) -> list[Task]:
 
 
 def keep_tasks(tasks: list[Task], kept: list[Task]) -> None:
-    """Keep these tasks, of which nothing is asked any more: those that are over, and that nobody else refers to.
+    """Keep the tasks that have ended, and to which nobody else refers, for the next simulation.
 
     :param tasks: all of one simulation; the list is empty afterwards.
     :param kept: where.
@@ -250,7 +252,7 @@ def _counts(tasks: list[Task]) -> list[int]:
 
 
 class _NoKernel:
-    """The kernel of a task that does nothing."""
+    """The kernel of a task that has nothing to do."""
 
     closing = keeps = True
     now = 0

@@ -1,4 +1,4 @@
-"""The simulated world: the ground that a pool stands on when its ranks are simulated.
+"""The simulated world: implements `bsbpool.worlds` for pools on simulated ranks.
 
 It gives what `bsbpool.worlds.World` asks for, out of the kernel and the network. What a script has to say is
 asked for here and decided in `script`.
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class SimMailbox(Mailbox):
-    """A line of items, and the task that waits for one."""
+    """A queue of items, and the task that waits for one."""
 
     def __init__(self, kernel: Kernel, why: str):
         self._kernel = kernel
@@ -101,7 +101,7 @@ class TaskOnCall(SimMailbox, Runs):
 
 
 class PoolLink(Happening):
-    """The messages of one pool under way from one rank to another."""
+    """The messages of one pool on their way from one rank to another."""
 
     __slots__ = (
         "_arrival", "_event", "_place", "_under_way",
@@ -134,7 +134,7 @@ class PoolLink(Happening):
         return (self.target, self.sent_by, *self.pool)
 
     def send(self, item: Any, size: int) -> None:
-        """Put `item`, of `size` bytes, on its way."""
+        """Send `item`, which has `size` bytes."""
         self.cluster.kernel.count_work()
         if self.rank.dead_at is not None:
             return
@@ -182,7 +182,9 @@ class PoolLink(Happening):
 
 
 class SimTransport:
-    """The channels of one pool on all ranks of its communicator: where messages arrive, and deaths are told."""
+    """The channels of one pool on all ranks of its communicator. It delivers messages, and tells each channel of
+    deaths.
+    """
 
     def __init__(self, comm: Comm, serial: int):
         self.cluster = comm.cluster
@@ -195,7 +197,7 @@ class SimTransport:
         self.cluster.kernel.on_death.append(self._died)
 
     def open(self, rank: int, channel: SimChannel) -> None:
-        """A rank opens its channel."""
+        """Note that a rank opens its channel."""
         early = self.boxes.get(rank)
         self.boxes[rank] = channel
         if early is not None:
@@ -206,11 +208,11 @@ class SimTransport:
                 self._tell_lost(self.members.index(dead.index), rank)
 
     def close(self, rank: int) -> None:
-        """A rank closed its channel: what arrives for it from now on is dropped."""
+        """Note that a rank closed its channel: messages that arrive for it later are dropped."""
         self.boxes[rank] = None
 
     def link(self, source: int, dest: int) -> PoolLink:
-        """The link from one rank to another."""
+        """Return the link from one rank to another."""
         link = self._links.get((source, dest))
         if link is None:
             link = self._links[source, dest] = PoolLink(self, source, dest)
@@ -274,7 +276,7 @@ class SimChannel(SimMailbox, Channel):
 
 
 class InterruptibleTask(Interruptible):
-    """A function in a simulated task: it is interrupted where it waits."""
+    """A function in a simulated task, which can be interrupted where it waits."""
 
     def __init__(self, kernel: Kernel):
         self._kernel = kernel
@@ -303,7 +305,7 @@ class InterruptibleTask(Interruptible):
 
 
 class SimWorld(World):
-    """The ground under one rank of a simulated communicator."""
+    """The world of one rank of a simulated communicator."""
 
     watched = False
     sends_bytes = False
