@@ -1,4 +1,4 @@
-"""What stands for `mpi4py.MPI` on simulated ranks: ``from bsbpool_sim import mpi as MPI``.
+"""The simulator's counterpart of `mpi4py.MPI`: ``from bsbpool_sim import mpi as MPI``.
 
 Names only. What they mean is in the files beside it, one for each chapter of the MPI standard. COMM_WORLD and COMM_SELF
 are those of the simulated rank that asks.

@@ -1,4 +1,4 @@
-"""How a simulated rank ends the simulation: `Abort`, and error handlers that do."""
+"""Ends the simulation for a simulated rank: by `Abort`, or by an error handler that aborts."""
 
 from __future__ import annotations
 

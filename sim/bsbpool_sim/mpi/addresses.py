@@ -1,4 +1,4 @@
-"""Where in memory a buffer is. What is in it, and how much of it counts, is in `buffers`."""
+"""Finds the address of a buffer in memory. What the buffer contains, and how much of it counts, is in `buffers`."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SIMPLE = 0
 
 
 def address_of(buffer: Any) -> int:
-    """The address of the first byte of an object with the buffer protocol; 0 if it has none.
+    """Return the address of the first byte of an object with the buffer protocol; 0 if it has none.
 
     :raises TypeError: it has no such protocol.
     :raises BufferError: its bytes are not in one run.

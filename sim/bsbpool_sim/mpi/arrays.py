@@ -1,4 +1,5 @@
-"""The memory of arrays, as bytes, also of those without the buffer protocol (with DLPack's, or CUDA's array interface).
+"""Gives access to the memory of arrays as bytes, also of arrays without the buffer protocol (with DLPack's or CUDA's
+array interface).
 
 Memory of a device can't be reached from here, and is refused.
 """
@@ -20,12 +21,12 @@ _NOTHING = memoryview(b"")
 
 
 def is_bottom(array: Any) -> bool:
-    """Whether None or MPI.BOTTOM stands where an array may."""
+    """Return whether None or MPI.BOTTOM is given in place of an array."""
     return array is None or means(array, BOTTOM)
 
 
 def no_buffer(spec: Any) -> NoReturn:
-    """Refuse what is no buffer.
+    """Return the exception for an object that is not a buffer.
 
     :raises TypeError: always.
     """
@@ -33,7 +34,7 @@ def no_buffer(spec: Any) -> NoReturn:
 
 
 def view_of(array: Any) -> tuple[memoryview, str, Any]:
-    """Memory, its format, and what must live as long as it is used.
+    """Return the memory of an array, its format, and an object that must live as long as the memory is used.
 
     :raises TypeError: it has none.
     :raises BufferError: it is not contiguous.
@@ -51,7 +52,7 @@ def view_of(array: Any) -> tuple[memoryview, str, Any]:
 
 
 def as_bytes(array: Any, memory: memoryview) -> memoryview:
-    """The bytes of an array's memory."""
+    """Return the memory of an array as bytes."""
     if memory.nbytes == 0:
         return _NOTHING
     # Of an array in Fortran's order, the transposed has C's.
@@ -59,7 +60,7 @@ def as_bytes(array: Any, memory: memoryview) -> memoryview:
 
 
 def bytes_of(array: Any, receives: bool = False) -> memoryview:
-    """The bytes of an array.
+    """Return the memory of an array as bytes.
 
     :param receives: whether they will be written.
     :raises BufferError: they can't be.
@@ -71,13 +72,13 @@ def bytes_of(array: Any, receives: bool = False) -> memoryview:
 
 
 def at_address(address: int, size: int, readonly: bool = False) -> memoryview:
-    """`size` bytes of memory from an address on; that something is there is the caller's word."""
+    """Return `size` bytes of memory that begin at an address. The caller guarantees that there is memory."""
     memory = memoryview((ctypes.c_ubyte * size).from_address(address)).cast("B") if size else memoryview(bytearray())
     return memory.toreadonly() if readonly else memory
 
 
 class Foreign(NamedTuple):
-    """Memory of an array without the buffer protocol.
+    """The memory of an array without the buffer protocol.
 
     :param memory: its bytes.
     :param format: that of an item, as the buffer protocol has it.
@@ -92,7 +93,7 @@ class Foreign(NamedTuple):
 
 
 def foreign(array: Any) -> Foreign | None:
-    """The memory of an array that has DLPack's interface, or CUDA's; None if it has neither.
+    """Return the memory of an array with DLPack's or CUDA's interface; None if it has neither.
 
     :raises BufferError: it is on a device, or not contiguous, or has an order of bytes that can't be read.
     """
@@ -161,7 +162,7 @@ def _of_cuda(array: Any, interface: Mapping[str, Any]) -> Foreign:
 
 
 class _Tensor(ctypes.Structure):
-    """DLPack's description of an array."""
+    """DLPack's description of an array, without a version."""
 
     _fields_ = (
         ("data", ctypes.c_void_p), ("device_type", ctypes.c_int32), ("device_id", ctypes.c_int32),
@@ -172,7 +173,7 @@ class _Tensor(ctypes.Structure):
 
 
 class _VersionedTensor(ctypes.Structure):
-    """The same, since DLPack has versions."""
+    """DLPack's description of an array, with a version."""
 
     _fields_ = (
         ("major", ctypes.c_uint32), ("minor", ctypes.c_uint32), ("manager_ctx", ctypes.c_void_p),

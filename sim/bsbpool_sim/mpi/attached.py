@@ -1,4 +1,4 @@
-"""Buffers that programs attach for buffered sends, and how much of them is taken.
+"""Buffers that programs attach for buffered sends, and how much of each is in use.
 
 A message takes its place until it has arrived; then the space is free again. Sending it is no concern of this file.
 """
@@ -38,11 +38,11 @@ class AttachedBuffer(Happening):
             )
 
     def happening(self, argument: Any) -> ComesFirst:
-        """A message leaves the buffer."""
+        """Return the alternative that stands for the event that a message leaves the buffer."""
         return ComesFirst(None, "a message leaves the buffer of a buffered send")
 
     def take(self, size: int) -> None:
-        """A message of `size` bytes is sent.
+        """Reserve room for a message of `size` bytes that is sent.
 
         :raises MPIError: there is no room for it.
         """
@@ -57,7 +57,7 @@ class AttachedBuffer(Happening):
         self._taken += needed
 
     def leave(self, size: int) -> None:
-        """A message of `size` bytes has arrived."""
+        """Release the room of a message of `size` bytes that has arrived."""
         self._taken -= size + BSEND_OVERHEAD
         if not self._taken:
             waiting, self._empty = self._empty, []
@@ -65,7 +65,7 @@ class AttachedBuffer(Happening):
                 request.complete()
 
     def flush(self) -> Request:
-        """Begin to wait until no message is under way."""
+        """Begin to wait until all messages in the buffer have arrived."""
         if not self._taken:
             return Request(self._kernel)
         request = Request(self._kernel, lambda: "its buffered sends to arrive (Flush_buffer)")
@@ -74,7 +74,7 @@ class AttachedBuffer(Happening):
 
 
 class Attachments:
-    """The calls for the attached buffer of one communicator, or of a rank."""
+    """The methods that attach and detach the buffer of one communicator, or of a rank."""
 
     def __init__(self, kernel: Kernel):
         self._kernel = kernel
@@ -90,7 +90,7 @@ class Attachments:
         self.buffer = AttachedBuffer(self._kernel, given)
 
     def detach(self) -> Any:
-        """Wait until no message is in the buffer, and take it back; memory of no size if there was none."""
+        """Wait until the buffer is empty, detach it and return it; a buffer of size 0 if none was attached."""
         if self.buffer is None:
             from .mpi_buffer import buffer
 
@@ -100,5 +100,5 @@ class Attachments:
         return taken.given
 
     def flush(self) -> Request:
-        """Begin to wait until no message is in the buffer."""
+        """Begin to wait until the buffer is empty."""
         return Request(self._kernel) if self.buffer is None else self.buffer.flush()

@@ -1,4 +1,4 @@
-"""Attributes: what programs attach to communicators, windows and datatypes, by keys that they make."""
+"""Attributes: values that programs attach to communicators, windows and datatypes, under keys that they create."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class WithAttributes(Handle):
 
     @classmethod
     def Create_keyval(cls, copy_fn: Any = None, delete_fn: Any = None, nopython: bool = False) -> int:
-        """Make a key, and return its number.
+        """Create a key, and return its number.
 
         :param copy_fn: ``copy_fn(object, keyval, value)`` returns the attribute of a duplicate, or NotImplemented for
             none; True: it is the same; by default a duplicate gets none.
@@ -56,7 +56,7 @@ class WithAttributes(Handle):
 
     @classmethod
     def Free_keyval(cls, keyval: int) -> int:
-        """Give a key up, and return KEYVAL_INVALID; what has the attribute keeps it.
+        """Free a key, and return KEYVAL_INVALID. Objects that have the attribute keep it.
 
         :raises MPIError: there is no such key.
         """
@@ -103,7 +103,7 @@ class WithAttributes(Handle):
         return None
 
     def Set_attr(self, keyval: int, attrval: Any) -> None:
-        """Give the object an attribute; one that it has under this key goes.
+        """Set an attribute of the object. The one that it has under this key is deleted first.
 
         :raises MPIError: there is no such key, or it is MPI's own.
         """
@@ -118,7 +118,7 @@ class WithAttributes(Handle):
         attributes[keyval] = (known, attrval)
 
     def Delete_attr(self, keyval: int) -> None:
-        """Take an attribute from the object.
+        """Delete an attribute of the object.
 
         :raises MPIError: there is no such key, or the key's `delete_fn` raised.
         """

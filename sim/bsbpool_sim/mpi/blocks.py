@@ -1,4 +1,4 @@
-"""The buffers of one rank in a collective call, block by block: one for each rank that gives or gets something.
+"""The buffers of one rank in a collective call, as blocks: one for each rank that it sends to or receives from.
 
 How a specification of a buffer is read belongs to `buffers`; which block goes where, to `parts`.
 """
@@ -36,11 +36,11 @@ class Blocks:
 
     @property
     def buffers(self) -> list[Buffer]:
-        """Where these blocks are."""
+        """The buffers that contain these blocks."""
         return [self._buffer]
 
     def read(self, block: int = 0) -> bytes:
-        """The content of a block."""
+        """Return the data of a block."""
         return self._buffer.read() if self._whole else self._buffer.read_block(block)
 
     def write(self, data: bytes, giver: Giver, block: int = 0) -> None:
@@ -62,7 +62,7 @@ class Blocks:
 
 
 def put(buffer: Buffer, data: bytes, giver: Giver, number: int) -> None:
-    """Write into a buffer what has its size.
+    """Write data into a buffer; both must have the same size.
 
     :param giver: says of the number whose data it is.
     :raises TruncationError: it is more.
@@ -85,7 +85,7 @@ def _misfit(data: bytes, room: int, what: str) -> NoReturn:
 
 
 class TypedBlocks:
-    """Blocks that each have a datatype of their own: ``[array, counts, offsets, TYPES]``, with offsets in bytes.
+    """Blocks with a datatype each: ``[array, counts, offsets, TYPES]``, with offsets in bytes.
 
     :param spec: the buffer as the program gave it.
     :param count: how many blocks there are.
@@ -121,31 +121,31 @@ class TypedBlocks:
 
     @property
     def buffers(self) -> list[Buffer]:
-        """Where these blocks are."""
+        """The buffers that contain these blocks."""
         return [buffer for block in self._blocks for buffer in block.buffers]
 
     def read(self, block: int = 0) -> bytes:
-        """The content of a block."""
+        """Return the data of a block."""
         return self._blocks[block].read()
 
     def write(self, data: bytes, giver: Giver, block: int = 0) -> None:
-        """Replace the content of a block, as that of `Blocks`."""
+        """Replace the data of a block, as `Blocks.write` does."""
         self._blocks[block].write(data, lambda _: giver(block))
 
 
 def blocks(spec: Any, count: int, kind: str) -> Blocks | TypedBlocks:
-    """Blocks of one size (kind ""), of sizes that may differ ("v"), or with a datatype each ("w")."""
+    """Make blocks of one size (kind ""), of different sizes ("v"), or with a datatype each ("w")."""
     return TypedBlocks(spec, count) if kind == "w" else Blocks(spec, count, kind == "v")
 
 
 def read_all(source: Blocks | TypedBlocks, count: int) -> tuple[list[bytes], int]:
-    """What all blocks hold, and how many bytes that is."""
+    """Return the data of all blocks, and its size in bytes."""
     parts = [source.read(block) for block in range(count)]
     return parts, sum(map(len, parts))
 
 
 def not_shared(call: str, sendbuf: Any, recvbuf: Any) -> None:
-    """See that a rank does not send from the buffer into which it receives.
+    """Check that a rank does not send from the buffer into which it receives.
 
     :raises MPIError: it does.
     """

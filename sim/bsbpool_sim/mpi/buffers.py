@@ -1,4 +1,4 @@
-"""Buffers as the upper-case methods take them: ``array``, ``[array, TYPE]``, ``[array, count, TYPE]``.
+"""Buffers as the upper-case methods accept them: ``array``, ``[array, TYPE]``, ``[array, count, TYPE]``.
 
 Turns such a specification into bytes and back. Sending them, and waiting for them, belongs elsewhere; how data lies in
 an item of a datatype, to `typemaps`; whose memory it is, to `arrays`.
@@ -25,7 +25,7 @@ _MOST_SPANS = 10_000
 
 
 class Buffer:
-    """Items in somebody's memory.
+    """Items in memory that belongs to the program.
 
     :param spec: an object with the buffer protocol, or a list of it with any of: a count, or a tuple of a
         count and a displacement (in items); a datatype, or a code such as "d".
@@ -214,12 +214,13 @@ class Buffer:
         return self.size
 
     def read(self) -> builtins.bytes:
-        """The data of all items."""
+        """Return the data of all items."""
         return self.map.pack(self._memory, self._at, self.count)
 
     def spans(self) -> list[tuple[int, int]]:
-        """The addresses of its runs of bytes: the first of each, and the one behind its last, in order; none of them
-        if they are too many."""
+        """Return the addresses of its runs of bytes, in order: the first byte of each, and the one behind its last. If
+        there are too many runs, return none.
+        """
         if not self.size:
             return []
         start, map, found = address_of(self._memory), self.map, list[tuple[int, int]]()
@@ -241,11 +242,11 @@ class Buffer:
         return [(self._at + o * self.map.extent, c) for o, c in zip(self.offsets, self.counts, strict=True) if c]
 
     def content(self) -> builtins.bytes:
-        """The data of all its blocks."""
+        """Return the data of all its blocks."""
         return b"".join([self.map.pack(self._memory, at, count) for at, count in self._blocks()])
 
     def replace(self, data: builtins.bytes) -> None:
-        """Write the data of all its blocks, of which the last may be missing."""
+        """Write the data of all its blocks; the last block may be missing."""
         for at, count in self._blocks():
             size = count * self.map.size
             self.map.unpack(self._memory, at, count, data[:size])
@@ -253,7 +254,7 @@ class Buffer:
 
     @property
     def bytes(self) -> memoryview:
-        """The bytes of its items, which must be one after the other; of blocks, all of its memory.
+        """The bytes of its items, which must be contiguous; of blocks, all its memory.
 
         :raises CannotSimulateError: its datatype has gaps.
         """
@@ -264,21 +265,21 @@ class Buffer:
 
     @property
     def buffers(self) -> list[Buffer]:
-        """Itself, as `Blocks` have several."""
+        """The buffer itself: `Blocks` have several."""
         return [self]
 
     @property
     def readonly(self) -> bool:
-        """Whether it can't be written."""
+        """Whether its memory is read-only."""
         return self._memory.readonly
 
     def block(self, rank: int) -> slice:
-        """Where `rank`'s block is in `bytes`."""
+        """Return the range of `rank`'s block in `bytes`."""
         start = self.offsets[rank] * self.map.extent
         return slice(start, start + self.counts[rank] * self.map.size)
 
     def put(self, data: builtins.bytes | memoryview, what: str) -> None:
-        """Write `data` into this buffer; where it is less than the buffer has room for, the rest stays.
+        """Write `data` into this buffer. If it is shorter than the buffer, the rest is not changed.
 
         :raises TruncationError: it does not fit.
         :raises MPIError: the buffer is read-only.
@@ -286,7 +287,7 @@ class Buffer:
         self._write(data, what, self._at, self.count)
 
     def read_block(self, rank: int) -> builtins.bytes:
-        """The data of `rank`'s block."""
+        """Return the data of `rank`'s block."""
         return self.map.pack(self._memory, self._at + self.offsets[rank] * self.map.extent, self.counts[rank])
 
     def fill(self, rank: int, data: builtins.bytes | memoryview, what: str) -> None:
@@ -353,6 +354,6 @@ def _each(values: Sequence[int], blocks: int) -> list[int]:
 
 
 def in_place(spec: Any) -> bool:
-    """Whether `spec` is MPI.IN_PLACE, or None, which stands for it."""
+    """Return whether `spec` is MPI.IN_PLACE, or None, which means the same."""
     # It is an integer, also the real mpi4py's: asked first, since most buffers are none.
     return spec is None or means(spec, IN_PLACE)

@@ -1,4 +1,4 @@
-"""One collective call, while ranks come to it: who has come, who waits for whom, and when it ends for whom.
+"""One collective call while ranks arrive at it: who has arrived, who waits for whom, and when it ends for each rank.
 
 What a rank brings and takes is its `Part`; which buffers these are belongs to `parts`. Which calls belong together is
 known by `contexts`.
@@ -20,7 +20,7 @@ NOTHING: Any = object()
 
 
 class Sides(Protocol):
-    """The memory that a rank gives, or gets something into: a buffer, or blocks of one."""
+    """Interface of the memory that a rank gives to a call, or receives into: a buffer, or blocks of one."""
 
     @property
     def buffers(self) -> Sequence[Any]:
@@ -28,7 +28,7 @@ class Sides(Protocol):
 
 
 class Part:
-    """One rank's part in a collective call: one description for its blocking, non-blocking and persistent form.
+    """One rank's part in a collective call: the same description for the blocking, non-blocking and persistent form.
 
     :param name: the method, as the program calls it.
     :param bring: reads the rank's buffers: what it brings, and how many bytes of that go to one rank or all.
@@ -65,7 +65,7 @@ class Part:
         self._writes: Sides | None = None
 
     def having(self, reads: Sides | None, writes: Sides | None) -> Part:
-        """This part, which has these buffers.
+        """Set the buffers of this part, and return it.
 
         :param reads: what the call reads; None: nothing. `writes`: what it writes.
         """
@@ -81,7 +81,7 @@ class Part:
 
 
 class SpecialPart(Part):
-    """A part that needs more to be said.
+    """A part with more conditions than most have.
 
     :param sources: those whom this rank waits for with "some", and those whom the root waits for with "gather" if it is
         not all ranks; by their numbers in the context.
@@ -108,13 +108,13 @@ class SpecialPart(Part):
 
 
 class Meeting(Protocol):
-    """The ranks that make a call together: `contexts.Context` is one."""
+    """Interface of the ranks that make a call together, as `contexts.Context` implements it."""
 
     cluster: Cluster
     members: Sequence[int]
 
     def call_text(self, numbers: Iterable[int], call: str) -> str:
-        """Who has not made a call, and what became of them."""
+        """Return which ranks have not made a call, and what became of them."""
 
 
 class Collective:
@@ -154,12 +154,12 @@ class Collective:
         self._waiting: dict[int, Task | Request] = {}
 
     def text(self) -> str:
-        """The call as a program would write it."""
+        """Return the call as a program would write it."""
         text = call_text(self.name, self.root, self.detail)
         return f"Start() of {text}" if self._start else text
 
     def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
-        """`rank` brings `payload`, of `size` bytes on the wire."""
+        """Note that `rank` arrives and brings `payload`, which has `size` bytes on the wire."""
         cluster = self._context.cluster
         if cluster.races is not None:
             cluster.races.arrived(self, cluster.kernel.task.rank.index)
@@ -240,7 +240,7 @@ class Collective:
         return cluster.kernel.now + (cluster.network.takes(self._size) * hops if hops else 0)
 
     def ends(self, rank: int) -> int | None:
-        """When the call ends for `rank`, which waits for somebody; None: those have not all come."""
+        """Return when the call ends for `rank`, which waits for others; None if these have not all arrived."""
         if self._waits == "lower":
             return self._prefix[rank] if rank < len(self._prefix) else None
         if self._waits == "some":
@@ -255,7 +255,7 @@ class Collective:
         return self._ready
 
     def needs_nobody(self, rank: int, part: Part) -> bool:
-        """Whether `rank` waits for nobody."""
+        """Return whether `rank` waits for nobody."""
         waits = self._waits
         if waits == "root":
             return part.root in (None, rank)
@@ -282,7 +282,7 @@ class Collective:
             self._context.cluster.races.left(self, kernel.task.rank.index)
 
     def complete(self, rank: int, part: Part, request: Request) -> None:
-        """Let `request` complete when the call ends for `rank`."""
+        """Complete `request` when the call ends for `rank`."""
         kernel = self._context.cluster.kernel
         if self.needs_nobody(rank, part):
             request.complete()
@@ -292,7 +292,7 @@ class Collective:
             kernel.at(max(end, kernel.now), request.complete, None)
 
     def came(self, rank: int) -> bool:
-        """Whether all have come for whom `rank` waits."""
+        """Return whether all ranks have arrived for which `rank` waits."""
         return not self._missing(rank)
 
     def _missing(self, rank: int) -> list[int]:
@@ -308,7 +308,7 @@ class Collective:
         return [r for r in wanted if r not in self.payloads]
 
     def waits_for(self, rank: int) -> str:
-        """Whom `rank` waits for."""
+        """Return for whom `rank` waits, in words."""
         missing = self._missing(rank)
         return self._context.call_text(missing, self.text()) if missing else self._travels()
 
@@ -317,20 +317,20 @@ class Collective:
 
 
 def call_text(name: str, root: int | None, detail: str) -> str:
-    """A call as a program would write it."""
+    """Return a call as a program would write it."""
     arguments = [f"root={root}"] if root is not None else []
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
 
 
 def nothing() -> tuple[Any, int]:
-    """What a rank brings that gives nothing."""
+    """Return what a rank brings to a call that gives nothing."""
     return NOTHING, 0
 
 
 def present() -> tuple[Any, int]:
-    """What a rank brings that only says that it has come."""
+    """Return what a rank brings to a call in which it only says that it has arrived."""
     return None, 0
 
 
 def none(call: Collective) -> None:
-    """What a rank takes that gets nothing."""
+    """Return what a rank takes from a call that gives it nothing."""

@@ -1,4 +1,4 @@
-"""What the ranks of one communicator share: mailboxes, links, and the collective calls under way.
+"""What the ranks of one communicator share: mailboxes, links, and the collective calls that have begun and not ended.
 
 It knows who called what, and who waits for whom; one such call is in `collective_call`.
 """
@@ -21,7 +21,7 @@ _SHOWN = 10
 
 
 def ranks(numbers: Sequence[int]) -> str:
-    """``rank 3``, or ``ranks 1, 2``; of many the first ten."""
+    """Return ``rank 3``, or ``ranks 1, 2``; of many ranks the first ten."""
     shown = ", ".join(map(str, numbers[:_SHOWN]))
     more = f" and {len(numbers) - _SHOWN} more" if len(numbers) > _SHOWN else ""
     return ("rank " if len(numbers) == 1 else "ranks ") + shown + more
@@ -53,14 +53,14 @@ class Context:
         self.under_way: dict[Any, Collective] = {}
 
     def aside(self) -> Context:
-        """The same ranks again, for messages that no receive of the communicator may take."""
+        """A second context of the same ranks, for messages that no receive of the communicator may take."""
         if self._aside is None:
             own = None if self.own is self.members else self.own
             self._aside = Context(self.cluster, self.members, self.name, own)
         return self._aside
 
     def send(self, message: SentMessage, dest: int) -> int:
-        """Put `message` on its way to `dest`. Returns the virtual time at which it is there."""
+        """Send `message` to `dest`. Return the virtual time at which it arrives."""
         self.cluster.kernel.count_work()
         kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
         link = self._links.get((message.source, dest))
@@ -80,7 +80,7 @@ class Context:
         return arrival
 
     def enter(self, rank: int, part: Part, payload: Any, size: int) -> Collective:
-        """`rank` makes its next collective call, to which it brings `payload`, of `size` bytes on the wire.
+        """Let `rank` make its next collective call, to which it brings `payload`, of `size` bytes on the wire.
 
         :raises CollectiveMismatchError: another rank made another call, or named another root, there.
         """
@@ -98,7 +98,7 @@ class Context:
         return call
 
     def announce(self, rank: int, part: Part) -> int:
-        """`rank` makes a persistent collective call, as its next one; nobody waits.
+        """Let `rank` create a persistent collective call as its next one; nobody waits.
 
         :returns: what tells it from others that this rank made; it is the same for all ranks.
         """
@@ -107,7 +107,7 @@ class Context:
         return self._calls[rank] - 1
 
     def start(self, rank: int, part: Part, key: tuple[int, int], payload: Any, size: int) -> Collective:
-        """`rank` starts a persistent collective call.
+        """Let `rank` start a persistent collective call.
 
         :param key: which one, and for which time.
         """
@@ -137,7 +137,7 @@ class Context:
     # -- for those who read why a rank waits -------------------------------------------------------
 
     def fate(self, rank: int) -> str:
-        """What became of a rank that runs no more; "" if it runs."""
+        """Return what became of a rank that does not run any more; "" if it runs."""
         r = self.cluster.kernel.ranks[self.members[rank]]
         if r.dead_at is not None:
             return f"died at {exact_duration(r.dead_at)}"
@@ -146,17 +146,17 @@ class Context:
         return "has raised" if r.main.error is not None else "has ended"
 
     def someone(self, rank: int) -> str:
-        """``rank 2``, or ``rank 2, which died at 5 s,``."""
+        """Return ``rank 2``, or ``rank 2, which died at 5 s,``."""
         fate = self.fate(rank)
         return f"rank {self.members[rank]}" + (f", which {fate}," if fate else "")
 
     def message_text(self, source: int | None, tag: int | None, call: str) -> str:
-        """What a receive waits for."""
+        """Return what a receive waits for, in words."""
         who = "any rank" if source is None else self.someone(source)
         return f"a message from {who} with {'any tag' if tag is None else f'tag {tag}'} ({call}){self._where()}"
 
     def call_text(self, numbers: Iterable[int], call: str) -> str:
-        """Who has not made a collective call, and what became of them."""
+        """Return which ranks have not made a collective call, and what became of them."""
         missing = list(numbers)
         world = [self.members[r] for r in missing]
         fates = [f"rank {self.members[r]} {fate}" for r in missing if (fate := self.fate(r))]
@@ -177,7 +177,7 @@ Bridge = tuple[Context, Context, Context]
 
 
 def bridge(cluster: Cluster, first: Sequence[int], second: Sequence[int]) -> Bridge:
-    """Return what the two groups of an inter-communicator share, which is new."""
+    """Return what the two groups of a new inter-communicator share."""
     one, other = Context(cluster, second, own=first), Context(cluster, first, own=second)
     one.boxes, other.boxes = other.own_boxes, one.own_boxes
     return one, other, Context(cluster, [*first, *second])

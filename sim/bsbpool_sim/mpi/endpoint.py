@@ -1,4 +1,4 @@
-"""One rank's end of a communicator: a handle, with what point-to-point and collective calls both use.
+"""A communicator as one rank has it: a handle, with what point-to-point and collective calls both use.
 
 What programs call belongs to the chapters.
 """
@@ -39,19 +39,19 @@ CLASSES: dict[str, type[Endpoint]] = {}
 
 
 def handle_of(member: CommMember) -> Any:
-    """Return a communicator of the class that it has."""
+    """Return a new handle of a communicator, of the right class."""
     return CLASSES[member.kind]._of(member)
 
 
 def new_comm(member: CommMember, parent: CommMember) -> Any:
-    """Return a communicator that the program has made of another one, with the error handler of a new one."""
+    """Return a communicator that the program made of another one, with the error handler that a new one gets."""
     new = handle_of(member)
     give_first_handler(new, parent)
     return new
 
 
 class _Nowhere:
-    """What a handle without a communicator has in place of all this: whoever needs it makes an error.
+    """The state of a null handle: any use of it raises an error.
 
     :param why: what is said behind the name of the call.
     """
@@ -104,7 +104,7 @@ class Endpoint(Handle):
 
     @property
     def size(self) -> int:
-        """Number of ranks of its group."""
+        """The number of ranks of its group."""
         return self.member.size
 
     def _attach(self, state: CommMember) -> None:

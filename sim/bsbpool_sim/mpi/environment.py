@@ -60,7 +60,7 @@ def get_vendor() -> tuple[str, tuple[int, int, int]]:
 
 
 def Pcontrol(level: int) -> None:
-    """Nothing to do: no profiler is there that could be told.
+    """Do nothing: there is no profiler that it could control.
 
     :raises TypeError: the level is no integer.
     """

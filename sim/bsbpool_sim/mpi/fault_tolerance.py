@@ -1,4 +1,4 @@
-"""What MPI's extension for the faults of processes (ULFM) has of agreement among the ranks that live.
+"""The calls of MPI's extension for failed processes (ULFM) by which the living ranks agree and continue.
 
 A rank that a script lets die is known at once to all. What waits for it goes on waiting, and a deadlock names it; so a
 communicator can't be revoked.
@@ -19,7 +19,7 @@ from .requests import Request
 
 
 class FaultTolerance(Forms):
-    """How ranks go on together after the death of others."""
+    """The methods by which ranks continue after the death of others."""
 
     def _alive(self, ranks: Any) -> list[int]:
         kernel = self.cluster.kernel
@@ -98,7 +98,7 @@ class FaultTolerance(Forms):
         return self.member.freed
 
     def Revoke(self) -> NoReturn:
-        """Refuse.
+        """Refuse: revoking can't be simulated.
 
         :raises CannotSimulateError: always.
         """

@@ -1,4 +1,4 @@
-"""What mpi4py's own modules in Python, such as `mpi4py.util.pkl5`, take of the inside of `mpi4py.MPI`.
+"""The private names of `mpi4py.MPI` that mpi4py's own modules in Python use, such as `mpi4py.util.pkl5`.
 
 Programs have no use for it. Some of it is for C code, which can do nothing with simulated ranks: it is refused by name.
 """

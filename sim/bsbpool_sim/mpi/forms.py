@@ -1,4 +1,4 @@
-"""The three forms of a collective call: blocking, non-blocking, and persistent. Each is made of one `Part`.
+"""The three forms of a collective call: blocking, non-blocking and persistent. Each is made from one `Part`.
 
 Which parts there are belongs to `parts`, `reducing`, `objects` and `neighbours`.
 """
@@ -32,7 +32,7 @@ def _line() -> tuple[Any, int]:
 
 
 class CollectiveRequest(Request):
-    """A collective call that was begun; what it brings this rank is in the rank's buffers after its wait.
+    """The request of a collective call that was begun. When it is complete, the results are in the rank's buffers.
 
     :param end: this rank's end of the communicator.
     :param part: what it brings and takes.
@@ -56,7 +56,7 @@ class CollectiveRequest(Request):
             self._kernel.cluster.buffers.begins(self, self._part.given)
 
     def join(self, call: Collective) -> None:
-        """Complete when `call` ends for this rank."""
+        """Complete the request when `call` ends for this rank."""
         self._call = call
         call.complete(self._rank, self._part, self)
 
@@ -110,7 +110,7 @@ class PersistentCollective(CollectiveRequest, Prequest):
 
 
 class Forms(Endpoint):
-    """How this rank makes a collective call."""
+    """Makes collective calls of one rank in their three forms."""
 
     def _now(self, part: Part) -> Any:
         """Make a call, and wait until it ends for this rank. Returns what the method returns."""

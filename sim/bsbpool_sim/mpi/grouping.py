@@ -1,4 +1,4 @@
-"""How communicators are made of groups, and two groups are brought together.
+"""Makes communicators from groups, and brings two groups together.
 
 These calls are made by some ranks only, so they meet in a context of their own. What a communicator's ranks make
 together is in `communicators`.
@@ -23,7 +23,7 @@ from .running_rank import running_task
 
 
 def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> Forms:
-    """Come to a call that ranks make together which know of each other.
+    """Arrive at a call that ranks make together without a common communicator.
 
     :param key: what tells the call from others of these ranks.
     :param members: the ranks, in the simulation; that which runs now is one of them.
@@ -41,7 +41,7 @@ def arrive(cluster: Cluster, key: Any, members: Sequence[int], name: str) -> For
 
 
 def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload: Any = None) -> tuple[Context, Any]:
-    """Let ranks that know of each other make a call together, and wait for all.
+    """Let ranks without a common communicator make a call together, and wait for all of them.
 
     :returns: a context of these ranks, which is new, and the call, with what each brought.
     """
@@ -50,7 +50,7 @@ def meet(cluster: Cluster, key: Any, members: Sequence[int], name: str, payload:
 
 
 class FromGroups(Forms):
-    """How a communicator of one group is made of others."""
+    """The methods of a communicator of one group that make communicators from groups."""
 
     def Create_group(self, group: Any, tag: int = 0) -> Any:
         """Return a communicator of the ranks of a group. Only these call it.
@@ -126,7 +126,7 @@ def _lead(cluster: Cluster, key: Any, leaders: Sequence[int], name: str, own: Se
 
 
 def between_groups(local: Any, local_leader: int, remote: Any, remote_leader: int, stringtag: str) -> CommMember:
-    """Bring two groups together of which each rank knows both: ``Intercomm.Create_from_groups``."""
+    """Bring two groups together when each rank knows both: ``Intercomm.Create_from_groups``."""
     name = "Create_from_groups"
     own, others = ranks_of(local, name), ranks_of(remote, name)
     for group, leader in ((own, local_leader), (others, remote_leader)):

@@ -1,4 +1,4 @@
-"""Handles: what the objects of MPI that programs hold have in common, as mpi4py has it.
+"""Handles: what all objects of MPI that programs hold have in common, as in mpi4py.
 
 A handle refers to what MPI keeps (its `state`), or to nothing: the null handle. Several handles may refer to one thing;
 they are equal then. `Free` makes the handle null on which it is called. ``class Info(Handle, root=True)`` begins a
@@ -22,7 +22,7 @@ _NUMBERED = "numbered handles"
 
 
 class State:
-    """What a handle refers to.
+    """The object to which handles refer.
 
     :ivar constant: the name in `MPI` of what MPI predefines, such as ``"COMM_WORLD"``; "" for what a program made.
     :ivar number: of its handles, once somebody asked.
@@ -37,12 +37,12 @@ class State:
 
     @functools.cached_property
     def attributes(self) -> dict[int, Any]:
-        """What the program has attached, by key: see `attributes`."""
+        """The attributes of the program, by key: see `attributes`."""
         return {}
 
 
 class Handle:
-    """A handle of one kind of objects.
+    """A handle of one kind of object.
 
     :param other: a handle of the same kind, to which the new one is equal; None: the new one is null.
     :raises TypeError: `other` is something else.
@@ -134,7 +134,7 @@ class Handle:
         return (constant, (name,)) if self._is_name else (copyreg.__newobj__, (type(self), constant(name)))  # type: ignore[attr-defined]  # it is there, if not documented
 
     def free(self) -> None:
-        """Free this, unless it is null or predefined."""
+        """Free the object, unless the handle is null or predefined."""
         if self._is_name or self._state is None:
             return
         if self._state.constant:
@@ -192,7 +192,7 @@ _predefined: list[State] = []
 
 
 def predefine(state: Any, name: str, number: int) -> Any:
-    """Make `state` one that MPI predefines, the same for all ranks; return it."""
+    """Make `state` a predefined one, which is the same for all ranks; return it."""
     state.constant, state.number = name, number
     _predefined.append(state)
     return state
@@ -204,5 +204,5 @@ def _numbered() -> list[Any]:
 
 
 def constant(name: str) -> Any:
-    """Return what `name` stands for in `MPI`, on the rank that asks: handles are pickled by it."""
+    """Return what `name` means in `MPI` on the rank that asks: handles of constants are pickled by name."""
     return getattr(sys.modules[__package__], name)

@@ -1,4 +1,4 @@
-"""Beginning and end of MPI on a rank: `Init`, `Finalize`, the level of thread support, and the status to abort with.
+"""The beginning and end of MPI on a rank: `Init`, `Finalize`, thread support, and the status of an abort.
 
 On ranks of `simulate` MPI has begun before their function does, on those of a program when they import it. The options
 that say so are in `options`.
@@ -18,7 +18,7 @@ from .running_rank import kept_on_rank, running_task
 
 @dataclass
 class _State:
-    """What a rank's MPI is in."""
+    """The state of MPI on a rank."""
 
     initialized: bool = True
     finalized: bool = False
@@ -47,7 +47,7 @@ def _suspend(why: str) -> None:
 
 
 def begin() -> None:
-    """A rank imports MPI: let it begin, if the rank's options say so."""
+    """Begin MPI when a rank imports it, if the rank's options say so."""
     running_task().rank.kept[_KEPT] = _State(initialized=False)
     if options().initialize:
         Init_thread(options().thread_level)
@@ -56,7 +56,7 @@ def begin() -> None:
 
 
 def end() -> None:
-    """A rank's program is over: abort if that was asked for, and else end MPI, if its options say so."""
+    """End MPI when a rank's program is over, if its options say so; abort if that was asked for."""
     state = _state()
     if not state.initialized or state.finalized:
         return
@@ -96,7 +96,7 @@ def Init_thread(required: int = THREAD_MULTIPLE) -> int:
 
 
 def Finalize() -> None:
-    """End MPI on this rank: whatever it does with COMM_WORLD and COMM_SELF afterwards is an error.
+    """End MPI on this rank. Any later use of COMM_WORLD and COMM_SELF is an error.
 
     :raises MPIError: it has not begun, or has ended.
     """

@@ -1,4 +1,4 @@
-"""What one rank has of a communicator: the state to which its handles refer.
+"""One rank's membership of a communicator: the state to which its handles refer.
 
 What all its ranks share is in `contexts`; what programs call, in the chapters.
 """
@@ -19,7 +19,7 @@ from .status import fill
 
 
 class CommMember(State):
-    """One rank of a communicator.
+    """One rank's membership of a communicator.
 
     :param context: its ranks, by the numbers that messages have: of an inter-communicator, those of the other group.
     :param rank: this rank's number in its group.
@@ -69,11 +69,13 @@ class CommMember(State):
 
     @property
     def member(self) -> CommMember:
-        """Itself: what handles take from their state; a reference would keep it until garbage is collected."""
+        """The membership itself, since handles copy it from their state. It is no attribute: a reference to itself
+        would last until garbage is collected.
+        """
         return self
 
     def received(self, message: SentMessage, status: Any, buffer: Buffer | None) -> Any:
-        """Hand a matched message over to the program."""
+        """Give the content of a matched message to the program."""
         members, data = self.context.members, message.data
         self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
         fill(status, message.source, message.tag, len(data))
@@ -98,7 +100,7 @@ class CommMember(State):
             self.cluster.audit.mismatched(f"receives {receives}", right)
 
     def shared_anew(self) -> Any:
-        """Return what the ranks of a duplicate share."""
+        """Return what the ranks of a new duplicate share."""
         if self.bridge is None:
             return Context(self.cluster, self.context.own)
         first, second, _ = self.bridge

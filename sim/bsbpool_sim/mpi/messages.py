@@ -1,4 +1,4 @@
-"""Messages that a matched probe took: nobody else can receive them."""
+"""Messages that a matched probe took: no other call can receive them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .status import fill
 
 
 class TakenMessage:
-    """What a handle of a message refers to.
+    """The state of a handle of a message.
 
     :param comm: who has received it; None: it is MESSAGE_NO_PROC, that of PROC_NULL.
     """
@@ -27,7 +27,7 @@ class TakenMessage:
 
 
 class Probing(Protocol):
-    """A communicator: it takes messages."""
+    """Interface of a communicator that takes messages."""
 
     def mprobe(self, source: int, tag: int, status: Any) -> Any:
         """Wait for a message, and take it."""
@@ -37,7 +37,7 @@ class Probing(Protocol):
 
 
 class Message:
-    """A handle of a message that was taken, or of none.
+    """A handle of a message that was taken, or a null handle.
 
     :param message: another handle, of the same message; None: the new one is MESSAGE_NULL.
     """
@@ -114,7 +114,7 @@ class Message:
     f2py = fromhandle
 
     def free(self) -> None:
-        """Forget the message, unless this is a name of MPI."""
+        """Drop the message, unless this is a predefined handle."""
         if not self._name:
             self._taken = None
 

@@ -1,5 +1,5 @@
-"""Collective communication of neighbours: what each rank of a communicator with a topology brings to those beside it
-and takes from them, in all forms of the call.
+"""Collective communication among neighbours: what each rank of a communicator with a topology gives to the ranks beside
+it and gets from them, in all forms of the call.
 
 Who is beside whom belongs to `topologies`; who waits for whom, to `collective_call`.
 """
@@ -20,7 +20,7 @@ from .requests import Request, unpickled
 
 
 class NeighbourParts(ObjectCollectives):
-    """The parts of one rank in calls among neighbours."""
+    """Makes the parts of one rank in calls among neighbours."""
 
     #: Whether edges come in pairs, one for each direction: what is sent by one comes by the other, as on a grid.
     _paired = False
@@ -109,7 +109,7 @@ def _never_in_place(name: str, sendbuf: Any) -> None:
 
 
 class NeighbourCollectives(NeighbourParts):
-    """The collective calls of neighbours."""
+    """The collective calls among neighbours."""
 
     def Neighbor_allgather(self, sendbuf: Any, recvbuf: Any) -> None:
         """This rank's buffer goes to each neighbour; theirs, into the blocks of `recvbuf`.

@@ -1,4 +1,4 @@
-"""Collective communication of objects: the lower-case methods. They are pickled, so ranks share none.
+"""Collective communication of objects: the lower-case methods. Objects are pickled, so ranks do not share them.
 
 What buffers are sent and reduced is in `parts` and `reducing`; who waits for whom, in `collective_call`.
 """
@@ -24,7 +24,7 @@ def _from_root(call: Collective) -> Any:
 
 
 class ObjectCollectives(Parts):
-    """The collective calls of objects that every communicator has."""
+    """The collective calls of objects, which every communicator has."""
 
     def _bring(self, obj: Any) -> Callable[[], tuple[Any, int]]:
         data = self._dumps(obj)
@@ -45,7 +45,7 @@ class ObjectCollectives(Parts):
         return [unpickled(payloads[index]) for index in self._side.peers]
 
     def barrier(self) -> None:
-        """Wait until every rank is here."""
+        """Wait until every rank has called it."""
         self._now(self._barrier("barrier"))
 
     def bcast(self, obj: Any, root: int = 0) -> Any:

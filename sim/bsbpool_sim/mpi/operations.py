@@ -1,4 +1,4 @@
-"""Operations of reductions: MPI's own, and those of programs.
+"""The operations of reductions: those that MPI defines, and those of programs.
 
 Which are for which datatypes, and the arithmetic of arrays, is in `reductions`; what programs hold of them, in
 `op_handles`.
@@ -16,7 +16,7 @@ from .handles import Handle, State, predefine
 
 
 class Operation(State):
-    """A reduction operation; called with two objects it gives the reduced one.
+    """A reduction operation: a call with two objects returns the reduced one.
 
     :param function: of two objects, for the predefined ones; of two buffers and a datatype, for a user's.
     :param ufunc: name of the NumPy function that does the same to arrays.
@@ -92,7 +92,7 @@ for _number, _name in enumerate(_NUMBERED, 0x58000001):
 
 
 def operation(op: Any) -> Operation:
-    """What `op` refers to: a handle of ours, or of the real mpi4py's; or it is a function of two objects.
+    """Return the operation for `op`: a handle of the simulator or of the real mpi4py, or a function of two objects.
 
     :raises TypeError: it is none of these.
     :raises MPIError: it is OP_NULL.

@@ -1,4 +1,4 @@
-"""mpi4py's options: what ``mpi4py.rc`` says on a rank, as far as it makes a difference here. Reads none itself."""
+"""The options of mpi4py, ``mpi4py.rc``, on a rank, as far as the simulator follows them. They are not read here."""
 
 from __future__ import annotations
 
@@ -38,11 +38,11 @@ _DEFAULT = Options()
 
 
 def set_options(options: Options) -> None:
-    """Give the rank that runs its options."""
+    """Set the options of the running rank."""
     running_task().rank.kept[_KEPT] = options
 
 
 def options() -> Options:
-    """The options of the rank that runs."""
+    """Return the options of the running rank."""
     found: Options = running_task().rank.kept.get(_KEPT, _DEFAULT)
     return found

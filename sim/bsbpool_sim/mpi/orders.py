@@ -1,4 +1,5 @@
-"""In which order reductions put together what ranks brought: that of MPICH and mpi4py, so that floats round as there.
+"""The order in which reductions combine the data of ranks: as in MPICH and mpi4py, so that floats round in the same
+way.
 
 What is put together, and how, is known by who asks: `objects`, `reducing` and `reductions`.
 """
@@ -13,7 +14,7 @@ ReductionOrder = Callable[[Callable[[Any, Any], Any], Sequence[Any]], Any]
 
 
 def binomial(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
-    """Along a binomial tree: mpi4py's reductions of objects, and MPICH's `Reduce` of little data."""
+    """Combine along a binomial tree, as mpi4py's reductions of objects do, and MPICH's `Reduce` of little data."""
     left, step = [*values], 1
     while step < len(left):
         for i in range(0, len(left) - step, 2 * step):
@@ -29,7 +30,7 @@ def _power_of_two(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> lis
 
 
 def by_neighbours(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
-    """Each with its neighbour, these again, and so on: MPICH's `Allreduce`."""
+    """Combine each with its neighbour, then the results in the same way, as MPICH's `Allreduce` does."""
     left = _power_of_two(pair, values)
     while len(left) > 1:
         left = [pair(left[i], left[i + 1]) for i in range(0, len(left), 2)]
@@ -37,7 +38,9 @@ def by_neighbours(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any
 
 
 def by_halves(pair: Callable[[Any, Any], Any], values: Sequence[Any]) -> Any:
-    """Each of the first half with one of the second, and so on: MPICH's `Reduce_scatter`, for what commutes."""
+    """Combine each of the first half with one of the second, and so on, as MPICH's `Reduce_scatter` does for operations
+    that commute.
+    """
     left = _power_of_two(pair, values)
     while len(left) > 1:
         half = len(left) // 2
@@ -52,7 +55,7 @@ PairOperation = Callable[[bytes, bytes], bytes]
 def prefix(
     rank: int, itself: bool, brought: Callable[[int], bytes], pair: PairOperation, known: dict[tuple[int, int], bytes]
 ) -> bytes | None:
-    """What the ranks below one brought, reduced.
+    """Combine what the ranks below one brought.
 
     They are taken in blocks of 1, 2, 4, … ranks from `rank` downwards, each of which is reduced by halves.
 

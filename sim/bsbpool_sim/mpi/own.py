@@ -1,4 +1,4 @@
-"""What a simulated rank keeps of its own in the chapters of MPI. What that is, the chapters know."""
+"""Keeps objects for each simulated rank, on behalf of the other files of `mpi`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _outside: dict[str, Any] = {}
 
 
 def of_rank(key: str, make: Callable[[], Any]) -> Any:
-    """What the simulated rank that runs now keeps under `key`; made when it is asked for first."""
+    """Return the object that the running rank keeps under `key`; it is made on the first call."""
     task = getcurrent()
     kept = task.rank.kept if isinstance(task, Task) else _outside
     if key not in kept:

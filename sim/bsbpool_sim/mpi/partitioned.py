@@ -17,7 +17,7 @@ from .status import fill
 
 
 class Partition(SentMessage):
-    """A part of a message: which of how many it is."""
+    """One part of a message in parts, with its number."""
 
     __slots__ = ("index", "parts")
 
@@ -27,7 +27,7 @@ class Partition(SentMessage):
 
 
 class CommOfRank(Protocol):
-    """A communicator, as its rank has it."""
+    """Interface of a communicator as one rank has it."""
 
     cluster: Any
     context: Any
@@ -44,7 +44,7 @@ def _tag_of(comm: CommOfRank, what: str, peer: int | None, tag: int) -> int:
 
 
 class PartitionedSend(Prequest):
-    """A send of partitions.
+    """The request of a send in partitions.
 
     :param dest: None: PROC_NULL.
     """
@@ -81,7 +81,7 @@ class PartitionedSend(Prequest):
 
 
 class PartitionedReceive(Prequest):
-    """A receive of partitions, which need not be those that are sent."""
+    """The request of a receive in partitions, whose number may differ from that of the send."""
 
     call = "Precv_init"
 
@@ -110,7 +110,7 @@ class PartitionedReceive(Prequest):
             self._take(message)
 
     def match(self, message: SentMessage) -> None:
-        """`message` is one of its parts."""
+        """Match this receive with a message, which is one of its parts."""
         self._take(message)
         if not self.done:
             self._box.post(self)

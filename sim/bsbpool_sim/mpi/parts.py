@@ -19,7 +19,7 @@ from .integers import integer
 
 
 class Side(NamedTuple):
-    """Where a rank stands among those that make a collective call.
+    """The ranks of a collective call as one rank sees them: its own group and its peers.
 
     :ivar number: its number in the context.
     :ivar own: the numbers in the context of the ranks of its group, in order.
@@ -33,24 +33,24 @@ class Side(NamedTuple):
     other: bool = False
 
     def name(self, rank: int) -> str:
-        """One of the peers, by its rank among them."""
+        """Return the name of a peer, given its rank among the peers."""
         return f"rank {rank} of the other group" if self.other else f"rank {rank}"
 
     def broadcasts(self, rank: int) -> str:
-        """What it broadcasts, as errors say it."""
+        """Return what a peer broadcasts, in words for errors."""
         return f"what {self.name(rank)} broadcasts"
 
     def scatters(self, rank: int) -> str:
-        """What it scatters, as errors say it."""
+        """Return what a peer scatters, in words for errors."""
         return f"what {self.name(rank)} scatters"
 
     def gives(self, call: str, rank: int) -> str:
-        """What it gives in another call, as errors say it."""
+        """Return what a peer gives to another call, in words for errors."""
         return f"what {self.name(rank)} gives to {call}"
 
 
 class RootRole:
-    """What a rank is in a call with a root.
+    """The role of a rank in a call with a root.
 
     :ivar root: the root's number in the context; None: this rank can't know it.
     :ivar is_root: whether it is the root.
@@ -74,7 +74,7 @@ _BARRIERS = {name: SpecialPart(name, present, none, kind="Barrier") for name in 
 
 
 class Parts(Forms):
-    """The parts of one rank in the collective calls of buffers."""
+    """Makes the parts of one rank in collective calls of buffers."""
 
     # Made when they are first needed: most ranks of most communicators need none.
     _own_side: Side | None = None

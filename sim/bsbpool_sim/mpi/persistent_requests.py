@@ -1,4 +1,6 @@
-"""Persistent requests: sends and receives that are started again and again. Collective ones are in `forms`."""
+"""Persistent requests: sends and receives that can be started again and again. Those of collective calls are in
+`forms`.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,7 @@ from .status import fill
 
 
 class Prequest(Request):
-    """A request that stays when it has ended, and can be started again.
+    """A persistent request: it remains when its communication has ended, and can be started again.
 
     :raises TypeError: it is made a further handle of a request that is none.
     """
@@ -31,7 +33,7 @@ class Prequest(Request):
             note_made(self, "persistent request")
 
     def Start(self) -> None:
-        """Start what the request is for.
+        """Start the communication.
 
         :raises MPIError: it is under way already, or the request is null.
         """
@@ -43,7 +45,7 @@ class Prequest(Request):
 
     @classmethod
     def Startall(cls, requests: Sequence[Prequest]) -> None:
-        """Start several."""
+        """Start several requests."""
         for request in requests:
             request.Start()
 
@@ -53,22 +55,22 @@ class Prequest(Request):
     # -- partitions --------------------------------------------------------------------------------
 
     def Pready(self, partition: int) -> None:
-        """A partition is ready to be sent.
+        """Mark a partition as ready to be sent.
 
         :raises MPIError: the request sends no partitions, or it is not started, or the partition was ready.
         """
         self._ready([partition])
 
     def Pready_range(self, partition_low: int, partition_high: int) -> None:
-        """Partitions are ready, from the first to the last."""
+        """Mark the partitions from the first to the last as ready."""
         self._ready(range(partition_low, partition_high + 1))
 
     def Pready_list(self, partitions: Sequence[int]) -> None:
-        """Some partitions are ready."""
+        """Mark some partitions as ready."""
         self._ready(partitions)
 
     def Parrived(self, partition: int) -> bool:
-        """Whether a partition has arrived; if not, this takes 1 µs of virtual time.
+        """Return whether a partition has arrived. If it has not, this takes 1 µs of virtual time.
 
         :raises MPIError: the request receives no partitions.
         """
@@ -94,7 +96,9 @@ class Prequest(Request):
 
 
 class SendsAndReceives(Protocol):
-    """What sends and receives: `bsbpool_sim.mpi.point_to_point.PointToPoint` does."""
+    """Interface of a communicator for sends and receives, as `bsbpool_sim.mpi.point_to_point.PointToPoint` implements
+    it.
+    """
 
     cluster: Any
     member: Any
@@ -106,7 +110,7 @@ class SendsAndReceives(Protocol):
 
 
 class PersistentSend(Prequest):
-    """A send.
+    """The persistent request of a send.
 
     :param buffer: what is sent; None: nothing, to PROC_NULL.
     :param call: the method that made it.
@@ -137,7 +141,7 @@ class PersistentSend(Prequest):
 
 
 class PersistentReceive(Receive, Prequest):
-    """A receive."""
+    """The persistent request of a receive."""
 
     def __init__(self, comm: SendsAndReceives, source: int | None, tag: int | None, buffer: Buffer):
         receiver: Receiver = comm.member
@@ -153,7 +157,7 @@ class PersistentReceive(Receive, Prequest):
 
 
 class PersistentFromNobody(Prequest):
-    """A receive from PROC_NULL."""
+    """The persistent request of a receive from PROC_NULL."""
 
     def __init__(self, kernel: Any):
         super().__init__(kernel)

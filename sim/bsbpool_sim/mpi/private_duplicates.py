@@ -1,4 +1,4 @@
-"""Private duplicates and locks of a communicator: what mpi4py's own package `mpi4py.util` asks for."""
+"""Private duplicates and locks of a communicator, for mpi4py's own package `mpi4py.util`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .members import CommMember
 
 
 class _Duplicate(NamedTuple):
-    """What stands ready for calls that `mpi4py.util` makes of messages.
+    """A private duplicate for the messages of `mpi4py.util`.
 
     :ivar copy: a duplicate, for messages; `local`: of an inter-communicator, a communicator of this rank's group.
     """

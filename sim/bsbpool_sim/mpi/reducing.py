@@ -39,16 +39,16 @@ class Reduction:
         check(call, op, self._type)
 
     def part_of(self, part: Part) -> Part:
-        """A part, which has these buffers."""
+        """Return a part that has these buffers."""
         return part.having(self._source, self._target)
 
     def bring(self) -> tuple[Any, int]:
-        """What this rank brings: the datatype, and the bytes."""
+        """Return what this rank brings: the datatype, and the bytes."""
         assert self._source is not None
         return (self._type, self._source.read()), len(self._source)
 
     def of(self, call: Collective, numbers: Sequence[int], order: ReductionOrder = by_neighbours) -> bytes:
-        """The reduction of what ranks brought."""
+        """Reduce what ranks brought."""
         payloads = call.payloads
         type, first = payloads[numbers[0]][:2]
         size, parts = len(first), []
@@ -60,7 +60,7 @@ class Reduction:
         return combine(self._op, self._type, parts, order)
 
     def to_root(self, call: Collective, numbers: Sequence[int]) -> bytes:
-        """The reduction of what ranks brought, as `Reduce` makes it: of little data, seen from the root."""
+        """Reduce what ranks brought as `Reduce` does: little data in an order that begins at the root."""
         assert self._target is not None
         items = self._target.count
         little = len(call.payloads[numbers[0]][1]) < _LITTLE or items < 1 << (len(numbers).bit_length() - 1)
@@ -70,11 +70,11 @@ class Reduction:
         return self.of(call, [*numbers[first:], *numbers[:first]], binomial)
 
     def pair(self, first: bytes, second: bytes) -> bytes:
-        """The reduction of what two brought."""
+        """Reduce what two ranks brought."""
         return combine(self._op, self._type, [first, second])
 
     def compare(self, call: Collective, first: int, second: int) -> None:
-        """See that two ranks brought as many items of one type.
+        """Check that two ranks brought the same number of items of one type.
 
         :raises MPIError: they did not.
         """
@@ -101,7 +101,7 @@ def _items(brought: tuple[Datatype, bytes]) -> str:
 
 
 def agree(call: str, source: Buffer, target: Buffer, items: int | None = None) -> None:
-    """See that what a rank gives and what it gets is of one datatype, and of one size.
+    """Check that the two buffers of a rank have the same datatype and size.
 
     :param items: how many items the source must have, if not as many as the target.
     :raises ValueError: it is not.
@@ -121,7 +121,7 @@ def agree(call: str, source: Buffer, target: Buffer, items: int | None = None) -
 
 
 class ReducingParts(Parts):
-    """The parts of one rank in reductions of buffers."""
+    """Makes the parts of one rank in reductions of buffers."""
 
     def _both(self, name: str, op: Any, sendbuf: Any, recvbuf: Any) -> Reduction:
         """The buffers of a rank that gives as much as it gets."""

@@ -1,4 +1,5 @@
-"""Reductions of buffers: which operations are for which datatypes, what both buffers must be, and the arithmetic.
+"""The arithmetic of reductions of buffers: which operations there are for which datatypes, and what both buffers must
+be.
 
 Who waits for whom belongs to `group`; how a buffer is read, to `buffers`.
 """
@@ -36,7 +37,7 @@ OF_WINDOWS = ("REPLACE", "NO_OP")
 
 
 def check(call: str, op: Operation, type: Datatype, also: Sequence[str] = ()) -> None:
-    """See that MPI has the operation for this datatype.
+    """Check that MPI defines the operation for this datatype.
 
     :param also: operations that are allowed for all types.
     :raises MPIError: it has not.
@@ -67,7 +68,7 @@ def check(call: str, op: Operation, type: Datatype, also: Sequence[str] = ()) ->
 def combine(
     op: Operation, type: Datatype, parts: Sequence[bytes | memoryview], order: ReductionOrder = by_neighbours
 ) -> bytes:
-    """The reduction of `parts`, data of `type` of equal length.
+    """Reduce `parts`, which are data of `type` of equal length.
 
     :param order: which of them are put together first; those of a user's operation, one after the other.
 

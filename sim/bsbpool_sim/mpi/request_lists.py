@@ -1,4 +1,4 @@
-"""Several requests at once: waiting and testing for all, any or some of them. What one request is, is in `requests`."""
+"""Several requests at once: waits and tests for all, any or some of them. A single request is in `requests`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POLL = 1000
 
 
 def poll(kernel: Kernel) -> None:
-    """Spend the time of a test or probe that found nothing."""
+    """Let the virtual time of a test or probe that found nothing pass."""
     if kernel.when_idle is not None:
         kernel.when_idle.poll()
         return
@@ -24,7 +24,7 @@ def poll(kernel: Kernel) -> None:
 
 
 class Completable(Protocol):
-    """What is waited for."""
+    """Interface of a request for the waits here."""
 
     done: bool
     over: bool
@@ -40,11 +40,11 @@ class Completable(Protocol):
 
 
 class ManyRequests:
-    """The calls for several requests, as mpi4py has them: class methods."""
+    """The class methods for several requests, as mpi4py has them."""
 
     @classmethod
     def waitall(cls, requests: Sequence[Any], statuses: Any = None) -> list[Any]:
-        """Wait until all are done; gives what each received."""
+        """Wait until all are done; return what each received."""
         own = [r._own for r in requests]
         active = _active(own)
         if active:
@@ -53,7 +53,7 @@ class ManyRequests:
 
     @classmethod
     def waitany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, Any]:
-        """Wait until one is done; gives its index and what it received (UNDEFINED, None if all are over)."""
+        """Wait until one is done; return its index and what it received (UNDEFINED, None if all are over)."""
         own = [r._own for r in requests]
         active = _active(own)
         if not active:
@@ -72,7 +72,7 @@ class ManyRequests:
 
     @classmethod
     def waitsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
-        """Wait until at least one is done; gives the indices of all that are, and what they received."""
+        """Wait until at least one is done; return the indices of all that are, and what they received."""
         own = [r._own for r in requests]
         active = _active(own)
         if not active:
@@ -82,7 +82,7 @@ class ManyRequests:
 
     @classmethod
     def testall(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[bool, list[Any] | None]:
-        """Whether all are done, and what each received then."""
+        """Return whether all are done, and what each received then."""
         active = _active([r._own for r in requests])
         if all(r.done for r in active):
             return True, cls.waitall(requests, statuses)
@@ -91,7 +91,7 @@ class ManyRequests:
 
     @classmethod
     def testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool, Any]:
-        """Index of one that is done, whether there is one, and what it received."""
+        """Return the index of one that is done, whether there is one, and what it received."""
         active = _active([r._own for r in requests])
         if active and not any(r.done for r in active):
             poll(active[0]._kernel)
@@ -101,7 +101,7 @@ class ManyRequests:
 
     @classmethod
     def testsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
-        """Indices of all that are done, and what they received; None and None if all are over."""
+        """Return the indices of all that are done, and what they received; None and None if all are over."""
         own = [r._own for r in requests]
         active = _active(own)
         if not active:
@@ -113,7 +113,7 @@ class ManyRequests:
 
     @classmethod
     def get_status_any(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool]:
-        """Index of one that is done, and whether there is one, without ending it."""
+        """Return the index of one that is done, and whether there is one, without ending it."""
         own = [r._own for r in requests]
         active = _active(own)
         if not active:
@@ -128,7 +128,7 @@ class ManyRequests:
 
     @classmethod
     def get_status_all(cls, requests: Sequence[Any], statuses: Any = None) -> bool:
-        """Whether all are done, without ending them."""
+        """Return whether all are done, without ending them."""
         own = [r._own for r in requests]
         active = _active(own)
         if not all(r.done for r in active):
@@ -140,7 +140,7 @@ class ManyRequests:
 
     @classmethod
     def get_status_some(cls, requests: Sequence[Any], statuses: Any = None) -> list[int] | None:
-        """Indices of all that are done, without ending them; None if all are over."""
+        """Return the indices of all that are done, without ending them; None if all are over."""
         own = [r._own for r in requests]
         active = _active(own)
         if not active:

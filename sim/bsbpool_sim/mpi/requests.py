@@ -1,4 +1,4 @@
-"""Requests: communication that was begun and not yet waited for. Begins none itself.
+"""Requests: communication that was begun and not yet waited for. No communication is begun here.
 
 Several at once are in `request_lists`; requests that are started again and again, in `persistent_messages`.
 """
@@ -27,7 +27,8 @@ __all__ = ["FromNobody", "Receive", "Receiver", "Request", "poll", "unpickled"]
 
 
 class Request(Happening, ManyRequests):
-    """Something that completes: a synchronous send, a collective, or (with no `why`) an eager send, at once.
+    """A request: of a synchronous send or a collective call, or (with no `why`) of an eager send, which is complete at
+    once.
 
     A program may make further handles of it, ``MPI.Request(request)``, and null ones.
 
@@ -138,17 +139,17 @@ class Request(Happening, ManyRequests):
     # -- its end -----------------------------------------------------------------------------------
 
     def happening(self, argument: Any) -> ComesFirst:
-        """The end of what it waits for."""
+        """Return the alternative that stands for the end of what the request waits for."""
         return ComesFirst(None, f"the end of {self.waits_for()}")
 
     def await_also(self, also: Request) -> None:
-        """From now on this is done only when `also` is, too, and ends it when it ends itself."""
+        """From now on, this request is done only when `also` is done, too; when it ends, it ends `also`."""
         self.also = also
         if not also.done:
             also._before, self._but_for_also, self.done = self, self.done, False
 
     def complete(self, _: object = None) -> None:
-        """Mark this as done, unless it has to wait for another one, and wake who waits for it."""
+        """Mark this as done, unless it has to wait for another request, and wake the tasks that wait for it."""
         if self.also is not None and not self.also.done:
             self._but_for_also = True
             return
@@ -194,14 +195,14 @@ class Request(Happening, ManyRequests):
         fill(status, ANY_SOURCE, ANY_TAG, 0)
 
     def wait(self, status: Any = None) -> Any:
-        """Wait until this is done; gives the received object, or None."""
+        """Wait until this is done; return the received object, or None."""
         own = self if self._other is None else self._other
         if not own.done:
             wait_for(own)
         return own._conclude(status)
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
-        """Whether this is done, and the received object; an unsuccessful test takes 1 µs of virtual time."""
+        """Return whether this is done, and the received object; a test that finds nothing takes 1 µs of virtual time."""
         own = self._own
         if own.done or own.over:
             return True, own._conclude(status)
@@ -214,11 +215,11 @@ class Request(Happening, ManyRequests):
         return True
 
     def Test(self, status: Any = None) -> bool:
-        """Whether this is done; an unsuccessful test takes 1 µs of virtual time."""
+        """Return whether this is done. A test that finds nothing takes 1 µs of virtual time."""
         return Request.test(self, status)[0]
 
     def get_status(self, status: Any = None) -> bool:
-        """Whether this is done, without ending it; if it is not, this takes 1 µs of virtual time."""
+        """Return whether this is done, without ending it. If it is not, this takes 1 µs of virtual time."""
         own = self._own
         if not (own.done or own.over):
             poll(own._kernel)
@@ -241,7 +242,7 @@ class Request(Happening, ManyRequests):
         return self._own
 
     def cancel(self) -> None:
-        """No effect on a send, which has left already.
+        """Cancel the request. A send has left already, so this has no effect on it.
 
         :raises MPIError: it is null.
         """
@@ -252,7 +253,7 @@ class Request(Happening, ManyRequests):
         self.cancel()
 
     def Free(self) -> None:
-        """Give the request up, which is null then; what it was for goes on.
+        """Free the request; this handle is null then, and its communication continues.
 
         :raises MPIError: it is null.
         """
@@ -280,10 +281,10 @@ _NULL, _FIRST = 0x2C000000, 0x6C000000
 
 
 class FromNobody(Request):
-    """A receive from PROC_NULL."""
+    """The request of a receive from PROC_NULL."""
 
     def await_also(self, also: Request) -> None:
-        """From now on this is done when `also` is."""
+        """From now on, this is done when `also` is."""
         super().await_also(also)
         self.waits_for = also.waits_for
 
@@ -297,7 +298,7 @@ class FromNobody(Request):
 
 
 class Receiver(Protocol):
-    """What a receive needs of its communicator, as its rank has it: `bsbpool_sim.mpi.members.CommMember` has it."""
+    """Interface of a communicator for receives, as `bsbpool_sim.mpi.members.CommMember` implements it."""
 
     cluster: Cluster
     mailbox: MessageQueue
@@ -307,7 +308,7 @@ class Receiver(Protocol):
         """The ranks that may complete it."""
 
     def received(self, message: SentMessage, status: Any, buffer: Buffer | None) -> Any:
-        """Take in a message that was matched. Returns the object, or None if it went into the buffer."""
+        """Take a matched message in. Return the object, or None if the data went into the buffer."""
 
 
 class _Context(Protocol):
@@ -315,7 +316,7 @@ class _Context(Protocol):
 
 
 class Receive(Request):
-    """A receive: posted, then matched with a message.
+    """The request of a receive: it is posted, then matched with a message.
 
     :param source: rank of the communicator; None: any.
     :param tag: None: any.
@@ -349,7 +350,7 @@ class Receive(Request):
         return self.comm.context.message_text(self.source, self.tag, self.call)
 
     def match(self, message: SentMessage) -> None:
-        """`message` is this receive's."""
+        """Match this receive with `message`."""
         self.message = message
         self.complete()
         if self.freed:
@@ -398,5 +399,5 @@ class Receive(Request):
 
 
 def unpickled(data: bytes | memoryview) -> Any:
-    """The object that a message's bytes pickle."""
+    """Return the object in the bytes of a message."""
     return loads(data)

@@ -1,4 +1,4 @@
-"""Which simulated rank runs now, and what it makes. Its communicators are in `communicators`."""
+"""Finds the simulated rank that runs now, and what it keeps. Its communicators are in `communicators`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def running_task() -> Task:
-    """The task that runs now; its `rank` is the simulated rank, and its `kernel` that of the simulation.
+    """Return the task that runs now; its `rank` is the simulated rank, and its `kernel` that of the simulation.
 
     :raises SimulationError: none does.
     """
@@ -25,7 +25,7 @@ def running_task() -> Task:
 
 
 def running_rank() -> Rank | None:
-    """The simulated rank that runs now; None if none does."""
+    """Return the simulated rank that runs now; None if none does."""
     task = getcurrent()
     return task.rank if isinstance(task, Task) else None
 
@@ -43,7 +43,7 @@ def kept_on_rank(key: str, make: Callable[[], T]) -> T:
 
 
 def note_made(thing: Any, what: str) -> None:
-    """Tell who looks for it that the program has made something that it has to free.
+    """Tell the check for leaks, if there is one, that the program has made an object that it has to free.
 
     :param what: what it is, in words.
     """

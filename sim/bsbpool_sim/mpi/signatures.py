@@ -31,7 +31,7 @@ _WHAT = {name: _what(name) for name in DEFINITIONS}
 
 
 def matches(sent: Definition, wanted: Definition, size: int) -> bool:
-    """Whether so many bytes that are items of one datatype may be received as items of another.
+    """Return whether data that was sent as items of one datatype may be received as items of another.
 
     :param size: bytes of data; what is behind the first some thousand runs of items is not looked at.
     """
@@ -57,7 +57,7 @@ def matches(sent: Definition, wanted: Definition, size: int) -> bool:
 
 
 def difference(sent: Definition | None, wanted: Definition | None, size: int) -> tuple[str, str] | None:
-    """What is received, and what that was sent as, if that is not the same; None if it may be.
+    """Return what data is received as and what it was sent as, in words, if these differ; None if they agree.
 
     :param sent: None: it was sent as an object. `wanted`: None: it is received as one.
     """
@@ -70,7 +70,7 @@ def difference(sent: Definition | None, wanted: Definition | None, size: int) ->
 
 
 def text(definition: Definition | None) -> str:
-    """What data is, in words."""
+    """Return what data is, in words."""
     if definition is None:
         return "an object"
     if definition.row is not None:

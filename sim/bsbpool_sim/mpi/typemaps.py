@@ -1,4 +1,4 @@
-"""Type maps: which primitive of a datatype is at which displacement, and how it is packed and unpacked.
+"""Type maps: which primitive of a datatype is at which displacement, and how data is packed and unpacked.
 
 A map is a tree whose size does not depend on counts, so that a datatype of a billion items costs nothing. Handles,
 names and constructors of datatypes are in `datatypes`; what memory a map is applied to, in `buffers`.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 
 class Repeated:
-    """A part of a map: `count` times `map`, from `displacement` on, each `stride` bytes after the one before."""
+    """A part of a type map: `count` times `map`, from `displacement` on, each `stride` bytes after the one before."""
 
     __slots__ = ("count", "displacement", "map", "stride")
 

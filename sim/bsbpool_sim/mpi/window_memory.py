@@ -1,4 +1,4 @@
-"""The memory of windows: what each rank gave, and the items of it that an access is about.
+"""The memory of windows: what each rank contributed, and the items of it that an access reads or writes.
 
 When it may be accessed is in `window_epochs`.
 """
@@ -17,7 +17,7 @@ WIN_FLAVOR_CREATE, WIN_FLAVOR_ALLOCATE, WIN_FLAVOR_DYNAMIC, WIN_FLAVOR_SHARED = 
 
 
 class Memory:
-    """What one rank gave to a window.
+    """The memory that one rank contributed to a window.
 
     :param view: its bytes; None: it attaches memory, which others know by its addresses.
     :param unit: bytes of one unit of displacements.
@@ -70,7 +70,7 @@ class Memory:
 
 
 class Items:
-    """Items of a datatype in a rank's memory, that an access is about."""
+    """Items of a datatype in a rank's memory that an access reads or writes."""
 
     def __init__(self, memory: memoryview, at: int, count: int, type: Datatype):
         self._memory, self._at, self._count, self.type = memory, at, count, type

@@ -1,4 +1,4 @@
-"""What one rank has of a window, and what all its ranks share of it.
+"""What one rank has of a window, and what all its ranks share.
 
 Who may access what is in `window_epochs`; what memory there is, in `window_memory`.
 """
@@ -22,13 +22,13 @@ from .window_memory import WIN_FLAVOR_SHARED, Memory
 
 
 class UnderWay(Protocol):
-    """An access with a request: `window_access.Access` is one."""
+    """Interface of an access with a request, as `window_access.Access` implements it."""
 
     rank: int | None
     done: bool
 
     def wait_for(self) -> None:
-        """Wait until it has happened."""
+        """Wait until the access has happened."""
 
 
 class Shared:
@@ -47,15 +47,15 @@ class Shared:
 
     @property
     def members(self) -> Sequence[int]:
-        """Its ranks, by their numbers in the simulation."""
+        """The numbers of its ranks in the simulation."""
         return self.context.members
 
     def bytes_of(self, rank: int) -> memoryview | None:
-        """The memory of a rank; None if other ranks have it too, or if it was attached."""
+        """Return the memory of a rank; None if other ranks have it too, or if it was attached."""
         return None if self.flavor == WIN_FLAVOR_SHARED else self.memories[rank].view
 
     def tell(self, what: str, sender: int, receiver: int) -> None:
-        """Tell another rank that this one has called Post, or Complete."""
+        """Tell another rank that this rank has called Post or Complete."""
         cluster = self.context.cluster
         arrives = cluster.kernel.now + cluster.network.takes(0)
         self.told.setdefault((what, sender, receiver), deque()).append(arrives)
@@ -66,12 +66,12 @@ class Shared:
             cluster.kernel.wake(task)
 
     def heard(self, what: str, sender: int, receiver: int) -> bool:
-        """Whether a rank has been told."""
+        """Return whether a rank was told."""
         told = self.told.get((what, sender, receiver))
         return bool(told and told[0] <= self.context.cluster.kernel.now)
 
     def take(self, what: str, sender: int, receiver: int, why: Callable[[], str]) -> None:
-        """Wait until a rank has been told."""
+        """Wait until a rank was told."""
         kernel, key = self.context.cluster.kernel, (what, sender, receiver)
         while not self.told.get(key):
             self.waiting.append(kernel.task)
@@ -107,7 +107,7 @@ class WindowEnd(State):
             self.cluster.races.opened(shared, rank)
 
     def peer(self, rank: Any, what: str) -> int:
-        """A rank as an index.
+        """Return a rank as an index.
 
         :raises MPIError: there is none.
         """
@@ -117,7 +117,7 @@ class WindowEnd(State):
         return int(rank)
 
     def ranks_of(self, call: str, group: Any) -> list[int]:
-        """The ranks of a group, by their numbers in the window.
+        """Return the ranks of a group, by their numbers in the window.
 
         :raises MPIError: one of them is not of the window.
         """
@@ -137,16 +137,16 @@ class WindowEnd(State):
         return self.epochs.posted
 
     def together(self, call: str) -> None:
-        """Make a collective call of the window, and wait for all."""
+        """Make a collective call of the window, and wait for all ranks."""
         part = Part(f"Win.{call}", present, none)
         self.context.enter(self.rank, part, None, 0).wait(self.rank, part)
 
     def waits_for(self, rank: int, call: str) -> str:
-        """What it waits for until another rank has made a call."""
+        """Return what this rank waits for until another rank has made a call, in words."""
         return f"{self.context.someone(rank)} to call Win.{call}"
 
     def finish(self, target: int | None = None, local: bool = False) -> None:
-        """Wait until this rank's accesses of `target`, or (None) all, have happened.
+        """Wait until this rank's accesses to `target`, or (None) to all ranks, have happened.
 
         :param local: whether MPI says so of its buffers only.
         """
@@ -166,14 +166,14 @@ class WindowEnd(State):
             self.cluster.races.locked(self.shared, self.rank, target, exclusive)
 
     def unlock(self, target: int) -> None:
-        """Give it back."""
+        """Release the lock of a rank's memory."""
         lock = self.shared.locks[target]
         if self.cluster.races is not None:
             self.cluster.races.unlocked(self.shared, self.rank, target, lock.holders[self.rank])
         lock.release(self.rank)
 
     def expose(self, epoch: int) -> None:
-        """From now on others may access this rank's memory, without a lock.
+        """Allow others to access this rank's memory without a lock, from now on.
 
         :param epoch: the number of fences before; 0: it is between Post and Wait.
         """
@@ -181,6 +181,6 @@ class WindowEnd(State):
             self.cluster.races.exposed(self.shared, self.rank, epoch)
 
     def withdraw(self, epoch: int) -> None:
-        """End that."""
+        """End that permission."""
         if self.cluster.races is not None:
             self.cluster.races.withdrawn(self.shared, self.rank, epoch)
