@@ -202,7 +202,7 @@ class Request(Happening, ManyRequests):
         return own._conclude(status)
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
-        """Return whether this is done, and the received object; a test that finds nothing takes 1 µs of virtual time."""
+        """Return whether this is done, and the received object; a test that finds nothing takes 1 µs."""
         own = self._own
         if own.done or own.over:
             return True, own._conclude(status)
