@@ -65,7 +65,7 @@ nitpick_ignore_regex = [
     ("py:class", r"bsbpool\.(trace\.(comparing|recording)|worlds\.base)\..*"),
     (
         "py:class",
-        r"bsbpool_sim\.(mpi\.communicators\.Comm|kernel\.Policy|scenario\.(model\.Model|planning\.Plan|program\..*))",
+        r"bsbpool_sim\.(cluster\.Cluster|mpi\.communicators\.Comm|scenario\.(model\.Model|planning\.Plan|program\..*))",
     ),
 ]
 

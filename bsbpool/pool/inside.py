@@ -8,7 +8,7 @@ What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't g
 
 from __future__ import annotations
 
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, Token
 from typing import Any, NamedTuple
 
 from ..exceptions import JobPoolError
@@ -32,7 +32,7 @@ class _Pool(NamedTuple):
 _running: ContextVar[tuple[_Pool, ...]] = ContextVar("bsbpool_inside", default=())
 
 
-def mark(id: Any, world: World, context: Context | None = None) -> Any:
+def mark(id: Any, world: World, context: Context | None = None) -> Token[tuple[_Pool, ...]] | None:
     """From now on the code of this task is run by that pool.
 
     :param context: the context variables in which that is said; None: those of this task.
@@ -45,7 +45,7 @@ def mark(id: Any, world: World, context: Context | None = None) -> Any:
     return _running.set((*_running.get(), _Pool(id, world)))
 
 
-def unmark(token: Any) -> None:
+def unmark(token: Token[tuple[_Pool, ...]] | None) -> None:
     """Take back what `mark` has said, in the same context."""
     if token is not None:
         _running.reset(token)

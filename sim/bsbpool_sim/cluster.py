@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import operator
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bsbpool.trace import Recorder
 from bsbpool.worlds import World
@@ -20,24 +20,45 @@ from .network import Network
 from .strategies import InOrder
 from .tape import Tape
 
+if TYPE_CHECKING:
+    from .checks.audit import Freeable, Sendable
+    from .checks.buffer_races import Given, Lease, TrackedRequest, WatchedBuffer
+    from .checks.undefined import Undefined
+    from .checks.violations import Violation
+    from .checks.window_reads import WindowReads
+    from .checks.window_uses import WatchedWindow, WindowUse
+
 #: Thirty days: longer than any cluster lets a job run, so what gets there goes on for ever.
 HORIZON = 30 * 24 * 3600 * SECOND
 MAX_EVENTS = 50_000_000
 
 
-class JobScript(Protocol):
-    """Interface of what decides how the jobs of pools go, as `bsbpool_sim.script.ScriptRuntime` implements it.
+#: Identifies a pool in a simulation: the number of its communicator's context, and its own number there.
+PoolKey = tuple[int, int]
 
-    A key tells a pool from the others of the simulation: its communicator, and its number there.
+
+class RunScript(Protocol):
+    """Interface of the script of a simulation. `bsbpool_sim.Script` implements it, and for runs that something else
+    directs a scenario, a replay, a recorded run with a change, and a whole program.
     """
 
-    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+    def install(self, cluster: Cluster) -> None:
+        """Called before any program starts."""
+
+    def check(self, cluster: Cluster) -> None:
+        """Called after the run. Raise a `ScriptError` if the script is wrong."""
+
+
+class JobScript(Protocol):
+    """Interface of what decides how the jobs of pools go, as `bsbpool_sim.script.ScriptRuntime` implements it."""
+
+    def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Called when a job was queued."""
 
-    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def perform(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Run a job: call its function, or do something in its place."""
 
-    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def strike(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Run a job that a chosen fault strikes: call the function in place of the job's own."""
 
     def send(self, rank: int) -> None:
@@ -58,26 +79,26 @@ class PossibleFaults(Protocol):
 class Auditor(Protocol):
     """Interface of the check for what a program leaves behind, as `bsbpool_sim.checks.audit.Audit` implements it."""
 
-    def sent(self, message: Any, dest: int) -> None:
+    def sent(self, message: Sendable, dest: int) -> None:
         """Called when a message was sent to a rank."""
 
-    def began(self, request: Any) -> None:
+    def began(self, request: TrackedRequest) -> None:
         """Called when a request began."""
 
-    def made(self, member: Any, what: str = "") -> None:
+    def made(self, member: Freeable, what: str = "") -> None:
         """Called when the program made an object that it has to free, such as a communicator or a window."""
 
     def mismatched(self, what: str, right: str) -> None:
         """Called when data was sent as items of one type and received as items of another."""
 
-    def violations(self, ended: bool = True) -> list[Any]:
+    def violations(self, ended: bool = True) -> list[Violation]:
         """Return the violations that were found. If all programs have returned, these include what they left behind."""
 
 
 class EffectObserver(Protocol):
     """Interface of an observer of what ranks give to others, as `bsbpool_sim.checks.effects.Effects` implements it."""
 
-    def gave(self, rank: int, what: Any) -> None:
+    def gave(self, rank: int, what: object) -> None:
         """A rank gave bytes to others, or a sequence of them."""
 
     def ended(self, rank: int, namespace: Mapping[str, Any]) -> None:
@@ -92,24 +113,24 @@ class MemoryWatcher(Protocol):
     :ivar undefined: what memory holds until MPI has written what comes; None: it keeps its content.
     """
 
-    undefined: Any
+    undefined: Undefined | None
 
-    def begins(self, request: Any, given: Iterable[tuple[Any, bool]], waits: bool = False) -> None:
+    def begins(self, request: TrackedRequest, given: Iterable[Given], waits: bool = False) -> None:
         """Called when a request gets memory, which it has until it ends; `waits`: the call waits for that."""
 
-    def touches(self, given: Sequence[tuple[Any, bool]]) -> None:
+    def touches(self, given: Sequence[Given]) -> None:
         """Called when a blocking call gets memory."""
 
-    def ends(self, by: Any, rank: int) -> None:
+    def ends(self, by: TrackedRequest | Lease, rank: int) -> None:
         """Called when a request of a rank ends, or an access."""
 
-    def accesses(self, lease: Any, given: Sequence[tuple[Any, bool]]) -> None:
+    def accesses(self, lease: Lease, given: Sequence[Given]) -> None:
         """Called when an access to a window gets memory, which it has until it is known to have happened."""
 
-    def arrives(self, lease: Any, rank: int, memory: Any, data: bytes) -> None:
+    def arrives(self, lease: Lease, rank: int, memory: WatchedBuffer, data: bytes) -> None:
         """Called when the data of an access has arrived."""
 
-    def accessed(self, window: Any, origin: int, target: int | None, rank: int) -> None:
+    def accessed(self, window: Hashable, origin: int, target: int | None, rank: int) -> None:
         """A rank's accesses to the memory of another one, or (None) of all, have happened."""
 
 
@@ -122,51 +143,51 @@ class RaceWatcher(Protocol):
     :ivar reads: looks for who reads its own window; None: nobody asks.
     """
 
-    reads: Any
+    reads: WindowReads | None
 
-    def sent(self, message: Any, rank: int, dest: int, sync: Any) -> None:
+    def sent(self, message: Hashable, rank: int, dest: int, sync: object) -> None:
         """A rank has sent a message."""
 
-    def received(self, message: Any, rank: int) -> None:
+    def received(self, message: Hashable, rank: int) -> None:
         """A rank has received it."""
 
-    def ended_request(self, request: Any, rank: int) -> None:
+    def ended_request(self, request: object, rank: int) -> None:
         """A request has ended."""
 
-    def arrived(self, call: Any, rank: int) -> None:
+    def arrived(self, call: Hashable, rank: int) -> None:
         """A rank has come to a collective call."""
 
-    def left(self, call: Any, rank: int) -> None:
+    def left(self, call: Hashable, rank: int) -> None:
         """A rank has come out of it."""
 
-    def locked(self, window: Any, origin: int, target: int, exclusive: bool) -> None:
+    def locked(self, window: WatchedWindow, origin: int, target: int, exclusive: bool) -> None:
         """A rank has got a lock."""
 
-    def unlocked(self, window: Any, origin: int, target: int, exclusive: bool) -> None:
+    def unlocked(self, window: WatchedWindow, origin: int, target: int, exclusive: bool) -> None:
         """A rank gives it back."""
 
-    def accessed(self, window: Any, origin: int, target: int, access: Any) -> None:
+    def accessed(self, window: WatchedWindow, origin: int, target: int, access: WindowUse) -> None:
         """A rank accesses the memory of another one."""
 
-    def opened(self, window: Any, rank: int) -> None:
+    def opened(self, window: WatchedWindow, rank: int) -> None:
         """A rank has a window from now on."""
 
-    def synced(self, window: Any, rank: int) -> None:
+    def synced(self, window: WatchedWindow, rank: int) -> None:
         """A rank has called Sync."""
 
-    def happens(self, window: Any, target: int) -> None:
+    def happens(self, window: WatchedWindow, target: int) -> None:
         """An access of the memory of a rank happens now."""
 
-    def happened(self, window: Any, target: int, ranges: Any) -> None:
+    def happened(self, window: WatchedWindow, target: int, ranges: Sequence[tuple[int, int]]) -> None:
         """An access has changed the memory of a rank."""
 
-    def ended(self, window: Any, origin: int, target: int | None) -> None:
+    def ended(self, window: WatchedWindow, origin: int, target: int | None) -> None:
         """All accesses by a rank have happened."""
 
-    def exposed(self, window: Any, rank: int, epoch: int) -> None:
+    def exposed(self, window: WatchedWindow, rank: int, epoch: int) -> None:
         """Others may access the memory of a rank now."""
 
-    def withdrawn(self, window: Any, rank: int, epoch: int) -> None:
+    def withdrawn(self, window: WatchedWindow, rank: int, epoch: int) -> None:
         """Others may not any more."""
 
 

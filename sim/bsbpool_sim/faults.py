@@ -17,7 +17,7 @@ from bsbpool.text import scrub
 
 from .choices import Kind, Strikes
 from .chooser import Chooser
-from .cluster import Cluster, JobScript, PossibleFaults
+from .cluster import Cluster, JobScript, PoolKey, PossibleFaults
 from .kernel import SECOND
 
 #: Virtual nanoseconds that a job takes longer which a fault strikes.
@@ -82,13 +82,13 @@ class ExploredFaults:
 
     # -- jobs ----------------------------------------------------------------------------------------
 
-    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+    def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Called when a job was queued."""
         self._names[key, job] = scrub(name)
         if self.script is not None:
             self.script.introduce(key, job, name, context)
 
-    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def perform(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Run a job, and choose whether a fault strikes it."""
         script, fault = self.script, None
         if self._left:
@@ -104,7 +104,7 @@ class ExploredFaults:
             return self.strike(key, job, functools.partial(self._take_longer, said, fault == _ON, function))
         return function() if script is None else script.perform(key, job, function)
 
-    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def strike(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Call the function in place of a job."""
         return function() if self.script is None else self.script.strike(key, job, function)
 

@@ -19,7 +19,7 @@ from bsbpool.text import scrub
 
 from .choices import Kind, Strikes
 from .chooser import Chooser
-from .cluster import Cluster
+from .cluster import Cluster, PoolKey
 from .errors import ScriptError
 from .faults import ExploredFaults
 from .kernel import Rank, nanoseconds
@@ -295,7 +295,7 @@ class ScriptRuntime:
         if chooser is not None and (delays or script._mortal):
             cluster.faults = FaultChoices(self, chooser, script._mortal, delays)
 
-    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+    def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Find the rule of a job that was queued, and draw its duration."""
         if not self.matched:
             return
@@ -315,7 +315,7 @@ class ScriptRuntime:
                 self._parts[key, job] = (rule, nanoseconds(max(0.0, takes)), plain)
                 return
 
-    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def perform(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Execute a job: let its time pass, then end it as its rule says."""
         part = self._parts.get((key, job))
         if part is None:
@@ -333,7 +333,7 @@ class ScriptRuntime:
             raise rule.raises() if isinstance(rule.raises, type) else copy.copy(rule.raises)
         return function() if rule.returns is _REAL else rule.returns
 
-    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def strike(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Run a job that a chosen fault strikes; the rule of the job does not apply."""
         return function()
 

@@ -20,7 +20,7 @@ from bsbpool.values import add_note, shown, text_of
 from .checks.audit import KINDS, Audit
 from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
-from .cluster import HORIZON, MAX_EVENTS, Cluster
+from .cluster import HORIZON, MAX_EVENTS, Cluster, RunScript
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .faults import install_faults
 from .garbage import deliberate_collection
@@ -66,7 +66,7 @@ def simulate(
     ranks: int,
     *,
     seed: int = 0,
-    script: Any = None,
+    script: RunScript | None = None,
     latency: float = 0.0,
     bandwidth: float | None = None,
     policy: Strategy | Policy | str | None = None,
@@ -86,7 +86,7 @@ def simulate(
     :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
     :param ranks: how many ranks there are.
     :param seed: for all random numbers in it, also those of the `random` module.
-    :param script: a `Script` of faults and durations of ranks, links and jobs; None: none.
+    :param script: a `Script` of faults and durations of ranks, links and jobs, or another `RunScript`; None: none.
     :param latency: seconds that each message takes.
     :param bandwidth: bytes per second of each link; None: unlimited.
     :param policy: decides what MPI and time leave open. None: what comes first is taken first; ``"shuffled"``: events
@@ -170,7 +170,7 @@ def simulate(
 
 
 def _run_once(
-    make: Callable[[], Cluster], program: Callable[[Comm], Any], script: Any, eager_limit: int | None,
+    make: Callable[[], Cluster], program: Callable[[Comm], Any], script: RunScript | None, eager_limit: int | None,
     audit: Audit | None, faults: int,
 ) -> Simulation:  # fmt: skip
     cluster = make()
@@ -195,7 +195,9 @@ def _run_once(
     return simulation
 
 
-def run_on(cluster: Cluster, program: Callable[[Comm], Any], script: Any = None, *, last: bool = True) -> Simulation:
+def run_on(
+    cluster: Cluster, program: Callable[[Comm], Any], script: RunScript | None = None, *, last: bool = True
+) -> Simulation:
     """Run ``program(comm)`` on each rank of a cluster, and return or raise as `simulate` does.
 
     :param last: whether nothing else runs on these ranks after it. Else what is left of messages, communicators and
@@ -312,7 +314,7 @@ def _simulation(cluster: Cluster) -> Simulation:
     )
 
 
-def _checked(script: Any, cluster: Cluster) -> str | None:
+def _checked(script: RunScript | None, cluster: Cluster) -> str | None:
     """What the script finds wrong with itself after the run."""
     try:
         if script is not None:

@@ -19,7 +19,7 @@ class Effects:
     def __init__(self) -> None:
         self.notes: list[tuple[int, Any]] = []
 
-    def gave(self, rank: int, what: Any) -> None:
+    def gave(self, rank: int, what: object) -> None:
         """A rank gave bytes to others, or a sequence of them."""
         self.notes.append((rank, _size(what)))
 
@@ -29,13 +29,13 @@ class Effects:
         self.notes.append((rank, values))
 
 
-def _size(what: Any) -> int:
+def _size(what: object) -> int:
     if isinstance(what, bytes | memoryview):
         return len(what)
     return sum(map(_size, what)) if isinstance(what, list | tuple) else 0
 
 
-def _is_simple(value: Any) -> bool:
+def _is_simple(value: object) -> bool:
     """Whether a value is a number or a text, also one of NumPy's."""
     if type(value).__module__ == "numpy":
         return getattr(value, "ndim", None) == 0

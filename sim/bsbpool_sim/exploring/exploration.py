@@ -17,7 +17,7 @@ from bsbpool.worlds.local import ThreadedWorld
 from ..checks import buffer_races, window_races
 from ..checks.audit import KINDS
 from ..choices import Kind
-from ..cluster import Cluster
+from ..cluster import Cluster, RunScript
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
 from ..strategies import InOrder
 from ..streams import seeded_global
@@ -108,7 +108,7 @@ def explore(
     checks: Sequence[str] = CHECKS,
     faults: int = 0,
     seed: int = 0,
-    script: Any = None,
+    script: RunScript | None = None,
     late_matching: bool | None = None,
     max_events: int = MAX_EVENTS,
     jobs: int = 1,

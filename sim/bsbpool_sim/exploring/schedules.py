@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from ..choices import Strategy
-from ..cluster import Cluster
+from ..cluster import Cluster, RunScript
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
 from ..faults import ExploredFaults
 from ..places import raised_by
@@ -84,7 +84,7 @@ class ScriptWithStrategy:
     :param strategy: its ``install(cluster)`` is called, if it has that.
     """
 
-    def __init__(self, script: Any, strategy: Any):
+    def __init__(self, script: RunScript | None, strategy: object):
         self._script = script
         self._strategy = strategy
         #: the ranks, once they were prepared.
@@ -109,7 +109,7 @@ class Function:
     :param options: those of `simulate` that are the same for each schedule.
     """
 
-    def __init__(self, program: Callable[[Any], Any], ranks: int, script: Any, options: dict[str, Any]):
+    def __init__(self, program: Callable[[Any], Any], ranks: int, script: RunScript | None, options: dict[str, Any]):
         self._program = program
         self._ranks = ranks
         self._script = script

@@ -10,6 +10,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
 from ..choices import Strategy
+from ..cluster import RunScript
 from ..errors import AbortError, DeadlockError, HorizonError
 from ..program.program_run import Program, run_program
 from ..simulation import Simulation
@@ -41,7 +42,7 @@ class WholeProgram:
     :param options: those of `run_program` that are the same for each schedule.
     """
 
-    def __init__(self, program: Program, ranks: int, script: Any, options: dict[str, Any]):
+    def __init__(self, program: Program, ranks: int, script: RunScript | None, options: dict[str, Any]):
         self._program = program
         self._ranks = ranks
         self._script = script
@@ -70,7 +71,7 @@ class WholeProgram:
 
 
 def explore_program(
-    program: Program, ranks: int, *, script: Any = None, seed: int = 0, max_events: int = MAX_EVENTS,
+    program: Program, ranks: int, *, script: RunScript | None = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
     schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0,
     jobs: int = 1, begin: int = 0, buffering: bool = False, progress: Callable[[Exploration], None] | None = None,

@@ -25,7 +25,7 @@ from bsbpool.worlds.memory import memory_available, memory_taken
 from bsbpool.worlds.opening import open_to_read
 from bsbpool.worlds.uncaught import uncaught_text
 
-from ..cluster import Cluster
+from ..cluster import Cluster, RunScript
 from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
@@ -110,7 +110,7 @@ def run_program(
     label: bool = False,
     own: Collection[str] = (),
     share: Collection[str] = (),
-    script: Any = None,
+    script: RunScript | None = None,
     **options: Any,
 ) -> Ended:
     """Run a program on simulated ranks, each with modules, streams and settings of its own.
@@ -148,7 +148,7 @@ class _Ranks:
         label: bool,
         own: Collection[str],
         share: Collection[str],
-        script: Any,
+        script: RunScript | None,
         ended: Ended,
     ):
         self._program = program

@@ -26,7 +26,7 @@ from .program import ScenarioRun, occurs
 from .written_values import Occurrence
 
 if TYPE_CHECKING:
-    from ..cluster import Cluster
+    from ..cluster import Cluster, PoolKey
 
 
 class _Unpicklable:
@@ -73,13 +73,13 @@ class ScenarioRuntime(ScriptRuntime):
 
     # -- jobs ------------------------------------------------------------------------------------------------
 
-    def introduce(self, key: Any, job: int, name: str, context: Mapping[str, Any]) -> None:
+    def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
         """Take in a job that was queued."""
         stage = self._stage
         assert stage.coming is not None
         stage.by_id[stage.plan.phases[key[1] - 1], job] = stage.coming
 
-    def perform(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def perform(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Execute a job as the scenario says."""
         stage = self._stage
         planned = stage.by_id[stage.plan.phases[key[1] - 1], job]
@@ -88,7 +88,7 @@ class ScenarioRuntime(ScriptRuntime):
         owner.current = planned
         return function()
 
-    def strike(self, key: Any, job: int, function: Callable[[], Any]) -> Any:
+    def strike(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
         """Let a fault strike a job: it has started."""
         return self.perform(key, job, function)
 
