@@ -61,7 +61,7 @@ class DeadlockError(SimulationError):
 
     @property
     def waits_for(self) -> tuple[str, ...]:
-        """What each waiting task waits for, the programs of ranks first."""
+        """Return what each waiting task waits for, in words, the programs of ranks first."""
         return tuple(each.waits_for for each in self.stuck)
 
 
@@ -70,7 +70,7 @@ class HorizonError(SimulationError):
 
 
 class CannotSimulateError(SimulationError):
-    """A simulated rank used something that can't be simulated: a thread, a process, a socket."""
+    """A simulated rank used something that can't be simulated: a process, a socket, a signal."""
 
 
 class MPIError(SimulationError, RuntimeError):
@@ -152,7 +152,7 @@ class MPIError(SimulationError, RuntimeError):
 
 
 class UnsupportedError(CannotSimulateError, MPIError, NotImplementedError):
-    """A program called what MPI has and simulated ranks have not.
+    """A program called something that MPI has, and simulated ranks do not have.
 
     mpi4py raises NotImplementedError for what its MPI lacks, and programs catch that.
     """
@@ -192,7 +192,7 @@ class ScriptError(SimulationError):
 
 
 class TapeError(SimulationError, ValueError):
-    """A tape of choices that is none, or does not fit the run: it is of another program or version."""
+    """A tape is invalid, or does not fit the run: it belongs to another program or version."""
 
 
 class AbortError(SimulationError):

@@ -59,7 +59,7 @@ _AFTER_THE_END = ("scheduled", "traceback", "cancel")
 
 
 class Broken(NamedTuple):
-    """A rule that does not hold.
+    """An invariant that does not hold.
 
     :ivar event: the number of the event in the trace at which that shows.
     :ivar t: its time, in nanoseconds.
@@ -72,7 +72,7 @@ class Broken(NamedTuple):
 
 
 def broken(events: Iterable[Event]) -> list[Broken]:
-    """What does not hold in a trace of simulated ranks; nothing if all is well.
+    """Return the invariants that do not hold in a trace of simulated ranks.
 
     :param events: those of the trace, in order.
     """
@@ -101,7 +101,7 @@ def broken(events: Iterable[Event]) -> list[Broken]:
 
 
 class _Job:
-    """What the trace says of one job so far."""
+    """What the trace has said about one job so far."""
 
     def __init__(self, event: JobQueued):
         self.deps: list[int] = list(event.deps)
@@ -121,7 +121,7 @@ class _Job:
 
 
 class _Pool:
-    """One pool's part of a trace."""
+    """The part of a trace that is about one pool."""
 
     def __init__(self, event: PoolOpened, found: list[Broken]):
         self.found = found
@@ -163,7 +163,7 @@ class _Pool:
         self.found.append(Broken(self.number, self.t, f"pool {self.label}: {what}"))
 
     def take(self, number: int, event: PoolEvent) -> None:
-        """The next event."""
+        """Check the next event."""
         if event.t > self.t:
             self._time_goes_on()
         self.number, self.t = number, event.t
@@ -180,7 +180,7 @@ class _Pool:
             self._stop_is_missing()
 
     def finish(self, number: int, t: int) -> None:
-        """There is no more."""
+        """Check what must hold at the end of the pool."""
         if self.main_died:
             return
         self._time_goes_on()

@@ -1,4 +1,4 @@
-"""Recorded runs of a real BSB: reads one, and makes of it a program and a script that `simulate` runs again.
+"""Reads recorded runs of a real BSB, and makes programs and scripts of them that `simulate` runs again.
 
 A file holds the jobs of pools that ran one after the other, with the times that they took. How a run is
 shown, and traces of this project's own pool, don't belong here.
@@ -34,12 +34,12 @@ STATUSES = ("success", "failed", "cancelled", "aborted", "running", "queued", "p
 
 
 class RecordingError(SimulationError):
-    """A file is no recorded run; the message says where, what is wrong, and what would be right."""
+    """A file is not a recorded run. The message says where it is wrong, and what would be right."""
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedJob:
-    """A job as it was recorded.
+    """A job of a recorded run.
 
     :ivar id: its id in the file.
     :ivar args: its arguments, as text.
@@ -63,7 +63,7 @@ class RecordedJob:
 
     @property
     def raises(self) -> Exception | None:
-        """What it raised, if it failed: a built-in exception made anew, or a `RemoteError` that names any other."""
+        """The exception of a failed job: a built-in one, or a `RemoteError` that names another one."""
         return recorded_exception(self.error) if self.status == "failed" else None
 
 
@@ -91,18 +91,18 @@ class Recording:
 
     @property
     def fail_fast(self) -> bool:
-        """Whether the recorded main stopped at the first error: it raised, and left jobs in line."""
+        """Whether the recorded main stopped at the first error: it raised, and left jobs in the queue."""
         return self.error is not None and any(job.status == "queued" for job in self.jobs)
 
     @property
     def outcome(self) -> dict[str, int]:
-        """How many jobs had which status in the end, in the order of `STATUSES`."""
+        """The number of jobs with each status in the end, in the order of `STATUSES`."""
         counts = Counter(job.status for job in self.jobs)
         return {status: counts[status] for status in STATUSES if counts[status]}
 
     @property
     def estimated(self) -> dict[str, int]:
-        """How many jobs never ran and have the median time of their strategy, their pool, or the run."""
+        """The number of jobs that never ran, and have the median time of their strategy, their pool, or the run."""
         return dict(Counter(job.estimated for pool in self.that_run for job in pool if job.estimated))
 
     @property
@@ -171,7 +171,7 @@ def read_recording(path: str | Path) -> Recording:
 
 
 class _Reader:
-    """Reads one file; everything that is wrong with it ends in `wrong`."""
+    """Reads one file. `wrong` makes the error for any mistake in it."""
 
     def __init__(self, path: str):
         self.path = path
@@ -331,7 +331,7 @@ def _samples_for(job: RecordedJob, pool: int) -> list[tuple[str, Any]]:
 
 
 def recorded_exception(text: str | None) -> Exception:
-    """The exception of a job that failed, from its text in a recording."""
+    """Return the exception of a failed job, made from its text in a recording."""
     if text is None:
         return RemoteError("the recording does not say what it raised")
     name, _, message = text.partition(": ")

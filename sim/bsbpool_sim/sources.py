@@ -1,4 +1,5 @@
-"""What of the real world a program can ask for: time, chance, identity, waiting. The table says what becomes of each.
+"""The sources of the real world that a program can ask: for time, chance, identity, and waiting. The table says what a
+simulated rank gets from each.
 
 On a simulated rank a source is virtual, refused, or a hole: then it is as it is outside, and a program that asks for
 it may differ between two runs. Whatever of the modules of `WALKED` is in no row and not in `HARMLESS` makes a test
@@ -22,7 +23,7 @@ class Treatment(Enum):
 
 
 class Row(NamedTuple):
-    """Sources that are treated alike.
+    """Sources that are treated in the same way.
 
     :ivar kind: what becomes of them.
     :ivar names: theirs, as Python writes them; ``*`` at the end stands for all that begins so.
@@ -260,7 +261,7 @@ HARMLESS = {
 
 
 def row_of(name: str) -> Row | None:
-    """The row of a source: that which names it, else that with the longest beginning of it."""
+    """Return the row of a source: the one that names it, else the one with the longest matching beginning."""
     found, longest = None, -1
     for row in TABLE:
         for each in row.names:
@@ -272,6 +273,6 @@ def row_of(name: str) -> Row | None:
 
 
 def is_harmless(name: str) -> bool:
-    """Whether it is among what is there besides."""
+    """Return whether a name is one of those that need no row."""
     module, _, rest = name.rpartition(".")
     return rest in HARMLESS.get(module, "").split()

@@ -1,4 +1,4 @@
-"""Puts what is virtual, or refused, for a simulated rank in place while a simulation runs.
+"""Installs the substitutes for the real sources of time, chance and identity while a simulation runs.
 
 The one file of the simulator that touches the real ones. Everything is decided at each call by who calls:
 a simulated rank gets the substitute, anybody else in the process (other threads, the hub) the real thing.
@@ -49,7 +49,9 @@ _undo: list[Callable[[], None]] = []
 
 @contextmanager
 def substitutes() -> Iterator[None]:
-    """While active, a simulated rank has virtual clocks, simulated MPI, and no thread, process or socket."""
+    """While active, a simulated rank has virtual clocks, chance and threads and the simulated MPI; processes and
+    sockets are refused.
+    """
     global _users
     with _lock:
         if _users == 0:
@@ -103,8 +105,9 @@ _NOTHING = object()
 
 
 class _Module:
-    """The namespace of a module, where substitutes stand while simulations run: there are many of them, and each
-    simulation installs all."""
+    """The namespace of a module in which substitutes are installed. There are many, and each simulation installs all of
+    them.
+    """
 
     def __init__(self, name: str, space: dict[str, Any]):
         self.name = name
@@ -127,7 +130,7 @@ class _Module:
 
 
 class _Place:
-    """An attribute of a class or of a function, where a substitute stands while simulations run."""
+    """An attribute of a class or function for which a substitute is installed."""
 
     def __init__(self, name: str, owner: Any, attribute: str, substitute: Any):
         self.name = name
@@ -145,7 +148,7 @@ class _Place:
 
 
 class _InC:
-    """A class that is written in C, whose attributes Python lets nobody set, with the substitutes for its methods.
+    """A class written in C, whose attributes can't be set from Python, with the substitutes for its methods.
 
     So they are set in the dictionary of the class itself, and Python told (`_changed`) to forget what it remembers of
     the class. This reaches also who took the class before, as ``from datetime import datetime`` does.
@@ -180,7 +183,7 @@ class _InC:
 
 
 class _Shadow(_Place):
-    """A name in a module's namespace that the module takes from `builtins`."""
+    """A name that a module takes from `builtins`, and that is set in the module's namespace."""
 
     def install(self) -> None:
         self.owner[self.attribute] = self.substitute
@@ -244,7 +247,7 @@ def _prepare_late(name: str) -> None:
 
 
 class _LateFinder:
-    """In `sys.meta_path`: sees when one of these modules is imported during a simulation."""
+    """Stands in `sys.meta_path`, and notices when one of these modules is imported during a simulation."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         if name not in LATE or name in _prepared:
@@ -392,7 +395,7 @@ def _hook() -> None:
 
 
 class _Dispatching(types.ModuleType):
-    """The real `mpi4py.MPI`, whose attributes are the simulator's for a simulated rank."""
+    """The real `mpi4py.MPI`, with the simulator's attributes for simulated ranks."""
 
     def __getattribute__(self, name: str) -> Any:
         if name.startswith("_") or not isinstance(getcurrent(), Task):
@@ -407,7 +410,7 @@ class _Dispatching(types.ModuleType):
 
 
 class _StandIn(types.ModuleType):
-    """`mpi4py.MPI` where the real one is not imported."""
+    """Stands for `mpi4py.MPI` where the real one is not imported."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
@@ -419,14 +422,14 @@ class _StandIn(types.ModuleType):
 
 
 class _Options(types.SimpleNamespace):
-    """`mpi4py.rc`: takes every option, and heeds none."""
+    """Stands for `mpi4py.rc`: it accepts all options, and ignores them."""
 
     def __call__(self, **options: Any) -> None:
         self.__dict__.update(options)
 
 
 class _Package(types.ModuleType):
-    """The package mpi4py where it is not imported. What is installed of it is there, too."""
+    """Stands for the package mpi4py where it is not imported. It gives access to the installed parts."""
 
     def __init__(self, name: str, doc: str):
         super().__init__(name, doc)

@@ -294,7 +294,9 @@ GLOBAL_GENERATOR = "the global generator"
 
 
 def global_generator(task: Task) -> Any:
-    """What is behind the functions of `random`: the rank's own where a whole program runs, else that of all."""
+    """Return the generator behind the functions of `random`: the rank's own in a whole program, else the one that all
+    ranks share.
+    """
     kept = task.rank.kept
     if GLOBAL_GENERATOR not in kept:
         return random._inst
@@ -340,7 +342,7 @@ def _uuid1(task: Task, node: int | None = None, clock_seq: int | None = None) ->
 
 
 def host(rank: int) -> str:
-    """The name of a simulated rank's host: each is a host of its own."""
+    """Return the name of a simulated rank's host; each rank has its own."""
     return f"simulated-{rank}"
 
 

@@ -1,4 +1,4 @@
-"""What ranks print: each rank's streams, from which whole lines go to the real ones.
+"""The output of ranks: their streams, which pass whole lines on to the real streams.
 
 What a rank prints with pieces of a line waits until the line is complete, the rank ends, or the piece is long.
 """
@@ -13,7 +13,7 @@ _LONGEST = 1 << 16
 
 
 class OutputClosedError(BaseException):
-    """Whoever reads the output has gone, as `head` does: the program has nobody to print for."""
+    """The reader of the output has closed it, as `head` does."""
 
 
 class SharedStream:
@@ -38,7 +38,7 @@ class SharedStream:
         self.unfinished: Any = None
 
     def write(self, data: bytes, writer: Any) -> None:
-        """Write whole lines; or a piece of one, when no more of it is to come."""
+        """Write whole lines, or the rest of one when the rank writes no more."""
         for each in self._others:
             if each.unfinished not in (None, writer):
                 each.unfinished = None
@@ -61,7 +61,7 @@ class SharedStream:
         self._written = True
 
     def flush(self) -> None:
-        """Let what was written be seen."""
+        """Flush the real stream."""
         try:
             (self._binary or self._stream).flush()
         except BrokenPipeError:
@@ -70,7 +70,7 @@ class SharedStream:
 
 
 class _Lines(io.RawIOBase):
-    """The bytes that a rank writes, on their way to the real stream."""
+    """The bytes that a rank writes, until they are passed on to the real stream."""
 
     def __init__(self, output: SharedStream, label: bytes, number: int):
         self._output = output
@@ -106,7 +106,7 @@ class _Lines(io.RawIOBase):
         return len(data)
 
     def finish(self) -> None:
-        """Pass on what is held of a line."""
+        """Pass on the rest of an unfinished line."""
         if self._held:
             held, self._held = self._held, b""
             self._pass(held)
@@ -142,6 +142,6 @@ class RankStream(io.TextIOWrapper):
         )
 
     def finish(self) -> None:
-        """The rank has ended: pass on what is held of a line."""
+        """Pass on the rest of an unfinished line, since the rank has ended."""
         self.flush()
         self.lines.finish()

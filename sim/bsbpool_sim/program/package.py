@@ -1,4 +1,5 @@
-"""The package mpi4py as each rank of a program has it: the installed one, with the simulator's MPI in place of its own.
+"""The package mpi4py as each rank of a program imports it: the installed package, with the simulator's MPI in place of
+the compiled one.
 
 So `mpi4py.rc`, `mpi4py.util`, `mpi4py.futures`, `mpi4py.run` and all else in it are mpi4py's, whether or not and
 whenever the real `mpi4py.MPI` was imported. What `MPI` has is in `bsbpool_sim.mpi`.
@@ -31,12 +32,12 @@ _YES, _NO = (True, "yes"), (False, "no")
 
 
 def is_installed() -> bool:
-    """Whether there is an mpi4py that ranks can have."""
+    """Return whether mpi4py is installed."""
     return PathFinder.find_spec(PACKAGE) is not None
 
 
 class RankMPIModule(types.ModuleType):
-    """`mpi4py.MPI` of a rank."""
+    """The module `mpi4py.MPI` of one rank."""
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") or name in _OURS:
@@ -53,12 +54,12 @@ class RankMPIModule(types.ModuleType):
 
 
 def names() -> list[str]:
-    """What `mpi4py.MPI` has."""
+    """Return the names in `mpi4py.MPI`."""
     return sorted({*mpi.__all__, *_COMPUTED} - _OURS)
 
 
 class MPILoader(Loader):
-    """Makes `mpi4py.MPI` for a rank that imports it, and lets MPI begin there."""
+    """Makes the module `mpi4py.MPI` for a rank that imports it, and begins MPI there."""
 
     def create_module(self, spec: ModuleSpec) -> types.ModuleType:
         """Make the module, without anything in it."""
@@ -75,14 +76,14 @@ class MPILoader(Loader):
 
 
 def spec_of_mpi() -> ModuleSpec:
-    """How a rank finds `mpi4py.MPI`."""
+    """Return the spec by which a rank imports `mpi4py.MPI`."""
     spec = ModuleSpec(MODULE, MPILoader(), origin=mpi.__file__)
     spec.has_location = True
     return spec
 
 
 def view_windows(module: types.ModuleType) -> None:
-    """Let `memoryview` in a module take windows: before Python 3.12 only a class that is compiled can give memory."""
+    """Let `memoryview` in a module accept windows. Before Python 3.12, only compiled classes can give memory."""
 
     def view(of: Any) -> memoryview:
         return of.__buffer__(0) if isinstance(of, mpi.Win) else memoryview(of)
@@ -112,14 +113,14 @@ def _read(rc: Any, environment: Mapping[Any, Any]) -> Options:
 
 
 class _Reader:
-    """Reads options, one by one; one that can't be understood is warned of, and is as if it were not there."""
+    """Reads options one by one. An option that can't be understood causes a warning, and is ignored."""
 
     def __init__(self, rc: Any, environment: Mapping[Any, Any]):
         self._rc = rc
         self._environment = environment
 
     def value(self, name: str, default: Any) -> Any:
-        """What the environment says, which `rc` is told; else what `rc` says."""
+        """Return what the environment says, and tell `rc`; else what `rc` says."""
         text = self._environment.get(f"MPI4PY_RC_{name.upper()}".encode())
         if text is None:
             return getattr(self._rc, name, default)
@@ -133,19 +134,19 @@ class _Reader:
         return value
 
     def flag(self, name: str, default: bool) -> bool:
-        """One that is true or false."""
+        """Read an option that is true or false."""
         value = self.value(name, default)
         if value in _YES:
             return True
         return False if value in _NO else bool(self.unexpected(name, value, default))
 
     def one_of(self, name: str, values: tuple[str, ...], default: str) -> str:
-        """One that is a word."""
+        """Read an option that is a word."""
         value = self.value(name, default)
         return value if value in values else str(self.unexpected(name, value, default))
 
     def unexpected(self, name: str, value: Any, default: Any) -> Any:
-        """Warn of a value; gives what is taken in its place."""
+        """Warn of a value; return what is used in its place."""
         warnings.warn(f"mpi4py.rc.{name}: unexpected value {value!r}", RuntimeWarning, stacklevel=2)
         return default
 

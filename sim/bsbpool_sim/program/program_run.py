@@ -1,4 +1,4 @@
-"""Runs a whole program on simulated ranks: its script, module or code, on each rank as Python would run it alone.
+"""Runs a whole program on simulated ranks: a script, module or code, on each rank as Python would run it alone.
 
 What is put on the terminal when it is over is in the command, `bsbpool.cli.simulate`.
 """
@@ -50,11 +50,11 @@ _SIMULATOR = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 
 class ProgramError(Exception):
-    """A program that can't be run: says why, and what would be right."""
+    """A program can't be run. The message says why, and what would be right."""
 
 
 class TooManyRanksError(SimulationError):
-    """So many ranks need more memory than there is."""
+    """The ranks need more memory than there is."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def run_program(
 
 
 class _Ranks:
-    """A program on its ranks; for `simulate` it is also the script, which knows the cluster before programs start."""
+    """A program on its ranks, and the script of the simulation, which prepares the cluster before programs start."""
 
     def __init__(
         self,
@@ -209,7 +209,7 @@ class _Ranks:
             self._finder.numpy.install(sys.modules["numpy.random"])
 
     def check(self, cluster: Cluster) -> None:
-        """After the run."""
+        """Called after the run."""
         if self._script is not None:
             self._script.check(cluster)
 
@@ -235,7 +235,7 @@ class _Ranks:
     # -- on a rank ---------------------------------------------------------------------------------
 
     def run(self, comm: Any) -> int:
-        """What each rank does."""
+        """Run the program on one rank."""
         task: Any = getcurrent()
         rank = task.rank.index
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
@@ -358,7 +358,7 @@ class _Ranks:
             stream.lines.muted = process.muted
 
     def finish(self) -> None:
-        """Pass on what ranks had begun to print that did not come to their end."""
+        """Pass on what ranks began to print and did not finish."""
         for rank in self._kernel.ranks if self._kernel is not None else ():
             self._mute(rank)
         for output in self._outputs:
@@ -371,7 +371,7 @@ def _parts_of_mpi4py() -> set[str]:
 
 
 class _Finder(Finder):
-    """Also gives each rank the simulator's MPI, and NumPy's global generator, when somebody imports them."""
+    """Also gives each rank the simulator's MPI, and its own state of NumPy's global generator."""
 
     def __init__(self, modules: Modules, numpy: NumpyChance):
         super().__init__(modules)
@@ -496,4 +496,4 @@ def _module(name: str) -> Callable[[types.ModuleType], None]:
 
 
 class _NoModule(Exception):
-    """There is no such module."""
+    """There is no module of that name."""

@@ -1,4 +1,4 @@
-"""The global generators of a rank: what is behind the functions of `random`, and NumPy's.
+"""The global random generators of each rank: those behind the functions of `random` and `numpy.random`.
 
 Both begin as the seed says, on each rank as another stream. Generators that a program makes are its own anyway.
 """
@@ -21,7 +21,9 @@ from .process import Process, current_process
 
 @contextmanager
 def random_of_ranks() -> Iterator[None]:
-    """Meanwhile the functions of `random` draw from the generator of the rank that calls, whoever imported them."""
+    """While active, the functions of `random` draw from the generator of the rank that calls them, wherever they were
+    imported.
+    """
     bound = vars(random)["_inst"]
     methods = {name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is bound}
     vars(random).update({name: _of_the_rank(name, value) for name, value in methods.items()})
@@ -48,7 +50,7 @@ def _of_the_rank(name: str, of_all: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class NumpyChance:
-    """Gives each rank NumPy's global generator in a state of its own, from when NumPy is there."""
+    """Gives each rank its own state of NumPy's global generator, once NumPy is imported."""
 
     def __init__(self, seed: int, undo: ExitStack):
         self._seed = seed

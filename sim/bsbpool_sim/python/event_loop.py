@@ -21,14 +21,14 @@ from .threads import threads_of
 
 
 class _Waiting:
-    """Stands for a selector: it waits for a time, or until somebody calls the loop."""
+    """Replaces the selector of an event loop: it waits until a time, or until another task calls the loop."""
 
     def __init__(self) -> None:
         self._called = False
         self._task: Task | None = None
 
     def select(self, timeout: float | None) -> list[Any]:
-        """Wait, for `timeout` seconds at the most."""
+        """Wait for `timeout` seconds at the most."""
         task: Any = getcurrent()
         kernel = task.kernel
         until = None if timeout is None else kernel.now + max(nanoseconds(timeout), int(timeout > 0))
@@ -39,7 +39,7 @@ class _Waiting:
         return []
 
     def call(self) -> None:
-        """Let it end to wait."""
+        """End the wait."""
         self._called = True
         if self._task is not None:
             self._task.kernel.wake(self._task)
@@ -81,7 +81,7 @@ class SimulatedEventLoop(base_events.BaseEventLoop):
 
 
 class _TurnsOf:
-    """While active, what Python keeps of event loops for each real thread is kept for a task.
+    """While active, what Python keeps of event loops for each thread is kept for each task.
 
     Tasks of many ranks are in one real thread. It is exchanged when the task goes on, by a method of its own in place
     of `Task.switch`; so tasks without an event loop pay nothing.
@@ -144,7 +144,7 @@ for _name in (
 
 
 def in_order(tasks: Any) -> list[Any]:
-    """Tasks of loops of this rank, in the order in which they were made."""
+    """Return the tasks of loops of this rank, in the order in which they were created."""
     return sorted(tasks, key=_number)
 
 

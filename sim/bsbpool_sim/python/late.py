@@ -1,4 +1,4 @@
-"""What becomes of `concurrent.futures` and `asyncio` on simulated ranks, once a program has imported them.
+"""Adapts `concurrent.futures` and `asyncio` to simulated ranks, once a program has imported them.
 
 They are made of threads, locks and clocks, which are virtual. What is left is what one process keeps for all, and the
 order of sets. The event loop itself is in `event_loop`.
@@ -52,7 +52,9 @@ def _done(task: Task, self: Any) -> bool:
 
 
 def leave_event_loop() -> Any:
-    """Let this thread run no event loop, since its ranks run theirs. Returns the one it runs; None: it runs none."""
+    """Tell Python that this thread runs no event loop, since its ranks run their own. Return the loop that it runs, or
+    None.
+    """
     module = sys.modules.get("asyncio.events")
     loop = None if module is None else module._get_running_loop()
     if loop is not None:
@@ -61,7 +63,7 @@ def leave_event_loop() -> Any:
 
 
 def enter_event_loop(loop: Any) -> None:
-    """Let this thread run an event loop again, or none."""
+    """Tell Python that this thread runs this event loop again; None: it runs none."""
     sys.modules["asyncio.events"]._set_running_loop(loop)
 
 

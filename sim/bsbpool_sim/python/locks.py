@@ -1,4 +1,4 @@
-"""Locks of a simulated rank's threads: `threading.Lock`, `RLock`, `Condition.wait`, `queue.SimpleQueue`.
+"""Locks for the threads of simulated ranks: `threading.Lock`, `RLock`, `Condition.wait`, `queue.SimpleQueue`.
 
 The methods of the real classes are replaced, so a lock is virtual whoever made it, when, and by which name. Python's
 other means of synchronising (`Event`, `Semaphore`, `Barrier`, `queue.Queue`, futures) are made of these.
@@ -49,7 +49,7 @@ _LONGEST = (1 << 63) / SECOND
 
 
 class Waiter:
-    """A task that waits until somebody lets it go on."""
+    """A task that waits until another one lets it continue."""
 
     __slots__ = ("given", "task")
 
@@ -58,7 +58,7 @@ class Waiter:
         self.given = False
 
     def release(self) -> None:
-        """Let it go on. The name is that of a lock, since `Condition.notify` calls it."""
+        """Let the task continue. The method is named as that of a lock, since `Condition.notify` calls it."""
         self.given = True
         self.task.kernel.wake(self.task)
 
@@ -71,7 +71,7 @@ _queues: dict[_Key, deque[Waiter]] = {}
 
 
 def wait_until_given(task: Task, key: _Key, why: Callable[[], str], limit: int | None) -> bool:
-    """Wait until `give` lets this task have something, or until `limit`. Returns whether it has it."""
+    """Wait until `give` gives this task what it waits for, or until `limit`. Return whether it has it."""
     waiter = Waiter(task)
     _queues.setdefault(key, deque()).append(waiter)
     try:
@@ -87,7 +87,7 @@ def wait_until_given(task: Task, key: _Key, why: Callable[[], str], limit: int |
 
 
 def give(key: _Key, call: str) -> Task | None:
-    """Let a task go on that waits: the first, or the one that is chosen. Returns which; None if none waits."""
+    """Let one of the waiting tasks continue: the first, or the one that is chosen. Return it; None if none waits."""
     waiting = _queues.get(key)
     while waiting and never_goes_on(waiting[0].task):
         waiting.popleft()
@@ -111,17 +111,17 @@ def _as_alternative(waiter: Waiter) -> GoesOn:
 
 
 def never_goes_on(task: Task) -> bool:
-    """Whether a task has ended, or its rank is dead."""
+    """Return whether a task has ended, or its rank is dead."""
     return task.ended_at is not None or task.rank.dead_at is not None
 
 
 def until(task: Task, timeout: float | None) -> int | None:
-    """The virtual time at which a wait that begins now has taken `timeout` seconds; None: never."""
+    """Return the virtual time at which a wait that begins now times out after `timeout` seconds; None: never."""
     return None if timeout is None else task.kernel.now + max(0, nanoseconds(timeout))
 
 
 def asked(task: Task) -> None:
-    """Note that a task asked whether it can go on, and can't: one that asks in a loop waits for time to pass."""
+    """Note that a task tried something without waiting, in vain. If it tries in a loop, it waits for time to pass."""
     task.kernel.read_clock()
 
 
@@ -129,7 +129,7 @@ def asked(task: Task) -> None:
 
 
 class _Holder:
-    """The task that holds a lock, and how often; `lock` keeps its id from being another's."""
+    """The task that holds a lock, and how often. It refers to the lock, so that no other object gets the lock's id."""
 
     __slots__ = ("count", "lock", "task")
 
@@ -144,7 +144,7 @@ _held: dict[_Key, _Holder] = {}
 
 
 def forget_locks(kernel: Kernel) -> None:
-    """Forget what tasks of a simulation hold that is over."""
+    """Forget which locks are held by tasks of a simulation that is over."""
     for key in [key for key, holder in _held.items() if holder.task.kernel is kernel]:
         del _held[key]
 
@@ -398,7 +398,7 @@ _WAITS = {
 
 
 def waits_for(task: Task, otherwise: str) -> str:
-    """What a task waits for that waits within Python's library: by what its program called there."""
+    """Return what a task waits for inside Python's library, in words, by what its program called there."""
     called: FrameType | None = None
     for frame in outward(task.gr_frame):
         of = whose(frame)

@@ -1,4 +1,4 @@
-"""The configuration of logging, for each rank: levels, handlers and filters of loggers, and what is disabled.
+"""The configuration of logging of each rank: levels, handlers and filters of loggers, and what is disabled.
 
 All ranks have the same loggers, so that those of shared modules report to the handlers of the rank that runs; what a
 logger is set to is each rank's own. See `process` for how.
@@ -97,7 +97,7 @@ _FUNCTIONS = {
 
 @contextmanager
 def logging_of_ranks() -> Iterator[None]:
-    """While active, ranks that have a `Process` configure logging each for itself."""
+    """While active, each rank with a `Process` has its own configuration of logging."""
     manager: Any = logging.Logger.manager
     of_logger: dict[str, Any] = {name: property_of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
     of_logger.update(__getattr__=_get_other, __setattr__=_put_other)

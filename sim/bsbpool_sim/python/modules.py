@@ -1,4 +1,5 @@
-"""A rank's own modules: what is in `sys.modules` while a rank runs, and how a module is loaded once for each rank.
+"""The modules of each rank: what `sys.modules` contains while a rank runs, and how a module is loaded once for each
+rank.
 
 There is one `sys.modules`, which C code knows by its address. So what ranks don't share is put into it when the kernel
 lets another rank run: one `dict.update` with the rank's own modules, less than 0.1 µs for each. A module's code is
@@ -30,7 +31,7 @@ _AT_START = frozenset((
 
 
 class RankModules:
-    """What a rank has in `sys.modules` for itself; `names` are the keys of `own`."""
+    """The entries of `sys.modules` that a rank has for itself; `names` are the keys of `own`."""
 
     __slots__ = ("names", "own", "stale")
 
@@ -41,12 +42,12 @@ class RankModules:
         self.stale = False
 
     def differs(self, modules: dict[str, Any]) -> bool:
-        """Whether the rank has put others in place of these."""
+        """Return whether the rank has replaced any of these modules."""
         return any(map(operator.is_not, map(modules.get, self.own), self.own.values()))
 
 
 class Modules:
-    """The modules of all ranks of a simulation, and of who simulates.
+    """The modules of all ranks of a simulation, and those of the process outside of it.
 
     :param ownership: which modules each rank loads for itself.
     :param folder: where the program's first modules are found: that of its script.
@@ -97,12 +98,12 @@ class Modules:
     # -- whose turn it is --------------------------------------------------------------------------
 
     def begin(self, ranks: int) -> None:
-        """Have modules for so many ranks, none of which has loaded any."""
+        """Prepare for this number of ranks, none of which has loaded any module."""
         nothing = self._interned(set())
         self._of = [RankModules({}, nothing) for _ in range(ranks)]
 
     def enter(self, rank: Rank) -> None:
-        """Let `sys.modules` be that of `rank`, which runs next."""
+        """Let `sys.modules` contain the modules of `rank`, which runs next."""
         after = self._of[rank.index]
         if after is not self._current:
             self._switch(after)
@@ -110,7 +111,7 @@ class Modules:
                 self.on_switch(rank)
 
     def leave(self) -> None:
-        """Let `sys.modules` be that of who simulates."""
+        """Let `sys.modules` contain what it contains outside of the simulation."""
         if self._current is not self.outside:
             self._switch(self.outside)
 
@@ -141,7 +142,7 @@ class Modules:
         rank.stale = False
 
     def is_own(self, name: str, module: Any) -> bool:
-        """Whether a module that was loaded is a rank's own."""
+        """Return whether a loaded module belongs to one rank only."""
         top = name.partition(".")[0]
         known = self.ownership.known(top)
         if known is None:
@@ -149,15 +150,15 @@ class Modules:
         return known
 
     def of(self, rank: int) -> list[types.ModuleType]:
-        """Those that a rank has for itself."""
+        """Return the modules that a rank has for itself."""
         return [each for each in self._of[rank].own.values() if isinstance(each, types.ModuleType)]
 
     def running(self) -> RankModules:
-        """Those of the rank that runs."""
+        """Return the modules that the running rank has for itself."""
         return self._current
 
     def has_loaded(self, name: str, but: int) -> int | None:
-        """A rank that has a module, other than this one; None if no other has."""
+        """Return a rank that has loaded a module, other than this one; None if no other rank has."""
         return next((index for index, of in enumerate(self._of) if index != but and name in of.own), None)
 
 
@@ -178,7 +179,7 @@ def _is_in(file: str | None, folder: str) -> bool:
 
 
 class Finder:
-    """The first of a rank's `sys.meta_path`: finds what the rank loads for itself."""
+    """The first finder in a rank's `sys.meta_path`: it finds the modules that the rank loads for itself."""
 
     def __init__(self, modules: Modules):
         self._modules = modules
@@ -233,7 +234,7 @@ def _file(spec: ModuleSpec) -> str | None:
 
 
 class _Compiled(SourceFileLoader):
-    """Loads a module from its source, whose code is read once for all ranks."""
+    """A loader of modules in Python, which compiles the source once for all ranks."""
 
     def __init__(self, name: str, path: str, modules: Modules):
         super().__init__(name, path)
@@ -251,7 +252,7 @@ class _Compiled(SourceFileLoader):
 
 
 class _Given(Loader):
-    """Loads a compiled module of a program's package once; it is every rank's."""
+    """A loader of a compiled module in a program's package, which is loaded once and shared by all ranks."""
 
     def __init__(self, loader: ExtensionFileLoader, modules: Modules):
         self._loader, self._given = loader, modules.extensions

@@ -1,4 +1,4 @@
-"""What a process has to itself, for each rank that runs a whole program: streams, arguments, paths, environment, exit.
+"""What each rank that runs a whole program has of a process: streams, arguments, paths, environment, exit handlers.
 
 Nothing is exchanged when another rank runs. Where Python keeps one of these in an attribute of a module or of an
 object, its class becomes one whose attributes ask who runs, as everywhere in the simulator. Only the working directory,
@@ -36,7 +36,7 @@ OF_SYS = (
 
 
 class Common:
-    """What the processes of one simulation have in common.
+    """What the ranks of one simulation share of their processes.
 
     :param on_move: called when a rank has changed its working directory.
     :ivar put: names of the environment's variables that ranks have set or removed, also for C code.
@@ -48,7 +48,7 @@ class Common:
 
 
 class Process:
-    """What one rank has to itself.
+    """What one rank has of a process.
 
     :param common: what it has in common with the others.
     :param owns: whether a module's namespace is one of this rank's own.
@@ -91,7 +91,7 @@ class Process:
         self.numpy_state: Any = None
 
     def run_at_exit(self) -> None:
-        """Call what was registered with `atexit`, the last first."""
+        """Call the functions registered with `atexit`, the last one first."""
         while self.at_exit:
             function, args, kwargs = self.at_exit.pop()
             try:
@@ -104,7 +104,7 @@ class Process:
 
 
 def current_process() -> Process | None:
-    """That of the rank that runs; None if none does, or it has none of its own."""
+    """Return the `Process` of the running rank; None if no rank runs, or it has none."""
     task = getcurrent()
     return task.rank.kept.get(PROCESS) if isinstance(task, Task) else None
 
@@ -113,7 +113,7 @@ def current_process() -> Process | None:
 
 
 def property_of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) -> property:
-    """A property for an attribute that each rank has to itself.
+    """Make a property for an attribute that each rank has for itself.
 
     :param kept: where a rank keeps those of an object.
     """
@@ -137,7 +137,7 @@ def property_of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) 
 
 
 def reclassed(instance: Any, properties: dict[str, Any]) -> Callable[[], None]:
-    """Give an object's class these properties, for this object; returns what takes them back."""
+    """Give an object a class with these properties; return a function that undoes this."""
     before = type(instance)
     names: dict[str, Any] = {"__module__": before.__module__, **properties}
     if before is types.ModuleType:
@@ -148,7 +148,9 @@ def reclassed(instance: Any, properties: dict[str, Any]) -> Callable[[], None]:
 
 
 class _ForC:
-    """Stands in `sys` for a stream, where C code looks for it, and is that of the rank that runs."""
+    """Stands in `sys` for a stream, where code in C looks for it. Its attributes are those of the running rank's
+    stream.
+    """
 
     def __init__(self, name: str, outside: Any):
         object.__setattr__(self, "_name", name)
@@ -172,14 +174,16 @@ class _ForC:
 
 
 def environment() -> dict[Any, Any]:
-    """A copy of the environment, as `os.environ` keeps it: encoded, so that nothing is decoded when ranks change."""
+    """Return a copy of the environment, encoded as `os.environ` keeps it, so that nothing is decoded when another rank
+    runs.
+    """
     kept: Any = os.environ
     return dict(kept._data)
 
 
 @contextmanager
 def processes(common: Common) -> Iterator[None]:
-    """While active, ranks that have a `Process` have what is in it."""
+    """While active, each rank with a `Process` has the settings in it."""
     folder, before = os.getcwd(), environment()
     streams = {name: sys.__dict__[name] for name in ("stdin", "stdout", "stderr")}
     with ExitStack() as undo:

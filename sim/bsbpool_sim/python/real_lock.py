@@ -1,4 +1,4 @@
-"""A lock whose methods are never replaced: for what the simulator itself guards against other threads."""
+"""A lock that stays real while simulations run, for what the simulator itself shares with other threads."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from _thread import RLock
 
 
 class RealRLock(RLock):  # type: ignore[misc]  # final for typeshed; Python lets it have subclasses
-    """An `RLock` that is real on simulated ranks, too, and as fast as it ever is."""
+    """An `RLock` whose methods are never replaced."""
 
     __slots__ = ()
     acquire = RLock.acquire

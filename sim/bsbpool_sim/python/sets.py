@@ -1,4 +1,4 @@
-"""Sets in the order in which things were added, for what Python's library keeps of futures and threads in sets.
+"""Sets that keep the order in which items were added. They replace sets of futures and threads in Python's library.
 
 The order of a set of objects follows their addresses, which differ from run to run. `concurrent.futures` and `asyncio`
 go through such sets. On simulated ranks these are of this class.
@@ -15,7 +15,7 @@ from ..kernel import Task
 
 
 class OrderedSet(set[Any]):
-    """A set that is gone through in the order in which its items were added."""
+    """A set that iterates over its items in the order in which they were added."""
 
     def __init__(self, items: Iterable[Any] = ()):
         super().__init__()
@@ -23,7 +23,7 @@ class OrderedSet(set[Any]):
         self.update(items)
 
     def add(self, item: Any) -> None:
-        """As of every set, and so are the other methods."""
+        """Add an item, as `set.add` does; the other methods are those of `set`, too."""
         super().add(item)
         self._order[item] = None
 
@@ -68,5 +68,5 @@ class OrderedSet(set[Any]):
 
 
 def set_of_caller(*items: Any) -> set[Any]:
-    """What `set` is for a module of Python's library while simulations run."""
+    """Stands for `set` in modules of Python's library while simulations run."""
     return OrderedSet(*items) if isinstance(getcurrent(), Task) else set(*items)

@@ -1,4 +1,4 @@
-"""What `threading.local` is while simulations run: a class whose objects have attributes for each thread of each rank.
+"""What `threading.local` is while simulations run: each thread of each rank has its own attributes.
 
 An object or a subclass that was made before is the real one, which knows real threads only.
 """

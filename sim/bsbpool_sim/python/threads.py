@@ -63,13 +63,13 @@ class Threads:
         self._main: threading.Thread | None = None
 
     def main(self) -> threading.Thread:
-        """The main thread."""
+        """Return the main thread."""
         if self._main is None:
             self._main = _made(_MainThread, "MainThread", FIRST_PROCESS + self.rank.index, False)
         return self._main
 
     def name(self, kind: str, first: int) -> int:
-        """The number of the next name of a kind."""
+        """Return the number of the next name of a kind."""
         self.named[kind] = number = self.named.get(kind, first - 1) + 1
         return number
 
@@ -79,7 +79,7 @@ THREADS = "threads"
 
 
 def threads_of(rank: Rank) -> Threads:
-    """The threads of a rank."""
+    """Return the threads of a rank."""
     threads: Threads | None = rank.kept.get(THREADS)
     if threads is None:
         threads = rank.kept[THREADS] = Threads(rank)
@@ -87,7 +87,7 @@ def threads_of(rank: Rank) -> Threads:
 
 
 class _Run:
-    """What a thread that a task has started has in its dictionary: how it runs."""
+    """Stands in the dictionary of a thread that a task has started, and runs it."""
 
     __slots__ = ("ended", "task", "waiting")
 
@@ -128,7 +128,7 @@ def _number(thread: Any, ident: int) -> None:
 
 @_for("threading.get_ident", "threading.get_native_id", "_thread.get_ident", "_thread.get_native_id")
 def ident(task: Task) -> int:
-    """The number of the thread that a task is."""
+    """Return the number of the thread for a task."""
     rank = task.rank
     if task is rank.main:
         return FIRST_PROCESS + rank.index
@@ -140,7 +140,7 @@ def ident(task: Task) -> int:
 
 @_for("threading.current_thread")
 def current_thread(task: Task) -> threading.Thread:
-    """The thread that a task is: of a task that no program started, one made up for it."""
+    """Return the thread for a task. For a task that no program started, it is made when it is first asked for."""
     if task is task.rank.main:
         return threads_of(task.rank).main()
     if task.thread is None:
@@ -404,7 +404,7 @@ def _register_atexit(task: Task, function: Callable[..., Any], *args: Any, **kwa
 
 
 def wait_for_threads(task: Task, raised: BaseException | None = None) -> None:
-    """At the end of a rank's program: let its executors end, and wait for its threads, but for daemons.
+    """Shut the executors of a rank down when its program has ended, and wait for its threads that are not daemons.
 
     :param raised: what ended the program.
     """
@@ -440,7 +440,7 @@ def _end_executors(threads: Threads) -> None:
 
 
 def leave_threads(rank: Rank) -> None:
-    """The rank's program is over: what still runs of its threads never goes on, as when a process ends."""
+    """Stop the threads that still run when the program of the rank is over, as at the end of a process."""
     threads: Threads | None = rank.kept.get(THREADS)
     if threads is None:
         return

@@ -1,4 +1,5 @@
-"""The settings of `warnings`, for each rank: filters, what shows a warning, what was shown once. See `process` for how.
+"""The settings of `warnings` of each rank: filters, the function that shows a warning, what was shown once. `process`
+explains how this works.
 
 Python's C code asks the module for its attributes; what the module's own functions take from its namespace is replaced.
 """
@@ -24,7 +25,7 @@ def _settings(process: Process, module: Any) -> dict[str, Any]:
 
 @contextmanager
 def warnings_of_ranks() -> Iterator[None]:
-    """While active, ranks that have a `Process` configure warnings each for itself."""
+    """While active, each rank with a `Process` has its own settings of warnings."""
     module: Any = warnings
     replaced = {"_add_filter": _add_filter, "resetwarnings": _reset, "_showwarnmsg": _show, "_formatwarnmsg": _format}
     with ExitStack() as undo:

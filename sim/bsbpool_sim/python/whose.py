@@ -1,4 +1,4 @@
-"""Which modules are a program's own, so that each rank loads them for itself; all others are shared by the ranks.
+"""Decides which modules are a program's own, so that each rank loads them for itself. All other modules are shared.
 
 A program's are those that are neither Python's own nor installed (beside the script, below the working directory,
 installed in development mode), those that it names, and installed ones in pure Python that import mpi4py, or import one
@@ -38,13 +38,13 @@ _PYTHON = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "plats
 
 
 def installed_folders() -> tuple[str, ...]:
-    """The folders where packages are installed."""
+    """Return the folders in which packages are installed."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
 
 
 def replaces_pool(name: str, kind: str) -> bool:
-    """Whether a program imports `bsbpool.bsb`, which changes bsbpool's classes to fit the BSB of one rank.
+    """Return whether a program imports `bsbpool.bsb`, which changes bsbpool's classes to fit the BSB of one rank.
 
     :param name: the path of a script, or code.
     :param kind: which of both: ``script`` or ``code``.
@@ -78,11 +78,11 @@ class Ownership:
         self._facts: dict[str, tuple[bool, bool, frozenset[str]]] = {}
 
     def known(self, name: str) -> bool | None:
-        """What was decided for the package of a module; None if nothing was yet."""
+        """Return what was decided for the package of a module; None if nothing was decided yet."""
         return self._known.get(_top(name))
 
     def decide(self, name: str, file: str | None, folders: Collection[str] = ()) -> bool:
-        """Whether each rank has its own of a top-level module.
+        """Decide whether each rank loads a top-level module for itself.
 
         :param file: where it is loaded from; None: from no file.
         :param folders: where its submodules are, if it is a package.
@@ -102,7 +102,7 @@ class Ownership:
         return where.startswith(self._installed)
 
     def is_local(self, file: str) -> bool:
-        """Whether a file is neither Python's own nor installed, nor compiled."""
+        """Return whether a file is neither part of Python, nor installed, nor compiled."""
         where = os.path.realpath(file)
         return not where.startswith((*self._installed, *_PYTHON)) and not where.endswith(_EXTENSIONS)
 

@@ -1,4 +1,4 @@
-"""Recorded runs, again: exactly (`replay`), or with one thing changed.
+"""Runs a recorded run again: exactly (`replay`), or with one change (`what_if`).
 
 Only the front door is here.
 """

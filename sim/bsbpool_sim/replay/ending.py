@@ -1,4 +1,4 @@
-"""That every replay ends: bounds that go by the size of the trace, and Ctrl-C.
+"""Ensures that every replay ends: with limits that depend on the size of the trace, and with Ctrl-C.
 
 A trace may say anything. What a replay does for it is counted in steps, and their bound is a multiple of the number of
 events: no clock is asked. How a replay goes on belongs to `exact` and `whatif`.
@@ -33,7 +33,7 @@ NOT_OF_MAIN = frozenset({"receive", "fault", "traceback"})
 
 
 def of_main(trace: Trace) -> list[PoolEvent]:
-    """The events of main: what it did, and what it was told."""
+    """Return the events of main: what it did, and what it was told."""
     return cast("list[PoolEvent]", [event for event in trace.events if event.e not in NOT_OF_MAIN])
 
 
@@ -42,12 +42,12 @@ class ReplayError(SimulationError):
 
 
 def most_steps(trace: Trace, ranks: int) -> int:
-    """How many steps a replay of that trace may take: many more than any takes that ends."""
+    """Return the limit of steps for a replay of that trace, which is far above what any replay takes that ends."""
     return 10_000 + 100 * len(trace) + 100 * ranks
 
 
 def check_size(trace: Trace, ranks: int) -> None:
-    """Check that so many ranks are not out of proportion to the trace.
+    """Check that the number of ranks is in proportion to the trace.
 
     :raises ReplayError: there are more than `MOST_RANKS`, and more than the trace has events.
     """
@@ -60,7 +60,7 @@ def check_size(trace: Trace, ranks: int) -> None:
 
 @contextmanager
 def ending_at_ctrl_c() -> Iterator[None]:
-    """While this lasts, Ctrl-C ends the simulation itself, whatever its programs catch.
+    """While active, Ctrl-C ends the simulation, whatever its programs catch.
 
     Otherwise it would be raised in the task that runs, where a replayed pool takes it for one that was recorded. Where
     somebody handles SIGINT, or this is not the main thread, nothing changes.

@@ -95,7 +95,7 @@ class Replay:
 
     @property
     def same(self) -> bool:
-        """Whether the same happened, in the same order."""
+        """Whether the same events happened, in the same order."""
         return self.difference is None
 
 
@@ -130,7 +130,7 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
 
 
 class Line:
-    """What a rank of a pool is about.
+    """The state of one rank of a pool.
 
     :ivar held: jobs that main has sent and the rank was not given yet, with their calls.
     :ivar free: cached items to free before the next one.
@@ -152,7 +152,7 @@ class Line:
 
 
 class Director:
-    """Stands where a script stands, and lets happen what was recorded; see the top of the file."""
+    """Takes the place of a script, and makes happen what was recorded; the top of the file says how."""
 
     def __init__(self, trace: Trace, jobs: RunsJobs | None = None):
         self.recorded = trace
@@ -208,10 +208,10 @@ class Director:
         cluster.make_world = make_world
 
     def check(self, cluster: Cluster) -> None:
-        """Nothing is wrong with it after the run."""
+        """Do nothing: a replay has no rules that could be wrong."""
 
     def result(self) -> Replay:
-        """What came of it."""
+        """Return the result of the replay."""
         if self.difference is None and self._next is not None:
             self.differs(None, "the replay has ended")
         trace = self._cluster.recorder.trace
@@ -220,7 +220,7 @@ class Director:
     # -- the place in the trace --------------------------------------------------------------------
 
     def came(self, event: PoolEvent) -> None:
-        """The pool recorded an event: it has to be the next one of the trace."""
+        """Compare an event that the pool recorded with the next one of the trace."""
         expected = self._next
         if expected is None:
             if self._complete:
@@ -244,7 +244,7 @@ class Director:
             kernel.wake(self._main)
 
     def differs(self, event: PoolEvent | None, why: str | None) -> None:
-        """The replay parts from the trace here."""
+        """End the replay: it differs from the trace here."""
         if self.difference is not None:
             return
         expected, place, mine = self._next, self._place, self._cluster.recorder.trace
@@ -306,7 +306,7 @@ class Director:
     # -- programs ----------------------------------------------------------------------------------
 
     def program(self, comm: Comm) -> None:
-        """What each rank runs."""
+        """Run the recorded pools on one rank."""
         owner = self._owners[comm.rank] = Owner(comm)
         if comm.rank:
             for recorded in self.pools:
@@ -399,7 +399,7 @@ class Director:
     # -- what comes from outside -------------------------------------------------------------------
 
     def settle(self, besides: frozenset[str] = frozenset()) -> None:
-        """Main comes to a point at which others may have done something: let happen what they did.
+        """Let the other tasks do what they did by this point of main's work.
 
         But only if main went on to do something of its own then: else it did not happen before main waited for more.
 
@@ -531,7 +531,7 @@ class Director:
             raise raised_again(event.error)
 
     def host(self, rank: int) -> str:
-        """The host of a rank, as it was recorded."""
+        """Return the recorded host of a rank."""
         known = self._at[rank].hosts if rank in self._at else {}
         hosts = self.recorded.header.get("hosts") or ["a recorded host"]
         return known.get(rank) or str(hosts[rank] if rank < len(hosts) else hosts[0])
@@ -539,11 +539,11 @@ class Director:
     # -- schedulers --------------------------------------------------------------------------------
 
     def scheduler_comes(self) -> None:
-        """A scheduler is about to start."""
+        """Called when a scheduler is about to start."""
         self._coming += 1
 
     def begins(self) -> str:
-        """A scheduler begins with a node. Returns its name."""
+        """Called when a scheduler begins with a node. Return the node's name."""
         task = self._kernel.task
         number = self._schedulers[task]
         self._turn(lambda event: event.e == "scheduling" and event.scheduler == number)
@@ -553,7 +553,7 @@ class Director:
         return event.node
 
     def depends_on(self) -> list[Named]:
-        """The nodes on which the node of a scheduler depends, of those that were not scheduled."""
+        """Return the nodes on which the scheduler's node depends, and that were not scheduled."""
         other = self._at[0].blocked.get(self._nodes[self._kernel.task])
         if other is None:
             return []
@@ -569,7 +569,7 @@ class Director:
             raise raised_again(event.error, BaseException)
 
     def scheduler_ends(self, task: Task) -> None:
-        """A scheduler waits until it has ended with its node."""
+        """Let a scheduler wait until the recorded one has finished its node."""
         number = self._schedulers[task]
         self._turn(lambda event: _scheduler_of(event) == number)
 
@@ -585,7 +585,7 @@ class Director:
                 self._kernel.park("its turn")
 
     def schedules(self, function: Callable[..., Any], args: tuple[Any, ...]) -> None:
-        """The task of a scheduler."""
+        """Run the task of a scheduler."""
         task = self._kernel.task
         self._coming -= 1
         pool = self._at[0].number
@@ -604,7 +604,7 @@ class Director:
     # -- what main receives ------------------------------------------------------------------------
 
     def line(self, pool: Recorded, rank: int) -> Line:
-        """What a rank of a pool is about."""
+        """Return the state of one rank of a pool."""
         line = self._lines.get((pool.number, rank))
         if line is None:
             line = self._lines[pool.number, rank] = Line(pool.outs.get(rank, deque()))
@@ -612,15 +612,15 @@ class Director:
         return line
 
     def pool_of(self, rank: int) -> Recorded:
-        """The pool that a rank is about to open, or has open."""
+        """Return the pool that a rank is about to open, or has open."""
         return self._at[rank]
 
     def forget(self) -> None:
-        """Main's channel is closed: nobody receives what is left in it."""
+        """Drop what is left in main's channel, which is closed."""
         self._own.clear()
 
     def put(self, item: Any) -> None:
-        """A task of main's rank puts something into its channel."""
+        """Take what a task of main's rank puts into its channel."""
         if item[0] is None:
             self._own.append(item)
         else:
@@ -629,7 +629,7 @@ class Director:
             self._kernel.wake(self._main)
 
     def receive(self, pool: Recorded, only_what_is_there: bool) -> Any:
-        """What main receives next."""
+        """Return what main receives next."""
         own = self._own
         while True:
             self._step()
@@ -711,7 +711,7 @@ class Director:
     # -- what ranks receive and do -----------------------------------------------------------------
 
     def send(self, pool: Recorded, rank: int, message: Any) -> None:
-        """Main sends to a rank."""
+        """Take what main sends to a rank."""
         line = self.line(pool, rank)
         order = self._codec.decode(message)
         if order[0] == RUN:
@@ -726,7 +726,7 @@ class Director:
                 self._kernel.wake(line.waiting)
 
     def hand_out(self, line: Line) -> None:
-        """Give a rank that waits the job that it ran next, if main has sent it."""
+        """Give a waiting rank the job that it ran next, if main has sent it."""
         if line.waiting is None or line.orders or not line.outs:
             return
         event = line.outs[0]
@@ -737,7 +737,7 @@ class Director:
             self._kernel.wake(line.waiting)
 
     def order(self, pool: Recorded, rank: int) -> Any:
-        """The next order that a rank receives, once there is one."""
+        """Return the next order that a rank receives, once there is one."""
         line = self.line(pool, rank)
         line.waiting = self._kernel.task
         self.hand_out(line)
@@ -752,13 +752,13 @@ class Director:
         return 0, line.orders.popleft()
 
     def says(self, pool: Recorded, rank: int, message: Any, parts: Sequence[Any]) -> None:
-        """A rank sends to main."""
+        """Take what a rank sends to main."""
         self.line(pool, rank).inbox.append(MultipartMessage(message, [*map(bytearray, parts)]) if parts else message)
         if self._waiting and self._main is not None:
             self._kernel.wake(self._main)
 
     def perform(self, pool: Recorded, rank: int, job: int, function: Callable[[], Any]) -> Any:
-        """Let a job take its time, and end as it did."""
+        """Let a job take its recorded time, and end as it did."""
         line, kernel = self.line(pool, rank), self._kernel
         while not line.outs or (event := line.outs[0]).e != "message" or event.job != job:
             kernel.park(f"the end of job {job}, which was not recorded")
@@ -788,7 +788,7 @@ class Director:
         return result
 
     def clock(self, pool: Recorded, rank: int) -> int:
-        """What the clock of a rank showed, when it looked at it."""
+        """Return what the clock of a rank showed at this point."""
         line = self.line(pool, rank)
         if line.ended_at is not None:
             shown, line.ended_at = line.ended_at, None
@@ -800,7 +800,7 @@ class Director:
     # -- main's lock -------------------------------------------------------------------------------
 
     def takes_lock(self) -> None:
-        """Main's lock is taken: where main does so, others may have had it before."""
+        """Called when main takes its lock. Where the recorded main did, others may have had it before."""
         task = getcurrent()
         if task is self._main:
             if not self._depth and not self._performing:
@@ -810,13 +810,13 @@ class Director:
             self.scheduler_ends(task)
 
     def gives_lock_back(self) -> None:
-        """Main's lock is given back."""
+        """Called when main releases its lock."""
         if getcurrent() is self._main:
             self._depth -= 1
 
 
 class _Node:
-    """A node for a scheduler: which one it is turns out when the scheduler comes to it."""
+    """Stands for the node of a scheduler. Which node it is becomes known when the scheduler begins."""
 
     def __init__(self, director: Director):
         self._director = director
@@ -830,7 +830,7 @@ class _Node:
 
 
 class _Unanswered:
-    """Where the answer to a request goes that nobody waits for."""
+    """Receives the answer to a request for which nobody waits."""
 
     def put(self, answer: Any) -> None:
         pass

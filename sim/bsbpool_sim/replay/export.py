@@ -1,4 +1,5 @@
-"""A recorded run as a scenario file, such as a person would have written it; or as little of it as fails the same way.
+"""Writes a recorded run as a scenario file, as a person would write it, or the smallest scenario that fails in the same
+way.
 
 The scenario is run before it is handed out: what does not come out the same when nothing is forced any more (which job
 was running when a pool stopped, say) is not expected. How a trace becomes entries is in `export_entries`, what is
@@ -23,7 +24,7 @@ from .export_text import dump
 
 
 def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = False, name: str = "the trace") -> str:
-    """The text of a scenario file that comes out as the recorded run did.
+    """Return the text of a scenario file whose run has the outcome of the recorded run.
 
     :param round_to: nanoseconds to a multiple of which times are rounded; None: two digits are left.
     :param minimal: only what is needed for the first error.

@@ -1,4 +1,4 @@
-"""The jobs of a recorded run, and what happened to them, as the entries of a scenario.
+"""Turns the jobs of a recorded run, and what happened to them, into the entries of a scenario.
 
 Jobs that are alike become one entry with a number in its name, what they wait for becomes a pattern, and what they
 take is rounded. Which jobs are taken to have killed their ranks is in `export_killed`, what is expected of the entries
@@ -40,7 +40,7 @@ KILLS: tuple[str, Error | None] = ("kills", None)
 
 @dataclass(eq=False)
 class Alike:
-    """Jobs that become one entry. Each is told from the others by which object it is.
+    """Jobs that become one entry. They are compared by identity.
 
     :ivar later: whether they were queued after one that stopped the pool.
     :ivar jobs: their ids.
@@ -59,7 +59,7 @@ class Alike:
     after: list[str] = field(default_factory=list)
 
     def job(self, id: int) -> str:
-        """The name of one of them, once all are known."""
+        """Return the name of one of these jobs, once all jobs are known."""
         return f"{self.name} {self._numbers[id]}" if len(self.jobs) > 1 else self.name
 
     @cached_property
@@ -68,7 +68,7 @@ class Alike:
 
     @property
     def pattern(self) -> str:
-        """What stands for all of them."""
+        """Return the pattern that matches all these jobs."""
         return f"{self.name} *" if len(self.jobs) > 1 else self.name
 
 
@@ -241,7 +241,7 @@ class EntryWriter:
     # -- the scenario ------------------------------------------------------------------------------
 
     def scenario(self) -> Data:
-        """All of it but what is expected."""
+        """Return the scenario without its expectations."""
         data: Data = {"scenario": self._title(), "about": self._about(), "ranks": self.history.ranks}
         if 2 * self.took > HORIZON:
             data["horizon"] = f"{2 * self.took // (3600 * SECOND) + 1}h"

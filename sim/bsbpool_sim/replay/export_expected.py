@@ -1,4 +1,4 @@
-"""What a scenario made of a trace expects: what comes of it when it is run, as far as that is what was recorded."""
+"""Finds what a scenario that was made from a trace expects: its own outcome, as far as that is the recorded one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .export_text import Data, dump
 
 
 def whoever(error: Error) -> str:
-    """An error as a pattern for the same one in another run.
+    """Return a pattern for an error that matches the same error in another run.
 
     Of an error that the library itself has made only the type is expected, since its words may change, and which rank
     ran a job, and when it died, may differ.
@@ -32,7 +32,7 @@ def whoever(error: Error) -> str:
 
 
 def run_scenario(data: Data, expect: Data | None = None) -> tuple[Checker, Outcome]:
-    """What comes of a scenario that expects that.
+    """Run a scenario with these expectations, and return its outcome.
 
     :raises ScenarioError: it can't be used.
     """
@@ -44,7 +44,7 @@ def run_scenario(data: Data, expect: Data | None = None) -> tuple[Checker, Outco
 
 
 def put_in_what_is_expected(data: Data, wanted: Mapping[tuple[str, str], str] | None) -> None:
-    """Put in what is expected: what came of the scenario, as far as it is what came of the recorded run too."""
+    """Add the expectations to a scenario: its outcome, as far as it is that of the recorded run."""
     checker, outcome = run_scenario(data)
     _leave_out_what_never_comes(data, outcome)
     expect: Data = {}

@@ -1,4 +1,4 @@
-"""Killed runs: which jobs of a recorded run lost their ranks, and what is taken to have killed a run that has no end.
+"""Finds which jobs of a killed run lost their ranks, and what probably killed a run whose trace has no end.
 
 What a scenario says of that is in `export_entries`.
 """
@@ -12,7 +12,7 @@ from bsbpool.trace.history import History
 
 
 class KilledRun(NamedTuple):
-    """How a run ended that was killed. Jobs are given as the number of their pool, and their id.
+    """How a killed run ended. Jobs are given as the number of their pool, and their id.
 
     :ivar silent: the jobs that are taken to have killed their ranks, with these.
     :ivar note: what is said of it; "" if it was not killed.
@@ -25,7 +25,7 @@ class KilledRun(NamedTuple):
 
 
 def killed_with_ranks(history: History) -> dict[tuple[int, int], int]:
-    """The jobs whose ranks were lost, with these."""
+    """Return the jobs whose ranks were lost, with these ranks."""
     return {
         (pool.place, job.id): job.rank
         for pool in history.pools
@@ -35,7 +35,7 @@ def killed_with_ranks(history: History) -> dict[tuple[int, int], int]:
 
 
 def killed_run(history: History) -> KilledRun:
-    """How a run ended whose trace has no end.
+    """Return how a run ended whose trace has no end.
 
     On real ranks a rank that is killed takes along main, which has not heard of it. Its job is the one that was
     silent for longer than any of its name had been; where there is none such, the one that ran for longest.

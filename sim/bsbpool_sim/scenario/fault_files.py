@@ -1,4 +1,5 @@
-"""Files that say what befalls ranks and links while a program runs: the faults of the language of scenarios, alone.
+"""Files of faults: what happens to ranks and links while a program runs. They have the keys of scenario files for
+faults.
 
 They are read as scenarios are, and mean what they mean there. What befalls jobs needs a pool that the file knows of,
 and so a scenario.
@@ -21,7 +22,7 @@ _ACTIONS = ("kill", "pause", "slow", "delay")
 
 
 class FaultEntry(Entry):
-    """Something that goes wrong, once."""
+    """An event of a file of faults; it happens once."""
 
     at: Duration = Field(description="When it happens, such as 2s.")
     kill: RankNumber | None = Field(None, description="End this rank, as kill -9 would.")
@@ -39,7 +40,7 @@ class FaultEntry(Entry):
 
 
 class Faults(Entry):
-    """What befalls ranks and links."""
+    """A file of faults."""
 
     slow: dict[RankNumber, Factor] = Field({}, description="Factors by which ranks are slower from the start.")
     events: list[FaultEntry] = Field([], description="What goes wrong, and when.")
@@ -72,7 +73,7 @@ class FaultScript(Script):
 
 
 def load_faults(path: str, ranks: int) -> FaultScript:
-    """The script in a file of faults, for so many ranks.
+    """Return the script in a file of faults, for this number of ranks.
 
     :raises ScenarioError: it can't be used; tells all that is wrong.
     """

@@ -34,7 +34,7 @@ def load_model(path: str | Path) -> tuple[Model, Document]:
 
 
 def read_file(path: str | Path) -> Document:
-    """The values in a file, with their places.
+    """Return the values in a file, with their places.
 
     :raises ScenarioError: it can't be read, or is none of these files.
     """

@@ -26,7 +26,7 @@ ENDED = ("success", "failed", "cancelled", "aborted")
 
 
 class Observed:
-    """What was observed in one run of a scenario, by job and in order; collects `failures`.
+    """What was observed in one run of a scenario, by job and in order. It also collects the `failures`.
 
     :ivar events: the events of the trace that are not about messages.
     :ivar history: by job: how its status changed.
@@ -50,11 +50,11 @@ class Observed:
                 self.added[self.name(event)] = event.t
 
     def name(self, event: Any) -> str:
-        """The name of the job that an event of the trace is about."""
+        """Return the name of the job that an event of the trace is about."""
         return self.name_of(event.pool, event.job)
 
     def name_of(self, pool: Any, id: int) -> str:
-        """The name of a job, by its pool and id."""
+        """Return the name of a job, given its pool and id."""
         job = self.stage.by_id.get((pool, id))
         return job.name if job is not None else f"job {id}"
 
@@ -71,7 +71,7 @@ class Observed:
         self.failures.append(Failure(path, what, expected, happened, at, event))
 
     def last(self, name: str) -> StatusChange | None:
-        """The last change of a job; None if there is none."""
+        """Return the last change of a job; None if there is none."""
         changes = self.history.get(name)
         return changes[-1] if changes else None
 
@@ -89,7 +89,7 @@ class Observed:
         return found[::-1]
 
     def told(self, event: Event) -> str:
-        """An event of the trace, as a person tells it."""
+        """Return an event of the trace in words."""
         facts = event._asdict()
         if event.e == "status":
             facts["on"] = f" on rank {event.rank}" if event.rank is not None and event.status != "queued" else ""

@@ -1,4 +1,4 @@
-"""What came of a scenario with one seed, and what of that was not expected, as records.
+"""Records of the outcome of a scenario with one seed, and of the expectations that do not hold.
 
 What is compared is in `expecting` and `always`.
 """
@@ -38,7 +38,7 @@ class Failure:
 
 @dataclass
 class StatusChange:
-    """A job took a status."""
+    """A change of a job's status."""
 
     event: int
     t: int

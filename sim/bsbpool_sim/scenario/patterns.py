@@ -12,7 +12,7 @@ __all__ = ["matcher"]
 
 @lru_cache(1000)
 def matcher(pattern: str) -> Callable[[str], Any]:
-    """Return what tells whether a text matches a pattern."""
+    """Return a function that tells whether a text matches a pattern."""
     if "*" not in pattern and "?" not in pattern:
         return pattern.__eq__
     first, *others = (re.escape(part).replace(r"\?", ".") for part in re.split(r"\*+", pattern))

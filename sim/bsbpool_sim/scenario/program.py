@@ -37,7 +37,7 @@ _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
 
 
 class Runtime(Protocol):
-    """What a run of a scenario needs of the simulation: `runtime.ScenarioRuntime` is one."""
+    """Interface of the simulation for a run of a scenario, as `runtime.ScenarioRuntime` implements it."""
 
     kernel: Kernel
     cluster: Cluster
@@ -47,7 +47,7 @@ class Runtime(Protocol):
 
 
 class ScenarioRun:
-    """One run of a scenario: its state, and observations beside the trace.
+    """One run of a scenario: its state, and what is observed beside the trace.
 
     :ivar outcomes: by rank: the exception that its program raised, or None; a rank that never left is missing.
     :ivar results: by name: the results of jobs, read from the pool.
@@ -92,7 +92,7 @@ class ScenarioRun:
         self.classes = {name: self._strategy_class(name, s.cached) for name, s in plan.strategies.items()}
 
     def now(self) -> int:
-        """Virtual nanoseconds."""
+        """The virtual time in nanoseconds."""
         return self.runtime.kernel.now
 
     def _strategy_class(self, name: str, methods: list[str]) -> type[StrategyNode]:
@@ -112,7 +112,7 @@ class ScenarioRun:
     # -- the program of a rank -------------------------------------------------------------------------------
 
     def program(self, comm: Comm) -> None:
-        """The program of each rank: the phases, one pool after the other."""
+        """Run the phases of the scenario on one rank, one pool after the other."""
         rank, error = comm.rank, None
         owner = self.owners[rank] = StageOwner(comm, self, rank)
         phases = self.plan.phases
@@ -199,7 +199,7 @@ class ScenarioRun:
         self.jobs[job.name] = queued
 
     def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, Error]]:
-        """Whose each error of a WorkflowError is, and what it says."""
+        """Return whose each error of a WorkflowError is, and what it says."""
         # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
         owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
         schedulers = {scrub(s.name): s.name for s in reversed(self.plan.model.schedulers)}
@@ -224,7 +224,7 @@ class ScenarioRun:
     # -- what events do --------------------------------------------------------------------------------------
 
     def cancel(self, number: int, event: EventEntry) -> None:
-        """Cancel the jobs that an event names, as far as they are queued."""
+        """Cancel the jobs that an event names, if they are queued."""
         assert event.cancel is not None
         self.happened[number] = None
         names = [name for pattern in event.cancel for name in self.plan.match(pattern) if name in self.jobs]
@@ -322,7 +322,7 @@ class StageOwner(Owner):
 
 
 def work(owner: StageOwner) -> Any:
-    """The function of function jobs."""
+    """Do the work of a function job."""
     return owner.act()
 
 
@@ -356,7 +356,7 @@ class Node(_Named):
 
 
 class ScenarioListener:
-    """A listener that acts as the scenario says, and notes its notifications."""
+    """A listener that acts as the scenario says, and records its notifications."""
 
     def __init__(self, stage: ScenarioRun, listener: Listener):
         self._stage = stage
@@ -406,7 +406,7 @@ class ScenarioListener:
 
 
 def occurs(when: Occurrence, name: str, status: str) -> bool:
-    """Whether an occurrence matches: a job takes a status, or a ping comes."""
+    """Return whether something is the occurrence that an event waits for: a job takes a status, or a ping comes."""
     if when.kind == "ping":
         return status == "ping"
     return status in when.statuses and bool(matcher(when.pattern)(name))

@@ -1,4 +1,4 @@
-"""The cluster of a scenario in one simulation: lets jobs take their time and end as it says, and executes its events.
+"""Executes a scenario in one simulation: lets jobs take their time and end as it says, and makes its events happen.
 
 What main and the other ranks run is in `program`. What each fault does to ranks and links belongs to
 `bsbpool_sim.script`.
@@ -74,7 +74,7 @@ class ScenarioRuntime(ScriptRuntime):
     # -- jobs ------------------------------------------------------------------------------------------------
 
     def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
-        """Take in a job that was queued."""
+        """Note a job that was queued."""
         stage = self._stage
         assert stage.coming is not None
         stage.by_id[stage.plan.phases[key[1] - 1], job] = stage.coming
@@ -89,7 +89,7 @@ class ScenarioRuntime(ScriptRuntime):
         return function()
 
     def strike(self, key: PoolKey, job: int, function: Callable[[], Any]) -> Any:
-        """Let a fault strike a job: it has started."""
+        """Run a job that a chosen fault strikes."""
         return self.perform(key, job, function)
 
     def act(self, job: PlannedJob) -> Any:

@@ -1,4 +1,4 @@
-"""What a scenario expects an error to be: the facts of a kind of error, or a pattern of its type and message.
+"""The errors that a scenario expects: as facts of a kind of error, or as a pattern of type and message.
 
 Facts are those of `bsbpool.facts`, by the names that the trace format has for them. Nobody has to read a sentence to
 compare them; a pattern compares what people read.
@@ -26,7 +26,7 @@ _TEXT, _RANKS, _OR_NULL = "text", "list of ranks of any run", " or null"
 
 
 class WantedError(NamedTuple):
-    """What an error has to be.
+    """An error that a scenario expects.
 
     :ivar text: how the scenario says it.
     :ivar pattern: a pattern of ``"ValueError: message"``; None if facts are expected.
@@ -40,7 +40,7 @@ class WantedError(NamedTuple):
     facts: tuple[tuple[str, Any], ...] = ()
 
     def fits(self, error: Error, words: Callable[[Error], str]) -> bool:
-        """Whether an error is what is expected.
+        """Return whether an error is the expected one.
 
         :param words: gives the type and message of an error.
         """

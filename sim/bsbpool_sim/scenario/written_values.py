@@ -28,12 +28,12 @@ T = TypeVar("T")
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """Return an error of this language, whose text is the message as it stands."""
+    """Return an error of this language, with this message."""
     return PydanticCustomError("scenario", "{message}", {"message": message})
 
 
 def shown_yaml(value: Any) -> str:
-    """A value as an error message shows it: as YAML would have it, and not too long."""
+    """Return a value as YAML writes it, cut if it is long, for an error message."""
     if value is None:
         return "nothing"
     text = {True: "true", False: "false"}[value] if isinstance(value, bool) else repr(value)
@@ -46,7 +46,7 @@ _RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
 
 
 def duration_value(value: Any) -> int:
-    """``500ms``, as nanoseconds."""
+    """Return the nanoseconds of a duration such as ``500ms``."""
     units = ", ".join(unit for unit in UNITS if unit != "µs")
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise wrong(f"{value} has no unit: write {value}s if seconds are meant (units: {units})")
@@ -59,7 +59,7 @@ def duration_value(value: Any) -> int:
 
 
 def read_rate(value: Any) -> float:
-    """Return the bytes in a second that a text such as ``100MB/s`` says."""
+    """Return the bytes per second of a rate such as ``100MB/s``."""
     found = _RATE.match(value.strip()) if isinstance(value, str) else None
     if found is None or not Decimal(found[1]):
         raise wrong(
@@ -91,7 +91,7 @@ def _read_seeds(value: Any) -> list[int]:
 
 
 class Occurrence(NamedTuple):
-    """Something that main learns of, such as ``b starts``; kind: job, ping, lost or phase.
+    """Something that main learns, such as ``b starts``; kind: job, ping, lost or phase.
 
     :ivar pattern: of the names of jobs, the number of the rank, or the name of the phase.
     :ivar statuses: those that the job may then have.
@@ -118,7 +118,7 @@ _PHASE = re.compile(r"phase (.+) begins$")
 
 
 def read_occurrence(value: Any) -> Occurrence:
-    """``b starts``, as an `Occurrence`."""
+    """Read an `Occurrence` such as ``b starts``."""
     text = value.strip() if isinstance(value, str) else ""
     if text == "ping":
         return Occurrence(text, "ping", "")
@@ -140,7 +140,7 @@ _FREEING = re.compile(r"(\S+)\s+(?:before (.+)|(at the end))$")
 
 
 class Freeing(NamedTuple):
-    """An item that a rank frees, and the job before which; None: at the end."""
+    """An item that a rank frees, and the job before which it does; None: at the end."""
 
     text: str
     item: str
@@ -164,7 +164,7 @@ class ErrorToRaise(NamedTuple):
     message: str
 
     def make(self) -> BaseException:
-        """The exception."""
+        """Make the exception."""
         kind: type[BaseException] = getattr(builtins, self.name)
         return kind(self.message) if self.message else kind()
 
@@ -212,13 +212,13 @@ def _distribution(value: Any) -> dict[str, Any]:
 
 
 class Takes(NamedTuple):
-    """How long something takes: nanoseconds, or a distribution of them."""
+    """A duration in nanoseconds, or a distribution of durations."""
 
     kind: str
     numbers: tuple[int, ...]
 
     def draw(self, random: Callable[[], Random]) -> int:
-        """Nanoseconds; `random` gives the stream to draw from, if there is anything to draw."""
+        """Return nanoseconds; `random` returns the stream to draw from, if anything has to be drawn."""
         if self.kind == "fixed":
             return self.numbers[0]
         stream = random()
@@ -236,13 +236,13 @@ def _read_takes(value: Any) -> Takes:
 
 
 class Bounds(NamedTuple):
-    """From the least to the most, both included; None: no bound."""
+    """A range from the least to the most, both included; None: no bound."""
 
     least: int | None
     most: int | None
 
     def hold(self, value: int) -> bool:
-        """Whether the value is within."""
+        """Return whether a value is in the range."""
         return (self.least is None or value >= self.least) and (self.most is None or value <= self.most)
 
 
