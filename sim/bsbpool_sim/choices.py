@@ -1,11 +1,12 @@
 """What can be chosen, and who decides: where MPI or time leaves open what comes next, the simulator makes a `Choice`.
 
 It takes one of its alternatives, by its index; index 0 is what happens by default. A `Strategy` decides. Those that
-come along are in `strategies`, what a run took is a `tape`, and how a choice is made and kept is in `chooser`.
+come along are in `default_strategies`, what a run took is a `tape`, and how a choice is made and kept is in `chooser`.
 
 Who asks: the parts of `mpi` (which message, which request, who gets a window's lock), `matches` (which message),
 `kernel` (which event of one instant and turn), `script` (whether a possible fault strikes), `python.locks` (which
-thread goes on). What MPI allows is theirs to know. What has an order at one instant whatever is chosen is in `instant`.
+thread goes on). What MPI allows is theirs to know. What has an order at one instant whatever is chosen is in
+`same_instant`.
 """
 
 from __future__ import annotations

@@ -19,8 +19,8 @@ from bsbpool.frames import file_of, is_own, outward, users_frame
 from bsbpool.values import shown
 
 from .choices import Alternative, Choice, ComesFirst, Kind, Policy, Strategy, is_policy, is_strategy
+from .default_strategies import InOrder
 from .errors import TapeError
-from .strategies import InOrder
 from .tape import Tape, tape_of_run
 
 T = TypeVar("T")

@@ -14,10 +14,10 @@ from bsbpool.worlds.processor import processor_time_ns
 
 from .choices import Policy, Strategy
 from .clocks import Work
+from .default_strategies import InOrder
 from .kernel import SECOND, Kernel
 from .matches import LateMatching
 from .network import Network
-from .strategies import InOrder
 from .tape import Tape
 
 if TYPE_CHECKING:

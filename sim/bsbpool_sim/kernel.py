@@ -1,6 +1,6 @@
 """The discrete-event kernel: it keeps virtual time and the tasks, and decides which event comes next.
 
-What happens is a heap of events keyed by (time, turn, sequence); which event has which turn is in `instant`, and
+What happens is a heap of events keyed by (time, turn, sequence); which event has which turn is in `same_instant`, and
 which of those of one turn comes first is a choice, as `choices` says. A task is a greenlet; it runs until it parks,
 and nothing else runs meanwhile, so a simulated rank needs no locks. Virtual time is an integer number of nanoseconds
 and moves only from one event to the next.
@@ -23,12 +23,12 @@ from bsbpool.values import add_note
 from .choices import ComesFirst, Policy, Strategy
 from .chooser import Chooser, KernelEvent
 from .clocks import Clocks
+from .default_strategies import InOrder
 from .errors import DeadlockError, HorizonError
+from .event_protocols import Happening as Happening
+from .event_protocols import WhenIdle
 from .garbage import LOOK_EVERY, collect
-from .happening import Happening as Happening
-from .happening import WhenIdle
-from .instant import FAULTS, WORK
-from .strategies import InOrder
+from .same_instant import FAULTS, WORK
 from .tape import Tape
 from .tasks import MOST_RANKS, Reason, current_greenlet, keep_tasks, kept_tasks
 from .tasks import Rank as Rank
@@ -111,7 +111,7 @@ class Kernel(Clocks):
     # -- what happens when -------------------------------------------------------------------------
 
     def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
-        """Schedule `call(argument)` at virtual time `when`, outside of every task, in one of the turns of `instant`."""
+        """Schedule `call(argument)` at virtual time `when`, outside of every task, in a turn of `same_instant`."""
         self.sequence += 1
         if self.events is None:
             heappush(self.heap, (when, turn, self.sequence, call, argument))

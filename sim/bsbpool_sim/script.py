@@ -23,7 +23,7 @@ from .cluster import Cluster, PoolKey
 from .errors import ScriptError
 from .faults import ExploredFaults
 from .kernel import Rank, nanoseconds
-from .streams import Random, stream
+from .random_streams import Random, stream
 
 _REAL = object()
 _FUNCTION = re.compile(r"<function (?:.*\.)?([^.]+)>$")

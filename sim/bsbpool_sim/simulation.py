@@ -21,6 +21,7 @@ from .checks.audit import KINDS, Audit
 from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster, RunScript
+from .default_strategies import InOrder, Shuffled
 from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
 from .faults import install_faults
 from .garbage import deliberate_collection
@@ -28,11 +29,10 @@ from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
 from .mpi.contexts import ranks as ranks_text
 from .network import Network
-from .python.late import enter_event_loop, leave_event_loop
+from .python.late_imports import enter_event_loop, leave_event_loop
 from .python.locks import forget_locks
 from .python.threads import THREADS, leave_threads, wait_for_threads
-from .strategies import InOrder, Shuffled
-from .streams import seeded_global
+from .random_streams import seeded_global
 from .substitutes import substitutes
 from .tape import Tape
 from .world import SimWorld

@@ -29,15 +29,15 @@ from greenlet import getcurrent
 from . import mpi
 from .errors import CannotSimulateError
 from .kernel import Task
-from .python.late import LATE, OF_LATE
+from .python.late_imports import LATE, OF_LATE
 from .python.locks import OF_LOCKS
 from .python.process import OF_PROCESS
 from .python.real_lock import RealRLock
 from .python.sets import set_of_caller
 from .python.thread_locals import Local
 from .python.threads import OF_THREADS
+from .random_streams import when_loaded
 from .sources import TABLE
-from .streams import when_loaded
 from .virtual import EPOCH, VIRTUAL, real
 
 __all__ = ["EPOCH", "substitutes"]

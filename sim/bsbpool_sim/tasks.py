@@ -18,8 +18,8 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from bsbpool.durations import exact_duration
 
 from .errors import Stuck
-from .instant import WORK
 from .places import place_of
+from .same_instant import WORK
 
 #: What a task waits for: a text, or something that makes one when somebody asks.
 Reason = str | Callable[[], str]

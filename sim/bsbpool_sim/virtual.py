@@ -24,7 +24,7 @@ from bsbpool.frames import outward
 
 from .errors import CannotSimulateError
 from .kernel import SECOND, Task, nanoseconds
-from .streams import Random, stream
+from .random_streams import Random, stream
 
 #: What `time.time` gives at virtual time 0: 2000-01-01, 00:00 UTC.
 EPOCH = 946_684_800

@@ -23,9 +23,9 @@ from bsbpool.trace.recording import FileRecorder
 from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, RankLost, Role, World, this_world
 
 from .choices import ComesFirst
-from .instant import DEADLINES, LOSSES, NEWS, WORK
 from .kernel import Happening, Kernel, Rank, Runs, Task
 from .python.real_lock import RealRLock
+from .same_instant import DEADLINES, LOSSES, NEWS, WORK
 from .tasks import current_greenlet
 
 if TYPE_CHECKING:

@@ -1,4 +1,5 @@
-"""Two things at one instant: each row of `bsbpool_sim.instant.PAIRS` holds, in the default order and with 25 seeds."""
+"""Two things at one instant: each row of `bsbpool_sim.same_instant.PAIRS` holds, in the default order and with 25
+seeds."""
 
 import contextlib
 import time
@@ -11,7 +12,7 @@ from bsbpool.engine.dispatch import PATIENCE
 from bsbpool.engine.limits import GRACE, MAIN_GRACE
 from bsbpool.exceptions import JobInterrupted
 from bsbpool_sim import Script, simulate
-from bsbpool_sim.instant import PAIRS
+from bsbpool_sim.same_instant import PAIRS
 
 ORDERS = [(None, 0), *(("shuffled", seed) for seed in range(25))]
 

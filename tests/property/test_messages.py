@@ -12,10 +12,10 @@ from test_invariants import examples
 import bsbpool
 from bsbpool_sim import Script, simulate
 from bsbpool_sim import mpi as MPI
+from bsbpool_sim.default_strategies import InOrder, Shuffled
 from bsbpool_sim.kernel import SECOND, Kernel
 from bsbpool_sim.mailbox import Link, MessageQueue, SentMessage
 from bsbpool_sim.network import Network
-from bsbpool_sim.strategies import InOrder, Shuffled
 
 pytestmark = pytest.mark.unmeasured
 

@@ -38,7 +38,7 @@ CALLS = {
         ["_holds_something_of", "_reaches"],
         "within one walk over what modules hold, which keeps it alive",
     ),
-    "sim/bsbpool_sim/streams.py": (["_memory_of"], "the address of a generator that is alive"),
+    "sim/bsbpool_sim/random_streams.py": (["_memory_of"], "the address of a generator that is alive"),
     "sim/bsbpool_sim/tape.py": (["__hash__"], "of what a tape says, which is the same for equal tapes"),
     "sim/bsbpool_sim/python/logs.py": (["change", "kept"], "of loggers and their manager, which logging keeps"),
     "sim/bsbpool_sim/python/locks.py": (
@@ -68,9 +68,9 @@ KEPT = {
     "sim/bsbpool_sim/mpi/handles.py": {"_predefined": "what MPI predefines, as its chapters are loaded"},
     "sim/bsbpool_sim/mpi/constants.py": {"_real": "names of mpi4py"},
     "sim/bsbpool_sim/mpi/datatypes.py": {"DATATYPES": "the predefined datatypes"},
-    "sim/bsbpool_sim/mpi/own.py": {"_outside": "names and handles of datatypes, of a program that simulates"},
+    "sim/bsbpool_sim/mpi/kept_by_rank.py": {"_outside": "names and handles of datatypes, of a program that simulates"},
     "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
-    "sim/bsbpool_sim/python/late.py": {"OF_LATE": "names of functions"},
+    "sim/bsbpool_sim/python/late_imports.py": {"OF_LATE": "names of functions"},
     "sim/bsbpool_sim/python/locks.py": {
         "OF_LOCKS": "names of functions",
         "_held": "locks that are held; forgotten with their simulation",
@@ -78,7 +78,7 @@ KEPT = {
     },
     "sim/bsbpool_sim/python/process.py": {"OF_PROCESS": "names of functions"},
     "sim/bsbpool_sim/python/threads.py": {"OF_THREADS": "names of functions"},
-    "sim/bsbpool_sim/python/warned.py": {"_real": "functions of the standard library"},
+    "sim/bsbpool_sim/python/warning_settings.py": {"_real": "functions of the standard library"},
     "sim/bsbpool_sim/replay/recorded_stubs.py": {
         "_ERROR_CLASSES": "names of errors in traces, which are pickled by them",
         "job_class": "names of classes in traces, which are pickled by them",

@@ -3,11 +3,11 @@
 import pytest
 
 from bsbpool.durations import exact_duration
+from bsbpool_sim.default_strategies import InOrder, Shuffled
 from bsbpool_sim.errors import DeadlockError, HorizonError
 from bsbpool_sim.kernel import SECOND, Kernel, nanoseconds
 from bsbpool_sim.network import Network
-from bsbpool_sim.strategies import InOrder, Shuffled
-from bsbpool_sim.streams import stream
+from bsbpool_sim.random_streams import stream
 
 
 def kernel(size=1, policy=None, **limits):

@@ -10,7 +10,7 @@ import pytest
 from bsbpool_sim import DeadlockError, RankErrors, Script, simulate
 from bsbpool_sim import mpi as MPI
 from bsbpool_sim.choices import Kind, MessageFrom
-from bsbpool_sim.strategies import Shuffled
+from bsbpool_sim.default_strategies import Shuffled
 
 
 def schedules(program, ranks, **options):

@@ -11,12 +11,12 @@ import pytest
 from launching import unmeasured
 
 from bsbpool.durations import UNITS as _UNITS
+from bsbpool_sim.random_streams import stream
 from bsbpool_sim.scenario import load, schema_text
 from bsbpool_sim.scenario.document import read
 from bsbpool_sim.scenario.model import Model, schema
 from bsbpool_sim.scenario.patterns import matcher
 from bsbpool_sim.scenario.written_values import VERBS, Bounds, Takes, duration_value, read_occurrence
-from bsbpool_sim.streams import stream
 
 ROOT = Path(__file__).parents[2]
 SCENARIOS = sorted((ROOT / "scenarios").rglob("*.yaml"))

@@ -20,8 +20,8 @@ from bsbpool_sim import (
     SimulationError,
     simulate,
 )
+from bsbpool_sim.default_strategies import Shuffled
 from bsbpool_sim.kernel import Kernel
-from bsbpool_sim.strategies import Shuffled
 
 
 class Script:

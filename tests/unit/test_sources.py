@@ -515,7 +515,7 @@ def test_other_threads_have_the_real_ones_meanwhile():
 
 
 def test_chance_is_put_back_when_simulations_overlap():
-    from bsbpool_sim.streams import seeded_global
+    from bsbpool_sim.random_streams import seeded_global
 
     before = random.getstate()
     first, second = seeded_global(1), seeded_global(2)

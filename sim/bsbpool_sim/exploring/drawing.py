@@ -11,7 +11,7 @@ from typing import Protocol
 from ..choices import Choice, Kind
 from ..cluster import Cluster
 from ..matches import Ready
-from ..streams import Random
+from ..random_streams import Random
 
 
 class Rule(Protocol):

@@ -19,8 +19,8 @@ from ..checks.violations import CallPlace, Violation
 from ..checks.window_races import KIND as OF_WINDOWS
 from ..checks.window_reads import BYTES, WindowReads, Write
 from ..cluster import Cluster
+from ..default_strategies import InOrder
 from ..mpi.contexts import ranks as ranks_text
-from ..strategies import InOrder
 from ..tape import Tape
 from .findings import FoundFault, faults_of, of_violations
 from .schedules import Runner, Schedule

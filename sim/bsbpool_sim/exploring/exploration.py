@@ -1,7 +1,7 @@
 """`explore`: runs a program under its schedules within a budget, and returns what was found.
 
-It puts the parts together: how schedules are gone through is in `exhaustive` and `portfolio`, what is wrong with one in
-`findings`.
+It puts the parts together: how schedules are gone through is in `exhaustive` and `strategies`, what is wrong with one
+in `findings`.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from ..checks import buffer_races, window_races
 from ..checks.audit import KINDS
 from ..choices import Kind
 from ..cluster import Cluster, RunScript
+from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
-from ..strategies import InOrder
-from ..streams import seeded_global
+from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
-from .portfolio import STRATEGIES
 from .processes import can_fork
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .shrinking import Shrinking
+from .strategies import STRATEGIES
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
 MAX_EVENTS = 1_000_000

@@ -3,9 +3,9 @@
 An event of the kernel touches a rank: a message arrives there, or a task of it goes on. Events that touch different
 ranks are independent, so only orders are tried that differ on some rank: dynamic partial-order reduction with sleep
 sets, as in `exhaustive`, of events in place of matches. Two things are special here. At one instant an earlier turn
-goes before a later one (`bsbpool_sim.instant`), so an event can keep another one from going first by what it brings
-about; and messages of one link arrive in order, so of those only the first is an alternative. All other choices, such
-as whether a fault strikes, are tried one by one.
+goes before a later one (`bsbpool_sim.same_instant`), so an event can keep another one from going first by what it
+brings about; and messages of one link arrive in order, so of those only the first is an alternative. All other choices,
+such as whether a fault strikes, are tried one by one.
 
 How a schedule is run belongs to `schedules`; what is found, to `findings`.
 """
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from ..choices import Choice, Kind
 from ..chooser import KernelEvent
 from ..cluster import Cluster
-from ..happening import Happening
+from ..event_protocols import Happening
 from ..kernel import Rank, Runs
 from .exhaustive import NotRepeatedError, Plain, Redundant
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Hashable, Sequence
 
 from ..choices import Choice, ComesFirst
 from ..matches import Ready
-from ..streams import Random
+from ..random_streams import Random
 from .drawing import any_of
 
 #: How many steps a schedule is taken to have, when none was seen yet.

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ..choices import Choice
 from ..matches import Ready
-from ..streams import Random
+from ..random_streams import Random
 from .drawing import any_of
 
 

@@ -1,6 +1,6 @@
 """Drawing schedules until a budget is spent: one after the other, or each process its share of the same numbers.
 
-Which schedule a number means is in `portfolio`; so the same budget in schedules finds the same in any number of
+Which schedule a number means is in `strategies`; so the same budget in schedules finds the same in any number of
 processes.
 """
 
@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 from ..tape import Tape
 from .drawing import Drawn
 from .findings import Finding
-from .portfolio import rule_of
 from .processes import in_processes
 from .schedules import Runner, Schedule
+from .strategies import rule_of
 
 #: What tells schedules apart: what was decided, by rank.
 Order = tuple[tuple[int, tuple[tuple[int, int], ...]], ...]

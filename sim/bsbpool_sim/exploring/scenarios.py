@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..choices import Strategy
+from ..default_strategies import InOrder
 from ..scenario.always import check_what_always_holds
 from ..scenario.expecting import Checker
 from ..scenario.outcome import Failure, Outcome
 from ..scenario.running import Result, Scenario
 from ..simulation import Simulation
-from ..strategies import InOrder
 from ..tape import Tape
 from .exploration import Exploration, explore_runs
 from .findings import FoundFault

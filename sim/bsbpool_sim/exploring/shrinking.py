@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from ..choices import Choice, ComesFirst, Kind
+from ..default_strategies import InOrder
 from ..errors import TapeError
-from ..strategies import InOrder
-from ..streams import stream
+from ..random_streams import stream
 from ..tape import Tape
 from .drawing import Drawn
 from .findings import ChoiceMade, Finding

@@ -81,9 +81,8 @@ from .initialization import (
     Query_thread,
 )
 from .intercommunicators import Intercomm
-from .mapping import UNWEIGHTED, WEIGHTS_EMPTY
 from .messages import MESSAGE_NO_PROC, MESSAGE_NULL, Message
-from .numbers import NUMBERS
+from .named_integers import NUMBERS
 from .op_handles import HANDLES, Op
 from .options import THREAD_FUNNELED, THREAD_MULTIPLE, THREAD_SERIALIZED, THREAD_SINGLE
 from .persistent_requests import Prequest
@@ -93,7 +92,8 @@ from .requests import Request
 from .sessions import SESSION_NULL, Session
 from .status import Status
 from .topologies import Cartcomm, Distgraphcomm, Graphcomm, Topocomm
-from .topology import Compute_dims
+from .topology_arithmetic import Compute_dims
+from .topology_constructors import UNWEIGHTED, WEIGHTS_EMPTY
 from .windows import MODE_NOCHECK, MODE_NOPRECEDE, MODE_NOPUT, MODE_NOSTORE, MODE_NOSUCCEED, WIN_NULL, Win
 
 __all__ = [

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .handles import Handle
-from .numbers import NUMBERS
+from .named_integers import NUMBERS
 from .running_rank import running_task
 
 KEYVAL_INVALID = NUMBERS["KEYVAL_INVALID"]

@@ -1,6 +1,6 @@
 """The buffers of one rank in a collective call, as blocks: one for each rank that it sends to or receives from.
 
-How a specification of a buffer is read belongs to `buffers`; which block goes where, to `parts`.
+How a specification of a buffer is read belongs to `buffers`; which block goes where, to `collective_parts`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """One collective call while ranks arrive at it: who has arrived, who waits for whom, and when it ends for each rank.
 
-What a rank brings and takes is its `Part`; which buffers these are belongs to `parts`. Which calls belong together is
-known by `contexts`.
+What a rank brings and takes is its `Part`; which buffers these are belongs to `collective_parts`. Which calls belong
+together is known by `contexts`.
 """
 
 from __future__ import annotations

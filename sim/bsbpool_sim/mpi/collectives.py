@@ -1,7 +1,7 @@
 """Collective communication of buffers: the blocking methods.
 
-What each rank brings and takes is in `parts` and `reducing`; who waits for whom, in `collective_call`; objects are in
-`objects`.
+What each rank brings and takes is in `collective_parts` and `reduction_parts`; who waits for whom, in
+`collective_call`; objects are in `object_collectives`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .operations import OPS
-from .reducing import ReducingParts
+from .reduction_parts import ReducingParts
 
 SUM = OPS["SUM"]
 

@@ -1,7 +1,8 @@
 """Communicators: mpi4py's names and meaning, in virtual time.
 
 What their ranks tell each other is in `point_to_point` and the files of collective calls; what they share, in
-`contexts`; how those are made that only some ranks make, in `grouping`, and with a topology, in `mapping`.
+`contexts`; how those are made that only some ranks make, in `grouping`, and with a topology, in
+`topology_constructors`.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
 from .info import Info, hints_of
-from .integers import integer
-from .mapping import MakingTopologies
+from .integer_arguments import integer
 from .members import CommMember, member_between
-from .nonblocking import NonblockingCollectives, NonblockingScans
-from .numbers import NUMBERS
-from .objects import ObjectCollectives, ObjectScans
-from .persistent import PersistentCollectives, PersistentScans
+from .named_integers import NUMBERS
+from .nonblocking_collectives import NonblockingCollectives, NonblockingScans
+from .object_collectives import ObjectCollectives, ObjectScans
+from .persistent_collectives import PersistentCollectives, PersistentScans
 from .persistent_messages import PersistentPointToPoint
 from .requests import Request
 from .running_rank import running_task
-from .topology import Grid, Neighbours, RankGraph
+from .topology_arithmetic import Grid, Neighbours, RankGraph
+from .topology_constructors import MakingTopologies
 
 IDENT, CONGRUENT, SIMILAR, UNEQUAL = 0, 1, 2, 3
 

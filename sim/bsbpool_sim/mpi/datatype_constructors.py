@@ -22,8 +22,8 @@ from .definitions import (
     TypeHandle,
     wrap,
 )  # fmt: skip
-from .integers import integer
-from .own import of_rank
+from .integer_arguments import integer
+from .kept_by_rank import of_rank
 from .predefined import CODES, LETTERS
 from .running_rank import note_made
 from .typemaps import Repeated, TypeMap, distributed, subarray

@@ -15,7 +15,7 @@ from .attributes import WithAttributes
 from .constants import real
 from .datatype_constructors import Constructors
 from .definitions import COMBINERS, DEFINITIONS, OF_FORTRAN, wrap
-from .own import of_rank
+from .kept_by_rank import of_rank
 from .packing import Packing
 
 

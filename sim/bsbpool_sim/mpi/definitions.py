@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from ..errors import MPIError
 from . import predefined
 from .handles import Handle, State, predefine
-from .numbers import NUMBERS
+from .named_integers import NUMBERS
 from .predefined import CODES, LETTERS
 from .typemaps import Repeated, TypeMap
 

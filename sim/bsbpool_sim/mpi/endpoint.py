@@ -20,7 +20,7 @@ from .constants import PROC_NULL, means
 from .contexts import Context
 from .error_handlers import give_first_handler
 from .handles import Handle
-from .integers import integer
+from .integer_arguments import integer
 from .members import CommMember
 from .pickling import dumps
 

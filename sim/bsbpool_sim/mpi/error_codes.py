@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import error_classes
 from ..error_classes import ABOUT, DYNAMIC, DYNAMIC_CLASS, added
 from ..errors import MPIError
-from .integers import integer
+from .integer_arguments import integer
 
 
 def Get_error_class(errorcode: int) -> int:

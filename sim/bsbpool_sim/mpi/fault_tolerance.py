@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from ..errors import UnsupportedError
+from .collective_forms import Forms
 from .contexts import Context, bridge
 from .endpoint import new_comm
-from .forms import Forms
 from .grouping import arrive
 from .groups import Group
 from .members import CommMember, member_between

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 from ..errors import MPIError
 from .buffers import Buffer
 from .collective_call import Collective, Part, none, present
+from .collective_forms import Forms
 from .constants import ANY_SOURCE, ANY_TAG
 from .file_modes import MODE_RDONLY, MODE_SEQUENTIAL, MODE_WRONLY, of_system
 from .file_views import View, turned
-from .forms import Forms
 from .handles import Handle, State
 from .open_files import OpenFile
 from .requests import Request

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import MPIError
+from .collective_forms import Forms
 from .communicators import Comm
 from .contexts import Context
 from .datatypes import BYTE, Datatype, datatype
@@ -27,13 +28,12 @@ from .file_modes import (
     of_system,
 )
 from .file_views import View
-from .forms import Forms
 from .groups import Group
 from .handles import State
 from .info import Info, hints_of
+from .kept_by_rank import of_rank
 from .members import CommMember
 from .open_files import OpenFile, open_together
-from .own import of_rank
 from .running_rank import note_made
 
 #: The representations that a view can have, by their names in small letters; "internal" is the native one.

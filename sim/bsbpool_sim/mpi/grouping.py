@@ -11,13 +11,13 @@ from typing import Any
 
 from ..cluster import Cluster
 from ..errors import MPIError
+from .collective_forms import Forms
 from .contexts import Bridge, Context, bridge
 from .endpoint import Endpoint, handle_of, new_comm
 from .error_handlers import give_handler
-from .forms import Forms
 from .groups import ranks_of
 from .info import hints_of
-from .integers import integer
+from .integer_arguments import integer
 from .members import CommMember, member_between
 from .running_rank import running_task
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from ..errors import MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
-from .integers import integer
+from .integer_arguments import integer
 from .running_rank import note_made, running_task
 
 IDENT, SIMILAR, UNEQUAL = 0, 2, 3

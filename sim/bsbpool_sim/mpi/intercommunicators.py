@@ -6,6 +6,7 @@ import functools
 from typing import Any
 
 from ..errors import MPIError
+from .collective_parts import Side
 from .communicators import Comm
 from .contexts import Context
 from .endpoint import CLASSES, handle_of, new_comm
@@ -14,7 +15,6 @@ from .grouping import between_groups
 from .groups import Group
 from .info import hints_of
 from .members import CommMember
-from .parts import Side
 
 
 class Intercomm(Comm):

@@ -9,7 +9,7 @@ from ..mailbox import SentMessage
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
-from .own import of_rank
+from .kept_by_rank import of_rank
 from .requests import FromNobody, Receive, Receiver, Request
 from .running_rank import running_task
 from .status import fill

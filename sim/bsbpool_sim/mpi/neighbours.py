@@ -15,7 +15,7 @@ from ..errors import MPIError
 from .blocks import Blocks, blocks, read_all
 from .buffers import in_place
 from .collective_call import Collective, Part, SpecialPart
-from .objects import ObjectCollectives
+from .object_collectives import ObjectCollectives
 from .requests import Request, unpickled
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 from ..errors import MPIError
 from .handles import Handle
 from .operations import OPS, Operation
-from .reducing import reduce_local
+from .reduction_parts import reduce_local
 from .running_rank import note_made, running_rank
 
 #: How many operations of its own a rank can have at once, as in mpi4py; and under which key it keeps their number.

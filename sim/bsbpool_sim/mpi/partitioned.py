@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from ..errors import MPIError, TruncationError
 from ..mailbox import SentMessage
 from .buffers import Buffer
-from .own import of_rank
+from .kept_by_rank import of_rank
 from .persistent_requests import Prequest
 from .requests import poll
 from .status import fill

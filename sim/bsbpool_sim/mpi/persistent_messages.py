@@ -7,7 +7,7 @@ from typing import Any
 from ..errors import MPIError
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, LARGEST_TAG
-from .integers import integer
+from .integer_arguments import integer
 from .partitioned import PartitionedReceive, PartitionedSend
 from .persistent_requests import PersistentFromNobody, PersistentReceive, PersistentSend, Prequest
 from .point_to_point import PointToPoint, bad_tag

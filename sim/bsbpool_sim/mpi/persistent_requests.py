@@ -1,5 +1,5 @@
 """Persistent requests: sends and receives that can be started again and again. Those of collective calls are in
-`forms`.
+`collective_forms`.
 """
 
 from __future__ import annotations

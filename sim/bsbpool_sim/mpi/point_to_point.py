@@ -15,7 +15,7 @@ from ..errors import MPIError
 from ..mailbox import SentMessage
 from ..matches import LateMessageQueue, LateProbe
 from .arrays import bytes_of
-from .attached import Attachments
+from .attached_buffers import Attachments
 from .buffers import Buffer
 from .constants import (
     ANY_SOURCE,
@@ -25,7 +25,7 @@ from .constants import (
     means,
 )
 from .endpoint import Endpoint
-from .integers import integer
+from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
 from .requests import FromNobody, Receive, Request, poll

@@ -14,7 +14,7 @@ from ..errors import CannotSimulateError, MPIError
 from . import predefined
 from .datatypes import Datatype
 from .operations import OPS, Operation
-from .orders import ReductionOrder, by_neighbours
+from .reduction_orders import ReductionOrder, by_neighbours
 
 _ARITHMETIC, _ORDER = ("SUM", "PROD"), ("MAX", "MIN")
 _LOGICAL, _BITWISE, _LOCATED = ("LAND", "LOR", "LXOR"), ("BAND", "BOR", "BXOR"), ("MAXLOC", "MINLOC")

@@ -15,7 +15,7 @@ from ..kernel import Happening, Kernel
 from ..mailbox import MessageQueue, SentMessage
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
-from .own import of_rank
+from .kept_by_rank import of_rank
 from .pickling import loads
 from .request_lists import ManyRequests, poll, wait_for
 from .status import fill

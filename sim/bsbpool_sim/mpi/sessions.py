@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from ..errors import MPIError
-from .attached import Attachments
+from .attached_buffers import Attachments
 from .error_handlers import WithErrhandler, give_handler
 from .groups import Group
 from .handles import Handle, State

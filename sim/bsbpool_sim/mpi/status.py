@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, Constant, real
 from .datatypes import BYTE, datatype
-from .numbers import NUMBERS
+from .named_integers import NUMBERS
 
 
 class Status:

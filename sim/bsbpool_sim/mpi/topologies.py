@@ -1,6 +1,6 @@
 """Communicators with a virtual topology.
 
-The arithmetic is in `topology`; calls among neighbours are in `neighbours`.
+The arithmetic is in `topology_arithmetic`; calls among neighbours are in `neighbours`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Any
 from ..errors import MPIError
 from .communicators import Intracomm
 from .endpoint import CLASSES, new_comm
-from .integers import integer
+from .integer_arguments import integer
 from .members import CommMember
 from .neighbours import NeighbourCollectives
-from .topology import Grid, Neighbours, RankGraph, integers
+from .topology_arithmetic import Grid, Neighbours, RankGraph, integers
 
 
 class Topocomm(Intracomm, NeighbourCollectives):

@@ -15,7 +15,7 @@ from ..kernel import Task
 from .collective_call import Part, none, present
 from .contexts import Context
 from .handles import State
-from .integers import integer
+from .integer_arguments import integer
 from .window_epochs import Epochs
 from .window_locks import WindowLock
 from .window_memory import WIN_FLAVOR_SHARED, Memory

@@ -18,8 +18,8 @@ from .contexts import Context
 from .error_handlers import WithErrhandler, give_first_handler
 from .groups import Group
 from .info import Info, hints_of
-from .integers import integer
-from .numbers import NUMBERS
+from .integer_arguments import integer
+from .named_integers import NUMBERS
 from .requests import poll
 from .window_access import WindowAccess
 from .window_memory import (

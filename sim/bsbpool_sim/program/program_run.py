@@ -32,13 +32,13 @@ from ..mpi import initialization
 from ..places import raised_by
 from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
+from ..python.module_ownership import Ownership, replaces_pool
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes
 from ..python.threads import wait_for_threads
-from ..python.warned import warnings_of_ranks
-from ..python.whose import Ownership, replaces_pool
+from ..python.warning_settings import warnings_of_ranks
+from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
-from ..streams import when_loaded
 from ..virtual import GLOBAL_GENERATOR
 from . import package
 from .output import OutputClosedError, RankStream, SharedStream

@@ -19,6 +19,7 @@ import pytest
 from ..checks.audit import KINDS, Audit
 from ..choices import Strategy
 from ..cluster import Cluster
+from ..default_strategies import InOrder
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
 from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs
 from ..exploring.kept import lines_of
@@ -26,7 +27,6 @@ from ..exploring.pools import Watch
 from ..exploring.schedules import Schedule
 from ..places import raised_by
 from ..simulation import run_on
-from ..strategies import InOrder
 from ..tape import Tape
 from .marks import Budget, checks_of
 

@@ -28,8 +28,8 @@ from ..cluster import Cluster
 from ..kernel import Task
 from ..mpi.communicators import reattach
 from ..program import package
+from ..python.module_ownership import Ownership
 from ..python.modules import Finder, Modules
-from ..python.whose import Ownership
 from .own_objects import Counterparts, Outside
 
 _WORLDS: pytest.StashKey[dict[int, OwnModules]] = pytest.StashKey()

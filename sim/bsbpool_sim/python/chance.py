@@ -14,7 +14,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from ..kernel import Task
-from ..streams import stream
+from ..random_streams import stream
 from ..virtual import global_generator
 from .process import Process, current_process
 

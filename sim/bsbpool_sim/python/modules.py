@@ -3,7 +3,7 @@ rank.
 
 There is one `sys.modules`, which C code knows by its address. So what ranks don't share is put into it when the kernel
 lets another rank run: one `dict.update` with the rank's own modules, less than 0.1 µs for each. A module's code is
-compiled once for all ranks. Which modules are a program's own is decided in `whose`.
+compiled once for all ranks. Which modules are a program's own is decided in `module_ownership`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from typing import Any
 from greenlet import getcurrent
 
 from ..kernel import Rank, Task
-from .whose import Ownership
+from .module_ownership import Ownership
 
 #: Modules that any Python has loaded before it runs a program; a program's file of that name is never found.
 _AT_START = frozenset((

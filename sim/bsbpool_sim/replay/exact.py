@@ -48,9 +48,9 @@ from ..mpi.contexts import Context
 from ..mpi.members import CommMember
 from ..simulation import simulate
 from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
-from .ground import Checking, ReplayedWorld
 from .recorded_pool import Recorded, recorded_pools
 from .recorded_stubs import Named, job_class, raised_again, raised_by_job
+from .replayed_world import Checking, ReplayedWorld
 
 # What comes from a rank; what a scheduler says itself; and what main, or somebody beside it, does to a pool.
 _FROM_RANKS = frozenset({"ready", "message", "returned", "started", "stuck", "memory", "lost"})

@@ -18,8 +18,8 @@ from bsbpool.text import scrub
 from bsbpool.trace.events import record_of
 from bsbpool.worlds import Role
 
+from ..random_streams import stream
 from ..script import Script, ScriptRuntime
-from ..streams import stream
 from .expanding import PlannedJob
 from .model import BY_SOMEBODY, EventEntry
 from .program import ScenarioRun, occurs

@@ -19,7 +19,7 @@ from pydantic_core import PydanticCustomError
 from bsbpool import durations
 from bsbpool.durations import DURATION_PATTERN, UNITS
 
-from ..streams import Random
+from ..random_streams import Random
 
 #: Seeds of one scenario, at the most.
 MOST_SEEDS = 10_000

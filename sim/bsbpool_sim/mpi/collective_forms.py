@@ -1,6 +1,6 @@
 """The three forms of a collective call: blocking, non-blocking and persistent. Each is made from one `Part`.
 
-Which parts there are belongs to `parts`, `reducing`, `objects` and `neighbours`.
+Which parts there are belongs to `collective_parts`, `reduction_parts`, `object_collectives` and `neighbours`.
 """
 
 from __future__ import annotations

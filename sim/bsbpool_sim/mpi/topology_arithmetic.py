@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .constants import PROC_NULL
-from .integers import integer
+from .integer_arguments import integer
 
 
 class Grid(NamedTuple):

@@ -1,7 +1,7 @@
 """Collective communication of buffers: the persistent methods. Each is as the blocking one of its name, and returns a
 request, each of whose starts is such a call. `info` has no effect.
 
-What each rank brings and takes is in `parts` and `reducing`; the requests are in `forms`.
+What each rank brings and takes is in `collective_parts` and `reduction_parts`; the requests are in `collective_forms`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .operations import OPS
-from .reducing import ReducingParts
+from .reduction_parts import ReducingParts
 from .requests import Request
 
 SUM = OPS["SUM"]

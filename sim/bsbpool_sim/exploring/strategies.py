@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..streams import Random, stream
+from ..random_streams import Random, stream
 from .drawing import Rule
 from .pct import of_depth
 from .pos import Pos

@@ -12,10 +12,10 @@ from ..errors import CountMismatchError, MPIError, TypeMismatchError
 from .blocks import not_shared
 from .buffers import Buffer, in_place
 from .collective_call import Collective, Part, SpecialPart, none, nothing
+from .collective_parts import Parts
 from .datatypes import Datatype, is_alike, is_same
 from .operations import Operation, operation
-from .orders import ReductionOrder, binomial, by_halves, by_neighbours, prefix
-from .parts import Parts
+from .reduction_orders import ReductionOrder, binomial, by_halves, by_neighbours, prefix
 from .reductions import check, combine
 
 #: Bytes below which MPICH's `Reduce` goes along a binomial tree.

@@ -1,6 +1,6 @@
 """What each rank brings to a collective call of buffers, and takes from it: one description for all forms of the call.
 
-Reductions are in `reducing`, neighbourhoods in `neighbours`. Who waits for whom is known by `collective_call`.
+Reductions are in `reduction_parts`, neighbourhoods in `neighbours`. Who waits for whom is known by `collective_call`.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from ..errors import MPIError
 from .blocks import Blocks, blocks, not_shared, put, read_all
 from .buffers import Buffer, in_place
 from .collective_call import Collective, Part, SpecialPart, none, nothing, present
+from .collective_forms import Forms
 from .constants import PROC_NULL, ROOT, means
-from .forms import Forms
-from .integers import integer
+from .integer_arguments import integer
 
 
 class Side(NamedTuple):

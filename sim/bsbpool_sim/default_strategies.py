@@ -6,7 +6,7 @@ What a strategy is, and what it is asked, is in `choices`.
 from __future__ import annotations
 
 from .choices import Choice
-from .streams import Random, stream
+from .random_streams import Random, stream
 
 
 class InOrder:

@@ -6,8 +6,8 @@ import click
 import pytest
 
 import bsbpool
-from bsbpool_sim.python import whose
-from bsbpool_sim.python.whose import Ownership, replaces_pool
+from bsbpool_sim.python import module_ownership
+from bsbpool_sim.python.module_ownership import Ownership, replaces_pool
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def installed(tmp_path, monkeypatch):
     folder = tmp_path / "site-packages"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    monkeypatch.setattr(whose, "installed_folders", lambda: (str(folder.resolve()) + "/",))
+    monkeypatch.setattr(module_ownership, "installed_folders", lambda: (str(folder.resolve()) + "/",))
 
     def make(name, text="", *others):
         (folder / name).mkdir()

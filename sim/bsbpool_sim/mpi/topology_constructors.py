@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MPIError
+from .collective_forms import Forms
 from .constants import UNDEFINED, Constant, means
 from .contexts import Context
 from .endpoint import CLASSES, new_comm
-from .forms import Forms
 from .info import hints_of
 from .members import CommMember
-from .topology import Grid, Neighbours, RankGraph, graph, grid, integers
+from .topology_arithmetic import Grid, Neighbours, RankGraph, graph, grid, integers
 
 UNWEIGHTED = Constant(10, "UNWEIGHTED")
 WEIGHTS_EMPTY = Constant(11, "WEIGHTS_EMPTY")

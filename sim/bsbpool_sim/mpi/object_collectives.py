@@ -1,6 +1,7 @@
 """Collective communication of objects: the lower-case methods. Objects are pickled, so ranks do not share them.
 
-What buffers are sent and reduced is in `parts` and `reducing`; who waits for whom, in `collective_call`.
+What buffers are sent and reduced is in `collective_parts` and `reduction_parts`; who waits for whom, in
+`collective_call`.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ from typing import Any
 from bsbpool.values import shown
 
 from .collective_call import Collective, Part, SpecialPart, none, nothing
+from .collective_parts import Parts
 from .operations import OPS, operation
-from .orders import binomial, prefix
-from .parts import Parts
+from .reduction_orders import binomial, prefix
 from .requests import unpickled
 
 SUM = OPS["SUM"]

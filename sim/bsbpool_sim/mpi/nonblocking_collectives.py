@@ -1,7 +1,7 @@
 """Collective communication of buffers: the non-blocking methods. Each is as the blocking one of its name, and returns a
 request, after whose wait the call has ended for this rank.
 
-What each rank brings and takes is in `parts` and `reducing`; the requests are in `forms`.
+What each rank brings and takes is in `collective_parts` and `reduction_parts`; the requests are in `collective_forms`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .operations import OPS
-from .reducing import ReducingParts
+from .reduction_parts import ReducingParts
 from .requests import Request
 
 SUM = OPS["SUM"]
