@@ -12,7 +12,7 @@ How a schedule is run belongs to `schedules`; what is found, to `findings`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..choices import Choice, Kind
 from ..cluster import Cluster
@@ -53,6 +53,29 @@ class Plain:
     def same(self, kind: Kind, count: int) -> bool:
         """Whether a choice is the one that was made here before."""
         return kind is self.kind and count == self.count
+
+
+class Branching(Protocol):
+    """Interface of a choice in the search: a `Plain` one, or a step."""
+
+    def advance(self) -> bool:
+        """Go on to the next alternative. Return whether there is one."""
+
+
+B = TypeVar("B", bound=Branching)
+
+
+def next_branch(stack: list[B]) -> bool:
+    """Go on to the next schedule: the last choice with another alternative takes that; those after it are dropped.
+
+    :param stack: the choices of the last schedule, in order.
+    :returns: whether there is another schedule.
+    """
+    while stack:
+        if stack[-1].advance():
+            return True
+        stack.pop()
+    return False
 
 
 class _Step:
@@ -228,11 +251,7 @@ class Exhaustive:
         self.accessed = self.accessed or self._cluster.shares_memory
         if self._branched:
             self._look_for_races()
-        while self._stack:
-            if self._stack[-1].advance():
-                return True
-            self._stack.pop()
-        return False
+        return next_branch(self._stack)
 
     def _look_for_races(self) -> None:
         """Where a message came that a receive could have taken which took another before: let others go first there."""

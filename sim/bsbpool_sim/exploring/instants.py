@@ -21,7 +21,7 @@ from ..chooser import KernelEvent
 from ..cluster import Cluster
 from ..event_protocols import Happening
 from ..kernel import Rank, Runs
-from .exhaustive import NotRepeatedError, Plain, Redundant
+from .exhaustive import NotRepeatedError, Plain, Redundant, next_branch
 
 #: What an event is while it waits for its turn: the same in each order in which it comes.
 EventName = tuple[Any, ...]
@@ -243,11 +243,7 @@ class Instants:
         if self.reduced:
             self._note_touched()
             self._look_for_races()
-        while self._stack:
-            if self._stack[-1].advance():
-                return True
-            self._stack.pop()
-        return False
+        return next_branch(self._stack)
 
     def _note_touched(self) -> None:
         """An event goes together with what it brings about in earlier turns, which goes right after it."""
