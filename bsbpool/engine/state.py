@@ -11,6 +11,8 @@ from typing import Any
 
 from .status import JobStatus
 
+PENDING = JobStatus.PENDING
+
 
 class Links:
     """What is looked at of a job each time that another one that it is linked to is queued or ends: it stands together
@@ -27,7 +29,7 @@ class JobState(Links):
 
     def __init__(self, cache_items: Sequence[int] = ()):
         self._id = -1
-        self._status = JobStatus.PENDING
+        self._status = PENDING
         self._error: BaseException | None = None
         self._rank: int | None = None
         self._cache_items = cache_items

@@ -66,17 +66,18 @@ class Coordinator(Member):
         folder: Callable[[], str],
     ) -> None:
         super().__init__(pool, id, owner, world, make_engine)
-        engine = self.engine
+        # What each job needs. Python finds what has its value from the start in a tenth of the time.
+        self._engine, self._log = engine, event_log = self.engine, self.event_log
         self.workers = WorkerTable(engine.jobs)
         self._results = Results(self.codec, folder)
-        self._outbox = Outbox(engine, self.codec, self.event_log, world.now)
+        self._outbox = Outbox(engine, self.codec, event_log, world.now)
         self._inbox = Inbox(
-            engine, self.codec, self.event_log, self.workers, self._results, self._outbox.send,
+            engine, self.codec, event_log, self.workers, self._results, self._outbox.send,
             self._hear, self._problem,
         )  # fmt: skip
         self.schedulers = Schedulers(
-            self.lock, self._start, self._tell_main, self.event_log.record, self.event_log.raised,
-            self.event_log.settle, lambda: self._stopping,
+            self.lock, self._start, self._tell_main, event_log.record, event_log.raised, event_log.settle,
+            lambda: self._stopping,
         )  # fmt: skip
         if world.size == 1:
             self.turns = self._outbox.turns = OneRank(engine, self.schedulers, self._outbox.to_local_worker)
@@ -122,14 +123,14 @@ class Coordinator(Member):
 
     def put(self, job: Job, deps: Iterable[Job] | None) -> None:
         dependencies = check_dependencies(job, deps) if deps is not None else ()
-        channel, engine = self.channel, self.engine
+        channel, engine, log = self.channel, self._engine, self._log
         with self.lock:
             if not self.is_open or self.status is not PoolStatus.SCHEDULING:
                 self.check_can_queue("queue jobs")
             assert channel is not None
             if self.turns is not None:
                 job._variables = self.handed_in()
-            recorded = self.event_log.sink is not None
+            recorded = log.sink is not None
             name = self._names.of(job._submitter) if recorded or channel.scripted else ""
             try:
                 engine.add(job, dependencies)
@@ -139,7 +140,7 @@ class Coordinator(Member):
             if channel.scripted:
                 channel.introduce(job._id, name, job._context)
             if recorded:
-                self.event_log.job(job, name, dependencies)
+                log.job(job, name, dependencies)
             if self._waiting or engine.commands or engine.graph.changes:
                 self.attend()
 
@@ -450,9 +451,9 @@ class Coordinator(Member):
 
     def _execute_commands(self) -> None:
         """Carry out what the engine has decided; called under the lock."""
-        graph, commands = self.engine.graph, self.engine.commands
+        graph, commands = self._engine.graph, self._engine.commands
         if graph.changes:
-            self.event_log.changes()
+            self._log.changes()
         if not commands:
             return
         assign, notify = self._outbox.assign, self.notifier.line.append

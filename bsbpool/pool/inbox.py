@@ -72,7 +72,8 @@ class Inbox:
         parts = None
         if type(message) is MultipartMessage:
             message, parts = message
-        news = self._decode(message)
+        decode = self._decode
+        news = decode(message)
         kind = news[0]
         if kind == DONE:
             _, id, succeeded, payload, started, ended, cached = news
@@ -82,10 +83,10 @@ class Inbox:
                 self._done(rank, id, succeeded, payload, started, ended, cached)
                 return
             # The end of nearly every job: it stands here, since each call on its way takes a part of its time.
-            job = self._jobs[id]
+            job, keep, finished = self._jobs[id], self._keep, self._finished
             if not job._status.ended:
-                self._keep(job, payload)
-            self._finished(job, None, ended - started)
+                keep(job, payload)
+            finished(job, None, ended - started)
             if self._event_log.sink is not None:
                 self._event_log.success(job, rank, started, ended)
         elif kind == READY:

@@ -20,7 +20,7 @@ from ..trace.listener import TraceRecorder
 from ..values import listed, name_of, positive, shown, text_of, whole_number
 from ..worlds import find_comm_world, this_world, world_of
 from . import inside
-from .checks import INHERIT, Inherit, limit_ns
+from .checks import INHERIT, Inherit, check_function, limit_ns
 from .coordinator import Coordinator
 from .jobs import ConnectivityJob, FunctionJob, Job, PlacementJob
 from .manual import ManualJobs
@@ -97,6 +97,7 @@ class JobPool:
         self._handed_in = self._member.handed_in
         self._check_not_at_jobs = self._member.check_not_at_jobs
         self._lock: AbstractContextManager[Any] = self._member.lock
+        self._checked: Any = check_function  # which is a function
         self._executed = False
         self._closed = False
         # What is left when the pool is, once there is something.

@@ -33,6 +33,8 @@ class _ManualJobs(Protocol):
 class PoolOfJobs(Protocol):
     """What a job needs of the pool that it is a part of: `bsbpool.pool.JobPool` has it."""
 
+    _checked: Any  # the last function of which a job was made
+
     @property
     def id(self) -> Any:
         """The id of the pool."""
@@ -129,7 +131,7 @@ class Job(JobState, ABC):
     ) -> None:
         """Fill in what a job has, and queue it. There may be very many: no object is made on the way."""
         kind = type(self)
-        if kind.__eq__ is not object.__eq__ or kind.__hash__ is not object.__hash__:
+        if kind is not FunctionJob and (kind.__eq__ is not object.__eq__ or kind.__hash__ is not object.__hash__):
             raise TypeError(
                 f"{kind.__name__} defines __eq__ or __hash__, but a pool tells jobs apart by which object they are: "
                 "leave both out (for a dataclass: eq=False)"
@@ -342,7 +344,9 @@ class FunctionJob(Job):
         cache_items: Sequence[int] | None = None,
         **context: Any,
     ):
-        check_function(f)
+        if f is not pool._checked:  # in a row, mostly all jobs have the same
+            check_function(f)
+            pool._checked = f
         arguments = () if args is None else listed(args)
         if arguments is None:
             raise TypeError(

@@ -89,6 +89,7 @@ class Worker:
         :raises RankLostError: main is gone.
         """
         codec, line, lock, send, receive = self._codec, self._line, self._lock, self._send, self._receive
+        take, run = self._take, self._run
         try:
             send(codec.encode((READY, self._news(), self._world.host)))
             told: tuple[Any, Sequence[Any]] | None = None
@@ -101,7 +102,7 @@ class Worker:
                     while (
                         self._stopped is None
                         and (order := receive(0 if line or told else None)) is not None
-                        and self._take(*order)
+                        and take(*order)
                     ):
                         pass
                     # The next job is taken out of the line before main hears of the last one's end, since from then
@@ -121,7 +122,7 @@ class Worker:
                     if call is None:
                         continue
                     self._starts += 1
-                told = self._run(*call)
+                told = run(*call)
                 if self._measure_at is not None:
                     self._measure(call[0])
         finally:

@@ -18,6 +18,7 @@ from .default_strategies import InOrder
 from .kernel import SECOND, Kernel
 from .matches import LateMatching
 from .network import Network
+from .python.real_lock import RealRLock
 from .tape import Tape
 
 if TYPE_CHECKING:
@@ -228,6 +229,8 @@ class Cluster:
             ask_of_events=not late_matching,
         )
         self.kernel.cluster = self
+        #: that of all pools on these ranks, which run in one thread.
+        self.lock = RealRLock()
         #: matches receives from any rank when nothing else can run; None: they are matched when a message is there.
         self.late: LateMatching | None = None
         if late_matching:

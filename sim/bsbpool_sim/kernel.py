@@ -11,6 +11,7 @@ that can be slow, paused or dead.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from heapq import heappop, heappush
 from typing import Any
@@ -28,7 +29,7 @@ from .errors import DeadlockError, HorizonError
 from .event_protocols import Happening as Happening
 from .event_protocols import WhenIdle
 from .garbage import LOOK_EVERY, collect
-from .same_instant import FAULTS, WORK
+from .same_instant import FAULTS, NEWS, WORK
 from .tape import Tape
 from .tasks import MOST_RANKS, Reason, current_greenlet, keep_tasks, kept_tasks
 from .tasks import Rank as Rank
@@ -93,6 +94,10 @@ class Kernel(Clocks):
         self._max_events = max_events
         #: what is to happen, as `heapq` has it.
         self.heap: list[KernelEvent] = []
+        #: what is to happen at the present time, and was scheduled at that time, in the two turns that most of it has:
+        #: it comes in order, and needs no heap. Empty where it is a choice which event comes first.
+        self.work_now: deque[tuple[Callable[[Any], None] | None, Any]] = deque()
+        self.news_now: deque[tuple[Callable[[Any], None] | None, Any]] = deque()
         #: how many events were scheduled: the number of the last one.
         self.sequence = 0
         #: bound once: it is what most events call.
@@ -113,10 +118,12 @@ class Kernel(Clocks):
     def at(self, when: int, call: Callable[[Any], None] | None, argument: Any, turn: int = WORK) -> None:
         """Schedule `call(argument)` at virtual time `when`, outside of every task, in a turn of `same_instant`."""
         self.sequence += 1
-        if self.events is None:
-            heappush(self.heap, (when, turn, self.sequence, call, argument))
-        else:
+        if self.events is not None:
             self.events.add(self.heap, (when, turn, self.sequence, call, argument), turn)
+        elif when == self.now and turn in (WORK, NEWS):
+            (self.work_now if turn == WORK else self.news_now).append((call, argument))
+        else:
+            heappush(self.heap, (when, turn, self.sequence, call, argument))
 
     def in_order(self, when: int, turn: int, place: float, call: Callable[[Any], None], argument: Any) -> None:
         """Schedule a call as `at` does, at a fixed place in its turn, from 0 to below 1. This order is never a choice.
@@ -216,9 +223,9 @@ class Kernel(Clocks):
         if task.parked:
             task.parked = False
             task.resume_turn = turn
-            if self.events is None:  # as `at`, without its call: this is half of what happens
+            if self.events is None and turn == NEWS:  # as `at`, without its call: this is half of what happens
                 self.sequence += 1
-                heappush(self.heap, (self.now, turn, self.sequence, self._go_on, task))
+                self.news_now.append((self._go_on, task))
             else:
                 self.at(self.now, self._go_on, task, turn)
 
@@ -276,19 +283,28 @@ class Kernel(Clocks):
         :raises DeadlockError: nothing can run any more, and a program has not ended.
         :raises HorizonError: virtual time or the number of events went past the horizon.
         """
-        heap, horizon, left = self.heap, self._horizon, self._max_events
+        heap, work, news, horizon, left = self.heap, self.work_now, self.news_now, self._horizon, self._max_events
         pop = heappop if self.events is None else self.events.pop
         go_on = self._go_on
         on_turn, when_later = self.on_turn, self.when_later
+        turn: float
         while self._programs:
-            if not heap:
+            if work:
+                soon, turn = work, WORK
+            else:
+                soon, turn = news, NEWS
+            # At one instant, what was scheduled earlier, and stands in the heap, comes before that.
+            if soon and not (heap and heap[0][0] <= self.now and heap[0][1] <= turn):
+                when, (call, argument) = self.now, soon.popleft()
+            elif heap:
+                if when_later is not None and heap[0][0] > self.now:
+                    when_later(heap[0][0])
+                when, turn, _, call, argument = pop(heap)
+            else:
                 if self.when_idle is not None and self.when_idle.decide():
                     continue
                 stuck = tuple(task.stuck() for task in self._waiting())
                 raise DeadlockError("nothing can run any more, and somebody waits:\n" + self.report(), stuck)
-            if when_later is not None and heap[0][0] > self.now:
-                when_later(heap[0][0])
-            when, turn, _, call, argument = pop(heap)
             if call is None:
                 # A task's timer. It is stale if the task was woken meanwhile, and early if it then
                 # parked again for longer, or for a later turn: a task has at most one timer that
@@ -371,7 +387,8 @@ class Kernel(Clocks):
                         self.on_close(rank)
                     task.end()
             rank.tasks.clear()
-        self.heap.clear()
+        for line in (self.heap, self.work_now, self.news_now):
+            line.clear()
         if self.events is not None:
             self.events.clear()
 

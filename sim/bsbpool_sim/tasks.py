@@ -200,9 +200,9 @@ class Task(greenlet, Runs):
 
 # -- keeping them ----------------------------------------------------------------------------------------
 
-#: Tasks that a thread keeps, at most, each with some kilobytes of stack; and the ranks of a simulation that keeps its
+#: Tasks that a thread keeps, at most, each with ten kilobytes of stack; and the ranks of a simulation that keeps its
 #: tasks, at most.
-MOST_KEPT, MOST_RANKS = 64, 16
+MOST_KEPT, MOST_RANKS = 1_024, 1_024
 
 #: Under which name a thread's own greenlet has them.
 _KEPT = "bsbpool_sim.tasks"

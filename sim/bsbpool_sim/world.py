@@ -14,7 +14,6 @@ import pickle
 import tempfile
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from heapq import heappush
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
@@ -24,8 +23,7 @@ from bsbpool.worlds import Channel, Interruptible, Mailbox, MultipartMessage, Ra
 
 from .choices import ComesFirst
 from .kernel import Happening, Kernel, Rank, Runs, Task
-from .python.real_lock import RealRLock
-from .same_instant import DEADLINES, LOSSES, NEWS, WORK
+from .same_instant import DEADLINES, LOSSES, NEWS
 from .tasks import current_greenlet
 
 if TYPE_CHECKING:
@@ -104,77 +102,91 @@ class PoolLink(Happening):
     """The messages of one pool on their way from one rank to another."""
 
     __slots__ = (
-        "_arrival", "_event", "_place", "_under_way",
-        "boxes", "cluster", "dest", "pool", "rank", "sent_by", "source", "target",
+        "_arrival", "_event", "_items", "_under_way",
+        "boxes", "cluster", "dest", "kernel", "lines", "rank", "sent_by", "source", "target",
     )  # fmt: skip
 
     def __init__(self, lines: SimTransport, source: int, dest: int):
         members = lines.members
+        self.lines = lines
         self.cluster = lines.cluster
+        kernel: Kernel = lines.cluster.kernel
+        self.kernel = kernel
         self.source = source
         self.dest = dest
         #: the numbers of both in the simulation.
         self.sent_by = members[source]
         self.target = members[dest]
         #: who receives.
-        self.rank = lines.cluster.kernel.ranks[self.target]
+        self.rank = kernel.ranks[self.target]
         self.boxes = lines.boxes
-        self.pool = lines.key
-        # Among the losses of one instant.
-        self._place = source / len(members)
-        # Oldest first: for each event in which something arrives, all that arrives then, as mailboxes have it.
-        self._under_way: deque[list[tuple[int, Any]]] = deque()
-        # The number of the last event, if it is still to come, and its time.
+        # What arrives in the last event, as mailboxes have it; its number, if it is still to come, and its time.
+        self._items: list[tuple[int, Any]] = []
         self._event = self._arrival = -1
+        # Where it is a choice which event comes first: what arrives in each of them, oldest first.
+        self._under_way: deque[list[tuple[int, Any]]] | None = None if kernel.events is None else deque()
 
-    def happening(self, argument: None) -> ComesFirst:
+    def happening(self, argument: Any) -> ComesFirst:
         return ComesFirst(self.target, f"a message of its pool arrives from rank {self.sent_by}")
 
     def key(self) -> tuple[Any, ...]:
-        return (self.target, self.sent_by, *self.pool)
+        return (self.target, self.sent_by, *self.lines.key)
 
     def send(self, item: Any, size: int) -> None:
         """Send `item`, which has `size` bytes."""
-        self.cluster.kernel.count_work()
+        kernel, faults = self.kernel, self.cluster.faults
+        if kernel.work is not None:
+            kernel.count_work()
         if self.rank.dead_at is not None:
             return
-        cluster = self.cluster
-        kernel, network, is_loss = cluster.kernel, cluster.network, type(item) is RankLost
+        network, is_loss = self.cluster.network, type(item) is RankLost
         longer = 0
-        if cluster.faults is not None and not is_loss:
-            longer = cluster.faults.before_send(self.sent_by, self.target, self.source > 0)
+        if faults is not None and not is_loss:
+            longer = faults.before_send(self.sent_by, self.target, self.source > 0)
         arrival = kernel.now
         if longer or not network.instant:
             arrival = network.arrival(arrival, self.sent_by, self.target, size, longer)
         if self._event == kernel.sequence and self._arrival == arrival and kernel.events is None and not is_loss:
             # Nothing can come between the last message and this one: a rank tells of the jobs of its line.
-            self._under_way[-1].append((self.source, item))
+            self._items.append((self.source, item))
         else:
-            self._under_way.append([(self.source, item)])
+            items = [(self.source, item)]
             if is_loss:
-                kernel.in_order(arrival, LOSSES, self._place, self.deliver, None)
+                place = self.source / len(self.lines.members)
+                kernel.in_order(arrival, LOSSES, place, self.deliver, self._listed(items))
                 return
-            if kernel.events is None:  # as `at`, without its call: each job has two messages
+            if (
+                arrival == kernel.now and self._under_way is None
+            ):  # as `at`, without its call: each job has two messages
                 kernel.sequence += 1
-                heappush(kernel.heap, (arrival, WORK, kernel.sequence, self.deliver, None))
+                kernel.work_now.append((self.deliver, items))
             else:
-                kernel.at(arrival, self.deliver, None)
-            self._event, self._arrival = kernel.sequence, arrival
-        if cluster.faults is not None:
-            cluster.faults.after_send()
+                kernel.at(arrival, self.deliver, self._listed(items))
+            self._items, self._event, self._arrival = items, kernel.sequence, arrival
+        if faults is not None:
+            faults.after_send()
 
-    def deliver(self, _: None) -> None:
+    def _listed(self, items: list[tuple[int, Any]]) -> list[tuple[int, Any]] | None:
+        """What an event in which these arrive is called with."""
+        if self._under_way is None:
+            return items
+        self._under_way.append(items)
+        return None
+
+    def deliver(self, items: list[tuple[int, Any]] | None) -> None:
         # Always the oldest: which link delivers first is a choice, but messages of one link keep their order.
         under_way = self._under_way
-        items = under_way.popleft()
-        if not under_way:
+        if under_way is not None:
+            items = under_way.popleft()
+        assert items is not None
+        if items is self._items:
             self._event = -1
         box = self.boxes.get(self.dest)
         if isinstance(box, SimChannel):
             box._items += items
             task = box._waiting
             if task is not None and task.parked:
-                self.cluster.kernel.wake(task, NEWS)
+                self.kernel.wake(task, NEWS)
         elif box is not None:
             box += items
         elif self.dest not in self.boxes:
@@ -368,7 +380,7 @@ class SimWorld(World):
 
     def lock(self) -> contextlib.AbstractContextManager[Any]:
         # Tasks take turns only where they wait, and all in one thread, which takes this lock as often as it likes.
-        return RealRLock()
+        return self.comm.cluster.lock
 
     def folder(self) -> str:
         return tempfile.mkdtemp(prefix="bsbpool-simulated-")
