@@ -721,8 +721,31 @@ def test_all_mistakes_are_told_at_once_each_with_its_line(error, expect):
 
 def test_a_missing_expect_hides_no_mistake_between_parts(error):
     found = error(HEAD + "jobs:\n  - {name: a, after: bb}\n  - {name: b, after: a}\n  - {name: b}\n")
-    # Whether 'bb' is there is not told: a part is missing, and what names jobs may be right with it.
-    assert lines_of(found) == [1, 6]
+    assert lines_of(found) == [1, 4, 6]
+
+
+#: With a mistake in it each says what names there are in the file: the mistake, and the lines of all mistakes.
+@pytest.mark.parametrize(
+    ("jobs", "lines"),
+    [
+        ("  - {name: a, takes: 1}\n", [1, 4, 5, 6, 7]),  # its name is known all the same
+        ("  - {name: a, deps: []}\n", [1, 4, 5, 6, 7]),
+        ("  - {nmae: a}\n", [1, 4, 4, 6, 7]),  # what waits for 'b' may be right when this is
+        ("  - {name: 'a{i}', repeat: x}\n", [1, 4, 6, 7]),
+        ("  - a\n", [1, 4, 6, 7]),
+    ],
+)
+def test_a_mistake_hides_no_name_that_is_missing_all_the_same(error, jobs, lines):
+    found = error(
+        HEAD + f"jobs:\n{jobs}  - {{name: c, after: b}}\nschedulers: [{{name: s, depends_on: t}}]\n"
+        "events: [{at: 1s, cancel: c, by: ear}]\n"
+    )
+    assert lines_of(found) == lines
+
+
+def test_what_may_be_named_where_a_part_is_unreadable_is_not_called_missing(error):
+    found = error(HEAD + "jbos: [{name: b}]\njobs: [{name: a, after: b}]\n" + TAIL)
+    assert lines_of(found) == [3]
 
 
 def test_all_mistakes_between_parts_are_told(error):

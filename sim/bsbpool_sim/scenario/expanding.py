@@ -6,7 +6,7 @@ Mistakes found here are those of jobs. Whether events, listeners and expectation
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -109,17 +109,17 @@ class Expansion:
     :ivar phases: names of the pools, in order.
     :ivar strategies: the nodes that jobs belong to, by name.
     :ivar problems: all mistakes.
-    :param partial: the model is the rest of one that has mistakes: missing names are not reported, since they may have
-        been removed.
+    :param gaps: kinds of names that may have been removed with the mistakes of a file, of which the model is the rest
+        (see `loading.gaps`): those that are missing are not reported.
     """
 
-    def __init__(self, model: Model, document: Document, *, partial: bool):
+    def __init__(self, model: Model, document: Document, *, gaps: Set[str]):
         self.model = model
         self.document = document
         self.problems: list[ScenarioError] = []
         # Whether jobs of the file are missing here, so that unknown names are not reported.
-        self._lacks_jobs = partial
-        self._partial = partial
+        self._lacks_jobs = "jobs" in gaps
+        self._gaps = gaps
         self.phases = list(model.workflow) or ["pool"]
         self._numbers = {name: number for number, name in reversed([*enumerate(model.workflow)])}
         self.strategies = dict(model.strategies)
@@ -258,7 +258,7 @@ class Expansion:
             return 0
         number = self._numbers.get(name)
         if number is None:
-            if not self._partial:
+            if "phases" not in self._gaps:
                 self._report(
                     (*path, "phase"),
                     f"phase {name!r} is not there: "
@@ -320,7 +320,7 @@ class Expansion:
             self.jobs[name] = job
 
     def _check_kind(self, entry: JobEntry, path: KeyPath) -> None:
-        if entry.strategy is not None and entry.strategy not in self.strategies and not self._partial:
+        if entry.strategy is not None and entry.strategy not in self.strategies and "strategies" not in self._gaps:
             self._report(
                 (*path, "strategy"),
                 f"strategy {entry.strategy!r} is not there: "
@@ -358,14 +358,14 @@ class Expansion:
             where = self._at(path, "caches", number)
             name, _, method = text.partition(".")
             if name not in self.strategies:
-                if self._partial:
+                if "strategies" in self._gaps:
                     continue
                 near = self._nearest(name, self.strategies, "strategies")
                 self._report(where, f"strategy {name!r} is not there: {near}")
                 continue
             methods = self.strategies[name].cached
             if method and method not in methods:
-                if not self._partial:
+                if "strategies" not in self._gaps:
                     near = self._nearest(method, methods, "cached methods")
                     self._report(where, f"{name} has no cached method {method!r}: {near}")
                 continue

@@ -67,13 +67,43 @@ def validate(document: Document) -> Model:
         return model
     # The correct parts are checked as a whole too, without the wrong ones.
     partial, data = model, document.data
+    lost: set[str] = set(_GAPS) if document.problems else set()
     for _ in range(DEEPEST):
         if partial is not None:
-            problems += Plan(partial, document, partial=True).problems
+            problems += Plan(partial, document, gaps=lost).problems
             break
-        data = _without_mistakes(document, data)
+        data, wrong = _without_mistakes(document, data)
+        lost.update(*map(gaps, wrong))
         partial, _ = _validated(document, data, Model)
     raise ScenarioError.of(problems)
+
+
+#: Kinds of names that may be removed with a mistake, and `events` and `statuses`, of which there may be less then.
+_GAPS = frozenset({"jobs", "strategies", "phases", "listeners", "schedulers", "events", "statuses"})
+
+#: Keys whose values bring names.
+_NAMING = frozenset({"name", "repeat", "jobs", "queue", "schedulers", "listeners", "recording"})
+
+
+def gaps(path: KeyPath) -> frozenset[str]:
+    """What may be missing from a scenario once the value at this path is left out."""
+    top, last = (path[0], path[-1]) if path else (None, None)
+    names = last in _NAMING or (isinstance(last, int) and path[-2] in _NAMING)
+    if top in ("jobs", "recording"):
+        return frozenset({"jobs"} if names else ())
+    if top == "schedulers":
+        return frozenset({"jobs", "schedulers"} if names else ())
+    if top == "events":
+        return frozenset({"jobs", "events"} if names or last == "events" or path[-2] == "events" else {"events"})
+    if top == "pool":
+        return frozenset({"listeners"} if names or last == "pool" else ())
+    if top == "strategies":
+        return frozenset({"strategies"})
+    if top == "workflow":
+        return frozenset({"phases"})
+    if top == "expect":
+        return frozenset({"statuses"} if last == "expect" or path[1] == "statuses" else ())
+    return frozenset() if top in Model.model_fields else _GAPS
 
 
 def validate_as(kind: type[_Entry], document: Document) -> _Entry:
@@ -111,21 +141,22 @@ _ENTRIES: dict[Any, dict[str, Any]] = {
 }
 
 
-def _without_mistakes(document: Document, data: Any) -> Any:
-    """Return the values without the wrong ones; required values are replaced."""
+def _without_mistakes(document: Document, data: Any) -> tuple[Any, list[KeyPath]]:
+    """Return the values without the wrong ones, and where these are; required values are replaced."""
     wrong: list[ErrorDetails] = []
     try:
         Model.model_validate(data)
     except ValidationError as error:
         wrong = error.errors(include_url=False)
-    left = _copy(data)
+    left, paths = _copy(data), []
     for number, details in enumerate(wrong):
         path: KeyPath = _path(document, details["loc"])
         if details["type"] == "missing":
             path = (*path, details["loc"][-1])
+        paths.append(path)
         with contextlib.suppress(KeyError, IndexError, TypeError):  # it was removed already, with a value around it
             _replace(left, path, number)
-    return left
+    return left, paths
 
 
 def _replace(left: Any, path: KeyPath, number: int) -> None:
@@ -144,6 +175,8 @@ def _replace(left: Any, path: KeyPath, number: int) -> None:
     if isinstance(within, dict):
         if last == "name":
             within[last] = f"\0{number}"
+        elif last == "repeat":
+            within[last] = 1  # the name holds {i} still
         else:
             del within[last]
     elif before[-1] in _ENTRIES:

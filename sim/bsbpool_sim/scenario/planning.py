@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 
 from .document import Document, KeyPath, ScenarioError
 from .expanding import Expansion
@@ -26,20 +26,20 @@ _METHODS = ("name", "scaffold", "get_node_name", "get_indicators", "place", "con
 class Plan(Expansion):
     """A scenario whose parts fit together.
 
-    :param partial: the model is the rest of one that has mistakes. Then nothing is raised, and missing names are not
-        reported, since they may have been removed.
+    :param gaps: not None: the model is the rest of one that has mistakes, and these kinds of names may have been
+        removed with them (see `loading.gaps`). Then nothing is raised, and names of these kinds are not reported as missing.
     :raises ScenarioError: the parts do not fit together; it has all mistakes.
     """
 
-    def __init__(self, model: Model, document: Document, *, partial: bool = False):
-        super().__init__(model, document, partial=partial)
+    def __init__(self, model: Model, document: Document, *, gaps: Set[str] | None = None):
+        super().__init__(model, document, gaps=frozenset() if gaps is None else gaps)
         self._check_ground()
         self._check_strategies()
         self._check_schedulers()
         self._check_events()
         self._check_expectations()
         self.check_lookups()
-        if self.problems and not partial:
+        if self.problems and gaps is None:
             raise ScenarioError.of(self.problems)
 
     def _check_ground(self) -> None:
@@ -77,7 +77,7 @@ class Plan(Expansion):
             if scheduler.name in before or scheduler.name in self.jobs:
                 self._report((*path, "name"), f"{scheduler.name!r} is there already: names are unique")
             for n, name in enumerate(scheduler.depends_on):
-                if name not in before and not self._partial:
+                if name not in before and "schedulers" not in self._gaps:
                     self._report(
                         (*path, "depends_on", n),
                         f"scheduler {name!r} does not come before this one: "
@@ -108,10 +108,10 @@ class Plan(Expansion):
             self._check_event(event, ("events", number), names)
 
     def _check_event(self, event: EventEntry, path: KeyPath, listeners: Mapping[str, None]) -> None:
-        if (event.at is None) == (event.when is None) and not (self._partial and event.at is None):
+        if (event.at is None) == (event.when is None) and not ("events" in self._gaps and event.at is None):
             self._report(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
         actions = [name for name in ACTIONS if getattr(event, name) is not None]
-        if len(actions) != 1 and not (self._partial and not actions):
+        if len(actions) != 1 and not ("events" in self._gaps and not actions):
             said = ", ".join({"raises": "raise", "set_status": "set"}.get(name, name) for name in ACTIONS)
             self._report(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
         if event.when is not None:
@@ -122,13 +122,13 @@ class Plan(Expansion):
             self._check_patterns(path, "cancel", event.cancel)
         elif event.reason is not None:
             self._report((*path, "reason"), "a reason belongs to cancel", key=True)
-        if event.by is not None and actions[0] not in ("raises", *BY_SOMEBODY):
+        if event.by is not None and actions and actions[0] not in ("raises", *BY_SOMEBODY):
             self._report((*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True)
-        if event.by is not None and event.by not in listeners and not self._partial:
+        if event.by is not None and event.by not in listeners and "listeners" not in self._gaps:
             self._report(
                 (*path, "by"), f"listener {event.by!r} is not there: {self._nearest(event.by, listeners, 'listeners')}"
             )
-        if event.raises is not None and not listeners and not self._partial:
+        if event.raises is not None and not listeners and "listeners" not in self._gaps:
             self._report(path, "a listener raises, and there is none: add one under pool, listeners")
         for key, name in [*(("set", name) for name in event.set_status or ()), ("run", event.run),
                           ("kill_rank_of", event.kill_rank_of)]:  # fmt: skip
@@ -151,7 +151,7 @@ class Plan(Expansion):
             self._miss_job(path, happens.pattern, key=key)
         if happens.kind == "lost":
             self._check_rank(path, int(happens.pattern), key=key)
-        if happens.kind == "phase" and happens.pattern not in self.model.workflow and not self._partial:
+        if happens.kind == "phase" and happens.pattern not in self.model.workflow and "phases" not in self._gaps:
             self._report(
                 path,
                 f"phase {happens.pattern!r} is not there: "
@@ -182,8 +182,9 @@ class Plan(Expansion):
                 ("expect", "outcome"), f"a deadlock is expected, so that the outcome can't be {expect.outcome!r}"
             )
         schedulers = {s.name: None for s in self.model.schedulers}
+        lacks = self._lacks_jobs or "schedulers" in self._gaps
         for key in expect.errors or ():
-            if key != "pool" and key not in schedulers and not self.match(key) and not self._lacks_jobs:
+            if key != "pool" and key not in schedulers and not self.match(key) and not lacks:
                 self._report(
                     ("expect", "errors", key),
                     f"no job or scheduler matches {key!r}: {self._nearest(key, [*self.jobs, *schedulers], 'jobs')}",
@@ -210,7 +211,7 @@ class Plan(Expansion):
         if expect.others is not None:
             covered = {name for pattern in expect.statuses for name in self.match(pattern)}
             left = [name for name in self.jobs if name not in covered]
-            if left and not self._lacks_jobs:
+            if left and not self._lacks_jobs and "statuses" not in self._gaps:
                 self._report(
                     ("expect", "others"),
                     f"'others: none' goes with the status of each job, and {left[0]!r} has none: add it to statuses",
@@ -218,7 +219,7 @@ class Plan(Expansion):
                 )
 
     def _check_item(self, path: KeyPath, item: str, *, key: bool = False) -> None:
-        if item not in self.items and not self._partial:
+        if item not in self.items and "strategies" not in self._gaps and not self._lacks_jobs:
             self._report(
                 path, f"cached item {item!r} is not there: {self._nearest(item, self.items, 'cached items')}", key=key
             )
