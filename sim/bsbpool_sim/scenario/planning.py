@@ -27,7 +27,7 @@ class Plan(Expansion):
     """A scenario whose parts fit together.
 
     :param gaps: not None: the model is the rest of one that has mistakes, and these kinds of names may have been
-        removed with them (see `loading.gaps`). Then nothing is raised, and names of these kinds are not reported as missing.
+        removed with them (see `loading.gaps`). Then nothing is raised, and no name of these kinds is called missing.
     :raises ScenarioError: the parts do not fit together; it has all mistakes.
     """
 
