@@ -22,8 +22,8 @@ ROOT = Path(__file__).resolve().parent.parent
 DIST = ROOT / "dist"
 OLDEST = (3, 11)
 
-#: Tests of what is installed: the examples of the README and the tutorials print what these show, each file came along, the
-#: command starts.
+#: Tests of what is installed: the examples of the README and the tutorials print what these show, each file came along,
+#: the command starts.
 TESTS = [("tests/unit/test_docs.py", "README or first-pool or scenario-tutorial"), ("tests/unit/test_installed.py", "")]
 _WHICH = "import sys; print(*sys.version_info[:2], sys.version_info.releaselevel, sys.executable)"
 _FROM = """

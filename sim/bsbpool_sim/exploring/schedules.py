@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from ..choices import Strategy
 from ..cluster import Cluster, RunScript
@@ -103,13 +104,16 @@ class ScriptWithStrategy:
         """After the run: a script may well name a job that this schedule did not have."""
 
 
-class Function:
-    """Runs ``program(comm)``.
+P = TypeVar("P")
 
-    :param options: those of `simulate` that are the same for each schedule.
+
+class ProgramRunner(ABC, Generic[P]):
+    """Common base of the runners of programs.
+
+    :param options: those that are the same for each schedule.
     """
 
-    def __init__(self, program: Callable[[Any], Any], ranks: int, script: RunScript | None, options: dict[str, Any]):
+    def __init__(self, program: P, ranks: int, script: RunScript | None, options: dict[str, Any]):
         self._program = program
         self._ranks = ranks
         self._script = script
@@ -124,6 +128,16 @@ class Function:
         script = ScriptWithStrategy(self._script, strategy)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)
         return schedule.look_at(script.cluster, self.watch)
+
+    @abstractmethod
+    def _schedule(
+        self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
+    ) -> Schedule:
+        """Run the program once, with this script; how its job pools fared is looked at later."""
+
+
+class Function(ProgramRunner[Callable[[Any], Any]]):
+    """Runs ``program(comm)``; its options are those of `simulate`."""
 
     def _schedule(
         self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None

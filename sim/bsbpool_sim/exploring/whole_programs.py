@@ -16,8 +16,7 @@ from ..program.program_run import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
 from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
-from .pools import Watch
-from .schedules import Schedule, ScriptWithStrategy
+from .schedules import ProgramRunner, Schedule, ScriptWithStrategy
 
 
 class _Nowhere(io.BufferedWriter):
@@ -36,25 +35,13 @@ class _Nowhere(io.BufferedWriter):
         return super().write(data)
 
 
-class WholeProgram:
-    """Runs a program once for each schedule.
+class WholeProgram(ProgramRunner[Program]):
+    """Runs a script, module or code; its options are those of `run_program`."""
 
-    :param options: those of `run_program` that are the same for each schedule.
-    """
-
-    def __init__(self, program: Program, ranks: int, script: RunScript | None, options: dict[str, Any]):
-        self._program = program
-        self._ranks = ranks
-        self._script = script
-        self._options = options
-        self.watch = Watch()
-
-    def __call__(
-        self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
+    def _schedule(
+        self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
     ) -> Schedule:
-        """Run it once."""
-        self.watch.begin()
-        script, out = ScriptWithStrategy(self._script, strategy), _Nowhere()
+        out = _Nowhere()
         with io.TextIOWrapper(out, encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
             ended = run_program(
                 self._program, self._ranks, script=script, policy=strategy, tape=tape,
@@ -67,7 +54,7 @@ class WholeProgram:
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
         schedule = Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
         schedule.said, schedule.exits = out.said, ended.exits
-        return schedule.look_at(script.cluster, self.watch)
+        return schedule
 
 
 def explore_program(
