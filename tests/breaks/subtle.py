@@ -14,7 +14,7 @@ import textwrap
 from bsbpool.engine import caching, dispatch, engine, failure, graph
 from bsbpool.engine import limits as engine_limits
 from bsbpool.pool import coordinator, inbox, limits, manual, notifier, outbox, results, scheduling, worker
-from bsbpool_sim import mailbox, network, script, world
+from bsbpool_sim import kernel, mailbox, network, script, world
 from bsbpool_sim.mpi import communicators
 
 SUBTLE = {}
@@ -261,6 +261,14 @@ mistake("a short limit behind a long one is not kept", L, "run", "run.next < asl
 
 # -- the simulator
 mistake("a message overtakes others of its link", world.PoolLink, "deliver", "under_way.popleft()", "under_way.pop()")
+mistake(
+    "what is scheduled when its instant has come goes before what was scheduled earlier",
+    kernel.Kernel,
+    "run",
+    "heap[0][1] <= turn",
+    "heap[0][1] < turn",
+)
+mistake("the last that is scheduled at an instant comes first", kernel.Kernel, "run", "soon.popleft()", "soon.pop()")
 mistake(
     "a message of the program overtakes others of its link",
     mailbox.Link,

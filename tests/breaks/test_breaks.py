@@ -57,6 +57,9 @@ SUBTLE_FIRST = sorted(NAMES, key=lambda name: not name.startswith(("crossings", 
 BY_OTHERS = {
     "what a rank gives back goes to the end of the line": ("test_engine", "test_jobs_that_come_back_keep_their_order"),
     "a result is only kept if there is room left for one byte more": ("test_large_results", "test_the_room_is_used_up"),
+    "what is scheduled when its instant has come goes before what was scheduled earlier": (
+        "test_kernel",
+        "test_what_was_scheduled_earlier_for_an_instant_comes_before_what_is_scheduled_when_it_has_come"),
     "a message of the program overtakes others of its link": (
         "test_messages", "test_messages_of_one_link_arrive_in_order_whatever_the_policy"),
     "a message that is sent later may arrive earlier": ("test_messages", "test_links_keep_their_order_and_time"),

@@ -8,6 +8,7 @@ from bsbpool_sim.errors import DeadlockError, HorizonError
 from bsbpool_sim.kernel import SECOND, Kernel, nanoseconds
 from bsbpool_sim.network import Network
 from bsbpool_sim.random_streams import stream
+from bsbpool_sim.same_instant import DEADLINES, LOSSES, NEWS
 
 
 def kernel(size=1, policy=None, **limits):
@@ -268,3 +269,24 @@ def test_messages_of_a_link_take_latency_and_bandwidth_and_delay_and_keep_their_
 
 def test_streams_of_different_purposes_are_independent():
     assert stream(1, "a").random() == stream(1, "a").random() != stream(1, "b").random()
+
+
+def test_what_was_scheduled_earlier_for_an_instant_comes_before_what_is_scheduled_when_it_has_come():
+    k, seen = kernel(), []
+
+    def schedule_more(_):
+        k.at(5, seen.append, "then")
+        k.at(5, seen.append, "then news", NEWS)
+        k.at(5, seen.append, "then, second")
+        k.fault(5, seen.append, "a fault")
+        k.in_order(5, LOSSES, 0.5, seen.append, "a loss")
+
+    def program():
+        k.at(5, seen.append, "news", NEWS)
+        k.at(5, schedule_more, None)
+        k.at(5, seen.append, "first")
+        k.at(5, seen.append, "a deadline", DEADLINES)
+        k.park("time", 6)
+
+    run(k, program)
+    assert seen == ["a fault", "first", "then", "then, second", "news", "then news", "a loss", "a deadline"]
