@@ -3,10 +3,10 @@
 It takes one of its alternatives, by its index; index 0 is what happens by default. A `Strategy` decides. Those that
 come along are in `default_strategies`, what a run took is a `tape`, and how a choice is made and kept is in `chooser`.
 
-Who asks: the parts of `mpi` (which message, which request, who gets a window's lock), `matches` (which message),
-`kernel` (which event of one instant and turn), `script` (whether a possible fault strikes), `python.locks` (which
-thread goes on). What MPI allows is theirs to know. What has an order at one instant whatever is chosen is in
-`same_instant`.
+Who asks: the parts of `mpi` (which message, which request, who gets a window's lock), `matches` (which message, who is
+next at a window), `kernel` (which event of one instant and turn), `script` (whether a possible fault strikes),
+`python.locks` (which thread goes on). What MPI allows is theirs to know. What has an order at one instant whatever is
+chosen is in `same_instant`.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ class Kind(Enum):
     RECEIVER = "receiver"
     REQUEST = "request"
     LOCK = "lock"
+    ACCESS = "access"
     EVENT = "event"
     FAULT = "fault"
     THREAD = "thread"
@@ -33,6 +34,7 @@ _QUESTIONS = {
     Kind.RECEIVER: "which rank's receive is matched first",
     Kind.REQUEST: "which request {call} of rank {who} ends",
     Kind.LOCK: "which rank gets the lock of rank {who}'s window",
+    Kind.ACCESS: "which access of rank {who}'s window comes first",
     Kind.EVENT: "which event of one instant comes first",
     Kind.FAULT: "whether a fault strikes as rank {who} {call}s",
     Kind.THREAD: "which thread goes on at {call} of rank {who}",
@@ -84,6 +86,20 @@ class Granted(NamedTuple):
         return f"rank {self.rank}, {'an exclusive' if self.exclusive else 'a shared'} one"
 
 
+class Accesses(NamedTuple):
+    """The access of a window that comes first.
+
+    :ivar rank: the rank that accesses another one's memory.
+    :ivar call: the method.
+    """
+
+    rank: int
+    call: str
+
+    def __str__(self) -> str:
+        return f"{self.call} by rank {self.rank}"
+
+
 class ComesFirst(NamedTuple):
     """The event that comes first.
 
@@ -126,7 +142,7 @@ class GoesOn(NamedTuple):
         return f"{self.thread} of rank {self.rank}"
 
 
-Alternative = MessageFrom | Completed | Granted | ComesFirst | Strikes | GoesOn
+Alternative = MessageFrom | Completed | Granted | Accesses | ComesFirst | Strikes | GoesOn
 
 
 class Choice:

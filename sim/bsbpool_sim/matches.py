@@ -4,8 +4,8 @@ alternative.
 A receive or a probe from any rank is not matched when a message is there, but when nothing else can run: then all
 messages that could reach it before it goes on have arrived, whatever takes how long. What may be matched with what is
 MPI's rule, as in `mailbox`: by source and tag, receives in the order in which they were posted, messages of one rank
-in the order in which they were sent. What is chosen, and by whom, is in `choices`. Pools and windows are not matched
-late: their messages and locks come in time.
+in the order in which they were sent. Turns at windows are decided late in the same way; they are in `late_turns`. What
+is chosen, and by whom, is in `choices`. Pools are not matched late: their messages come in time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from .choices import Alternative, ComesFirst, Kind, MessageFrom
+from .chooser import Chooser
 from .kernel import Kernel, Rank, Task
+from .late_turns import Asked, LateTurns
 from .mailbox import MessageQueue, Posted, SentMessage, fits
 
 #: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop. While
@@ -24,35 +26,44 @@ LOOK_AGAIN_NS = 1000
 
 
 class Ready(NamedTuple):
-    """A receive or probe from any rank that can be matched now, or a call that ends one of several requests.
+    """A receive or probe from any rank that can be matched now, a call that ends one of several requests, or a turn.
 
-    :ivar mailbox: where it waits; None: it ends requests.
-    :ivar messages: the messages that it may take, or what it may end.
-    :ivar rank: the rank of the simulation that receives.
-    :ivar number: which of this rank's receives and probes from any rank it is, in the order in which they began.
-    :ivar since: the number of matches that were decided before it began.
-    :ivar sources: the ranks of the simulation whose messages it may take; numbers of what it may end.
+    :ivar place: where it waits, or where the turn is; None: it ends requests.
+    :ivar receive: what waits; None: it is a turn.
+    :ivar messages: the messages that it may take, or what it may end; or whose turn it may be.
+    :ivar rank: the rank of the simulation that receives; what stands for the place of turns.
+    :ivar number: which of this rank's receives and probes from any rank it is, in the order in which they began; which
+        turn.
+    :ivar since: the number of steps that were decided before it began; of turns, `LateTurns.since` tells it.
+    :ivar sources: the ranks of the simulation whose messages it may take, or that ask; numbers of what it may end.
     """
 
-    mailbox: LateMessageQueue | None
-    receive: Posted | LateEnding
+    place: LateMessageQueue | LateTurns | None
+    receive: Posted | LateEnding | None
     messages: Sequence[Any]
     rank: int
     number: int
     since: int
     sources: tuple[int, ...]
 
+    @property
+    def kind(self) -> Kind:
+        """The kind of choice by which one of its messages is taken."""
+        if isinstance(self.place, LateTurns):
+            return self.place.kind
+        return Kind.REQUEST if self.place is None else Kind.MESSAGE
+
 
 class Sent(NamedTuple):
-    """A message that was sent.
+    """A message that was sent, or a rank that has asked for its turn.
 
-    :ivar mailbox: where it goes.
+    :ivar place: where it goes.
     :ivar source: the rank of the simulation that sent it.
-    :ivar after: the number of matches that were decided before.
+    :ivar after: the number of steps that were decided before.
     """
 
-    mailbox: LateMessageQueue
-    message: SentMessage
+    place: LateMessageQueue | LateTurns
+    message: SentMessage | Asked
     source: int
     after: int
 
@@ -195,6 +206,10 @@ class LateMessageQueue(MessageQueue):
         receive.match(message)
         self._match_others()
 
+    def could_take(self, receive: Posted, message: Any) -> bool:
+        """Whether a receive that waits here could have taken a message that came later."""
+        return fits(receive, message)
+
     def alternative(self, message: SentMessage) -> MessageFrom:
         """Return the alternative that stands for a message in a choice."""
         return MessageFrom(self._members[message.source], message.tag)
@@ -239,16 +254,22 @@ class LateMatching:
 
     def __init__(self, kernel: Kernel):
         self.kernel = kernel
-        #: how many matches were decided.
+        #: how many matches and turns were decided.
         self.decided = 0
-        #: called with all that can be matched, before it is chosen which is.
+        #: whether somebody was not next at a window since it had found nothing changed.
+        self.withheld = False
+        #: called with all that can be decided, before it is chosen which is.
         self.on_step: Callable[[list[Ready]], None] | None = None
-        #: the messages that were sent; None: nobody wants to know.
+        #: the messages that were sent, and those who asked for a turn; None: nobody wants to know.
         self.sent: list[Sent] | None = None
         #: whether a test or a probe has found nothing: what it finds depends on what was decided before.
         self.polled = False
         #: where somebody waits for a message from any rank, in the order in which that began.
         self._waiting: dict[LateMessageQueue, None] = {}
+        #: those who wait for a turn, in the order in which they asked, and where.
+        self._asked: dict[Asked, LateTurns] = {}
+        #: how many places of turns there are.
+        self._places = 0
         #: how many receives and probes from any rank each rank has begun.
         self._numbers: dict[int, int] = {}
         #: calls that end one of some requests.
@@ -263,6 +284,21 @@ class LateMatching:
         """Note that a receive or probe from any rank begins to wait in this mailbox."""
         self._waiting[mailbox] = None
         return Begun(receive, self._number(mailbox.rank), self.decided)
+
+    def new_place(self) -> int:
+        """A number that stands for a place of turns: a negative one, which no rank has."""
+        self._places += 1
+        return -self._places
+
+    def asks(self, turns: LateTurns, asked: Asked) -> None:
+        """A rank asks for its turn at this place."""
+        self._asked[asked] = turns
+        if self.sent is not None:
+            self.sent.append(Sent(turns, asked, asked.source, self.decided))
+
+    def is_dead(self, rank: int) -> bool:
+        """Whether a rank of the simulation is dead."""
+        return self.kernel.ranks[rank].dead_at is not None
 
     def _number(self, rank: int) -> int:
         number = self._numbers.get(rank, 0)
@@ -325,10 +361,10 @@ class LateMatching:
             self.kernel.wake(poller.task)
 
     def decide(self) -> bool:
-        """Match one receive, since nothing else can run. Return whether anything can run now."""
+        """Match one receive, or give one turn, since nothing else can run. Return whether anything can run now."""
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
-            if not mailbox.begun or self._is_dead(mailbox.rank):
+            if not mailbox.begun or self.is_dead(mailbox.rank):
                 del self._waiting[mailbox]
                 continue
             for begun, messages in mailbox.undecided():
@@ -339,47 +375,69 @@ class LateMatching:
             if rank.dead_at is None:
                 keys = tuple(map(_key, items))
                 ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
+        ready += self._turns(again=False) or (self._turns(again=True) if not ready else [])
         if ready:
-            self._match_one(ready)
+            self._decide_one(ready)
             return True
         for poller in self._pollers.values():
             self._call(poller, self.kernel.now + LOOK_AGAIN_NS)
         return bool(self._pollers)
 
-    def _match_one(self, ready: list[Ready]) -> None:
+    def _turns(self, again: bool) -> list[Ready]:
+        """The turns that can be given, in the order in which somebody asked there."""
+        found = []
+        for turns in dict.fromkeys(self._asked.values()):
+            if able := turns.undecided(again):
+                sources = tuple([each.source for each in able])
+                found.append(Ready(turns, None, able, turns.rank, turns.number, 0, sources))
+        return found
+
+    def _decide_one(self, ready: list[Ready]) -> None:
         if self.on_step is not None:
             self.on_step(ready)
         chooser = self.kernel.chooser
         if chooser is None:
-            one, message = ready[0], ready[0].messages[0]
+            one, item = ready[0], ready[0].messages[0]
         else:
             # Who is matched first may decide who else sends to the others.
             one = chooser.one_of(Kind.RECEIVER, None, "", ready, _goes_on)
-            where = functools.partial(self._where, one.rank)
-            if one.mailbox is None or isinstance(one.receive, LateEnding):
-                assert isinstance(one.receive, LateEnding)
-                kind, text = Kind.REQUEST, one.receive.text
-            else:
-                kind, text = Kind.MESSAGE, one.mailbox.alternative
-            message = chooser.one_of(kind, one.rank, one.receive.call, one.messages, text, where)
+            item = self._chosen(chooser, one)
         self.decided += 1
-        if one.mailbox is None or isinstance(one.receive, LateEnding):
-            assert isinstance(one.receive, LateEnding)
+        if isinstance(one.place, LateTurns):
+            del self._asked[item]
+            one.place.take(item)
+        elif isinstance(one.receive, LateEnding):
             self._endings.remove(one.receive)
-            one.receive.end(message)
+            one.receive.end(item)
         else:
-            one.mailbox.match(one.receive, message)
+            assert one.place is not None and one.receive is not None
+            one.place.match(one.receive, item)
+
+    def _chosen(self, chooser: Chooser, one: Ready) -> Any:
+        """What is decided of one that can be."""
+        if isinstance(one.place, LateTurns):
+            return chooser.one_of(one.place.kind, one.place.owner, "", one.messages, _text)
+        where = functools.partial(self._where, one.rank)
+        if isinstance(one.receive, LateEnding):
+            return chooser.one_of(Kind.REQUEST, one.rank, one.receive.call, one.messages, one.receive.text, where)
+        assert one.place is not None and one.receive is not None
+        return chooser.one_of(Kind.MESSAGE, one.rank, one.receive.call, one.messages, one.place.alternative, where)
 
     def _where(self, rank: int) -> str:
         main = self.kernel.ranks[rank].main
         return "" if main is None else main.where()
 
-    def _is_dead(self, rank: int) -> bool:
-        return self.kernel.ranks[rank].dead_at is not None
-
 
 def _goes_on(one: Ready) -> ComesFirst:
-    return ComesFirst(one.rank, f"{one.receive.call} {'ends a request' if one.mailbox is None else 'takes a message'}")
+    if isinstance(one.place, LateTurns):
+        what = "the lock of its window is given" if one.place.kind is Kind.LOCK else "its window is accessed"
+        return ComesFirst(one.place.owner, what)
+    assert one.receive is not None
+    return ComesFirst(one.rank, f"{one.receive.call} {'ends a request' if one.place is None else 'takes a message'}")
+
+
+def _text(asked: Asked) -> Alternative:
+    return asked.text
 
 
 def _key(item: Any) -> int:

@@ -476,19 +476,6 @@ def test_a_program_that_never_ends_is_found_as_such():
     assert finding.message.startswith("it does not end: more than 1000 events")
 
 
-def test_orders_of_accesses_to_windows_are_not_called_complete():
-    def program(comm):
-        window = MPI.Win.Allocate(16, 8, comm=comm)
-        window.Fence()
-        window.Put(bytearray(8), 0, comm.rank)
-        window.Fence()
-        window.Free()
-
-    exploration = explore(program, 2)
-    assert (exploration.findings, exploration.complete) == ([], False)
-    assert "accessed windows" in exploration.limits[0]
-
-
 # -- job pools ---------------------------------------------------------------------------------------
 
 

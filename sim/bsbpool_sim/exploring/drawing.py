@@ -49,8 +49,7 @@ class Drawn:
         index, message = self._rule.match(ready)
         one = ready[index]
         self.order.setdefault(one.rank, []).append((one.number, one.sources[message]))
-        kind = Kind.REQUEST if one.mailbox is None else Kind.MESSAGE
-        self._answers = {Kind.RECEIVER: index, kind: message} if len(ready) > 1 else {kind: message}
+        self._answers = {Kind.RECEIVER: index, one.kind: message} if len(ready) > 1 else {one.kind: message}
 
     def pick(self, choice: Choice) -> int:
         """Return the index that the rule decided on."""

@@ -1,8 +1,9 @@
 """Depth-first search of all schedules, each once, over the matches of receives from any rank.
 
-A step is one match that was decided late (`bsbpool_sim.matches`). Steps of different ranks are independent: whichever
-comes first, the same is reached, since one takes nothing that the other could have. So orders of ranks are tried only
-where one brings a message that a receive of another could have taken: dynamic partial-order reduction (Flanagan and
+A step is one match that was decided late, or one turn at a window (`bsbpool_sim.matches`). Steps of different ranks are
+independent: whichever comes first, the same is reached, since one takes nothing that the other could have. A window's
+memory, and its lock, are as a rank that receives from any rank those who ask. So orders of ranks are tried only where
+one brings a message that a receive of another could have taken: dynamic partial-order reduction (Flanagan and
 Godefroid, POPL 2005) with source sets (Abdulla, Aronis, Jonsson and Sagonas, POPL 2014), and sleep sets (Godefroid,
 1996), which leave out what was reached already. All other choices, such as who gets a lock, are tried one by one.
 
@@ -12,12 +13,12 @@ How a schedule is run belongs to `schedules`; what is found, to `findings`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from ..choices import Choice, Kind
 from ..cluster import Cluster
-from ..mailbox import Posted, fits
-from ..matches import LateMatching, LateMessageQueue, Ready
+from ..late_turns import LateTurns
+from ..matches import LateMatching, Ready
 
 #: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
 Taken = tuple[int, int]
@@ -83,12 +84,17 @@ class _Step:
 
     :param ready: what each rank may take, by rank, as it was offered.
     :param sleep: steps that lead to nothing new.
+    :param apart: steps for which it does not matter when others of that rank are taken.
     :param reduced: whether ranks are tried in another order only where that was seen to matter.
     """
 
-    def __init__(self, ready: dict[int, list[Taken]], sleep: frozenset[Step], reduced: bool):
+    def __init__(self, ready: dict[int, list[Taken]], sleep: frozenset[Step], apart: Sequence[Step], reduced: bool):
         self.ready = ready
         self.sleep = sleep
+        #: what of it is tried, by rank: a step that has nothing to do with the others is enough.
+        self.tries = ready
+        if apart:
+            self.tries = {**ready, **{rank: [each] for rank, each in reversed(apart) if (rank, each) not in sleep}}
         self.done: set[Step] = set()
         self.ranks: list[int] = []
         self.now: Step | None = None
@@ -105,16 +111,23 @@ class _Step:
         if self.now is not None:
             self.done.add(self.now)
         for rank in self.ranks:
-            for each in self.ready[rank]:
+            for each in self.tries[rank]:
                 if (rank, each) not in self.done and (rank, each) not in self.sleep:
                     self.now = rank, each
                     return True
         self.now = None
         return False
 
+    def let_go_first(self, rank: int) -> None:
+        """Try all steps of a rank here, if there are some."""
+        if rank in self.ready:
+            self.tries = {**self.tries, rank: self.ready[rank]}
+            if rank not in self.ranks:
+                self.ranks.append(rank)
+
     def share(self) -> tuple[float, float]:
         """The share of what is below this that was gone through before, and the share of what is gone through now."""
-        total = sum((rank, each) not in self.sleep for rank in self.ranks for each in self.ready[rank])
+        total = sum((rank, each) not in self.sleep for rank in self.ranks for each in self.tries[rank])
         return len(self.done) / total, 1 / total
 
     def asleep(self) -> frozenset[Step]:
@@ -124,18 +137,30 @@ class _Step:
         return frozenset(step for step in (*self.sleep, *self.done) if step[0] != rank)
 
 
+def _apart(ready: Sequence[Ready]) -> list[Step]:
+    """The turns that have nothing to do with all others that are there."""
+    return [
+        (one.rank, (one.number, asked.source))
+        for one in ready
+        if isinstance(one.place, LateTurns)
+        for asked in one.messages
+        if not one.place.matters(asked)
+    ]
+
+
 class _Taken(NamedTuple):
     """A step of the current run.
 
     :ivar place: where it is in the stack.
-    :ivar waiting: the receives of its rank that it could have matched, if only a message had been there.
+    :ivar waiting: the receives of its rank that it could have matched, if only a message had been there: where each
+        waits, what it is, and its number. Of a turn: where it is, who had it, and its number.
     :ivar ends: whether a call of its rank waits that ends one of some requests: any message may complete another.
     :ivar causes: the steps that come before it in any order, as bits.
     """
 
     place: int
     rank: int
-    waiting: Sequence[tuple[LateMessageQueue, Posted, int]]
+    waiting: Sequence[tuple[Any, Any, int]]
     ends: bool
     causes: int
 
@@ -150,8 +175,10 @@ class Exhaustive:
     def __init__(self, reduced: bool = True):
         self.reduced = reduced
         self.ordered = False
-        #: whether ranks have accessed each other's memory: in which order they did is no choice.
+        #: whether ranks have read and written the same memory or file: in which order they did is no choice.
         self.accessed = False
+        #: whether ranks looked in a loop whether something was changed: how many times is no choice.
+        self.withheld = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
         self.timed: dict[Kind, None] = {}
         self._stack: list[Plain | _Step] = []
@@ -161,6 +188,8 @@ class Exhaustive:
         self._steps: list[_Taken] = []
         self._branched = False
         self._last_of: dict[int, int] = {}
+        #: by place of turns: the number of the step of each, from 1, and who had it.
+        self._turns_of: dict[int, list[tuple[int, Any]]] = {}
         self._last_step: _Step | None = None
 
     # -- one schedule ------------------------------------------------------------------------------
@@ -168,7 +197,7 @@ class Exhaustive:
     def install(self, cluster: Cluster) -> None:
         """A schedule begins on this cluster."""
         self._depth = 0
-        self._steps, self._last_of, self._last_step, self._branched = [], {}, None, False
+        self._steps, self._last_of, self._turns_of, self._last_step, self._branched = [], {}, {}, None, False
         self._cluster = cluster
         self._fail = cluster.kernel.fail
         self._late = cluster.late
@@ -200,7 +229,7 @@ class Exhaustive:
         depth, self._depth = self._depth, self._depth + 1
         if depth == len(self._stack):
             sleep = self._last_step.asleep() if self.reduced and self._last_step is not None else frozenset()
-            self._stack.append(_Step(offered, sleep, self.reduced))
+            self._stack.append(_Step(offered, sleep, _apart(ready) if self.reduced else (), self.reduced))
         node = self._stack[depth]
         if not isinstance(node, _Step) or node.ready != offered:
             raise NotRepeatedError(f"another set of messages to choose from, at place {depth} of the schedule")
@@ -216,22 +245,35 @@ class Exhaustive:
         if len(ready) > 1:
             self._answers[Kind.RECEIVER] = index
         if len(one.messages) > 1:
-            self._answers[Kind.REQUEST if one.mailbox is None else Kind.MESSAGE] = message
+            self._answers[one.kind] = message
+        turn = isinstance(one.place, LateTurns)
+        if isinstance(one.place, LateTurns) and one.place.held_back(one.messages[message]):
+            for other in offered:
+                node.let_go_first(other)
         if self.reduced:
-            self._note(depth, one, message, len(offered) > 1)
+            # A rank whose step is the only one has nobody to let go first; of turns, one of several may be enough.
+            self._note(depth, one, message, len(offered) > 1 or (turn and len(one.messages) > 1))
 
     def _note(self, depth: int, one: Ready, message: int, branches: bool) -> None:
         assert self._late is not None
         assert self._late.sent is not None
-        before = [one.since, self._last_of.get(one.rank, 0)]
         taken = one.messages[message]
-        if one.mailbox is not None:
+        if isinstance(one.place, LateTurns):
+            turns = self._turns_of.setdefault(one.rank, [])
+            before = [one.place.since(taken), *(number for number, had in turns if one.place.could_take(had, taken))]
+            turns.append((len(self._steps) + 1, taken))
+        else:
+            before = [one.since, self._last_of.get(one.rank, 0)]
+        if one.place is not None:
             before.append(next(each.after for each in reversed(self._late.sent) if each.message is taken))
         causes = 0
         for after in before:
             if after:
                 causes |= 1 << after - 1 | self._steps[after - 1].causes
-        waiting = [*self._late.pending(one.rank)] if branches else []
+        waiting: list[tuple[Any, Any, int]] = []
+        if branches:
+            turn = isinstance(one.place, LateTurns)
+            waiting = [(one.place, taken, one.number)] if turn else [*self._late.pending(one.rank)]
         ends = branches and any(rank.index == one.rank for rank in self._late.ending())
         self._branched = self._branched or branches
         self._steps.append(_Taken(depth, one.rank, waiting, ends, causes))
@@ -246,15 +288,19 @@ class Exhaustive:
         """
         if self._depth < len(self._stack):
             raise NotRepeatedError(f"no choice any more at place {self._depth} of the schedule")
-        if self._late is not None and (self._late.polled or self._cluster.shares_memory):
+        if self._late is not None and (self._late.polled or self._cluster.reads_and_writes):
             self.ordered = True
-        self.accessed = self.accessed or self._cluster.shares_memory
+        self.accessed = self.accessed or self._cluster.reads_and_writes
+        self.withheld = self.withheld or (self._late is not None and self._late.withheld)
         if self._branched:
             self._look_for_races()
         return next_branch(self._stack)
 
     def _look_for_races(self) -> None:
-        """Where a message came that a receive could have taken which took another before: let others go first there."""
+        """Where a message came that a receive could have taken which took another before: let others go first there.
+
+        So where somebody asked for a turn that another had before.
+        """
         assert self._late is not None
         for one in self._late.sent or ():
             if not one.after:
@@ -262,21 +308,20 @@ class Exhaustive:
             bringing = one.after - 1
             chain = self._steps[bringing].causes | 1 << bringing
             for number, step in enumerate(self._steps[:bringing]):
-                if chain >> number & 1 or not (step.waiting or step.ends) or step.rank != one.mailbox.rank:
+                if chain >> number & 1 or not (step.waiting or step.ends) or step.rank != one.place.rank:
                     continue
                 node = self._stack[step.place] if step.place < len(self._stack) else None
                 if not isinstance(node, _Step):
                     continue
                 if step.ends or any(
-                    mailbox is one.mailbox
-                    and fits(receive, one.message)
-                    and (its, one.source) not in node.ready[step.rank]
-                    for mailbox, receive, its in step.waiting
+                    place is one.place
+                    and place.could_take(receive, one.message)
+                    and (its, one.source) not in node.tries[step.rank]
+                    for place, receive, its in step.waiting
                 ):
                     first = next(i for i in range(number + 1, bringing + 1) if chain >> i & 1)
                     rank = self._steps[first].rank
-                    if rank not in node.ranks and rank in node.ready:
-                        node.ranks.append(rank)
+                    node.let_go_first(rank)
 
     def share(self) -> float:
         """The share of all schedules that was gone through, estimated as Knuth does (Mathematics of Computation 29,

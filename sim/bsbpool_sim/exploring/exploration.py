@@ -20,6 +20,7 @@ from ..choices import Kind
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
+from ..late_turns import LOOKS
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
@@ -50,7 +51,10 @@ _LIMITS = {
     Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
     Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
 }
-_ACCESSES = "ranks accessed windows, or one file, in the order of virtual time: other orders were not tried"
+_ACCESSES = "ranks used the same memory, or one file, in the order of virtual time: other orders were not tried"
+_LOOKS = (
+    f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
+)
 
 
 class ExplorationError(SimulationError):
@@ -355,6 +359,8 @@ class _Exploring:
             self.result.limits = tuple(_LIMITS[kind] for kind in search.timed if kind in _LIMITS)
             if search.accessed:
                 self.result.limits += (_ACCESSES,)
+            if search.withheld:
+                self.result.limits += (_LOOKS,)
             if self.timed:
                 self.result.limits = ()
             elif not self._late:

@@ -80,7 +80,8 @@ class File(WithErrhandler, FileAccess, root=True):
         if not isinstance(comm, Comm):
             raise TypeError(f"File.Open: comm must be a communicator, not {comm!r}")
         path, hints = _path(filename), _known(info, "File.Open")
-        comm.cluster.shares_memory = comm.cluster.shares_memory or comm.size > 1
+        if comm.size > 1:
+            comm.cluster.shares_memory = comm.cluster.reads_and_writes = True
         call = comm._together("File.Open", (path, int(amode)))
         if call.result is None:
             call.result = open_together(call.payloads)

@@ -12,8 +12,9 @@ from typing import Any, Self
 
 from ..checks.buffer_races import Lease
 from ..checks.window_uses import ANY, WindowUse
-from ..choices import ComesFirst
+from ..choices import Accesses, ComesFirst
 from ..errors import MPIError, TruncationError
+from ..late_turns import Asked, LateTurns, Use
 from . import predefined
 from .buffers import Buffer
 from .constants import PROC_NULL, means
@@ -23,7 +24,7 @@ from .operations import OPS, Operation, operation
 from .reductions import OF_WINDOWS, check, combine
 from .requests import Request
 from .window_memory import Items, basic, target_of
-from .window_state import WindowEnd
+from .window_state import Shared, WindowEnd
 
 SUM = OPS["SUM"]
 
@@ -46,6 +47,8 @@ class Access(Request):
         self.rank, self._act = rank, act
         #: for how long it has the buffers of this rank, if somebody asks.
         self._lease: Lease | None = None
+        #: where its turn is decided late, and how it asks for it; None: it happens in time.
+        self._turn: tuple[LateTurns, Asked] | None = None
         #: when it happens.
         self.at = kernel.now if rank is None else kernel.now + end.cluster.network.takes(size)
 
@@ -63,6 +66,21 @@ class Access(Request):
         self._lease = lease
         return self
 
+    def in_turn(self, end: WindowEnd, call: str, use: Use) -> Self:
+        """This access, whose order matters to others; who has the memory's lock alone has no others beside it."""
+        if end.shared.turns and self.rank is not None and not end.shared.locks[self.rank].holders.get(end.rank):
+            member = end.context.members[end.rank]
+            self._turn = end.shared.turns[self.rank], Asked(member, use, Accesses(member, call), self.happen)
+        return self
+
+    def _ask(self) -> bool:
+        """Ask for its turn. Returns whether it needs one."""
+        if self._turn is None:
+            return False
+        turns, asked = self._turn
+        turns.ask(asked)
+        return True
+
     def _gives_back(self) -> None:
         if self._kernel.cluster.buffers is not None and self._lease is not None:
             self._kernel.cluster.buffers.ends(self._lease, self._kernel.task.rank.index)
@@ -75,9 +93,12 @@ class Access(Request):
 
     def now(self) -> None:
         """Wait for the network, and let it happen."""
-        while self._kernel.now < self.at:
-            self._kernel.park(self.waits_for, self.at)
-        self.happen()
+        if self._ask():
+            self.wait_for()
+        else:
+            while self._kernel.now < self.at:
+                self._kernel.park(self.waits_for, self.at)
+            self.happen()
         self.over = True
 
     def later(self, end: WindowEnd) -> Access:
@@ -86,7 +107,8 @@ class Access(Request):
             self.happen()
         else:
             end.under_way.append(self)
-            self._kernel.at(self.at, self.happen, None)
+            if not self._ask():
+                self._kernel.at(self.at, self.happen, None)
         return self
 
 
@@ -123,7 +145,9 @@ class WindowAccess(Handle):
         self, end: WindowEnd, call: str, rank: int, items: Items, act: Callable[[], None], op: str = "",
         reads: bool = False,
     ) -> Callable[[], None]:  # fmt: skip
-        """What an access does, seen by who looks for accesses that conflict."""
+        """What an access does, seen by who looks for accesses that conflict, and by whom order matters to."""
+        if end.shared.turns and not reads:
+            act = functools.partial(_counted, end.shared, rank, items, act)
         races, epochs = end.cluster.races, end.epochs
         if races is None:
             return act
@@ -199,7 +223,9 @@ class WindowAccess(Handle):
         data = _fitting(call, buffer, items)
         lease = self._lease(end, rank, (buffer, False))
         act = functools.partial(_combine, op, buffer, items, data)
-        return Access(end, call, rank, len(data), self._watched(end, call, rank, items, act, op.name)).having(lease)
+        access = Access(end, call, rank, len(data), self._watched(end, call, rank, items, act, op.name))
+        alike = None if op is OPS["REPLACE"] else op.name  # of others the order does not matter, but for rounding
+        return access.having(lease).in_turn(end, call, items.use(alike))
 
     def _get_accumulate(self, call: str, origin: Any, result: Any, rank: int, target: Any, op: Any) -> Access:
         end, op = self._end(call), operation(op)
@@ -225,7 +251,8 @@ class WindowAccess(Handle):
 
         reads = op is OPS["NO_OP"]
         watched = self._watched(end, call, rank, items, act, ANY if reads else op.name, reads)
-        return Access(end, call, rank, items.size, watched).having(lease)
+        access = Access(end, call, rank, items.size, watched)
+        return access.having(lease).in_turn(end, call, items.use("reads" if reads else None))
 
     # -- what programs call ------------------------------------------------------------------------
 
@@ -301,7 +328,16 @@ class WindowAccess(Handle):
             if found == wanted:
                 items.write(data)
 
-        Access(end, call, target_rank, items.size, self._watched(end, call, target_rank, items, act, ANY)).now()
+        access = Access(end, call, target_rank, items.size, self._watched(end, call, target_rank, items, act, ANY))
+        access.in_turn(end, call, items.use(None)).now()
+
+
+def _counted(shared: Shared, rank: int, items: Items, act: Callable[[], None]) -> None:
+    """Let an access happen, and count it if it changes the memory."""
+    before = items.read()
+    act()
+    if items.read() != before:
+        shared.changes[rank] += 1
 
 
 def _nothing(end: WindowEnd, call: str) -> Access:

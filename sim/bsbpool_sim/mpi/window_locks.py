@@ -1,17 +1,24 @@
 """The locks of windows: any number of ranks share one, or one has it alone; who gets it next is a choice.
 
-When a rank may ask for one is in `window_epochs`.
+Where messages are matched late, it is decided late, too: by `late_turns`. When a rank may ask for one is in
+`window_epochs`.
 """
 
 from __future__ import annotations
 
+import functools
 from collections import deque
+from collections.abc import Callable
 from typing import NamedTuple
 
 from ..choices import Granted, Kind
 from ..chooser import Chooser
 from ..kernel import Task
+from ..late_turns import Asked, LateTurns, Use
 from .contexts import Context
+
+#: Shared locks are alike: in which order they are given does not matter.
+_SHARED, _EXCLUSIVE = Use(0, 1, "shared"), Use(0, 1, None)
 
 
 class _Asker(NamedTuple):
@@ -23,27 +30,48 @@ class _Asker(NamedTuple):
 
 
 class WindowLock:
-    """The lock of one rank's memory: any number of shared holders, or one exclusive."""
+    """The lock of one rank's memory: any number of shared holders, or one exclusive.
 
-    def __init__(self, context: Context, target: int):
+    :param version: returns how many times the memory was changed.
+    """
+
+    def __init__(self, context: Context, target: int, version: Callable[[], int]):
         self._context = context
         self._target = target
         #: rank: whether its lock is exclusive.
         self.holders: dict[int, bool] = {}
         self._queue: deque[_Asker] = deque()
+        late, owner = context.cluster.late, context.members[target]
+        self._late = None if late is None else LateTurns(late, owner, Kind.LOCK, version, self._allows)
 
     def acquire(self, rank: int, exclusive: bool) -> None:
         """Wait until `rank` has it."""
         kernel = self._context.cluster.kernel
-        self._queue.append(_Asker(rank, exclusive, kernel.task))
-        self._grant()
+        asker = _Asker(rank, exclusive, kernel.task)
+        self._queue.append(asker)
+        if self._late is None:
+            self._grant()
+        else:
+            use, text = _EXCLUSIVE if exclusive else _SHARED, self._alternative(asker)
+            self._late.ask(Asked(self._context.members[rank], use, text, functools.partial(self._give, asker)))
         while rank not in self.holders:
             kernel.park(self._why)
 
     def release(self, rank: int) -> None:
         """Take it from `rank`."""
-        del self.holders[rank]
-        self._grant()
+        exclusive = self.holders.pop(rank)
+        if self._late is None:
+            self._grant()
+        else:
+            self._late.freed(self._context.members[rank], _EXCLUSIVE if exclusive else _SHARED)
+
+    def _give(self, asker: _Asker) -> None:
+        self._queue.remove(asker)
+        self.holders[asker.rank] = asker.exclusive
+        self._context.cluster.kernel.wake(asker.task)
+
+    def _allows(self, use: Use) -> bool:
+        return not self.holders or not (use is _EXCLUSIVE or any(self.holders.values()))
 
     def _grant(self) -> None:
         kernel = self._context.cluster.kernel
@@ -51,14 +79,14 @@ class WindowLock:
             asker = self._queue[0] if kernel.chooser is None else self._chosen(kernel.chooser)
             if asker is None or not self._free_for(asker):
                 return
-            self._queue.remove(asker)
             # The dead don't release what they hold, but they don't ask any more either.
             if kernel.ranks[self._context.members[asker.rank]].dead_at is None:
-                self.holders[asker.rank] = asker.exclusive
-                kernel.wake(asker.task)
+                self._give(asker)
+            else:
+                self._queue.remove(asker)
 
     def _free_for(self, asker: _Asker) -> bool:
-        return not self.holders or not (asker.exclusive or any(self.holders.values()))
+        return self._allows(_EXCLUSIVE if asker.exclusive else _SHARED)
 
     def _chosen(self, chooser: Chooser) -> _Asker | None:
         """Who gets it now: by default who asked first, or nobody as long as that one has to wait."""

@@ -6,9 +6,11 @@ When it may be accessed is in `window_epochs`.
 from __future__ import annotations
 
 import operator
+from collections.abc import Hashable
 from typing import Any
 
 from ..errors import MPIError
+from ..late_turns import Use
 from .addresses import address_of
 from .buffers import Buffer
 from .datatypes import DATATYPES, Datatype, datatype
@@ -84,6 +86,14 @@ class Items:
             return [(self._at, self._at + self.size)] if self.size else []
         bases = range(self._at, self._at + self._count * map.extent, map.extent) if map.extent else [self._at]
         return [(base + at, base + at + length) for base in bases for at, length in map.ranges()]
+
+    def use(self, alike: Hashable) -> Use:
+        """What a turn at them is for: all from the first byte to the last.
+
+        :param alike: as in `Use`.
+        """
+        ranges = self.ranges()
+        return Use(min((low for low, _ in ranges), default=0), max((high for _, high in ranges), default=0), alike)
 
     def read(self) -> bytes:
         """Their data."""

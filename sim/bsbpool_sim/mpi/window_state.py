@@ -5,13 +5,16 @@ Who may access what is in `window_epochs`; what memory there is, in `window_memo
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from ..choices import Kind
 from ..errors import MPIError
 from ..kernel import Task
+from ..late_turns import LateTurns
 from .collective_call import Part, none, present
 from .contexts import Context
 from .handles import State
@@ -40,7 +43,15 @@ class Shared:
 
     def __init__(self, context: Context, flavor: int, memories: list[Memory]):
         self.context, self.flavor, self.memories = context, flavor, memories
-        self.locks = [WindowLock(context, rank) for rank in range(len(memories))]
+        #: by rank: how many times accesses have changed its memory, if their order is decided late.
+        self.changes = [0] * len(memories)
+        versions = [functools.partial(self.changes.__getitem__, rank) for rank in range(len(memories))]
+        self.locks = [WindowLock(context, rank, version) for rank, version in enumerate(versions)]
+        #: where the accesses that happen as a whole take turns, if their order is decided late, by rank.
+        self.turns: list[LateTurns] = []
+        if (late := context.cluster.late) is not None:
+            owners = zip(context.members, versions, strict=True)
+            self.turns = [LateTurns(late, owner, Kind.ACCESS, version) for owner, version in owners]
         #: when what one rank told another arrives there, of Post ("post") and Complete ("complete"), and who waits.
         self.told: dict[tuple[str, int, int], deque[int]] = {}
         self.waiting: list[Task] = []

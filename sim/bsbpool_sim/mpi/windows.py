@@ -92,6 +92,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         hints = hints_of(info, f"Win.{name}")
         call = comm._together(f"Win.{name}", (given, unit))
         comm.cluster.shares_memory = True
+        comm.cluster.reads_and_writes = comm.cluster.reads_and_writes or flavor == WIN_FLAVOR_SHARED
         if call.result is None:
             parts = [call.payloads[rank] for rank in range(comm.size)]
             if flavor == WIN_FLAVOR_SHARED:
