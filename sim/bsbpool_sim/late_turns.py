@@ -116,7 +116,7 @@ class LateTurns:
         return max((decided for use, decided in self._freed.items() if use.conflicts(asked.use)), default=0)
 
     def undecided(self, again: bool) -> list[Asked]:
-        """Those of whom any can be next, in the order in which they asked: of each rank the first.
+        """Those of whom any can be next, of each rank the first; those on whom no other one depends come before others.
 
         :param again: whether they may be such that have found nothing changed for so many times.
         """
@@ -124,7 +124,9 @@ class LateTurns:
         able = [each for each in self.asked if firsts.get(each.source) is each]
         if self._free is not None:
             able = [each for each in able if self._free(each.use)]
-        return able if again else [each for each in able if not self._waits_for_change(each)]
+        if not again:
+            able = [each for each in able if not self._waits_for_change(each)]
+        return sorted(able, key=self.matters)
 
     def matters(self, asked: Asked) -> bool:
         """Whether it matters who comes first, one who asks or another one that is there."""

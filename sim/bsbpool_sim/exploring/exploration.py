@@ -16,11 +16,9 @@ from bsbpool.worlds.local import ThreadedWorld
 
 from ..checks import buffer_races, window_races
 from ..checks.audit import KINDS
-from ..choices import Kind
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
-from ..late_turns import LOOKS
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
@@ -28,6 +26,7 @@ from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
+from .not_tried import limits_of
 from .processes import can_fork
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
@@ -44,17 +43,6 @@ CHECKS = (*KINDS, "buffering")
 WITHOUT_BUFFERS = 10
 
 _SECOND_NS = 1_000_000_000
-
-_LIMITS = {
-    Kind.LOCK: "who gets a lock of a window depends on virtual time: only orders of what waits at one time were tried",
-    Kind.REQUEST: "which request Waitany and its like end was chosen among those that were done at that time",
-    Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
-    Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
-}
-_ACCESSES = "ranks used the same memory, or one file, in the order of virtual time: other orders were not tried"
-_LOOKS = (
-    f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
-)
 
 
 class ExplorationError(SimulationError):
@@ -356,15 +344,7 @@ class _Exploring:
                 reduced = False
                 self.result.schedules = before
                 continue
-            self.result.limits = tuple(_LIMITS[kind] for kind in search.timed if kind in _LIMITS)
-            if search.accessed:
-                self.result.limits += (_ACCESSES,)
-            if search.withheld:
-                self.result.limits += (_LOOKS,)
-            if self.timed:
-                self.result.limits = ()
-            elif not self._late:
-                self.result.limits = (_LIMITS[Kind.EVENT],)
+            self.result.limits = () if self.timed else limits_of(search, self._late)
             self.result.complete = not more and not self.result.limits
             return not more
 

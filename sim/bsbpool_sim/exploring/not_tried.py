@@ -1,0 +1,43 @@
+"""What going through all schedules does not try, although it may make a difference: in words."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ..choices import Kind
+from ..late_turns import LOOKS
+
+_BY_KIND = {
+    Kind.LOCK: "who gets a lock of a window depends on virtual time: only orders of what waits at one time were tried",
+    Kind.REQUEST: "which request Waitany and its like end was chosen among those that were done at that time",
+    Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
+    Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
+}
+_ACCESSES = "ranks used the same memory, or one file, in the order of virtual time: other orders were not tried"
+_LOOKS = (
+    f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
+)
+
+
+class Search(Protocol):
+    """A search that has gone through schedules.
+
+    :ivar timed: kinds of choices whose alternatives depend on virtual time.
+    :ivar accessed: whether ranks have used the same memory, or one file.
+    :ivar withheld: whether a rank that found nothing changed at a window let others go on.
+    """
+
+    timed: dict[Kind, None]
+    accessed: bool
+    withheld: bool
+
+
+def limits_of(search: Search, late: bool) -> tuple[str, ...]:
+    """Return what was not tried, one sentence each.
+
+    :param late: whether receives from any rank were matched late.
+    """
+    if not late:
+        return (_BY_KIND[Kind.EVENT],)
+    limits = [_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND]
+    return (*limits, *([_ACCESSES] if search.accessed else []), *([_LOOKS] if search.withheld else []))
