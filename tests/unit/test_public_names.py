@@ -38,6 +38,7 @@ PRIVATE = {
     "unit/test_api.py": ({"_services"}, "takes a service away again, which nobody else does"),
     "unit/test_bounds.py": ({"_callbacks"}, "whether a list is copied is seen in the list only"),
     "unit/test_engine.py": ({"_dependents"}, "Ctrl-C comes between two statements of the engine"),
+    "unit/test_explore_pools.py": ({"_return_line", "_run"}, "breaks a worker, to see that it is found, and cut"),
     "unit/test_rules.py": (
         {"_engine", "_how_many", "_rank", "_status"},
         "changes rules of the engine in the file of each, and counts the jobs that are sent ahead",
