@@ -40,7 +40,10 @@ def launcher(environ: Mapping[str, str] = os.environ) -> str | None:
 
 
 #: Variables in which launchers set the rank of a process.
-RANKS = ("OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "SLURM_PROCID")
+RANKS = (
+    "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
+    "SLURM_PROCID",
+)  # fmt: skip
 
 
 def rank_of_process(environ: Mapping[str, str] = os.environ) -> int:

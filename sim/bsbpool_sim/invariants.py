@@ -46,6 +46,7 @@ MAY_FOLLOW = {
     "queued": ("running", "cancelled"),
     "running": ("success", "failed", "aborted", "queued"),
 }
+#: The statuses of a job that has ended.
 ENDED = ("success", "failed", "cancelled", "aborted")
 
 #: Nanoseconds that a job which was interrupted at its limit has to come to its end.

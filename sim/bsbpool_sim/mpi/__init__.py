@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES
+from ..error_classes import ERR_ABI, ERR_LASTCODE, ERROR_CLASSES, SUCCESS
 from ..errors import MPIError
 from . import datatypes, for_mpi4py, predefined
 from .attributes import KEYVAL_INVALID
@@ -35,7 +35,6 @@ from .datatypes import Datatype
 from .dynamic import Close_port, Lookup_name, Open_port, Publish_name, Unpublish_name
 from .environment import (
     SUBVERSION,
-    SUCCESS,
     VERSION,
     Aint_add,
     Aint_diff,

@@ -21,7 +21,6 @@ from .point_to_point import attachments
 from .requests import Request
 from .running_rank import running_task
 
-SUCCESS = 0
 #: The standard that mpi4py 4.1 has names for.
 VERSION, SUBVERSION = 4, 1
 VENDOR = "bsbpool"

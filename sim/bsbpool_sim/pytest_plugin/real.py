@@ -34,6 +34,8 @@ import pytest
 from _pytest._code.code import TerminalRepr
 from _pytest.runner import CallInfo
 
+from bsbpool.worlds.launcher import RANKS
+
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .pseudo_terminal import leave_terminal
 from .rank_reports import (
@@ -48,10 +50,6 @@ from .rank_reports import (
     together,
 )
 from .watchdog import GRACE, PATIENCE, Guard, Watchdog, wait_for_reader
-
-#: Environment variables in which launchers pass the rank. A process without any of them is treated as a rank above 0.
-RANKS = ("PMI_RANK", "OMPI_COMM_WORLD_RANK", "PMIX_RANK", "MV2_COMM_WORLD_RANK", "PALS_RANKID", "ALPS_APP_PE",
-         "SLURM_PROCID")  # fmt: skip
 
 #: Environment variables of the launchers that end all ranks when one exits with a non-zero status, and forward all of
 #: its output first: those of MPICH and Open MPI. (With `Abort`, Open MPI's launcher drops output.)
@@ -125,6 +123,7 @@ class RealRanks:
 
     @classmethod
     def register(cls, config: pytest.Config) -> None:
+        # A process without any of these is treated as a rank above 0.
         rank = next((os.environ[name] for name in RANKS if name in os.environ), None)
         workers = [config.getoption(name, None) for name in ("numprocesses", "tx", "distload")]
         if any(workers) or os.environ.get("PYTEST_XDIST_WORKER"):

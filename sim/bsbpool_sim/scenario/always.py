@@ -13,9 +13,9 @@ from bsbpool.errors_and_facts import describe_error
 from bsbpool.exceptions import WorkflowError
 from bsbpool.facts import Died, Killed
 
-from ..invariants import broken
+from ..invariants import ENDED, broken
 from .expanding import PlannedJob
-from .observed import ENDED, MOST_FAILURES, Observed
+from .observed import MOST_FAILURES, Observed
 
 #: Maximal wait of a pool, in nanoseconds.
 MAX_WAIT = 60 * 10**9

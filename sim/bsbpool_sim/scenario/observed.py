@@ -21,9 +21,6 @@ AROUND = 4
 #: How many failures a report has in detail.
 MOST_FAILURES = 8
 
-#: The statuses of a job that has ended.
-ENDED = ("success", "failed", "cancelled", "aborted")
-
 
 class Observed:
     """What was observed in one run of a scenario, by job and in order. It also collects the `failures`.
