@@ -258,6 +258,8 @@ class Cluster:
         self.shares_memory = False
         #: whether they read and write one memory, or one file, without its knowing who comes first.
         self.reads_and_writes = False
+        #: whether a rank has started a thread.
+        self.has_threads = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.
         self.eager_limit: int | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.

@@ -2,6 +2,7 @@
 
 import math
 import random
+import threading
 import time
 
 import pytest
@@ -474,6 +475,17 @@ def test_a_program_that_never_ends_is_found_as_such():
     finding = only(explore(program, 1, max_events=1000, schedules=1))
     assert finding.kind == "failure"
     assert finding.message.startswith("it does not end: more than 1000 events")
+
+
+def test_orders_of_threads_are_not_called_complete():
+    def program(comm):
+        thread = threading.Thread(target=comm.Barrier)
+        thread.start()
+        thread.join()
+
+    exploration = explore(program, 2)
+    assert (exploration.findings, exploration.schedules, exploration.complete) == ([], 1, False)
+    assert exploration.limits[0].startswith("ranks have threads")
 
 
 # -- job pools ---------------------------------------------------------------------------------------

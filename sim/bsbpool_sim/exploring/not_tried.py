@@ -17,6 +17,7 @@ _ACCESSES = "ranks used the same memory, or one file, in the order of virtual ti
 _LOOKS = (
     f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
 )
+_THREADS = "ranks have threads, which were run in one order: others, as of who gets a lock, were not tried"
 
 
 class Search(Protocol):
@@ -24,11 +25,13 @@ class Search(Protocol):
 
     :ivar timed: kinds of choices whose alternatives depend on virtual time.
     :ivar accessed: whether ranks have used the same memory, or one file.
+    :ivar threaded: whether ranks had threads.
     :ivar withheld: whether a rank that found nothing changed at a window let others go on.
     """
 
     timed: dict[Kind, None]
     accessed: bool
+    threaded: bool
     withheld: bool
 
 
@@ -39,5 +42,5 @@ def limits_of(search: Search, late: bool) -> tuple[str, ...]:
     """
     if not late:
         return (_BY_KIND[Kind.EVENT],)
-    limits = [_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND]
-    return (*limits, *([_ACCESSES] if search.accessed else []), *([_LOOKS] if search.withheld else []))
+    seen = {_ACCESSES: search.accessed, _LOOKS: search.withheld, _THREADS: search.threaded}
+    return (*(_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND), *(text for text in seen if seen[text]))

@@ -193,6 +193,7 @@ def _start(task: Task, self: Any) -> None:
         raise RuntimeError("thread.__init__() not called")
     if self._started.is_set():
         raise RuntimeError("threads can only be started once")
+    task.kernel.cluster.has_threads = True
     new = task.kernel.start(task.rank, self.name, _live, self)
     new.thread = self
     self.__dict__[_RUN] = _Run(new)
@@ -313,6 +314,7 @@ def _start_new_thread(task: Task, function: Any, args: Any, kwargs: Any = None, 
         raise TypeError("2nd arg must be a tuple")
     threads = threads_of(task.rank)
     name = f"Dummy-{threads.name('Dummy', 1)}"
+    task.kernel.cluster.has_threads = True
     new = task.kernel.start(task.rank, name, partial(_live_alone, function, args, kwargs or {}))
     threads.alive[new] = new.thread = _made(threading._DummyThread, name, ident(new), True)
     new.thread.__dict__[_RUN] = _Run(new)
