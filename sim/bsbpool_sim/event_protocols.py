@@ -27,7 +27,12 @@ class Happening:
 
 
 class WhenIdle(Protocol):
-    """Interface of what the kernel asks when nothing can run, as `bsbpool_sim.matches.LateMatching` implements it."""
+    """Interface of what the kernel asks when nothing can run, as `bsbpool_sim.matches.LateMatching` implements it.
+
+    :ivar looked: whether a test or a probe has looked without waiting.
+    """
+
+    looked: bool
 
     def decide(self) -> bool:
         """Make something able to run. Return whether something is."""

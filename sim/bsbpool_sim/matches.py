@@ -256,6 +256,8 @@ class LateMatching:
         self.kernel = kernel
         #: how many matches and turns were decided.
         self.decided = 0
+        #: whether a test or a probe has looked without waiting.
+        self.looked = False
         #: whether somebody was not next at a window since it had found nothing changed.
         self.withheld = False
         #: called with all that can be decided, before it is chosen which is.

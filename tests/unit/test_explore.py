@@ -477,6 +477,26 @@ def test_a_program_that_never_ends_is_found_as_such():
     assert finding.message.startswith("it does not end: more than 1000 events")
 
 
+@pytest.mark.parametrize("call", ["iprobe", "test", "testall"])
+def test_what_looks_without_waiting_is_not_called_complete(call):
+    def program(comm):
+        if comm.rank:
+            comm.send(None, 0)
+            return
+        if call == "iprobe":
+            while not comm.iprobe(source=1):
+                pass
+            comm.recv(source=1)
+            return
+        request = comm.irecv(source=1)
+        while not (request.test() if call == "test" else MPI.Request.testall([request]))[0]:
+            pass
+
+    exploration = explore(program, 2)
+    assert (exploration.findings, exploration.complete) == ([], False)
+    assert "too early" in exploration.limits[0]
+
+
 def test_orders_of_threads_are_not_called_complete():
     def program(comm):
         thread = threading.Thread(target=comm.Barrier)

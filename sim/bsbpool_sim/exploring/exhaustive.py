@@ -179,6 +179,8 @@ class Exhaustive:
         self.accessed = False
         #: whether ranks looked in a loop whether something was changed: how many times is no choice.
         self.withheld = False
+        #: whether a test or a probe has looked without waiting.
+        self.looked = False
         #: whether ranks had threads: these were run in one order.
         self.threaded = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
@@ -293,6 +295,7 @@ class Exhaustive:
         if self._late is not None and (self._late.polled or self._cluster.reads_and_writes):
             self.ordered = True
         self.accessed = self.accessed or self._cluster.reads_and_writes
+        self.looked = self.looked or (self._late is not None and self._late.looked)
         self.threaded = self.threaded or self._cluster.has_threads
         self.withheld = self.withheld or (self._late is not None and self._late.withheld)
         if self._branched:

@@ -17,6 +17,7 @@ _ACCESSES = "ranks used the same memory, or one file, in the order of virtual ti
 _LOOKS = (
     f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
 )
+_POLLS = "a test or a probe that does not wait found what it can find: that it comes too early was not tried"
 _THREADS = "ranks have threads, which were run in one order: others, as of who gets a lock, were not tried"
 
 
@@ -25,12 +26,14 @@ class Search(Protocol):
 
     :ivar timed: kinds of choices whose alternatives depend on virtual time.
     :ivar accessed: whether ranks have used the same memory, or one file.
+    :ivar looked: whether a test or a probe has looked without waiting.
     :ivar threaded: whether ranks had threads.
     :ivar withheld: whether a rank that found nothing changed at a window let others go on.
     """
 
     timed: dict[Kind, None]
     accessed: bool
+    looked: bool
     threaded: bool
     withheld: bool
 
@@ -42,5 +45,5 @@ def limits_of(search: Search, late: bool) -> tuple[str, ...]:
     """
     if not late:
         return (_BY_KIND[Kind.EVENT],)
-    seen = {_ACCESSES: search.accessed, _LOOKS: search.withheld, _THREADS: search.threaded}
+    seen = {_ACCESSES: search.accessed, _LOOKS: search.withheld, _POLLS: search.looked, _THREADS: search.threaded}
     return (*(_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND), *(text for text in seen if seen[text]))

@@ -12,7 +12,7 @@ from ..mailbox import SentMessage
 from .buffers import Buffer
 from .kept_by_rank import of_rank
 from .persistent_requests import Prequest
-from .requests import poll
+from .request_lists import looks, poll
 from .status import fill
 
 
@@ -131,6 +131,7 @@ class PartitionedReceive(Prequest):
             raise MPIError(f"Parrived({partition}): there are {self._partitions} partitions, from 0 on", "ERR_ARG")
         if self.over:
             return True
+        looks(self._kernel)
         # The parts of the sender that this partition is made of.
         parts = len(self._parts)
         first, last = partition * parts // self._partitions, -(-(partition + 1) * parts // self._partitions)

@@ -28,7 +28,8 @@ from .endpoint import Endpoint
 from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
-from .requests import FromNobody, Receive, Request, poll
+from .request_lists import looks, poll
+from .requests import FromNobody, Receive, Request
 from .running_rank import kept_on_rank, running_task
 from .status import fill
 
@@ -270,6 +271,8 @@ class PointToPoint(Endpoint):
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
+        if not wait:
+            looks(kernel)
         late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMessageQueue) else None
         if late is not None:
             box.post(late)

@@ -23,6 +23,12 @@ def poll(kernel: Kernel) -> None:
     kernel.park("its next test or probe", kernel.now + POLL)
 
 
+def looks(kernel: Kernel) -> None:
+    """Note that a test or a probe looks without waiting: what it finds depends on when it does."""
+    if kernel.when_idle is not None:
+        kernel.when_idle.looked = True
+
+
 class Completable(Protocol):
     """Interface of a request for the waits here."""
 
@@ -84,6 +90,8 @@ class ManyRequests:
     def testall(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[bool, list[Any] | None]:
         """Return whether all are done, and what each received then."""
         active = _active([r._own for r in requests])
+        if active:
+            looks(active[0]._kernel)
         if all(r.done for r in active):
             return True, cls.waitall(requests, statuses)
         poll(active[0]._kernel)
@@ -93,6 +101,8 @@ class ManyRequests:
     def testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool, Any]:
         """Return the index of one that is done, whether there is one, and what it received."""
         active = _active([r._own for r in requests])
+        if active:
+            looks(active[0]._kernel)
         if active and not any(r.done for r in active):
             poll(active[0]._kernel)
             return UNDEFINED, False, None
@@ -106,6 +116,7 @@ class ManyRequests:
         active = _active(own)
         if not active:
             return None, None
+        looks(active[0]._kernel)
         if not any(r.done for r in active):
             poll(active[0]._kernel)
             return [], []
@@ -119,6 +130,7 @@ class ManyRequests:
         if not active:
             fill(status, ANY_SOURCE, ANY_TAG, 0)
             return UNDEFINED, True
+        looks(active[0]._kernel)
         done = _done(own)
         if not done:
             poll(active[0]._kernel)
@@ -131,6 +143,8 @@ class ManyRequests:
         """Return whether all are done, without ending them."""
         own = [r._own for r in requests]
         active = _active(own)
+        if active:
+            looks(active[0]._kernel)
         if not all(r.done for r in active):
             poll(active[0]._kernel)
             return False
@@ -145,6 +159,7 @@ class ManyRequests:
         active = _active(own)
         if not active:
             return None
+        looks(active[0]._kernel)
         done = _done(own)
         if not done:
             poll(active[0]._kernel)

@@ -17,7 +17,7 @@ from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .kept_by_rank import of_rank
 from .pickling import loads
-from .request_lists import ManyRequests, poll, wait_for
+from .request_lists import ManyRequests, looks, poll, wait_for
 from .status import fill
 
 if TYPE_CHECKING:
@@ -204,6 +204,8 @@ class Request(Happening, ManyRequests):
     def test(self, status: Any = None) -> tuple[bool, Any]:
         """Return whether this is done, and the received object; a test that finds nothing takes 1 µs."""
         own = self._own
+        if not own.over:
+            looks(own._kernel)
         if own.done or own.over:
             return True, own._conclude(status)
         poll(own._kernel)
@@ -221,6 +223,8 @@ class Request(Happening, ManyRequests):
     def get_status(self, status: Any = None) -> bool:
         """Return whether this is done, without ending it. If it is not, this takes 1 µs of virtual time."""
         own = self._own
+        if not own.over:
+            looks(own._kernel)
         if not (own.done or own.over):
             poll(own._kernel)
         if own.done or own.over:
