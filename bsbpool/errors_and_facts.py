@@ -85,7 +85,7 @@ def own_facts(error: BaseException | None) -> Error | None:
 
 
 def lost_again(error: BaseException, times: int) -> BaseException:
-    """The error of a job that was lost with its rank for so many times, made of that of the last time."""
+    """Return the error of a job that was lost with its rank several times, made from the last error."""
     facts = own_facts(error)
     if isinstance(facts, LostRank | LeftRank):
         again: BaseException = error_of(replace(facts, times=times))
@@ -110,7 +110,7 @@ def facts_of(error: BaseException | None) -> Error | None:
 
 
 def workflow_failed(errors: Sequence[BaseException]) -> WorkflowFailed | None:
-    """What there is to say of a pool with these errors that no listener handled; None if there are none."""
+    """Return the facts of a pool with these errors that no listener handled; None if there are none."""
     told = tuple(facts for error in errors[:MOST_ERRORS] if (facts := facts_of(error)) is not None)
     if not told:
         return None

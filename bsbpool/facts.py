@@ -1,4 +1,4 @@
-"""What errors and faults say, as data: one record for each kind, with typed fields.
+"""The facts of errors and faults, as data: one record for each kind, with typed fields.
 
 A trace holds these, replays and checks go by them, and nothing reads sentences. The sentences that people read are made
 of them in `wording`; which exception has which facts belongs to `errors_and_facts`.

@@ -53,12 +53,12 @@ def whose(frame: FrameType) -> Whose:
 
 
 def is_own(frame: FrameType) -> bool:
-    """Whether a frame runs code of this project."""
+    """Return whether a frame runs code of this project."""
     return whose(frame) is Whose.OWN
 
 
 def is_users(frame: FrameType) -> bool:
-    """Whether a frame runs the user's code."""
+    """Return whether a frame runs the user's code."""
     return whose(frame) is Whose.USER
 
 

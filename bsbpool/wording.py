@@ -106,7 +106,7 @@ def whereabouts(facts: Any) -> str:
 
 
 def times_lost(times: int) -> str:
-    """What is added where a job was lost with its rank more than once."""
+    """Return what is added to a message if a job was lost with its rank more than once."""
     if times < 2:
         return ""
     words = {2: "second", 3: "third"}
@@ -114,7 +114,7 @@ def times_lost(times: int) -> str:
 
 
 def main_lost(died: int | None, host: str | None) -> str:
-    """What another rank says when main is gone."""
+    """Return what another rank says when main is gone."""
     when = "" if died is None else f" at {exact_duration(died)}"
     return f"main (rank 0) is gone: {host or 'it'} died{when}"
 
@@ -128,7 +128,7 @@ def stack_of(rank: int, host: str, stack: str) -> str:
 
 
 def fault(facts: Any) -> str:
-    """What a script did to a rank."""
+    """Return what a script did to a rank, in words."""
     if facts.kind == "killed":
         return "killed" if facts.job is None else f"killed by job {facts.job}"
     if facts.kind == "paused":
@@ -141,7 +141,7 @@ def fault(facts: Any) -> str:
 
 
 def mark_of(facts: Any) -> str:
-    """What happened to a rank, in a picture: a fault, or the error with which it was lost."""
+    """Return the mark in a picture for what happened to a rank: a fault, or the error with which it was lost."""
     return fault(facts) if not hasattr(facts, "message") else f"lost: {facts.message}"
 
 

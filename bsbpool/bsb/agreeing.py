@@ -1,4 +1,4 @@
-"""That all ranks use the same pool, or none of them this one.
+"""Ensures that either all ranks use this pool in BSB, or none does.
 
 BSB opens a pool with a broadcast of its id by main, and then waits for all ranks. So ranks with different pools would
 wait for each other for ever. Ranks that use this pool have a broadcast of their own before, which other ranks take

@@ -1,4 +1,4 @@
-"""What the pool does for BSB that other frameworks have no need of."""
+"""What the pool does for BSB only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What undoes what `install` did: functions, which are called in reverse order."""
+"""Undoes what `install` did: keeps the functions that do so, and calls them in reverse order."""
 
 from __future__ import annotations
 

@@ -150,7 +150,7 @@ def find_bsb() -> BSBFacts:
 def judge(
     mpi: MPIFacts, ranks: Sequence[RankFacts], travels: str | None = None, scaffolds: BSBFacts | None = None
 ) -> list[Diagnosis]:
-    """What the facts mean for a pool.
+    """Return what the facts mean for a pool.
 
     :param ranks: what each rank found, by rank.
     :param travels: what went wrong when calls were sent; None if nothing did.

@@ -1,4 +1,4 @@
-"""What `bsbpool explore` says: its progress line, and what was found."""
+"""The output of `bsbpool explore`: its progress line, and its findings."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 
 class Caches:
-    """What main knows of the ranks' cached items.
+    """The cached items of all ranks, as main knows them.
 
     :ivar required: items that unfinished jobs require, with the number of those jobs.
     :ivar held: by rank: how many items it holds; those that are there have a number.
@@ -71,7 +71,7 @@ class Caches:
     # -- what is to be freed -----------------------------------------------------------------------
 
     def to_free(self, rank: int) -> list[int]:
-        """What a rank is to free before the next job that it gets."""
+        """Return the items that a rank has to free before its next job."""
         stale = self._stale[rank]
         if not stale:
             return []

@@ -1,4 +1,4 @@
-"""What the engine decides, for main to carry out: in the order of the line that they stand in."""
+"""The commands of the engine, which main carries out in their order."""
 
 from __future__ import annotations
 

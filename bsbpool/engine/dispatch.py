@@ -130,7 +130,9 @@ class Dispatch:
             self.assign()
 
     def vacate(self, rank: int, job: JobState) -> None:
-        """A job is over on its rank, which goes on with the next in its line, and is sent more if it has few."""
+        """Note that a job is over on its rank, which continues with the next in its queue, and is sent more jobs if it
+        has few.
+        """
         line = self.lines[rank]
         if self._called_back:
             self._called_back.pop(job._id, None)  # that came too late: it had started, and is over
@@ -234,7 +236,7 @@ class Dispatch:
     # -- jobs that were sent ahead -----------------------------------------------------------------
 
     def is_ahead(self, job: JobState) -> bool:
-        """Whether a job was sent ahead, so that its rank has to be asked whether it has started."""
+        """Return whether a job was sent ahead, so that its rank has to be asked whether it has started."""
         return job._status is QUEUED and job._rank is not None
 
     def assigned(self) -> dict[int, list[JobState]]:
@@ -246,7 +248,7 @@ class Dispatch:
         return {rank: None for rank in self.lines if self.has_ahead(rank)}
 
     def has_ahead(self, rank: int | None) -> bool:
-        """Whether a rank has jobs that were sent ahead."""
+        """Return whether a rank has jobs that were sent ahead."""
         return rank is not None and len(self.lines.get(rank, ())) > 1
 
     def call_back(self, job: JobState, error: BaseException) -> None:

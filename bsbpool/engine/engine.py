@@ -75,7 +75,7 @@ class Engine(Generic[J]):
 
     @property
     def unfinished(self) -> int:
-        """How many jobs have not ended."""
+        """The number of jobs that have not ended."""
         return self.graph.unfinished
 
     # -- jobs --------------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""What counts as an error, and what follows: whether the job runs again, whether the pool stops, what is raised.
+"""Decides what counts as an error, and what follows from it: whether the job runs again, whether the pool stops, what
+is raised.
 
 An error that a job's end is may be handled by a listener. All others, and those that nobody handled, make `execute`
 raise a `WorkflowError`; a pool that fails fast stops at the first of them, and holds back jobs that could start until
@@ -53,7 +54,7 @@ TRIED_AGAIN = frozenset({FailureCause.LOST})
 
 
 class Failures:
-    """What went wrong in a pool.
+    """The failures of a pool, and the rules about them.
 
     :param graph: the jobs.
     :param fail_fast: stop at the first error that no listener handled.
@@ -79,14 +80,14 @@ class Failures:
     # -- a job -------------------------------------------------------------------------------------
 
     def runs_again(self, id: int, cause: FailureCause) -> bool:
-        """Whether a job that did not succeed is queued again; that counts as one of its tries."""
+        """Return whether a job that did not succeed is queued again; this counts as one of its tries."""
         if cause not in TRIED_AGAIN:
             return False
         tries = self._tries[id] = self._tries.get(id, 0) + 1
         return tries <= self.retries
 
     def was_tried(self, id: int) -> bool:
-        """Whether a job did not get to its end at least once, for a reason that counts for `retries`."""
+        """Return whether a job failed to end at least once, for a reason that counts for `retries`."""
         return id in self._tries
 
     def last_error(self, id: int, cause: FailureCause, error: BaseException) -> BaseException:
@@ -96,7 +97,7 @@ class Failures:
 
     @staticmethod
     def is_error(status: JobStatus, error: BaseException | None) -> bool:
-        """Whether it is an error that a job has ended with that status, so that listeners are asked to handle it.
+        """Return whether a job that ends with this status is an error, so that listeners are asked to handle it.
 
         Those that the pool itself aborted when it stopped early are no errors of their own.
         """
@@ -104,7 +105,7 @@ class Failures:
 
     @staticmethod
     def error_of(job: JobState, description: str, status: JobStatus, error: BaseException | None) -> JobErroredError:
-        """What is raised for a job's end that is an error.
+        """Return the error that is raised for a job that ended in error.
 
         :param description: what the job is called.
         """
@@ -125,7 +126,7 @@ class Failures:
         return error
 
     def of_rank(self, error: BaseException, left: bool, job: JobState | None) -> Exception | None:
-        """A rank is gone. Returns the error that this is, besides that of a job which is aborted; None if it is none.
+        """Return the error that a lost rank is, besides that of its aborted job; None if it is none.
 
         :param error: what the job is told that ran there.
         :param left: it left for a reason of its own, and did not die.

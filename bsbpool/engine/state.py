@@ -1,4 +1,4 @@
-"""What the engine knows of a job, and the line that jobs stand in where they leave in the order of their ids.
+"""What the engine knows of a job, and the queue of jobs that leave it in the order of their ids.
 
 What a job is for its users is in `bsbpool.pool.jobs`, how jobs depend on each other in `graph`.
 """

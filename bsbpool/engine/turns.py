@@ -18,7 +18,7 @@ from .status import JobStatus
 
 
 class Turn(Enum):
-    """What begins now."""
+    """What may begin now."""
 
     NOBODY = "nobody"
     JOB = "a job"

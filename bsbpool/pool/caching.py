@@ -26,7 +26,7 @@ def cache_id(node: Any, method: str) -> int:
 
 
 class CacheInfo(NamedTuple):
-    """What a pool-cached method has in memory now, as `functools.cache` says it.
+    """The state of a pool-cached method's memory, with the fields of `functools.cache`'s.
 
     :ivar hits: calls that were answered from memory.
     :ivar misses: calls that were not.

@@ -19,7 +19,7 @@ from .open_pools import find_pool
 
 
 def call_to_send(job: Job) -> tuple[Any, Any, Any]:
-    """What a worker needs of a job: what to call, args and kwargs.
+    """Return what a worker needs of a job: the callable, args and kwargs.
 
     That is the function of a `FunctionJob`, the name of another class that comes with the library, or a class.
     """
@@ -30,7 +30,7 @@ def call_to_send(job: Job) -> tuple[Any, Any, Any]:
 
 
 def bind(call: tuple[Any, Any, Any], owner: Any) -> Callable[[], Any]:
-    """What does the job that `call_to_send` gave.
+    """Return a callable that executes the call that `call_to_send` returned.
 
     :raises JobPoolError: there is no such kind of job.
     """

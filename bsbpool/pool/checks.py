@@ -59,7 +59,7 @@ def _kind_of(function: Any) -> str | None:
 
 
 def check_function(function: Any) -> None:
-    """Whether a job can be made of it.
+    """Check that a job can be made of a function.
 
     :raises TypeError: it can't be called, or its call would run nothing.
     """
@@ -76,7 +76,7 @@ def check_function(function: Any) -> None:
 
 
 def check_returned(value: Any) -> Any:
-    """What a job returned.
+    """Check what a job returned, and return it.
 
     :returns: the value.
     :raises JobPoolError: it is a coroutine or a generator, of which nothing has run.
@@ -172,7 +172,7 @@ def _what_is_wrong(name: str) -> str | None:
 
 
 def check_names(names: Iterable[str]) -> None:
-    """Whether these can be names of context entries that are given as keywords.
+    """Check that these can be names of context entries, given as keywords.
 
     :raises TypeError: one is easily taken for an option, which it would not be.
     """

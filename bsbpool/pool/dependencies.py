@@ -1,4 +1,4 @@
-"""What a job can be told to wait for.
+"""Converts what a job is told to wait for into a list of jobs.
 
 What follows from the end of a job for those that wait for it is decided in `bsbpool.engine`.
 """

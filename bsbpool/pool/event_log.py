@@ -1,4 +1,4 @@
-"""What a pool has recorded of itself, on main: all that decides what comes next, in the order in which it happened.
+"""The event log of a pool, on main: everything that decides what comes next, in the order in which it happened.
 
 Which events there are is in `trace.format`, and how they get into a file in `trace.recording`. That something happens
 is for `pool` and its other parts to know.
@@ -206,7 +206,7 @@ class EventLog:
 
     @property
     def keeps_calls(self) -> bool:
-        """Whether somebody wants to be told of jobs that are about to be sent: see `sending`."""
+        """Whether a recorder wants to know of jobs before they are sent: see `sending`."""
         return self.sink is not None and self.sink.precaution is not None
 
     def sending(self, job: Job) -> None:
@@ -218,7 +218,7 @@ class EventLog:
     # -- what becomes of it ------------------------------------------------------------------------
 
     def settle(self) -> None:
-        """What was recorded so far is to outlive this process."""
+        """Ensure that what was recorded so far outlives this process."""
         if self.sink is not None:
             self.sink.settle()
 

@@ -1,4 +1,4 @@
-"""What the other ranks tell main: each message becomes an event of the engine, and of the record.
+"""Takes the messages of other ranks in, on main: each becomes an event of the engine, and of the event log.
 
 What becomes of a job is decided in `bsbpool.engine`, how messages are packed is in `protocol`, and what main does with
 the answers in `coordinator`.

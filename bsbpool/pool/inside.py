@@ -1,4 +1,4 @@
-"""What can't be done from within the code that a pool runs: all that needs ranks which are at work for that pool.
+"""Refuses, in code that a pool runs, what would need ranks that are at work for that pool.
 
 A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there on a
 communicator that has these ranks would wait for ever, and so would a pool that is opened on one. Both are refused here.
@@ -74,5 +74,5 @@ def refuse(what: str, world: World) -> None:
 
 
 def is_inside() -> bool:
-    """Whether a pool of several ranks runs the code of this task."""
+    """Return whether a pool of several ranks runs the code of this task."""
     return bool(_running.get())

@@ -1,4 +1,4 @@
-"""What each rank has of an open pool, whatever it does there: its channel, its status, listeners, cached items.
+"""The part of a rank in an open pool that is the same on main and workers: channel, status, listeners, cached items.
 
 What main does besides is in `coordinator`, and what the others do in `worker_rank`.
 """
@@ -85,17 +85,17 @@ class Member(ABC):
 
     @made_when_used
     def engine(self) -> Engine[Job]:
-        """What decides; on other ranks than main it has handles of jobs, and decides nothing."""
+        """The engine; on other ranks than main it only has handles of jobs, and decides nothing."""
         return self._make_engine()
 
     @made_when_used
     def event_log(self) -> EventLog:
-        """What the pool has recorded of itself."""
+        """The event log of the pool."""
         return EventLog(self.id, self.engine, self.lock)
 
     @made_when_used
     def notifier(self) -> Notifier:
-        """Who is told what."""
+        """The notifier of the pool."""
         return Notifier(self._pool, self.engine.failures, self.unhandled, self.event_log.settle)
 
     @made_when_used
@@ -105,7 +105,7 @@ class Member(ABC):
 
     @property
     def listeners(self) -> Sequence[Callable[[PoolProgress], Any]]:
-        """Who is told what happens."""
+        """The listeners of the pool."""
         return self.notifier.listeners if "notifier" in self.__dict__ else ()
 
     # -- what differs ------------------------------------------------------------------------------
@@ -152,7 +152,7 @@ class Member(ABC):
 
     @abstractmethod
     def result_of(self, job: Job) -> Any:
-        """What a job returned.
+        """Return the result of a job.
 
         :raises JobPoolError: it has not succeeded, or its pool was closed.
         """
@@ -254,7 +254,7 @@ class Member(ABC):
     # -- running jobs, and cached items ------------------------------------------------------------
 
     def worker(self, receive: Callable[..., Any], send: Callable[..., Any]) -> Worker:
-        """What runs jobs on this rank.
+        """The worker of this rank.
 
         :param receive: gives it the next message.
         :param send: takes its messages for main.

@@ -1,4 +1,4 @@
-"""Tells listeners, and the callbacks of jobs that have ended, what there is to tell, and asks who handles an error.
+"""Dispatches notifications to listeners and to callbacks of jobs, and asks who handles an error.
 
 What there is to tell, and what is an error, is decided in `engine`, when it is told in `coordinator`, and what it looks
 like in `progress`.
@@ -46,7 +46,7 @@ class _Listener:
 
 
 class Notifier:
-    """What a pool tells, and to whom.
+    """Dispatches the notifications of a pool.
 
     :param pool: whom notifications are about.
     :param failures: says what is an error.

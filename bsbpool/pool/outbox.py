@@ -1,4 +1,4 @@
-"""What main tells the ranks: which jobs to run, what to give back, that they may leave.
+"""Sends the orders of main to the ranks: which jobs to run, what to give back, that they may leave.
 
 What they are told is decided in `bsbpool.engine`; how messages are packed is in `protocol`, and what ranks say in
 `inbox`.

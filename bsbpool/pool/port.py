@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class PoolPort:
-    """What a replay may do to a pool, on main."""
+    """What a replay or scenario may do to a pool, on main, besides what users call."""
 
     def __init__(self, pool: JobPool):
         self._pool = pool

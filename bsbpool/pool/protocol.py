@@ -1,4 +1,4 @@
-"""What goes over the wire between main and the workers, and how it is packed. Who sends what when is not here.
+"""The messages between main and the workers, and how they are packed. Who sends what, and when, is not here.
 
 A message is a tuple, its kind first. From main to a worker:
 

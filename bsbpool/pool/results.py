@@ -1,4 +1,4 @@
-"""What main keeps of jobs' results: in memory, and those that are too many for it in the pool's folder.
+"""Keeps the results of jobs on main: in memory, and those that need too much of it in the pool's folder.
 
 A result stays packed until somebody asks for it. How results are packed belongs in `protocol`, and whether a
 job has one at all is decided in `engine`.

@@ -1,4 +1,4 @@
-"""Who submitted a job, and what about it is worth saying. What a job does is in `jobs`."""
+"""Who submitted a job, and what describes it. What a job does is in `jobs`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a rank does that runs jobs: one after another, in the order in which they come.
+"""The worker loop: executes the jobs assigned to this rank, in order.
 
 It decides nothing: which job, and what to free before it, is in main's messages. The same loop serves a
 rank of its own and, where there is one rank only, a task beside main.

@@ -1,4 +1,4 @@
-"""What the other ranks than main do for a pool: they run its jobs, and leave when main lets them go.
+"""The part of the ranks other than main in a pool: they run its jobs, and leave when main lets them go.
 
 How a rank runs jobs is in `worker`. It decides nothing: what becomes of jobs is main's. A job that is queued here is a
 handle, of which nobody is told, since main has the job.

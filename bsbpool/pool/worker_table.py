@@ -1,4 +1,4 @@
-"""What main knows of the other ranks in words: where they are, and what went wrong there.
+"""What main knows of the other ranks, for messages: their hosts, and what went wrong there.
 
 Which of them are gone or stuck, and what becomes of their jobs, is decided in `bsbpool.engine`.
 """

@@ -1,4 +1,4 @@
-"""What can happen, as data: one record for each kind of event of a trace.
+"""The events of a trace, as data: one record for each kind.
 
 Each is a tuple of its kind, its time (nanoseconds since the trace began), and the fields of that kind; a large run has
 millions of them. What the fields hold is in `format`, what errors and faults say in `bsbpool.facts`, and how an event
@@ -276,7 +276,7 @@ class Cached(NamedTuple):
 
 
 class Freed(NamedTuple):
-    """What a rank is to free before a job (None: at the end)."""
+    """The items that a rank has to free before a job (None: at the end)."""
 
     e: Literal["freed"]
     t: int
@@ -337,7 +337,7 @@ class Unhandled(NamedTuple):
 
 
 class SomethingRaised(NamedTuple):
-    """Something that is no job raised while the pool executed: a listener, a callback, Ctrl-C."""
+    """Something other than a job raised while the pool executed: a listener, a callback, Ctrl-C."""
 
     e: Literal["raised"]
     t: int

@@ -161,7 +161,7 @@ class Mark:
 
 
 class History:
-    """What happened to the jobs, pools, ranks and caches of a run.
+    """The history of a run: its jobs, pools, ranks and caches.
 
     :ivar header: the first line of the trace; empty if these were just events.
     :ivar ranks: how many ranks the largest pool had.

@@ -1,4 +1,4 @@
-"""How much memory this process takes, and how much is free for it. Whether that is enough is for others to say."""
+"""Measures how much memory this process takes, and how much is free for it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How long the processor has worked. What becomes of that is for others to say."""
+"""Measures how long the processor has worked for this thread."""
 
 from __future__ import annotations
 
