@@ -98,7 +98,7 @@ class FaultTolerance(Forms):
         return self.member.freed
 
     def Revoke(self) -> NoReturn:
-        """Refuse: revoking can't be simulated.
+        """Refuse.
 
         :raises CannotSimulateError: always.
         """
