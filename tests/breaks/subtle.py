@@ -20,14 +20,14 @@ from bsbpool_sim.mpi import communicators
 SUBTLE = {}
 
 
-def mistake(what, owner, name, right, wrong):
+def mistake(what, owner, name, right, wrong, among=SUBTLE):
     """One mistake: in that method, `wrong` in place of `right`."""
 
     def apply(patch):
         patch.setattr(owner, name, edited(owner, name, right, wrong))
 
-    assert what not in SUBTLE
-    SUBTLE[what] = apply
+    assert what not in among
+    among[what] = apply
 
 
 def edited(owner, name, right, wrong):

@@ -253,6 +253,28 @@ def test_an_order_to_free_is_not_lost_with_a_job_that_can_not_be_packed():
     assert simulate(program, 2).results[0] == [None, []]
 
 
+def test_orders_to_free_that_come_one_after_the_other_are_all_carried_out():
+    one, other = crc("one.heavy"), crc("other.heavy")
+
+    def load(owner):
+        Node("one", owner=owner).heavy()
+        Node("other", owner=owner).heavy()
+
+    def program(comm):
+        owner = PoolOwner(comm)
+        with owner.create_job_pool() as pool:
+            if pool.is_main():
+                pool.add_listener(lambda progress: True)
+                pool.queue(load, cache_items=[one, other])
+                # The order for the first item comes with a job that can't be packed; that ends the need for the other.
+                unpacked = pool.queue(lambda owner, never: None, ((i for i in ()),))
+                pool.queue(lambda owner: None, deps=[unpacked], cache_items=[other])
+                pool.queue(lambda owner: list(owner._pool_cache))
+            return list(pool.execute(return_results=True).values())
+
+    assert simulate(program, 2).results[0] == [None, []]
+
+
 def test_a_node_that_is_gone_lends_its_memory_to_no_other():
     owner = Owner()
     for i in range(100):

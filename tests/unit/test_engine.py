@@ -643,6 +643,21 @@ def test_a_job_that_was_called_back_too_late_and_is_lost_runs_again_and_is_not_c
     driver.engine.validate()  # nothing is left of the order to return the job
 
 
+def test_a_job_that_was_called_back_too_late_and_lost_is_not_cancelled_when_another_rank_gives_it_back():
+    driver = ahead(retries=1)
+    first, second, *_ = driver.assigned[-1][0]
+    job = driver.jobs[second]
+    driver.do("cancel", job, None)
+    driver.finish(first, ns=SHORT)
+    driver.do("ready", 2, ())
+    driver.do("lost", 1, RankLostError("gone"))
+    while not driver.engine.dispatch.is_ahead(job):
+        driver.finish(driver.engine.dispatch.lines[2][0].id, ns=SHORT)
+    driver.do("returned", 2, [job])
+    driver.run_all()
+    assert driver.statuses()[second] == "success"
+
+
 def test_a_job_that_was_called_back_from_a_lost_rank_is_cancelled():
     driver = ahead()
     job = driver.jobs[driver.assigned[-1][0][5]]
@@ -887,6 +902,15 @@ def test_a_job_that_was_sent_ahead_can_not_be_run_by_hand():
     driver = ahead()
     with pytest.raises(JobPoolError, match="was sent to rank 1"):
         driver.do("run_by_hand", driver.jobs[driver.assigned[-1][0][3]])
+
+
+def test_a_job_that_is_queued_by_hand_runs():
+    driver = Driver(1)
+    driver.add()
+    driver.add(0)
+    driver.do("set_status", driver.jobs[1], JobStatus.QUEUED)
+    driver.finish(0)
+    assert driver.statuses() == ["success", "running"]
 
 
 @pytest.mark.parametrize("status", [JobStatus.SUCCESS, JobStatus.FAILED, JobStatus.ABORTED])
