@@ -170,6 +170,26 @@ def test_jobs_past_their_limits_and_jobs_that_run_again():
     assert summarise(what_if(trace, Change()).trace).outcome == summarise(trace).outcome
 
 
+def test_one_rank_whose_job_ends_some_time_after_its_limit():
+    def tidy(owner):
+        try:
+            time.sleep(9)
+        finally:
+            time.sleep(0.003)  # as every real job ends a little later than its limit
+
+    def limited(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            pool.add_listener(lambda progress: None, max_wait=0.05)
+            pool.queue(tidy, timeout=0.12)
+            pool.queue(place, (1,))
+            pool.execute()
+
+    trace = recorded(limited, 1)
+    assert trace.of("ping") and "aborted" in {e["status"] for e in trace.of("status")}
+    result = replay(trace)
+    assert result.same, (result.why, result.difference)
+
+
 def test_nodes_with_names_so_long_that_the_trace_cuts_them():
     class Node:
         def __init__(self, name, *depends_on):

@@ -120,7 +120,9 @@ class ReplayedWorld(SimWorld):
         pass
 
     def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
-        """Start a task; the director knows of schedulers."""
+        """Start a task; the director knows of schedulers, and of limits that were reached, so that nobody keeps time."""
+        if role is Role.TIMEKEEPER:
+            return
         if role is Role.SCHEDULER:
             self.director.scheduler_comes()
             super().start(role, self.director.schedules, function, args, name=name)
