@@ -6,7 +6,9 @@ statuses: 0, all is well; 1, a pool failed, or the doctor found what must be don
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -63,9 +65,35 @@ class Commands(click.Group):
         except click.Abort:
             click.echo("bsbpool: interrupted", err=True)
             status = 130
+        except SystemExit as stop:
+            if not isinstance(stop.code, int):
+                raise
+            status = stop.code
+        except OSError as error:
+            if error.filename is not None or error.errno is None:
+                raise  # no stream: a command says itself which file it can't use
+            status = _output_failed(error)
+        try:
+            if then is None and sys.stdout is not None:
+                sys.stdout.flush()  # here, and not when Python ends: a device that is full is told of as all else is
+        except OSError as error:
+            status = _output_failed(error, status)
         if then is not None:
             then()  # a program of the user's, whose errors are its own
         sys.exit(status)
+
+
+def _output_failed(error: OSError, status: int = 0) -> int:
+    """Say that stdout can't be written to, if somebody wants to know it. Returns the exit status."""
+    # What it still holds goes nowhere: Python would try to write it once more as it ends, and complain.
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+    if isinstance(error, BrokenPipeError):
+        return status or 1
+    click.echo(f"bsbpool: can't write the output: {error.strerror}", err=True)
+    return status or 2
 
 
 def console() -> Console:

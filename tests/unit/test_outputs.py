@@ -323,3 +323,27 @@ def test_a_device_is_no_place_for_a_recording(name, tmp_path):
     run = command("record", "-o", name, tmp_path / "program.py")
     assert run.exit_code == 2
     assert "is no file" in run.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize(
+    ("arguments", "status", "said"),
+    [
+        (["--version"], {2}, ["bsbpool: can't write the output: No space left on device"]),
+        (["simulate", "-n", "2", "-c", "print(5)"], {1, 120}, ["bsbpool: rank 0 raised OSError: [Errno 28]"]),
+    ],
+)
+def test_a_device_that_is_full_is_told_of_in_a_line_and_by_the_status(arguments, status, said):
+    with open("/dev/full", "w") as full:
+        run = subprocess.run(
+            [sys.executable, "-m", "bsbpool", *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert run.returncode in status
+    assert [text for text in said if text not in run.stderr] == []
+    assert "bsbpool/" not in run.stderr and "click" not in run.stderr  # no frames of the command's own
+
+
+def test_a_process_without_stdout_runs_a_program():
+    command = f"{sys.executable} -m bsbpool simulate -n 2 -c 'print(5)' >&-"
+    run = subprocess.run(command, shell=True, stderr=subprocess.PIPE, text=True, check=False)
+    assert (run.returncode, run.stderr) == (0, "")

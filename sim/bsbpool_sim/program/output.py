@@ -6,6 +6,7 @@ What a rank prints with pieces of a line waits until the line is complete, the r
 from __future__ import annotations
 
 import io
+from contextlib import suppress
 from typing import Any
 
 #: Bytes of an unfinished line that are kept.
@@ -19,15 +20,18 @@ class OutputClosedError(BaseException):
 class SharedStream:
     """A real stream that all ranks write to.
 
-    :param stream: where it goes; it is flushed when the program is over, or another stream is written to.
-    :param at_once: whether each line is flushed, as on a terminal.
+    :param stream: where it goes; it is flushed when the program is over, or another one is written to. None: nowhere,
+        since this process has no such stream.
+    :param at_once: whether each line is flushed; None: if it is a terminal.
     :param others: all of these streams, which may go to one place.
     :ivar unfinished: which rank has a line here that is not finished; None: none.
     """
 
-    def __init__(self, stream: Any, at_once: bool, others: list[SharedStream]):
+    def __init__(self, stream: Any, at_once: bool | None, others: list[SharedStream]):
+        if stream is None:
+            stream = io.TextIOWrapper(_Nowhere())
         self._stream = stream
-        self._at_once = at_once
+        self._at_once = stream.isatty() if at_once is None else at_once
         self._written = False
         stream.flush()
         self._binary = getattr(stream, "buffer", None)
@@ -67,6 +71,21 @@ class SharedStream:
         except BrokenPipeError:
             raise OutputClosedError from None
         self._written = False
+
+    def end(self) -> None:
+        """The program is over. Whoever wrote what can't be written was told."""
+        with suppress(OSError):
+            self.flush()
+
+
+class _Nowhere(io.RawIOBase):
+    """Takes all, and keeps nothing."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        return len(data)
 
 
 class _Lines(io.RawIOBase):
@@ -141,7 +160,12 @@ class RankStream(io.TextIOWrapper):
             write_through=True,
         )
 
-    def finish(self) -> None:
-        """Pass on the rest of an unfinished line, since the rank has ended."""
-        self.flush()
-        self.lines.finish()
+    def finish(self) -> bool:
+        """Pass on the rest of an unfinished line, since the rank has ended. Returns whether it could be written."""
+        try:
+            self.flush()
+            self.lines.finish()
+        except OSError:
+            self.lines.muted = True  # else the stream tries again as it goes away
+            return False
+        return True

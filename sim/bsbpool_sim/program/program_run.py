@@ -171,8 +171,7 @@ class _Ranks:
 
     def __enter__(self) -> _Ranks:
         outputs: list[SharedStream] = []
-        out, err = sys.stdout, sys.stderr
-        self._outputs = [SharedStream(out, out.isatty(), outputs), SharedStream(err, True, outputs)]
+        self._outputs = [SharedStream(sys.stdout, None, outputs), SharedStream(sys.stderr, True, outputs)]
         self._stdin, self._path = sys.stdin, sys.path[1:]
         self._environment = environment()
         if self._program.kind == "module" and self._program.name == "pytest":
@@ -263,7 +262,7 @@ class _Ranks:
         wait_for_threads(task, raised)
         process.run_at_exit()
         initialization.end()
-        self._finish(process)
+        process.status = self._finish(process) or process.status
         self._ended.statuses[rank] = process.status
         if isinstance(raised, Exception):
             raise raised
@@ -347,22 +346,24 @@ class _Ranks:
 
     # -- the end -----------------------------------------------------------------------------------
 
-    def _finish(self, process: Process) -> None:
+    def _finish(self, process: Process) -> int:
+        """Pass on what a rank has printed. Returns 0, or the status of Python where that can't be written."""
         for name in ("stdout", "stderr"):
             stream = process.sys[name]
             if stream not in process.streams:
                 with suppress(Exception):  # it may be closed
                     stream.flush()
+        written = [stream.finish() for stream in process.streams]
         for stream in process.streams:
-            stream.finish()
-            stream.lines.muted = process.muted
+            stream.lines.muted |= process.muted
+        return 0 if all(written) else 120
 
     def finish(self) -> None:
         """Pass on what ranks began to print and did not finish."""
         for rank in self._kernel.ranks if self._kernel is not None else ():
             self._mute(rank)
         for output in self._outputs:
-            output.flush()
+            output.end()
 
 
 def _parts_of_mpi4py() -> set[str]:

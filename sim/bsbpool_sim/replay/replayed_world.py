@@ -120,7 +120,7 @@ class ReplayedWorld(SimWorld):
         pass
 
     def start(self, role: Role, function: Callable[..., Any], *args: Any, name: str | None = None) -> None:
-        """Start a task; the director knows of schedulers, and of limits that were reached, so that nobody keeps time."""
+        """Start a task; the director knows of schedulers, and which limits were reached: nobody keeps time."""
         if role is Role.TIMEKEEPER:
             return
         if role is Role.SCHEDULER:
