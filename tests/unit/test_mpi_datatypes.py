@@ -55,13 +55,13 @@ def test_a_distributed_arrays_parts_are_the_whole():
         given = ([7, 9], [MPI.DISTRIBUTE_BLOCK, MPI.DISTRIBUTE_CYCLIC], [MPI.DISTRIBUTE_DFLT_DARG, 2], [2, 3])
         return MPI.INT.Create_darray(6, rank, *given).Commit()
 
-    whole = np.arange(63, dtype="i")
-    parts = []
-    for rank in range(6):
-        packed = np.zeros(part(rank).size // 4, "i")
-        part(rank).Pack(whole, packed, 0, None)
-        parts.append(packed)
-    assert sorted(np.concatenate(parts).tolist()) == whole.tolist()
+    def program(comm):
+        packed = np.zeros(part(comm.rank).size // 4, "i")
+        part(comm.rank).Pack(np.arange(63, dtype="i"), packed, 0, comm)
+        return packed.tolist()
+
+    parts = simulate(program, 6).results
+    assert sorted(each for part in parts for each in part) == [*range(63)]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_distributed_arrays_parts_are_the_whole():
         (lambda: MPI.Datatype.Create_struct([1], [0], [MPI.DATATYPE_NULL]), MPI.ERR_TYPE),
         (lambda: MPI.INT.Get_contents(), MPI.ERR_TYPE),
         (lambda: MPI.Datatype.Match_size(MPI.TYPECLASS_REAL, 3), MPI.ERR_ARG),
-        (lambda: MPI.INT.Pack(bytes(8), bytearray(8), 4, None), MPI.ERR_ARG),
+        (lambda: MPI.INT.Pack_external("external32", bytes(8), bytearray(8), 4), MPI.ERR_ARG),
     ],
 )
 def test_what_mpi_forbids_of_datatypes_is_refused_with_its_class(call, kind):

@@ -52,11 +52,24 @@ def view_of(array: Any) -> tuple[memoryview, str, Any]:
 
 
 def as_bytes(array: Any, memory: memoryview) -> memoryview:
-    """Return the memory of an array as bytes."""
+    """Return the memory of an array as bytes.
+
+    :raises TypeError: they are references to objects.
+    """
     if memory.nbytes == 0:
         return _NOTHING
+    if has_objects(memory):
+        raise TypeError(
+            "message: the buffer holds references to Python objects, which mean nothing elsewhere: use send and the "
+            "like, which pickle objects"
+        )
     # Of an array in Fortran's order, the transposed has C's.
     return (memory if memory.c_contiguous else memoryview(array.T)).cast("B")
+
+
+def has_objects(memory: memoryview) -> bool:
+    """Whether memory holds references to objects."""
+    return "O" in memory.format
 
 
 def bytes_of(array: Any, receives: bool = False) -> memoryview:

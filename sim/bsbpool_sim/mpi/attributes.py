@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .handles import Handle
+from .integer_arguments import integer
 from .named_integers import NUMBERS
 from .running_rank import running_task
 
@@ -66,7 +67,7 @@ class WithAttributes(Handle):
 
     @classmethod
     def _key(cls, call: str, keyval: int) -> Keyval:
-        known = _keyvals().get(operator.index(keyval))
+        known = _keyvals().get(integer(keyval, "keyval"))
         if known is None or known.kind != cls._kind.__name__:
             raise MPIError(f"{call}: {keyval} is no key of attributes of an MPI.{cls._kind.__name__}", "ERR_KEYVAL")
         return known

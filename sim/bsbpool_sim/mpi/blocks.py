@@ -26,12 +26,13 @@ class Blocks:
     :param spec: the buffer as the program gave it.
     :param count: into how many blocks of one size it is divided; None: it is one block.
     :param vector: whether blocks may differ in size and place.
+    :param receives: whether they will be written into.
     """
 
-    def __init__(self, spec: Any, count: int | None = None, vector: bool = False):
+    def __init__(self, spec: Any, count: int | None = None, vector: bool = False, receives: bool = False):
         if spec is not None and in_place(spec):
             raise MPIError("MPI.IN_PLACE was given where this rank needs a buffer", "ERR_BUFFER")
-        self._buffer = Buffer(spec, count, vector)
+        self._buffer = Buffer(spec, count, vector, receives)
         self._whole = count is None
 
     @property
@@ -89,11 +90,14 @@ class TypedBlocks:
 
     :param spec: the buffer as the program gave it.
     :param count: how many blocks there are.
+    :param receives: whether they will be written into.
     :raises ValueError: it is no such specification.
     """
 
-    def __init__(self, spec: Any, count: int):
-        if not isinstance(spec, list | tuple) or not 2 <= len(spec) <= 4:
+    def __init__(self, spec: Any, count: int, receives: bool = False):
+        if not isinstance(spec, list | tuple):
+            raise TypeError(f"message: expecting a list or tuple, not {spec!r}")
+        if not 2 <= len(spec) <= 4:
             raise ValueError("message: expecting 2 to 4 items: [array, counts, offsets in bytes, datatypes]")
         array, types = spec[0], spec[-1]
         counts, offsets = [1] * count, [0] * count
@@ -108,7 +112,7 @@ class TypedBlocks:
                 number = "no" if given is None else len(given)
                 raise ValueError(f"message: {number} {what} for {count} ranks: name one for each rank")
         if not is_bottom(array):
-            memory = bytes_of(array)
+            memory = bytes_of(array, receives)
             runs = zip(counts, offsets, types, strict=True)
             self._blocks = [Blocks([memory[offset:], number, type]) for number, offset, type in runs]
             return
@@ -133,9 +137,9 @@ class TypedBlocks:
         self._blocks[block].write(data, lambda _: giver(block))
 
 
-def blocks(spec: Any, count: int, kind: str) -> Blocks | TypedBlocks:
+def blocks(spec: Any, count: int, kind: str, receives: bool = False) -> Blocks | TypedBlocks:
     """Make blocks of one size (kind ""), of different sizes ("v"), or with a datatype each ("w")."""
-    return TypedBlocks(spec, count) if kind == "w" else Blocks(spec, count, kind == "v")
+    return TypedBlocks(spec, count, receives) if kind == "w" else Blocks(spec, count, kind == "v", receives)
 
 
 def read_all(source: Blocks | TypedBlocks, count: int) -> tuple[list[bytes], int]:

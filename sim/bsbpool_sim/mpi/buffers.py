@@ -13,7 +13,7 @@ from typing import Any
 
 from ..errors import CannotSimulateError, MPIError, TruncationError
 from .addresses import address_of
-from .arrays import as_bytes, at_address, is_bottom, no_buffer, view_of
+from .arrays import as_bytes, at_address, has_objects, is_bottom, no_buffer, view_of
 from .constants import IN_PLACE, means
 from .datatypes import FORMATS, Datatype, datatype, of_buffer
 
@@ -99,7 +99,7 @@ class Buffer:
             return False
         type = FORMATS.get(memory.format) if given is None else given
         definition = None if type is None else type._state
-        if type is None or definition is None or not definition.map.dense:
+        if type is None or definition is None or not definition.map.dense or has_objects(memory):
             return False
         map = definition.map
         size = map.size

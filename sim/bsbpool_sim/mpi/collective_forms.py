@@ -16,6 +16,7 @@ from ..errors import MPIError
 from .collective_call import Collective, Part
 from .constants import ANY_SOURCE, ANY_TAG
 from .endpoint import Endpoint
+from .info import hints_of
 from .persistent_requests import Prequest
 from .requests import Request
 from .status import fill
@@ -130,8 +131,12 @@ class Forms(Endpoint):
         request._gets_buffers()
         return request
 
-    def _plan(self, part: Part) -> Prequest:
-        """Make a persistent call."""
+    def _plan(self, part: Part, info: Any) -> Prequest:
+        """Make a persistent call.
+
+        :param info: hints, which nothing heeds.
+        """
+        hints_of(info, part.name)
         return PersistentCollective(self, part, _line())
 
     def _together(

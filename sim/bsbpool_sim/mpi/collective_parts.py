@@ -139,7 +139,7 @@ class Parts(Forms):
             return self._idle(name, role, "root")
         if buf is not None and in_place(buf):
             raise MPIError(f"{name}: there is no IN_PLACE here: every rank gives a buffer", "ERR_BUFFER")
-        buffer = Buffer(buf)
+        buffer = Buffer(buf, receives=not role.is_root)
         if role.is_root:
             return Part(name, lambda: (buffer.read(), len(buffer)), none, "root", role.root).having(buffer, None)
         broadcasts = self._side.broadcasts
@@ -155,7 +155,7 @@ class Parts(Forms):
         stays = in_place(recvbuf)
         if stays and not role.is_root:
             raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
-        target = Blocks(recvbuf) if role.is_leaf and not stays else None
+        target = Blocks(recvbuf, receives=True) if role.is_leaf and not stays else None
         if source is not None and target is not None:
             not_shared(name, sendbuf, recvbuf)
 
@@ -173,7 +173,7 @@ class Parts(Forms):
         role, side = self._role(name, root), self._side
         if not role.is_root and not role.is_leaf:
             return self._idle(name, role, "gather")
-        target = blocks(recvbuf, len(side.peers), kind) if role.is_root else None
+        target = blocks(recvbuf, len(side.peers), kind, True) if role.is_root else None
         if in_place(sendbuf) and target is None:
             raise MPIError(f"{name}: only the root may give IN_PLACE", "ERR_BUFFER")
         source = self._own_blocks(name, sendbuf, recvbuf, target) if role.is_leaf else None
@@ -185,7 +185,7 @@ class Parts(Forms):
         return Part(name, bring, take, "gather", role.root).having(source, target)
 
     def _allgather(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
-        target = blocks(recvbuf, len(self._side.peers), kind)
+        target = blocks(recvbuf, len(self._side.peers), kind, True)
         source = self._own_blocks(name, sendbuf, recvbuf, target)
         return Part(name, self._bring_own(source, target), self._take_all(name, target)).having(source, target)
 
@@ -227,7 +227,7 @@ class Parts(Forms):
     def _alltoall(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
         side = self._side
         count = len(side.peers)
-        target = blocks(recvbuf, count, kind)
+        target = blocks(recvbuf, count, kind, True)
         if in_place(sendbuf):
             self._may_be_in_place(name)
             source = target

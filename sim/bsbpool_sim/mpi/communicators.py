@@ -27,8 +27,8 @@ from .fault_tolerance import FaultTolerance
 from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
-from .info import Info, hints_of
-from .integer_arguments import integer
+from .info import INFO_NULL, Info, hints_of
+from .integer_arguments import instance, integer, text
 from .members import CommMember, member_between
 from .named_integers import NUMBERS
 from .nonblocking_collectives import NonblockingCollectives, NonblockingScans
@@ -142,9 +142,8 @@ class Comm(
 
     def Set_name(self, name: str) -> None:
         """Name the communicator, as this rank calls it; of a name, MPI keeps the first 127 characters."""
-        if not isinstance(name, str):
-            raise TypeError(f"the name of a communicator is a str, not {type(name).__name__}")
-        name = name[: MAX_OBJECT_NAME - 1]
+        name = text(name, "the name of a communicator")[: MAX_OBJECT_NAME - 1]
+        self.Get_rank()  # an error, of a null one
         self.member.name = name
         self.context.name = self.meeting.name = name  # which reports give
 
@@ -175,7 +174,7 @@ class Comm(
 
     def Compare(self, comm: Comm) -> int:
         """IDENT for the same communicator, CONGRUENT for the same ranks, SIMILAR if in another order."""
-        for each in (self, comm):
+        for each in (self, instance(comm, Comm, "Compare: comm")):
             each.Get_rank()  # an error, of a null one
         mine, theirs = self.member, comm.member
         if mine is theirs:
@@ -193,7 +192,10 @@ class Comm(
 
     def Set_info(self, info: Any) -> None:
         """Add hints to those of the communicator. All ranks call it."""
-        self.member.hints.update(hints_of(info, "Set_info"))
+        hints = hints_of(info, "Set_info")
+        if not info:
+            raise MPIError("Set_info: info is INFO_NULL, or was freed", "ERR_ARG")
+        self.member.hints.update(hints)
 
     info = property(Get_info, Set_info, doc="The communicator's hints.")
 
@@ -219,6 +221,7 @@ class Comm(
 
     def Dup_with_info(self, info: Any) -> Self:
         """`Dup`, with hints."""
+        instance(info, Info, "Dup_with_info: info")
         return self._duplicate("Dup_with_info", info)
 
     def _duplicate(self, name: str, info: Any) -> Self:
@@ -234,6 +237,7 @@ class Comm(
 
     def Idup_with_info(self, info: Any) -> tuple[Self, Request]:
         """Begin `Dup_with_info`. Returns the communicator and a request."""
+        instance(info, Info, "Idup_with_info: info")
         return self._begin_duplicate("Idup_with_info", info)
 
     def _begin_duplicate(self, name: str, info: Any) -> tuple[Self, Request]:
@@ -328,7 +332,7 @@ class Comm(
                 return new_comm(member_between(call.result[n], mine.side, members.index(self.world_rank)), self.member)
         return CLASSES["Intercomm"]()
 
-    def Split_type(self, split_type: int, key: int = 0, info: Any = None) -> Any:
+    def Split_type(self, split_type: int, key: int = 0, info: Any = INFO_NULL) -> Any:
         """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
 
         :param split_type: COMM_TYPE_SHARED; COMM_TYPE_HW_GUIDED or COMM_TYPE_RESOURCE_GUIDED, if `info` asks for shared

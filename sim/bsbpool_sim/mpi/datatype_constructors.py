@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Sequence
 from typing import Any, Self
 
@@ -22,7 +21,7 @@ from .definitions import (
     TypeHandle,
     wrap,
 )  # fmt: skip
-from .integer_arguments import integer
+from .integer_arguments import LONG, integer, items
 from .kept_by_rank import of_rank
 from .predefined import CODES, LETTERS
 from .running_rank import note_made
@@ -48,7 +47,7 @@ class Constructors(TypeHandle):
     def Create_vector(self, count: int, blocklength: int, stride: int) -> Self:
         """`count` blocks, whose first items are `stride` items from each other."""
         count, blocklength = _counts(count=count, blocklength=blocklength)
-        stride = integer(stride, "stride")
+        stride = integer(stride, "stride", bits=LONG)
         found = self._defined().map
         return self._made(
             found.repeated(blocklength).repeated(count, stride * found.extent), "VECTOR",
@@ -58,7 +57,7 @@ class Constructors(TypeHandle):
     def Create_hvector(self, count: int, blocklength: int, stride: int) -> Self:
         """`count` blocks, `stride` bytes from each other."""
         count, blocklength = _counts(count=count, blocklength=blocklength)
-        stride = integer(stride, "stride")
+        stride = integer(stride, "stride", bits=LONG)
         return self._made(
             self._defined().map.repeated(blocklength).repeated(count, stride), "HVECTOR",
             count=count, blocklength=blocklength, stride=stride,
@@ -121,7 +120,7 @@ class Constructors(TypeHandle):
 
         :raises MPIError: the part is not within the array.
         """
-        sizes = _integers(sizes)
+        sizes, order = _integers(sizes), integer(order, "order")
         subsizes, starts = (_integers(each, len(sizes)) for each in (subsizes, starts))
         for size, subsize, start in zip(sizes, subsizes, starts, strict=True):
             if subsize < 0 or start < 0 or start + subsize > size:
@@ -142,6 +141,7 @@ class Constructors(TypeHandle):
 
         :raises MPIError: the grid has not `size` ranks, or the blocks don't cover the array.
         """
+        size, rank, order = integer(size, "size"), integer(rank, "rank"), integer(order, "order")
         gsizes = _integers(gsizes)
         distribs, dargs, psizes = (_integers(each, len(gsizes)) for each in (distribs, dargs, psizes))
         runs = grid_runs(size, rank, gsizes, distribs, dargs, psizes)
@@ -153,7 +153,7 @@ class Constructors(TypeHandle):
 
     def Create_resized(self, lb: int, extent: int) -> Self:
         """The same data, with another lower bound and extent."""
-        lb, extent = integer(lb, "lb"), integer(extent, "extent")
+        lb, extent = integer(lb, "lb", bits=LONG), integer(extent, "extent", bits=LONG)
         return self._made(self._defined().map.resized(lb, extent), "RESIZED", lb=lb, extent=extent)
 
     Resized = Create_resized
@@ -174,6 +174,7 @@ class Constructors(TypeHandle):
 
         :raises MPIError: there is none.
         """
+        r = integer(r, "r")
         return cls._of_fortran("F90_INTEGER", {"r": r}, [("b", r <= 2), ("h", r <= 4), ("i", r <= 9), ("l", r <= 18)])
 
     @classmethod
@@ -182,6 +183,7 @@ class Constructors(TypeHandle):
 
         :raises MPIError: there is none.
         """
+        p, r = integer(p, "p"), integer(r, "r")
         return cls._of_fortran("F90_REAL", {"p": p, "r": r}, _precisions(p, r, "fdg"))
 
     @classmethod
@@ -190,11 +192,11 @@ class Constructors(TypeHandle):
 
         :raises MPIError: there is none.
         """
+        p, r = integer(p, "p"), integer(r, "r")
         return cls._of_fortran("F90_COMPLEX", {"p": p, "r": r}, _precisions(p, r, "FDG"))
 
     @classmethod
     def _of_fortran(cls, combiner: str, params: dict[str, int], choices: list[tuple[str, bool]]) -> Self:
-        params = {name: integer(value, name) for name, value in params.items()}
         letter = next((letter for letter, fits in choices if fits), None)
         if letter is None:
             raise MPIError(f"there is no datatype {combiner} of {params}", "ERR_OTHER")
@@ -213,6 +215,7 @@ class Constructors(TypeHandle):
 
         :raises MPIError: there is none.
         """
+        typeclass, size = integer(typeclass, "typeclass"), integer(size, "size")
         classes = {1: "REAL", 2: "INTEGER", 3: "COMPLEX", 4: "LOGICAL"}
         name = classes.get(typeclass, "") + str(size)
         name = "LOGICAL" if name == "LOGICAL4" else name
@@ -237,7 +240,7 @@ def _of(cls: type[AnyHandle], name: str | None) -> AnyHandle:
 
 
 def _counts(**values: Any) -> list[int]:
-    found = [integer(value, name) for name, value in values.items()]
+    found = [integer(value, name, bits=LONG) for name, value in values.items()]
     for name, value in zip(values, found, strict=True):
         if value < 0:
             raise MPIError(f"{name}={value} is negative", "ERR_COUNT")
@@ -245,7 +248,7 @@ def _counts(**values: Any) -> list[int]:
 
 
 def _integers(values: Sequence[int], size: int | None = None) -> list[int]:
-    found = [operator.index(value) for value in values]
+    found = items(values, "an item", LONG)
     if size is not None and len(found) != size:
         raise ValueError(f"expecting {size} items, got {len(found)}")
     return found

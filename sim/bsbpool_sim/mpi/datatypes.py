@@ -15,6 +15,7 @@ from .attributes import WithAttributes
 from .constants import real
 from .datatype_constructors import Constructors
 from .definitions import COMBINERS, DEFINITIONS, OF_FORTRAN, wrap
+from .integer_arguments import text
 from .kept_by_rank import of_rank
 from .packing import Packing
 
@@ -189,11 +190,11 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
 
     def Set_name(self, name: str) -> None:
         """Name it, on this rank."""
-        definition = self._defined()
+        definition, name = self._defined(), text(name, "the name of a datatype")
         if definition.row is None:
-            definition.name = str(name)
+            definition.name = name
         else:
-            of_rank("names of datatypes", dict)[definition.row.name] = str(name)
+            of_rank("names of datatypes", dict)[definition.row.name] = name
 
     name = property(Get_name, Set_name, doc="Its name; on predefined ones, each rank writes its own.")
 

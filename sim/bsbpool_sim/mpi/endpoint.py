@@ -154,4 +154,5 @@ class Endpoint(Handle):
         if rank < 0 and means(rank, PROC_NULL):
             return None
         last = self.member.peers - 1
+        integer(rank, what)  # one that is too large for C is something else
         raise MPIError(f"{what}={rank!r} is no rank: this communicator has the ranks 0 to {last}", "ERR_RANK")

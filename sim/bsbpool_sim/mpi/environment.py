@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 import sys
 from typing import Any
@@ -17,6 +16,7 @@ from .addresses import address_of
 from .arrays import view_of
 from .datatypes import DATATYPES
 from .info import INFO_NULL, Info
+from .integer_arguments import LONG, integer
 from .point_to_point import attachments
 from .requests import Request
 from .running_rank import running_task
@@ -63,7 +63,7 @@ def Pcontrol(level: int) -> None:
 
     :raises TypeError: the level is no integer.
     """
-    operator.index(level)
+    integer(level, "level")
 
 
 def Get_hw_resource_info() -> Info:
@@ -98,12 +98,12 @@ def Get_address(location: Any) -> int:
 
 def Aint_add(base: int, disp: int) -> int:
     """An address that is `disp` bytes behind another."""
-    return operator.index(base) + operator.index(disp)
+    return integer(base, "base", bits=LONG) + integer(disp, "disp", bits=LONG)
 
 
 def Aint_diff(addr1: int, addr2: int) -> int:
     """Bytes from the second of two addresses to the first."""
-    return operator.index(addr1) - operator.index(addr2)
+    return integer(addr1, "addr1", bits=LONG) - integer(addr2, "addr2", bits=LONG)
 
 
 def Attach_buffer(buf: Any) -> None:

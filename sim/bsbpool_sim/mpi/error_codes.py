@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import error_classes
 from ..error_classes import ABOUT, DYNAMIC, DYNAMIC_CLASS, added
 from ..errors import MPIError
-from .integer_arguments import integer
+from .integer_arguments import integer, text
 
 
 def Get_error_class(errorcode: int) -> int:
@@ -35,7 +35,7 @@ def Add_error_code(errorclass: int) -> int:
 
     :raises MPIError: there is no such class.
     """
-    known = added()
+    known, errorclass = added(), integer(errorclass, "errorclass")
     if errorclass not in known and errorclass not in ABOUT:
         raise MPIError(f"Add_error_code({errorclass}): there is no such error class", "ERR_ARG")
     nth = 1
@@ -50,7 +50,8 @@ def Add_error_string(errorcode: int, string: str) -> None:
 
     :raises MPIError: it is one of MPI's own, or there is none.
     """
-    _its_own("Add_error_string", errorcode)[errorcode] = string
+    errorcode = integer(errorcode, "errorcode")
+    _its_own("Add_error_string", errorcode)[errorcode] = text(string, "string")
 
 
 def Remove_error_class(errorclass: int) -> None:
@@ -58,6 +59,7 @@ def Remove_error_class(errorclass: int) -> None:
 
     :raises MPIError: it is one of MPI's own, or there is none, or it has a string or a code.
     """
+    errorclass = integer(errorclass, "errorclass")
     known = _its_own("Remove_error_class", errorclass)
     if any(code != errorclass and error_classes.error_class(code) == errorclass for code in known):
         raise MPIError(f"Remove_error_class({errorclass}): it has codes: remove them first", "ERR_OTHER")
@@ -69,6 +71,7 @@ def Remove_error_code(errorcode: int) -> None:
 
     :raises MPIError: it is one of MPI's own, or there is none, or it has a string.
     """
+    errorcode = integer(errorcode, "errorcode")
     _remove("Remove_error_code", errorcode, _its_own("Remove_error_code", errorcode))
 
 
@@ -77,6 +80,7 @@ def Remove_error_string(errorcode: int) -> None:
 
     :raises MPIError: it is one of MPI's own, or there is none.
     """
+    errorcode = integer(errorcode, "errorcode")
     _its_own("Remove_error_string", errorcode)[errorcode] = ""
 
 

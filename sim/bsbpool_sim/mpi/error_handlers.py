@@ -12,6 +12,7 @@ from typing import Any, Self
 from ..errors import MPIError
 from .aborting import abort
 from .handles import Handle, State, predefine
+from .integer_arguments import integer
 from .options import options
 from .running_rank import running_task
 
@@ -132,7 +133,7 @@ class WithErrhandler(Handle):
     def Call_errhandler(self, errorcode: int) -> None:
         """Let the object's error handler handle an error."""
         state = self._of_this("Call_errhandler")
-        _handle(self, state.errhandler, errorcode, "Call_errhandler")
+        _handle(self, state.errhandler, integer(errorcode, "errorcode"), "Call_errhandler")
 
 
 def give_first_handler(handle: WithErrhandler, parent: Any = None) -> None:

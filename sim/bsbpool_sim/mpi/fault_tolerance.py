@@ -14,6 +14,7 @@ from .contexts import Context, bridge
 from .endpoint import new_comm
 from .grouping import arrive
 from .groups import Group
+from .integer_arguments import integer
 from .members import CommMember, member_between
 from .requests import Request
 
@@ -35,15 +36,16 @@ class FaultTolerance(Forms):
 
         :param num_to_ack: how many at most; by default all.
         """
+        most = None if num_to_ack is None else integer(num_to_ack, "num_to_ack")
         dead = len(self.context.own) - len(self._alive(self.context.own))
         member = self.member
-        member.acknowledged = max(member.acknowledged, dead if num_to_ack is None else min(num_to_ack, dead))
+        member.acknowledged = max(member.acknowledged, dead if most is None else min(most, dead))
         return member.acknowledged
 
     def Agree(self, flag: int) -> int:
         """Return the bits that all living ranks have set. All of them call it."""
-        end = self._among_the_living("Agree")
-        call = end._together("Agree", int(flag))
+        flag, end = integer(flag, "flag"), self._among_the_living("Agree")
+        call = end._together("Agree", flag)
         return _common(end, call)
 
     def Iagree(self, flag: Any) -> Request:

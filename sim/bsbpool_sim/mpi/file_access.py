@@ -10,6 +10,7 @@ from typing import Any
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG
 from .file_handles import FileHandle, Transferred, TransferredTogether, finish
+from .integer_arguments import LONG, integer
 from .requests import Request
 from .status import fill
 
@@ -32,51 +33,51 @@ class FileAccess(FileHandle):
 
     def Read_at(self, offset: int, buf: Any, status: Any = None) -> None:
         """Read into a buffer at an offset."""
-        _tell(status, *self._read("Read_at", buf, offset))
+        _tell(status, *self._read("Read_at", buf, _at(offset)))
 
     def Read_at_all(self, offset: int, buf: Any, status: Any = None) -> None:
         """Read into a buffer at an offset. All ranks call it."""
-        finish(self._read_all("Read_at_all", buf, offset), status)
+        finish(self._read_all("Read_at_all", buf, _at(offset)), status)
 
     def Iread_at(self, offset: int, buf: Any) -> Request:
         """Begin `Read_at`; the request is complete at once."""
-        return self._has(Transferred(*self._read("Iread_at", buf, offset)), buf, True)
+        return self._has(Transferred(*self._read("Iread_at", buf, _at(offset))), buf, True)
 
     def Iread_at_all(self, offset: int, buf: Any) -> Request:
         """Begin `Read_at_all`; the request completes when all ranks have."""
-        return TransferredTogether(*self._read_all("Iread_at_all", buf, offset))
+        return TransferredTogether(*self._read_all("Iread_at_all", buf, _at(offset)))
 
     def Read_at_all_begin(self, offset: int, buf: Any) -> None:
         """Begin `Read_at_all`, which `Read_at_all_end` ends. All ranks call it."""
-        self._split("Read_at_all", self._read_all("Read_at_all_begin", buf, offset))
+        self._split("Read_at_all", self._read_all("Read_at_all_begin", buf, _at(offset)))
 
     def Read_at_all_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Read_at_all`."""
-        self._end("Read_at_all", status)
+        self._end("Read_at_all", status, Buffer(buf, receives=True))
 
     def Write_at(self, offset: int, buf: Any, status: Any = None) -> None:
         """Write a buffer at an offset."""
-        _tell(status, *self._write("Write_at", buf, offset))
+        _tell(status, *self._write("Write_at", buf, _at(offset)))
 
     def Write_at_all(self, offset: int, buf: Any, status: Any = None) -> None:
         """Write a buffer at an offset. All ranks call it."""
-        finish(self._write_all("Write_at_all", buf, offset), status)
+        finish(self._write_all("Write_at_all", buf, _at(offset)), status)
 
     def Iwrite_at(self, offset: int, buf: Any) -> Request:
         """Begin `Write_at`; the request is complete at once."""
-        return self._has(Transferred(*self._write("Iwrite_at", buf, offset)), buf, False)
+        return self._has(Transferred(*self._write("Iwrite_at", buf, _at(offset))), buf, False)
 
     def Iwrite_at_all(self, offset: int, buf: Any) -> Request:
         """Begin `Write_at_all`; the request completes when all ranks have."""
-        return TransferredTogether(*self._write_all("Iwrite_at_all", buf, offset))
+        return TransferredTogether(*self._write_all("Iwrite_at_all", buf, _at(offset)))
 
     def Write_at_all_begin(self, offset: int, buf: Any) -> None:
         """Begin `Write_at_all`, which `Write_at_all_end` ends. All ranks call it."""
-        self._split("Write_at_all", self._write_all("Write_at_all_begin", buf, offset))
+        self._split("Write_at_all", self._write_all("Write_at_all_begin", buf, _at(offset)))
 
     def Write_at_all_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Write_at_all`."""
-        self._end("Write_at_all", status)
+        self._end("Write_at_all", status, Buffer(buf))
 
     # -- at the individual file pointer ------------------------------------------------------------
 
@@ -102,7 +103,7 @@ class FileAccess(FileHandle):
 
     def Read_all_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Read_all`."""
-        self._end("Read_all", status)
+        self._end("Read_all", status, Buffer(buf, receives=True))
 
     def Write(self, buf: Any, status: Any = None) -> None:
         """Write a buffer at this rank's file pointer, and advance that."""
@@ -126,7 +127,7 @@ class FileAccess(FileHandle):
 
     def Write_all_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Write_all`."""
-        self._end("Write_all", status)
+        self._end("Write_all", status, Buffer(buf))
 
     # -- at the shared file pointer ----------------------------------------------------------------
 
@@ -148,7 +149,7 @@ class FileAccess(FileHandle):
 
     def Read_ordered_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Read_ordered`."""
-        self._end("Read_ordered", status)
+        self._end("Read_ordered", status, Buffer(buf, receives=True))
 
     def Write_shared(self, buf: Any, status: Any = None) -> None:
         """Write a buffer at the shared file pointer, and advance that."""
@@ -168,8 +169,13 @@ class FileAccess(FileHandle):
 
     def Write_ordered_end(self, buf: Any, status: Any = None) -> None:
         """Wait until all ranks have begun `Write_ordered`."""
-        self._end("Write_ordered", status)
+        self._end("Write_ordered", status, Buffer(buf))
 
 
 def _tell(status: Any, _: object, size: int) -> None:
     fill(status, ANY_SOURCE, ANY_TAG, size)
+
+
+def _at(offset: Any) -> int:
+    """An offset that a program gives."""
+    return integer(offset, "offset", bits=LONG)

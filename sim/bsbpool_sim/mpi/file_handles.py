@@ -17,6 +17,7 @@ from .constants import ANY_SOURCE, ANY_TAG
 from .file_modes import MODE_RDONLY, MODE_SEQUENTIAL, MODE_WRONLY, of_system
 from .file_views import View, turned
 from .handles import Handle, State
+from .integer_arguments import LONG, integer
 from .open_files import OpenFile
 from .requests import Request
 from .status import fill
@@ -162,6 +163,7 @@ class FileHandle(Handle):
         """Where an access begins: at an offset in etypes, or (None) at the individual file pointer."""
         if offset is None:
             return opened.at
+        offset = integer(offset, "offset", bits=LONG)
         if offset < 0:
             raise MPIError(f"{call}(offset={offset}): an offset is 0 or more", "ERR_ARG")
         return offset * opened.view.item
@@ -256,8 +258,11 @@ class FileHandle(Handle):
     def _split(self, name: str, begun: tuple[Opened, Collective, Callable[[], int]]) -> None:
         begun[0].split = Split(name, *begun[1:])
 
-    def _end(self, name: str, status: Any) -> None:
-        """End the split collective call `name`."""
+    def _end(self, name: str, status: Any, buffer: Buffer) -> None:
+        """End the split collective call `name`, with the buffer that it was begun with.
+
+        :param buffer: the same, as MPI wants to have it once more; nothing is done with it.
+        """
         opened = self._opened(f"{name}_end")
         split = opened.split
         if split is None or split.name != name:

@@ -30,7 +30,8 @@ from .file_modes import (
 from .file_views import View
 from .groups import Group
 from .handles import State
-from .info import Info, hints_of
+from .info import INFO_NULL, Info, hints_of
+from .integer_arguments import LONG, integer, text
 from .kept_by_rank import of_rank
 from .members import CommMember
 from .open_files import OpenFile, open_together
@@ -69,7 +70,7 @@ class File(WithErrhandler, FileAccess, root=True):
     # -- opening and closing -----------------------------------------------------------------------
 
     @classmethod
-    def Open(cls, comm: Comm, filename: Any, amode: int = MODE_RDONLY, info: Any = None) -> Self:
+    def Open(cls, comm: Comm, filename: Any, amode: int = MODE_RDONLY, info: Any = INFO_NULL) -> Self:
         """Open a file. All ranks of the communicator call it, with one name and one mode.
 
         :param comm: a communicator; the file gets one of its own.
@@ -115,12 +116,12 @@ class File(WithErrhandler, FileAccess, root=True):
                 raise of_system("Close", opened.file.path, error) from None
 
     @classmethod
-    def Delete(cls, filename: Any, info: Any = None) -> None:
+    def Delete(cls, filename: Any, info: Any = INFO_NULL) -> None:
         """Delete a file.
 
         :raises MPIError: there is none, or it can't be deleted.
         """
-        path = _path(filename)
+        path, _ = _path(filename), hints_of(info, "File.Delete")
         try:
             os.unlink(path)
         except OSError as error:
@@ -142,6 +143,7 @@ class File(WithErrhandler, FileAccess, root=True):
         self._resize("Preallocate", self._opened("Preallocate"), size, OpenFile.reserve)
 
     def _resize(self, call: str, opened: Opened, size: int, resize: Callable[[OpenFile, int], None]) -> None:
+        size = integer(size, "size", bits=LONG)
         if size < 0:
             raise MPIError(f"{call}({size}): a size is 0 or more", "ERR_ARG")
         self._writable(call, opened)
@@ -197,7 +199,7 @@ class File(WithErrhandler, FileAccess, root=True):
     # -- views -------------------------------------------------------------------------------------
 
     def Set_view(
-        self, disp: int = 0, etype: Any = BYTE, filetype: Any = None, datarep: str = "native", info: Any = None
+        self, disp: int = 0, etype: Any = BYTE, filetype: Any = None, datarep: str = "native", info: Any = INFO_NULL
     ) -> None:
         """Say what of the file this rank sees, and begin there. All ranks call it.
 
@@ -208,20 +210,22 @@ class File(WithErrhandler, FileAccess, root=True):
         :raises MPIError: there is no such view.
         """
         opened = self._opened("Set_view")
+        hints_of(info, "Set_view")
         sequential = bool(opened.file.amode & MODE_SEQUENTIAL)
+        disp = integer(disp, "disp", bits=LONG)
         if disp < 0 and disp != DISPLACEMENT_CURRENT:
             raise MPIError(f"Set_view(disp={disp}): a displacement is 0 or more", "ERR_ARG")
         if sequential != (disp == DISPLACEMENT_CURRENT):
             right = "DISPLACEMENT_CURRENT, and nothing else, is for files that were opened with MODE_SEQUENTIAL"
             raise MPIError(f"Set_view(disp={disp}): {right}", "ERR_ARG")
-        representation = _DATAREPS.get(datarep.lower())
+        representation = _DATAREPS.get("native" if datarep is None else text(datarep, "datarep").lower())
         if representation is None:
-            text = f"Set_view(datarep={datarep!r}): there are {', '.join(_DATAREPS)}"
-            raise MPIError(text, "ERR_UNSUPPORTED_DATAREP")
+            there = ", ".join(_DATAREPS)
+            raise MPIError(f"Set_view(datarep={datarep!r}): there are {there}", "ERR_UNSUPPORTED_DATAREP")
         if sequential:
             disp = opened.view.byte(opened.file.shared * opened.view.item)
-        unit = datatype(etype)
-        view = View(disp, unit, unit if filetype is None else datatype(filetype), representation)
+        unit = _datatype(etype, "Set_view")
+        view = View(disp, unit, unit if filetype is None else _datatype(filetype, "Set_view"), representation)
         call = self._together("Set_view", opened, view)
         views = [call.payloads[rank] for rank in range(opened.comm.size)]
         if len({each.item for each in views}) > 1:
@@ -241,7 +245,7 @@ class File(WithErrhandler, FileAccess, root=True):
     def Get_type_extent(self, datatype: Any) -> int:
         """Bytes from one item of a datatype in the file to the next."""
         self._opened("Get_type_extent")
-        extent: int = _datatype(datatype).extent
+        extent: int = _datatype(datatype, "Get_type_extent").extent
         return extent
 
     # -- positions ---------------------------------------------------------------------------------
@@ -263,7 +267,7 @@ class File(WithErrhandler, FileAccess, root=True):
     def Get_byte_offset(self, offset: int) -> int:
         """The byte of the file at an offset of the view."""
         opened = self._unless_sequential("Get_byte_offset")
-        return opened.view.byte(self._start("Get_byte_offset", opened, offset))
+        return opened.view.byte(self._start("Get_byte_offset", opened, integer(offset, "offset", bits=LONG)))
 
     def Seek_shared(self, offset: int, whence: int = SEEK_SET) -> None:
         """Move the shared file pointer, as `Seek` does. All ranks call it, with the same arguments."""
@@ -333,8 +337,17 @@ def _told(error: MPIError) -> MPIError:
     return error
 
 
-def _datatype(given: Any) -> Datatype:
-    return datatype(given)
+def _datatype(given: Any, call: str) -> Datatype:
+    """A datatype that a program gives.
+
+    :raises MPIError: it was not committed.
+    """
+    if isinstance(given, str):
+        raise TypeError(f"{call}: a datatype must be an MPI.Datatype, not {given!r}")
+    found = datatype(given)
+    if found.definition is not None and not found.definition.committed:
+        raise MPIError(f"{call}: {found!r} was not committed: call its Commit() first", "ERR_TYPE")
+    return found
 
 
 def _path(filename: Any) -> str:
@@ -356,6 +369,7 @@ def _agree(call: str, payloads: dict[int, Any]) -> None:
 
 def _sought(call: str, opened: Opened, offset: int, whence: int, here: int) -> int:
     """Where a pointer goes, in etypes."""
+    offset, whence = integer(offset, "offset", bits=LONG), integer(whence, "whence")
     if whence not in (SEEK_SET, SEEK_CUR, SEEK_END):
         raise MPIError(f"{call}(whence={whence}): it is SEEK_SET, SEEK_CUR or SEEK_END", "ERR_ARG")
     base = {SEEK_SET: 0, SEEK_CUR: here}.get(whence)

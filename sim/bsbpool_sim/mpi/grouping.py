@@ -16,8 +16,8 @@ from .contexts import Bridge, Context, bridge
 from .endpoint import Endpoint, handle_of, new_comm
 from .error_handlers import give_handler
 from .groups import ranks_of
-from .info import hints_of
-from .integer_arguments import integer
+from .info import INFO_NULL, hints_of
+from .integer_arguments import integer, text
 from .members import CommMember, member_between
 from .running_rank import running_task
 
@@ -58,26 +58,30 @@ class FromGroups(Forms):
         :param group: ranks of this communicator.
         :param tag: tells calls from each other that the same ranks make.
         """
-        members = ranks_of(group, "Create_group")
+        members, tag = ranks_of(group, "Create_group"), integer(tag, "tag")
+        if tag < 0:
+            raise MPIError(f"Create_group: tag={tag} is negative", "ERR_TAG")
         own = self.context.own
         if any(each not in own for each in members):
             raise MPIError("Create_group: a rank of the group is not in this communicator", "ERR_GROUP")
         if self.world_rank not in members:
             return type(self)._kind._class_of(self.member)()
-        context, _ = meet(self.cluster, (self.context.number, integer(tag, "tag")), members, "Create_group")
+        context, _ = meet(self.cluster, (self.context.number, tag), members, "Create_group")
         return new_comm(CommMember(context, members.index(self.world_rank)), self.member)
 
     @classmethod
     def Create_from_group(
-        cls, group: Any, stringtag: str = "org.mpi4py", info: Any = None, errhandler: Any = None
+        cls, group: Any, stringtag: str = "org.mpi4py", info: Any = INFO_NULL, errhandler: Any = None
     ) -> Any:
         """Return a communicator of the ranks of a group. Only these call it.
 
         :param stringtag: tells calls from each other that the same ranks make.
         """
         members, hints = ranks_of(group, "Create_from_group"), hints_of(info, "Create_from_group")
+        if not members:
+            return cls._kind._class_of(None)()
         task = running_task()
-        context, _ = meet(task.kernel.cluster, str(stringtag), members, "Create_from_group")
+        context, _ = meet(task.kernel.cluster, text(stringtag, "stringtag"), members, "Create_from_group")
         member = CommMember(context, members.index(task.rank.index))
         member.hints = hints
         new = handle_of(member)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import functools
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 from ..errors import MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
-from .integer_arguments import integer
+from .integer_arguments import instance, integer, items
 from .running_rank import note_made, running_task
 
 IDENT, SIMILAR, UNEQUAL = 0, 2, 3
@@ -71,11 +70,10 @@ class Group(Handle, root=True):
         :param group: the other one; by default that of COMM_WORLD.
         """
         members = self._own("Translate_ranks").members
-        places = None if group is None else group._own("Translate_ranks").places
+        places = None if group is None else _own(group, "Translate_ranks").places
         result: list[int] = []
-        for rank in range(len(members)) if ranks is None else ranks:
-            number = operator.index(rank)
-            if means(rank, PROC_NULL):
+        for number in range(len(members)) if ranks is None else items(ranks, "rank"):
+            if means(number, PROC_NULL):
                 result.append(PROC_NULL)
                 continue
             self._number(number, "Translate_ranks")
@@ -85,7 +83,7 @@ class Group(Handle, root=True):
 
     def Compare(self, group: Group) -> int:
         """Return IDENT for the same ranks, SIMILAR for them in another order, else UNEQUAL."""
-        mine, theirs = self._own("Compare"), group._own("Compare")
+        mine, theirs = self._own("Compare"), _own(group, "Compare")
         if mine.members == theirs.members:
             return IDENT
         return SIMILAR if sorted(mine.members) == sorted(theirs.members) else UNEQUAL
@@ -97,13 +95,13 @@ class Group(Handle, root=True):
     @classmethod
     def Union(cls, group1: Group, group2: Group) -> Self:
         """Return the ranks of the first group, then those of the second that are not in it."""
-        first, second = group1._own("Union"), group2._own("Union")
+        first, second = _own(group1, "Union"), _own(group2, "Union")
         return cls._made([*first.members, *(each for each in second.members if each not in first.places)])
 
     @classmethod
     def Intersection(cls, group1: Group, group2: Group) -> Self:
         """Return the ranks of the first group that are in the second."""
-        first, second = group1._own("Intersection"), group2._own("Intersection")
+        first, second = _own(group1, "Intersection"), _own(group2, "Intersection")
         return cls._made(each for each in first.members if each in second.places)
 
     Intersect = Intersection
@@ -111,7 +109,7 @@ class Group(Handle, root=True):
     @classmethod
     def Difference(cls, group1: Group, group2: Group) -> Self:
         """Return the ranks of the first group that are not in the second."""
-        first, second = group1._own("Difference"), group2._own("Difference")
+        first, second = _own(group1, "Difference"), _own(group2, "Difference")
         return cls._made(each for each in first.members if each not in second.places)
 
     def Incl(self, ranks: Sequence[int]) -> Self:
@@ -139,8 +137,7 @@ class Group(Handle, root=True):
 
     def _some(self, call: str, ranks: Sequence[int]) -> list[int]:
         members, found = self._own(call).members, dict[int, None]()
-        for each in ranks:
-            number = operator.index(each)
+        for number in items(ranks, "rank"):
             self._number(number, call, "ERR_ARG" if call.startswith("Range") else "ERR_RANK")
             if members[number] in found:
                 raise MPIError(f"{call}: rank {number} is named twice", "ERR_RANK")
@@ -165,6 +162,8 @@ class Group(Handle, root=True):
 
         :raises MPIError: there is none of this name.
         """
+        if not hasattr(session, "Create_group"):
+            raise TypeError(f"session must be an MPI.Session, not {session!r}")
         return session.Create_group(pset_name)
 
     def Free(self) -> None:
@@ -185,6 +184,8 @@ def ranks_of(group: Any, call: str) -> tuple[int, ...]:
     :raises TypeError: it is none.
     :raises MPIError: it is null.
     """
-    if not isinstance(group, Group):
-        raise TypeError(f"{call}: group must be an MPI.Group, not {type(group).__name__}")
-    return group._own(call).members
+    return _own(group, call).members
+
+
+def _own(group: Any, call: str) -> GroupState:
+    return instance(group, Group, f"{call}: group")._own(call)

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .handles import Handle, State, predefine
+from .integer_arguments import integer, text
 from .running_rank import note_made
 
 MAX_INFO_KEY, MAX_INFO_VAL = 255, 1024
@@ -45,7 +46,7 @@ class Info(Handle, root=True):
 
     def _hints(self, call: str) -> dict[str, str]:
         if self._state is None:
-            raise MPIError(f"{call} of INFO_NULL, or an info object that was freed", "ERR_INFO")
+            raise MPIError(f"{call} of INFO_NULL, or an info object that was freed", "ERR_ARG")
         return self._state.hints
 
     def __reduce__(self) -> Any:
@@ -84,7 +85,7 @@ class Info(Handle, root=True):
 
     def Get(self, key: str) -> str | None:
         """Return the value of a key, or None."""
-        return self._hints("Get").get(_text(key, "key"))
+        return self._hints("Get").get(_key(key, "Get"))
 
     def Set(self, key: str, value: str) -> None:
         """Set the value of a key.
@@ -92,9 +93,7 @@ class Info(Handle, root=True):
         :raises MPIError: the key is empty or too long, or the value is too long.
         """
         hints = self._hints("Set")
-        key, value = _text(key, "key"), _text(value, "value")
-        if not key or len(key) > MAX_INFO_KEY:
-            raise MPIError(f"Set: a key has 1 to {MAX_INFO_KEY} characters, and not {len(key)}", "ERR_INFO_KEY")
+        key, value = _key(key, "Set"), text(value, "the value of an info object")
         if len(value) > MAX_INFO_VAL:
             raise MPIError(f"Set: a value has at most {MAX_INFO_VAL} characters, not {len(value)}", "ERR_INFO_VALUE")
         if self._state is not None and self._state.constant:
@@ -107,7 +106,8 @@ class Info(Handle, root=True):
         :raises MPIError: it is not there.
         """
         hints = self._hints("Delete")
-        if _text(key, "key") not in hints:
+        key = _key(key, "Delete")
+        if key not in hints:
             raise MPIError(f"Delete: this info object has no key {key!r}", "ERR_INFO_NOKEY")
         del hints[key]
 
@@ -121,6 +121,7 @@ class Info(Handle, root=True):
         :raises MPIError: there are fewer.
         """
         keys = [*self._hints("Get_nthkey")]
+        n = integer(n, "n")
         if not 0 <= n < len(keys):
             raise MPIError(f"Get_nthkey({n}): this info object has {len(keys)} keys, numbered from 0 on", "ERR_ARG")
         return keys[n]
@@ -153,7 +154,9 @@ class Info(Handle, root=True):
 
     def get(self, key: str, default: str | None = None) -> str | None:
         """Return the value of a key, or a default."""
-        return self._read.get(key, default)
+        if self._state is None:
+            return default
+        return self._read.get(_key(key, "get"), default)
 
     def keys(self) -> list[str]:
         """Return the keys."""
@@ -177,6 +180,8 @@ class Info(Handle, root=True):
 
     def pop(self, key: str, *default: str) -> str:
         """Remove a key, and return its value, or a default."""
+        if self._state is not None:
+            key = _key(key, "pop")
         return self._read.pop(key, *default)
 
     def popitem(self) -> tuple[str, str]:
@@ -197,18 +202,18 @@ INFO_ENV = Info._named(_ENV)
 
 
 def hints_of(info: Any, call: str) -> dict[str, str]:
-    """Return a copy of the hints that a program gave; none of None and INFO_NULL.
+    """Return a copy of the hints that a program gave; none of INFO_NULL.
 
     :raises TypeError: it is no info object.
     """
-    if info is None:
-        return {}
     if not isinstance(info, Info):
         raise TypeError(f"{call}: info must be an MPI.Info, not {type(info).__name__}")
     return {**info._read}
 
 
-def _text(value: Any, what: str) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"the {what} of an info object is a str, not {type(value).__name__}")
-    return value
+def _key(key: Any, call: str) -> str:
+    """A key that an info object can have."""
+    found = text(key, "the key of an info object")
+    if not found or len(found) > MAX_INFO_KEY:
+        raise MPIError(f"{call}: a key has 1 to {MAX_INFO_KEY} characters, and not {len(found)}", "ERR_INFO_KEY")
+    return found

@@ -13,7 +13,7 @@ from .endpoint import CLASSES, handle_of, new_comm
 from .error_handlers import give_handler
 from .grouping import between_groups
 from .groups import Group
-from .info import hints_of
+from .info import INFO_NULL, hints_of
 from .members import CommMember
 
 
@@ -44,7 +44,7 @@ class Intercomm(Comm):
         remote_group: Any,
         remote_leader: int,
         stringtag: str = "org.mpi4py",
-        info: Any = None,
+        info: Any = INFO_NULL,
         errhandler: Any = None,
     ) -> Any:
         """Return a communicator of two groups. All ranks of both call it.

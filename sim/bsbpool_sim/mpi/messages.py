@@ -123,12 +123,12 @@ class Message:
     @classmethod
     def Probe(cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Self:
         """Wait for a message, and take it."""
-        return cls(comm.mprobe(source, tag, status))
+        return cls(_probing(comm).mprobe(source, tag, status))
 
     @classmethod
     def Iprobe(cls, comm: Probing, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Self | None:
         """Take a message if one is there."""
-        found = comm.improbe(source, tag, status)
+        found = _probing(comm).improbe(source, tag, status)
         return None if found is None else cls(found)
 
     probe = Probe
@@ -184,6 +184,13 @@ class Message:
         request = Receive(taken.comm, None, None, buffer)
         request.match(taken.message)
         return request
+
+
+def _probing(comm: Any) -> Probing:
+    if not hasattr(comm, "mprobe"):
+        raise TypeError(f"comm must be an MPI.Comm, not {comm!r}")
+    found: Probing = comm
+    return found
 
 
 _NUMBERED = "messages with numbers"

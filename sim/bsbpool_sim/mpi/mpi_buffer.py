@@ -10,8 +10,11 @@ from typing import Any, Self, TypeVar
 
 import numpy
 
+from ..errors import MPIError
 from .addresses import address_of
-from .arrays import at_address, foreign
+from .arrays import as_bytes, at_address, foreign
+from .info import INFO_NULL, hints_of
+from .integer_arguments import LONG, integer
 
 AnyBuffer = TypeVar("AnyBuffer", bound="buffer")
 
@@ -177,8 +180,15 @@ class buffer(numpy.ndarray[Any, Any]):
         return start, max(start, stop)
 
 
-def Alloc_mem(size: int, info: Any = None) -> buffer:
-    """New memory of so many bytes."""
+def Alloc_mem(size: int, info: Any = INFO_NULL) -> buffer:
+    """New memory of so many bytes.
+
+    :raises MPIError: it is less than none.
+    """
+    hints_of(info, "Alloc_mem")
+    size = integer(size, "size", bits=LONG)
+    if size < 0:
+        raise MPIError(f"Alloc_mem({size}): a size is 0 or more", "ERR_ARG")
     return buffer.allocate(size)
 
 
@@ -196,9 +206,11 @@ def _memory(source: Any) -> tuple[memoryview, Any, bool]:
         if found is None:
             raise
         return found.memory, source, found.on_device
-    if not memory.c_contiguous:
+    if not memory.contiguous:
         raise BufferError("a buffer must be contiguous: copy it first, with numpy.ascontiguousarray(…)")
-    return (memory.cast("B") if memory.nbytes else memoryview(b"" if memory.readonly else bytearray())), source, False
+    if not memory.nbytes:
+        return memoryview(b"" if memory.readonly else bytearray()), source, False
+    return as_bytes(source, memory), source, False
 
 
 def _over(cls: type[AnyBuffer], memory: memoryview, owner: Any, on_device: bool = False) -> AnyBuffer:

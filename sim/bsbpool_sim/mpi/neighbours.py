@@ -15,6 +15,7 @@ from ..errors import MPIError
 from .blocks import Blocks, blocks, read_all
 from .buffers import in_place
 from .collective_call import Collective, Part, SpecialPart
+from .info import INFO_NULL
 from .object_collectives import ObjectCollectives
 from .requests import Request, unpickled
 
@@ -69,7 +70,7 @@ class NeighbourParts(ObjectCollectives):
     def _neighbor_allgather(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
         sources = self.inedges
         _never_in_place(name, sendbuf)
-        source, target = Blocks(sendbuf), blocks(recvbuf, len(sources), kind)
+        source, target = Blocks(sendbuf), blocks(recvbuf, len(sources), kind, True)
         giver = functools.partial(self._gives, name, sources)
 
         def bring() -> tuple[Any, int]:
@@ -86,7 +87,7 @@ class NeighbourParts(ObjectCollectives):
     def _neighbor_alltoall(self, name: str, sendbuf: Any, recvbuf: Any, kind: str) -> Part:
         sources, destinations = self.inedges, self.outedges
         _never_in_place(name, sendbuf)
-        source, target = blocks(sendbuf, len(destinations), kind), blocks(recvbuf, len(sources), kind)
+        source, target = blocks(sendbuf, len(destinations), kind), blocks(recvbuf, len(sources), kind, True)
         giver = functools.partial(self._gives, name, sources)
 
         def bring() -> tuple[Any, int]:
@@ -173,25 +174,25 @@ class NeighbourCollectives(NeighbourParts):
         """Begin a `Neighbor_alltoallw`."""
         return self._begin(self._neighbor_alltoall("Ineighbor_alltoallw", sendbuf, recvbuf, "w"))
 
-    def Neighbor_allgather_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+    def Neighbor_allgather_init(self, sendbuf: Any, recvbuf: Any, info: Any = INFO_NULL) -> Request:
         """Make a `Neighbor_allgather` that can be started again and again."""
-        return self._plan(self._neighbor_allgather("Neighbor_allgather_init", sendbuf, recvbuf, ""))
+        return self._plan(self._neighbor_allgather("Neighbor_allgather_init", sendbuf, recvbuf, ""), info)
 
-    def Neighbor_allgatherv_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+    def Neighbor_allgatherv_init(self, sendbuf: Any, recvbuf: Any, info: Any = INFO_NULL) -> Request:
         """Make a `Neighbor_allgatherv` that can be started again and again."""
-        return self._plan(self._neighbor_allgather("Neighbor_allgatherv_init", sendbuf, recvbuf, "v"))
+        return self._plan(self._neighbor_allgather("Neighbor_allgatherv_init", sendbuf, recvbuf, "v"), info)
 
-    def Neighbor_alltoall_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+    def Neighbor_alltoall_init(self, sendbuf: Any, recvbuf: Any, info: Any = INFO_NULL) -> Request:
         """Make a `Neighbor_alltoall` that can be started again and again."""
-        return self._plan(self._neighbor_alltoall("Neighbor_alltoall_init", sendbuf, recvbuf, ""))
+        return self._plan(self._neighbor_alltoall("Neighbor_alltoall_init", sendbuf, recvbuf, ""), info)
 
-    def Neighbor_alltoallv_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+    def Neighbor_alltoallv_init(self, sendbuf: Any, recvbuf: Any, info: Any = INFO_NULL) -> Request:
         """Make a `Neighbor_alltoallv` that can be started again and again."""
-        return self._plan(self._neighbor_alltoall("Neighbor_alltoallv_init", sendbuf, recvbuf, "v"))
+        return self._plan(self._neighbor_alltoall("Neighbor_alltoallv_init", sendbuf, recvbuf, "v"), info)
 
-    def Neighbor_alltoallw_init(self, sendbuf: Any, recvbuf: Any, info: Any = None) -> Request:
+    def Neighbor_alltoallw_init(self, sendbuf: Any, recvbuf: Any, info: Any = INFO_NULL) -> Request:
         """Make a `Neighbor_alltoallw` that can be started again and again."""
-        return self._plan(self._neighbor_alltoall("Neighbor_alltoallw_init", sendbuf, recvbuf, "w"))
+        return self._plan(self._neighbor_alltoall("Neighbor_alltoallw_init", sendbuf, recvbuf, "w"), info)
 
     def neighbor_allgather(self, sendobj: Any) -> list[Any]:
         """The objects of the neighbours; None for an edge that leads nowhere.

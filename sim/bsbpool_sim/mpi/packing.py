@@ -5,14 +5,14 @@ How data lies in memory is in `typemaps`.
 
 from __future__ import annotations
 
-import operator
 import struct
 from collections.abc import Callable
 from typing import Any
 
 from ..errors import CannotSimulateError, MPIError
-from .arrays import bytes_of
+from .arrays import bytes_of, no_buffer
 from .definitions import DEFINITIONS, TypeHandle
+from .integer_arguments import LONG, integer, text
 from .predefined import LETTERS
 from .typemaps import TypeMap
 
@@ -25,6 +25,7 @@ class Packing(TypeHandle):
 
         :raises MPIError: there is no room.
         """
+        _there(comm, "Pack")
         return self._pack(inbuf, outbuf, position, bytes)
 
     def Unpack(self, inbuf: Any, position: int, outbuf: Any, comm: Any) -> int:
@@ -32,11 +33,13 @@ class Packing(TypeHandle):
 
         :raises MPIError: they are not there.
         """
+        _there(comm, "Unpack")
         return self._unpack(inbuf, position, outbuf, self._defined().map.size, bytes)
 
     def Pack_size(self, count: int, comm: Any) -> int:
         """Bytes that `count` items take."""
-        return operator.index(count) * self._defined().map.size
+        _there(comm, "Pack_size")
+        return _count(count, "Pack_size") * self._defined().map.size
 
     def Pack_external(self, datarep: str, inbuf: Any, outbuf: Any, position: int) -> int:
         """`Pack`, in the format external32: that of any machine."""
@@ -52,12 +55,13 @@ class Packing(TypeHandle):
 
     def Pack_external_size(self, datarep: str, count: int) -> int:
         """Bytes that `count` items take in the format external32."""
-        return operator.index(count) * _external_size(_checked(datarep, self._defined().map))
+        return _count(count, "Pack_external_size") * _external_size(_checked(datarep, self._defined().map))
 
     def _pack(self, inbuf: Any, outbuf: Any, position: int, convert: Callable[[bytes], bytes]) -> int:
-        map, source, target = self._defined().map, bytes_of(inbuf), bytes_of(outbuf, receives=True)
+        map, source, target = self._defined().map, _bytes(inbuf), _bytes(outbuf, receives=True)
         data = convert(map.pack(source, 0, _items(map, source)))
-        end = operator.index(position) + len(data)
+        position = integer(position, "position", bits=LONG)
+        end = position + len(data)
         if position < 0 or end > len(target):
             raise MPIError(
                 f"packing {len(data)} bytes at {position} needs {end}, and outbuf has {len(target)}", "ERR_ARG"
@@ -69,15 +73,35 @@ class Packing(TypeHandle):
     def _unpack(
         self, inbuf: Any, position: int, outbuf: Any, size: int, convert: Callable[[bytes], bytes]
     ) -> int:  # fmt: skip
-        map, source, target = self._defined().map, bytes_of(inbuf), bytes_of(outbuf, receives=True)
+        map, source, target = self._defined().map, _bytes(inbuf), _bytes(outbuf, receives=True)
         count = _items(map, target)
-        end = operator.index(position) + count * size
+        position = integer(position, "position", bits=LONG)
+        end = position + count * size
         if position < 0 or end > len(source):
             raise MPIError(
                 f"unpacking {count} items at {position} needs {end} bytes, and inbuf has {len(source)}", "ERR_ARG"
             )
         map.unpack(target, 0, count, convert(bytes(source[position:end])))
         return end
+
+
+def _bytes(buffer: Any, receives: bool = False) -> memoryview:
+    return no_buffer(buffer) if buffer is None else bytes_of(buffer, receives)
+
+
+def _there(comm: Any, call: str) -> None:
+    """See that a communicator is one; which one it is makes no difference."""
+    if not hasattr(comm, "Is_inter"):
+        raise TypeError(f"{call}: comm must be an MPI.Comm, not {comm!r}")
+    if not comm:
+        raise MPIError(f"{call}: comm is COMM_NULL, or was freed", "ERR_COMM")
+
+
+def _count(count: Any, call: str) -> int:
+    number = integer(count, "count", bits=LONG)
+    if number < 0:
+        raise MPIError(f"{call}: count={number} is negative", "ERR_COUNT")
+    return number
 
 
 def _items(map: TypeMap, memory: memoryview) -> int:
@@ -96,7 +120,7 @@ _UNKNOWN = ("WCHAR", "FLOAT16_T", "REAL16", "COMPLEX32")
 
 
 def _checked(datarep: str, map: TypeMap) -> TypeMap:
-    if datarep != "external32":
+    if text(datarep, "datarep") != "external32":
         raise MPIError(f"datarep={datarep!r}: the representation is 'external32'", "ERR_ARG")
     for name, _ in map.primitives():
         if name in _UNKNOWN or name not in DEFINITIONS:

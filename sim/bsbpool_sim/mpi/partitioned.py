@@ -27,12 +27,12 @@ class Partition(SentMessage):
 
 
 class CommOfRank(Protocol):
-    """Interface of a communicator as one rank has it."""
+    """Interface of a communicator as one rank has it, also when the program has freed its handle."""
 
     cluster: Any
     context: Any
     world_rank: int
-    _rank: int
+    rank: int
 
 
 def _tag_of(comm: CommOfRank, what: str, peer: int | None, tag: int) -> int:
@@ -74,7 +74,7 @@ class PartitionedSend(Prequest):
         self._sent[partition] = True
         if self._dest is not None and self._buffer is not None:
             data = self._buffer.read_block(partition)
-            message = Partition(self._comm._rank, self._tag, data, partition, len(self._sent))
+            message = Partition(self._comm.rank, self._tag, data, partition, len(self._sent))
             self._comm.context.aside().send(message, self._dest)
         if all(self._sent):
             self.complete()
@@ -90,7 +90,7 @@ class PartitionedReceive(Prequest):
         self._comm, self._buffer, self._partitions = comm, buffer, partitions
         self.source: int | None = source
         self.tag: int | None = _tag_of(comm, "receive", source, tag)
-        self._box = comm.context.aside().own_boxes[comm._rank]
+        self._box = comm.context.aside().own_boxes[comm.rank]
         self._parts: list[bytes | None] = []
         self._idle()
 

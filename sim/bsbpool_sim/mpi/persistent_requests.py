@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from ..errors import MPIError
 from .buffers import Buffer
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
+from .integer_arguments import instance, integer, items
 from .requests import Receive, Receiver, Request
 from .running_rank import note_made
 from .status import fill
@@ -47,7 +48,7 @@ class Prequest(Request):
     def Startall(cls, requests: Sequence[Prequest]) -> None:
         """Start several requests."""
         for request in requests:
-            request.Start()
+            instance(request, Prequest, "a request that is started").Start()
 
     def _start(self) -> None:
         """Begin what the request is for."""
@@ -59,15 +60,18 @@ class Prequest(Request):
 
         :raises MPIError: the request sends no partitions, or it is not started, or the partition was ready.
         """
-        self._ready([partition])
+        self._ready([integer(partition, "partition")])
 
     def Pready_range(self, partition_low: int, partition_high: int) -> None:
         """Mark the partitions from the first to the last as ready."""
-        self._ready(range(partition_low, partition_high + 1))
+        low, high = integer(partition_low, "partition_low"), integer(partition_high, "partition_high")
+        if low > high:
+            raise MPIError(f"Pready_range({low}, {high}): there is no partition in this range", "ERR_ARG")
+        self._ready(range(low, high + 1))
 
     def Pready_list(self, partitions: Sequence[int]) -> None:
         """Mark some partitions as ready."""
-        self._ready(partitions)
+        self._ready(items(partitions, "a partition"))
 
     def Parrived(self, partition: int) -> bool:
         """Return whether a partition has arrived. If it has not, this takes 1 µs of virtual time.
@@ -76,7 +80,7 @@ class Prequest(Request):
         """
         own = self._there("Parrived")
         assert isinstance(own, Prequest)
-        return own._arrived(partition)
+        return own._arrived(integer(partition, "partition"))
 
     def _ready(self, partitions: Sequence[int]) -> None:
         own = self._there("Pready")

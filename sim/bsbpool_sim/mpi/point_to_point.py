@@ -31,7 +31,7 @@ from .options import options
 from .request_lists import looks, poll
 from .requests import FromNobody, Receive, Request
 from .running_rank import kept_on_rank, running_task
-from .status import fill
+from .status import checked, fill
 
 #: A buffer of nothing.
 _NOTHING = (None, 0, "B")
@@ -267,6 +267,7 @@ class PointToPoint(Endpoint):
 
     def _find(self, source: int, tag: int, call: str, wait: bool, take: bool, status: Any) -> SentMessage | None:
         wanted, wanted_tag, possible = self._match(source, tag)
+        checked(status)
         kernel, box = self.cluster.kernel, self.mailbox
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)

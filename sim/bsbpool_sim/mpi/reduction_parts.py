@@ -128,7 +128,7 @@ class ReducingParts(Parts):
         op = operation(op)
         if recvbuf is None:
             raise TypeError(f"{name}: the result needs a buffer, and recvbuf is None")
-        target = Buffer(recvbuf)
+        target = Buffer(recvbuf, receives=True)
         if in_place(sendbuf):
             if self._side.other:
                 self._may_be_in_place(name)
@@ -148,7 +148,7 @@ class ReducingParts(Parts):
         if role.is_root and role.is_leaf:
             mine = self._both(name, op, sendbuf, recvbuf)
         else:
-            buffer = Buffer(recvbuf if role.is_root else sendbuf)
+            buffer = Buffer(recvbuf, receives=True) if role.is_root else Buffer(sendbuf)
             mine = Reduction(name, op, None if role.is_root else buffer, buffer if role.is_root else None)
         leaves = role.leaves
 
@@ -196,7 +196,7 @@ class ReducingParts(Parts):
 
     def _reduce_scatter_block(self, name: str, sendbuf: Any, recvbuf: Any, op: Any) -> Part:
         op, size, rank = operation(op), self.size, self.rank
-        target = Buffer(recvbuf)
+        target = Buffer(recvbuf, receives=True)
         if in_place(sendbuf):
             self._may_be_in_place(name)
             source = target
@@ -216,7 +216,7 @@ class ReducingParts(Parts):
 
     def _reduce_scatter(self, name: str, sendbuf: Any, recvbuf: Any, recvcounts: Any, op: Any) -> Part:
         op, side, rank = operation(op), self._side, self.rank
-        target = Buffer(recvbuf)
+        target = Buffer(recvbuf, receives=True)
         item = target.type.size
         inside = in_place(sendbuf)
         source = target if inside else Buffer(sendbuf)

@@ -51,7 +51,7 @@ class ManyRequests:
     @classmethod
     def waitall(cls, requests: Sequence[Any], statuses: Any = None) -> list[Any]:
         """Wait until all are done; return what each received."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if active:
             block(active[0]._kernel, active, all)
@@ -60,7 +60,7 @@ class ManyRequests:
     @classmethod
     def waitany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, Any]:
         """Wait until one is done; return its index and what it received (UNDEFINED, None if all are over)."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if not active:
             fill(status, ANY_SOURCE, ANY_TAG, 0)
@@ -79,7 +79,7 @@ class ManyRequests:
     @classmethod
     def waitsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
         """Wait until at least one is done; return the indices of all that are, and what they received."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if not active:
             return None, None
@@ -89,7 +89,7 @@ class ManyRequests:
     @classmethod
     def testall(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[bool, list[Any] | None]:
         """Return whether all are done, and what each received then."""
-        active = _active([r._own for r in requests])
+        active = _active(_own(requests))
         if active:
             looks(active[0]._kernel)
         if all(r.done for r in active):
@@ -100,7 +100,7 @@ class ManyRequests:
     @classmethod
     def testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool, Any]:
         """Return the index of one that is done, whether there is one, and what it received."""
-        active = _active([r._own for r in requests])
+        active = _active(_own(requests))
         if active:
             looks(active[0]._kernel)
         if active and not any(r.done for r in active):
@@ -112,7 +112,7 @@ class ManyRequests:
     @classmethod
     def testsome(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[list[int] | None, Any]:
         """Return the indices of all that are done, and what they received; None and None if all are over."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if not active:
             return None, None
@@ -125,7 +125,7 @@ class ManyRequests:
     @classmethod
     def get_status_any(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool]:
         """Return the index of one that is done, and whether there is one, without ending it."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if not active:
             fill(status, ANY_SOURCE, ANY_TAG, 0)
@@ -141,7 +141,7 @@ class ManyRequests:
     @classmethod
     def get_status_all(cls, requests: Sequence[Any], statuses: Any = None) -> bool:
         """Return whether all are done, without ending them."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if active:
             looks(active[0]._kernel)
@@ -155,7 +155,7 @@ class ManyRequests:
     @classmethod
     def get_status_some(cls, requests: Sequence[Any], statuses: Any = None) -> list[int] | None:
         """Return the indices of all that are done, without ending them; None if all are over."""
-        own = [r._own for r in requests]
+        own = _own(requests)
         active = _active(own)
         if not active:
             return None
@@ -203,6 +203,17 @@ class ManyRequests:
     Get_status_some = get_status_some
 
 
+def _own(requests: Sequence[Any]) -> list[Any]:
+    """The requests themselves, of which handles are given.
+
+    :raises TypeError: something else is given.
+    """
+    for each in requests:
+        if not isinstance(each, ManyRequests):
+            raise TypeError(f"a request is an MPI.Request, not {each!r}")
+    return [each._own for each in requests]
+
+
 def _active(requests: Sequence[Completable]) -> list[Completable]:
     """Those that are under way, or done and nobody was told so."""
     return [r for r in requests if not r.over]
@@ -247,6 +258,9 @@ def _each(statuses: Any, count: int) -> Sequence[Any]:
     """So many statuses, of those that were given; a list that is too short gets further ones."""
     if statuses is None:
         return [None] * count
+    for each in statuses:
+        if not hasattr(each, "Set_elements"):  # ours, or the real mpi4py's
+            raise TypeError(f"a status is an MPI.Status, not {each!r}")
     if len(statuses) < count and isinstance(statuses, list):
         statuses += [Status() for _ in range(count - len(statuses))]
     return [*statuses[:count], *[None] * (count - len(statuses))]

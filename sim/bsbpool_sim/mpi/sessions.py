@@ -9,7 +9,8 @@ from .attached_buffers import Attachments
 from .error_handlers import WithErrhandler, give_handler
 from .groups import Group
 from .handles import Handle, State
-from .info import Info, hints_of
+from .info import INFO_NULL, Info, hints_of
+from .integer_arguments import integer, text
 from .requests import Request
 from .running_rank import running_task
 
@@ -36,7 +37,7 @@ class Session(WithErrhandler, Handle, root=True):
     _state: SessionState | None
 
     @classmethod
-    def Init(cls, info: Any = None, errhandler: Any = None) -> Self:
+    def Init(cls, info: Any = INFO_NULL, errhandler: Any = None) -> Self:
         """Begin a session."""
         new = cls.__new__(cls)
         new._attach(SessionState(hints_of(info, "Session.Init")))
@@ -54,17 +55,20 @@ class Session(WithErrhandler, Handle, root=True):
     def _release(self) -> None:
         self.Finalize()
 
-    def Get_num_psets(self, info: Any = None) -> int:
+    def Get_num_psets(self, info: Any = INFO_NULL) -> int:
         """Return the number of sets of processes that have a name: all ranks, and this one."""
         self._of_this("Get_num_psets")
+        hints_of(info, "Get_num_psets")
         return 2
 
-    def Get_nth_pset(self, n: int, info: Any = None) -> str:
+    def Get_nth_pset(self, n: int, info: Any = INFO_NULL) -> str:
         """Return the name of the n-th set of processes.
 
         :raises MPIError: there are fewer.
         """
         self._of_this("Get_nth_pset")
+        hints_of(info, "Get_nth_pset")
+        n = integer(n, "n")
         if not 0 <= n < 2:
             raise MPIError(f"Get_nth_pset({n}): there are 2 sets of processes, numbered from 0 on", "ERR_ARG")
         return (_WORLD, _SELF)[n]
@@ -117,7 +121,7 @@ class Session(WithErrhandler, Handle, root=True):
 
     def _ranks(self, call: str, pset_name: str) -> range:
         self._of_this(call)
-        task = running_task()
+        task, pset_name = running_task(), text(pset_name, "pset_name")
         if pset_name == _WORLD:
             return range(len(task.kernel.ranks))
         if pset_name == _SELF:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from array import array
 from typing import Any, Self
 
+from ..errors import MPIError
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED, Constant, real
 from .datatypes import BYTE, datatype
+from .integer_arguments import LONG, integer
 from .named_integers import NUMBERS
 
 
@@ -58,7 +60,7 @@ class Status:
 
     def Set_source(self, source: int) -> None:
         """Set the rank that the message came from."""
-        self.source = source
+        self.source = integer(source, "source")
 
     def Get_tag(self) -> int:
         """The message's tag."""
@@ -66,7 +68,7 @@ class Status:
 
     def Set_tag(self, tag: int) -> None:
         """Set the message's tag."""
-        self.tag = tag
+        self.tag = integer(tag, "tag")
 
     def Get_error(self) -> int:
         """The error of the request, of those that ended together."""
@@ -74,7 +76,7 @@ class Status:
 
     def Set_error(self, error: int) -> None:
         """Set the error of the request."""
-        self.error = error
+        self.error = integer(error, "error")
 
     def Get_count(self, datatype: Any = BYTE) -> int:
         """Items of `datatype` in the message; UNDEFINED if it holds no whole number of them."""
@@ -89,8 +91,13 @@ class Status:
         return UNDEFINED if found is None else found
 
     def Set_elements(self, datatype: Any, count: int) -> None:
-        """Set how many primitives of `datatype` the message holds."""
-        map = _map(datatype)
+        """Set how many primitives of `datatype` the message holds.
+
+        :raises MPIError: they are less than none.
+        """
+        map, count = _map(datatype), integer(count, "count", bits=LONG)
+        if count < 0:
+            raise MPIError(f"Set_elements: count={count} is negative", "ERR_COUNT")
         items, left = divmod(count, map.elements) if map.elements else (0, 0)
         self.count = items * map.size + map.size_of(left)
 
@@ -144,7 +151,18 @@ class _InMemory:
 
 
 def _map(given: Any) -> Any:
+    if isinstance(given, str):
+        raise TypeError(f"a status counts items of an MPI.Datatype, not of {given!r}")
     return datatype(given)._defined().map
+
+
+def checked(status: Any) -> None:
+    """See that a status is one, ours or the real mpi4py's, or None.
+
+    :raises TypeError: it is something else.
+    """
+    if status is not None and not isinstance(status, Status) and not hasattr(status, "Set_elements"):
+        raise TypeError(f"a status must be an MPI.Status, not {status!r}")
 
 
 def fill(status: Any, source: int, tag: int, size: int, cancelled: bool = False) -> None:
@@ -154,8 +172,7 @@ def fill(status: Any, source: int, tag: int, size: int, cancelled: bool = False)
     if isinstance(status, Status):
         status.source, status.tag, status.count, status.cancelled, status.error = source, tag, size, cancelled, 0
         return
-    if not hasattr(status, "Set_elements"):
-        raise TypeError(f"a status must be an MPI.Status, not {status!r}")
+    checked(status)
     if isinstance(source, Constant):
         source, tag = real(source.name), real("ANY_TAG")
     status.Set_source(source)

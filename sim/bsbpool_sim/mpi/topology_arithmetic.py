@@ -6,13 +6,12 @@ Communicators that have one are in `topologies`.
 from __future__ import annotations
 
 import math
-import operator
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from ..errors import MPIError
 from .constants import PROC_NULL
-from .integer_arguments import integer
+from .integer_arguments import integer, items
 
 
 class Grid(NamedTuple):
@@ -77,7 +76,7 @@ def integers(values: Any, what: str) -> tuple[int, ...]:
     :raises TypeError: it is none.
     """
     try:
-        return tuple(operator.index(each) for each in values)
+        return tuple(items(values, what))
     except TypeError:
         raise TypeError(f"{what} must be a sequence of integers, not {values!r}")
 

@@ -9,7 +9,7 @@ from .collective_forms import Forms
 from .constants import UNDEFINED, Constant, means
 from .contexts import Context
 from .endpoint import CLASSES, new_comm
-from .info import hints_of
+from .info import INFO_NULL, hints_of
 from .members import CommMember
 from .topology_arithmetic import Grid, Neighbours, RankGraph, graph, grid, integers
 
@@ -75,7 +75,7 @@ class MakingTopologies(Forms):
         destinations: Any,
         sourceweights: Any = None,
         destweights: Any = None,
-        info: Any = None,
+        info: Any = INFO_NULL,
         reorder: bool = False,
     ) -> Any:
         """Return a communicator whose ranks are the nodes of a graph. All ranks call it, each with its own neighbours.
@@ -91,6 +91,10 @@ class MakingTopologies(Forms):
         # As MPICH: the part that has no edges may leave its weights out.
         heavy = () if heavy is None and light is not None and not into else heavy
         light = () if light is None and heavy is not None and not out else light
+        if (heavy is None) != (light is None):
+            raise MPIError(
+                "Create_dist_graph_adjacent: sourceweights and destweights are both given, or neither", "ERR_TOPOLOGY"
+            )
         return self._spread("Create_dist_graph_adjacent", Neighbours(into, out, heavy, light), info)
 
     def Create_dist_graph(
@@ -99,7 +103,7 @@ class MakingTopologies(Forms):
         degrees: Any,
         destinations: Any,
         weights: Any = None,
-        info: Any = None,
+        info: Any = INFO_NULL,
         reorder: bool = False,
     ) -> Any:
         """Return a communicator whose ranks are the nodes of a graph. All ranks call it, each with some of its edges.

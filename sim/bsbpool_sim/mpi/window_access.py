@@ -20,6 +20,7 @@ from .buffers import Buffer
 from .constants import PROC_NULL, means
 from .datatypes import is_same
 from .handles import Handle
+from .integer_arguments import LONG, integer
 from .operations import OPS, Operation, operation
 from .reductions import OF_WINDOWS, check, combine
 from .requests import Request
@@ -302,7 +303,8 @@ class WindowAccess(Handle):
         """
         if not means(target_rank, PROC_NULL):
             _single(origin=origin, result=result)
-        self._get_accumulate("Fetch_and_op", origin, result, target_rank, target_disp, op).now()
+        at = integer(target_disp, "target_disp", bits=LONG)
+        self._get_accumulate("Fetch_and_op", origin, result, target_rank, at, op).now()
 
     def Compare_and_swap(self, origin: Any, compare: Any, result: Any, target_rank: int, target_disp: int = 0) -> None:
         """Read one item into `result`; if it equals `compare`, replace it with `origin`, in one step.
@@ -318,7 +320,8 @@ class WindowAccess(Handle):
         if not _comparable(new):
             text = f"{call} of {new.type!r}: it is for integers, truth values and bytes"
             raise MPIError(text, "ERR_TYPE")
-        items = self._items(call, end, target_rank, target_disp, new)
+        at = integer(target_disp, "target_disp", bits=LONG)
+        items = self._items(call, end, target_rank, at, new)
         data, wanted = _data(new), _data(expected)
         lease = self._lease(end, target_rank, (new, False), (expected, False), (into, True))
 

@@ -133,6 +133,8 @@ class WindowEnd(State):
         :raises MPIError: one of them is not of the window.
         """
         places = {member: rank for rank, member in enumerate(self.context.members)}
+        if not hasattr(group, "Translate_ranks"):
+            raise TypeError(f"{call}: group must be an MPI.Group, not {type(group).__name__}")
         members = group._own(call).members
         if not set(members) <= set(places):
             raise MPIError(f"{call}: a rank of the group is not of the window", "ERR_GROUP")

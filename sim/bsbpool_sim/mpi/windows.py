@@ -10,15 +10,15 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .addresses import address_of
-from .arrays import bytes_of, is_bottom
+from .arrays import bytes_of, is_bottom, no_buffer
 from .attributes import WithAttributes
 from .communicators import Comm, current, self_comm
 from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, PROC_NULL, means
 from .contexts import Context
 from .error_handlers import WithErrhandler, give_first_handler
 from .groups import Group
-from .info import Info, hints_of
-from .integer_arguments import integer
+from .info import INFO_NULL, Info, hints_of
+from .integer_arguments import LONG, integer, text
 from .named_integers import NUMBERS
 from .requests import poll
 from .window_access import WindowAccess
@@ -51,7 +51,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
     # -- making one --------------------------------------------------------------------------------
 
     @classmethod
-    def Create(cls, memory: Any, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
+    def Create(cls, memory: Any, disp_unit: int = 1, info: Any = INFO_NULL, comm: Any = None) -> Self:
         """A window over `memory`. All ranks of the communicator call it.
 
         :param memory: a buffer that can be written; None or MPI.BOTTOM: nothing of this rank's.
@@ -62,20 +62,20 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         return cls._together("Create", comm, info, disp_unit, WIN_FLAVOR_CREATE, view, memory)
 
     @classmethod
-    def Allocate(cls, size: int, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
+    def Allocate(cls, size: int, disp_unit: int = 1, info: Any = INFO_NULL, comm: Any = None) -> Self:
         """A window over `size` new bytes of zeros, found with `tomemory`."""
         view = memoryview(bytearray(_size("Allocate", size)))
         return cls._together("Allocate", comm, info, disp_unit, WIN_FLAVOR_ALLOCATE, view)
 
     @classmethod
-    def Allocate_shared(cls, size: int, disp_unit: int = 1, info: Any = None, comm: Any = None) -> Self:
+    def Allocate_shared(cls, size: int, disp_unit: int = 1, info: Any = INFO_NULL, comm: Any = None) -> Self:
         """A window over new bytes of zeros, one rank's behind the other's, that all reach with `Shared_query`."""
         return cls._together(
             "Allocate_shared", comm, info, disp_unit, WIN_FLAVOR_SHARED, _size("Allocate_shared", size)
         )
 
     @classmethod
-    def Create_dynamic(cls, info: Any = None, comm: Any = None) -> Self:
+    def Create_dynamic(cls, info: Any = INFO_NULL, comm: Any = None) -> Self:
         """A window to which ranks attach memory; displacements are what MPI.Get_address gives where the memory is."""
         return cls._together("Create_dynamic", comm, info, 1, WIN_FLAVOR_DYNAMIC, None)
 
@@ -154,6 +154,8 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
         :raises MPIError: some of it is attached already, or the window is another one.
         """
+        if memory is None:
+            no_buffer(memory)
         self._dynamic("Attach").attach(bytes_of(memory, receives=True))
 
     def Detach(self, memory: Any) -> None:
@@ -201,6 +203,8 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         """Add hints to those of the window, which nothing here heeds. All ranks call it."""
         end = self._end("Set_info")
         hints = hints_of(info, "Set_info")
+        if not info:
+            raise MPIError("Set_info: info is INFO_NULL, or was freed", "ERR_ARG")
         end.together("Set_info")
         end.hints.update(hints)
 
@@ -228,7 +232,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     def Set_name(self, name: str) -> None:
         """Name the window; of a name, 127 characters are kept."""
-        self._end("Set_name").name = str(name)[:_NAME]
+        self._end("Set_name").name = text(name, "the name of a window")[:_NAME]
 
     name = property(Get_name, Set_name, doc="The window's name, as this rank has named it.")
 
@@ -248,7 +252,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end.expose(end.fences)
         end.finish()
         end.together("Fence")
-        end.epochs.fence("Fence", not assertion & MODE_NOSUCCEED)
+        end.epochs.fence("Fence", not int(assertion) & MODE_NOSUCCEED)
 
     # -- Start, Post, Complete and Wait ------------------------------------------------------------
 
@@ -322,7 +326,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
         :raises MPIError: another epoch of access is open, or `lock_type` is neither LOCK_EXCLUSIVE nor LOCK_SHARED.
         """
-        end = self._end("Lock")
+        end, lock_type = self._end("Lock"), integer(lock_type, "lock_type")
         exclusive = means(lock_type, LOCK_EXCLUSIVE)
         if not exclusive and not means(lock_type, LOCK_SHARED):
             raise MPIError(f"lock_type={lock_type!r}: it is MPI.LOCK_EXCLUSIVE or MPI.LOCK_SHARED", "ERR_LOCKTYPE")
@@ -377,11 +381,11 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
         :raises MPIError: this rank doesn't hold its lock.
         """
-        self._flush("Flush", rank)
+        self._flush("Flush", integer(rank, "rank"))
 
     def Flush_local(self, rank: int) -> None:
         """`Flush`: buffers may be used again."""
-        self._flush("Flush_local", rank)
+        self._flush("Flush_local", integer(rank, "rank"))
 
     def Flush_all(self) -> None:
         """Wait until all of this rank's accesses have happened.
@@ -415,7 +419,7 @@ WIN_NULL = Win._named(None)
 
 
 def _size(call: str, size: int) -> int:
-    size = integer(size, "size")
+    size = integer(size, "size", bits=LONG)
     if size < 0:
         raise MPIError(f"Win.{call}(size={size}): a size is 0 or more", "ERR_SIZE")
     return size
@@ -431,6 +435,7 @@ def _side_by_side(parts: list[tuple[int, int]]) -> list[tuple[memoryview, int]]:
 
 
 def _assertion(call: str, assertion: int, allowed: int) -> None:
+    assertion = integer(assertion, "assertion")
     if assertion & ~allowed or assertion < 0:
         raise MPIError(f"{call}(assertion={assertion}): it is none for this call", "ERR_ARG")
 
