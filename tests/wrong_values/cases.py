@@ -107,19 +107,20 @@ class Here:
             with contextlib.suppress(Exception):
                 close()
 
-    def _later(self, handle: Any, name: str = "Free") -> Any:
+    def later(self, handle: Any, name: str = "Free") -> Any:
+        """Let a handle go at the end."""
         self._closing.append(getattr(handle, name))
         return handle
 
     def info(self) -> Any:
-        return self._later(self.MPI.Info.Create({"a": "b"}))
+        return self.later(self.MPI.Info.Create({"a": "b"}))
 
     def session(self) -> Any:
-        return self._later(self.MPI.Session.Init(), "Finalize")
+        return self.later(self.MPI.Session.Init(), "Finalize")
 
     def request(self) -> Any:
         """A receive that is done."""
-        self._message()
+        self.message()
         return self.comm.Irecv(array(self), 0)
 
     def receive(self) -> None:
@@ -128,7 +129,7 @@ class Here:
         self._closing.append(lambda: _finish(self.MPI, received))
 
     def inactive(self) -> Any:
-        return self._later(self.comm.Send_init(array(self), self.MPI.PROC_NULL))
+        return self.later(self.comm.Send_init(array(self), self.MPI.PROC_NULL))
 
     def keyval(self, owner: str, set: bool = False) -> int:
         of = getattr(self.MPI, owner if owner in ("Datatype", "Win") else "Comm")
@@ -142,7 +143,8 @@ class Here:
         self.MPI.Add_error_string(number, "said")
         return int(number)
 
-    def _message(self, obj: bool = False) -> None:
+    def message(self, obj: bool = False) -> None:
+        """Send a message, and see that it has arrived."""
         sent = self.comm.isend(1, 0) if obj else self.comm.Isend(array(self), 0)
         self._closing.append(lambda: _finish(self.MPI, sent))
         self.comm.Probe(0)
@@ -152,7 +154,7 @@ class Here:
     receiver: Any = None
 
     def make_Datatype(self) -> Any:
-        return self._later(self.MPI.INT.Create_contiguous(1).Commit())
+        return self.later(self.MPI.INT.Create_contiguous(1).Commit())
 
     def make_Status(self) -> Any:
         return self.MPI.Status()
@@ -167,20 +169,20 @@ class Here:
         return self.MPI.Grequest.Start()
 
     def make_Message(self) -> Any:
-        self._message()
+        self.message()
         return self.comm.Mprobe()
 
     def make_Op(self) -> Any:
-        return self._later(self.MPI.Op.Create(_add, True))
+        return self.later(self.MPI.Op.Create(_add, True))
 
     def make_Group(self) -> Any:
-        return self._later(self.comm.Get_group())
+        return self.later(self.comm.Get_group())
 
     def make_Info(self) -> Any:
         return self.info()
 
     def make_Errhandler(self) -> Any:
-        return self._later(self.MPI.Comm.Create_errhandler(lambda comm, code: None))
+        return self.later(self.MPI.Comm.Create_errhandler(lambda comm, code: None))
 
     def make_Session(self) -> Any:
         return self.session()
@@ -191,24 +193,24 @@ class Here:
     make_Intracomm = make_Comm
 
     def make_Cartcomm(self) -> Any:
-        return self._later(self.comm.Create_cart([1], [True]))
+        return self.later(self.comm.Create_cart([1], [True]))
 
     def make_Graphcomm(self) -> Any:
-        return self._later(self.comm.Create_graph([1], [0]))
+        return self.later(self.comm.Create_graph([1], [0]))
 
     def make_Distgraphcomm(self) -> Any:
-        return self._later(self.comm.Create_dist_graph_adjacent([0], [0]))
+        return self.later(self.comm.Create_dist_graph_adjacent([0], [0]))
 
     make_Topocomm = make_Distgraphcomm
 
     def make_Win(self) -> Any:
-        win = self._later(self.MPI.Win.Allocate(64, 1, comm=self.comm))
+        win = self.later(self.MPI.Win.Allocate(64, 1, comm=self.comm))
         np.frombuffer(win.tomemory(), "i4")[:] = 7
         return win
 
     def make_File(self) -> Any:
         mode = self.MPI.MODE_RDWR | self.MPI.MODE_CREATE | self.MPI.MODE_DELETE_ON_CLOSE
-        file = self._later(self.MPI.File.Open(self.comm, self.path, mode), "Close")
+        file = self.later(self.MPI.File.Open(self.comm, self.path, mode), "Close")
         file.Write_at(0, np.full(16, 9, "i4"))
         return file
 
@@ -258,11 +260,11 @@ def _completed(here: Here, win: Any) -> None:
 
 
 def _shared(here: Here, win: Any) -> Any:
-    return here._later(here.MPI.Win.Allocate_shared(16, 1, comm=here.comm))
+    return here.later(here.MPI.Win.Allocate_shared(16, 1, comm=here.comm))
 
 
 def _dynamic(here: Here, win: Any) -> Any:
-    made = here._later(here.MPI.Win.Create_dynamic(comm=here.comm))
+    made = here.later(here.MPI.Win.Create_dynamic(comm=here.comm))
     here.attached = array(here)
     return made
 
@@ -299,26 +301,26 @@ _BEFORE: dict[str, Any] = {
     "Win.Shared_query": _shared,
     "Win.Attach": _dynamic,
     "Win.Detach": _dynamic_attached,
-    "Datatype.Commit": lambda here, datatype: here._later(datatype.Create_contiguous(2)),
+    "Datatype.Commit": lambda here, datatype: here.later(datatype.Create_contiguous(2)),
     "Prequest.Pready": _partitioned,
     "Prequest.Pready_range": _partitioned,
     "Prequest.Pready_list": _partitioned,
     "Prequest.Parrived": _partitioned_received,
     "Comm.Detach_buffer": lambda here, comm: comm.Attach_buffer(room(4096)),
     "Session.Detach_buffer": lambda here, session: session.Attach_buffer(room(4096)),
-    "Message.Probe": lambda here, message: here._message(),
-    "Message.Iprobe": lambda here, message: here._message(),
-    "Message.probe": lambda here, message: here._message(),
-    "Message.iprobe": lambda here, message: here._message(),
-    "Message.recv": lambda here, message: (here._message(True), here.comm.mprobe())[1],
-    "Message.irecv": lambda here, message: (here._message(True), here.comm.mprobe())[1],
+    "Message.Probe": lambda here, message: here.message(),
+    "Message.Iprobe": lambda here, message: here.message(),
+    "Message.probe": lambda here, message: here.message(),
+    "Message.iprobe": lambda here, message: here.message(),
+    "Message.recv": lambda here, message: (here.message(True), here.comm.mprobe())[1],
+    "Message.irecv": lambda here, message: (here.message(True), here.comm.mprobe())[1],
 }
 _ACCESSES = (
     r"Win\.(R?put|R?get|R?accumulate|R?get_accumulate|Put|Get|Accumulate|Get_accumulate|Fetch_and_op|Compare_and_swap)"
 )
 _BEFORE_ALL = (
-    (r"Comm\.(Recv|Irecv|I?m?probe|Probe|Iprobe|Improbe|Mprobe|Recv_init)", lambda here, comm: here._message()),
-    (r"Comm\.(recv|irecv)", lambda here, comm: here._message(True)),
+    (r"Comm\.(Recv|Irecv|I?m?probe|Probe|Iprobe|Improbe|Mprobe|Recv_init)", lambda here, comm: here.message()),
+    (r"Comm\.(recv|irecv)", lambda here, comm: here.message(True)),
     (r"Comm\.(I?[bB]send(_init)?|ibsend)", lambda here, comm: comm.Attach_buffer(room(4096))),
     (r"Comm\.[Ii]?(S|s|[SRrs]s)end", lambda here, comm: here.receive()),
     (rf"{_ACCESSES}|Win\.(Flush\w*|Sync)", _locked),
