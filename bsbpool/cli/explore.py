@@ -76,6 +76,10 @@ _CHECKS = (
     "--json", "data", type=click.Path(), metavar="FILE", help="Also write what was found as JSON; - is stdout."
 )
 @click.option(
+    "--html", "html", type=click.Path(), metavar="FILE",
+    help="If something is found, write a page for the browser: each finding with its run beside one that passes.",
+)  # fmt: skip
+@click.option(
     "--to-test", "test", type=click.Path(), metavar="FILE",
     help="If something is found, write a test for pytest that fails until it is mended.",
 )  # fmt: skip
@@ -96,6 +100,7 @@ def explore(
     code: str | None,
     program: tuple[str, ...],
     data: str | None,
+    html: str | None,
     test: str | None,
     force: bool,
     keep: str | None,
@@ -134,10 +139,9 @@ def explore(
         raise click.UsageError("give -m or -c, not both")
     if module is None and code is None and ranks is None and are_scenarios(program):
         files = scenario_files(program)
+        files_of = ((data, "findings", "--json"), (html, "page", "--html"), (smaller, "scenario", "--to-scenario"))
         outputs = [
-            OutputFile(path, kind, option, tuple(files), force)
-            for path, kind, option in ((data, "findings", "--json"), (smaller, "scenario", "--to-scenario"))
-            if path is not None
+            OutputFile(path, kind, option, tuple(files), force) for path, kind, option in files_of if path is not None
         ]
         claim(outputs)
         if test is not None:
@@ -163,7 +167,7 @@ def explore(
     reads = (what.name,) if what.kind == "script" else ()
     outputs = [
         OutputFile(path, kind, option, reads, force)
-        for path, kind, option in ((data, "findings", "--json"), (test, "test", "--to-test"))
+        for path, kind, option in ((data, "findings", "--json"), (html, "page", "--html"), (test, "test", "--to-test"))
         if path is not None
     ]
     claim(outputs)
@@ -214,6 +218,10 @@ def explore(
                             json.dumps(kept.as_data(exploration, lambda finding: kept.again(finding, again))) + "\n"
                         ).encode()
                     )
+                elif exploration.findings and output.kind == "page":
+                    from bsbpool_sim.exploring.page import page
+
+                    output.write(page([(what.name, exploration, lambda each: kept.again(each, again))]).encode())
                 elif exploration.findings:
                     output.write(kept.as_test(exploration, [*skipped, *again]).encode())
             except click.UsageError as error:

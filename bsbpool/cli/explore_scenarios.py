@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -87,6 +87,7 @@ def explore_scenarios(
         return _Explored(scenario.title, faults, scenario.seeds[0], exploration, "", 0)
 
     found: list[dict[str, Any]] = []
+    wrong_ones: list[tuple[str, Exploration, Callable[[Finding], str]]] = []
     first: tuple[str, Finding, int] | None = None
     unusable = interrupted = False
     one_by_one: Iterator[_Explored] = map(explored, files)
@@ -107,6 +108,8 @@ def explore_scenarios(
         say(f"{mark} {label(title)}  {file}: {exploration}", err=quiet)
         again = functools.partial(kept.scenario_again, path=file, seed=seed, faults=faults)
         report.findings(exploration, again)
+        if exploration.findings:
+            wrong_ones.append((f"{title}  {file}", exploration, again))
         data = kept.as_data(exploration, again)
         found.append({"scenario": file, "faults": faults, **data})
         if covered is not None:
@@ -130,6 +133,10 @@ def explore_scenarios(
     for output in outputs:
         if output.kind == "findings":
             output.write((json.dumps(everything) + "\n").encode())
+        elif output.kind == "page" and wrong_ones:
+            from bsbpool_sim.exploring.page import page
+
+            output.write(page(wrong_ones).encode())
         elif first is not None:
             output.write(_smaller(*first).encode())
     sys.exit(2 if unusable else int(bool(findings)))

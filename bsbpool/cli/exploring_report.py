@@ -77,8 +77,8 @@ class Report:
         from bsbpool_sim.exploring.kept import lines_of
 
         for finding in exploration.findings:
-            for indent, text in lines_of(finding, again):
-                if text.startswith("Again: "):  # it can be copied, as one line
+            for indent, text in lines_of(finding, again, 120 - self._indent):
+                if text.startswith("Again: ") or "│" in text:  # it can be copied, as one line; it is laid out already
                     say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)
                 else:
                     self.line(text, indent)

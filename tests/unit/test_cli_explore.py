@@ -22,6 +22,7 @@ if comm.rank == 0:
 elif comm.rank < 3:
     comm.send(comm.rank, 0)
 """
+HALF, TAKES = "─" * 56, "recv of rank 0 takes the message of rank {} with tag 0"
 RIGHT = MASTER.replace("source=2", "source=1", 1)
 
 
@@ -47,6 +48,17 @@ def test_what_fails_in_some_order_is_reported_with_its_choices_and_the_command_t
         "  It takes these choices:\n"
         "    recv of rank 0 takes the message of rank 2 with tag 0 before the message of rank 1 with tag 0, at "
         "master.py:5 in\n    <module> (it decides)\n"
+        "  The nearest run that passes, and this one:\n"
+        "    rank 1 sends to rank 0, tag 0 (master.py:12)\n"
+        "    rank 2 sends to rank 0, tag 0 (master.py:12)\n"
+        f"    {HALF}─┬─{HALF}\n"
+        f"    {'passes':56} │ fails\n"
+        f"    {TAKES.format(1):56} │ {TAKES.format(2)}\n"
+        f"    {'  (master.py:5)':56} │   (master.py:5)\n"
+        f"    {'rank 0 takes the message of rank 2, tag 0 (master.py:9)':56} │\n"
+        f"    {'→ all ends well':56} │ → deadlock: rank 0 waits for ever for a message from\n"
+        f"    {'':56} │   rank 2, which has ended, with any tag (recv), which\n"
+        f"    {'':56} │   has to come in every order\n"
         "  Again: bsbpool simulate --late-matching --tape v1:0.1 -n 3 master.py\n"
         "\n"
         "complete: 2 schedules; 1 finding\n"

@@ -7,7 +7,7 @@ about all of it. How few choices a finding takes is in `shrinking`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
 import yaml
@@ -94,12 +94,15 @@ class _Cutting:
         smaller = True
         while smaller:
             smaller = False
-            for attempt in _smaller(data):
+            attempts = _smaller(data)
+            attempt = next(attempts, None)
+            while attempt is not None:
                 if self._left() <= 0:
                     return data, best
-                if (found := self._attempt(attempt, schedules)) is not None:
+                found = self._attempt(attempt, schedules)
+                if found is not None:
                     data, best, smaller = attempt, found, True
-                    break
+                attempt = _next(attempts, found is not None)
         return data, best
 
     def _left(self) -> float:
@@ -123,33 +126,69 @@ class _Cutting:
         )  # fmt: skip
 
 
-def _smaller(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """The same with less, the largest steps first."""
-    # Where a job never ends by itself, what ends it is not left out: nobody has to wait for ever.
-    hangs = any(job.get("hangs") for job in _all_jobs(data))
-    lists = [key for key in ("schedulers", "jobs", *([] if hangs else ["events"])) if data.get(key)]
+#: Scenarios that are tried one after the other; each is answered by whether it shows it.
+_Attempts = Generator[dict[str, Any], bool, None]
+
+
+def _next(attempts: _Attempts, shows: bool) -> dict[str, Any] | None:
+    try:
+        return attempts.send(shows)
+    except StopIteration:
+        return None
+
+
+def _smaller(data: dict[str, Any]) -> _Attempts:
+    """The same with less, the largest steps first; what shows it is what the next attempts begin with."""
     for ranks in range(2, data["ranks"]):
-        yield _with(data, ("ranks",), ranks)
-    for key in (*lists, "seeds", "slow", "latency", "bandwidth"):
-        if data.get(key):
-            yield _with(data, (key,))
-    if any("repeat" in job for job in _all_jobs(data)):
-        yield _one_by_one(data)
-    for key in lists:
-        items = data[key]
-        size = len(items) // 2
-        while size:
-            for place in range(len(items) - size, -1, -size):
-                yield _with(data, (key,), [*items[:place], *items[place + size :]])
-            size //= 2
-    for key in data.get("pool") or ():
-        yield _with(data, ("pool", key))
-    for place in range(len((data.get("pool") or {}).get("listeners") or ())):
-        yield _with(data, ("pool", "listeners", place))
-    for place, job in enumerate(data.get("jobs") or ()):
-        for key in job:
-            if key not in ("name", "repeat") and not job.get("hangs"):
-                yield _with(data, ("jobs", place, key))
+        if (yield (attempt := _with(data, ("ranks",), ranks))):
+            data = attempt
+            break
+    for key in ("schedulers", "jobs", "events", "seeds", "slow", "latency", "bandwidth"):
+        needed = key == "events" and _hangs(data)
+        if data.get(key) and not needed and (yield (attempt := _with(data, (key,)))):
+            data = attempt
+    data = yield from _without_keys(data)
+    if any("repeat" in job for job in _all_jobs(data)) and (yield (attempt := _one_by_one(data))):
+        data = attempt
+    for key in ("schedulers", "events"):
+        if data.get(key) and not (key == "events" and _hangs(data)):
+            data = yield from _without_items(data, (key,))
+    for path in _paths_of_jobs(data):
+        data = yield from _without_items(data, path)
+
+
+def _hangs(data: dict[str, Any]) -> bool:
+    """Whether a job never ends by itself: what ends it is not left out, so that nobody has to wait for ever."""
+    return any(job.get("hangs") for job in _all_jobs(data))
+
+
+def _without_items(data: dict[str, Any], path: Sequence[Any]) -> Generator[dict[str, Any], bool, dict[str, Any]]:
+    """Without items of a list: halves of it, quarters, and so on, the last ones first."""
+    size = max(1, len(_at(data, path)) // 2)
+    while size:
+        place = len(_at(data, path)) - size
+        while place >= 0:
+            items = _at(data, path)
+            if (yield (attempt := _with(data, path, [*items[:place], *items[place + size :]]))):
+                data = attempt
+            place -= size
+        size //= 2
+    return data
+
+
+def _without_keys(data: dict[str, Any]) -> Generator[dict[str, Any], bool, dict[str, Any]]:
+    """Without what is said of the pool and of jobs, one key after the other."""
+    paths: list[tuple[Any, ...]] = [("pool", key) for key in data.get("pool") or ()]
+    for path in _paths_of_jobs(data):
+        for place, job in enumerate(_at(data, path)):
+            if not job.get("hangs"):
+                paths += [(*path, place, key) for key in job if key not in ("name", "repeat")]
+    for path in paths:
+        if (yield (attempt := _with(data, path))):
+            data = attempt
+    if isinstance(_at(data, ("pool", "listeners")), list):
+        data = yield from _without_items(data, ("pool", "listeners"))
+    return data
 
 
 def _with(data: dict[str, Any], path: Sequence[Any], value: Any = None) -> dict[str, Any]:
@@ -165,28 +204,32 @@ def _with(data: dict[str, Any], path: Sequence[Any], value: Any = None) -> dict[
     return other
 
 
-def _lists_of_jobs(data: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """What has a list of jobs, and under which key."""
-    yield data, "jobs"
-    for each in data.get("schedulers") or ():
-        yield each, "jobs"
-    for each in data.get("events") or ():
-        yield each, "queue"
+def _at(data: dict[str, Any], path: Sequence[Any]) -> Any:
+    """What stands there; None: nothing does."""
+    inner: Any = data
+    for step in path:
+        inner = inner[step] if isinstance(step, int) else (inner or {}).get(step)
+    return inner
+
+
+def _paths_of_jobs(data: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """Where lists of jobs are."""
+    paths: list[tuple[Any, ...]] = [("jobs",)]
+    paths += [("schedulers", place, "jobs") for place in range(len(data.get("schedulers") or ()))]
+    paths += [("events", place, "queue") for place in range(len(data.get("events") or ()))]
+    return [path for path in paths if isinstance(_at(data, path), list)]
 
 
 def _all_jobs(data: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    for owner, key in _lists_of_jobs(data):
-        yield from owner.get(key) or ()
+    for path in _paths_of_jobs(data):
+        yield from _at(data, path)
 
 
 def _one_by_one(data: dict[str, Any]) -> dict[str, Any]:
     """The same with an entry for each job, of which any can be left out."""
-    other = copy.deepcopy(data)
-    for owner, key in _lists_of_jobs(other):
-        entries = owner.get(key)
-        if not isinstance(entries, list):
-            continue
-        owner[key] = [each for entry in entries for each in _each(entry)]
+    other = data
+    for path in _paths_of_jobs(data):
+        other = _with(other, path, [each for entry in _at(data, path) for each in _each(entry)])
     return other
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bsbpool.values import shown
@@ -22,6 +22,7 @@ from ..errors import CannotSimulateError, DeadlockError, SimulationError
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
+from .comparing import Comparing
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .findings import Finding, FoundFault, faults_of, unbuffered
@@ -267,10 +268,12 @@ class _Exploring:
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
 
     def shrink(self) -> None:
-        """Make findings small, and say in words what they depend on."""
+        """Make findings small, say in words what they depend on, and show a run beside each that passes."""
         shrinking = Shrinking(self._run, self._findings_of)
+        comparing = Comparing(self._run, self._findings_of)
         for place, finding in enumerate(self.result.findings):
-            self.result.findings[place] = shrinking.shrink(finding)
+            found = shrinking.shrink(finding)
+            self.result.findings[place] = replace(found, runs=comparing.compare(found))
 
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bsbpool.frames import file_of, users_frame
 from bsbpool.values import text_of
@@ -108,6 +108,7 @@ class Finding:
     :ivar choices: the departures of the tape, in words.
     :ivar compared: whether no single run shows it, only runs of one schedule with other values in memory that MPI has
         not written yet: exploring compares these.
+    :ivar runs: its run beside the nearest one that does not have it, as `comparing.TwoRuns`; None if none was found.
     """
 
     kind: str
@@ -121,6 +122,7 @@ class Finding:
     eager_limit: int | None = None
     choices: tuple[ChoiceMade, ...] = ()
     compared: bool = False
+    runs: Any = None
 
     @property
     def key(self) -> Hashable:

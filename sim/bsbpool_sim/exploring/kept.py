@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..checks.audit import KINDS
+from .comparing import TwoRuns
 from .exploration import Exploration
 from .findings import Finding
+from .side_by_side import lines_of_two
 
 
 def again(finding: Finding, program: Sequence[str]) -> str:
@@ -27,8 +29,14 @@ def again(finding: Finding, program: Sequence[str]) -> str:
     return shlex.join(["bsbpool", "simulate", *how, "--tape", str(finding.tape), *program])
 
 
-def lines_of(finding: Finding, again: Callable[[Finding], str]) -> Iterator[tuple[int, str]]:
-    """A finding as people read it: lines, each with the number of columns that it is moved to the right."""
+def lines_of(
+    finding: Finding, again: Callable[[Finding], str], width: int = 120, *, runs: bool = True
+) -> Iterator[tuple[int, str]]:
+    """A finding as people read it: lines, each with the number of columns that it is moved to the right.
+
+    :param width: the columns that there are.
+    :param runs: whether its run is shown beside one that passes.
+    """
     where = f" at {finding.file}:{finding.line}" if finding.file else ""
     yield 0, f"{finding.kind}{where}"
     yield 2, finding.message
@@ -41,6 +49,9 @@ def lines_of(finding: Finding, again: Callable[[Finding], str]) -> Iterator[tupl
             yield 4, f"{choice}{' (it decides)' if choice.critical else ''}"
     else:
         yield 2, "It happens by default, without any choice."
+    if runs and finding.runs is not None:
+        for indent, line in lines_of_two(finding.runs, width - 2):
+            yield 2 + indent, line
     yield 2, f"Again: {again(finding)}"
     yield 0, ""
 
@@ -69,6 +80,7 @@ def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[s
                 "choices": [choice._asdict() for choice in each.choices],
                 "schedule": each.schedule,
                 "again": again(each),
+                "runs": None if each.runs is None else _as_data(each.runs),
             }
             for each in exploration.findings
         ],
@@ -81,6 +93,11 @@ def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[s
         "limits": [*exploration.limits],
         "interrupted": exploration.interrupted,
     }
+
+
+def _as_data(runs: TwoRuns) -> dict[str, Any]:
+    texts = {name: [step._asdict() for step in getattr(runs, name)] for name in ("before", "passing", "failing")}
+    return {**texts, "passes": runs.passes, "fails": runs.fails, "tape": str(runs.tape), "buffered": runs.buffered}
 
 
 def as_test(exploration: Exploration, program: Sequence[str]) -> str:

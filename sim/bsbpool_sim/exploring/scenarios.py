@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bsbpool.trace.events import Event
+
 from ..choices import Strategy
 from ..default_strategies import InOrder
 from ..scenario.always import check_what_always_holds
 from ..scenario.expecting import Checker
+from ..scenario.observed import Observed
 from ..scenario.outcome import Failure, Outcome
 from ..scenario.running import Result, Scenario
 from ..simulation import Simulation
@@ -38,6 +41,11 @@ class ScenarioRunner:
         self.watch = Watch()
         #: what the last run came to.
         self.outcome: Outcome | None = None
+
+    def told(self, event: Event) -> str:
+        """An event of the last run, with the names of its jobs."""
+        assert self.outcome is not None
+        return Observed(self.scenario.plan, self.outcome).told(event)
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None

@@ -70,7 +70,7 @@ class Context:
         if self.cluster.audit is not None:
             self.cluster.audit.sent(message, target)
         if self.cluster.observed is not None:
-            self.cluster.observed.gave(source, message.data)
+            self.cluster.observed.gave(source, message.data, target, message.tag)
         if self.cluster.races is not None:
             self.cluster.races.sent(message, source, target, message.sync)
         faults = self.cluster.faults
