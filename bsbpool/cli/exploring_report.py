@@ -78,7 +78,8 @@ class Report:
 
         for finding in exploration.findings:
             for indent, text in lines_of(finding, again, 120 - self._indent):
-                if text.startswith("Again: ") or "│" in text:  # it can be copied, as one line; it is laid out already
+                # What can be copied is one line; what stands side by side is laid out already.
+                if text.startswith(("Again: ", "The delays, ")) or "│" in text:
                     say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)
                 else:
                     self.line(text, indent)

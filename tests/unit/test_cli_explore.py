@@ -59,6 +59,8 @@ def test_what_fails_in_some_order_is_reported_with_its_choices_and_the_command_t
         f"    {'→ all ends well':56} │ → deadlock: rank 0 waits for ever for a message from\n"
         f"    {'':56} │   rank 2, which has ended, with any tag (recv), which\n"
         f"    {'':56} │   has to come in every order\n"
+        "  In time it happens if messages from rank 1 to rank 0 take 1ms longer.\n"
+        "  The delays, for bsbpool simulate --script: events: [{at: 0s, delay: {from: 1, to: 0, by: 1ms}}]\n"
         "  Again: bsbpool simulate --late-matching --tape v1:0.1 -n 3 master.py\n"
         "\n"
         "complete: 2 schedules; 1 finding\n"

@@ -2,16 +2,20 @@
 
 import json
 import re
+import time
 from xml.etree import ElementTree
 
 import pytest
 from launching import run
 
 import bsbpool
-from bsbpool_sim import explore, simulate
+from bsbpool_sim import RankErrors, Script, explore, simulate
+from bsbpool_sim.exploring.delays import said
+from bsbpool_sim.exploring.delays import script as script_of
 from bsbpool_sim.exploring.page import page
 from bsbpool_sim.exploring.side_by_side import lines_of_two
 from bsbpool_sim.exploring.steps import CHOICE, FAULT, SENDS, TAKES, TOLD
+from bsbpool_sim.scenario.fault_files import load_faults
 
 
 def racing(comm):
@@ -34,7 +38,7 @@ def test_both_runs_are_the_same_up_to_the_choice_that_decides():
     finding = only(explore(racing, 4))
     runs = finding.runs
     assert [step.kind for step in runs.before] == [SENDS, SENDS, SENDS, TAKES]
-    assert [step.kind for step in runs.failing] == [CHOICE]
+    assert [step.kind for step in runs.failing] == [CHOICE, TAKES]
     assert runs.failing[0].text == "recv of rank 0 takes the message of rank 2 with tag 0"
     assert runs.passing[0].text == "recv of rank 0 takes the message of rank 1 with tag 0"
     assert (runs.passes, runs.fails) == ("all ends well", "failure: rank 0 raised ValueError: rank 2 was first")
@@ -195,3 +199,67 @@ def test_the_command_writes_data_and_a_page(tmp_path):
     text = (tmp_path / "race.html").read_text(encoding="utf-8")
     assert text.count("<svg") == 2
     assert "bsbpool simulate --late-matching --tape v1:0.1 -n 3 race.py" in text
+
+
+# -- in time -------------------------------------------------------------------------------------------
+
+
+def test_the_least_delay_with_which_it_happens_in_time_is_told_and_shows_it():
+    finding = only(explore(racing, 4))
+    assert finding.delays == ((1, 0, 1_000_000),)
+    assert said(finding.delays) == "In time it happens if messages from rank 1 to rank 0 take 1ms longer."
+    with pytest.raises(RankErrors, match="rank 2 was first"):
+        simulate(racing, 4, script=Script().link(1, 0, delay=0.001))
+
+
+def test_a_race_whose_messages_lie_an_hour_apart_takes_an_hour():
+    def program(comm):
+        if comm.rank == 0:
+            assert comm.recv() == 1
+            comm.recv()
+        elif comm.rank == 1:
+            comm.send(1, 0)
+        else:
+            time.sleep(3600)
+            comm.send(2, 0)
+
+    ((source, dest, ns),) = only(explore(program, 3)).delays
+    assert (source, dest) == (1, 0)
+    assert 3600 <= ns / 1e9 <= 3640
+
+
+def test_several_links_are_delayed_where_one_is_not_enough():
+    def program(comm):
+        if comm.rank == 0:
+            assert [comm.recv() for _ in range(3)] != [3, 2, 1]
+        else:
+            comm.send(comm.rank, 0)
+
+    delays = only(explore(program, 4)).delays
+    assert [(source, dest) for source, dest, _ in delays] == [(2, 0), (1, 0)]
+    script = Script()
+    for source, dest, ns in delays:
+        script.link(source, dest, delay=ns / 1e9)
+    with pytest.raises(RankErrors):
+        simulate(program, 4, script=script)
+
+
+def test_what_happens_in_time_anyhow_is_said():
+    def program(comm):
+        if comm.rank == 0:
+            assert comm.recv() == 2
+            comm.recv()
+        else:
+            comm.send(comm.rank, 0)
+
+    finding = only(explore(program, 3))
+    assert finding.delays == ()
+    assert said(finding.delays) == "In time it happens without any delay."
+
+
+def test_the_script_is_one_that_the_command_takes(tmp_path):
+    finding = only(explore(racing, 4))
+    (tmp_path / "delays.yaml").write_text(script_of(finding.delays), encoding="utf-8")
+    script = load_faults(str(tmp_path / "delays.yaml"), 4)
+    with pytest.raises(RankErrors, match="rank 2 was first"):
+        simulate(racing, 4, script=script)

@@ -11,8 +11,8 @@ from typing import NamedTuple
 from bsbpool.trace.events import Event
 
 from ..checks.audit import KINDS
+from ..default_strategies import InOrder
 from ..errors import TapeError
-from ..strategies import InOrder
 from ..tape import Tape
 from .findings import Finding
 from .schedules import Runner, Schedule

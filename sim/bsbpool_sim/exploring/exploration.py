@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from bsbpool.values import shown
@@ -22,16 +22,15 @@ from ..errors import CannotSimulateError, DeadlockError, SimulationError
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
-from .comparing import Comparing
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
+from .explaining import explained
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
 from .not_tried import limits_of
 from .processes import can_fork
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
-from .shrinking import Shrinking
 from .strategies import STRATEGIES
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
@@ -268,12 +267,9 @@ class _Exploring:
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
 
     def shrink(self) -> None:
-        """Make findings small, say in words what they depend on, and show a run beside each that passes."""
-        shrinking = Shrinking(self._run, self._findings_of)
-        comparing = Comparing(self._run, self._findings_of)
+        """Make findings small, and say what they depend on."""
         for place, finding in enumerate(self.result.findings):
-            found = shrinking.shrink(finding)
-            self.result.findings[place] = replace(found, runs=comparing.compare(found))
+            self.result.findings[place] = explained(finding, self._run, self._findings_of)
 
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS

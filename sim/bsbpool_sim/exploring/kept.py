@@ -9,6 +9,7 @@ from typing import Any
 
 from ..checks.audit import KINDS
 from .comparing import TwoRuns
+from .delays import said, script
 from .exploration import Exploration
 from .findings import Finding
 from .side_by_side import lines_of_two
@@ -52,6 +53,10 @@ def lines_of(
     if runs and finding.runs is not None:
         for indent, line in lines_of_two(finding.runs, width - 2):
             yield 2 + indent, line
+    if finding.delays is not None:
+        yield 2, said(finding.delays)
+        if finding.delays:
+            yield 2, f"The delays, for bsbpool simulate --script: {script(finding.delays)}"
     yield 2, f"Again: {again(finding)}"
     yield 0, ""
 
@@ -80,6 +85,7 @@ def as_data(exploration: Exploration, again: Callable[[Finding], str]) -> dict[s
                 "choices": [choice._asdict() for choice in each.choices],
                 "schedule": each.schedule,
                 "again": again(each),
+                "delays": None if each.delays is None else [delay._asdict() for delay in each.delays],
                 "runs": None if each.runs is None else _as_data(each.runs),
             }
             for each in exploration.findings

@@ -12,10 +12,10 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from bsbpool import wording
-from bsbpool.errors import in_words
+from bsbpool.errors_and_facts import in_words
 from bsbpool.trace.events import Event as TraceEvent
 
-from ..choices import Choice, Event, Kind
+from ..choices import Choice, ComesFirst, Kind
 from ..cluster import Cluster
 from ..places import place_of
 from .schedules import Schedule
@@ -114,8 +114,8 @@ class Noting:
                 text = f"rank {event.rank} takes the message of rank {event.source}, tag {event.tag}"
                 where = self._places.get(number, "")
                 step = Step(event.t, event.rank, TAKES, text, where, event.source, event.tag)
-                if steps and (last := steps[-1]).kind == CHOICE and (last.rank, last.where) == (step.rank, where):
-                    steps[-1] = last._replace(other=event.source, tag=event.tag)  # it says so
+                if steps and (steps[-1][1:3], steps[-1][4:]) == ((event.rank, CHOICE), (where, None, None)):
+                    steps[-1] = steps[-1]._replace(other=event.source, tag=event.tag)  # it says so
                 else:
                     steps.append(step)
             elif event.e == "fault":
@@ -155,7 +155,7 @@ def chosen(choice: Choice, index: int) -> str:
         return f"{choice.call} of rank {choice.who} takes {taken}"
     if choice.kind is Kind.FAULT:
         return str(taken)
-    if choice.kind in (Kind.RECEIVER, Kind.EVENT) and isinstance(taken, Event):
+    if choice.kind in (Kind.RECEIVER, Kind.EVENT) and isinstance(taken, ComesFirst):
         return f"first {taken}"
     return f"{choice.question}: {taken}"
 

@@ -1,0 +1,27 @@
+"""What is said of a finding beside what is wrong: its few choices, the nearest run that passes, and in which time it
+happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from .comparing import Comparing
+from .delays import InTime
+from .findings import Finding
+from .schedules import Runner, Schedule
+from .shrinking import Shrinking
+
+
+def explained(finding: Finding, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]) -> Finding:
+    """The same finding, small and explained.
+
+    :param run: runs the program.
+    :param findings_of: what is wrong with a schedule that has this eager limit.
+    """
+    finding = Shrinking(run, findings_of).shrink(finding)
+    runs = Comparing(run, findings_of).compare(finding)
+    if runs is None:
+        return finding
+    delays = InTime(run, findings_of).delays(finding, (*runs.before, *runs.failing))
+    return replace(finding, runs=runs, delays=delays)
