@@ -200,6 +200,18 @@ def test_the_page_on_the_pool_has_the_table_of_statuses():
     }
 
 
+@pytest.mark.parametrize(
+    "words", ["**Threads.**", "`signal.signal()`", "`sqlite3`", "**Global variables.**", "`lambda`"]
+)
+def test_what_one_rank_and_several_do_differently_is_told_where_people_look(words):
+    queueing = (
+        (ROOT / "docs" / "pool.md").read_text(encoding="utf-8").partition("\n## Queueing\n")[2].partition("\n## ")[0]
+    )
+    assert "(one-rank-or-several.md)" in queueing
+    told = (ROOT / "docs" / "one-rank-or-several.md").read_text(encoding="utf-8")
+    assert words in told.partition("\nThe reverse happens too:\n")[2].partition("\n## ")[0]
+
+
 def refresh(page):
     """Put what is printed into a page."""
     text = page.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """A lambda sees a copy of main's globals, a def the worker's; no page said so.
 
 Line 18. Held by:
-  tests/unit/test_docs.py::test_the_code_on_a_page_runs_and_prints_what_is_shown
+  tests/unit/test_docs.py::test_what_one_rank_and_several_do_differently_is_told_where_people_look
 """
 
 from trying import CHECKOUT, last, verdict
