@@ -758,6 +758,15 @@ def test_all_mistakes_between_parts_are_told(error):
     assert lines_of(found) == [4, 4, 6, 8, 8, 9, 9]
 
 
+def test_a_mistake_in_one_entry_hides_none_of_the_others_in_its_list(error):
+    found = error(
+        HEAD
+        + "jobs: [{name: a}]\nevents:\n  - {at: 1s, kill: 1, pause: 2}\n  - {kill: 1}\n  - {at: 1s}\n"
+        + "  - {at: 1s, kill: 1, cancel: a}\nexpect: {order: [a sleeps, b starts, a starts, c ends]}\n"
+    )
+    assert lines_of(found) == [5, 6, 7, 8, 9, 9, 9]
+
+
 def test_mistakes_of_the_yaml_are_told_with_those_of_values(error):
     found = error(HEAD + "ranks: 4\njobs: [{name: a, after: *b}, {name: b, takes: 1}]\n" + TAIL)
     assert [each.message.split(":")[0] for each in (found, *found.others)] == [

@@ -18,7 +18,7 @@ from bsbpool.worlds.opening import open_to_read
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
 from .model import MOST_RANKS, Entry, Model
-from .planning import Plan
+from .planning import Plan, gap_of_event
 from .written_values import shown_yaml
 
 _Entry = TypeVar("_Entry", bound=Entry)
@@ -94,7 +94,9 @@ def gaps(path: KeyPath) -> frozenset[str]:
     if top == "schedulers":
         return frozenset({"jobs", "schedulers"} if names else ())
     if top == "events":
-        return frozenset({"jobs", "events"} if names or last == "events" or path[-2] == "events" else {"events"})
+        # Where one event is wrong, the others are whole, and their own mistakes are told.
+        events = "events" if last == "events" else gap_of_event(path[1])
+        return frozenset({"jobs", events} if names or last == "events" or path[-2] == "events" else {events})
     if top == "pool":
         return frozenset({"listeners"} if names or last == "pool" else ())
     if top == "strategies":
@@ -135,9 +137,10 @@ def _validated(document: Document, data: Any, kind: type[_Entry]) -> tuple[_Entr
 _INSTEAD: dict[Any, Any] = {"scenario": "?", "ranks": MOST_RANKS, "expect": {}}
 
 #: Values that replace wrong entries of a list, by the key of the list, so that the other entries keep their index.
-_ENTRIES: dict[Any, dict[str, Any]] = {
+_ENTRIES: dict[Any, Any] = {
     **{key: {"name": "\0"} for key in ("jobs", "queue", "listeners", "schedulers")},
     "events": {"at": "0s"},
+    "order": "ping",
 }
 
 
@@ -180,9 +183,10 @@ def _replace(left: Any, path: KeyPath, number: int) -> None:
         else:
             del within[last]
     elif before[-1] in _ENTRIES:
-        within[last] = {
-            key: f"{value}{number}" if key == "name" else value for key, value in _ENTRIES[before[-1]].items()
-        }
+        entry: Any = _copy(_ENTRIES[before[-1]])
+        if "name" in entry:
+            entry["name"] += str(number)
+        within[last] = entry
     else:
         del around[before[-1]]
 

@@ -23,6 +23,11 @@ OUTCOMES = ("ok", "error", "deadlock", "horizon", "died")
 _METHODS = ("name", "scaffold", "get_node_name", "get_indicators", "place", "connect")
 
 
+def gap_of_event(number: object) -> str:
+    """What says among the gaps of a `Plan` that parts of the event with that index may have been removed."""
+    return f"events {number}"
+
+
 class Plan(Expansion):
     """A scenario whose parts fit together.
 
@@ -108,10 +113,11 @@ class Plan(Expansion):
             self._check_event(event, ("events", number), names)
 
     def _check_event(self, event: EventEntry, path: KeyPath, listeners: Mapping[str, None]) -> None:
-        if (event.at is None) == (event.when is None) and not ("events" in self._gaps and event.at is None):
+        cut = not self._gaps.isdisjoint({"events", gap_of_event(path[-1])})
+        if (event.at is None) == (event.when is None) and not (cut and event.at is None):
             self._report(path, "an event happens at a time or when something happens: give one of 'at' and 'when'")
         actions = [name for name in ACTIONS if getattr(event, name) is not None]
-        if len(actions) != 1 and not ("events" in self._gaps and not actions):
+        if len(actions) != 1 and not (cut and not actions):
             said = ", ".join({"raises": "raise", "set_status": "set"}.get(name, name) for name in ACTIONS)
             self._report(path, f"an event does one thing, and this does {len(actions)}: give one of {said}")
         if event.when is not None:
