@@ -124,9 +124,11 @@ def _cut(
 ) -> tuple[Row, Scenario | None]:
     began = time.process_time()
     try:
-        exploration = explore_scenario(scenario, faults=1, seconds=5, strategy="exhaustive", schedules=schedules)
-        finding = min(exploration.findings, key=lambda each: len(each.tape.departures))
-        smaller = cut(scenario, finding, faults=1, seconds=CUTTING - 5)
+        explore = functools.partial(explore_scenario, scenario, faults=1, strategy="exhaustive", schedules=schedules)
+        finding = explore(seconds=5, quick=True).findings[0]
+        smaller = cut(scenario, finding, faults=1, seconds=CUTTING - 3)
+        if smaller is None:
+            finding = min(explore(seconds=5).findings, key=lambda each: len(each.tape.departures))
     except (Exception, Gone) as error:  # it was found, and can't be cut
         took = time.process_time() - began
         kind = f"not cut: {type(error).__name__}"

@@ -5,6 +5,7 @@ It is one file that needs no network and no script. What is in it is that of the
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
@@ -19,7 +20,7 @@ from .kept import lines_of
 from .steps import CHOICE, FAULT, SENDS, Step, shorter
 
 #: Pixels: of a row, between two lanes, around the lanes, and of a letter.
-_ROW, _LANE, _EDGE, _LETTER = 24, 34, 18, 7.3
+_ROW, _LANE, _EDGE, _LETTER = 22, 30, 16, 6.7
 
 #: Steps that are drawn of what both runs share, and of each after that.
 _BEFORE, _AFTER = 12, 60
@@ -44,7 +45,7 @@ pre { margin: 8px 0; white-space: pre-wrap; overflow-wrap: anywhere; font: 12.5p
 .run { border: 1px solid var(--line); border-top: 4px solid var(--good); border-radius: 8px; padding: 10px 12px;
   overflow-x: auto; } .run.fails { border-top-color: var(--fail); }
 .passes h3 { color: var(--good); } .fails h3 { color: var(--fail); }
-svg { display: block; font: 12px ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
+svg { display: block; font: 11px ui-monospace, "SF Mono", Menlo, Consolas, "Liberation Mono", monospace; }
 svg text { fill: var(--ink); } svg .soft { fill: var(--soft); } svg .lane { stroke: var(--lane); }
 svg .dot { fill: var(--ink); } svg .arrow { stroke: var(--accent); fill: none; stroke-width: 1.4; }
 svg .head { fill: var(--accent); } svg .choice { fill: var(--accent); font-weight: 600; }
@@ -77,7 +78,8 @@ def _text(text: str) -> str:
 
 
 def _article(finding: Finding, again: Callable[[Finding], str]) -> str:
-    (_, title), *lines = lines_of(finding, again, runs=False)
+    here = os.path.join(os.getcwd(), "")
+    (_, title), *lines = [(indent, text.replace(here, "")) for indent, text in lines_of(finding, again, runs=False)]
     said = "\n".join(" " * indent + text for indent, text in lines)
     drawn = "" if finding.runs is None else "".join(_two(finding.runs))
     return f"<article><h2>{_text(title)}</h2><pre>{escape(said.rstrip())}</pre>{drawn}</article>\n"
