@@ -74,7 +74,7 @@ class JobRule:
         return (
             (self.id is None or self.id == job)
             and (self.pool is None or self.pool == pool)
-            and (self.name is None or any(fnmatchcase(n, self.name) for n in names))
+            and (self.name is None or any(n == self.name or fnmatchcase(n, self.name) for n in names))
             and all(k in context and _equal(context[k], v) for k, v in self.context.items())
         )
 

@@ -170,6 +170,23 @@ def test_jobs_past_their_limits_and_jobs_that_run_again():
     assert summarise(what_if(trace, Change()).trace).outcome == summarise(trace).outcome
 
 
+def test_a_name_that_there_is_means_these_jobs_and_is_no_pattern():
+    def oddly_named(comm):
+        with bsbpool.job_pool(comm, quiet=True) as pool:
+            for name in ("[markup]", "m", "*", "a"):
+                pool.queue(place, (1,), submitter=name)
+            pool.execute()
+
+    trace = recorded(oddly_named, 1)
+
+    def failing(name):
+        return summarise(what_if(trace, Change(fail=(name,))).trace).outcome.get("failed", 0)
+
+    assert [failing(name) for name in ("[markup]", "*", "?", "[am]")] == [1, 1, 3, 2]
+    scripted = recorded(oddly_named, 1, script=Script().job("[markup]", raises=ValueError("no")))
+    assert "[markup]" in {failure.name for failure in summarise(scripted).failures}
+
+
 def test_one_rank_whose_job_ends_some_time_after_its_limit():
     def tidy(owner):
         try:

@@ -273,10 +273,13 @@ class ChangedRun(Script):
     def _make_fail(self, trace: Trace, fail: Collection[int | str]) -> None:
         from fnmatch import fnmatchcase
 
-        patterns = [each for each in fail if isinstance(each, str)]
-        for plan, pool in zip(self.plans, History(trace).pools, strict=True):
+        pools = History(trace).pools
+        names = {job.name for pool in pools for job in pool.jobs.values()}
+        # A name that there is means that name, whatever it would mean as a pattern: it may hold * or [].
+        patterns = [each for each in fail if isinstance(each, str) and each not in names]
+        for plan, pool in zip(self.plans, pools, strict=True):
             for job in pool.jobs.values():
-                if job.id in fail or any(fnmatchcase(job.name, pattern) for pattern in patterns):
+                if job.id in fail or job.name in fail or any(fnmatchcase(job.name, pattern) for pattern in patterns):
                     plan.jobs[job.id].error = Raised("RuntimeError", "made to fail")
                     plan.handled.discard(job.id)
                     self.failing += 1
