@@ -116,7 +116,8 @@ ELSEWHERE = {
     ),
     **dict.fromkeys(("retries", "retry", "max_retries", "num_retries", "n_retries", "max_restarts"), _RETRIES),
     **dict.fromkeys(
-        ("depends_on", "depends", "dependencies", "dependency", "dependent_on", "wait_for", "run_after"), _DEPS
+        ("depends_on", "depends", "dependencies", "dependency", "dependent_on", "wait_for", "run_after", "after"),
+        _DEPS,
     ),
     **dict.fromkeys(
         ("resources", "num_cpus", "num_gpus", "n_cpus", "n_gpus", "cpus", "gpus", "ncpus", "ngpus", "n_jobs",
