@@ -267,3 +267,18 @@ def test_an_array_of_counts_may_be_numpys():
         return into.tolist()
 
     assert simulate(program, ranks=2).results == [[1, 1, 0, 0]] * 2
+
+
+def test_a_pickle_leaves_nothing_of_what_it_makes_a_datatype_of():
+    def program(comm):
+        base = MPI.INT.Dup()
+        struct = MPI.Datatype.Create_struct([1, 1], [0, 16], [base, base])
+        again = pickle.loads(pickle.dumps(struct))
+        result = facts(again), facts(struct)
+        for each in (base, struct, again):
+            each.Free()
+        return result
+
+    run = simulate(program, 1, checks=["leaked-handle"])
+    ((again, struct),) = run.results
+    assert (again, run.violations) == (struct, [])

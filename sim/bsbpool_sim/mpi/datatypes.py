@@ -34,7 +34,7 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
     def __reduce__(self) -> Any:
         if self._state is None or self._state.constant:
             return super().__reduce__()
-        return create, self.decode()
+        return create, (*self.decode(), True)
 
     def free(self) -> None:
         """`Free`, unless it is null or predefined; it is null then, unless it is a name of MPI."""
@@ -230,9 +230,16 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
 
 
 def create(datatype: Datatype, combiner: str, params: dict[str, Any], free: bool = False) -> Datatype:
-    """Make a datatype of what `decode` returned, and commit it."""
+    """Make a datatype of what `decode` returned, and commit it.
+
+    :param free: whether those that it is made of are freed then, unless they are predefined: a pickle made them.
+    """
     factory: Callable[..., Datatype] = getattr(datatype, f"Create_{combiner.lower()}")
-    return factory(**params).Commit()
+    made = factory(**params).Commit()
+    if free:
+        for each in (datatype, *params.get("datatypes", ())):
+            each.free()
+    return made
 
 
 def decode(datatype: Datatype, mark: bool = False) -> tuple[Datatype, str, dict[str, Any]]:
