@@ -76,8 +76,8 @@ class MPIService:
 
         :raises JobPoolError: a pool runs this code, and ranks that wait for it would have to take part.
         """
-        if inside.is_inside():
-            inside.refuse(f"Can't call {call}", world_of(self._comm))
+        if self._comm is not None and inside.is_inside(world := world_of(self._comm)):
+            inside.refuse(f"Can't call {call}", world)
 
     def barrier(self) -> None:
         """Wait until all ranks have called it.

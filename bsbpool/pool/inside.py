@@ -3,11 +3,16 @@
 A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there on a
 communicator that has these ranks would wait for ever, and so would a pool that is opened on one. Both are refused here.
 
+Threads that a job starts are told by the rank, which is at work for the pool meanwhile, since they inherit no context
+variables before Python 3.14.
+
 What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't go through this library can't be seen.
 """
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from contextvars import Context, ContextVar, Token
 from typing import Any, NamedTuple
 
@@ -30,6 +35,24 @@ class _Pool(NamedTuple):
 
 #: The pools whose code runs, the outermost first; those of one rank keep nobody waiting.
 _running: ContextVar[tuple[_Pool, ...]] = ContextVar("bsbpool_inside", default=())
+
+
+#: Under which name the state of a rank has the pools that it is at work for, whatever thread asks.
+_AT_WORK = "pools at work"
+
+
+@contextlib.contextmanager
+def at_work(id: Any, world: World) -> Iterator[None]:
+    """Until the end of the ``with`` block this rank is at work for that pool, with all its threads."""
+    if world.size == 1:
+        yield
+        return
+    pools = world.state.setdefault(_AT_WORK, [])
+    pools.append(pool := _Pool(id, world))
+    try:
+        yield
+    finally:
+        pools.remove(pool)
 
 
 def mark(id: Any, world: World, context: Context | None = None) -> Token[tuple[_Pool, ...]] | None:
@@ -59,7 +82,7 @@ def refuse(what: str, world: World) -> None:
     """
     if world.size == 1:
         return
-    for pool in _running.get():
+    for pool in (*_running.get(), *world.state.get(_AT_WORK, ())):
         if not pool.waits().isdisjoint(world.members()):
             rank = pool.world.rank
             if rank:
@@ -73,6 +96,6 @@ def refuse(what: str, world: World) -> None:
             )
 
 
-def is_inside() -> bool:
-    """Return whether a pool of several ranks runs the code of this task."""
-    return bool(_running.get())
+def is_inside(world: World) -> bool:
+    """Return whether a pool of several ranks runs the code of this task, or this rank is at work for one."""
+    return bool(_running.get()) or bool(world.state.get(_AT_WORK))

@@ -196,7 +196,7 @@ class JobPool:
 
     def _enter(self) -> None:
         world, member = self._world, self._member
-        if inside.is_inside():
+        if inside.is_inside(world):
             inside.refuse(f"Can't open pool {text_of(self._id)}", world)
         this_world(world)
         member.open()
@@ -473,7 +473,8 @@ class JobPool:
                 "pool for the others."
             )
         self._executed = True
-        self._member.execute()
+        with inside.at_work(self._id, self._world):
+            self._member.execute()
         return self._all_results() if return_results and self.is_main() else {}
 
     def _all_results(self) -> dict[Job, Any]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from helpers import double, nothing
@@ -40,6 +41,22 @@ def test_a_pool_within_a_job_is_refused_where_the_other_ranks_would_have_to_take
         return
     assert re.match(r"JobPoolError: Can.t open pool 2 from within a job of pool 1 on rank \d: all ranks of its", said)
     assert "main waits for the job's end" in said and "bsbpool.Owner(MPI.COMM_SELF)" in said
+
+
+def in_a_thread(function):
+    """What it returns in a thread of its own, or raises there."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(function).result()
+
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("function", [inner_pool, lambda owner: owner._comm.barrier()], ids=["a pool", "barrier"])
+def test_in_a_thread_that_a_job_starts_it_is_refused_too(worlds, function):
+    def program(comm):
+        _FUNCTIONS[0] = lambda owner: in_a_thread(lambda: function(owner))
+        return ran(comm, call_function)
+
+    assert "from within a job of pool 1 on rank 1: all ranks" in worlds(program)[0]
 
 
 @pytest.mark.ranks(2)
