@@ -767,6 +767,21 @@ def test_a_mistake_in_one_entry_hides_none_of_the_others_in_its_list(error):
     assert lines_of(found) == [5, 6, 7, 8, 9, 9, 9]
 
 
+def test_a_wrong_entry_hides_no_name_of_its_list(error):
+    found = error(
+        HEAD
+        + "jobs: [{name: a}, {name: b, after: [nobody, 3, other]}]\nevents: [{at: 1s, cancel: [zed, [1], a]}]\n"
+        + TAIL
+    )
+    assert [(each.line, each.column, each.message.split(":")[0]) for each in (found, *found.others)] == [
+        (3, 36, "['nobody', 3, 'other'] is no name"),
+        (3, 37, "no job matches 'nobody'"),
+        (3, 48, "no job matches 'other'"),
+        (4, 28, "['zed', [1], 'a'] is no name"),
+        (4, 29, "no job matches 'zed'"),
+    ]
+
+
 def test_mistakes_of_the_yaml_are_told_with_those_of_values(error):
     found = error(HEAD + "ranks: 4\njobs: [{name: a, after: *b}, {name: b, takes: 1}]\n" + TAIL)
     assert [each.message.split(":")[0] for each in (found, *found.others)] == [

@@ -40,6 +40,10 @@ RECORDED = "recorded"
 _TAKEN = ("submitter", "cache_items", "deps", "args", "kwargs", "f", "self", "chunks", "timeout")
 
 
+#: Stands in a list of names for an entry that is none, so that the others keep their index.
+LEFT_OUT = "\0"
+
+
 @dataclass(eq=False)
 class PlannedJob:
     """One job: an entry of the scenario, with an index."""
@@ -460,6 +464,6 @@ class Expansion:
         self._matches.clear()
 
     def _miss_job(self, path: KeyPath, pattern: str, *, key: bool = False) -> None:
-        """Add the mistake that a pattern matches no job, if all jobs are known."""
-        if not self._lacks_jobs:
+        """Add the mistake that a pattern matches no job, if all jobs are known, and the pattern was not left out."""
+        if not self._lacks_jobs and pattern != LEFT_OUT:
             self._report(path, f"no job matches {pattern!r}: {self._nearest(pattern, self.jobs, 'jobs')}", key=key)

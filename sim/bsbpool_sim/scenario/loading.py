@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from bsbpool.worlds.opening import open_to_read
 
 from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
+from .expanding import LEFT_OUT
 from .model import MOST_RANKS, Entry, Model
 from .planning import Plan, gap_of_event
 from .written_values import shown_yaml
@@ -180,6 +181,8 @@ def _replace(left: Any, path: KeyPath, number: int) -> None:
             within[last] = f"\0{number}"
         elif last == "repeat":
             within[last] = 1  # the name holds {i} still
+        elif (names := _names_of(within[last])) is not None:
+            within[last] = names
         else:
             del within[last]
     elif before[-1] in _ENTRIES:
@@ -189,6 +192,12 @@ def _replace(left: Any, path: KeyPath, number: int) -> None:
         within[last] = entry
     else:
         del around[before[-1]]
+
+
+def _names_of(value: Any) -> list[str] | None:
+    """Return a list that has texts and other entries, with the others replaced: each text may be a name of nothing."""
+    names = [each if isinstance(each, str) else LEFT_OUT for each in value] if isinstance(value, list) else []
+    return names if {*names} - {LEFT_OUT} and names != value else None
 
 
 def _copy(value: Any) -> Any:
