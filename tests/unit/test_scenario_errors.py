@@ -777,8 +777,8 @@ def test_a_wrong_entry_hides_no_name_of_its_list(error):
         (3, 36, "['nobody', 3, 'other'] is no name"),
         (3, 37, "no job matches 'nobody'"),
         (3, 48, "no job matches 'other'"),
-        (4, 28, "['zed', [1], 'a'] is no name"),
-        (4, 29, "no job matches 'zed'"),
+        (4, 27, "['zed', [1], 'a'] is no name"),
+        (4, 28, "no job matches 'zed'"),
     ]
 
 
