@@ -66,6 +66,8 @@ class Comparing:
         """
         if finding.compared or (finding.kind in KINDS and not finding.tape.departures):
             return None  # no run shows it, or each one that comes there, as a rule
+        if not finding.late and not finding.tape.departures:
+            return None  # what goes wrong in a pool by default does so in each order, as a rule
         failing, schedule = self._noted(finding, finding.tape.departures, (), finding.eager_limit)
         counts = [*schedule.simulation.tape.counts]
         buffered = finding.eager_limit is not None
