@@ -72,8 +72,9 @@ class Group(Handle, root=True):
         members = self._own("Translate_ranks").members
         places = None if group is None else _own(group, "Translate_ranks").places
         result: list[int] = []
-        for number in range(len(members)) if ranks is None else items(ranks, "rank"):
-            if means(number, PROC_NULL):
+        given = range(len(members)) if ranks is None else [*ranks]
+        for each, number in zip(given, items(given, "rank"), strict=True):
+            if means(each, PROC_NULL):
                 result.append(PROC_NULL)
                 continue
             self._number(number, "Translate_ranks")
