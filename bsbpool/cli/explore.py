@@ -219,9 +219,11 @@ def explore(
                         ).encode()
                     )
                 elif exploration.findings and output.kind == "page":
-                    from bsbpool_sim.exploring.page import page
+                    from bsbpool_sim.exploring.findings_page import findings_page
 
-                    output.write(page([(what.name, exploration, lambda each: kept.again(each, again))]).encode())
+                    output.write(
+                        findings_page([(what.name, exploration, lambda each: kept.again(each, again))]).encode()
+                    )
                 elif exploration.findings:
                     output.write(kept.as_test(exploration, [*skipped, *again]).encode())
             except click.UsageError as error:

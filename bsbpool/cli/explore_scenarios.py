@@ -134,9 +134,9 @@ def explore_scenarios(
         if output.kind == "findings":
             output.write((json.dumps(everything) + "\n").encode())
         elif output.kind == "page" and wrong_ones:
-            from bsbpool_sim.exploring.page import page
+            from bsbpool_sim.exploring.findings_page import findings_page
 
-            output.write(page(wrong_ones).encode())
+            output.write(findings_page(wrong_ones).encode())
         elif first is not None:
             output.write(_smaller(*first).encode())
     sys.exit(2 if unusable else int(bool(findings)))

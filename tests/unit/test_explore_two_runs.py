@@ -12,7 +12,7 @@ import bsbpool
 from bsbpool_sim import RankErrors, Script, explore, simulate
 from bsbpool_sim.exploring.delays import said
 from bsbpool_sim.exploring.delays import script as script_of
-from bsbpool_sim.exploring.page import page
+from bsbpool_sim.exploring.findings_page import findings_page
 from bsbpool_sim.exploring.side_by_side import lines_of_two
 from bsbpool_sim.exploring.steps import CHOICE, FAULT, SENDS, TAKES, TOLD
 from bsbpool_sim.scenario.fault_files import load_faults
@@ -158,7 +158,7 @@ def test_the_page_has_both_runs_drawn_and_nothing_of_a_message_is_markup():
             comm.send(comm.rank, 0)
 
     exploration = explore(program, 3)
-    text = page([("<b>it</b>", exploration, lambda finding: f"again {finding.tape}")])
+    text = findings_page([("<b>it</b>", exploration, lambda finding: f"again {finding.tape}")])
     assert "<script" not in text
     assert "<b>" not in text
     assert "again v1:0.1" in text

@@ -26,7 +26,7 @@ LENGTHS = (1_000_000, 1_000_000_000, 60 * 1_000_000_000, 3600 * 1_000_000_000, 2
 Delays = Mapping[tuple[int, int], int]
 
 
-class Delay(NamedTuple):
+class LinkDelay(NamedTuple):
     """Messages of one link take longer.
 
     :ivar source: the rank that sends them.
@@ -63,7 +63,7 @@ class InTime:
         self._findings_of = findings_of
         self._left = MOST_RUNS
 
-    def delays(self, finding: Finding, steps: Sequence[Step]) -> tuple[Delay, ...] | None:
+    def delays(self, finding: Finding, steps: Sequence[Step]) -> tuple[LinkDelay, ...] | None:
         """The least delays that were found.
 
         :param steps: the run of the finding.
@@ -82,7 +82,7 @@ class InTime:
             less = {other: ns for other, ns in found.items() if other != link}
             if self._shows(finding, less):
                 found = less
-        return tuple(Delay(*link, ns) for link, ns in self._shortest(finding, found).items())
+        return tuple(LinkDelay(*link, ns) for link, ns in self._shortest(finding, found).items())
 
     def _shortest(self, finding: Finding, found: dict[tuple[int, int], int]) -> dict[tuple[int, int], int]:
         """All of them as much shorter as they can be."""
@@ -141,7 +141,7 @@ def _text(ns: int) -> str:
     return f"{ns // LENGTHS[1]}s" if ns % LENGTHS[1] == 0 else f"{ns // LENGTHS[0]}ms"
 
 
-def said(delays: Sequence[Delay]) -> str:
+def said(delays: Sequence[LinkDelay]) -> str:
     """Delays in a sentence."""
     if not delays:
         return "In time it happens without any delay."
@@ -149,7 +149,7 @@ def said(delays: Sequence[Delay]) -> str:
     return f"In time it happens if messages {', and '.join(parts)}."
 
 
-def script(delays: Sequence[Delay]) -> str:
+def script(delays: Sequence[LinkDelay]) -> str:
     """The script with these delays, as ``bsbpool simulate --script`` reads it."""
     events = [f"{{at: 0s, delay: {{from: {d.source}, to: {d.dest}, by: {_text(d.ns)}}}}}" for d in delays]
     return f"events: [{', '.join(events)}]"

@@ -23,7 +23,7 @@ from ..matches import LateMatching, Ready
 #: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
 Taken = tuple[int, int]
 #: A step: the rank that receives, and what.
-Step = tuple[int, Taken]
+RankStep = tuple[int, Taken]
 
 
 class Redundant(BaseException):
@@ -88,16 +88,18 @@ class _Step:
     :param reduced: whether ranks are tried in another order only where that was seen to matter.
     """
 
-    def __init__(self, ready: dict[int, list[Taken]], sleep: frozenset[Step], apart: Sequence[Step], reduced: bool):
+    def __init__(
+        self, ready: dict[int, list[Taken]], sleep: frozenset[RankStep], apart: Sequence[RankStep], reduced: bool
+    ):
         self.ready = ready
         self.sleep = sleep
         #: what of it is tried, by rank: a step that has nothing to do with the others is enough.
         self.tries = ready
         if apart:
             self.tries = {**ready, **{rank: [each] for rank, each in reversed(apart) if (rank, each) not in sleep}}
-        self.done: set[Step] = set()
+        self.done: set[RankStep] = set()
         self.ranks: list[int] = []
-        self.now: Step | None = None
+        self.now: RankStep | None = None
         for rank in ready:
             if not reduced:
                 self.ranks.append(rank)
@@ -130,14 +132,14 @@ class _Step:
         total = sum((rank, each) not in self.sleep for rank in self.ranks for each in self.tries[rank])
         return len(self.done) / total, 1 / total
 
-    def asleep(self) -> frozenset[Step]:
+    def asleep(self) -> frozenset[RankStep]:
         """The steps that lead to nothing new after the one that is taken now: those of other ranks."""
         assert self.now is not None
         rank = self.now[0]
         return frozenset(step for step in (*self.sleep, *self.done) if step[0] != rank)
 
 
-def _apart(ready: Sequence[Ready]) -> list[Step]:
+def _apart(ready: Sequence[Ready]) -> list[RankStep]:
     """The turns that have nothing to do with all others that are there."""
     return [
         (one.rank, (one.number, asked.source))

@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from .comparing import Comparing
 from .delays import InTime
 from .findings import Finding
+from .nearest_run import Comparing
 from .schedules import Runner, Schedule
 from .shrinking import Shrinking
 

@@ -108,9 +108,9 @@ class Finding:
     :ivar choices: the departures of the tape, in words.
     :ivar compared: whether no single run shows it, only runs of one schedule with other values in memory that MPI has
         not written yet: exploring compares these.
-    :ivar runs: its run beside the nearest one that does not have it, as `comparing.TwoRuns`; None if none was found.
+    :ivar runs: its run beside the nearest one that does not have it, as `nearest_run.TwoRuns`; None if none was found.
     :ivar delays: the least delays of links with which it happens in virtual time, without any choice, as
-        `delays.Delay`; none at all if it does so anyhow, None if that is not known.
+        `delays.LinkDelay`; none at all if it does so anyhow, None if that is not known.
     """
 
     kind: str

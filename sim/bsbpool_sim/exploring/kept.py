@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..checks.audit import KINDS
-from .comparing import TwoRuns
 from .delays import said, script
 from .exploration import Exploration
 from .findings import Finding
+from .nearest_run import TwoRuns
 from .side_by_side import lines_of_two
 
 

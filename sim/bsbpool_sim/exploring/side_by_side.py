@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bsbpool.durations import exact_duration
 
-from .comparing import TwoRuns
+from .nearest_run import TwoRuns
 from .steps import Step, shorter
 
 #: Steps that are shown of what both share, and of each run after that.

@@ -1,7 +1,7 @@
 """What happened in one run, step by step: what ranks sent, brought to collective calls and took, what was chosen, which
 faults struck, and what job pools told.
 
-Which runs are looked at so is in `comparing`; how steps are shown, in `side_by_side` and `page`.
+Which runs are looked at so is in `nearest_run`; how steps are shown, in `side_by_side` and `findings_page`.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ from .grouping import FromGroups
 from .groups import Group, ranks_of
 from .handles import Handle
 from .info import INFO_NULL, Info, hints_of
-from .integer_arguments import instance, integer, text
+from .integer_arguments import instance, integer, text_argument
 from .members import CommMember, member_between
 from .named_integers import NUMBERS
 from .nonblocking_collectives import NonblockingCollectives, NonblockingScans
@@ -142,7 +142,7 @@ class Comm(
 
     def Set_name(self, name: str) -> None:
         """Name the communicator, as this rank calls it; of a name, MPI keeps the first 127 characters."""
-        name = text(name, "the name of a communicator")[: MAX_OBJECT_NAME - 1]
+        name = text_argument(name, "the name of a communicator")[: MAX_OBJECT_NAME - 1]
         self.Get_rank()  # an error, of a null one
         self.member.name = name
         self.context.name = self.meeting.name = name  # which reports give

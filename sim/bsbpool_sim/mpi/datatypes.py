@@ -15,7 +15,7 @@ from .attributes import WithAttributes
 from .constants import real
 from .datatype_constructors import Constructors
 from .definitions import COMBINERS, DEFINITIONS, OF_FORTRAN, wrap
-from .integer_arguments import text
+from .integer_arguments import text_argument
 from .kept_by_rank import of_rank
 from .packing import Packing
 
@@ -190,7 +190,7 @@ class Datatype(Constructors, Packing, WithAttributes, root=True):
 
     def Set_name(self, name: str) -> None:
         """Name it, on this rank."""
-        definition, name = self._defined(), text(name, "the name of a datatype")
+        definition, name = self._defined(), text_argument(name, "the name of a datatype")
         if definition.row is None:
             definition.name = name
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import error_classes
 from ..error_classes import ABOUT, DYNAMIC, DYNAMIC_CLASS, added
 from ..errors import MPIError
-from .integer_arguments import integer, text
+from .integer_arguments import integer, text_argument
 
 
 def Get_error_class(errorcode: int) -> int:
@@ -51,7 +51,7 @@ def Add_error_string(errorcode: int, string: str) -> None:
     :raises MPIError: it is one of MPI's own, or there is none.
     """
     errorcode = integer(errorcode, "errorcode")
-    _its_own("Add_error_string", errorcode)[errorcode] = text(string, "string")
+    _its_own("Add_error_string", errorcode)[errorcode] = text_argument(string, "string")
 
 
 def Remove_error_class(errorclass: int) -> None:

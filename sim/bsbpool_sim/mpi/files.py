@@ -31,7 +31,7 @@ from .file_views import View
 from .groups import Group
 from .handles import State
 from .info import INFO_NULL, Info, hints_of
-from .integer_arguments import LONG, integer, text
+from .integer_arguments import LONG, integer, text_argument
 from .kept_by_rank import of_rank
 from .members import CommMember
 from .open_files import OpenFile, open_together
@@ -218,7 +218,7 @@ class File(WithErrhandler, FileAccess, root=True):
         if sequential != (disp == DISPLACEMENT_CURRENT):
             right = "DISPLACEMENT_CURRENT, and nothing else, is for files that were opened with MODE_SEQUENTIAL"
             raise MPIError(f"Set_view(disp={disp}): {right}", "ERR_ARG")
-        representation = _DATAREPS.get("native" if datarep is None else text(datarep, "datarep").lower())
+        representation = _DATAREPS.get("native" if datarep is None else text_argument(datarep, "datarep").lower())
         if representation is None:
             there = ", ".join(_DATAREPS)
             raise MPIError(f"Set_view(datarep={datarep!r}): there are {there}", "ERR_UNSUPPORTED_DATAREP")

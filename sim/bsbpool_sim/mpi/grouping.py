@@ -17,7 +17,7 @@ from .endpoint import Endpoint, handle_of, new_comm
 from .error_handlers import give_handler
 from .groups import ranks_of
 from .info import INFO_NULL, hints_of
-from .integer_arguments import integer, text
+from .integer_arguments import integer, text_argument
 from .members import CommMember, member_between
 from .running_rank import running_task
 
@@ -81,7 +81,7 @@ class FromGroups(Forms):
         if not members:
             return cls._kind._class_of(None)()
         task = running_task()
-        context, _ = meet(task.kernel.cluster, text(stringtag, "stringtag"), members, "Create_from_group")
+        context, _ = meet(task.kernel.cluster, text_argument(stringtag, "stringtag"), members, "Create_from_group")
         member = CommMember(context, members.index(task.rank.index))
         member.hints = hints
         new = handle_of(member)

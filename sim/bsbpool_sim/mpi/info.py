@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..errors import MPIError
 from .handles import Handle, State, predefine
-from .integer_arguments import integer, text
+from .integer_arguments import integer, text_argument
 from .running_rank import note_made
 
 MAX_INFO_KEY, MAX_INFO_VAL = 255, 1024
@@ -93,7 +93,7 @@ class Info(Handle, root=True):
         :raises MPIError: the key is empty or too long, or the value is too long.
         """
         hints = self._hints("Set")
-        key, value = _key(key, "Set"), text(value, "the value of an info object")
+        key, value = _key(key, "Set"), text_argument(value, "the value of an info object")
         if len(value) > MAX_INFO_VAL:
             raise MPIError(f"Set: a value has at most {MAX_INFO_VAL} characters, not {len(value)}", "ERR_INFO_VALUE")
         if self._state is not None and self._state.constant:
@@ -213,7 +213,7 @@ def hints_of(info: Any, call: str) -> dict[str, str]:
 
 def _key(key: Any, call: str) -> str:
     """A key that an info object can have."""
-    found = text(key, "the key of an info object")
+    found = text_argument(key, "the key of an info object")
     if not found or len(found) > MAX_INFO_KEY:
         raise MPIError(f"{call}: a key has 1 to {MAX_INFO_KEY} characters, and not {len(found)}", "ERR_INFO_KEY")
     return found

@@ -46,7 +46,7 @@ def _fitting(value: int, what: str, bits: int) -> int:
     return value
 
 
-def text(value: Any, what: str) -> str:
+def text_argument(value: Any, what: str) -> str:
     """A text, which may be bytes.
 
     :raises TypeError: it is something else.

@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import CannotSimulateError, MPIError
 from .arrays import bytes_of, no_buffer
 from .definitions import DEFINITIONS, TypeHandle
-from .integer_arguments import LONG, integer, text
+from .integer_arguments import LONG, integer, text_argument
 from .predefined import LETTERS
 from .typemaps import TypeMap
 
@@ -120,7 +120,7 @@ _UNKNOWN = ("WCHAR", "FLOAT16_T", "REAL16", "COMPLEX32")
 
 
 def _checked(datarep: str, map: TypeMap) -> TypeMap:
-    if text(datarep, "datarep") != "external32":
+    if text_argument(datarep, "datarep") != "external32":
         raise MPIError(f"datarep={datarep!r}: the representation is 'external32'", "ERR_ARG")
     for name, _ in map.primitives():
         if name in _UNKNOWN or name not in DEFINITIONS:

@@ -10,7 +10,7 @@ from .error_handlers import WithErrhandler, give_handler
 from .groups import Group
 from .handles import Handle, State
 from .info import INFO_NULL, Info, hints_of
-from .integer_arguments import integer, text
+from .integer_arguments import integer, text_argument
 from .requests import Request
 from .running_rank import running_task
 
@@ -121,7 +121,7 @@ class Session(WithErrhandler, Handle, root=True):
 
     def _ranks(self, call: str, pset_name: str) -> range:
         self._of_this(call)
-        task, pset_name = running_task(), text(pset_name, "pset_name")
+        task, pset_name = running_task(), text_argument(pset_name, "pset_name")
         if pset_name == _WORLD:
             return range(len(task.kernel.ranks))
         if pset_name == _SELF:

@@ -18,7 +18,7 @@ from .contexts import Context
 from .error_handlers import WithErrhandler, give_first_handler
 from .groups import Group
 from .info import INFO_NULL, Info, hints_of
-from .integer_arguments import LONG, integer, text
+from .integer_arguments import LONG, integer, text_argument
 from .named_integers import NUMBERS
 from .requests import poll
 from .window_access import WindowAccess
@@ -232,7 +232,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     def Set_name(self, name: str) -> None:
         """Name the window; of a name, 127 characters are kept."""
-        self._end("Set_name").name = text(name, "the name of a window")[:_NAME]
+        self._end("Set_name").name = text_argument(name, "the name of a window")[:_NAME]
 
     name = property(Get_name, Set_name, doc="The window's name, as this rank has named it.")
 

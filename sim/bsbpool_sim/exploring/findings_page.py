@@ -13,10 +13,10 @@ from html import escape
 from bsbpool.durations import exact_duration
 from bsbpool.text import label
 
-from .comparing import TwoRuns
 from .exploration import Exploration
 from .findings import Finding
 from .kept import lines_of
+from .nearest_run import TwoRuns
 from .steps import CHOICE, FAULT, SENDS, Step, shorter
 
 #: Pixels: of a row, between two lanes, around the lanes, and of a letter.
@@ -56,7 +56,7 @@ svg .part { stroke: var(--soft); stroke-dasharray: 4 3; }
 """
 
 
-def page(explored: Sequence[tuple[str, Exploration, Callable[[Finding], str]]]) -> str:
+def findings_page(explored: Sequence[tuple[str, Exploration, Callable[[Finding], str]]]) -> str:
     """The page, as text.
 
     :param explored: what was explored, what came of it, and what gives the command that runs a finding again.
