@@ -290,7 +290,7 @@ class LateMatching:
     def new_place(self) -> int:
         """A number that stands for a place of turns: a negative one, which no rank has."""
         self._places += 1
-        return -self._places
+        return -1 - self._places  # -1 stands for choices of no rank
 
     def asks(self, turns: LateTurns, asked: Asked) -> None:
         """A rank asks for its turn at this place."""
