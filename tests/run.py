@@ -1,6 +1,6 @@
 """Runs the tests, part by part, with this Python; says what each part tests, and how long it takes as a rule.
 
-    python tests/run.py              what to run while working: five minutes on two cores
+    python tests/run.py              what to run while working: four minutes on two cores
     python tests/run.py PART ...     these parts
     python tests/run.py --all        all parts, and the coverage that they have together: what the gate runs
     python tests/run.py --branches   the same, with the coverage of branches too, which takes twice as long
@@ -230,13 +230,13 @@ class Part(NamedTuple):
 
 #: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
 PARTS = {
-    "quick": Part(quick, "what depends on the Python: no mpirun, random cases, planted mistakes, exploring", 100),
-    "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 45),
-    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 80),
-    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 90),
-    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 300),
-    "mpi4py": Part(mpi4py, "mpi4py's own test suite on 2 simulated ranks, against what passes under MPICH", 110),
-    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 300),
+    "quick": Part(quick, "what depends on the Python: no mpirun, random cases, planted mistakes, exploring", 125),
+    "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 30),
+    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50),
+    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55),
+    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 330),
+    "mpi4py": Part(mpi4py, "mpi4py's own test suite on 2 simulated ranks, against what passes under MPICH", 55),
+    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 150),
 }
 DEFAULT = ["quick", "installed", "mpich"]
 #: quick is in local.
