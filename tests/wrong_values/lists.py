@@ -23,7 +23,7 @@ Outcomes = dict[tuple[str, str], str]
 
 def installed() -> str:
     """What a record is of."""
-    return f"mpi4py {version('mpi4py')}, MPICH {version('mpich')}, numpy {version('numpy')}"
+    return f"mpi4py {version('mpi4py')}, MPICH {version('mpich')}"
 
 
 def recorded(path: Path = MPICH) -> str:

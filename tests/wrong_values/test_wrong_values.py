@@ -16,7 +16,7 @@ from wrong import named, problems
 
 def test_every_public_method_refuses_what_mpich_refuses_and_takes_what_it_takes():
     if recorded() != installed():
-        pytest.skip(f"the record is of {recorded()}")
+        pytest.skip(f"the record is of {recorded()}, and here is {installed()}: `wrong.py record` makes another one")
     assert problems(read_outcomes(), named(simulated([*cases()])), read_differing()) == []
 
 

@@ -252,13 +252,14 @@ class Exhaustive:
             self._answers[Kind.RECEIVER] = index
         if len(one.messages) > 1:
             self._answers[one.kind] = message
-        turn = isinstance(one.place, LateTurns)
-        if isinstance(one.place, LateTurns) and one.place.held_back(one.messages[message]):
-            for other in offered:
-                node.let_go_first(other)
+        branches = len(offered) > 1  # else there is nobody to let go first
+        if isinstance(one.place, LateTurns):
+            branches = branches or len(one.messages) > 1  # of which one may be enough
+            if one.place.held_back(one.messages[message]):
+                for other in offered:
+                    node.let_go_first(other)
         if self.reduced:
-            # A rank whose step is the only one has nobody to let go first; of turns, one of several may be enough.
-            self._note(depth, one, message, len(offered) > 1 or (turn and len(one.messages) > 1))
+            self._note(depth, one, message, branches)
 
     def _note(self, depth: int, one: Ready, message: int, branches: bool) -> None:
         assert self._late is not None

@@ -8,7 +8,6 @@ from ..choices import Kind
 from ..late_turns import LOOKS
 
 _BY_KIND = {
-    Kind.LOCK: "who gets a lock of a window depends on virtual time: only orders of what waits at one time were tried",
     Kind.REQUEST: "which request Waitany and its like end was chosen among those that were done at that time",
     Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
     Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",

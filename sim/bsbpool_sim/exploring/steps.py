@@ -66,14 +66,14 @@ class Noting:
         """The run begins on this cluster."""
         self._cluster = cluster
         cluster.observed = self
-        emit = cluster.recorder.emit
+        record = cluster.recorder.record
 
-        def noted(kind: str, *fields: Any) -> None:
-            if kind == "receive":
+        def noted(event: tuple[Any, ...]) -> None:
+            if event[0] == "receive":
                 self._places[self._so_far()] = _where()
-            emit(kind, *fields)
+            record(event)
 
-        setattr(cluster.recorder, "emit", noted)  # noqa: B010 - of this recorder alone
+        cluster.recorder.record = noted
 
     def _so_far(self) -> int:
         return len(self._cluster.recorder.trace)

@@ -6,7 +6,7 @@ Line 12. Held by:
 
 from pathlib import Path
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 Path("steps.py").write_text("""
 def of(rank):
@@ -22,6 +22,6 @@ import pytest, steps
 @pytest.mark.ranks(2)
 def test_it(comm): steps.of(comm.rank)
 """
-said = tests(TEXT, "--cov=steps", "--cov-report=term", ranks=2).said
+said = run_tests(TEXT, "--cov=steps", "--cov-report=term", ranks=2).said
 line = last(said, "steps.py") or last(said)
 verdict("100%" in line, line)

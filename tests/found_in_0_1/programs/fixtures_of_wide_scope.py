@@ -5,7 +5,7 @@ Line 11. Held by:
   tests/unit/test_ranks_plugin_mpi.py::test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks
 """
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -16,7 +16,7 @@ def grid(comm):
 def test_grid(comm, grid):
     assert grid == (comm.rank, 2)
 """
-done = [tests(TEXT, ranks=ranks).said for ranks in (1, 2)]
+done = [run_tests(TEXT, ranks=ranks).said for ranks in (1, 2)]
 verdict(
     all("1 passed" in last(each) for each in done),
     " / ".join(last(each, "ScopeMismatch") or last(each) for each in done),

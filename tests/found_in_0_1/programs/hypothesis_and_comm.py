@@ -4,7 +4,7 @@ Line 11. Held by:
   tests/unit/test_ranks_plugin.py::test_tests_of_hypothesis_are_refused_with_what_to_write
 """
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -15,6 +15,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 def test_draws(comm, n):
     assert comm.bcast(n) == n
 """
-said = tests(TEXT).said
+said = run_tests(TEXT).said
 refused = last(said, "other examples")
 verdict(bool(refused) and "1 error" in last(said), refused or last(said, "assert") or last(said))

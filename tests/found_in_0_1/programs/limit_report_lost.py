@@ -7,7 +7,7 @@ Line 10. Held by:
 
 from pathlib import Path
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -22,6 +22,6 @@ Path("conftest.py").write_text("""
 import time
 def pytest_terminal_summary(): time.sleep(15)
 """)
-said = tests(TEXT, ranks=2, limit=100).said
+said = run_tests(TEXT, ranks=2, limit=100).said
 whole = "1 failed, 1 passed" in said
 verdict(whole, last(said) if whole else f"without '1 failed, 1 passed': {last(said)}")

@@ -6,6 +6,7 @@ Line 21. Held by:
 
 from trying import CHECKOUT, last, program, verdict
 
+# The view is drawn while jobs run, so they take some real time.
 TEXT = """
 import time, bsbpool
 def job(owner): time.sleep(0.2)

@@ -4,7 +4,7 @@ Line 12. Held by:
   tests/unit/test_ranks_plugin_mpi.py::test_what_ranks_print_and_record_and_how_long_they_take_is_reported_of_tests_that_pass_too
 """
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -14,5 +14,5 @@ def test_it(comm, record_property):
         print("said by the other")
         record_property("cells", 17)
 """
-said = tests(TEXT, "-rA", ranks=2).said
+said = run_tests(TEXT, "-rA", ranks=2).said
 verdict("said by the other" in said, last(said, "said by the other") or last(said))

@@ -24,6 +24,6 @@ for text in re.findall(r"[A-Za-z0-9+/=]{200,}", page):
     for way in (-15, 15, 47):
         try:
             found |= b"its_program.py" in zlib.decompress(base64.b64decode(text), way)
-        except Exception:
-            continue
+        except (ValueError, zlib.error):
+            continue  # no compressed data, or compressed in another way
 verdict(found, "the page names its_program.py" if found else "the page names no file of the program")

@@ -6,7 +6,7 @@ Line 12. Held by:
 
 from pathlib import Path
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 Path("conftest.py").write_text("""
 import pytest
@@ -35,5 +35,5 @@ def test_it(comm):
     times.append(1)
     assert comm.rank == 0 or len(times) > 1
 """
-done = tests(TEXT, ranks=2, limit=30)
+done = run_tests(TEXT, ranks=2, limit=30)
 verdict("1 passed" in done.said, last(done.said))

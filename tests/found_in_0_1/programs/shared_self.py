@@ -5,7 +5,7 @@ Line 11. Held by:
   tests/unit/test_ranks_plugin_mpi.py::test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks
 """
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -20,5 +20,5 @@ class TestMesh:
         self.rank = comm.rank; comm.barrier()
         assert self.rank == comm.rank
 """
-done = tests(TEXT)
+done = run_tests(TEXT)
 verdict(done.status == 0, last(done.said))

@@ -5,7 +5,7 @@ Line 12. Held by:
   tests/unit/test_ranks_plugin.py::test_warnings_logs_and_subtests_are_told_apart_by_rank
 """
 
-from trying import last, tests, verdict
+from trying import last, run_tests, verdict
 
 TEXT = """
 import pytest
@@ -15,5 +15,5 @@ def test_it(comm, subtests):
         with subtests.test(part=n):
             assert not (comm.rank == 1 and n == 1), "the second part"
 """
-line = last(tests(TEXT, ranks=2).said, "SUBFAIL")
+line = last(run_tests(TEXT, ranks=2).said, "SUBFAIL")
 verdict("part=" in line and "rank='1'" in line and "the second part" in line, line.replace("-" * 20, ""))

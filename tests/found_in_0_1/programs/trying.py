@@ -1,4 +1,7 @@
-"""What the programs share: they start the command, pytest and ranks as a user does, and say what they see."""
+"""What the programs share: they start the command, pytest and ranks as a user does, and say what they see.
+
+Where they sleep on simulated ranks, time is virtual. Who sleeps in real time says why.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +69,7 @@ def program(text: str, ranks: int = 1, **options) -> Done:
     return started(*on_ranks(ranks), sys.executable, "its_program.py", **options)
 
 
-def tests(text: str, *arguments: object, ranks: int = 1, **options) -> Done:  # noqa: PT028
+def run_tests(text: str, *arguments: object, ranks: int = 1, **options) -> Done:
     """Run the text of a file of tests, on simulated ranks or on real ones."""
     Path("test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments, "test_it.py"]
