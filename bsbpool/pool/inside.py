@@ -3,8 +3,8 @@
 A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there on a
 communicator that has these ranks would wait for ever, and so would a pool that is opened on one. Both are refused here.
 
-Threads that a job starts are told by the rank, which is at work for the pool meanwhile, since they inherit no context
-variables before Python 3.14.
+While a pool executes, its ranks are at work for it, with all their threads. What a program hands in to be run by main,
+as listeners, may be run before that too: its context variables say so.
 
 What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't go through this library can't be seen.
 """
@@ -12,12 +12,12 @@ What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't g
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from contextvars import Context, ContextVar, Token
+from collections.abc import Iterator, Sequence
+from contextvars import Context, ContextVar
 from typing import Any, NamedTuple
 
 from ..exceptions import JobPoolError
-from ..worlds import World
+from ..worlds import World, current_world
 
 
 class _Pool(NamedTuple):
@@ -55,23 +55,10 @@ def at_work(id: Any, world: World) -> Iterator[None]:
         pools.remove(pool)
 
 
-def mark(id: Any, world: World, context: Context | None = None) -> Token[tuple[_Pool, ...]] | None:
-    """From now on the code of this task is run by that pool.
-
-    :param context: the context variables in which that is said; None: those of this task.
-    :returns: what takes it back, with `unmark`.
-    """
-    if world.size == 1:
-        return None
-    if context is not None:
-        return context.run(mark, id, world)
-    return _running.set((*_running.get(), _Pool(id, world)))
-
-
-def unmark(token: Token[tuple[_Pool, ...]] | None) -> None:
-    """Take back what `mark` has said, in the same context."""
-    if token is not None:
-        _running.reset(token)
+def mark(id: Any, world: World, context: Context) -> None:
+    """Note that what is run in these context variables is run by that pool, also while main is not at work for it."""
+    if world.size > 1:
+        context.run(_running.set, (*context.get(_running, ()), _Pool(id, world)))
 
 
 def refuse(what: str, world: World) -> None:
@@ -82,7 +69,7 @@ def refuse(what: str, world: World) -> None:
     """
     if world.size == 1:
         return
-    for pool in (*_running.get(), *world.state.get(_AT_WORK, ())):
+    for pool in _pools(world):
         if not pool.waits().isdisjoint(world.members()):
             rank = pool.world.rank
             if rank:
@@ -97,5 +84,14 @@ def refuse(what: str, world: World) -> None:
 
 
 def is_inside(world: World) -> bool:
-    """Return whether a pool of several ranks runs the code of this task, or this rank is at work for one."""
-    return bool(_running.get()) or bool(world.state.get(_AT_WORK))
+    """Return whether a pool of several ranks runs this code, which is about to use that world."""
+    return bool(_pools(world))
+
+
+def _pools(world: World) -> Sequence[_Pool]:
+    """The pools that run this code: those of its context variables, and those that its rank is at work for.
+
+    A thread that the program has started may not know its rank: it is that of the world, then.
+    """
+    of_rank, of_world = (each.state.get(_AT_WORK, ()) for each in (current_world(), world))
+    return (*_running.get(), *of_rank, *of_world)

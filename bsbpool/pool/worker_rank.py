@@ -16,7 +16,6 @@ from ..errors_and_facts import describe_error, facts_of
 from ..exceptions import JobPoolError, RankLostError, WorkflowError
 from ..trace.listener import TraceRecorder
 from ..values import add_note
-from . import inside
 from .dependencies import check_dependencies
 from .jobs import Job
 from .member import SEE_MAIN, Member
@@ -70,7 +69,6 @@ class WorkerRank(Member):
         """
         channel, problem = self.channel, None
         assert channel is not None
-        mark = inside.mark(self.id, self.world)
         try:
             self.status = PoolStatus.EXECUTING
             problem = self.worker(channel.get, functools.partial(channel.send, 0)).work()
@@ -82,7 +80,6 @@ class WorkerRank(Member):
             self._leave(error)
             raise
         finally:
-            inside.unmark(mark)
             self.status = PoolStatus.CLOSING
             cleanup = self.free_all()
             if cleanup is not None and (raised := sys.exception()) is not None:
