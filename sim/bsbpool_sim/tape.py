@@ -7,7 +7,7 @@ the alternative that was taken in each. What a choice is, is in `choices`; who t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from bsbpool.values import shown
 
@@ -82,6 +82,15 @@ class Tape:
         :raises TapeError: it is none of these.
         """
         return tape if isinstance(tape, Tape) else cls.parse(tape) if isinstance(tape, str) else cls(tape)
+
+    @classmethod
+    def with_departures(cls, departures: Mapping[int, int]) -> Tape:
+        """Make a tape that says no more than its departures.
+
+        :param departures: ``{choice: alternative}``; where one is 0, it is none.
+        :returns: the tape.
+        """
+        return cls(departures.get(number, 0) for number in range(max(departures, default=-1) + 1))
 
     def __len__(self) -> int:
         """For how many choices it says what to take."""

@@ -1,5 +1,4 @@
-"""What is said of a finding beside what is wrong: its few choices, the nearest run that passes, and in which time it
-happens."""
+"""What is said of a finding beside what is wrong: its few choices, the nearest run that passes, the least delays."""
 
 from __future__ import annotations
 

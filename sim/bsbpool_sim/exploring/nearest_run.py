@@ -1,6 +1,6 @@
 """The run with a finding, and the run nearest to it that does not have it: what they share, and where they part.
 
-How a finding gets few departures is in `shrinking`; how two runs are shown, in `side_by_side` and `page`.
+How a finding gets few departures is in `shrinking`; how two runs are shown, in `side_by_side` and `findings_page`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from bsbpool.trace.events import Event
-
 from ..checks.audit import KINDS
 from ..default_strategies import InOrder
 from ..errors import TapeError
 from ..tape import Tape
 from .findings import Finding
 from .schedules import Runner, Schedule
-from .steps import Noting, Step, told_plainly
+from .steps import Noting, Step
 
 #: Runs that the search for one without the finding may take.
 MOST_RUNS = 12
@@ -57,7 +55,6 @@ class Comparing:
     def __init__(self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]):
         self._run = run
         self._findings_of = findings_of
-        self._told: Callable[[Event], str] = getattr(run, "told", told_plainly)
 
     def compare(self, finding: Finding) -> TwoRuns | None:
         """Compare the run of a finding with one that passes, and that differs from it as late as possible.
@@ -71,17 +68,16 @@ class Comparing:
         failing, schedule = self._noted(finding, finding.tape.departures, (), finding.eager_limit)
         counts = [*schedule.simulation.tape.counts]
         buffered = finding.eager_limit is not None
-        limit = None if buffered else finding.eager_limit
         attempts = self._attempts(finding, counts)
-        found = next((attempt for attempt in attempts if self._passes(finding, attempt[1], limit)), None)
+        found = next((attempt for attempt in attempts if self._passes(finding, attempt[1])), None)
         if found is None:
             return None
         number, departures = found
         marked = () if number is None else (number,)
         if marked:  # what is taken there by default is said as well
             failing, _ = self._noted(finding, finding.tape.departures, marked, finding.eager_limit)
-        passing, good = self._noted(finding, departures, marked, limit)
-        wrong = self._findings_of(good, limit)
+        passing, good = self._noted(finding, departures, marked, None)
+        wrong = self._findings_of(good, None)
         passes = ENDS_WELL if not wrong else f"{wrong[0].kind}: {wrong[0].message}"
         same = next(
             (place for place, (one, other) in enumerate(zip(passing, failing, strict=False)) if one != other),
@@ -109,17 +105,17 @@ class Comparing:
                 left -= 1
                 yield number, {**before, number: index} if index else before
 
-    def _passes(self, finding: Finding, departures: Mapping[int, int], eager_limit: int | None) -> bool:
-        tape = Tape(departures.get(number, 0) for number in range(max(departures, default=-1) + 1))
+    def _passes(self, finding: Finding, departures: Mapping[int, int]) -> bool:
+        tape = Tape.with_departures(departures)
         try:
-            schedule = self._run(InOrder(), tape, late=finding.late, eager_limit=eager_limit)
+            schedule = self._run(InOrder(), tape, late=finding.late)
         except TapeError:
             return False
-        return not any(finding.same_fault(each) for each in self._findings_of(schedule, eager_limit))
+        return not any(finding.same_fault(each) for each in self._findings_of(schedule, None))
 
     def _noted(
         self, finding: Finding, departures: Mapping[int, int], marked: tuple[int, ...], eager_limit: int | None
     ) -> tuple[tuple[Step, ...], Schedule]:
         noting = Noting(departures, marked)
         schedule = self._run(noting, None, late=finding.late, eager_limit=eager_limit)
-        return noting.steps(schedule, self._told), schedule
+        return noting.steps(schedule, self._run.told), schedule

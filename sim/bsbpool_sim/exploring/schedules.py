@@ -7,6 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from bsbpool import wording
+from bsbpool.errors_and_facts import in_words
+from bsbpool.trace.events import Event
+
 from ..choices import Strategy
 from ..cluster import Cluster, RunScript
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
@@ -78,6 +82,22 @@ class Runner(Protocol):
         :param eager_limit: bytes up to which messages are buffered; None: all are.
         """
 
+    def told(self, event: Event) -> str:
+        """An event of a job pool of the last run, in words."""
+
+
+def told_plainly(event: Event) -> str:
+    """An event of a job pool, where nobody knows more of its jobs than their numbers."""
+    facts = event._asdict()
+    if "job" in facts:
+        facts["name"] = f"job {facts['job']}"
+    if event.e == "status":
+        facts["on"] = f" on rank {event.rank}" if event.rank is not None and event.status != "queued" else ""
+        facts["why"] = "" if event.error is None else f" ({in_words(event.error)})"
+    if event.e == "cancel":
+        facts["done"] = "done" if event.done else "too late"
+    return wording.event(event.e, facts)
+
 
 class ScriptWithStrategy:
     """What `simulate` takes for a script: the user's, with a strategy that may want to see the cluster before it runs.
@@ -128,6 +148,10 @@ class ProgramRunner(ABC, Generic[P]):
         script = ScriptWithStrategy(self._script, strategy)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)
         return schedule.look_at(script.cluster, self.watch)
+
+    def told(self, event: Event) -> str:
+        """An event of a job pool, whose jobs are known by their numbers."""
+        return told_plainly(event)
 
     @abstractmethod
     def _schedule(

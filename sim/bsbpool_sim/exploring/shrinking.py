@@ -6,7 +6,7 @@ Which choices there are is known to the run alone, so each attempt is a run. How
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 
 from ..choices import Choice, ComesFirst, Kind
@@ -52,7 +52,7 @@ class Shrinking:
             for number, index in reversed(finding.tape.departures.items()):
                 less = {n: i for n, i in finding.tape.departures.items() if n != number}
                 for attempt in (less, *({**less, number: lower} for lower in range(1, index))):
-                    found = self._again(finding, _tape(attempt))
+                    found = self._again(finding, Tape.with_departures(attempt))
                     if found is not None and len(found.tape.departures) + sum(found.tape.departures.values()) < len(
                         finding.tape.departures
                     ) + sum(finding.tape.departures.values()):
@@ -89,11 +89,6 @@ class Shrinking:
             else:
                 return number
         return None
-
-
-def _tape(departures: Mapping[int, int]) -> Tape:
-    last = max(departures, default=-1)
-    return Tape(departures.get(number, 0) for number in range(last + 1))
 
 
 class _Told:

@@ -12,7 +12,6 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 from bsbpool import wording
-from bsbpool.errors_and_facts import in_words
 from bsbpool.trace.events import Event as TraceEvent
 
 from ..choices import Choice, ComesFirst, Kind
@@ -133,19 +132,6 @@ def _where() -> str:
 
 def _fault(event: Any) -> str:
     return wording.event("fault", event._asdict())
-
-
-def told_plainly(event: TraceEvent) -> str:
-    """An event of a job pool, where nobody knows more of its jobs than their numbers."""
-    facts = event._asdict()
-    if "job" in facts:
-        facts["name"] = f"job {facts['job']}"
-    if event.e == "status":
-        facts["on"] = f" on rank {event.rank}" if event.rank is not None and event.status != "queued" else ""
-        facts["why"] = "" if event.error is None else f" ({in_words(event.error)})"
-    if event.e == "cancel":
-        facts["done"] = "done" if event.done else "too late"
-    return wording.event(event.e, facts)
 
 
 def chosen(choice: Choice, index: int) -> str:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 
+from bsbpool.trace.events import Event
+
 from ..checks.audit import KINDS, Audit
 from ..choices import Strategy
 from ..cluster import Cluster
@@ -24,7 +26,7 @@ from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
 from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs
 from ..exploring.kept import lines_of
 from ..exploring.pools import Watch
-from ..exploring.schedules import Schedule
+from ..exploring.schedules import Schedule, told_plainly
 from ..places import raised_by
 from ..simulation import run_on
 from ..tape import Tape
@@ -81,6 +83,10 @@ class TestRunner:
         if audit is not None and schedule.stopped is None and not schedule.raised:
             schedule.simulation.violations = audit.violations()
         return schedule.look_at(cluster, self.watch)
+
+    def told(self, event: Event) -> str:
+        """An event of a job pool, whose jobs are known by their numbers."""
+        return told_plainly(event)
 
 
 def _run(cluster: Cluster, program: Callable[[Any], None]) -> Schedule:
