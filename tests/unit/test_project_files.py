@@ -143,8 +143,8 @@ def test_what_a_history_says_is_not_markup():
 
 def test_the_gate_runs_what_names_lines_where_bsbpool_is_installed():
     run = module_of("tests", "run")
-    assert "installed" in run.PARTS and "installed" not in run.NOT_IN_ALL
-    assert all((ROOT / each).exists() for each in run.INSTALLED)
+    assert "installed" in run.PARTS and "installed" not in run.WITHIN
+    assert all((ROOT / each).exists() for each in (*run.INSTALLED, *run.NOT_QUICK, *run.SAME_IN_EACH))
     # Reports of deadlocks, horizons, tests on ranks, and limits of jobs.
     named = {"tests/unit/test_frames.py", "tests/unit/test_simulate.py", "tests/unit/test_ranks_plugin.py"}
     assert named | {"tests/pool/test_limits.py"} <= {*run.INSTALLED}
