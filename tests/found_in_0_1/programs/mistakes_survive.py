@@ -1,7 +1,7 @@
 """Scenarios caught none of 26 subtle mistakes in the pool that they can reach, such as this one.
 
 Line 22. Held by:
-  tests/breaks/test_breaks.py::test_a_scenario_catches_a_subtle_mistake
+  tests/breaks/test_breaks.py::test_a_scenario_catches
   tests/breaks/test_breaks.py::test_another_test_catches_a_subtle_mistake
   tests/property/test_messages.py::test_a_mailbox_matches_as_mpi_does
   tests/property/test_invariants.py::test_the_invariants_hold_in_cases_that_nobody_has_seen
