@@ -124,7 +124,7 @@ def test_exit_statuses_and_exceptions_are_failures(command):
     text = MASTER.replace("rest = comm.recv(source=2)", "raise ValueError(first)", 1)
     status, out, _ = command("explore", "-n", "3", "master.py", text=text)
     assert status == 1
-    assert out.startswith("failure at master.py:7\n  rank 0 raised ValueError: 2\n")
+    assert out.startswith("failure at master.py:7\n  rank 0 raised ValueError: 2, at master.py:7 in <module>\n")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 from ..checks.audit import KINDS
 from .delays import said, script
 from .exploration import Exploration
-from .findings import Finding
+from .findings import Finding, RankPlace
 from .nearest_run import TwoRuns
 from .side_by_side import lines_of_two
 
@@ -40,10 +40,13 @@ def lines_of(
     """
     where = f" at {finding.file}:{finding.line}" if finding.file else ""
     yield 0, f"{finding.kind}{where}"
-    yield 2, finding.message
-    for place in finding.ranks:
-        at = f", at {place.file}:{place.line} in {place.function}" if place.file else ""
-        yield 4, f"rank {place.rank} {(place.what.splitlines() or [''])[0]}{at}"
+    places = [*finding.ranks]
+    if places and _what(places[0]) == finding.message:  # no more is to be said of it than of its rank
+        yield 2, _what(places[0]) + _at(places.pop(0))
+    else:
+        yield 2, finding.message
+    for place in places:
+        yield 4, _what(place) + _at(place)
     if finding.choices:
         yield 2, "It takes these choices:"
         for choice in finding.choices:
@@ -59,6 +62,14 @@ def lines_of(
             yield 2, f"The delays, for bsbpool simulate --script: {script(finding.delays)}"
     yield 2, f"Again: {again(finding)}"
     yield 0, ""
+
+
+def _what(place: RankPlace) -> str:
+    return f"rank {place.rank} {(place.what.splitlines() or [''])[0]}"
+
+
+def _at(place: RankPlace) -> str:
+    return f", at {place.file}:{place.line} in {place.function}" if place.file else ""
 
 
 def scenario_again(finding: Finding, path: str, seed: int, faults: int) -> str:
