@@ -19,6 +19,7 @@ from bsbpool_sim import (
     simulate,
 )
 from bsbpool_sim import mpi as MPI
+from bsbpool_sim.exploring.exploration import Exploration
 
 
 def senders(comm):
@@ -515,3 +516,17 @@ def test_a_pool_is_explored_within_each_instant():
     assert exploration.findings == []
     assert (exploration.complete, exploration.schedules) == (False, 2)
     assert "other durations" in exploration.limits[0]
+
+
+@pytest.mark.parametrize(
+    ("facts", "text"),
+    [
+        ({"schedules": 6, "complete": True, "left": 0.0}, "complete: 6 schedules"),
+        ({"schedules": 1, "distinct": 1, "left": 0.0}, "all that is tried: 1 schedule"),
+        ({"schedules": 1, "distinct": 1}, "1 schedule, 1 of them different"),
+        ({"schedules": 4, "distinct": 3, "left": 1234.5}, "4 schedules, 3 of them different, about 1,200 left"),
+        ({"schedules": 4, "distinct": 3, "left": 3e30}, "4 schedules, 3 of them different, about 3e+30 left"),
+    ],
+)
+def test_a_summary_says_whether_all_was_tried_and_how_much_is_left(facts, text):
+    assert str(Exploration(**facts)) == f"{text}; no findings"

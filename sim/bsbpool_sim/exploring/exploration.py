@@ -57,7 +57,7 @@ class Exploration:
     :ivar schedules: how many schedules were run.
     :ivar complete: whether these are all, so that nothing else can happen by the order of messages.
     :ivar distinct: how many of the schedules were different.
-    :ivar left: about how many schedules are left; 0 if it is complete, None if that is not known.
+    :ivar left: about how many schedules are left; 0 if all that would be tried were, None if that is not known.
     :ivar strategy: how schedules were chosen last: "exhaustive", or the name of a strategy that draws them.
     :ivar elapsed: seconds that it took.
     :ivar limits: what was not tried although it may make a difference.
@@ -79,14 +79,22 @@ class Exploration:
     tried: bool = False
 
     def __str__(self) -> str:
+        count = f"{self.schedules} schedule{'s' if self.schedules != 1 else ''}"
         if self.complete:
-            text = f"complete: {self.schedules} schedule{'s' if self.schedules != 1 else ''}"
+            text = f"complete: {count}"
+        elif self.left == 0:
+            text = f"all that is tried: {count}"
         else:
-            text = f"{self.schedules} schedules, {self.distinct} of them different"
+            text = f"{count}, {self.distinct} of them different"
             if self.left is not None:
-                text += f", about {self.left:.3g} left"
+                text += f", about {_about(self.left)} left"
         found = len(self.findings)
         return f"{text}; {found or 'no'} finding{'s' if found != 1 else ''}"
+
+
+def _about(number: float) -> str:
+    """An estimate, with two digits that count."""
+    return f"{max(1.0, float(f'{number:.2g}')):,.0f}" if number < 1e9 else f"{number:.0e}"
 
 
 def explore(
