@@ -85,7 +85,10 @@ def refuse(what: str, world: World) -> None:
 
 def is_inside(world: World) -> bool:
     """Return whether a pool of several ranks runs this code, which is about to use that world."""
-    return bool(_pools(world))
+    if _running.get() or world.state.get(_AT_WORK):
+        return True
+    here = current_world()
+    return here is not world and bool(here.state.get(_AT_WORK))
 
 
 def _pools(world: World) -> Sequence[_Pool]:

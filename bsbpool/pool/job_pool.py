@@ -102,6 +102,8 @@ class JobPool:
         self._closed = False
         # What is left when the pool is, once there is something.
         self._stack: ExitStack | None = None
+        # Its folder, once somebody has asked for it.
+        self._folder_path: str | None = None
 
     def __repr__(self) -> str:
         status = self.status.value if self.status else "not opened"
@@ -246,11 +248,10 @@ class JobPool:
         self._closed = True
 
     def _folder(self) -> str:
-        folder: str | None = self.__dict__.get("_folder_path")
-        if folder is None:
-            folder = self.__dict__["_folder_path"] = self._world.folder()
-            self._at_exit().callback(shutil.rmtree, folder, ignore_errors=True)
-        return folder
+        if self._folder_path is None:
+            self._folder_path = self._world.folder()
+            self._at_exit().callback(shutil.rmtree, self._folder_path, ignore_errors=True)
+        return self._folder_path
 
     # -- listeners ---------------------------------------------------------------------------------
 

@@ -48,6 +48,7 @@ class Member(ABC):
     :param world: the ranks.
     :param make_engine: makes what decides; on other ranks than main it has handles of jobs, and decides nothing.
     :ivar lock: guards the engine.
+    :ivar made: those of its parts that were asked for, by name.
     :ivar status: what the pool is doing; None before it is opened.
     :ivar channel: where this rank waits for others; None before the pool is opened.
     :ivar is_open: whether jobs can be queued, and it can be executed.
@@ -66,6 +67,7 @@ class Member(ABC):
         self.world = world
         self._make_engine = make_engine
         self.lock = world.lock()
+        self.made: dict[str, Any] = {}
         self.codec = ByReference() if world.size == 1 else Codec() if world.sends_bytes else OpenMessages()
         self.status: PoolStatus | None = None
         self.channel: Channel | None = None
@@ -106,7 +108,7 @@ class Member(ABC):
     @property
     def listeners(self) -> Sequence[Callable[[PoolProgress], Any]]:
         """The listeners of the pool."""
-        return self.notifier.listeners if "notifier" in self.__dict__ else ()
+        return self.notifier.listeners if "notifier" in self.made else ()
 
     # -- what differs ------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ simulated communicator. What a pool does, and what its messages mean, does not b
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from ..values import shown
@@ -43,12 +44,15 @@ __all__ = [
 
 def current_world() -> World:
     """Return the world of the rank whose code runs now; by default the local one."""
-    world = known_world()
-    if world is None:
-        from .local import LOCAL
+    return known_world() or _local()
 
-        return LOCAL
-    return world
+
+@functools.cache  # which takes a tenth of what an import in a function does
+def _local() -> World:
+    """Return this process alone. Its module has threads, which not every program needs."""
+    from .local import LOCAL
+
+    return LOCAL
 
 
 def world_of(comm: Any) -> World:
@@ -59,9 +63,7 @@ def world_of(comm: Any) -> World:
     :raises JobPoolError: it is COMM_NULL, was freed, or is an intercommunicator.
     """
     if comm is None:
-        from .local import LOCAL
-
-        return LOCAL
+        return _local()
     brought: World | None = getattr(comm, "bsbpool_world", None)
     if brought is not None:
         return brought
