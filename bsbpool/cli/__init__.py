@@ -26,7 +26,7 @@ COMMANDS = ("simulate", "explore", "run", "record", "replay", "show", "diff", "d
 
 
 class PoolFailed(click.ClickException):
-    """A run went as it did, and a pool of it failed: exit status 1."""
+    """The command worked, but a pool of the run failed: exit status 1."""
 
     exit_code = 1
 
@@ -113,12 +113,14 @@ def say(text: str, *, err: bool = False) -> None:
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bsbpool", message="%(prog)s %(version)s")
 def main() -> None:
-    """Run, record, replay and examine job pools, on real and on simulated ranks.
+    """Run, record, replay and examine job pools; simulate and explore MPI programs.
 
-    A run that took minutes on a cluster is repeated here in seconds, on any number of simulated ranks, in virtual time.
+    Simulated ranks run in one process and in virtual time: a run that took minutes on a cluster takes seconds here, on
+    any number of ranks.
 
     \b
       bsbpool simulate -n 16 script.py               run an mpi4py program on simulated ranks
+      bsbpool explore -n 4 script.py                 run it in every order of its messages
       bsbpool run recording.json                     run a recorded run on the recorded number of ranks
       bsbpool run recording.json --ranks 2,4,16,128  compare numbers of ranks
       bsbpool run scenarios                          run scenarios, and check their expectations

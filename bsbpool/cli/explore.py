@@ -1,6 +1,6 @@
-"""`bsbpool explore`: runs a program in every order of messages that MPI allows, and reports what fails in one.
+"""`bsbpool explore`: runs a program in every order of messages that MPI allows, and reports what fails.
 
-How orders are gone through, and what counts as a finding, is in `bsbpool_sim.exploring`.
+How schedules are searched, and what counts as a finding, belongs in `bsbpool_sim.exploring`.
 """
 
 from __future__ import annotations
@@ -35,61 +35,62 @@ _CHECKS = (
 )
 @click.option(
     "-n", "ranks", type=click.IntRange(1, MOST_RANKS), metavar="N",
-    help="On how many simulated ranks. A scenario says it itself.",
+    help="The number of simulated ranks. Not for scenarios, which state it.",
 )  # fmt: skip
 @program_options("Explore")
 @click.option(
     "--for", "seconds", type=time_with_unit, metavar="TIME",
-    help="Budget of real time, for each program or scenario. Default: 60s, or what a scenario says.",
+    help="The budget of real time, for each program or scenario. Default: 60s, or the one that a scenario states.",
 )  # fmt: skip
-@click.option("--schedules", type=click.IntRange(min=1), metavar="N", help="Budget in schedules. Default: no limit.")
+@click.option(
+    "--schedules", type=click.IntRange(min=1), metavar="N", help="The budget in schedules. Default: no limit."
+)
 @click.option(
     "--strategy", type=click.Choice(_STRATEGIES), default="auto",
-    help="How schedules are chosen. exhaustive: each once; walk, pos, pct: drawn by that strategy; portfolio: by these "
-    "in turn; auto (default): exhaustive for half of the budget, then the portfolio.",
+    help="How schedules are chosen. exhaustive: each schedule once; walk, pos, pct: schedules drawn at random by that "
+    "strategy; portfolio: these three in turn; auto (default): exhaustive for half of the budget, then the portfolio.",
 )  # fmt: skip
 @click.option(
     "--faults", type=click.IntRange(min=0), metavar="N",
-    help="Let so many faults strike in a schedule, wherever they can: a rank dies; of a job pool, a job raises, or "
-    "takes an hour longer. Default: none; for scenarios, what they say, or 1.",
+    help="The largest number of faults in a schedule, at every possible place: a rank dies, or a job of a pool raises "
+    "or takes an hour longer. Default: 0; for scenarios, the number that they state, or 1.",
 )  # fmt: skip
 @click.option(
-    "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="All chance begins from N. Default: 0."
+    "--seed", type=click.IntRange(min=0), metavar="N", default=0, help="The seed of all random numbers. Default: 0."
 )
 @click.option(
     "--jobs", type=click.IntRange(min=1), metavar="N", default=1,
-    help="Use so many processes: to draw schedules, and for scenarios. What is found is the same. Default: 1.",
+    help="The number of processes that draw schedules, or explore scenarios. It does not change the findings. "
+    "Default: 1.",
 )  # fmt: skip
 @click.option(
     "--buffering", is_flag=True,
-    help="Run all schedules without buffers as well, within the budget, and not only ten of them.",
+    help="Also run all schedules, and not only ten, without buffers, within the budget.",
 )  # fmt: skip
 @click.option(
     "--keep", type=click.Path(file_okay=False), metavar="DIR",
-    help="Write findings there, and what was covered: the next time it goes on from there, with new schedules.",
+    help="Write findings and covered schedules to this folder. The next run with it continues with new schedules.",
 )  # fmt: skip
 @click.option(
     "--max-events", type=click.IntRange(min=1), metavar="N", default=1_000_000,
-    help="Messages and other events after which a schedule is given up. Default: 1 million.",
+    help="The number of events, such as messages, after which a schedule is given up. Default: 1 million.",
 )  # fmt: skip
-@click.option(
-    "--json", "data", type=click.Path(), metavar="FILE", help="Also write what was found as JSON; - is stdout."
-)
+@click.option("--json", "data", type=click.Path(), metavar="FILE", help="Also write the findings as JSON; - is stdout.")
 @click.option(
     "--html", "html", type=click.Path(), metavar="FILE",
-    help="If something is found, write a page for the browser: each finding with its run beside one that passes.",
+    help="If there are findings, write a page for the browser: each finding with its run beside one that passes.",
 )  # fmt: skip
 @click.option(
     "--to-test", "test", type=click.Path(), metavar="FILE",
-    help="If something is found, write a test for pytest that fails until it is mended.",
+    help="If there are findings, write a test for pytest that fails until they are fixed.",
 )  # fmt: skip
 @click.option(
     "--to-scenario", "smaller", type=click.Path(), metavar="FILE",
-    help="Of scenarios: write the first one with a finding, cut to fewer ranks and jobs that still show it.",
+    help="For scenarios: write the first one with a finding, reduced to the ranks and jobs that the finding needs.",
 )  # fmt: skip
 @click.option(
     "--no-check", "unchecked", type=click.Choice(_CHECKS), multiple=True,
-    help="Don't look for findings of this kind. May be given several times.",
+    help="Don't look for findings of this kind. The option can be repeated.",
 )  # fmt: skip
 @module_options
 @force_option
@@ -110,28 +111,31 @@ def explore(
 ) -> Callable[[], None]:
     """Run a program for mpi4py in every order of messages that MPI allows, and report what fails.
 
-    A receive from any rank takes what comes first, and what that is differs from run to run. A test sees one order, a
-    cluster sees the others. This runs them all on simulated ranks, or as many as there is time for.
+    A receive with ANY_SOURCE takes the message that arrives first, and the order of arrival differs from run to run. A
+    test sees one order; on a cluster the others occur. This command runs all of them on simulated ranks, or as many as
+    the budget allows. Such an order, with the other choices of a run, is called a schedule.
 
     \b
-    What does the night find? The next one goes on from there:
-      bsbpool explore -n 8 --for 8h --jobs 4 --keep explored script.py
-    Does a pool stand any single fault, in these scenarios?
-      bsbpool explore scenarios/
-    Does it work in every order?
+    Check that a program works in every order
       bsbpool explore -n 4 script.py
-    Ten minutes of a program that has too many orders for all of them:
-      bsbpool explore -n 8 --for 10m script.py
-    Keep what was found as a test, until it is mended:
+    Explore a program with too many orders for ten minutes
+      bsbpool explore -n 8 --for 10min script.py
+    Write a test that fails until the findings are fixed
       bsbpool explore -n 4 --to-test test_order.py script.py
+    Explore for a night; the next night continues with new schedules
+      bsbpool explore -n 8 --for 8h --jobs 4 --keep explored script.py
+    Check that pools survive any single fault, in these scenarios
+      bsbpool explore scenarios/
 
-    What is found has a kind, the lines of each rank, the choices that it takes, and the command that runs it again:
-    deadlock, failure (an exception, an exit status, Abort), what MPI forbids, what works only if messages are buffered,
-    and what is left when the program ends. "complete" means that no other order of messages exists; otherwise it says
-    how many are left, by estimate. The program prints nothing meanwhile.
-    It is run often: it should be quick, and must not leave anything behind that changes its next run.
+    Findings are deadlocks, failures (exceptions, exit statuses, Abort), calls that MPI forbids, programs that work only
+    if messages are buffered, and violations of MPI's rules, such as messages that were not received. A finding has a
+    kind, a line for each rank, the choices that cause it, and the command that runs its schedule again. "complete"
+    means that all schedules were run; otherwise the report estimates how many are left.
 
-    Exit status: 0 if nothing was found, 1 if something was, 2 if the program can't be explored.
+    The output of the program is not shown. The program runs many times: it should be short, and must not change
+    anything that its next run depends on.
+
+    Exit status: 0: no findings; 1: findings; 2: the program can't be explored.
     """
     from bsbpool_sim.program.program_run import Program
 

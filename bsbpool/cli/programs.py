@@ -1,4 +1,4 @@
-"""Commands that run a program of the user's: the options that name it, where they end, and what is the program's."""
+"""Options of the commands that run a program: those that name the program, and where the options of the command end."""
 
 from __future__ import annotations
 
@@ -51,12 +51,13 @@ def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options `--own` and `--share` to a command: which modules each rank has for itself."""
     own = click.option(
         "--own", multiple=True, metavar="NAME",
-        help="Let each rank load this module, or package, for itself, though it is installed. May be given several "
-        "times.",
+        help="Each rank loads its own copy of this module or package, although it is installed. The option can be "
+        "repeated.",
     )  # fmt: skip
     share = click.option(
         "--share", multiple=True, metavar="NAME",
-        help="Let all ranks share this module, or package, of the program's: one that can't be loaded twice.",
+        help="All ranks share this module or package of the program, because it can't be loaded twice. The option can "
+        "be repeated.",
     )  # fmt: skip
     return own(share(command))
 

@@ -88,14 +88,14 @@ def time_with_unit(text: str) -> float:
 @click.option(
     "--tape",
     metavar="TAPE",
-    help="For a scenario: choose what comes first at one instant as this tape of `bsbpool explore` says.",
+    help="For a scenario: order simultaneous events as in this tape of `bsbpool explore`.",
 )
 @click.option(
     "--faults",
     type=click.IntRange(min=0),
     metavar="N",
     default=0,
-    help="With --tape: the number of faults that `bsbpool explore` let strike.",
+    help="With --tape: the number of faults per schedule with which `bsbpool explore` made the tape.",
 )
 @click.option(
     "--latency",

@@ -76,7 +76,7 @@ MOST_STEPS = 8
     "ranks",
     type=numbers_of_ranks,
     metavar="N,N,…",
-    help="Tell only how well ranks were used, and how well they would be if there were N.",
+    help="Only report how well the ranks were used, and predict it for N ranks.",
 )
 @force_option
 def show(

@@ -1,6 +1,6 @@
-"""`bsbpool simulate`: runs a program on simulated ranks, and says why it did not end well.
+"""`bsbpool simulate`: runs a program on simulated ranks, and reports why it failed.
 
-What the program prints is its own. How it is run is in `bsbpool_sim.program`.
+The output of the program is not changed. How the program is run belongs in `bsbpool_sim.program`.
 """
 
 from __future__ import annotations
@@ -57,60 +57,66 @@ def _tape(text: str) -> Any:
     short_help="Run a program for mpi4py on simulated ranks.",
 )
 @click.option(
-    "-n", "ranks", type=click.IntRange(1, MOST_RANKS), required=True, metavar="N", help="On how many simulated ranks."
+    "-n", "ranks", type=click.IntRange(1, MOST_RANKS), required=True, metavar="N", help="The number of simulated ranks."
 )
 @program_options("Run")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N",
-    help="Let all chance begin from N, and what happens at the same instant happen in an order drawn from it. Default: "
-    "chance from 0, and the order in which things were begun.",
+    help="Seed all random numbers with N, and draw the order of simultaneous events from it. Default: random numbers "
+    "are seeded with 0, and simultaneous events happen in the order in which they were scheduled.",
 )  # fmt: skip
 @click.option(
     "--tape", type=_tape, metavar="TAPE",
-    help="What to choose where MPI or time leave it open, such as v1:12.1,40.2: a run with this tape is repeated.",
+    help="Repeat the run with this tape, such as v1:12.1,40.2: the choices that it made where MPI or simultaneous "
+    "events allow several.",
 )  # fmt: skip
 @click.option(
     "--late-matching", is_flag=True,
-    help="Match receives from any rank when nothing else can run, as `bsbpool explore` does, whose tapes need it.",
+    help="Match receives from any rank only when nothing else can run, as `bsbpool explore` does. Its tapes need this "
+    "option.",
 )  # fmt: skip
 @click.option(
     "--eager-limit", type=click.IntRange(min=0), metavar="BYTES",
-    help="Let the sender of a larger message wait for its receiver, as MPI may; 0: of each. Default: none waits.",
+    help="Senders of messages larger than this wait for their receivers, as MPI allows; 0: all senders wait. Default: "
+    "none waits.",
 )  # fmt: skip
 @click.option(
     "--check", type=click.Choice(["all", *_CHECKS]),
-    help="Also report what is left when the program ends: messages that nobody has received, requests that nobody has "
-    "waited for, what nobody has freed, types that don't match, and memory that requests have; exit status 1 then.",
+    help="Also report violations of MPI's rules, with exit status 1: messages that were not received, requests that "
+    "were not completed, handles that were not freed, types that don't match, and conflicting accesses to the memory "
+    "of requests or windows.",
 )  # fmt: skip
 @click.option(
     "--latency", type=time_with_unit, metavar="TIME", default="0",
-    help="What each message takes, such as 50us. Default: nothing.",
+    help="The time that each message takes, such as 50us. Default: 0.",
 )  # fmt: skip
 @click.option(
     "--compute", type=click.FloatRange(min=0), metavar="FACTOR", default=0.0,
-    help="Let computing take virtual time: the processor time that a rank really takes, times FACTOR, such as 1. "
-    "Then a run does not repeat exactly. Default: computing takes none.",
+    help="Computing takes virtual time: the processor time of the rank, times FACTOR, such as 1. Such a run is not "
+    "reproducible. Default: computing takes no time.",
 )  # fmt: skip
-@click.option("--bandwidth", type=_rate, metavar="RATE", help="Of each link, such as 100MB/s. Default: unlimited.")
+@click.option(
+    "--bandwidth", type=_rate, metavar="RATE", help="The bandwidth of each link, such as 100MB/s. Default: unlimited."
+)
 @click.option(
     "--script", "faults", type=click.Path(), metavar="FILE",
-    help="What befalls ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
+    help="A file with faults of ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
 )  # fmt: skip
 @click.option(
     "--faults", "most_faults", type=click.IntRange(min=0), metavar="N", default=0,
-    help="Let so many faults be choices, as `bsbpool explore --faults` does, whose tapes need it. Default: none.",
+    help="The number of faults that the tape can choose, as in `bsbpool explore --faults N`. Default: 0.",
 )  # fmt: skip
 @click.option(
     "--trace", type=click.Path(readable=False), metavar="FILE",
-    help="Also write the trace: messages, and all about job pools, for `bsbpool show`.",
+    help="Also write a trace of messages and of the events of job pools, for `bsbpool show`.",
 )  # fmt: skip
 @click.option(
     "--horizon", type=time_with_unit, metavar="TIME", default="720h",
-    help="Virtual time after which it is given up. Default: 30 days.",
+    help="The virtual time after which the run is given up. Default: 30 days.",
 )  # fmt: skip
 @click.option(
     "--max-events", type=click.IntRange(min=1), metavar="N", default=50_000_000,
-    help="Messages and other events after which it is given up. Default: 50 million.",
+    help="The number of events, such as messages, after which the run is given up. Default: 50 million.",
 )  # fmt: skip
 @click.option("--label", is_flag=True, help="Begin each line of output with the rank that printed it: [3].")
 @module_options
@@ -128,36 +134,36 @@ def simulate(
     most_faults: int,
     **options: Any,
 ) -> Callable[[], None]:
-    """Run a program for mpi4py on simulated ranks: in one process, in virtual time, the same each time.
+    """Run a program for mpi4py on simulated ranks: in one process, in virtual time, with the same result each time.
 
-    The program is as it would be under mpirun. Each rank has modules, variables, arguments and an environment of
-    its own; clocks and sleeps are virtual, so that an hour takes no time.
+    The program needs no changes. As under mpirun, each rank has its own modules, variables, arguments and environment.
+    Clocks and sleeps are virtual: a sleep of an hour takes no real time.
 
     \b
-    What does it do on 16 ranks, and on a thousand?
+    Run a program on 16 ranks, and on a thousand
       bsbpool simulate -n 16 script.py --its-own options
       bsbpool simulate -n 1000 script.py
-    Which rank prints what?
+    Show which rank prints what
       bsbpool simulate -n 4 --label script.py
-    Does it depend on the order of messages?
+    Draw another order of simultaneous messages
       bsbpool simulate -n 4 --seed 1 script.py
-    Does it depend on a fast network?
+    Simulate a slow network
       bsbpool simulate -n 4 --latency 5ms --bandwidth 10MB/s script.py
-    Do its tests hold on 4 ranks?
+    Run the tests of a program on 4 ranks
       bsbpool simulate -n 4 -m pytest tests
 
     \b
-    What befalls ranks and links is in a file, --script:
+    A file of faults, for --script:
       events:
         - {at: 2s, kill: 3}
         - {at: 1s, pause: {rank: 1, for: 500ms}}
         - {at: 0s, delay: {from: 0, to: 2, by: 10ms}}
 
-    If ranks wait for each other for ever, it says which, for what, and at which line. Real threads, processes and
-    sockets are refused.
+    If ranks wait for each other for ever, the report names these ranks, what each waits for, and the line. Threads
+    run in virtual time; creating a process or a socket is an error.
 
-    Exit status: that of the program, which is that of the lowest rank that ended with one other than 0; of MPI's
-    Abort its code; 1 if ranks got stuck; 2 if what was given can't be used.
+    Exit status: that of the lowest rank whose status is not 0; the code of MPI's Abort; 1 if ranks wait for ever; 2 if
+    an argument can't be used.
     """
     from bsbpool_sim.program.program_run import Program, ProgramError, run_program
 
