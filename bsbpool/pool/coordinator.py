@@ -116,7 +116,7 @@ class Coordinator(Member):
         with self.lock:
             self._execute_commands()
             old, self.status = self.status, status
-            self.event_log.record("pool_status", status.value)
+            self.event_log.record("pool_status", status._value_)
             self.notifier.line.append(PoolStatusProgress(self._pool, old))
 
     # -- queueing and cancelling -------------------------------------------------------------------
@@ -288,7 +288,7 @@ class Coordinator(Member):
         """Take in what comes, until that is `done` and listeners have heard all; `then` is called under the lock."""
         channel, engine, lock, world, turns = self.channel, self.engine, self.lock, self.world, self.turns
         assert channel is not None
-        graph, dispatch, deadlines = engine.graph, engine.dispatch, engine.deadlines
+        graph, dispatch, deadlines, log = engine.graph, engine.dispatch, engine.deadlines, self._log
         notifier = self.notifier
         notifications, commands, receive, get = notifier.line, engine.commands, self._inbox.receive, channel.get
         # Whether listeners are told now even if something of the user's runs.
@@ -299,7 +299,7 @@ class Coordinator(Member):
                 # Jobs are given out again when listeners have heard all that there is to hear.
                 if dispatch.holding and not notifications and (turns is None or turns.gives_out):
                     engine.go_on()
-                    self.event_log.record("resumed")
+                    log.record("resumed")
                     self._execute_commands()
                 while turns is not None and not notifications and turns.begin_next():
                     self._execute_commands()
@@ -322,7 +322,7 @@ class Coordinator(Member):
             limit_at = deadlines.next()
             channel.poll_slack_ns = dispatch.poll_slack_ns()
             item = None
-            if (sink := self.event_log.sink) is not None and sink.writes:
+            if (sink := log.sink) is not None and sink.writes:
                 # What was recorded is written when there is time: before main waits for long, and when there is much.
                 sink.keep_up()
                 item = get(world.now() + LULL)
@@ -456,18 +456,18 @@ class Coordinator(Member):
             self._log.changes()
         if not commands:
             return
-        assign, notify = self._outbox.assign, self.notifier.line.append
+        outbox, line = self._outbox, self.notifier.line
         while commands:
             command: Any = commands.popleft()
             kind = type(command)
             if kind is Assign:
-                assign(*command)
+                outbox.assign(*command)
             elif kind is Announce:
-                notify(command)
+                line.append(command)
             else:
-                notify(PoolJobAddedProgress(self._pool, command.job))
+                line.append(PoolJobAddedProgress(self._pool, command.job))
         if graph.changes:  # of jobs that could not even be packed
-            self.event_log.changes()
+            self._log.changes()
 
     # -- what comes from other tasks of main, and errors that nobody is asked about ------------------
 

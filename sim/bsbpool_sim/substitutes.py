@@ -19,8 +19,7 @@ import importlib.util
 import operator
 import sys
 import types
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
@@ -47,19 +46,22 @@ _users = 0
 _undo: list[Callable[[], None]] = []
 
 
-@contextmanager
-def substitutes() -> Iterator[None]:
+class substitutes:
     """While active, a simulated rank has virtual clocks, chance and threads and the simulated MPI; processes and
     sockets are refused.
     """
-    global _users
-    with _lock:
-        if _users == 0:
-            _install()
-        _users += 1
-    try:
-        yield
-    finally:
+
+    # A class, since a generator takes longer, in each simulation.
+
+    def __enter__(self) -> None:
+        global _users
+        with _lock:
+            if _users == 0:
+                _install()
+            _users += 1
+
+    def __exit__(self, *exc: object) -> None:
+        global _users
         with _lock:
             _users -= 1
             if _users == 0:

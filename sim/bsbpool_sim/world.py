@@ -50,7 +50,7 @@ class SimMailbox(Mailbox):
         if items:
             return items.popleft()
         kernel = self._kernel
-        if until == 0:
+        if until is not None and until == 0:  # comparing None takes longer
             if kernel.closing:
                 kernel.check_open()
             return None
@@ -359,7 +359,7 @@ class SimWorld(World):
     def start_on_call(
         self, role: Role, function: Callable[[Mailbox], Any], wanted: Callable[[], bool], name: str | None = None
     ) -> Mailbox:
-        title = name or role.value
+        title = name or role._value_
         make = functools.partial(self._make_task, role, title, function)
         return TaskOnCall(self._kernel, self._kernel_rank, title, make, wanted)
 
