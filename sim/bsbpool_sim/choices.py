@@ -70,6 +70,13 @@ class Completed(NamedTuple):
         return "all that are done" if self.request is None else f"request {self.request}"
 
 
+class TooEarly(NamedTuple):
+    """That a test or a probe that does not wait finds nothing, whatever is there."""
+
+    def __str__(self) -> str:
+        return "nothing yet"
+
+
 class Granted(NamedTuple):
     """The rank that gets a lock.
 
@@ -142,7 +149,7 @@ class GoesOn(NamedTuple):
         return f"{self.thread} of rank {self.rank}"
 
 
-Alternative = MessageFrom | Completed | Granted | Accesses | ComesFirst | Strikes | GoesOn
+Alternative = MessageFrom | Completed | TooEarly | Granted | Accesses | ComesFirst | Strikes | GoesOn
 
 
 class Choice:

@@ -27,15 +27,7 @@ class Happening:
 
 
 class WhenIdle(Protocol):
-    """Interface of what the kernel asks when nothing can run, as `bsbpool_sim.matches.LateMatching` implements it.
-
-    :ivar looked: whether a test or a probe has looked without waiting.
-    """
-
-    looked: bool
+    """Interface of what the kernel asks when nothing can run, as `bsbpool_sim.matches.LateMatching` implements it."""
 
     def decide(self) -> bool:
         """Make something able to run. Return whether something is."""
-
-    def poll(self) -> None:
-        """Let the running task, whose test or probe found nothing, wait until another look may find something."""

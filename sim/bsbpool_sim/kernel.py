@@ -88,8 +88,8 @@ class Kernel(Clocks):
         self.events = None if asked is None else asked.events(self.describe)
         #: what may bring about more when nothing can run any more.
         self.when_idle: WhenIdle | None = None
-        #: called before time goes on, with the time of what comes next: may let others go first.
-        self.when_later: Callable[[int], None] | None = None
+        #: called before time goes on, with the time of what comes next; returns whether others go first.
+        self.when_later: Callable[[int], bool] | None = None
         self._horizon = horizon
         self._max_events = max_events
         #: what is to happen, as `heapq` has it.
@@ -297,8 +297,8 @@ class Kernel(Clocks):
             if soon and not (heap and heap[0][0] <= self.now and heap[0][1] <= turn):
                 when, (call, argument) = self.now, soon.popleft()
             elif heap:
-                if when_later is not None and heap[0][0] > self.now:
-                    when_later(heap[0][0])
+                if when_later is not None and heap[0][0] > self.now and when_later(heap[0][0]):
+                    continue
                 when, turn, _, call, argument = pop(heap)
             else:
                 if self.when_idle is not None and self.when_idle.decide():

@@ -16,19 +16,21 @@ from typing import Any, NamedTuple
 
 from .choices import Alternative, ComesFirst, Kind, MessageFrom
 from .chooser import Chooser
-from .kernel import Kernel, Rank, Task
+from .kernel import Kernel, Rank
 from .late_turns import Asked, LateTurns
+from .looks import Look, Looks
 from .mailbox import MessageQueue, Posted, SentMessage, fits
 
-#: Virtual nanoseconds from when nothing else can run to the next look of those who test or probe in a loop. While
-#: others only wait for later times, they look again after so long, and each time after twice as long.
-LOOK_AGAIN_NS = 1000
+#: How many times in a row time may go on, since somebody sleeps, before something is decided: nobody waits for one who
+#: sleeps again and again.
+PATIENCE = 1000
 
 
 class Ready(NamedTuple):
-    """A receive or probe from any rank that can be matched now, a call that ends one of several requests, or a turn.
+    """A receive or probe from any rank that can be matched now, a call that ends one of several requests, a look, or a
+    turn.
 
-    :ivar place: where it waits, or where the turn is; None: it ends requests.
+    :ivar place: where it waits, or where the turn is; None: it ends requests, or looks.
     :ivar receive: what waits; None: it is a turn.
     :ivar messages: the messages that it may take, or what it may end; or whose turn it may be.
     :ivar rank: the rank of the simulation that receives; what stands for the place of turns.
@@ -39,7 +41,7 @@ class Ready(NamedTuple):
     """
 
     place: LateMessageQueue | LateTurns | None
-    receive: Posted | LateEnding | None
+    receive: Posted | LateEnding | Look | None
     messages: Sequence[Any]
     rank: int
     number: int
@@ -51,7 +53,7 @@ class Ready(NamedTuple):
         """The kind of choice by which one of its messages is taken."""
         if isinstance(self.place, LateTurns):
             return self.place.kind
-        return Kind.REQUEST if self.place is None else Kind.MESSAGE
+        return self.receive.kind if isinstance(self.receive, Look | LateEnding) else Kind.MESSAGE
 
 
 class Sent(NamedTuple):
@@ -97,6 +99,11 @@ class LateProbe:
         self._kernel.wake(self._task)
 
 
+def number_of_ends(item: Any) -> int:
+    """Return a number for what a call may end: the place of a request; of several, another one for each set of them."""
+    return item if isinstance(item, int) else -1 - sum(1 << place for place in item)
+
+
 class LateEnding:
     """A call that ends one of several requests, at least one of which is done. Which one it ends is chosen late.
 
@@ -104,6 +111,8 @@ class LateEnding:
     :param text: what that is as an alternative.
     :ivar ended: what it ends.
     """
+
+    kind = Kind.REQUEST
 
     def __init__(
         self, kernel: Kernel, call: str, done: Callable[[], Sequence[Any]], text: Callable[[Any], Alternative],
@@ -117,6 +126,10 @@ class LateEnding:
         self.ended: Any = None
         self.task = kernel.task
         self._kernel = kernel
+
+    def key(self, item: Any) -> int:
+        """A number for what the call may end."""
+        return number_of_ends(item)
 
     def end(self, item: Any) -> None:
         """Set the request that the call ends."""
@@ -150,6 +163,13 @@ class LateMessageQueue(MessageQueue):
         message = None if source is None else super().find(source, tag)
         return None if message is None or self._may_be_taken(message, self.posted) else message
 
+    def in_sight(self, source: int | None, tag: int | None) -> list[SentMessage]:
+        """Return the messages that a probe could find now: the first of each source that no receive may take."""
+        if source is not None:
+            message = self.find(source, tag)
+            return [] if message is None else [message]
+        return [each for each in super().firsts(tag) if not self._may_be_taken(each, self.posted)]
+
     def firsts(self, tag: int | None) -> list[SentMessage]:
         """Return nothing: which message a receive from any rank takes is decided late."""
         return []
@@ -157,6 +177,7 @@ class LateMessageQueue(MessageQueue):
     def post(self, receive: Posted) -> None:
         """Post a receive; one from any rank waits until nothing else can run."""
         super().post(receive)
+        self._late.looks.happened(self.rank)
         if receive.source is None:
             self.begun.append(self._late.add(self, receive))
 
@@ -168,8 +189,9 @@ class LateMessageQueue(MessageQueue):
 
     def announce(self, message: SentMessage) -> None:
         """Note that a message was sent: it arrives before the next match is decided."""
+        source = self._members[message.source]
+        self._late.looks.happened(source)
         if self._late.sent is not None:
-            source = self._members[message.source]
             self._late.sent.append(Sent(self, message, source, self._late.decided))
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
@@ -233,19 +255,6 @@ class LateMessageQueue(MessageQueue):
         self.wake_watching(self._kernel)
 
 
-class Poller:
-    """A task whose test or probe found nothing.
-
-    :param look: when it looks again, if others only wait for later times.
-    :ivar called: whether it is to be woken.
-    """
-
-    def __init__(self, task: Task, look: int):
-        self.task = task
-        self.look = look
-        self.called = False
-
-
 class LateMatching:
     """Matches receives from any rank when nothing else can run.
 
@@ -256,15 +265,20 @@ class LateMatching:
         self.kernel = kernel
         #: how many matches and turns were decided.
         self.decided = 0
-        #: whether a test or a probe has looked without waiting.
-        self.looked = False
+        #: tests and probes that do not wait.
+        self.looks = Looks(kernel, self)
+        #: called when somebody is where it was, and could have found something there.
+        self.on_repeat: Callable[[], None] = _nothing
+        #: whether nobody waited for one who slept again and again; and how often time went on since the last step.
+        self.hurried = False
+        self._passed = 0
         #: whether somebody was not next at a window since it had found nothing changed.
         self.withheld = False
         #: called with all that can be decided, before it is chosen which is.
         self.on_step: Callable[[list[Ready]], None] | None = None
         #: the messages that were sent, and those who asked for a turn; None: nobody wants to know.
         self.sent: list[Sent] | None = None
-        #: whether a test or a probe has found nothing: what it finds depends on what was decided before.
+        #: whether somebody waits for, or looks at, what others complete: that depends on what was decided before.
         self.polled = False
         #: where somebody waits for a message from any rank, in the order in which that began.
         self._waiting: dict[LateMessageQueue, None] = {}
@@ -274,12 +288,8 @@ class LateMatching:
         self._places = 0
         #: how many receives and probes from any rank each rank has begun.
         self._numbers: dict[int, int] = {}
-        #: calls that end one of some requests.
-        self._endings: list[LateEnding] = []
-        #: those whose test or probe found nothing, and who wait for the next one.
-        self._pollers: dict[Task, Poller] = {}
-        #: how long each of them waits at most while others wait for later times, in virtual nanoseconds.
-        self._patience: dict[Task, int] = {}
+        #: calls that end one of some requests, or look.
+        self._endings: list[LateEnding | Look] = []
         kernel.when_later = self._before
 
     def add(self, mailbox: LateMessageQueue, receive: Posted) -> Begun:
@@ -295,6 +305,7 @@ class LateMatching:
     def asks(self, turns: LateTurns, asked: Asked) -> None:
         """A rank asks for its turn at this place."""
         self._asked[asked] = turns
+        self.looks.happened(asked.source)
         if self.sent is not None:
             self.sent.append(Sent(turns, asked, asked.source, self.decided))
 
@@ -323,9 +334,22 @@ class LateMatching:
         self.kernel.park(f"{call} to end one of its requests")
         return ending.ended
 
+    def begins(self, look: Look) -> None:
+        """A look begins to wait."""
+        look.number, look.since = self._number(look.task.rank.index), self.decided
+        self._endings.append(look)
+
+    def gives_up(self, look: Look) -> None:
+        """A look waits no longer."""
+        self._endings.remove(look)
+
     def ending(self) -> list[Rank]:
         """Return the ranks whose calls wait to end one of several requests."""
-        return [ending.task.rank for ending in self._endings]
+        return [ending.task.rank for ending in self._endings if not isinstance(ending, Look)]
+
+    def looking(self, rank: int) -> list[Look]:
+        """Return the tests and probes of a rank that wait until it is decided what they find."""
+        return [each for each in self._endings if isinstance(each, Look) and each.task.rank.index == rank]
 
     def pending(self, rank: int) -> list[tuple[LateMessageQueue, Posted, int]]:
         """Return the receives and probes from any rank that wait at a rank, with the number of each."""
@@ -336,34 +360,23 @@ class LateMatching:
             for begun in mailbox.begun
         ]
 
-    def poll(self) -> None:
-        """Let the running task, whose test or probe found nothing, wait until it is woken, until nothing else can run,
-        or until other tasks wait for time only.
-        """
-        task = self.kernel.task
-        self.polled = True
-        patience = self._patience[task] = 2 * self._patience.get(task, LOOK_AGAIN_NS // 2)
-        self._pollers[task] = Poller(task, self.kernel.now + patience)
-        self.kernel.park("its next test or probe")
-        self._pollers.pop(task, None)
-
-    def _before(self, later: int) -> None:
-        """Time goes on, since others wait for it: perhaps for one who is to test or probe again."""
-        for poller in self._pollers.values():
-            if poller.look <= later and not poller.called:
-                self._call(poller, max(poller.look, self.kernel.now))
-
-    def _call(self, poller: Poller, when: int) -> None:
-        poller.called = True
-        self.kernel.at(when, self._wake, poller)
-
-    def _wake(self, poller: Poller) -> None:
-        # Who was woken before may wait for something else now.
-        if self._pollers.get(poller.task) is poller:
-            self.kernel.wake(poller.task)
+    def _before(self, later: int) -> bool:
+        """Time goes on to a later one. Return whether something was decided first, since somebody sleeps on and on."""
+        self.looks.before(later)
+        self._passed += 1
+        if self._passed <= PATIENCE:
+            return False
+        self.hurried = True
+        return self._decide()
 
     def decide(self) -> bool:
         """Match one receive, or give one turn, since nothing else can run. Return whether anything can run now."""
+        return self._decide() or self.looks.call_all()
+
+    def _decide(self) -> bool:
+        self._passed = 0
+        if self.looks.repeated:
+            self.on_repeat()
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
             if not mailbox.begun or self.is_dead(mailbox.rank):
@@ -374,16 +387,13 @@ class LateMatching:
                 ready.append(Ready(mailbox, begun[0], messages, mailbox.rank, begun.number, begun.since, sources))
         for ending in self._endings:
             rank, items = ending.task.rank, ending.done()
-            if rank.dead_at is None:
-                keys = tuple(map(_key, items))
+            if items and rank.dead_at is None:
+                keys = tuple(map(ending.key, items))
                 ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
         ready += self._turns(again=False) or (self._turns(again=True) if not ready else [])
         if ready:
             self._decide_one(ready)
-            return True
-        for poller in self._pollers.values():
-            self._call(poller, self.kernel.now + LOOK_AGAIN_NS)
-        return bool(self._pollers)
+        return bool(ready)
 
     def _turns(self, again: bool) -> list[Ready]:
         """The turns that can be given, in the order in which somebody asked there."""
@@ -408,8 +418,10 @@ class LateMatching:
         if isinstance(one.place, LateTurns):
             del self._asked[item]
             one.place.take(item)
-        elif isinstance(one.receive, LateEnding):
+        elif isinstance(one.receive, LateEnding | Look):
             self._endings.remove(one.receive)
+            if isinstance(one.receive, Look):
+                one.receive.passed_over = sum(len(each.messages) for each in ready if each.rank == one.rank) > 1
             one.receive.end(item)
         else:
             assert one.place is not None and one.receive is not None
@@ -420,8 +432,8 @@ class LateMatching:
         if isinstance(one.place, LateTurns):
             return chooser.one_of(one.place.kind, one.place.owner, "", one.messages, _text)
         where = functools.partial(self._where, one.rank)
-        if isinstance(one.receive, LateEnding):
-            return chooser.one_of(Kind.REQUEST, one.rank, one.receive.call, one.messages, one.receive.text, where)
+        if isinstance(one.receive, LateEnding | Look):
+            return chooser.one_of(one.kind, one.rank, one.receive.call, one.messages, one.receive.text, where)
         assert one.place is not None and one.receive is not None
         return chooser.one_of(Kind.MESSAGE, one.rank, one.receive.call, one.messages, one.place.alternative, where)
 
@@ -435,6 +447,8 @@ def _goes_on(one: Ready) -> ComesFirst:
         what = "the lock of its window is given" if one.place.kind is Kind.LOCK else "its window is accessed"
         return ComesFirst(one.place.owner, what)
     assert one.receive is not None
+    if isinstance(one.receive, Look):
+        return ComesFirst(one.rank, f"{one.receive.call} looks")
     return ComesFirst(one.rank, f"{one.receive.call} {'ends a request' if one.place is None else 'takes a message'}")
 
 
@@ -442,6 +456,5 @@ def _text(asked: Asked) -> Alternative:
     return asked.text
 
 
-def _key(item: Any) -> int:
-    """A number for what a call may end: the place of a request; of several, another one for each set of them."""
-    return item if isinstance(item, int) else -1 - sum(1 << place for place in item)
+def _nothing() -> None:
+    pass

@@ -10,7 +10,7 @@ def ends_of(program, size, received, reduced):
     :param received: by rank, the list to which it adds what it sees; emptied before each schedule.
     :param reduced: whether orders are left out that lead to nothing new.
     """
-    run, search, found, more = Function(program, size, None, {}), Exhaustive(reduced), [], True
+    run, search, found, more = Function(program, size, None, {"max_events": 300}), Exhaustive(reduced), [], True
     while more:
         for each in received:
             each.clear()

@@ -468,7 +468,7 @@ def test_a_program_that_never_ends_is_found_as_such():
 
 
 @pytest.mark.parametrize("call", ["iprobe", "test", "testall"])
-def test_what_looks_without_waiting_is_not_called_complete(call):
+def test_who_looks_in_a_loop_waits_and_is_explored_completely(call):
     def program(comm):
         if comm.rank:
             comm.send(None, 0)
@@ -483,8 +483,7 @@ def test_what_looks_without_waiting_is_not_called_complete(call):
             pass
 
     exploration = explore(program, 2)
-    assert (exploration.findings, exploration.complete) == ([], False)
-    assert "too early" in exploration.limits[0]
+    assert (exploration.findings, exploration.complete, exploration.schedules) == ([], True, 1)
 
 
 def test_orders_of_threads_are_not_called_complete():

@@ -56,6 +56,11 @@ CALLS = {
         "of locks that are kept while they are held, and of queues for which somebody waits",
     ),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
+    "sim/bsbpool_sim/standstill.py": (
+        ["_of_object", "of"],
+        "of what a task knows now and knew before in the same run; one in the place of another is alike, or something "
+        "has happened that others see",
+    ),
 }
 
 #: By file: what of a module grows while a program runs, and what bounds it.

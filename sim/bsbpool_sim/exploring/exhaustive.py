@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from ..choices import Choice, Kind
 from ..cluster import Cluster
 from ..late_turns import LateTurns
+from ..looks import Look
 from ..matches import LateMatching, Ready
 
 #: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
@@ -54,6 +55,11 @@ class Plain:
     def same(self, kind: Kind, count: int) -> bool:
         """Whether a choice is the one that was made here before."""
         return kind is self.kind and count == self.count
+
+
+def _repeated() -> None:
+    """Somebody has looked in vain, and is where it was: what comes is what comes if it finds what is there."""
+    raise Redundant
 
 
 class Branching(Protocol):
@@ -157,6 +163,7 @@ class _Taken(NamedTuple):
     :ivar waiting: the receives of its rank that it could have matched, if only a message had been there: where each
         waits, what it is, and its number. Of a turn: where it is, who had it, and its number.
     :ivar ends: whether a call of its rank waits that ends one of some requests: any message may complete another.
+    :ivar looks: the tests and probes of its rank that could have found something else.
     :ivar causes: the steps that come before it in any order, as bits.
     """
 
@@ -164,6 +171,7 @@ class _Taken(NamedTuple):
     rank: int
     waiting: Sequence[tuple[Any, Any, int]]
     ends: bool
+    looks: Sequence[Look]
     causes: int
 
 
@@ -181,8 +189,9 @@ class Exhaustive:
         self.accessed = False
         #: whether ranks looked in a loop whether something was changed: how many times is no choice.
         self.withheld = False
-        #: whether a test or a probe has looked without waiting.
-        self.looked = False
+        #: whether somebody who tests or probes, and counts it, was given what was there; and whether nobody waited for
+        #: one who sleeps again and again.
+        self.looked = self.hurried = False
         #: whether ranks had threads: these were run in one order.
         self.threaded = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
@@ -208,7 +217,7 @@ class Exhaustive:
         self._fail = cluster.kernel.fail
         self._late = cluster.late
         if self._late is not None:
-            self._late.on_step = self._on_step
+            self._late.on_step, self._late.on_repeat = self._on_step, _repeated
             if self.reduced:
                 self._late.sent = []
 
@@ -282,8 +291,9 @@ class Exhaustive:
             turn = isinstance(one.place, LateTurns)
             waiting = [(one.place, taken, one.number)] if turn else [*self._late.pending(one.rank)]
         ends = branches and any(rank.index == one.rank for rank in self._late.ending())
+        looks = self._late.looking(one.rank) if branches else ()
         self._branched = self._branched or branches
-        self._steps.append(_Taken(depth, one.rank, waiting, ends, causes))
+        self._steps.append(_Taken(depth, one.rank, waiting, ends, looks, causes))
         self._last_of[one.rank] = len(self._steps)
 
     # -- between schedules -------------------------------------------------------------------------
@@ -298,7 +308,8 @@ class Exhaustive:
         if self._late is not None and (self._late.polled or self._cluster.reads_and_writes):
             self.ordered = True
         self.accessed = self.accessed or self._cluster.reads_and_writes
-        self.looked = self.looked or (self._late is not None and self._late.looked)
+        self.looked = self.looked or (self._late is not None and self._late.looks.withheld)
+        self.hurried = self.hurried or (self._late is not None and self._late.hurried)
         self.threaded = self.threaded or self._cluster.has_threads
         self.withheld = self.withheld or (self._late is not None and self._late.withheld)
         if self._branched:
@@ -317,16 +328,23 @@ class Exhaustive:
             bringing = one.after - 1
             chain = self._steps[bringing].causes | 1 << bringing
             for number, step in enumerate(self._steps[:bringing]):
-                if chain >> number & 1 or not (step.waiting or step.ends) or step.rank != one.place.rank:
+                if chain >> number & 1 or step.rank != one.place.rank or not (step.waiting or step.ends or step.looks):
                     continue
                 node = self._stack[step.place] if step.place < len(self._stack) else None
                 if not isinstance(node, _Step):
                     continue
-                if step.ends or any(
-                    place is one.place
-                    and place.could_take(receive, one.message)
-                    and (its, one.source) not in node.tries[step.rank]
-                    for place, receive, its in step.waiting
+                if (
+                    step.ends
+                    or any(
+                        place is one.place
+                        and place.could_take(receive, one.message)
+                        and (its, one.source) not in node.tries[step.rank]
+                        for place, receive, its in step.waiting
+                    )
+                    or any(
+                        look.takes(one.place, one.message) and (look.number, one.source) not in node.tries[step.rank]
+                        for look in step.looks
+                    )
                 ):
                     first = next(i for i in range(number + 1, bringing + 1) if chain >> i & 1)
                     rank = self._steps[first].rank

@@ -16,7 +16,8 @@ _ACCESSES = "ranks used the same memory, or one file, in the order of virtual ti
 _LOOKS = (
     f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
 )
-_POLLS = "a test or a probe that does not wait found what it can find: that it comes too early was not tried"
+_POLLS = f"who tests or probes without waiting found what was there after {LOOKS} times in vain: more were not tried"
+_HURRIED = "nobody waited for who sleeps again and again: that others go on only after that was not tried"
 _THREADS = "ranks have threads, which were run in one order: others, as of who gets a lock, were not tried"
 
 
@@ -25,7 +26,8 @@ class Search(Protocol):
 
     :ivar timed: kinds of choices whose alternatives depend on virtual time.
     :ivar accessed: whether ranks have used the same memory, or one file.
-    :ivar looked: whether a test or a probe has looked without waiting.
+    :ivar looked: whether who tests or probes, and counts it, was given what is there in the end.
+    :ivar hurried: whether nobody waited for one who sleeps again and again.
     :ivar threaded: whether ranks had threads.
     :ivar withheld: whether a rank that found nothing changed at a window let others go on.
     """
@@ -33,6 +35,7 @@ class Search(Protocol):
     timed: dict[Kind, None]
     accessed: bool
     looked: bool
+    hurried: bool
     threaded: bool
     withheld: bool
 
@@ -44,5 +47,8 @@ def limits_of(search: Search, late: bool) -> tuple[str, ...]:
     """
     if not late:
         return (_BY_KIND[Kind.EVENT],)
-    seen = {_ACCESSES: search.accessed, _LOOKS: search.withheld, _POLLS: search.looked, _THREADS: search.threaded}
+    seen = {
+        _ACCESSES: search.accessed, _LOOKS: search.withheld, _POLLS: search.looked, _HURRIED: search.hurried,
+        _THREADS: search.threaded,
+    }  # fmt: skip
     return (*(_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND), *(text for text in seen if seen[text]))

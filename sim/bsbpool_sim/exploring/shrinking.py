@@ -9,7 +9,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..choices import Choice, ComesFirst, Kind
+from ..choices import Choice, ComesFirst, Kind, TooEarly
 from ..default_strategies import InOrder
 from ..errors import TapeError
 from ..random_streams import stream
@@ -109,6 +109,8 @@ class _Told:
 def _text(choice: Choice, index: int) -> str:
     alternatives = choice.alternatives
     taken, usual = alternatives[index], alternatives[0]
+    if isinstance(taken, TooEarly):
+        return f"{choice.call} of rank {choice.who} finds nothing yet, although something is there"
     if choice.kind is Kind.MESSAGE:
         return f"{choice.call} of rank {choice.who} takes {taken} before {usual}"
     if choice.kind is Kind.FAULT:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from bsbpool import wording
 from bsbpool.trace.events import Event as TraceEvent
 
-from ..choices import Choice, ComesFirst, Kind
+from ..choices import Choice, ComesFirst, Kind, TooEarly
 from ..cluster import Cluster
 from ..places import place_of
 from .schedules import Schedule
@@ -137,6 +137,8 @@ def _fault(event: Any) -> str:
 def chosen(choice: Choice, index: int) -> str:
     """What is chosen, in words."""
     taken = choice.alternatives[index]
+    if isinstance(taken, TooEarly):
+        return f"{choice.call} of rank {choice.who} finds nothing yet"
     if choice.kind is Kind.MESSAGE:
         return f"{choice.call} of rank {choice.who} takes {taken}"
     if choice.kind is Kind.FAULT:

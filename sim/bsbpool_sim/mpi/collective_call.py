@@ -167,6 +167,8 @@ class Collective:
             self._compare_types(cluster.audit, given)
         if cluster.observed is not None:
             cluster.observed.gave(cluster.kernel.task.rank.index, payload)
+        if cluster.late is not None:
+            cluster.late.looks.happened(cluster.kernel.task.rank.index)
         self.arrived += 1
         if payload is not NOTHING:
             self.payloads[rank] = payload

@@ -66,7 +66,7 @@ class Grequest(Request):
         """The operation is complete, with a result: `wait` returns it."""
         own = self._own
         if isinstance(own, Grequest) and own is self:
-            self._object = obj
+            self._object, self.known = obj, True  # by its own program
             super().complete()
         else:
             own.complete(obj)

@@ -12,7 +12,7 @@ from ..mailbox import SentMessage
 from .buffers import Buffer
 from .kept_by_rank import of_rank
 from .persistent_requests import Prequest
-from .request_lists import looks, poll
+from .request_lists import look
 from .status import fill
 
 
@@ -126,18 +126,23 @@ class PartitionedReceive(Prequest):
         if None not in self._parts:
             self.complete()
 
+    def _places(self, partition: int) -> tuple[int, int]:
+        """Which parts of the sender a partition is made of: the first, and the one behind the last."""
+        parts = len(self._parts)
+        return partition * parts // self._partitions, -(-(partition + 1) * parts // self._partitions)
+
+    def _needed(self, partition: int) -> list[bytes | None]:
+        first, last = self._places(partition)
+        return self._parts[first:last]
+
     def _arrived(self, partition: int) -> bool:
         if not 0 <= partition < self._partitions:
             raise MPIError(f"Parrived({partition}): there are {self._partitions} partitions, from 0 on", "ERR_ARG")
         if self.over:
             return True
-        looks(self._kernel)
-        # The parts of the sender that this partition is made of.
-        parts = len(self._parts)
-        first, last = partition * parts // self._partitions, -(-(partition + 1) * parts // self._partitions)
-        if not parts or None in self._parts[first:last]:
-            poll(self._kernel)
+        if not look(self._kernel, "Parrived", lambda: None not in (self._needed(partition) or [None])):
             return False
+        parts, (first, last) = len(self._parts), self._places(partition)
         size = self._buffer.size // self._partitions
         data = b"".join(part or b"" for part in self._parts[first:last])
         skip = partition * size - first * self._buffer.size // parts

@@ -12,6 +12,7 @@ from typing import Any
 
 from ..choices import Kind, MessageFrom
 from ..errors import MPIError
+from ..looks import Look
 from ..mailbox import SentMessage
 from ..matches import LateMessageQueue, LateProbe
 from .arrays import bytes_of
@@ -28,7 +29,7 @@ from .endpoint import Endpoint
 from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
-from .request_lists import looks, poll
+from .request_lists import poll
 from .requests import FromNobody, Receive, Request
 from .running_rank import kept_on_rank, running_task
 from .status import checked, fill
@@ -272,26 +273,55 @@ class PointToPoint(Endpoint):
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
+        message = None
         if not wait:
-            looks(kernel)
-        late = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMessageQueue) else None
-        if late is not None:
-            box.post(late)
-        while (message := self._first(wanted, wanted_tag, call) if late is None else late.message) is None:
-            if not wait:
+            if isinstance(box, LateMessageQueue):
+                message = self._look(box, wanted, wanted_tag, call, take or status is not None)
+            elif (message := self._first(wanted, wanted_tag, call)) is None:
                 poll(kernel)
-                if late is None:
-                    return None
-                if late.message is None:
-                    box.give_up(late)
-                    return None
-                continue
-            if late is None:
-                box.watching.append(kernel.task)
-            kernel.park(functools.partial(self.context.message_text, wanted, wanted_tag, call))
+            if message is None:
+                return None
+        probe = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMessageQueue) else None
+        if probe is not None and message is None:
+            box.post(probe)
+        while message is None:
+            message = self._first(wanted, wanted_tag, call) if probe is None else probe.message
+            if message is None:
+                if probe is None:
+                    box.watching.append(kernel.task)
+                kernel.park(functools.partial(self.context.message_text, wanted, wanted_tag, call))
         if take:
             box.take(message)
         fill(status, message.source, message.tag, len(message.data))
+        return message
+
+    def _look(
+        self, box: LateMessageQueue, source: int | None, tag: int | None, call: str, asks: bool
+    ) -> SentMessage | None:
+        """What a probe finds that does not wait; None: nothing, since it comes too early, or nothing is there.
+
+        :param asks: whether it matters which message it is.
+        """
+        assert self.cluster.late is not None
+        looks, members = self.cluster.late.looks, self.context.members
+
+        def found() -> list[SentMessage]:
+            there = box.in_sight(source, tag)
+            return there if asks else there[:1]
+
+        def takes(place: Any, message: Any) -> bool:
+            return place is box and source in (None, message.source) and tag in (None, message.tag)
+
+        known = any(each in looks.seen for each in found())
+        message: SentMessage | None = looks.find(
+            Look(
+                self.cluster.kernel, call, Kind.MESSAGE, found, box.alternative,
+                lambda each: members[each.source], takes,
+            ),
+            known,
+        )  # fmt: skip
+        if message is not None:
+            looks.seen.add(message)
         return message
 
     def recv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Any:

@@ -8,6 +8,9 @@ from typing import Any, Protocol, Self
 
 from ..choices import Completed, Kind
 from ..kernel import Kernel
+from ..looks import Look
+from ..mailbox import fits
+from ..matches import number_of_ends
 from .constants import ANY_SOURCE, ANY_TAG, UNDEFINED
 from .status import Status, fill
 
@@ -17,16 +20,43 @@ POLL = 1000
 
 def poll(kernel: Kernel) -> None:
     """Let the virtual time of a test or probe that found nothing pass."""
-    if kernel.when_idle is not None:
-        kernel.when_idle.poll()
-        return
     kernel.park("its next test or probe", kernel.now + POLL)
 
 
-def looks(kernel: Kernel) -> None:
-    """Note that a test or a probe looks without waiting: what it finds depends on when it does."""
-    if kernel.when_idle is not None:
-        kernel.when_idle.looked = True
+def look(kernel: Kernel, call: str, enough: Callable[[], bool], requests: Sequence[Completable] = ()) -> bool:
+    """Whether a test finds what it looks for. If not, this takes 1 µs of virtual time.
+
+    :param enough: whether it is there.
+    :param requests: the requests that it looks at; none: others complete what it looks at.
+    """
+    late = kernel.cluster.late
+    if late is not None:
+        known = bool(requests) and all(r.known for r in requests)
+        return late_look(late, kernel, call, requests, lambda: [0] if enough() else [], known) is not None
+    if enough():
+        return True
+    poll(kernel)
+    return False
+
+
+def late_look(
+    late: Any, kernel: Kernel, call: str, requests: Sequence[Any], found: Callable[[], Sequence[Any]], known: bool
+) -> Any:
+    """What a test finds if that is decided late; None: nothing, since it comes too early, or nothing is there.
+
+    :param found: returns what it could find: requests by their places.
+    :param known: whether its program knows that it finds something.
+    """
+    there = found()
+    if known and len(there) == 1:
+        return there[0]
+    late.polled = late.polled or not requests or _by_others(requests)
+    receives = [r for r in requests if not r.done and hasattr(r, "match")]
+
+    def takes(place: Any, message: Any) -> bool:
+        return any(fits(r, message) for r in receives)
+
+    return late.looks.find(Look(kernel, call, Kind.REQUEST, found, _completed, number_of_ends, takes), known)
 
 
 class Completable(Protocol):
@@ -34,6 +64,7 @@ class Completable(Protocol):
 
     done: bool
     over: bool
+    known: bool
     waits_for: Callable[[], str]
     _kernel: Any
     _waiters: list[Any]
@@ -90,21 +121,20 @@ class ManyRequests:
     def testall(cls, requests: Sequence[Any], statuses: Any = None) -> tuple[bool, list[Any] | None]:
         """Return whether all are done, and what each received then."""
         active = _active(_own(requests))
-        if active:
-            looks(active[0]._kernel)
-        if all(r.done for r in active):
+        if not active or look(active[0]._kernel, "testall", lambda: all(r.done for r in active), active):
             return True, cls.waitall(requests, statuses)
-        poll(active[0]._kernel)
         return False, None
 
     @classmethod
     def testany(cls, requests: Sequence[Any], status: Any = None) -> tuple[int, bool, Any]:
         """Return the index of one that is done, whether there is one, and what it received."""
-        active = _active(_own(requests))
-        if active:
-            looks(active[0]._kernel)
-        if active and not any(r.done for r in active):
-            poll(active[0]._kernel)
+        own = _own(requests)
+        active = _active(own)
+        if active and active[0]._kernel.cluster.late is not None:
+            kernel = active[0]._kernel
+            i = late_look(kernel.cluster.late, kernel, "testany", own, lambda: _done(own), _any_known(own))
+            return (UNDEFINED, False, None) if i is None else (i, True, own[i]._conclude(status))
+        if active and not look(active[0]._kernel, "testany", lambda: any(r.done for r in active)):
             return UNDEFINED, False, None
         i, received = cls.waitany(requests, status)
         return i, True, received
@@ -116,9 +146,11 @@ class ManyRequests:
         active = _active(own)
         if not active:
             return None, None
-        looks(active[0]._kernel)
-        if not any(r.done for r in active):
-            poll(active[0]._kernel)
+        kernel = active[0]._kernel
+        if kernel.cluster.late is not None:
+            found = late_look(kernel.cluster.late, kernel, "testsome", own, lambda: _sets(_done(own)), _any_known(own))
+            return _concluded(own, found or (), statuses)
+        if not look(kernel, "testsome", lambda: any(r.done for r in active)):
             return [], []
         return _some(own, statuses)
 
@@ -130,11 +162,9 @@ class ManyRequests:
         if not active:
             fill(status, ANY_SOURCE, ANY_TAG, 0)
             return UNDEFINED, True
-        looks(active[0]._kernel)
-        done = _done(own)
-        if not done:
-            poll(active[0]._kernel)
+        if not look(active[0]._kernel, "get_status_any", lambda: bool(_done(own)), active):
             return UNDEFINED, False
+        done = _known(own)
         own[done[0]]._peek(status)
         return done[0], True
 
@@ -143,11 +173,9 @@ class ManyRequests:
         """Return whether all are done, without ending them."""
         own = _own(requests)
         active = _active(own)
-        if active:
-            looks(active[0]._kernel)
-        if not all(r.done for r in active):
-            poll(active[0]._kernel)
+        if active and not look(active[0]._kernel, "get_status_all", lambda: all(r.done for r in active), active):
             return False
+        _known(own)
         for request, status in zip(own, _each(statuses, len(own)), strict=True):
             request._peek(status)
         return True
@@ -159,10 +187,8 @@ class ManyRequests:
         active = _active(own)
         if not active:
             return None
-        looks(active[0]._kernel)
-        done = _done(own)
-        if not done:
-            poll(active[0]._kernel)
+        found = look(active[0]._kernel, "get_status_some", lambda: bool(_done(own)), active)
+        done = _known(own) if found else []
         for i, status in zip(done, _each(statuses, len(done)), strict=True):
             own[i]._peek(status)
         return done
@@ -224,6 +250,19 @@ def _done(requests: Sequence[Completable]) -> list[int]:
     return [i for i, r in enumerate(requests) if r.done and not r.over]
 
 
+def _any_known(requests: Sequence[Completable]) -> bool:
+    """Whether the program knows of one that it is done."""
+    return any(r.known and r.done and not r.over for r in requests)
+
+
+def _known(requests: Sequence[Completable]) -> list[int]:
+    """The same, and whoever looks at them again finds them so."""
+    done = _done(requests)
+    for i in done:
+        requests[i].known = True
+    return done
+
+
 def _some(requests: Sequence[Completable], statuses: Any) -> tuple[list[int], list[Any]]:
     indices = _done(requests)
     kernel = requests[indices[0]]._kernel
@@ -236,16 +275,23 @@ def _some(requests: Sequence[Completable], statuses: Any) -> tuple[list[int], li
             Kind.REQUEST, kernel.task.rank.index, "waitsome", [None, *indices], Completed
         )  # fmt: skip
         indices = indices if one is None else [one]
+    return _concluded(requests, indices, statuses)
+
+
+def _concluded(requests: Sequence[Any], indices: Sequence[int], statuses: Any) -> tuple[list[int], list[Any]]:
+    """End these of the requests."""
     pairs = zip(indices, _each(statuses, len(indices)), strict=True)
-    return indices, [requests[i]._conclude(s) for i, s in pairs]
+    return [*indices], [requests[i]._conclude(s) for i, s in pairs]
 
 
 def _sets(done: Sequence[int]) -> list[tuple[int, ...]]:
     """What a call may end that ends one or more: all that are done, or any single one."""
-    return [tuple(done), *((place,) for place in done if len(done) > 1)]
+    return [tuple(done), *((place,) for place in done if len(done) > 1)] if done else []
 
 
-def _completed(places: tuple[int, ...]) -> Completed:
+def _completed(places: int | tuple[int, ...]) -> Completed:
+    if isinstance(places, int):
+        return Completed(places)
     return Completed(places[0] if len(places) == 1 else None)
 
 

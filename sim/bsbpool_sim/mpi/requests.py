@@ -17,13 +17,13 @@ from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .kept_by_rank import of_rank
 from .pickling import loads
-from .request_lists import ManyRequests, looks, poll, wait_for
+from .request_lists import ManyRequests, look, wait_for
 from .status import fill
 
 if TYPE_CHECKING:
     from .buffers import Buffer
 
-__all__ = ["FromNobody", "Receive", "Receiver", "Request", "poll", "unpickled"]
+__all__ = ["FromNobody", "Receive", "Receiver", "Request", "unpickled"]
 
 
 class Request(Happening, ManyRequests):
@@ -41,6 +41,8 @@ class Request(Happening, ManyRequests):
     persistent = False
     #: whether a program has given it up.
     freed = False
+    #: whether its program was told that it is done, and it is not over: it is told so again.
+    known = False
     #: the request that this is a further handle of.
     _other: Request | None = None
     #: whether it is the one that MPI has a name for.
@@ -180,6 +182,7 @@ class Request(Happening, ManyRequests):
         """`_end`, unless it has ended already: that is an empty status then."""
         if self.over:
             return fill(status, ANY_SOURCE, ANY_TAG, 0)
+        self.known = False
         if self._kernel.cluster.buffers is not None:
             self._gives_back()
         return self._end(status)
@@ -204,11 +207,8 @@ class Request(Happening, ManyRequests):
     def test(self, status: Any = None) -> tuple[bool, Any]:
         """Return whether this is done, and the received object; a test that finds nothing takes 1 µs."""
         own = self._own
-        if not own.over:
-            looks(own._kernel)
-        if own.done or own.over:
+        if own.over or look(own._kernel, "test", lambda: own.done, (own,)):
             return True, own._conclude(status)
-        poll(own._kernel)
         return False, None
 
     def Wait(self, status: Any = None) -> bool:
@@ -223,14 +223,11 @@ class Request(Happening, ManyRequests):
     def get_status(self, status: Any = None) -> bool:
         """Return whether this is done, without ending it. If it is not, this takes 1 µs of virtual time."""
         own = self._own
-        if not own.over:
-            looks(own._kernel)
-        if not (own.done or own.over):
-            poll(own._kernel)
-        if own.done or own.over:
-            own._peek(status)
-            return True
-        return False
+        if not (own.over or look(own._kernel, "get_status", lambda: own.done, (own,))):
+            return False
+        own.known = not own.over
+        own._peek(status)
+        return True
 
     Get_status = get_status
 

@@ -20,7 +20,7 @@ from .groups import Group
 from .info import INFO_NULL, Info, hints_of
 from .integer_arguments import LONG, integer, text_argument
 from .named_integers import NUMBERS
-from .requests import poll
+from .request_lists import look
 from .window_access import WindowAccess
 from .window_memory import (
     WIN_FLAVOR_ALLOCATE,
@@ -314,10 +314,11 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         """
         end = self._end("Test")
         origins = end.posted("Test")
-        if all(end.shared.heard("complete", origin, end.rank) for origin in origins):
-            return self.Wait()
-        poll(end.cluster.kernel)
-        return False
+
+        def enough() -> bool:
+            return all(end.shared.heard("complete", origin, end.rank) for origin in origins)
+
+        return self.Wait() if look(end.cluster.kernel, "Test", enough) else False
 
     # -- locks -------------------------------------------------------------------------------------
 

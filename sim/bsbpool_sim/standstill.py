@@ -1,0 +1,105 @@
+"""Whether a program that looks again is where it was: where a task is in its code, and what it knows there.
+
+Who looks in a loop and finds nothing, and knows afterwards what it knew before, waits. That is told by the lines of the
+program that are being run and by their variables: numbers, texts, containers, arrays, and the attributes of objects.
+What else a program may keep, such as files, or the state of a generator, is not seen. Who asks is in `looks`.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections import deque
+from collections.abc import Hashable
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+
+from bsbpool.frames import OWN_PACKAGES, Whose, outward, whose
+
+#: Items of containers that are looked at for one variable, and bytes of an array. More of them count as something new.
+MOST_ITEMS, MOST_BYTES = 1000, 65_536
+
+_VALUES = (int, float, complex, str, bytes, bool, type(None))
+_LISTS = (list, tuple, deque)
+
+
+class Standstill(NamedTuple):
+    """Where a task is.
+
+    :ivar lines: the places in the program's code that are being run, the innermost first.
+    :ivar known: their variables.
+    """
+
+    lines: Hashable
+    known: Hashable
+
+
+def standstill(frame: FrameType | None) -> Standstill:
+    """Return where a task is in its program.
+
+    :param frame: its innermost frame.
+    """
+    lines, known = [], []
+    for each in outward(frame):
+        of = whose(each)
+        if of is Whose.OWN or of is Whose.TOOL:
+            continue
+        lines.append((each.f_code, _position(each.f_code, each.f_lasti)))
+        reading = _Reading()
+        # One that has no value yet is as good as one that has none.
+        variables = [(name, value) for name, value in each.f_locals.items() if value is not None]
+        known.append(tuple([(name, reading.of(value)) for name, value in variables]))
+        if of is Whose.USER:
+            space = each.f_globals
+            names = [name for name in each.f_code.co_names if name in space]
+            known.append(tuple([(name, reading.of(space[name])) for name in names]))
+    return Standstill(tuple(lines), tuple(known))
+
+
+@functools.lru_cache(maxsize=4096)
+def _position(code: CodeType, instruction: int) -> Hashable:
+    """Where in the text an instruction is: of the condition of a loop, Python makes two copies."""
+    position = next(itertools.islice(code.co_positions(), instruction // 2, None), None)
+    return instruction if position is None or None in position else position
+
+
+class _Reading:
+    """Reads the variables of one frame."""
+
+    def __init__(self) -> None:
+        self._left = MOST_ITEMS
+        self._seen: dict[int, int] = {}
+
+    def of(self, value: Any) -> Hashable:
+        """What a value is, so that equal ones are the same."""
+        kind = type(value)
+        if kind in _VALUES:
+            return kind, value if value == value else "nan"
+        number = self._seen.get(id(value))
+        if number is not None:
+            return "seen", number
+        self._seen[id(value)] = len(self._seen)
+        self._left -= 1
+        if self._left < 0:
+            return object()  # equal to nothing: it is too much to be compared
+        if kind in _LISTS:
+            return (kind, *map(self.of, value))
+        if kind is dict:
+            return (kind, *[(self.of(key), self.of(each)) for key, each in value.items()])
+        if kind is set or kind is frozenset:
+            return kind, len(value), frozenset(map(id, value))
+        return self._of_object(kind, value)
+
+    def _of_object(self, kind: type, value: Any) -> Hashable:
+        module = getattr(kind, "__module__", None) or ""
+        if module.partition(".")[0] in OWN_PACKAGES:
+            # What it tells comes from its methods. A status is filled by each look, and may be a new one each time.
+            return kind if kind.__name__ == "Status" else (kind, id(value))
+        if module == "numpy" and hasattr(value, "tobytes"):
+            return value.tobytes() if value.nbytes <= MOST_BYTES else object()
+        if kind is bytearray:
+            return bytes(value) if len(value) <= MOST_BYTES else object()
+        if isinstance(value, type) or module == "builtins":
+            return id(value)
+        attributes = getattr(value, "__dict__", None)
+        return (id(value), self.of(attributes)) if type(attributes) is dict else id(value)
