@@ -16,7 +16,7 @@ import click
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
-from .programs import OfAProgram, module_options, program_argument, program_options
+from .programs import OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
 from .run import MOST_RANKS, scenario_files, time_with_unit
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
@@ -92,6 +92,7 @@ _CHECKS = (
     "--no-check", "unchecked", type=click.Choice(_CHECKS), multiple=True,
     help="Don't look for findings of this kind. The option can be repeated.",
 )  # fmt: skip
+@hosts_option
 @module_options
 @force_option
 @program_argument
@@ -152,12 +153,15 @@ def explore(
             raise click.UsageError(
                 "--to-test is for programs: of a scenario, keep the line that says how to run it again"
             )
+        if options["hosts"] > 1:
+            raise click.UsageError("--hosts is for programs: the ranks of a scenario are on one host")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
         return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
     if ranks is None:
         raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
+    check_hosts(options["hosts"], ranks)
     options["faults"] = options["faults"] or 0
     options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
@@ -179,6 +183,8 @@ def explore(
     checks = [each for each in _CHECKS if each not in unchecked]
     shared = [word for option in ("own", "share") for each in options[option] for word in (f"--{option}", each)]
     given = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
+    if options["hosts"] > 1:
+        given += ["--hosts", str(options["hosts"])]
     again = ["-n", str(ranks), *given, *shared, *name, *what.arguments]
 
     def run() -> None:

@@ -62,5 +62,22 @@ def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return own(share(command))
 
 
+def hosts_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option `--hosts` to a command: on how many simulated hosts the ranks are."""
+    return click.option(
+        "--hosts", type=click.IntRange(min=1), metavar="N", default=1,
+        help="Put the ranks on so many simulated hosts, in blocks: those of one host can share memory. Default: 1.",
+    )(command)  # fmt: skip
+
+
+def check_hosts(hosts: int, ranks: int) -> None:
+    """Refuse more hosts than ranks.
+
+    :raises UsageError: there are.
+    """
+    if hosts > ranks:
+        raise click.UsageError(f"--hosts {hosts} is more than the {ranks} ranks: each host needs one at least")
+
+
 #: The script and its arguments, or those of the module or code.
 program_argument = click.argument("program", nargs=-1, type=click.UNPROCESSED, metavar="[SCRIPT] [ARGS]...")

@@ -19,7 +19,7 @@ from bsbpool.values import text_of
 
 from . import say
 from .outputs import OutputFile, claim, force_option
-from .programs import GIVEN, OfAProgram, module_options, program_argument, program_options
+from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
 from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
@@ -98,6 +98,7 @@ def _tape(text: str) -> Any:
 @click.option(
     "--bandwidth", type=_rate, metavar="RATE", help="The bandwidth of each link, such as 100MB/s. Default: unlimited."
 )
+@hosts_option
 @click.option(
     "--script", "faults", type=click.Path(), metavar="FILE",
     help="A file with faults of ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
@@ -147,6 +148,8 @@ def simulate(
       bsbpool simulate -n 4 --label script.py
     Draw another order of simultaneous messages
       bsbpool simulate -n 4 --seed 1 script.py
+    Distribute the ranks over four hosts
+      bsbpool simulate -n 16 --hosts 4 script.py
     Simulate a slow network
       bsbpool simulate -n 4 --latency 5ms --bandwidth 10MB/s script.py
     Run the tests of a program on 4 ranks
@@ -184,6 +187,7 @@ def simulate(
         claim([output])
     if options["compute"] and options["tape"] is not None:
         raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")
+    check_hosts(options["hosts"], ranks)
     script = _script(faults, ranks)
     seed = options.pop("seed")
     checks = () if check is None else _CHECKS if check == "all" else (check,)

@@ -15,6 +15,7 @@ from bsbpool.worlds.processor import processor_time_ns
 from .choices import Policy, Strategy
 from .clocks import Work
 from .default_strategies import InOrder
+from .hosts import Hosts
 from .kernel import SECOND, Kernel
 from .matches import LateMatching
 from .network import Network
@@ -204,6 +205,7 @@ class Cluster:
     :param tape: the alternatives that are taken first, in the choices of the run.
     :param late_matching: whether receives from any rank are matched when nothing else can run: see `matches`.
     :param compute: virtual seconds for each second of the processor that ranks take; 0: computing takes no time.
+    :param hosts: on how many hosts they are, in blocks.
     """
 
     def __init__(
@@ -218,6 +220,7 @@ class Cluster:
         tape: Tape | None = None,
         late_matching: bool = False,
         compute: float = 0.0,
+        hosts: int = 1,
     ):
         self.seed = seed
         self.kernel = Kernel(
@@ -236,8 +239,9 @@ class Cluster:
         if late_matching:
             self.late = self.kernel.when_idle = LateMatching(self.kernel)
         self.network = network or Network()
+        self.hosts = Hosts(ranks, hosts)
         # Nothing of this machine or Python: a trace of simulated ranks is the same everywhere.
-        header = {"ranks": ranks, "hosts": ["simulated"], "simulated": True, "seed": seed}
+        header = {"ranks": ranks, "hosts": self.hosts.in_traces(), "simulated": True, "seed": seed}
         if compute:
             self.kernel.work = Work(processor_time_ns, compute)
             header["compute"] = compute

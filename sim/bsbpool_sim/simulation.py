@@ -76,6 +76,7 @@ def simulate(
     checks: Sequence[str] = (),
     faults: int = 0,
     compute: float = 0.0,
+    hosts: int = 1,
     horizon: float = HORIZON / SECOND,
     max_events: int = MAX_EVENTS,
 ) -> Simulation:
@@ -104,6 +105,8 @@ def simulate(
         choice; by default none strikes.
     :param compute: virtual seconds that each second takes for which the processor really works for a rank, such as 1.0;
         such a run does not repeat exactly. 0: computing takes no virtual time.
+    :param hosts: on how many simulated hosts the ranks are, in blocks: those of one host can share memory, and get the
+        same name from `MPI.Get_processor_name`.
     :param horizon: virtual seconds after which the simulation is stopped.
     :param max_events: events after which it is stopped.
     :returns: the results, the virtual time that passed, and the trace.
@@ -149,6 +152,9 @@ def simulate(
     )
     _check("faults", faults, _integer(faults) and faults >= 0, "an integer, 0 or more")
     _check("compute", compute, _finite(compute) and compute >= 0, "a factor, 0 or more")
+    _check(
+        "hosts", hosts, _integer(hosts) and 1 <= hosts <= ranks, f"an integer from 1 to {ranks}, the number of ranks"
+    )
     if compute and tape is not None:
         raise ValueError("compute and tape don't go together: a run with compute does not repeat exactly")
     _check("checks", checks, all(each in KINDS for each in checks), f"of {', '.join(KINDS)}")
@@ -163,6 +169,7 @@ def simulate(
         tape=None if tape is None else Tape.of(tape),
         late_matching=late_matching,
         compute=compute,
+        hosts=hosts,
     )
     # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
     with deliberate_collection():

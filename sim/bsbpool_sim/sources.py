@@ -123,9 +123,10 @@ TABLE = (
     _row(
         Treatment.VIRTUAL,
         "socket.gethostname socket.getfqdn platform.node platform.uname os.uname",
-        "the name is `simulated-3`, as that of MPI; what else there is to know of the machine is real",
+        "the name is `simulated-0`, or that of another simulated host, as that of MPI; "
+        "what else there is to know of the machine is real",
     ),
-    _row(Treatment.VIRTUAL, "uuid.uuid1 uuid.getnode", "of virtual time and rank"),
+    _row(Treatment.VIRTUAL, "uuid.uuid1 uuid.getnode", "of virtual time, host and rank"),
     _row(
         Treatment.VIRTUAL,
         "os.cpu_count os.process_cpu_count os.sched_getaffinity os.getloadavg",

@@ -323,7 +323,8 @@ def _names(task: Task) -> Iterator[str]:
 
 @_for("uuid.getnode")
 def _getnode(task: Task) -> int:
-    return 0x02_00_00_00_00_00 + task.rank.index  # administered locally
+    number: int = task.kernel.cluster.hosts.of(task.rank.index)
+    return 0x02_00_00_00_00_00 + number  # administered locally
 
 
 @_for("uuid.uuid1")
@@ -332,7 +333,12 @@ def _uuid1(task: Task, node: int | None = None, clock_seq: int | None = None) ->
     # In steps of 100 ns since 1582-10-15, each one once.
     at = kept["last uuid1"] = max(_day_ns(task) // 100 + 0x01B21DD213814000, kept.get("last uuid1", 0) + 1)
     if clock_seq is None:
-        clock_seq = _own(task, "uuid1").getrandbits(14)
+        # That of each rank differs, since those of one host have the same node, and may ask at the same time.
+        if "clock sequence" not in kept:
+            kept["clock sequence"] = (
+                stream(task.kernel.cluster.seed, "clock sequence").getrandbits(14) + task.rank.index
+            )
+        clock_seq = kept["clock sequence"] & 0x3FFF
     low, middle, high = at & 0xFFFFFFFF, at >> 32 & 0xFFFF, at >> 48 & 0x0FFF
     fields = (low, middle, high, clock_seq >> 8 & 0x3F, clock_seq & 0xFF, _getnode(task) if node is None else node)
     return uuid.UUID(fields=fields, version=1)
@@ -341,9 +347,10 @@ def _uuid1(task: Task, node: int | None = None, clock_seq: int | None = None) ->
 # -- identity --------------------------------------------------------------------------------------------
 
 
-def host(rank: int) -> str:
-    """Return the name of a simulated rank's host; each rank has its own."""
-    return f"simulated-{rank}"
+def host(task: Task) -> str:
+    """Return the name of the host of a task's rank."""
+    name: str = task.kernel.cluster.hosts.name(task.rank.index)
+    return name
 
 
 @_for("os.getpid")
@@ -358,24 +365,24 @@ def _getppid(task: Task) -> int:
 
 @_for("socket.gethostname", "platform.node")
 def _gethostname(task: Task) -> str:
-    return host(task.rank.index)
+    return host(task)
 
 
 @_for("socket.getfqdn")
 def _getfqdn(task: Task, name: str = "") -> str:
-    return name.strip() or host(task.rank.index)
+    return name.strip() or host(task)
 
 
 @_for("os.uname")
 def _uname(task: Task) -> os.uname_result:
     system, _, *rest = real["os.uname"]()
-    return os.uname_result((system, host(task.rank.index), *rest))
+    return os.uname_result((system, host(task), *rest))
 
 
 @_for("platform.uname")
 def _platform_uname(task: Task) -> uname_result:
     known = real["platform.uname"]()
-    made = uname_result(known.system, host(task.rank.index), known.release, known.version, known.machine)
+    made = uname_result(known.system, host(task), known.release, known.version, known.machine)
     # Python would ask a process for it, when somebody wants to know.
     vars(made)["processor"] = known.machine
     return made

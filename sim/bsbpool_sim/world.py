@@ -239,9 +239,10 @@ class SimTransport:
                     self._tell_lost(number, rank)
 
     def _tell_lost(self, number: int, rank: int) -> None:
-        died = self.cluster.kernel.ranks[self.members[number]].dead_at
+        dead = self.members[number]
+        died = self.cluster.kernel.ranks[dead].dead_at
         assert died is not None
-        self.link(number, rank).send(RankLost(died, "a simulated host"), 0)
+        self.link(number, rank).send(RankLost(died, self.cluster.hosts.told(dead)), 0)
 
 
 class SimChannel(SimMailbox, Channel):
@@ -326,7 +327,7 @@ class SimWorld(World):
         self.comm = comm
         self.rank = comm.rank
         self.size = comm.size
-        self.host = "a simulated host"
+        self.host = comm.cluster.hosts.told(comm.world_rank)
         self.recorder = comm.cluster.recorder
         self.state = comm.cluster.states.setdefault(comm.world_rank, {})
         kernel = self._kernel = comm.cluster.kernel

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import sys
+import time
 from importlib.metadata import version as version_of
 
 import click
@@ -174,14 +175,20 @@ def record(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
     """Run the suite, or these files of it, under MPICH, and record what passes."""
     passed = read(PASSED).get(installed(), {}) if PASSED.exists() else {}
     for size in sizes:
-        found = under_mpich(source(), size, names or files(source()))
-        for test in [*passed]:
-            if not names or file_of(test) in names:
-                passed[test].discard(size)
-        for test in found.passed:
-            passed.setdefault(test, set()).add(size)
-        print(f"{len(found.passed)} tests pass on {size} ranks of MPICH; {len(found.failed)} fail", flush=True)
-        write(PASSED, _RECORD, {installed(): {test: of for test, of in passed.items() if of}})
+        count, began = 0, time.monotonic()
+        for name in names or files(source()):
+            found = under_mpich(source(), size, [name])
+            for test in [*passed]:
+                if file_of(test) == name:
+                    passed[test].discard(size)
+            for test in found.passed:
+                passed.setdefault(test, set()).add(size)
+            count += len(found.passed)
+            not_passing = "".join(f"\n  {test}: {found.reason(test)}" for test in sorted(found.failed))
+            print(f"{size}: {name}, {len(found.passed)} pass{not_passing}", flush=True)
+            # After each file: who ends the command has what was recorded until then.
+            write(PASSED, _RECORD, {installed(): {test: of for test, of in passed.items() if of}})
+        print(f"{count} tests pass on {size} ranks of MPICH, in {time.monotonic() - began:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

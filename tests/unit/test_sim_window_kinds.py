@@ -96,7 +96,8 @@ def test_memory_of_another_host_is_not_shared():
     def action(win, comm):
         return [len(win.Shared_query(rank)[0]) for rank in range(2)]
 
-    assert with_window(action) == [[32, 0], [0, 32]]
+    assert with_window(action) == [[32, 32], [32, 32]]
+    assert with_window(action, hosts=2) == [[32, 0], [0, 32]]
 
 
 def test_memory_is_attached_and_detached():

@@ -107,6 +107,7 @@ def explore(
     same: Callable[[list[Any]], Any] | None = None,
     checks: Sequence[str] = CHECKS,
     faults: int = 0,
+    hosts: int = 1,
     seed: int = 0,
     script: RunScript | None = None,
     late_matching: bool | None = None,
@@ -133,6 +134,7 @@ def explore(
         without buffers; by default all of these.
     :param faults: how many faults may strike in one schedule: a rank dies before it sends a message, of a pool
         also after; a job of a pool raises, or takes an hour longer. Where each strikes is a choice.
+    :param hosts: on how many simulated hosts the ranks are, in blocks.
     :param seed: for all chance, that of the program and that of strategies.
     :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
     :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
@@ -163,7 +165,7 @@ def explore(
     """
     if not callable(program):
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
-    options = {"seed": seed, "max_events": max_events, "checks": of_one_run(checks), "faults": faults}
+    options = {"seed": seed, "max_events": max_events, "checks": of_one_run(checks), "faults": faults, "hosts": hosts}
     run = Function(program, ranks, script, options)
     with substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(

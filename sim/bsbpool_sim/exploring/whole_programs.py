@@ -60,17 +60,18 @@ class WholeProgram(ProgramRunner[Program]):
 def explore_program(
     program: Program, ranks: int, *, script: RunScript | None = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
-    schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0,
+    schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0, hosts: int = 1,
     jobs: int = 1, begin: int = 0, buffering: bool = False, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for a whole program.
 
     :param own: top-level modules that each rank loads for itself, wherever they are.
     :param share: top-level modules that all ranks share.
+    :param hosts: on how many simulated hosts the ranks are, in blocks.
     :raises ProgramError: there is no such program.
     """
     options = {"seed": seed, "max_events": max_events, "own": own, "share": share, "checks": of_one_run(checks),
-               "faults": faults}  # fmt: skip
+               "faults": faults, "hosts": hosts}  # fmt: skip
     run = WholeProgram(program, ranks, script, options)
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed,

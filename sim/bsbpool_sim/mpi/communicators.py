@@ -333,10 +333,10 @@ class Comm(
         return CLASSES["Intercomm"]()
 
     def Split_type(self, split_type: int, key: int = 0, info: Any = INFO_NULL) -> Any:
-        """The ranks that share this rank's memory: it alone, for each simulated rank is a host of its own.
+        """The ranks on this rank's host, which can share memory: all of them, unless there are several hosts.
 
         :param split_type: COMM_TYPE_SHARED; COMM_TYPE_HW_GUIDED or COMM_TYPE_RESOURCE_GUIDED, if `info` asks for shared
-            memory; COMM_TYPE_HW_UNGUIDED for the next smaller part; or UNDEFINED.
+            memory; COMM_TYPE_HW_UNGUIDED for the next smaller part, which is a host if there are several; or UNDEFINED.
         :returns: COMM_NULL if the type is UNDEFINED, or there is no such part.
         :raises MPIError: it is none of these.
         """
@@ -344,14 +344,17 @@ class Comm(
         number, key = integer(split_type, "split_type"), integer(key, "key")
         if means(split_type, UNDEFINED):
             return self._split("Split_type", None)
+        here = self.cluster.hosts.of(self.world_rank), key
         if means(split_type, COMM_TYPE_SHARED):
-            return self._split("Split_type", (self.world_rank, key))
+            return self._split("Split_type", here)
         if number in (NUMBERS["COMM_TYPE_HW_GUIDED"], NUMBERS["COMM_TYPE_RESOURCE_GUIDED"]):
-            return self._split("Split_type", (self.world_rank, key) if hints.get(_RESOURCE) == _MEMORY else None)
+            return self._split("Split_type", here if hints.get(_RESOURCE) == _MEMORY else None)
         if number == NUMBERS["COMM_TYPE_HW_UNGUIDED"]:
-            if self.size > 1 and info:
+            smaller = not self.cluster.hosts.together(self.context.members)
+            if smaller and info:
+                # By MPI, what HW_GUIDED takes for the same part; MPICH says "node", and takes it in no call.
                 info.Set(_RESOURCE, _MEMORY)
-            return self._split("Split_type", (self.world_rank, key) if self.size > 1 else None)
+            return self._split("Split_type", here if smaller else None)
         raise MPIError(f"Split_type({split_type!r}): give one like MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED", "ERR_ARG")
 
     def Free(self) -> None:

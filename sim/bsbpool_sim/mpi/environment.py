@@ -38,8 +38,8 @@ def Wtick() -> float:
 
 
 def Get_processor_name() -> str:
-    """``simulated-3``: each simulated rank is a host of its own."""
-    return host(running_task().rank.index)
+    """The name of this rank's host, such as ``simulated-0``."""
+    return host(running_task())
 
 
 def Get_version() -> tuple[int, int]:

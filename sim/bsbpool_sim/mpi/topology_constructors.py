@@ -33,7 +33,7 @@ def _weights(given: Any, count: int, what: str) -> tuple[int, ...] | None:
 
 
 class MakingTopologies(Forms):
-    """How a communicator of one group gets a topology. Ranks are never reordered: each is a host of its own."""
+    """How a communicator of one group gets a topology. Ranks are never reordered, as under MPICH."""
 
     def Create_cart(self, dims: Any, periods: Any = None, reorder: bool = False) -> Any:
         """Return a communicator whose ranks are on a grid. All ranks call it.

@@ -21,7 +21,7 @@ from .handles import State
 from .integer_arguments import integer
 from .window_epochs import Epochs
 from .window_locks import WindowLock
-from .window_memory import WIN_FLAVOR_SHARED, Memory
+from .window_memory import WIN_FLAVOR_ALLOCATE, WIN_FLAVOR_SHARED, Memory
 
 
 class UnderWay(Protocol):
@@ -43,6 +43,7 @@ class Shared:
 
     def __init__(self, context: Context, flavor: int, memories: list[Memory]):
         self.context, self.flavor, self.memories = context, flavor, memories
+        self._reached: set[int] = set()
         #: by rank: how many times accesses have changed its memory, if their order is decided late.
         self.changes = [0] * len(memories)
         versions = [functools.partial(self.changes.__getitem__, rank) for rank in range(len(memories))]
@@ -63,7 +64,18 @@ class Shared:
 
     def bytes_of(self, rank: int) -> memoryview | None:
         """Return the memory of a rank; None if other ranks have it too, or if it was attached."""
-        return None if self.flavor == WIN_FLAVOR_SHARED else self.memories[rank].view
+        return None if rank in self._reached else self.memories[rank].view
+
+    def can_reach(self, *ranks: int) -> bool:
+        """Return whether these ranks can have each other's memory as their own."""
+        if self.flavor == WIN_FLAVOR_ALLOCATE:
+            return self.context.cluster.hosts.together([self.members[rank] for rank in ranks])
+        return self.flavor == WIN_FLAVOR_SHARED
+
+    def reach(self, *ranks: int) -> None:
+        """Note that other ranks have the memory of these, too."""
+        self._reached.update(ranks)
+        self.context.cluster.reads_and_writes = True
 
     def tell(self, what: str, sender: int, receiver: int) -> None:
         """Tell another rank that this rank has called Post or Complete."""

@@ -69,7 +69,10 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     @classmethod
     def Allocate_shared(cls, size: int, disp_unit: int = 1, info: Any = INFO_NULL, comm: Any = None) -> Self:
-        """A window over new bytes of zeros, one rank's behind the other's, that all reach with `Shared_query`."""
+        """A window over new bytes of zeros, one rank's behind the other's, that all reach with `Shared_query`.
+
+        :raises MPIError: ranks are on several hosts.
+        """
         return cls._together(
             "Allocate_shared", comm, info, disp_unit, WIN_FLAVOR_SHARED, _size("Allocate_shared", size)
         )
@@ -90,9 +93,14 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         if not isinstance(comm, Comm):
             raise TypeError(f"Win.{name}: comm must be a communicator, not {comm!r}")
         hints = hints_of(info, f"Win.{name}")
+        if flavor == WIN_FLAVOR_SHARED and not comm.cluster.hosts.together(comm.context.members):
+            # As MPI names it; MPICH's error is of class ERR_OTHER.
+            text = (
+                f"Win.{name} of ranks on several hosts, which can't share memory: let those of each host call it, with "
+            )
+            raise MPIError(f"{text}comm.Split_type(MPI.COMM_TYPE_SHARED)", "ERR_RMA_SHARED")
         call = comm._together(f"Win.{name}", (given, unit))
         comm.cluster.shares_memory = True
-        comm.cluster.reads_and_writes = comm.cluster.reads_and_writes or flavor == WIN_FLAVOR_SHARED
         if call.result is None:
             parts = [call.payloads[rank] for rank in range(comm.size)]
             if flavor == WIN_FLAVOR_SHARED:
@@ -100,6 +108,8 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
             memories = [Memory(view, theirs) for view, theirs in parts]
             # Of its own, as in MPI: its fences are no collective calls of the program's communicator.
             call.result = Shared(Context(comm.cluster, comm.context.members, "the window"), flavor, memories)
+            if flavor == WIN_FLAVOR_SHARED:
+                call.result.reach(*range(comm.size))
         new = cls._of(WindowEnd(call.result, comm.rank, memory, hints))
         give_first_handler(new)
         return new
@@ -133,9 +143,11 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         return memoryview(bytearray()) if view is None else view
 
     def Shared_query(self, rank: int) -> tuple[Any, int]:
-        """The memory of a rank, as an MPI.buffer, and its displacement unit.
+        """The memory of a rank, as an MPI.buffer, and its displacement unit; none, and 0, of a rank that shares none.
 
-        :param rank: PROC_NULL: the first that has memory.
+        Ranks share what Allocate_shared has made, and on one host what Allocate has made.
+
+        :param rank: PROC_NULL: the first that has memory, if all share it.
         :raises MPIError: the window has attached memory.
         """
         end = self._end("Shared_query")
@@ -143,9 +155,15 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
             raise MPIError("Shared_query of a window with attached memory, which is not shared", "ERR_RMA_FLAVOR")
         if means(rank, PROC_NULL):
             rank = next((r for r, memory in enumerate(end.memories) if memory.view), 0)
-        memory = end.memories[end.peer(rank, "rank")]
-        if end.shared.flavor != WIN_FLAVOR_SHARED and rank != end.rank:
-            return _buffer(memoryview(bytearray())), memory.unit  # on another host
+            shared = end.shared.can_reach(*range(end.size))
+        else:
+            rank = end.peer(rank, "rank")
+            shared = rank == end.rank or end.shared.can_reach(rank, end.rank)
+        if not shared:
+            return _buffer(memoryview(bytearray())), 0
+        if rank != end.rank:
+            end.shared.reach(rank)
+        memory = end.memories[rank]
         assert memory.view is not None
         return _buffer(memory.view), memory.unit
 
