@@ -16,6 +16,7 @@ from .communicators import Comm, current, self_comm
 from .constants import LOCK_EXCLUSIVE, LOCK_SHARED, PROC_NULL, means
 from .contexts import Context
 from .error_handlers import WithErrhandler, give_first_handler
+from .giving_memory import gives_memory
 from .groups import Group
 from .info import INFO_NULL, Info, hints_of
 from .integer_arguments import LONG, integer, text_argument
@@ -41,6 +42,7 @@ _KEYVALS = [NUMBERS[f"WIN_{name}"] for name in ("BASE", "SIZE", "DISP_UNIT", "CR
 _NAME = 127
 
 
+@gives_memory
 class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
     """A window, as one simulated rank has it: memory that others read and write; `Win()` is null, as WIN_NULL."""
 
@@ -134,7 +136,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         return _buffer(self._own_view("tomemory"))
 
     def __buffer__(self, flags: int, /) -> memoryview:
-        """This rank's memory, for ``memoryview(window)``; Python asks for it from 3.12 on."""
+        """This rank's memory, for ``memoryview(window)``."""
         return self._own_view("memoryview")
 
     def _own_view(self, call: str) -> memoryview:

@@ -22,8 +22,6 @@ from ..python.process import current_process
 
 PACKAGE = "mpi4py"
 MODULE = "mpi4py.MPI"
-#: The one module of mpi4py's that asks for `memoryview(window)`.
-SYNC = "mpi4py.util.sync"
 #: What `bsbpool_sim.mpi` has besides what mpi4py has.
 _OURS = frozenset({"current"})
 #: What each rank has its own of: these names mean another thing on another rank.
@@ -80,15 +78,6 @@ def spec_of_mpi() -> ModuleSpec:
     spec = ModuleSpec(MODULE, MPILoader(), origin=mpi.__file__)
     spec.has_location = True
     return spec
-
-
-def view_windows(module: types.ModuleType) -> None:
-    """Let `memoryview` in a module accept windows. Before Python 3.12, only compiled classes can give memory."""
-
-    def view(of: Any) -> memoryview:
-        return of.__buffer__(0) if isinstance(of, mpi.Win) else memoryview(of)
-
-    module.__dict__["memoryview"] = view
 
 
 def _read(rc: Any, environment: Mapping[Any, Any]) -> Options:

@@ -388,9 +388,6 @@ class _Finder(Finder):
         if name == "numpy.random" and isinstance(getcurrent(), Task):
             spec = spec or self._search(name, path, target)
             when_loaded(spec, self.numpy.install)
-        elif name == package.SYNC and isinstance(getcurrent(), Task) and sys.version_info < (3, 12):
-            spec = spec or self._search(name, path, target)
-            when_loaded(spec, package.view_windows)
         return spec
 
 
