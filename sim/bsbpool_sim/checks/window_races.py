@@ -21,6 +21,8 @@ KIND = "rma-race"
 
 #: Accesses to one rank's memory that are kept, to hold later ones against.
 MOST = 2000
+#: How many there are at least before those are looked for that nothing can conflict with any more.
+_ROOM = 32
 
 
 @dataclass
@@ -52,6 +54,8 @@ class WindowRaces:
         self._receivers: list[tuple[object, int]] = []
         #: by window and rank, the accesses of its memory.
         self._seen: dict[tuple[WatchedWindow, int], list[_Seen]] = {}
+        #: how many of these there may be until those that are over for all are dropped.
+        self._room: dict[tuple[WatchedWindow, int], int] = {}
         #: by window, rank and epoch, its memory as it was at the beginning, with what accesses have changed.
         self._left: dict[tuple[WatchedWindow, int, int], bytearray] = {}
         #: by window, rank and epoch, since when others may access its memory.
@@ -67,6 +71,12 @@ class WindowRaces:
             return False
         ranks = window.members
         return first.origin == origin or self._knowledge.knows(ranks[origin], ranks[first.origin], first.ended)
+
+    def _is_over(self, seen: _Seen, window: WatchedWindow, target: int) -> bool:
+        """Whether what any rank does from now on comes after an access, also what the rank itself stores there."""
+        if seen.ended is None or (window, target, seen.access.epoch) in self._left:
+            return False
+        return all(self._ordered(seen, rank, window) for rank in range(len(window.members)))
 
     def _now(self) -> int:
         self._moment += 1
@@ -166,6 +176,9 @@ class WindowRaces:
             ranks = window.members
             begins = self._knowledge.moment(ranks[origin], ranks[target])
             self.reads.wrote(window, origin, target, place, access.ranges, begins, lambda: mine.ended)
+        if len(all_seen) > self._room.get((window, target), _ROOM):
+            all_seen[:] = [seen for seen in all_seen if not self._is_over(seen, window, target)]
+            self._room[window, target] = max(_ROOM, 2 * len(all_seen))
         if len(all_seen) > MOST:
             del all_seen[: MOST // 2]
         self._look_for_stores(window, target, access, place)
