@@ -543,3 +543,11 @@ def test_it_is_no_race_after_what_ends_the_write_or_elsewhere_in_the_window():
 
 def test_it_is_no_race_under_a_lock_of_ones_own():
     assert reading(by_lock, first_with_lock) == []
+
+
+def test_an_info_object_that_could_not_be_made_is_nobodys_to_free():
+    def program(comm):
+        with pytest.raises(TypeError):
+            MPI.Info.Create(items=3)
+
+    assert simulate(program, 1, checks=["leaked-handle"]).violations == []

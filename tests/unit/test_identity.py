@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[2]
 
 #: By file: the functions that call `id()` or `hash()`, and why that is right.
 CALLS = {
+    "sim/bsbpool_sim/mpi/giving_memory.py": (["gives_memory"], "the address of a type, of which C code is told"),
     "bsbpool/bsb/counterparts.py": (
         ["give_back", "names_of_ours"],
         "within one call that replaces names, and holds what it asks meanwhile",

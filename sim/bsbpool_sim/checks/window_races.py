@@ -169,7 +169,7 @@ class WindowRaces:
         mine = _Seen(access, origin, place, self._now())
         all_seen = self._seen.setdefault((window, target), [])
         for other in all_seen:
-            if _conflict(other.access, access) and not self._ordered(other, origin, window):
+            if conflict(other.access, access) and not self._ordered(other, origin, window):
                 self._report(mine, other, window, target)
         all_seen.append(mine)
         if self.reads is not None and origin != target and not access.reads:
@@ -253,7 +253,7 @@ class WindowRaces:
         self.found.setdefault((place.file, place.line, "", owner), Violation(KIND, place, what, right))
 
 
-def _conflict(one: WindowUse, other: WindowUse) -> bool:
+def conflict(one: WindowUse, other: WindowUse) -> bool:
     """Whether two accesses conflict if they are concurrent."""
     if one.reads and other.reads:
         return False

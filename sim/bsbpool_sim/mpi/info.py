@@ -59,7 +59,11 @@ class Info(Handle, root=True):
         """Make an info object, with the pairs of a mapping or an iterable, or without any."""
         new = cls._new()
         if items is not None:
-            new.update(items)
+            try:
+                new.update(items)
+            except BaseException:
+                new.Free()  # nobody else could
+                raise
         return new
 
     @classmethod
