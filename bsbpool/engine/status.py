@@ -9,10 +9,10 @@ from enum import Enum
 
 
 class JobStatus(Enum):
-    """Where a job is on its way.
+    """The status of a job.
 
-    :ivar successors: the states that may follow this one.
-    :ivar ended: whether none may.
+    :ivar successors: the statuses that may follow this one.
+    :ivar ended: whether no status may follow.
     """
 
     PENDING = "pending"

@@ -16,9 +16,10 @@ _log = logging.getLogger("bsbpool")
 class LogProgress:
     """Logs the progress of a pool to the logger ``bsbpool``. If logging is not configured, it writes to standard error.
 
-    It logs when the pool begins and ends; whenever another tenth of the jobs known by then has ended; the first 20
-    failures, one by one; and, when nothing happens, what has been running for longest, at intervals that double. A pool
-    of a million jobs that are queued one by one makes some 130 lines; one whose jobs are queued beforehand makes 12.
+    It logs the beginning and the end of the pool; a line whenever another tenth of the jobs known by then has ended;
+    and the first 20 failures. While nothing happens, it logs the jobs that have been running for longest, at intervals
+    that double. A pool of a million jobs logs about 130 lines if they are queued one by one while it executes, and 12
+    if they are queued beforehand.
     """
 
     def __init__(self) -> None:

@@ -85,19 +85,19 @@ class _NoMemory:
 
 
 def pool_cache(method: F) -> F:
-    """Memoise a method of a node, per node and arguments, for as long as unfinished jobs require it.
+    """Cache the results of a method of a node, per node and arguments, as long as unfinished jobs require them.
 
-    The node has `get_node_name()` and `scaffold`, the owner; with it the memory is registered, under
-    ``crc32(f"{node.get_node_name()}.{method name}")``. Jobs that carry this id keep it; once no unfinished job
-    does, a rank frees it before its next job, and at the latest when `execute()` ends. Where no pool frees it, it
-    goes with its owner. Freeing one node's item leaves those of other nodes alone.
+    The node has `get_node_name()` and `scaffold`, the owner. The cached results of one node are one item, which is
+    registered with the owner under the id ``crc32(f"{node.get_node_name()}.{method name}")``. The item is kept while
+    an unfinished job requires this id. After that, a rank frees it before its next job, and at the latest when
+    `execute()` ends. If no pool frees it, it is freed with its owner. Items of other nodes are not affected.
 
-    The method gets `get_pool_cache_id(node)`, and, like that of `functools.cache`, `cache_clear()`, `cache_info()` and
-    `__wrapped__`; they are about all nodes of this rank.
+    The method gets `get_pool_cache_id(node)` and, as with `functools.cache`, `cache_clear()`, `cache_info()` and
+    `__wrapped__`; they apply to all nodes of this rank.
 
-    :param method: the method; it may be that of a class whose objects can't be hashed, compared or referred to weakly.
-    :returns: the method that remembers.
-    :raises TypeError: when it is called with an argument that is not hashable.
+    :param method: the method; objects of its class need not be hashable, comparable or weakly referable.
+    :returns: the caching method.
+    :raises TypeError: the caching method is called with an argument that is not hashable.
 
     >>> from bsbpool import Owner, pool_cache
     >>> class Golgi:

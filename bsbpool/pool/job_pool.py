@@ -1,7 +1,7 @@
-"""The job pool, as its users see it: what they call, checked and documented.
+"""The public interface of the job pool: checks arguments, and passes calls on.
 
-What main does for a pool is in `coordinator`, what the other ranks do in `worker_rank`, and what both have in `member`.
-Which jobs run where, and what becomes of them, is decided in `bsbpool.engine`.
+The work of main belongs in `coordinator`, that of the other ranks in `worker_rank`, and their common state in `member`.
+`bsbpool.engine` decides which jobs run on which rank, and their statuses.
 """
 
 from __future__ import annotations
@@ -346,8 +346,7 @@ class JobPool:
             number of seconds that it may run (None: no limit; by default the pool's `job_timeout`). A name that is
             easily taken for an option, such as `priority`, is refused; such an entry goes into a dictionary, which is
             given as `context`.
-        :returns: the job; on other ranks than main a handle that stays pending unless it is cancelled there, since
-            main has the job.
+        :returns: the job; on workers a handle, which stays pending unless it is cancelled there.
         :raises TypeError: an argument has the wrong type, or `f` is a coroutine or generator function.
         :raises JobPoolError: the pool is not open, or this is a worker and the pool executes.
 
@@ -459,8 +458,8 @@ class JobPool:
         :param return_results: whether to return the results.
         :returns: on main, with `return_results`, the results of the jobs that succeeded, by job; otherwise an empty
             dictionary.
-        :raises WorkflowError: on main, all errors that no listener handled; on the other ranks, that there were some.
-            With `return_results` also if results can't be unpickled on main; its `results` has the others.
+        :raises WorkflowError: on main, with all errors that no listener handled; on the other ranks, with a reference
+            to main. With `return_results` also if results can't be unpickled on main; its `results` has the others.
         :raises JobPoolContextError: the pool is not open.
         :raises JobPoolError: it was called before.
         """

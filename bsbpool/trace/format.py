@@ -265,13 +265,13 @@ def unfold(event: tuple[Any, ...]) -> list[tuple[Any, ...]]:
 
 
 class Trace:
-    """What happened: a header, and events in the order in which they happened.
+    """The trace of a run: a header, and the events in the order in which they happened.
 
-    `events` are their records; see `bsbpool.trace.events`. Iterating gives each event as a dictionary, as a line of the
-    file has it: ``t`` (nanoseconds), ``e`` (the kind) and the fields that `EVENTS` lists for it; lists of numbers may
-    be tuples.
+    `events` has a record for each event; see `bsbpool.trace.events`. Iterating gives each event as a dictionary, like a
+    line of the file: ``t`` (nanoseconds), ``e`` (the kind) and the fields that `EVENTS` lists for this kind; lists of
+    numbers may be tuples.
 
-    :param header: what the first line says of the run; the version of the format is added.
+    :param header: the entries of the first line, which describe the run; the version of the format is added.
     :ivar header: the first line.
     :ivar warnings: problems of the file that it was read from which did not prevent reading it.
 

@@ -31,15 +31,15 @@ class _Known:
 class TraceRecorder:
     """Writes a trace; give it to `add_listener` of a pool, or to `register_listener` of its owner, on every rank.
 
-    Only main writes. A pool of this library gives it all that happens; BSB's own pool what it announces to listeners.
-    Several pools, one after the other or at once, go into one trace.
+    Only main writes. For a pool of this library, the trace has all events; for BSB's own pool, those that it announces
+    to listeners. Several pools, one after the other or at once, are written to one trace.
 
-    :param path: the file, compressed if its name ends in ``.gz``. An existing one is not overwritten: then the name
+    :param path: the file, compressed if its name ends in ``.gz``. An existing file is not overwritten: then the name
         gets a number.
     :param capture: keep the pickled calls of failed jobs in a file beside the trace, as ``bsbpool record --capture
         failed`` does; only in pools of this library.
 
-    :ivar path: the file that is written; what was asked for until a pool opens.
+    :ivar path: the file that is written; before a pool is opened, the requested one.
 
     >>> import os, tempfile
     >>> import bsbpool

@@ -47,9 +47,8 @@ class Simulation:
     :ivar trace: what happened.
     :ivar died: ``{rank: virtual seconds}`` of the ranks that died.
     :ivar seed: the seed it ran with.
-    :ivar tape: what was chosen where the run could have gone on in several ways: `simulate(tape=…)` repeats it. Without
-        a policy and a tape, nothing was asked, and it is the empty one.
-    :ivar violations: what of MPI's rules was broken, of what `checks` names; empty if the programs did not all return.
+    :ivar tape: the choices of the run: `simulate(tape=…)` repeats it. Without a policy and a tape, it is empty.
+    :ivar violations: the violations of MPI's rules, of the kinds in `checks`; empty if a program did not return.
     """
 
     results: list[Any]
@@ -82,29 +81,32 @@ def simulate(
 ) -> Simulation:
     """Run ``program(comm)`` on each of `ranks` simulated ranks, in virtual time.
 
-    Same program, arguments, script and tape: same results and same trace, to the byte; but not with `compute`.
+    The same program, arguments, script and tape give the same results and the same trace, to the byte, except with
+    `compute`.
 
     :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
     :param ranks: how many ranks there are.
-    :param seed: for all random numbers in it, also those of the `random` module.
+    :param seed: the seed of all random numbers of the simulation, also those of the `random` module.
     :param script: a `Script` of faults and durations of ranks, links and jobs, or another `RunScript`; None: none.
     :param latency: seconds that each message takes.
     :param bandwidth: bytes per second of each link; None: unlimited.
-    :param policy: decides what MPI and time leave open. None: what comes first is taken first; ``"shuffled"``: events
-        of one instant come in an order drawn from the seed; or an object with ``pick(choice)``, which gives the index
-        of one of the alternatives, or with ``choose()``, which gives each event a number.
-    :param tape: what is chosen before the policy is asked: `Simulation.tape` of a run, its text, or the indices.
+    :param policy: decides the choices that MPI and virtual time leave open. None: the first alternative, in the order
+        of time; ``"shuffled"``: the seed draws the order of events of one instant; or an object with
+        ``pick(choice)``, which returns the index of an alternative, or with ``choose()``, which gives each event a
+        number.
+    :param tape: the choices that are made before the policy is asked: `Simulation.tape` of a run, its text, or the
+        indices.
     :param late_matching: match receives and probes from any rank only when nothing else can run, so that each message
-        which could reach them is an alternative, whatever takes how long. Events of one instant are no choices then.
+        that could match is an alternative, at whatever time it arrives. Events of one instant are not choices then.
     :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
         takes it, as a real MPI may do. None: all are buffered.
-    :param checks: what is looked for, of ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
-        ``"type-mismatch"``, ``"buffer-race"`` and ``"rma-race"``; what was found is `Simulation.violations`.
-    :param faults: how many faults may strike that no script says: that a rank dies before it sends a message, of a
-        pool also after; that a job of a pool raises, or takes an hour longer. Each is a
-        choice; by default none strikes.
-    :param compute: virtual seconds that each second takes for which the processor really works for a rank, such as 1.0;
-        such a run does not repeat exactly. 0: computing takes no virtual time.
+    :param checks: which violations of MPI's rules are recorded in `Simulation.violations`:
+        ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``, ``"type-mismatch"``,
+        ``"buffer-race"`` and ``"rma-race"``.
+    :param faults: how many faults may occur that no script names: a rank dies before it sends a message, or with a
+        pool also after; a job of a pool raises, or takes an hour longer. Each is a choice; by default none occurs.
+    :param compute: the factor by which processor time of a rank becomes virtual time, in virtual seconds for each
+        second, such as 1.0; such a run is not reproducible. 0: computing takes no virtual time.
     :param hosts: on how many simulated hosts the ranks are, in blocks: those of one host can share memory, and get the
         same name from `MPI.Get_processor_name`.
     :param horizon: virtual seconds after which the simulation is stopped.

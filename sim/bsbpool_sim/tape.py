@@ -1,7 +1,7 @@
 """Tapes: the choices of a run as data, with which it can be repeated, and their text form.
 
-A run is a program and a tape. Choices of two or more alternatives are numbered from 0, and the tape has the index of
-the alternative that was taken in each. What a choice is, is in `choices`; who takes what a tape says, in `chooser`.
+A run is determined by a program and a tape. Choices with two or more alternatives are numbered from 0; the tape has
+the index of the alternative that each of them took. `choices` defines choices, and `chooser` applies a tape.
 """
 
 from __future__ import annotations
@@ -20,10 +20,11 @@ _DIGITS = 18
 
 
 class Tape:
-    """The alternatives that a run took, or is to take: those of index 0 are left out.
+    """The alternatives that a run took, or is to take, without those of index 0, the default.
 
-    ``str(tape)`` is short, such as ``v1:12.1,40.2``: alternative 1 in choice 12, and 2 in choice 40, where both counts
-    begin with 0. `Tape.parse` reads it. Tapes with the same departures are equal.
+    ``str(tape)`` is a short text, such as ``v1:12.1,40.2``: alternative 1 in choice 12, and alternative 2 in choice
+    40, both counted from 0. `Tape.parse` reads it. An alternative other than 0 is called a departure; tapes with the
+    same departures are equal.
 
     :param indices: the alternative of each choice, from the first one on.
     :raises TapeError: an index is not an integer, or is negative.
@@ -85,9 +86,9 @@ class Tape:
 
     @classmethod
     def with_departures(cls, departures: Mapping[int, int]) -> Tape:
-        """Make a tape that says no more than its departures.
+        """Make a tape that has only some departures.
 
-        :param departures: ``{choice: alternative}``; where one is 0, it is none.
+        :param departures: ``{choice: alternative}``; entries with alternative 0 are ignored.
         :returns: the tape.
         """
         return cls(departures.get(number, 0) for number in range(max(departures, default=-1) + 1))

@@ -53,17 +53,17 @@ class ExplorationError(SimulationError):
 class Exploration:
     """The result of exploring a program.
 
-    :ivar findings: what is wrong with it, each fault once, in the order in which they were found.
+    :ivar findings: the findings, one for each fault, in the order in which they were found.
     :ivar schedules: how many schedules were run.
-    :ivar complete: whether these are all, so that nothing else can happen by the order of messages.
+    :ivar complete: whether these are all schedules, so that no other order of messages exists.
     :ivar distinct: how many of the schedules were different.
-    :ivar left: about how many schedules are left; 0 if all that would be tried were, None if that is not known.
-    :ivar strategy: how schedules were chosen last: "exhaustive", or the name of a strategy that draws them.
+    :ivar left: an estimate of the schedules that are left; 0 if all were run, None if it is not known.
+    :ivar strategy: how the last schedules were chosen: "exhaustive", or the name of a strategy that draws them.
     :ivar elapsed: seconds that it took.
     :ivar limits: what was not tried although it may make a difference.
     :ivar interrupted: whether Ctrl-C ended it.
     :ivar drawn: how many of the schedules were drawn by a strategy.
-    :ivar tried: whether trying each schedule once was begun.
+    :ivar tried: whether the exhaustive strategy was started.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -118,35 +118,35 @@ def explore(
 ) -> Exploration:
     """Run ``program(comm)`` on simulated ranks in every order of messages that MPI allows, or in a sample of them.
 
-    A program that is explored is run many times in this process: it must not leave anything behind that changes the
-    next run. What is tried, and what is not, is in the documentation's page on exploring.
+    The program runs many times in this process: it must not change anything that its next run depends on. The
+    documentation's page on exploring describes which orders are tried.
 
     :param program: the function that each rank runs.
     :param ranks: how many ranks there are.
     :param strategy: ``"exhaustive"``: each schedule once; ``"walk"``, ``"pos"``, ``"pct"``: draw schedules by that
-        strategy; ``"portfolio"``: by these in turn; ``"auto"``: exhaustive for half of the budget, and if that does not
-        end, the portfolio for the rest.
+        strategy; ``"portfolio"``: by these three in turn; ``"auto"``: exhaustive for half of the budget, and if that
+        does not end, the portfolio for the rest.
     :param seconds: the budget in seconds of real time; None: no limit.
     :param schedules: the budget in schedules; None: no limit.
-    :param same: called with the list of results of a schedule, returns what has to be the same in every order.
-    :param checks: what is looked for besides: ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``,
-        ``"type-mismatch"``, ``"buffer-race"``, ``"rma-race"``, and ``"buffering"``, for which schedules are run again
-        without buffers; by default all of these.
-    :param faults: how many faults may strike in one schedule: a rank dies before it sends a message, of a pool
-        also after; a job of a pool raises, or takes an hour longer. Where each strikes is a choice.
+    :param same: called with the list of results of a schedule; returns a value that must be equal in every order.
+    :param checks: which violations of MPI's rules are findings: ``"unreceived-message"``, ``"unfinished-request"``,
+        ``"leaked-handle"``, ``"type-mismatch"``, ``"buffer-race"``, ``"rma-race"``, and ``"buffering"``, for which
+        schedules are run again without buffers; by default all of these.
+    :param faults: how many faults a schedule may have: a rank dies before it sends a message, or with a pool also
+        after; a job of a pool raises, or takes an hour longer. The place of each fault is a choice.
     :param hosts: on how many simulated hosts the ranks are, in blocks.
-    :param seed: for all chance, that of the program and that of strategies.
-    :param script: a `Script` of what befalls ranks and links; with faults that may happen, these are choices too.
-    :param late_matching: match receives from any rank when nothing else can run, so that each message that could come
-        is tried; False: only what comes at one instant. None: True, but for programs with job pools.
+    :param seed: the seed of all random numbers, those of the program and those of the strategies.
+    :param script: a `Script` of faults of ranks and links; faults that may happen are choices too.
+    :param late_matching: match receives from any rank when nothing else can run, so that each message that could match
+        is tried; False: only orders of events of one instant. None: True, except for programs with job pools.
     :param max_events: events after which a schedule is given up.
-    :param jobs: how many processes draw schedules; what is found with a budget in schedules is the same with any
-        number. Trying each schedule once takes one.
-    :param buffering: run all schedules without buffers as well, and not only ten of them, within the budget.
-    :param progress: called after each schedule with what was found so far.
-    :returns: what was found; Ctrl-C ends the exploration, and what was found before is returned.
-    :raises ExplorationError: the program does not do the same when the same is chosen, or never ends.
-    :raises CannotSimulateError: it does what can't be simulated.
+    :param jobs: how many processes draw schedules. With a budget in schedules, the findings do not depend on it. The
+        exhaustive strategy uses one process.
+    :param buffering: also run all schedules without buffers, within the budget, instead of only ten of them.
+    :param progress: called after each schedule with the result so far.
+    :returns: the result; Ctrl-C ends the exploration, and the result so far is returned.
+    :raises ExplorationError: the program behaves differently with the same choices, or never ends.
+    :raises CannotSimulateError: the program does something that can't be simulated.
     :raises TypeError: `program` is not callable.
     :raises ValueError: an argument is out of range.
 

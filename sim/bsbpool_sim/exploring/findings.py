@@ -96,21 +96,21 @@ class ChoiceMade(NamedTuple):
 class Finding:
     """A failure of a program, with a schedule that shows it.
 
-    :ivar kind: what it is: "deadlock", "failure", "divergence", or another kind of the reference of findings.
+    :ivar kind: its kind, such as "deadlock", "failure" or "divergence"; the page on exploring lists all kinds.
     :ivar message: what is wrong, and what would be right.
     :ivar file: the file of the line that it is about; "" if there is none.
     :ivar line: that line; 0 if there is none.
     :ivar ranks: the ranks that take part, and where each of them was.
-    :ivar tape: the choices of a schedule in which it shows, the fewest departures that were found.
-    :ivar schedule: the number of the first schedule in which it was seen, from 1.
+    :ivar tape: the choices of a schedule that shows it, with the fewest departures that were found.
+    :ivar schedule: the number of the first schedule that showed it, from 1.
     :ivar late: whether receives from any rank are matched late in that schedule.
     :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
-    :ivar compared: whether no single run shows it, only runs of one schedule with other values in memory that MPI has
-        not written yet: exploring compares these.
+    :ivar compared: whether it was found by comparing two runs of one schedule, with different values in memory that
+        MPI has not written yet.
     :ivar runs: its run beside the nearest one that does not have it, as `nearest_run.TwoRuns`; None if none was found.
-    :ivar delays: the least delays of links with which it happens in virtual time, without any choice, as
-        `delays.LinkDelay`; none at all if it does so anyhow, None if that is not known.
+    :ivar delays: the smallest delays of links that cause it in virtual time, without any choice, as
+        `delays.LinkDelay`; empty if it happens without delays, None if that is not known.
     """
 
     kind: str
