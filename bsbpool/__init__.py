@@ -1,7 +1,7 @@
 """The job pool of the Brain Scaffold Builder, for one process, for MPI, and for simulated ranks.
 
-Only names are here, and the services among them; the pool is in `bsbpool.pool`. Services and all that is
-heavy load when they are first used.
+This file has only the public names and the services; the pool belongs in `bsbpool.pool`. Services and large modules
+are loaded on first use.
 """
 
 from __future__ import annotations

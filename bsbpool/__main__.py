@@ -1,4 +1,4 @@
-"""`python -m bsbpool` is the command `bsbpool`, where that is not on the path."""
+"""`python -m bsbpool`: the command `bsbpool`, for environments in which it is not on the path."""
 
 from .cli import main
 

@@ -1,6 +1,6 @@
-"""Exceptions made of facts, and the facts of exceptions.
+"""Converts facts to exceptions, and exceptions to facts.
 
-What facts there are is in `facts`, how they are put into words in `wording`.
+`facts` defines the facts, and `wording` their messages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The errors of the library. Which situations raise them is said where they are raised."""
+"""The errors of the library. Functions document which of them they raise."""
 
 from __future__ import annotations
 

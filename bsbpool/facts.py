@@ -1,7 +1,7 @@
 """The facts of errors and faults, as data: one record for each kind, with typed fields.
 
-A trace holds these, replays and checks go by them, and nothing reads sentences. The sentences that people read are made
-of them in `wording`; which exception has which facts belongs to `errors_and_facts`.
+Traces contain these records, and replays and checks compare them; no code reads messages. `wording` makes the messages
+for people; `errors_and_facts` maps exceptions to facts.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Parts of an object that are made when they are first asked for. What they are is for the object's class to know."""
+"""Parts of an object that are created on first use. The class of the object defines them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MPI service: what programs ask of MPI, with or without MPI. Pools don't use it; they live in a world."""
+"""The MPI service: MPI operations for programs, with or without MPI. Pools use a world instead."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The lock service: many ranks may read at a time, one may write.
+"""The lock service: several ranks may read at a time, or one may write.
 
-Where mpilock is installed it is used. The stand-in here always grants, which is right for one rank only.
+If mpilock is installed, it is used. The replacement here always grants the lock, which is correct for one rank only.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An owner of pools for programs that have none of their own. BSB's `Scaffold` is another one."""
+"""An owner of pools, for programs that have none. BSB's `Scaffold` is another owner."""
 
 from __future__ import annotations
 

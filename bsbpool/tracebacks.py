@@ -1,7 +1,7 @@
 """Where an error was raised, as data: the frames of its traceback, of its causes, and of the members of a group.
 
-Bounded, and plain texts and numbers, so that it travels beside the error, which leaves its traceback behind when it is
-packed. How it is shown, and recorded, does not belong here.
+The data is bounded, and consists of texts and numbers, so that it can be sent with the error, which loses its traceback
+when it is packed. Showing and recording it do not belong here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""All sentences about what happens in a pool: errors, faults and events, for people.
+"""All messages about events in a pool: errors, faults and events, for people.
 
-Each is made from facts, see `facts` and `bsbpool.trace.events`. Nothing reads what is written here: any sentence may
-be put in other words, and no trace, replay or scenario comes out otherwise.
+Each message is made from facts; see `facts` and `bsbpool.trace.events`. No code reads these messages: rewording one
+changes no trace, replay or outcome of a scenario.
 """
 
 from __future__ import annotations

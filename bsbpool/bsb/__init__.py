@@ -5,14 +5,15 @@
 
     python -m bsbpool.bsb compile network.json     any command of BSB's own `bsb`
 
-`install` puts this project's objects in place of those of `bsb.services.pool`. Modules, classes, default arguments and
-collections that hold one of BSB's objects by then hold ours afterwards, so that `isinstance`, comparisons of
-statuses and the like hold everywhere, whenever a name was imported.
+`install` replaces the objects of `bsb.services.pool` by those of this project, in all modules, classes, default
+arguments and collections that refer to them. So `isinstance`, comparisons of statuses and the like work everywhere, no
+matter when a name was imported.
 
-Errors need more than that. `except` looks at the real base classes of what was raised, and BSB's errors are
-`ScaffoldError`s, which users catch. So while this is installed our errors derive from BSB's own: whoever catches
-BSB's `JobPoolError`, `ScaffoldError` or `WorkflowError`, by whichever name, catches ours. A second set of classes that
-derive from both would do for `except`, but then an error would be of a class that neither side has a name for.
+For errors this is not enough. `except` uses the real base classes of an exception, and BSB's errors are
+`ScaffoldError`s, which users catch. So while this is installed, the errors of this project derive from those of BSB:
+code that catches BSB's `JobPoolError`, `ScaffoldError` or `WorkflowError`, under any name, catches ours. A second set
+of classes that derive from both would work for `except`, but then an error would have a class that neither side knows
+by name.
 """
 
 from __future__ import annotations

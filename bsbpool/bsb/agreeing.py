@@ -1,8 +1,8 @@
 """Ensures that either all ranks use this pool in BSB, or none does.
 
 BSB opens a pool with a broadcast of its id by main, and then waits for all ranks. So ranks with different pools would
-wait for each other for ever. Ranks that use this pool have a broadcast of their own before, which other ranks take
-for that of the id.
+wait for each other for ever. Ranks that use this pool make an additional broadcast first. Ranks with BSB's pool receive
+it as the broadcast of the id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What stands for what: each object of BSB's pool, with our object that replaces it, and the names that hold them."""
+"""The objects of BSB's pool, with the object of this project that replaces each, and the names that refer to them."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Making BSB use this pool, and taking that back.
+"""Makes BSB use this pool, and undoes that.
 
-What is done, step by step, belongs to the files beside it.
+The single steps belong in the other files of this package.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """The lock of a network's file, for which ranks of one node wait asleep.
 
-BSB's ranks take turns at the file by mpilock. Who waits there spins, on a core that the rank which has the lock may
-need. So while this is installed, ranks of one node wait for each other in the kernel (`NodeLock`) before they take
-mpilock's lock, which nobody else of the node has then. As soon as all ranks of the communicator wait there, so that
-nobody is kept out by mpilock's lock alone, they leave that out.
+BSB's ranks take turns at the file with mpilock. A rank that waits there spins, on a core that the rank with the lock
+may need. So while this is installed, ranks of one node wait for each other in the kernel (`NodeLock`) before they take
+mpilock's lock; then no other rank of the node competes for it. When all ranks of the communicator wait in this way,
+mpilock's lock is not needed, and is not taken.
 
-Which locks nest, what they promote and how they are fenced stays mpilock's: only the two windows in which it keeps its
-state are replaced. They are created as ever, by all ranks together, also with ranks that do not use this.
+The nesting, promotion and fences of locks remain mpilock's: only the two windows in which it keeps its state are
+replaced. They are created as before, by all ranks together, also with ranks that do not use this.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Replacing objects by others wherever they are held: modules, classes, collections, default arguments, closures.
+"""Replaces objects by others wherever they are referred to: modules, classes, collections, default arguments, closures.
 
-Which ones, and by which, is for `counterparts` to say.
+`counterparts` defines which objects are replaced, and by which.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which versions of BSB there are, and whether the pool of the one that is installed is one that this project knows."""
+"""The supported versions of BSB, and whether this project knows the pool of the installed one."""
 
 from __future__ import annotations
 

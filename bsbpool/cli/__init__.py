@@ -1,7 +1,7 @@
-"""The `bsbpool` command: finds the command that was asked for, and says in one line what went wrong.
+"""The `bsbpool` command: finds the requested command, and reports errors in one line.
 
-Each command is a module here, named like it, and loads when it is used; what it does belongs there. Exit
-statuses: 0, all is well; 1, a pool failed, or the doctor found what must be done; 2, what was given can't be used.
+Each command is a module here with the same name, which is loaded when it is used. Exit statuses: 0, success; 1, a pool
+failed, or the doctor found a problem; 2, an argument can't be used.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""`bsbpool diff`: where two traces first part, and which strategies took longer.
+"""`bsbpool diff`: shows the first difference of two traces, and which strategies took longer.
 
-Here a difference is put into words; what it is, `bsbpool.trace.comparing` finds.
+This file formats differences. Finding them belongs in `bsbpool.trace.comparing`.
 """
 
 from __future__ import annotations

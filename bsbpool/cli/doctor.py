@@ -1,7 +1,7 @@
-"""`bsbpool doctor`: says what a pool would find here, what that means for it, and what to do about it.
+"""`bsbpool doctor`: checks the environment of pools, and says how to fix problems.
 
-Facts are found in `bsbpool.worlds.machine`. Here they are judged (`judge` and what it calls, which do no I/O), and
-shown.
+`bsbpool.worlds.machine` collects the facts. This file judges them (`judge` and the functions that it calls, which do no
+I/O), and prints the report.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`bsbpool explore` of scenario files: each in all orders of what falls into one instant, and with faults."""
+"""`bsbpool explore` of scenario files: explores all orders of events of the same instant, with faults."""
 
 from __future__ import annotations
 

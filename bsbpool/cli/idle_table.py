@@ -1,7 +1,7 @@
-"""Why ranks idled, and how efficient that leaves a run, for the terminal.
+"""Tables for the terminal: why ranks idled, and the efficiency of a run.
 
-How that is found out is `bsbpool.trace.idle`'s and `bsbpool.trace.efficiency`'s; runs on other numbers of ranks are
-`bsbpool_sim.replay.whatif`'s.
+The numbers are computed in `bsbpool.trace.idle` and `bsbpool.trace.efficiency`, and runs on other numbers of ranks in
+`bsbpool_sim.replay.whatif`.
 """
 
 from __future__ import annotations

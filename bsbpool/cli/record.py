@@ -1,4 +1,4 @@
-"""`bsbpool record`: runs a program as Python would, and records its pools. What is recorded, and how, is not here."""
+"""`bsbpool record`: runs a program as Python would, and records its pools. The recording itself is not here."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""`bsbpool replay`: runs a recorded run again on simulated ranks, exactly or with one thing changed, and keeps it.
+"""`bsbpool replay`: runs a recorded run again on simulated ranks, exactly or with one change, and writes tests of it.
 
-Here options are read and what happened is put into words. How runs are replayed belongs to `bsbpool_sim.replay`.
+This file reads options and formats results. Replaying belongs in `bsbpool_sim.replay`.
 """
 
 from __future__ import annotations

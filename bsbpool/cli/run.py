@@ -1,7 +1,7 @@
-"""`bsbpool run`: runs a recorded run, or scenarios, on simulated ranks, and shows what happens.
+"""`bsbpool run`: runs a recorded run, or scenarios, on simulated ranks, and shows the result.
 
-Here results are put into words and tables. How files are read belongs in `bsbpool_sim.recorded` and
-`bsbpool_sim.scenario`, and what a trace comes to in `bsbpool.trace`.
+This file formats results. Reading files belongs in `bsbpool_sim.recorded` and `bsbpool_sim.scenario`, and computing
+numbers from a trace in `bsbpool.trace`.
 """
 
 from __future__ import annotations

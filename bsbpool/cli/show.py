@@ -1,7 +1,7 @@
-"""`bsbpool show`: what a trace says, in the terminal, in a page, for Perfetto, and as a picture for a paper.
+"""`bsbpool show`: shows a trace in the terminal, and writes it as a page, for Perfetto, or as a picture for a paper.
 
-Here the numbers of a trace are put into words. What they are is `bsbpool.trace.summary`'s, and the page and the
-files have modules of their own in `bsbpool.trace`.
+This file formats the numbers of a trace. Computing them belongs in `bsbpool.trace.summary`; the page and the files
+have modules of their own in `bsbpool.trace`.
 """
 
 from __future__ import annotations

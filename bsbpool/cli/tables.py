@@ -1,6 +1,6 @@
-"""Tables and words that several commands share: what became of strategies and ranks, which jobs failed.
+"""Tables and phrases that several commands share: the outcomes of strategies and ranks, and failed jobs.
 
-What only one command says belongs to that command.
+Output of a single command belongs in the module of that command.
 """
 
 from __future__ import annotations

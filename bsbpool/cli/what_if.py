@@ -1,6 +1,6 @@
-"""`bsbpool replay` with one thing changed: what would have happened, beside what did, in words.
+"""`bsbpool replay` with one change: shows the predicted run beside the recorded one.
 
-Options are read in `replay`. How a run is changed belongs to `bsbpool_sim.replay`.
+`replay` reads the options. Predicting belongs in `bsbpool_sim.replay`.
 """
 
 from __future__ import annotations

@@ -1,5 +1,4 @@
-"""The rules of a pool: which job runs where, when, and what becomes of it.
+"""The rules of a pool: which job runs on which rank, when, and its status after that.
 
-No file of this package does I/O, reads a clock, waits or starts anything. Who carries out what is decided here is in
-`bsbpool.pool`.
+No file of this package does I/O, reads a clock, waits or starts anything. `bsbpool.pool` executes the decisions.
 """

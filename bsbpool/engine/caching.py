@@ -1,11 +1,11 @@
-"""Cached items: which are required, which rank holds what, and what a rank is to free before its next job.
+"""Cached items: which are required, which rank holds which, and what a rank is to free before its next job.
 
-The engine counts, for each item, the unfinished jobs that require it, and knows which ranks hold it, because ranks say
-with each outcome what they took in. When nobody requires an item any more it is put down as stale for the ranks that
-hold it, and the next job that such a rank gets comes with the order to free it first.
+For each item, the engine counts the unfinished jobs that require it, and knows which ranks hold it, because ranks
+report with each outcome which items they have cached. An item that no unfinished job requires is *stale*; the next job
+for a rank that holds it comes with the order to free it first.
 
-What an item is, and how a rank frees it, is in `bsbpool.pool.caching`. That a rank which holds items gets one job at a
-time is a rule of `dispatch`.
+What an item is, and how a rank frees it, belongs in `bsbpool.pool.caching`. `dispatch` has the rule that a rank with
+cached items gets one job at a time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The commands of the engine, which main carries out in their order."""
+"""The commands of the engine, which main executes in their order."""
 
 from __future__ import annotations
 

@@ -1,17 +1,17 @@
-"""Which rank gets which jobs: the line of each rank, sending ahead, calling and giving back, ranks that are stuck.
+"""Which rank gets which jobs: the queue of each rank, sending ahead, calling back and giving back, stuck ranks.
 
-A ready rank that has nothing to do is *idle*; the lowest idle rank takes the first ready job, and then the job is
-*running*.
+A ready rank without a job is *idle*; the lowest idle rank takes the first ready job, and then the job is *running*.
 
-Sending ahead: where jobs are so short that a rank would wait for the next one longer than it runs, a rank is sent
-several. It runs them in order, and tells of each one's end before it starts the next, so that the first of those that
-it has not told of is the one that is running; the others are still queued. They can be called back, come back by
-themselves when the one before them turns out to be long, and go back to the head of the line when their rank is lost. A
-rank that holds cached items gets one job at a time, since each may come with an order to free; one that takes an item
-in while others stand in its line drops those, and main knows. A job that has a time limit travels alone, too: its rank
-may never answer, and whether others had started could not be told.
+Sending ahead: if jobs are so short that a rank would wait longer for the next one than it runs, a rank gets several. It
+runs them in order, and reports the end of each one before it starts the next. So the first job whose end was not
+reported is running, and the others are still queued. Main can call these back. They also come back by themselves if the
+job before them takes long, and return to the head of the queue if their rank is lost.
 
-What follows from the end of a job for others is in `graph`, and what ends a job that fails in `failure`.
+A rank with cached items gets one job at a time, because each job may come with an order to free items. A rank that
+caches an item while jobs wait in its queue drops these, and main knows this. A job with a time limit is sent alone,
+too: its rank may never answer, and then main could not know whether other jobs have started.
+
+The consequences of a job's end for other jobs belong in `graph`, and those of failures in `failure`.
 """
 
 from __future__ import annotations

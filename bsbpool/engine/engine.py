@@ -1,16 +1,16 @@
-"""The engine decides which job runs where, and what becomes of it. It does no I/O, reads no clock and
-starts nothing.
+"""The engine decides which job runs on which rank, and its status after that. It does no I/O, reads no clock and starts
+nothing.
 
 House rules:
 
-- Events go in (the methods), commands come out (`Engine.commands`, in order). Who asks, and how commands are carried
-  out, must not live here.
-- Each event costs O(1), or O(dependents), or O(cache items of the job); nothing walks all jobs but
-  `begin` and `stop`, once each.
-- Nothing iterates a set, and no decision reads `hash()` or `id()`: same events, same commands.
+- Events are method calls; their results are commands (`Engine.commands`, in order). The caller, and the execution of
+  commands, must not live here.
+- Each event costs O(1), or O(dependents), or O(cache items of the job); only `begin` and `stop` walk all jobs, once
+  each.
+- The same events give the same commands: no code iterates over a set, and no decision reads `hash()` or `id()`.
 
-This file takes in what happens. Each rule has a file of its own: what follows from a job's end in `graph`, which rank
-gets what in `dispatch`, what ranks free in `caching`, what is an error and what follows from it in `failure`, and time
+This file receives the events. Each rule has a separate file: the consequences of a job's end in `graph`, which rank
+gets which jobs in `dispatch`, which items ranks free in `caching`, errors and their consequences in `failure`, and time
 limits in `limits`.
 """
 

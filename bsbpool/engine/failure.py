@@ -1,11 +1,11 @@
-"""Decides what counts as an error, and what follows from it: whether the job runs again, whether the pool stops, what
-is raised.
+"""Decides what counts as an error, and its consequences: whether the job runs again, whether the pool stops, which
+errors are raised.
 
-An error that a job's end is may be handled by a listener. All others, and those that nobody handled, make `execute`
-raise a `WorkflowError`; a pool that fails fast stops at the first of them, and holds back jobs that could start until
-listeners have said whether they handle one.
+A listener can handle the error of a job. All other errors, and those that no listener handled, make `execute` raise a
+`WorkflowError`. A pool that fails fast stops at the first of them. Until listeners have answered whether they handle an
+error, it starts no further jobs.
 
-That the dependents of a job that did not succeed are cancelled is in `graph`.
+The cancelling of dependents belongs in `graph`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
-"""The jobs of a pool, and what follows from the end of one for those that depend on it.
+"""The jobs of a pool, and the consequences of a job's end for the jobs that depend on it.
 
-A job counts its open dependencies. When none is left, and the pool executes, it is *queued* and joins the line of ready
-jobs, which leave it in that order. A job that ends in success closes a dependency of its dependents; one that ends
-otherwise cancels them, and theirs: along a line and not by recursion, since chains can be longer than Python's stack.
+A job counts its unfinished dependencies. When none is left, and the pool executes, it is *queued* and joins the queue
+of ready jobs, which leave it in that order. When a job succeeds, the counts of its dependents decrease. When it ends
+otherwise, its direct and indirect dependents are cancelled: with a queue and not by recursion, since chains can be
+longer than Python's stack.
 
-All changes of statuses go through one method here, which also says who is told of them. Which change may follow which
-is in `status`, which rank takes a ready job in `dispatch`, and what counts as an error in `failure`.
+All changes of statuses go through one method here, which also decides which of them are announced. `status` has the
+allowed changes, `dispatch` decides which rank takes a ready job, and `failure` what counts as an error.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Time limits: whether one can still be set, and when main no longer waits for the word of a rank.
+"""Time limits: whether a limit can still be set, and when main gives up waiting for a rank.
 
-A rank interrupts its job at the limit, by its own clock, and tells. If it could not, or does not answer, the job is
-aborted, and its rank stays taken until it tells of that job's end after all. How a rank keeps the limits of its jobs is
-in `bsbpool.pool.limits`; what becomes of a job that has reached one is decided in `failure`.
+A rank interrupts its job at the limit, by its own clock, and reports. If it can't interrupt the job, or does not
+answer, the job is aborted, and its rank remains occupied until it reports the end of that job. How a rank enforces
+limits belongs in `bsbpool.pool.limits`; `failure` decides the status of a job that has reached its limit.
 """
 
 from __future__ import annotations

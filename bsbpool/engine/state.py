@@ -1,6 +1,6 @@
-"""What the engine knows of a job, and the queue of jobs that leave it in the order of their ids.
+"""The state of a job in the engine, and the queue of jobs that leave it in the order of their ids.
 
-What a job is for its users is in `bsbpool.pool.jobs`, how jobs depend on each other in `graph`.
+The public classes of jobs belong in `bsbpool.pool.jobs`, and dependencies in `graph`.
 """
 
 from __future__ import annotations

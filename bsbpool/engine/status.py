@@ -1,6 +1,6 @@
-"""The states of jobs and pools, and which change may follow which.
+"""The statuses of jobs and pools, and the allowed changes, as data.
 
-Every rule about order of states stands here, as data. What makes a job change its state is the engine's.
+What makes a job change its status belongs in the engine.
 """
 
 from __future__ import annotations

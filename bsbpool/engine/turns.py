@@ -1,11 +1,11 @@
-"""One rank: nothing of the user's runs beside something else of the user's. This file says who runs next.
+"""On one rank, only one function of the user runs at a time. This file decides which one runs next.
 
-On one rank, schedulers and jobs run in tasks beside main, so that main can go on to ping. They take turns: the
-schedulers first, one after the other; then the jobs, first in, first out; schedulers that come later run between two
-jobs. Each begins when the one before it has ended, and listeners have heard of that. Only pings, and what is to be told
-when one is due, come while one runs.
+On one rank, schedulers and jobs run in tasks beside main, so that main can send pings. They take turns: first the
+schedulers, one after the other; then the jobs, first in, first out; schedulers that are added later run between two
+jobs. Each begins when the one before it has ended, and listeners were notified of that. While one runs, listeners only
+get pings, and the notifications that are due before a ping.
 
-Which job is next is decided in `dispatch`; on several ranks there are no turns.
+`dispatch` decides which job is next; on several ranks there are no turns.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The job pool: what its users import. Each name comes from the file of its kind, when it is asked for.
+"""The job pool: the names that users import. Each is loaded from its file on first use.
 
-`job_pool` is the face of a pool, which users call; `coordinator` is what main does, `worker_rank` what the others do,
-and the other files are their parts. Decisions about jobs belong to `bsbpool.engine`, clocks and threads to
+`job_pool` has the public class of a pool, `coordinator` the work of main, and `worker_rank` that of the other ranks;
+the other files are their parts. Decisions about jobs belong in `bsbpool.engine`, clocks and threads in
 `bsbpool.worlds`.
 """
 

@@ -1,6 +1,6 @@
-"""Caches of nodes' methods that live as long as unfinished jobs require them.
+"""Caches of nodes' methods, which are kept as long as unfinished jobs require them.
 
-Which items are required is the engine's to say; here is what an item is, and how a rank frees it.
+This file defines cached items, and how a rank frees them. The engine decides which items are required.
 """
 
 from __future__ import annotations

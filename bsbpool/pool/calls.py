@@ -1,6 +1,6 @@
-"""The call of a job: what of it travels to a worker, and how the worker calls it.
+"""The call of a job: the parts that are sent to a worker, and how the worker calls it.
 
-What jobs are is in `jobs`, how calls are packed in `protocol`.
+Jobs belong in `jobs`, and packing in `protocol`.
 """
 
 from __future__ import annotations

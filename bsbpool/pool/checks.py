@@ -1,5 +1,5 @@
-"""What is refused before a job is made: functions that can't be one, context entries whose names look like options, and
-limits and cached items that are none. What a job is belongs in `jobs`.
+"""Refuses invalid values before a job is made: functions that can't run as a job, context entries whose names look like
+options, invalid limits and cached items. Jobs belong in `jobs`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Main's part in a pool: it carries out what the engine decides, tells listeners, and lets every rank leave.
+"""Main's part in a pool: executes the commands of the engine, notifies listeners, and lets every rank leave.
 
-Decisions about jobs belong in `bsbpool.engine`, clocks and threads in `worlds`, packing in `protocol`. What users call
-is in `job_pool`, what the other ranks do in `worker_rank`. What has a state of its own is a part that main owns, in a
-file of its own: the record, listeners, what it knows of workers, results, schedulers, turns, jobs that are run by hand.
+Decisions about jobs belong in `bsbpool.engine`, clocks and threads in `worlds`, packing in `protocol`. The public
+methods belong in `job_pool`, the work of the other ranks in `worker_rank`. Parts with their own state have their own
+files: the event log, listeners, the table of workers, results, schedulers, turns, jobs that are run by hand.
 """
 
 from __future__ import annotations

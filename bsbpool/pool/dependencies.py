@@ -1,6 +1,6 @@
-"""Converts what a job is told to wait for into a list of jobs.
+"""Converts the dependencies that the user gives to a list of jobs.
 
-What follows from the end of a job for those that wait for it is decided in `bsbpool.engine`.
+The consequences of a job's end for its dependents belong in `bsbpool.engine`.
 """
 
 from __future__ import annotations

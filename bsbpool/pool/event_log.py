@@ -1,7 +1,6 @@
-"""The event log of a pool, on main: everything that decides what comes next, in the order in which it happened.
+"""The event log of a pool, on main: everything that decides what happens next, in the order in which it happened.
 
-Which events there are is in `trace.format`, and how they get into a file in `trace.recording`. That something happens
-is for `pool` and its other parts to know.
+`trace.format` defines the events, and `trace.recording` writes them to a file. The parts of the pool report them.
 """
 
 from __future__ import annotations

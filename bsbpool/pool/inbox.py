@@ -1,7 +1,6 @@
-"""Takes the messages of other ranks in, on main: each becomes an event of the engine, and of the event log.
+"""Receives the messages of other ranks, on main: each becomes an event of the engine, and of the event log.
 
-What becomes of a job is decided in `bsbpool.engine`, how messages are packed is in `protocol`, and what main does with
-the answers in `coordinator`.
+The consequences for jobs belong in `bsbpool.engine`, packing in `protocol`, and main's reactions in `coordinator`.
 """
 
 from __future__ import annotations

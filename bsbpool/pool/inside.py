@@ -1,12 +1,12 @@
-"""Refuses, in code that a pool runs, what would need ranks that are at work for that pool.
+"""Refuses operations in jobs and listeners that would need ranks which are busy with their pool.
 
-A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there on a
-communicator that has these ranks would wait for ever, and so would a pool that is opened on one. Both are refused here.
+A job runs while main waits for its end, and a listener runs while workers wait for main. A collective call there, on a
+communicator with these ranks, would wait for ever, and so would a pool that is opened on it. Both are refused here.
 
-While a pool executes, its ranks are at work for it, with all their threads. What a program hands in to be run by main,
-as listeners, may be run before that too: its context variables say so.
+While a pool executes, its ranks are busy with it, with all their threads. Functions that main runs, such as listeners,
+may also run before that: then their context variables mark them.
 
-What a rank does for a pool is in `pool` and `worker`. Calls of MPI that don't go through this library can't be seen.
+Calls of MPI that do not go through this library can't be detected.
 """
 
 from __future__ import annotations

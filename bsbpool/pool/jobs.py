@@ -1,6 +1,6 @@
-"""Jobs: what each kind carries to a worker, and what it does there.
+"""Jobs: for each class, what is sent to a worker, and what the worker executes.
 
-What becomes of a job is decided in `engine`, and how it gets to a worker in `pool` and `worker`.
+The statuses of jobs are decided in `engine`; sending jobs to workers belongs in `pool` and `worker`.
 """
 
 from __future__ import annotations

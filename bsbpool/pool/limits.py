@@ -1,9 +1,9 @@
-"""Ends jobs that run past their time limit, on the rank that runs them, and says where they were.
+"""Ends jobs that exceed their time limit, on the rank that runs them, and reports where they were.
 
-How code is interrupted is the world's; what becomes of the job is main's.
+How code is interrupted belongs in the world; main decides the status of the job.
 
-A task of its own, the *timekeeper*, sleeps until the limit of the job that runs. It is called only if it sleeps for
-longer than that: short jobs with equal limits wake it once in a limit, not once each.
+A separate task, the *timekeeper*, sleeps until the limit of the running job. It is woken only if it sleeps for longer
+than that: short jobs with equal limits wake it once per limit, not once per job.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Jobs that the program runs on main's rank itself, or whose status it sets: `Job.run`, `set_result`, `change_status`.
 
-Whether a job may start, and what follows from its end, is decided in `engine`; jobs that the pool gives to its
-ranks belong in `pool` and `worker`.
+Whether a job may start, and the consequences of its end, are decided in `engine`; jobs that the pool gives to its ranks
+belong in `pool` and `worker`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The part of a rank in an open pool that is the same on main and workers: channel, status, listeners, cached items.
+"""The state of a rank in an open pool that is the same on main and workers: channel, status, listeners, cached items.
 
-What main does besides is in `coordinator`, and what the others do in `worker_rank`.
+The work of main belongs in `coordinator`, and that of the other ranks in `worker_rank`.
 """
 
 from __future__ import annotations

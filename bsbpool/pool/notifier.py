@@ -1,7 +1,7 @@
-"""Dispatches notifications to listeners and to callbacks of jobs, and asks who handles an error.
+"""Dispatches notifications to listeners and to callbacks of jobs, and asks listeners whether they handle an error.
 
-What there is to tell, and what is an error, is decided in `engine`, when it is told in `coordinator`, and what it looks
-like in `progress`.
+`engine` decides which changes are announced, and what counts as an error; `coordinator` decides when; `progress`
+defines the notifications.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pools that are open on a rank, by their ids: jobs find theirs there. What a pool does is in `job_pool`."""
+"""The pools that are open on a rank, by their ids, with which jobs find their pool."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Sends the orders of main to the ranks: which jobs to run, what to give back, that they may leave.
+"""Sends the orders of main to the ranks: which jobs to run, which to give back, and that they may leave.
 
-What they are told is decided in `bsbpool.engine`; how messages are packed is in `protocol`, and what ranks say in
-`inbox`.
+`bsbpool.engine` decides the orders; packing belongs in `protocol`, and the messages of ranks in `inbox`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The port of a pool for replays and scenarios: what they do to a pool beside what users call.
+"""The interface of a pool for replays and scenarios, in addition to its public interface.
 
-A replay stands in for all that a recorded pool was told, also by its own parts. Nothing outside of `bsbpool.pool`
-reaches into a pool by any other way.
+A replay takes the place of everything that sent a recorded pool messages, also of its own parts. Code outside of
+`bsbpool.pool` accesses a pool in no other way.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Keeps the results of jobs on main: in memory, and those that need too much of it in the pool's folder.
+"""Keeps the results of jobs on main: in memory, and in the pool's folder if they need too much memory.
 
-A result stays packed until somebody asks for it. How results are packed belongs in `protocol`, and whether a
-job has one at all is decided in `engine`.
+A result stays packed until the program reads it. Packing belongs in `protocol`; `engine` decides whether a job has a
+result.
 """
 
 from __future__ import annotations

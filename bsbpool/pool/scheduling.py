@@ -1,7 +1,7 @@
-"""Schedulers: tasks beside main that call a function with each of some nodes, which queues the node's jobs.
+"""Schedulers: tasks beside main that call a function with each of several nodes, which queues the node's jobs.
 
-What comes of it reaches main through its channel. What becomes of the jobs is decided in `engine`, that the pool
-waits for its schedulers belongs in `pool`, and when one may run on one rank in `turns`.
+Their outcomes reach main through its channel. The statuses of jobs are decided in `engine`; waiting for schedulers
+belongs in `pool`; `turns` decides when a scheduler may run on one rank.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who submitted a job, and what describes it. What a job does is in `jobs`."""
+"""The submitter of a job, and its description. The work of a job belongs in `jobs`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""One rank: begins what is to run next, a scheduler or a job, and nothing beside something that runs.
+"""On one rank: starts the scheduler or job that runs next, one at a time.
 
-Whose turn it is is decided in `bsbpool.engine.turns`; what a scheduler does is in `scheduling`.
+`bsbpool.engine.turns` decides which one is next; schedulers belong in `scheduling`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The worker loop: executes the jobs assigned to this rank, in order.
 
-It decides nothing: which job, and what to free before it, is in main's messages. The same loop serves a
-rank of its own and, where there is one rank only, a task beside main.
+It decides nothing: the messages of main say which job to run, and which items to free before it. The same loop runs on
+a rank of its own and, if there is only one rank, in a task beside main.
 """
 
 from __future__ import annotations

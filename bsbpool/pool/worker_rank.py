@@ -1,7 +1,7 @@
-"""The part of the ranks other than main in a pool: they run its jobs, and leave when main lets them go.
+"""The part of the ranks other than main in a pool: they run its jobs, and leave when main lets them.
 
-How a rank runs jobs is in `worker`. It decides nothing: what becomes of jobs is main's. A job that is queued here is a
-handle, of which nobody is told, since main has the job.
+How a rank runs jobs belongs in `worker`; main decides the statuses of jobs. A job that is queued here is a handle, and
+is not announced to any listener, because main has the job.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What main knows of the other ranks, for messages: their hosts, and what went wrong there.
+"""The hosts of the other ranks, and the errors there, as main needs them for messages.
 
-Which of them are gone or stuck, and what becomes of their jobs, is decided in `bsbpool.engine`.
+`bsbpool.engine` decides which ranks are lost or stuck, and what happens to their jobs.
 """
 
 from __future__ import annotations

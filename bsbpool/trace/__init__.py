@@ -1,8 +1,7 @@
-"""Traces: what happened in a run, real or simulated, in one format.
+"""Traces: the record of a real or simulated run, in one format.
 
-`format` is the format, as data; `recording` makes traces, and `reading` reads their files. Drawing, comparing and
-replaying read what is here and add nothing to it. A trace holds no pickle: opening somebody's trace runs no code of
-theirs.
+`format` defines the format, as data; `recording` makes traces, and `reading` reads their files. Drawing, comparing and
+replaying only read traces. A trace contains no pickles: opening a trace from somebody else runs no code of theirs.
 """
 
 from typing import TYPE_CHECKING, Any

@@ -1,8 +1,8 @@
 """Clock offsets: converts times of other ranks to main's clock.
 
-A message tells when its job started and ended on the clock of its rank. Ranks of one host share a clock. For the
-others, what is sent gives bounds: a rank's first job started after main had sent it, and each job ended before main
-heard of it. Clocks drift, too: by tens of milliseconds in an hour; that is not made up for.
+A message reports when its job started and ended, on the clock of its rank. Ranks of one host share a clock. For other
+ranks, messages give bounds: a rank's first job started after main had sent it, and each job ended before main received
+its outcome. Clocks also drift, by tens of milliseconds in an hour; this is not corrected.
 """
 
 from __future__ import annotations

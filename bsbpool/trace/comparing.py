@@ -1,7 +1,6 @@
 """Compares two traces: their first difference, and the strategies that took longer.
 
-It answers with data. How a difference is put into words, and what two runs should have had in common, is for
-whoever asks.
+The result is data. Formatting it belongs to the caller.
 """
 
 from __future__ import annotations

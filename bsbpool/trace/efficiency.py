@@ -1,7 +1,7 @@
 """The parallel efficiency of a run, as a product of three factors, one for each kind of loss.
 
-The method is that of the POP project's multiplicative model, by the causes of idle time that `idle` finds: what
-messages and main cost is taken away first, then what ranks waited for each other, and what is left is uneven work.
+The method is the multiplicative model of the POP project, with the causes of idle time that `idle` finds: first the
+time for messages and main is removed, then the time that ranks waited for each other; the rest is uneven work.
 """
 
 from __future__ import annotations

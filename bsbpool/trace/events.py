@@ -1,8 +1,8 @@
 """The events of a trace, as data: one record for each kind.
 
-Each is a tuple of its kind, its time (nanoseconds since the trace began), and the fields of that kind; a large run has
-millions of them. What the fields hold is in `format`, what errors and faults say in `bsbpool.facts`, and how an event
-is put into words in `bsbpool.wording`.
+Each record is a tuple of its kind, its time (nanoseconds since the trace began), and the fields of that kind; a large
+run has millions of them. `format` defines the fields, `bsbpool.facts` the data of errors and faults, and
+`bsbpool.wording` makes the text of an event.
 """
 
 from __future__ import annotations

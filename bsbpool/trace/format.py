@@ -1,7 +1,7 @@
-"""The trace format: JSON Lines, a header and then an event a line.
+"""The trace format: JSON Lines, with a header and then one event per line.
 
-Everything that a trace can say stands in `EVENTS`; what writes, reads or draws traces goes by that
-table. How and when events come about does not belong here.
+The table `EVENTS` defines everything that a trace can contain; the code that writes, reads or draws traces uses that
+table. How and when events occur does not belong here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The ideal schedule of a run: a lower bound of its makespan, and a schedule that is close to it.
 
-Jobs take what they took, on any rank; messages, main and caches take no time. The schedule that was is not
-looked at: that is `summary`'s.
+Jobs take the recorded time, on any rank; messages, main and caches take no time. The actual schedule belongs in
+`summary`.
 """
 
 from __future__ import annotations

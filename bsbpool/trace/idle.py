@@ -1,11 +1,11 @@
 """Why ranks idled: a cause for each nanosecond in which a worker ran no job, and the job that it waited for.
 
-A cause is one of two kinds. Some are of one rank: a message of its own was under way, it was lost. All others are of
-the pools that it is in, and the same for all their idle ranks at that time: no job was ready, main was busy, the pool
-came to its end. So there is one list of *phases* for all ranks that are in the same pools, and for each rank a list of
-*stretches* of its own, which come first. That keeps a run of many ranks and jobs as small as its trace.
+Some causes concern a single rank: a message of its own was being sent, or it was lost. All others concern the pools of
+the rank, and are the same for all their idle ranks at that time: no job was ready, main was busy, the pool was ending.
+So there is one list of *phases* for all ranks with the same pools, and for each rank a list of its own *stretches*,
+which take precedence. This keeps the result for many ranks and jobs as small as its trace.
 
-It goes by `history` only. What the causes are called, and how they are drawn, belongs to who shows them.
+It only uses `history`. The names of causes, and drawing them, belong to the code that shows them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A listener that records a trace: all events of a pool of this library; of BSB's own pool, what that announces."""
+"""A listener that records a trace: all events of a pool of this library, or those that BSB's own pool announces."""
 
 from __future__ import annotations
 

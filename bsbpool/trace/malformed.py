@@ -1,6 +1,6 @@
-"""A line of a trace that is not as it should be: what is wrong, in words, and JSON that has such values refused.
+"""Describes what is wrong with a line of a trace, and refuses JSON with such values.
 
-What a line should hold is in `format`; who reads lines is `reading`.
+`format` defines what a line contains; `reading` reads lines.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reading the calls of jobs that were kept beside a trace: of those that failed, and of those that ran when all was
-killed. They are pickles: here they stay bytes.
+"""Reads the calls of jobs that were kept beside a trace: of failed jobs, and of jobs that ran when the run was killed.
 
-Whoever unpickles one runs code of whoever wrote the file; that is for the user to allow, and never happens here.
+The calls are pickles, and stay bytes here. Unpickling one runs code of the author of the file; only the user can allow
+that, and it never happens here.
 """
 
 from __future__ import annotations

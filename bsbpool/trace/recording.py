@@ -1,6 +1,6 @@
-"""Recording: adds events to a trace, with their times. Makes no decisions, and calls nothing of the pool.
+"""Recording: adds events to a trace, with their times. It makes no decisions, and calls nothing of the pool.
 
-Where the clock, the lock and the name of the file come from is a matter of worlds.
+The clock, the lock and the name of the file come from a world.
 """
 
 from __future__ import annotations

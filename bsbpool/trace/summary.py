@@ -1,7 +1,7 @@
 """Summary of a trace: jobs per strategy, work per rank, makespan, critical path, failures.
 
-It goes by the events of `format` only, so that real and simulated runs are summed up alike. Drawing, and what
-a number means for whoever reads it, don't belong here.
+It only uses the events of `format`, so that real and simulated runs are summarised in the same way. Drawing, and the
+interpretation of numbers, do not belong here.
 """
 
 from __future__ import annotations

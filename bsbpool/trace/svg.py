@@ -1,7 +1,7 @@
 """A picture of a trace for a paper, as SVG: a lane for each rank, an axis with units, a legend.
 
-It is vector and text throughout, so that it scales, prints, and can be edited. Bars of one strategy are one path, so
-that large runs stay small. To look closer there is the page.
+It contains only vector graphics and text, so that it can be scaled, printed and edited. Bars of one strategy are one
+path, so that pictures of large runs stay small. For details there is the page.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Draws in a terminal what each rank did when: a lane for each rank, time from left to right.
+"""Draws a timeline in a terminal: a lane for each rank, time from left to right.
 
-It draws a `Summary` and reads no trace. A picture has to say the same without colour: in a file, in a
-terminal without it, to somebody who doesn't see it. Tables and words around it belong to the commands.
+It draws a `Summary` and reads no trace. The picture must be readable without colour: in a file, in a terminal without
+colours, by people who do not see them. Tables and text around it belong in the commands.
 """
 
 from __future__ import annotations

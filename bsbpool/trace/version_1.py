@@ -1,7 +1,7 @@
-"""Traces of version 1 of the format, whose errors and faults are English sentences: reads the facts in them.
+"""Reads traces of version 1 of the format, whose errors and faults are English sentences, and converts these to facts.
 
-All that is known of these sentences is here, as bsbpool 0.1 wrote them; no other file reads any. A sentence that is not
-one of them is kept as the type and message of an error.
+This is the only file that knows these sentences, as bsbpool 0.1 wrote them. A sentence that is not one of them is kept
+as the type and message of an error.
 """
 
 from __future__ import annotations

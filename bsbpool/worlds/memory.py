@@ -1,4 +1,4 @@
-"""Measures how much memory this process takes, and how much is free for it."""
+"""Measures the memory that this process uses, and the memory that is available."""
 
 from __future__ import annotations
 

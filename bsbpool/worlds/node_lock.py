@@ -1,10 +1,11 @@
-"""A lock between the processes of one node: many read, or one writes, and who waits sleeps in the kernel.
+"""A lock between the processes of one node: several may read, or one may write, and waiting processes sleep in the
+kernel.
 
-It is two files in memory, which no folder has. Who wants to write locks the gate, for as long as it writes, and waits
-until nobody reads; who wants to read passes the gate. So no reader overtakes a writer that waits. The kernel unlocks
-what a process had locked that died.
+It consists of two files in memory, which are in no folder. A writer locks the first one, the gate, while it writes, and
+waits until no process reads; a reader passes through the gate. So no reader overtakes a waiting writer. When a process
+dies, the kernel releases its locks.
 
-What the lock is for, and which lock holds between nodes, belongs to who uses it.
+The purpose of the lock, and the lock between nodes, belong to its users.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Opens files that users name, which may be pipes: nobody waits for ever for the other end of one.
+"""Opens files that users name, which may be pipes, without waiting for ever for the other end of a pipe.
 
-`open_to_read` and `open_to_write` open whatever a path names, as `open` does. A pipe that nobody holds at its other end
-is waited for, and then refused. What is read or written does not belong here, nor how much of it.
+`open_to_read` and `open_to_write` open a path as `open` does. If a pipe has no other end, they wait for a limited time,
+and then refuse it. The content of files, and limits of its size, do not belong here.
 """
 
 from __future__ import annotations

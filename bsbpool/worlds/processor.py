@@ -1,4 +1,4 @@
-"""Measures how long the processor has worked for this thread."""
+"""Measures the processor time of this thread."""
 
 from __future__ import annotations
 

@@ -1,11 +1,10 @@
-"""Which of two events comes first that happen at the same instant of virtual time.
+"""The order of two events that happen at the same instant of virtual time.
 
-This table is the one place that says so. Each event of the kernel has one of five turns. At one instant all events of
-an earlier turn happen before those of a later one, also those that come about only then. Within a turn the policy
-decides, except for `FAULTS` and `LOSSES`, which have an order of their own. So what `PAIRS` says holds with every
-policy and seed.
+This table is the only place that defines it. Each event of the kernel has one of five turns. At one instant all events
+of an earlier turn happen before those of a later one, also those that are created only then. Within a turn the policy
+decides, except for `FAULTS` and `LOSSES`, which have a fixed order. So `PAIRS` holds with every policy and seed.
 
-How the kernel keeps the turns is in `kernel`. What a pool does with what it is told, in one go, is the pool's.
+The kernel implements turns. How a pool handles several messages of one instant belongs in the pool.
 """
 
 from __future__ import annotations

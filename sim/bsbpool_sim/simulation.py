@@ -1,6 +1,6 @@
 """`simulate`: runs a program on simulated ranks, and returns the results.
 
-It puts the parts together and tears them down; how ranks talk, wait and fail belongs to the parts.
+It creates the parts of a simulation and removes them again; how ranks communicate, wait and fail belongs in the parts.
 """
 
 from __future__ import annotations

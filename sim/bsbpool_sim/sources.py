@@ -1,11 +1,11 @@
-"""The sources of the real world that a program can ask: for time, chance, identity, and waiting. The table says what a
+"""The sources of the real world that a program can use: time, chance, identity, and waiting. The table defines what a
 simulated rank gets from each.
 
-On a simulated rank a source is virtual, refused, or a hole: then it is as it is outside, and a program that asks for
-it may differ between two runs. Whatever of the modules of `WALKED` is in no row and not in `HARMLESS` makes a test
-fail: a newer Python has something new, and somebody has to decide.
+On a simulated rank a source is virtual, refused, or a hole: a hole is real, so a program that uses it may differ
+between two runs. A name in the modules of `WALKED` that is in no row and not in `HARMLESS` makes a test fail: a newer
+Python has a new source, which needs a decision.
 
-Data only. How a source is made virtual is in `virtual`, and `substitutes` puts it in place.
+This file has data only. `virtual` has the virtual sources, and `substitutes` installs them.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
 """Installs the substitutes for the real sources of time, chance and identity while a simulation runs.
 
-The one file of the simulator that touches the real ones. Everything is decided at each call by who calls:
-a simulated rank gets the substitute, anybody else in the process (other threads, the hub) the real thing.
-So simulations may run in several threads at once, and only the first and the last install and restore.
-What there is, and what becomes of it, is in `sources`; the substitutes are in `virtual`.
+This is the only file of the simulator that accesses the real ones. Each call checks its caller: a simulated rank gets
+the substitute, and any other code of the process (other threads, the hub) the real source. So simulations may run in
+several threads at once, and only the first installs the substitutes, and only the last removes them. `sources` lists
+the sources, and the substitutes are in `virtual`.
 
-Out of reach is what a program took before: `from time import monotonic` or `comm = MPI.COMM_WORLD` at the
-import of a module that was imported before the simulation. Take them inside the program, or as
-``time.monotonic`` and ``MPI.COMM_WORLD``.
+A name that a program bound earlier can't be replaced: `from time import monotonic` or `comm = MPI.COMM_WORLD` in a
+module that was imported before the simulation. Import these names inside the program, or use ``time.monotonic`` and
+``MPI.COMM_WORLD``.
 """
 
 from __future__ import annotations

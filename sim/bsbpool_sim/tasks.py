@@ -1,7 +1,7 @@
-"""Ranks and their tasks as the kernel sees them. A task is a greenlet, which runs until it waits.
+"""Ranks and their tasks, as the kernel uses them. A task is a greenlet, which runs until it waits.
 
-What they wait for, and who runs next, is the kernel's. Making a greenlet and its stack takes longer than most tasks do,
-so tasks are kept from one simulation to the next, for those that begin in the same thread at the same depth of its
+The kernel decides what they wait for, and which one runs next. Making a greenlet and its stack takes longer than most
+tasks do, so tasks are kept from one simulation to the next, if that begins in the same thread at the same depth of its
 stack.
 """
 

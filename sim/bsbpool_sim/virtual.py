@@ -1,7 +1,7 @@
-"""What a simulated rank gets in place of the real sources of time, chance and identity.
+"""The substitutes that a simulated rank gets for the real sources of time, chance and identity.
 
-A function for each, by the name of what it stands for; it is called with the rank's task and what the program gave.
-`sources` says what there is, and `substitutes` puts these functions in place and sees to it that nobody else gets them.
+There is a function for each source, with the same name; it is called with the rank's task and the program's arguments.
+`sources` lists the sources, and `substitutes` installs these functions for simulated ranks only.
 """
 
 from __future__ import annotations

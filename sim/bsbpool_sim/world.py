@@ -1,7 +1,7 @@
 """The simulated world: implements `bsbpool.worlds` for pools on simulated ranks.
 
-It gives what `bsbpool.worlds.World` asks for, out of the kernel and the network. What a script has to say is
-asked for here and decided in `script`.
+It implements the interface `bsbpool.worlds.World` with the kernel and the network. It asks `script` for the effects of
+scripts.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""One HTML page that shows a trace, with all that it needs in it: no network, no server.
+"""One HTML page that shows a trace and contains everything that it needs: it uses no network and no server.
 
-`page.html`, `page.css` and the modules in `js` are the page; `columns` makes the data that goes into it, and
-`packed_data` packs it. Here they are put together. Data stays data: it is packed, so that nothing in it can end an
-element, and the policy in the page lets no script run but the one whose hash it names.
+`page.html`, `page.css` and the modules in `js` are the page; `columns` makes its data, and `packed_data` packs it. This
+file puts them together. The data is packed, so that nothing in it can end an HTML element, and the policy in the page
+allows only the script whose hash it names.
 """
 
 from __future__ import annotations

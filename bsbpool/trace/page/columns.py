@@ -1,7 +1,7 @@
 """The data of the page: a trace as columns of small integers.
 
-Times are whole nanoseconds since the first pool was opened, each told by its distance from one near it; texts that
-occur again and again are told once. `js/unpack.js` undoes all of this; how columns are packed is in `packed_data`.
+Times are whole nanoseconds since the first pool was opened, each stored as the difference from a similar one; texts
+that occur often are stored once. `js/unpack.js` is the inverse of this; `packed_data` packs the columns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Runs a recorded run again: exactly (`replay`), or with one change (`what_if`).
 
-Only the front door is here.
+This file has only the public names.
 """
 
 from .ending import ReplayError

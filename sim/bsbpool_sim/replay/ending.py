@@ -1,7 +1,7 @@
 """Ensures that every replay ends: with limits that depend on the size of the trace, and with Ctrl-C.
 
-A trace may say anything. What a replay does for it is counted in steps, and their bound is a multiple of the number of
-events: no clock is asked. How a replay goes on belongs to `exact` and `whatif`.
+A trace may contain anything. The steps of a replay are counted, and their bound is a multiple of the number of events;
+no clock is used. How a replay proceeds belongs in `exact` and `whatif`.
 """
 
 from __future__ import annotations

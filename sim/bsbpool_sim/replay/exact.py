@@ -1,17 +1,17 @@
-"""Exact replay: a pool on simulated ranks, to which everything that a recorded one was told comes in the same order.
+"""Exact replay: a pool on simulated ranks that receives everything that the recorded pool received, in the same order.
 
-Main of a pool decides nothing by chance: what it does follows from what it is told, and when. A trace has all of
-that, and all that main did then, in one sequence. So the `Director` keeps a place in that sequence. Wherever the
-real pool, on simulated ranks, has come to a point at which something may come in from outside (it waits, it takes
-its lock, it calls its listener), the director looks at the next event of the trace: if that came from outside, it lets
-it happen; if not, the pool has to bring it about. Each event that the pool records is held against the next of the
-trace, and the first that differs ends the replay.
+Main of a pool decides nothing at random: its actions follow from what it receives, and when. A trace has all of this,
+and all actions of main, in one sequence. The `Director` keeps a place in that sequence. Wherever the real pool, on
+simulated ranks, reaches a point at which something may come from outside (it waits, takes its lock, or calls its
+listener), the director looks at the next event of the trace. If that event came from outside, the director makes it
+happen; if not, the pool has to cause it. Each event that the pool records is compared with the next one of the trace,
+and the first difference ends the replay.
 
-Ranks run their jobs with the pool's own worker. A job's time, outcome and what it took into the cache are those of
-the trace, and the rank's clock shows what the trace has. Jobs that were sent ahead wait with the director, which gives
-a rank the one that it ran next, and back to main those that it gave back.
+Ranks run their jobs with the pool's own worker. A job's time, outcome and newly cached items are those of the trace,
+and the rank's clock shows the recorded times. Jobs that were sent ahead wait at the director, which gives a rank the
+job that it ran next, and gives back to main those that it gave back.
 
-What would have been otherwise is not to be found here: that is `whatif`.
+Predictions of a changed run belong in `whatif`.
 
 One job: all that the director does, for main, ranks, schedulers and listeners, moves its one place in the trace.
 """

@@ -1,11 +1,11 @@
 """Writes a recorded run as a scenario file, as a person would write it, or the smallest scenario that fails in the same
 way.
 
-The scenario is run before it is handed out: what does not come out the same when nothing is forced any more (which job
-was running when a pool stopped, say) is not expected. How a trace becomes entries is in `export_entries`, what is
-expected of them in `export_expected`, how it becomes smaller in `export_minimal`, and its text in `export_text`.
+The scenario is run before it is returned: an outcome that is not the same without the recorded order of events (for
+example, which job was running when a pool stopped) is not expected. `export_entries` makes entries from a trace,
+`export_expected` the expectations, `export_minimal` reduces a scenario, and `export_text` makes its text.
 
-What the words of a scenario mean belongs to `bsbpool_sim.scenario`.
+The meaning of scenarios belongs in `bsbpool_sim.scenario`.
 """
 
 from __future__ import annotations

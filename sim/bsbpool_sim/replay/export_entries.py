@@ -1,8 +1,7 @@
 """Turns the jobs of a recorded run, and what happened to them, into the entries of a scenario.
 
-Jobs that are alike become one entry with a number in its name, what they wait for becomes a pattern, and what they
-take is rounded. Which jobs are taken to have killed their ranks is in `export_killed`, what is expected of the entries
-in `export_expected`.
+Similar jobs become one entry with a number in its name, their dependencies become a pattern, and their durations are
+rounded. `export_killed` finds the jobs that probably killed their ranks, and `export_expected` the expectations.
 """
 
 from __future__ import annotations

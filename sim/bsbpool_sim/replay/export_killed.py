@@ -1,6 +1,6 @@
 """Finds which jobs of a killed run lost their ranks, and what probably killed a run whose trace has no end.
 
-What a scenario says of that is in `export_entries`.
+The entries of a scenario for this are made in `export_entries`.
 """
 
 from __future__ import annotations

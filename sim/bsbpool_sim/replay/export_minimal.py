@@ -1,4 +1,4 @@
-"""The smallest scenario that still has the same first error: entries are left out while it comes."""
+"""Finds the smallest scenario that still has the same first error: leaves out entries as long as the error remains."""
 
 from __future__ import annotations
 

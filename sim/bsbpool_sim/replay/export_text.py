@@ -1,4 +1,4 @@
-"""The text of a scenario: an entry a line, as far as it fits, and quotes where they are needed."""
+"""The text of a scenario: one entry per line if it fits, and quotes where they are needed."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The calls of failed jobs that were kept beside a trace, run for real. Whoever does so trusts who wrote them.
+"""Really runs the calls of failed jobs that were kept beside a trace. This requires that the user trusts their author.
 
-Reading them, without running anything, is `bsbpool.trace.recorded_calls`.
+Reading the calls without running them belongs in `bsbpool.trace.recorded_calls`.
 """
 
 from __future__ import annotations

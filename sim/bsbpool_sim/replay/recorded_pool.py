@@ -1,4 +1,4 @@
-"""What a trace says of each of its pools, as far as a replay has to know it ahead."""
+"""The data of each pool of a trace that a replay needs in advance."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Stubs for what a trace only tells of: jobs, nodes, and errors, of which it has the names and texts.
+"""Stubs for jobs, nodes and errors, of which a trace only has the names and texts.
 
-They look the same in a trace as what they stand for. What they do, and when, does not belong here.
+They look the same in a trace as the originals. Their behaviour does not belong here.
 """
 
 from __future__ import annotations

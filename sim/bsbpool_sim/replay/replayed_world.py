@@ -1,6 +1,6 @@
-"""The ground under the pools of an exact replay: their recorder, worlds, locks and channels, which ask the director.
+"""The world of the pools of an exact replay: their recorder, worlds, locks and channels, which ask the director.
 
-What happens next is for the director to say, in `exact`.
+The director, in `exact`, decides what happens next.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What holds for every run of a scenario, whatever it expects: that ranks leave, that jobs end once, and the like.
+"""Invariants of every run of a scenario, whatever it expects: ranks leave, each job ends once, and others.
 
-What a scenario itself expects belongs to `expecting`.
+The expectations of a scenario itself belong in `expecting`.
 """
 
 from __future__ import annotations

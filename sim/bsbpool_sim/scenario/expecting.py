@@ -1,6 +1,6 @@
-"""Compares the outcome of a scenario with what it expects, and with what always holds.
+"""Compares the outcome of a scenario with its expectations, and with the invariants.
 
-The outcome is the trace, and what the program of the scenario noted. Running it belongs to `running`.
+The outcome is the trace, and the notes of the scenario's program. Running it belongs in `running`.
 """
 
 from __future__ import annotations

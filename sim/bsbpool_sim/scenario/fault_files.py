@@ -1,8 +1,7 @@
-"""Files of faults: what happens to ranks and links while a program runs. They have the keys of scenario files for
-faults.
+"""Files of faults: what happens to ranks and links while a program runs. Their keys are those of scenario files.
 
-They are read as scenarios are, and mean what they mean there. What befalls jobs needs a pool that the file knows of,
-and so a scenario.
+They are read like scenarios, and have the same meaning. Faults of jobs need a pool that the file describes, and thus a
+scenario.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The language of scenario files: every key, what it means, and what may stand there.
+"""The language of scenario files: every key, its meaning, and its allowed values.
 
-This is the one place that says what the language is. `schema.json` is made from it, so that editors know the
-language too, and the reference in the docs is checked against it. How YAML is read belongs in `loading`; what
-the parts of a scenario say about each other is checked in `planning`.
+This is the only place that defines the language. `schema.json` is made from it, for editors, and the reference in the
+docs is checked against it. Reading YAML belongs in `loading`; checks of several parts of a scenario together belong in
+`planning`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What was observed in one run of a scenario: its trace and what its program noted, looked up by job, and in words.
+"""What was observed in one run of a scenario: its trace and the notes of its program, by job, and as text.
 
-What is right of that is for `expecting` and `always` to say.
+Whether this is correct is decided in `expecting` and `always`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Records of the outcome of a scenario with one seed, and of the expectations that do not hold.
 
-What is compared is in `expecting` and `always`.
+The comparison belongs in `expecting` and `always`.
 """
 
 from __future__ import annotations

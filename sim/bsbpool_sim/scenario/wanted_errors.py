@@ -1,7 +1,7 @@
 """The errors that a scenario expects: as facts of a kind of error, or as a pattern of type and message.
 
-Facts are those of `bsbpool.facts`, by the names that the trace format has for them. Nobody has to read a sentence to
-compare them; a pattern compares what people read.
+Facts are those of `bsbpool.facts`, with the names of the trace format. Comparing them needs no message; a pattern is
+compared with the message.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Values of scenario files that are written as text: durations, rates, patterns, errors, what happens when.
+"""Values of scenario files that are written as text: durations, rates, patterns, errors, events.
 
-Each is read here, with what an error message says of one that can't be; its type, for the keys of `model`, has the
-JSON Schema of what may stand there.
+Each is read here, with the error message for invalid text. The type of each value, for the keys of `model`, has the
+JSON Schema of the valid texts.
 """
 
 from __future__ import annotations
