@@ -28,6 +28,18 @@ _CHECKS = (
 )  # fmt: skip
 
 
+def _ranks(text: str) -> tuple[int, ...]:
+    """The ranks that a text such as 1-3,5 names."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        try:
+            found += range(int(first), int(last if dash else first) + 1)
+        except ValueError:
+            raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5") from None
+    return tuple(found)
+
+
 @click.command(
     cls=OfAProgram,
     context_settings={"allow_interspersed_args": False},
@@ -66,6 +78,11 @@ _CHECKS = (
 @click.option(
     "--buffering", is_flag=True,
     help="Also run all schedules, and not only ten, without buffers, within the budget.",
+)  # fmt: skip
+@click.option(
+    "--alike", type=_ranks, metavar="RANKS",
+    help="Ranks that do the same, as 1-3 or 1,2,5: which of them comes first is not tried, as long as nobody can tell "
+    "them from each other.",
 )  # fmt: skip
 @click.option(
     "--keep", type=click.Path(file_okay=False), metavar="DIR",
@@ -155,6 +172,8 @@ def explore(
             )
         if options["hosts"] > 1:
             raise click.UsageError("--hosts is for programs: the ranks of a scenario are on one host")
+        if options["alike"]:
+            raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
         return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
     if smaller is not None:
@@ -162,6 +181,12 @@ def explore(
     if ranks is None:
         raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
     check_hosts(options["hosts"], ranks)
+    options["alike"] = alike = options["alike"] or ()
+    if alike:
+        if len({*alike}) < 2 or max(alike) >= ranks:
+            raise click.UsageError(f"--alike: it must be two or more of the ranks 0 to {ranks - 1}")
+        if options["faults"]:
+            raise click.UsageError("--alike: ranks are not alike where faults may strike some of them")
     options["faults"] = options["faults"] or 0
     options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
@@ -197,7 +222,7 @@ def explore(
         try:
             covered, key = None if keep is None else Covered(keep), ""
             if covered is not None:
-                key = identity(*again, options["strategy"], files=reads)
+                key = identity(*again, options["strategy"], *map(str, options["alike"]), files=reads)
                 before = covered.of(what.name, key)
                 options["begin"] = before.get("drawn", 0)
                 if before.get("tried") and options["strategy"] == "auto":

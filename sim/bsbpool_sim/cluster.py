@@ -100,8 +100,10 @@ class Auditor(Protocol):
 class EffectObserver(Protocol):
     """Interface of an observer of what ranks give to others, as `bsbpool_sim.checks.effects.Effects` implements it."""
 
-    def gave(self, rank: int, what: object, dest: int | None = None, tag: int | None = None) -> None:
-        """A rank gave bytes to others, or a sequence of them: in a message to `dest`, or in a collective call."""
+    def gave(
+        self, rank: int, what: object, dest: int | None = None, tag: int | None = None, call: str = ""
+    ) -> None:  # fmt: skip
+        """A rank gave bytes to others, or a sequence of them: in a message to `dest`, or in a collective `call`."""
 
     def ended(self, rank: int, namespace: Mapping[str, Any]) -> None:
         """The script of a rank has ended."""

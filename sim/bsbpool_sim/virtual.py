@@ -32,6 +32,9 @@ EPOCH = 946_684_800
 #: The number of rank 0's process, and of its main thread.
 FIRST_PROCESS = 1000
 
+#: The key of what tells whether a module's namespace is a rank's own, in what the rank keeps; without it, none is.
+OWNS = "owns"
+
 VIRTUAL: dict[str, Callable[..., Any]] = {}
 
 #: What they stand for, by name, while it is replaced. `substitutes` fills it in.
@@ -76,11 +79,21 @@ def _measured(task: Task, clock: str) -> int:
     name = str(frame.f_globals.get("__name__")).partition(".")[0]
     if name != "__main__" and name in sys.stdlib_module_names:
         return _look(task)
-    # Jobs and listeners of a pool read it at the very instants at which the pool calls them.
-    if any(str(each.f_globals.get("__name__")).startswith("bsbpool.") for each in outward(frame)):
-        return _look(task)
+    # Jobs and listeners of a pool read it at the very instants at which the pool calls them. A module that ranks share
+    # is loaded in the first run of a process only: it must not change that run.
+    owns = task.rank.kept.get(OWNS)
+    for each in outward(frame):
+        if str(each.f_globals.get("__name__")).startswith("bsbpool.") or _loads_for_all(each, owns):
+            return _look(task)
     now: int = task.kernel.measure(clock)
     return now
+
+
+def _loads_for_all(frame: types.FrameType, owns: Callable[[dict[str, Any]], bool] | None) -> bool:
+    """Whether a frame loads a module that is not the rank's own."""
+    if frame.f_code.co_name != "<module>" or not getattr(frame.f_globals.get("__spec__"), "_initializing", False):
+        return False
+    return owns is None or not owns(frame.f_globals)
 
 
 #: The modules through which a call comes here.

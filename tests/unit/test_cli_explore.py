@@ -154,6 +154,28 @@ def test_a_program_that_counts_its_runs_in_a_file_is_not_repeated(command):
     assert "is not repeated, though the same was chosen" in err
 
 
+def test_a_program_that_leaves_a_file_behind_is_told_which(command):
+    text = (
+        "import os\nfrom mpi4py import MPI\n"
+        "MPI.COMM_WORLD.sendrecv('x' * os.path.exists('network'), 0)\nopen('network', 'w').close()\n"
+    )
+    status, _, err = command("explore", "-n", "1", "master.py", text=text)
+    assert status == 2
+    assert "Only its first run is another one, and what this leaves behind is there from then on: network." in err
+    assert command("explore", "-n", "1", "master.py", text=text)[0] == 0
+
+
+def test_a_module_that_ranks_share_reads_the_clock_as_it_is_loaded_in_the_first_run_only(command, tmp_path):
+    (tmp_path / "loaded_once.py").write_text("import time\nBEGAN = time.time()\n")
+    text = (
+        "import time\nimport loaded_once\nfrom mpi4py import MPI\n"
+        "MPI.COMM_WORLD.sendrecv('x' * round(1e6 * (time.time() - int(time.time()))), 0)\n"
+    )
+    status, out, err = command("explore", "--share", "loaded_once", "-n", "1", "master.py", text=text)
+    assert (status, err) == (0, "")
+    assert out.endswith("complete: 1 schedule; no findings\n")
+
+
 def test_what_to_explore_has_to_be_named(command):
     status, _, err = command("explore", "-n", "2")
     assert status == 2

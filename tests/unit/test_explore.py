@@ -447,6 +447,66 @@ def test_a_program_that_only_differs_later_is_refused_too():
         explore(program, 4)
 
 
+def test_a_program_whose_first_run_is_another_one_is_refused_and_told_so():
+    kept = []
+
+    def program(comm):
+        comm.sendrecv("x" * len(kept), 0)
+        kept[:] = [1]
+
+    with pytest.raises(ExplorationError, match="Only its first run is another one: it may set something in a module"):
+        explore(program, 1)
+
+
+def test_a_program_that_takes_another_time_in_each_run_is_explored():
+    runs = []
+
+    def program(comm):
+        runs.append(comm.rank)
+        time.sleep(len(runs))
+        if comm.rank:
+            comm.send(comm.rank, 0)
+        else:
+            comm.recv()
+
+    assert str(explore(program, 2)) == "complete: 1 schedule; no findings"
+
+
+def test_who_waits_with_a_limit_again_and_again_does_not_keep_others_from_their_messages():
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        done = threading.Event()
+        threading.Thread(target=lambda: (comm.recv(), comm.recv(), done.set())).start()
+        waits = 1
+        while not done.wait(60):
+            waits += 1
+        return waits
+
+    exploration = explore(program, 3)
+    assert exploration.schedules == 2
+    assert exploration.findings == []
+    said = "nobody waited for who sleeps again and again: that others go on only after that was not tried"
+    assert said in exploration.limits
+    assert not exploration.complete
+
+
+def test_who_sleeps_before_it_sends_comes_in_time_for_who_waits_with_limits():
+    def program(comm):
+        if comm.rank:
+            time.sleep(600 * (comm.rank - 1))
+            return comm.send(comm.rank, 0)
+        done, taken = threading.Event(), []
+        threading.Thread(target=lambda: (taken.extend([comm.recv(), comm.recv()]), done.set())).start()
+        while not done.wait(60):
+            pass
+        return taken
+
+    ends = set()
+    explore(program, 3, same=lambda results: ends.add((*results[0],)))
+    assert ends == {(1, 2), (2, 1)}
+
+
 def test_what_cannot_be_simulated_is_no_finding():
     def program(comm):
         import subprocess

@@ -19,8 +19,10 @@ class Effects:
     def __init__(self) -> None:
         self.notes: list[tuple[int, Any]] = []
 
-    def gave(self, rank: int, what: object, dest: int | None = None, tag: int | None = None) -> None:
-        """A rank gave bytes to others, or a sequence of them: in a message to `dest`, or in a collective call."""
+    def gave(
+        self, rank: int, what: object, dest: int | None = None, tag: int | None = None, call: str = ""
+    ) -> None:  # fmt: skip
+        """A rank gave bytes to others, or a sequence of them: in a message to `dest`, or in a collective `call`."""
         self.notes.append((rank, _size(what)))
 
     def ended(self, rank: int, namespace: Mapping[str, Any]) -> None:

@@ -122,7 +122,7 @@ class _Cutting:
     def _explored(self, scenario: Scenario, schedules: int, seconds: float, *, quick: bool) -> Exploration:
         return explore_scenario(
             scenario, faults=self._faults, schedules=schedules, seconds=seconds, strategy="exhaustive", quick=quick,
-            expectations=False,
+            expectations=False, compare=False,
         )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from ..cluster import Cluster
 from ..late_turns import LateTurns
 from ..looks import Look
 from ..matches import LateMatching, Ready
+from .alike import AlikeRanks
 
 #: What a receive may take: the number of the receive at its rank, and the rank whose message it is.
 Taken = tuple[int, int]
@@ -92,13 +93,16 @@ class _Step:
     :param sleep: steps that lead to nothing new.
     :param apart: steps for which it does not matter when others of that rank are taken.
     :param reduced: whether ranks are tried in another order only where that was seen to matter.
+    :param left_out: steps that lead to what another one here leads to, with other names of ranks.
     """
 
     def __init__(
-        self, ready: dict[int, list[Taken]], sleep: frozenset[RankStep], apart: Sequence[RankStep], reduced: bool
-    ):
+        self, ready: dict[int, list[Taken]], sleep: frozenset[RankStep], apart: Sequence[RankStep], reduced: bool,
+        left_out: frozenset[RankStep],
+    ):  # fmt: skip
         self.ready = ready
         self.sleep = sleep
+        self.left_out = left_out
         #: what of it is tried, by rank: a step that has nothing to do with the others is enough.
         self.tries = ready
         if apart:
@@ -109,7 +113,7 @@ class _Step:
         for rank in ready:
             if not reduced:
                 self.ranks.append(rank)
-            elif any((rank, each) not in sleep for each in ready[rank]):
+            elif any((rank, each) not in sleep and (rank, each) not in left_out for each in ready[rank]):
                 self.ranks.append(rank)
                 break
         self.advance()
@@ -120,8 +124,9 @@ class _Step:
             self.done.add(self.now)
         for rank in self.ranks:
             for each in self.tries[rank]:
-                if (rank, each) not in self.done and (rank, each) not in self.sleep:
-                    self.now = rank, each
+                step = rank, each
+                if step not in self.done and step not in self.sleep and step not in self.left_out:
+                    self.now = step
                     return True
         self.now = None
         return False
@@ -135,7 +140,8 @@ class _Step:
 
     def share(self) -> tuple[float, float]:
         """The share of what is below this that was gone through before, and the share of what is gone through now."""
-        total = sum((rank, each) not in self.sleep for rank in self.ranks for each in self.tries[rank])
+        none = self.sleep | self.left_out
+        total = sum((rank, each) not in none for rank in self.ranks for each in self.tries[rank])
         return len(self.done) / total, 1 / total
 
     def asleep(self) -> frozenset[RankStep]:
@@ -179,11 +185,13 @@ class Exhaustive:
     """Strategy that enumerates all schedules; `advance` moves to the next one.
 
     :param reduced: whether steps of different ranks count as independent; else all orders are tried.
+    :param alike: which ranks do the same, and what they have done; only if it is reduced.
     :ivar ordered: whether a schedule was seen in which they are not.
     """
 
-    def __init__(self, reduced: bool = True):
+    def __init__(self, reduced: bool = True, alike: AlikeRanks | None = None):
         self.reduced = reduced
+        self._alike = alike if reduced else None
         self.ordered = False
         #: whether ranks have read and written the same memory or file: in which order they did is no choice.
         self.accessed = False
@@ -216,6 +224,8 @@ class Exhaustive:
         self._cluster = cluster
         self._fail = cluster.kernel.fail
         self._late = cluster.late
+        if self._alike is not None:
+            self._alike.begin(cluster)
         if self._late is not None:
             self._late.on_step, self._late.on_repeat = self._on_step, _repeated
             if self.reduced:
@@ -244,7 +254,8 @@ class Exhaustive:
         depth, self._depth = self._depth, self._depth + 1
         if depth == len(self._stack):
             sleep = self._last_step.asleep() if self.reduced and self._last_step is not None else frozenset()
-            self._stack.append(_Step(offered, sleep, _apart(ready) if self.reduced else (), self.reduced))
+            left_out = frozenset[RankStep]() if self._alike is None else self._alike.left_out(ready)
+            self._stack.append(_Step(offered, sleep, _apart(ready) if self.reduced else (), self.reduced, left_out))
         node = self._stack[depth]
         if not isinstance(node, _Step) or node.ready != offered:
             raise NotRepeatedError(f"another set of messages to choose from, at place {depth} of the schedule")
@@ -256,6 +267,8 @@ class Exhaustive:
         index = next(i for i, each in enumerate(ready) if each.rank == rank and each.number == number)
         one = ready[index]
         message = one.sources.index(source)
+        if self._alike is not None:
+            self._alike.decide(one, source, node.left_out)
         self._answers.clear()
         if len(ready) > 1:
             self._answers[Kind.RECEIVER] = index
@@ -348,7 +361,8 @@ class Exhaustive:
                 ):
                     first = next(i for i in range(number + 1, bringing + 1) if chain >> i & 1)
                     rank = self._steps[first].rank
-                    node.let_go_first(rank)
+                    for each in self._alike.like(rank) if self._alike is not None else (rank,):
+                        node.let_go_first(each)
 
     def share(self) -> float:
         """The share of all schedules that was gone through, estimated as Knuth does (Mathematics of Computation 29,

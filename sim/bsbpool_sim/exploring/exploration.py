@@ -19,9 +19,11 @@ from ..checks.audit import KINDS
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
+from ..mpi.contexts import ranks as ranks_text
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
+from .alike import AlikeRanks, NotAlikeError, ranks_alike, see_that_alike
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explained
@@ -29,6 +31,7 @@ from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
 from .not_tried import limits_of
 from .processes import can_fork
+from .repeated import Files, difference_of_runs, not_repeated
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .strategies import STRATEGIES
@@ -64,6 +67,7 @@ class Exploration:
     :ivar interrupted: whether Ctrl-C ended it.
     :ivar drawn: how many of the schedules were drawn by a strategy.
     :ivar tried: whether the exhaustive strategy was started.
+    :ivar alike: ranks that were counted once as long as nothing distinguished them.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -77,6 +81,7 @@ class Exploration:
     interrupted: bool = False
     drawn: int = 0
     tried: bool = False
+    alike: Sequence[int] = ()
 
     def __str__(self) -> str:
         count = f"{self.schedules} schedule{'s' if self.schedules != 1 else ''}"
@@ -88,6 +93,8 @@ class Exploration:
             text = f"{count}, {self.distinct} of them different"
             if self.left is not None:
                 text += f", about {_about(self.left)} left"
+        if self.alike:
+            text += f", where {ranks_text(self.alike)} are alike"
         found = len(self.findings)
         return f"{text}; {found or 'no'} finding{'s' if found != 1 else ''}"
 
@@ -114,6 +121,7 @@ def explore(
     max_events: int = MAX_EVENTS,
     jobs: int = 1,
     buffering: bool = False,
+    alike: Collection[int] = (),
     progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:
     """Run ``program(comm)`` on simulated ranks in every order of messages that MPI allows, or in a sample of them.
@@ -143,9 +151,11 @@ def explore(
     :param jobs: how many processes draw schedules. With a budget in schedules, the findings do not depend on it. The
         exhaustive strategy uses one process.
     :param buffering: also run all schedules without buffers, within the budget, instead of only ten of them.
+    :param alike: ranks that do the same: which of them comes first is not tried as long as nothing distinguishes them.
     :param progress: called after each schedule with the result so far.
     :returns: the result; Ctrl-C ends the exploration, and the result so far is returned.
-    :raises ExplorationError: the program behaves differently with the same choices, or never ends.
+    :raises ExplorationError: the program behaves differently with the same choices, or never ends; or ranks in `alike`
+        do not do the same.
     :raises CannotSimulateError: the program does something that can't be simulated.
     :raises TypeError: `program` is not callable.
     :raises ValueError: an argument is out of range.
@@ -171,7 +181,7 @@ def explore(
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
             late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs,
-            buffering=buffering,
+            buffering=buffering, alike=ranks_alike(alike, ranks),
         )  # fmt: skip
 
 
@@ -185,7 +195,7 @@ def explore_runs(
     same: Callable[[list[Any]], Any] | None = None, seed: int = 0, late: bool | None = None, may_fail: bool = False,
     checks: Sequence[str] = CHECKS, progress: Callable[[Exploration], None] | None = None, timed: bool = False,
     alike: Collection[int] = (), jobs: int = 1, begin: int = 0, buffering: bool = False,
-    quick: bool = False,
+    quick: bool = False, compare: bool = True,
 ) -> Exploration:  # fmt: skip
     """Like `explore`, for any runner of a program.
 
@@ -194,6 +204,7 @@ def explore_runs(
     :param alike: ranks that do the same until others hear of them.
     :param begin: the number of the first schedule that is drawn.
     :param quick: stop at the first finding, and leave it as it is.
+    :param compare: whether findings are compared with runs that pass, and with what happens in time.
     """
     known = ("auto", "exhaustive", *STRATEGIES)
     if strategy not in known:
@@ -204,6 +215,8 @@ def explore_runs(
         raise ValueError(f"seconds={seconds!r}: it must be more than 0, or None for no limit")
     if jobs < 1:
         raise ValueError(f"jobs={jobs!r}: it must be 1 or more")
+    if alike and may_fail and not timed:
+        raise ValueError(f"alike={[*alike]}: ranks are not alike where faults may strike some of them")
     if unknown := [each for each in checks if each not in CHECKS]:
         raise ValueError(f"checks={[*checks]!r}: there is no check {unknown[0]!r}, but {', '.join(CHECKS)}")
     exploring = _Exploring(run, strategy, seconds, schedules, same, seed, late, may_fail, progress)
@@ -218,7 +231,7 @@ def explore_runs(
             if "buffering" in checks and not may_fail:
                 exploring.without_buffers()
             if not quick:
-                exploring.shrink()
+                exploring.shrink(compare)
         except KeyboardInterrupt:
             exploring.result.interrupted = True
     exploring.end()
@@ -260,6 +273,7 @@ class _Exploring:
         self._seconds = seconds
         self._reference: tuple[Any, Tape] | None = None
         self._reduced = not may_fail
+        self._files: Files | None = None
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -276,10 +290,10 @@ class _Exploring:
             length = len(first.simulation.tape)
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
 
-    def shrink(self) -> None:
+    def shrink(self, compare: bool) -> None:
         """Make findings small, and say what they depend on."""
         for place, finding in enumerate(self.result.findings):
-            self.result.findings[place] = explained(finding, self._run, self._findings_of)
+            self.result.findings[place] = explained(finding, self._run, self._findings_of, compare=compare)
 
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
@@ -296,16 +310,25 @@ class _Exploring:
     def _look_first(self) -> Schedule:
         """Run what happens by default, and see whether it has job pools: what is run next has to be the same."""
         first = _First()
+        self._files = None if self.timed else Files()
         schedule = self._run(first, Tape(), late=self._late)
         self._refuse(schedule)
         if self._late and self._decide_late and first.cluster.pools:
             self._late = False
+            if self.alike and not self.timed:
+                raise ExplorationError("ranks can't be named as alike in a program with job pools: those are timed")
             schedule = self._run(_First(), Tape(), late=False)
         return schedule
 
     def _see_it_repeated(self, first: Schedule, again: Schedule) -> None:
-        if (difference := _difference(first, again)) is not None:
-            raise _not_repeated(difference)
+        if (differs := difference_of_runs(first, again, self._late)) is not None:
+            after = self._run(_First(), Tape(), late=self._late)
+            only_first = difference_of_runs(again, after, self._late) is None
+            raise ExplorationError(not_repeated(differs, self._changed(), only_first))
+
+    def _changed(self) -> list[str]:
+        """The files that have changed since the first run began."""
+        return [] if self._files is None else self._files.changed()
 
     def _refuse(self, schedule: Schedule) -> None:
         for error in schedule.raised.values():
@@ -320,7 +343,8 @@ class _Exploring:
         if not self._late:  # the first schedule that is searched need not be what happens by default
             self._see_it_repeated(first, self._run(_First(), Tape(), late=False))
         while True:
-            search = Exhaustive(reduced) if self._late else Instants(reduced, self.alike)
+            alike = AlikeRanks(self.alike) if self.alike and self._late and reduced else None
+            search = Exhaustive(reduced, alike) if self._late else Instants(reduced, self.alike)
             self.result.strategy, before, count = "exhaustive", self.result.schedules, 0
             more = True
             while more:
@@ -329,17 +353,22 @@ class _Exploring:
                 except Redundant:
                     pass
                 except NotRepeatedError as error:
-                    raise _not_repeated(error) from None
+                    raise ExplorationError(not_repeated(error, self._changed())) from None
                 else:
                     if not count and self._late:
                         self._see_it_repeated(first, schedule)
+                    if not count and alike is not None:
+                        try:
+                            see_that_alike(alike, self._run)
+                        except NotAlikeError as error:
+                            raise ExplorationError(str(error)) from None
                     count += 1
                     self.result.schedules = before + count
                     self._take(schedule)
                 try:
                     more = search.advance()
                 except NotRepeatedError as error:
-                    raise _not_repeated(error) from None
+                    raise ExplorationError(not_repeated(error, self._changed())) from None
                 if search.ordered and reduced:
                     break
                 self.result.distinct = count
@@ -353,6 +382,7 @@ class _Exploring:
                 reduced = False
                 self.result.schedules = before
                 continue
+            self.result.alike = () if alike is None else alike.ranks
             self.result.limits = () if self.timed else limits_of(search, self._late)
             self.result.complete = not more and not self.result.limits
             return not more
@@ -401,7 +431,7 @@ class _Exploring:
             except Redundant:
                 more = search.advance()
             except NotRepeatedError as error:
-                raise _not_repeated(error) from None
+                raise ExplorationError(not_repeated(error, self._changed())) from None
 
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
@@ -464,29 +494,6 @@ class _Exploring:
         return (FoundFault("divergence", message, "", 0, ()),)
 
 
-def _not_repeated(difference: object) -> ExplorationError:
-    return ExplorationError(
-        f"the program is not repeated, though the same was chosen: there is {difference}. It has to do the same "
-        "each time: it may keep something from one run to the next (modules, globals, files), or go by something real"
-    )
-
-
 def _equal(one: Any, other: Any) -> bool:
     equal = one == other
     return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
-
-
-def _difference(first: Schedule, again: Schedule) -> str | None:
-    """Return what differs between two runs that should be equal; None if nothing does."""
-    if first.simulation.tape != again.simulation.tape or [*first.simulation.tape.counts] != [
-        *again.simulation.tape.counts
-    ]:
-        return "something else to choose from"
-    events = first.simulation.trace.events, again.simulation.trace.events
-    for number, (one, other) in enumerate(zip(*events, strict=False)):
-        if one != other:
-            return f"as event {number + 1} {shown(one)} in one run, and {shown(other)} in another"
-    if len(events[0]) != len(events[1]):
-        return "one event more in one of two runs"
-    faults = [[fault[:4] for fault in faults_of(each)] for each in (first, again)]
-    return None if faults[0] == faults[1] else "another end of the run"

@@ -41,11 +41,14 @@ class ScenarioRunner:
         self.watch = Watch()
         #: what the last run came to.
         self.outcome: Outcome | None = None
+        self._observed: Observed | None = None
 
     def told(self, event: Event) -> str:
         """An event of the last run, with the names of its jobs."""
         assert self.outcome is not None
-        return Observed(self.scenario.plan, self.outcome).told(event)
+        if self._observed is None or self._observed.outcome is not self.outcome:
+            self._observed = Observed(self.scenario.plan, self.outcome)
+        return self._observed.told(event)
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
@@ -124,7 +127,7 @@ def run_tape(scenario: Scenario, tape: Tape | str, *, seed: int | None = None, f
 def explore_scenario(
     scenario: Scenario, *, faults: int | None = None, seconds: float | None = None, schedules: int | None = None,
     strategy: str = "auto", begin: int = 0, quick: bool = False,
-    expectations: bool = True, progress: Callable[[Exploration], None] | None = None,
+    expectations: bool = True, compare: bool = True, progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """Run a scenario in every order of what falls into one instant, with faults; or in a sample of these.
 
@@ -139,6 +142,7 @@ def explore_scenario(
     :param begin: the number of the first schedule that is drawn, if some are.
     :param quick: stop at the first finding, and leave it as it is.
     :param expectations: whether what it expects is looked at, and not only what always holds.
+    :param compare: whether findings are compared with runs that pass.
     :param progress: called after each schedule with what was found so far.
     :returns: what was found.
 
@@ -158,7 +162,7 @@ def explore_scenario(
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
         may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
-        begin=begin, quick=quick,
+        begin=begin, quick=quick, compare=compare,
     )  # fmt: skip
 
 

@@ -88,7 +88,7 @@ class Noting:
             self._note(choice.who, CHOICE, chosen(choice, index), where)
         return index
 
-    def gave(self, rank: int, what: Any, dest: int | None = None, tag: int | None = None) -> None:
+    def gave(self, rank: int, what: Any, dest: int | None = None, tag: int | None = None, call: str = "") -> None:
         """A rank sends a message, or brings something to a collective call."""
         if dest is None or tag is None:
             place = place_of(sys._getframe(1))

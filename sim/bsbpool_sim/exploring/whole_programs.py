@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..errors import AbortError, DeadlockError, HorizonError
 from ..program.program_run import Program, run_program
 from ..simulation import Simulation
 from ..tape import Tape
+from .alike import ranks_alike
 from .exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs, of_one_run
 from .schedules import ProgramRunner, Schedule, ScriptWithStrategy
 
@@ -61,7 +62,8 @@ def explore_program(
     program: Program, ranks: int, *, script: RunScript | None = None, seed: int = 0, max_events: int = MAX_EVENTS,
     own: tuple[str, ...] = (), share: tuple[str, ...] = (), strategy: str = "auto", seconds: float | None = 60.0,
     schedules: int | None = None, checks: Sequence[str] = CHECKS, faults: int = 0, hosts: int = 1,
-    jobs: int = 1, begin: int = 0, buffering: bool = False, progress: Callable[[Exploration], None] | None = None,
+    jobs: int = 1, begin: int = 0, buffering: bool = False, alike: Collection[int] = (),
+    progress: Callable[[Exploration], None] | None = None,
 ) -> Exploration:  # fmt: skip
     """As `explore`, for a whole program.
 
@@ -76,5 +78,5 @@ def explore_program(
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=seed,
         may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs, begin=begin,
-        buffering=buffering,
+        buffering=buffering, alike=ranks_alike(alike, ranks),
     )  # fmt: skip

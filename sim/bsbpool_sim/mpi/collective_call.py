@@ -166,7 +166,7 @@ class Collective:
         if cluster.audit is not None and (given := part.given):
             self._compare_types(cluster.audit, given)
         if cluster.observed is not None:
-            cluster.observed.gave(cluster.kernel.task.rank.index, payload)
+            cluster.observed.gave(cluster.kernel.task.rank.index, payload, call=self.kind)
         if cluster.late is not None:
             cluster.late.looks.happened(cluster.kernel.task.rank.index)
         self.arrived += 1

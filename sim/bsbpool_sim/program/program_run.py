@@ -39,7 +39,7 @@ from ..python.threads import wait_for_threads
 from ..python.warning_settings import warnings_of_ranks
 from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
-from ..virtual import GLOBAL_GENERATOR
+from ..virtual import GLOBAL_GENERATOR, OWNS
 from . import package
 from .output import OutputClosedError, RankStream, SharedStream
 
@@ -239,7 +239,7 @@ class _Ranks:
         rank = task.rank.index
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
         process = task.rank.kept[PROCESS] = self._process(rank)
-        task.rank.kept[GLOBAL_GENERATOR] = None
+        task.rank.kept[GLOBAL_GENERATOR], task.rank.kept[OWNS] = None, process.owns
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")
