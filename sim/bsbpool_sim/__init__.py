@@ -1,8 +1,9 @@
 """Simulated ranks: any program written for mpi4py, in one process, in virtual time, reproducibly.
 
-``simulate(program, ranks)`` runs ``program(comm)`` on each rank; ``from bsbpool_sim import mpi as MPI`` gives
-the rest of mpi4py's names. A `Script` injects faults and durations into ranks, jobs and links. Only the front door is
-here; what is behind it loads when it is first used: the plugin for pytest is in every run of whoever has the package.
+``simulate(program, ranks)`` runs ``program(comm)`` on each rank; ``from bsbpool_sim import mpi as MPI`` gives the rest
+of mpi4py's names. A `Script` injects faults and durations into ranks, jobs and links. This file has only the public
+names; their modules are loaded on first use, because pytest loads the plugin in every run where the package is
+installed.
 """
 
 from __future__ import annotations

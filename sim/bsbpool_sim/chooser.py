@@ -1,8 +1,7 @@
-"""Makes the choices of one run: the tape decides first, then the strategy. What was taken is recorded as the run's
-tape.
+"""Makes the choices of one run: the tape decides first, then the strategy. They are recorded as the run's tape.
 
-Only choices of two or more alternatives count: they are numbered from 0. For events of one instant and turn, `Events`
-has those that can be chosen from, in the place of the kernel's heap.
+Only choices with two or more alternatives count: they are numbered from 0. For events of one instant and turn, `Events`
+contains the alternatives, in place of the kernel's heap.
 """
 
 from __future__ import annotations

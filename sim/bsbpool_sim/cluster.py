@@ -1,4 +1,4 @@
-"""What the simulated ranks of one simulation share. Running programs on them belongs to `simulation`."""
+"""The common state of the simulated ranks of one simulation. Running programs on them belongs to `simulation`."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Two strategies for the choices of a run: the default order, and one that is drawn from the seed.
+"""Two strategies for the choices of a run: the default order, and an order that is drawn from the seed.
 
-What a strategy is, and what it is asked, is in `choices`.
+`choices` defines strategies.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The classes of MPI's errors: their names, their numbers (those of MPICH), and what each is about.
+"""The classes of MPI's errors: their names, their numbers (those of MPICH), and their meanings.
 
-Which error is of which class, who raises it says: see `errors.MPIError`. Programs add classes and codes by
-`mpi/error_codes`; they are kept here, where errors find theirs.
+The code that raises an error gives its class: see `errors.MPIError`. Programs add classes and codes with
+`mpi/error_codes`; they are stored here.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Interfaces between the kernel and those who schedule events: what an event is, and what to do when nothing can run.
+"""Interfaces between the kernel and the code that schedules events: events, and what to do when nothing can run.
 
 Interfaces only; the kernel is in `kernel`.
 """

@@ -1,8 +1,9 @@
-"""Faults as choices: wherever a fault could strike a rank or a pool, it is a choice whether it does.
+"""Faults as choices: at each place where a fault can occur in a rank or a pool, a choice decides whether it does.
 
-A rank dies before it sends a message, a worker of a pool also when it has sent one: so a death falls between any two
-things that others can see of a rank. A job raises, or takes an hour longer, past its limit. So many faults strike in
-one run at the most. What a fault does to ranks belongs to `script`, and which choices are tried to `exploring`.
+A rank can die before it sends a message; a worker of a pool also after it has sent one. So a death can occur between
+any two actions that other ranks can observe. A job can raise, or take an hour longer, past its limit. The number of
+faults in a run is limited. The effects of faults on ranks belong in `script`; `exploring` decides which choices are
+tried.
 """
 
 from __future__ import annotations

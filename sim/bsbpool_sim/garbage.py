@@ -1,9 +1,9 @@
 """Controls garbage collection while a simulation runs: it happens at fixed points of the simulation, so that finalizers
 run at the same virtual time in each run.
 
-Python's collector starts after so many allocations, which differ between its versions; a finalizer would then
-run at one virtual time here and at another there. It is also what a large simulation spends most of its time
-on, since nearly all that it allocates stays. Nothing else about memory belongs here.
+Python's collector starts after a number of allocations that differs between its versions, so finalizers would run at
+different virtual times. A large simulation would also spend most of its time in it, since nearly all allocated objects
+remain in use.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What holds in the trace of every pool on simulated ranks, event by event, whatever the program, script and seed are.
+"""The invariants of the trace of every pool on simulated ranks, event by event, for every program, script and seed.
 
-It goes by the trace only, and knows nothing of how the pool works; the rules of statuses are written down here a second
-time on purpose. What a listener heard, what jobs returned and what ranks did beside the trace is checked by who knows
-it: scenarios in `scenario.expecting`, random cases in tests/property.
+They only use the trace, and do not depend on the code of the pool; the rules of statuses are stated here a second time
+on purpose. Notifications of listeners, results of jobs and actions of ranks that are not in the trace are checked
+elsewhere: for scenarios in `scenario.expecting`, for random cases in tests/property.
 """
 
 from __future__ import annotations

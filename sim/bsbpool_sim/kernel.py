@@ -1,12 +1,12 @@
-"""The discrete-event kernel: it keeps virtual time and the tasks, and decides which event comes next.
+"""The discrete-event kernel: keeps virtual time and the tasks, and decides which event comes next.
 
-What happens is a heap of events keyed by (time, turn, sequence); which event has which turn is in `same_instant`, and
-which of those of one turn comes first is a choice, as `choices` says. A task is a greenlet; it runs until it parks,
-and nothing else runs meanwhile, so a simulated rank needs no locks. Virtual time is an integer number of nanoseconds
-and moves only from one event to the next.
+Events are in a heap with the key (time, turn, sequence); `same_instant` defines turns, and the order of events of one
+turn is a choice, as defined in `choices`. A task is a greenlet; it runs until it parks, and nothing else runs
+meanwhile, so a simulated rank needs no locks. Virtual time is an integer number of nanoseconds and changes only from
+one event to the next.
 
-Messages, windows, jobs and scripts don't belong here: the kernel knows ranks only as owners of tasks
-that can be slow, paused or dead.
+Messages, windows, jobs and scripts do not belong here: the kernel knows ranks only as owners of tasks, which can be
+slow, paused or dead.
 """
 
 from __future__ import annotations

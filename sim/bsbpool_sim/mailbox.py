@@ -1,7 +1,7 @@
-"""Messages between two ranks: on their way, arrived, and matched with the receives that wait for them.
+"""Messages between two ranks: being sent, arrived, and matched with the receives that wait for them.
 
-Matching is MPI's: by source and tag within one communicator, in the order of arrival, and messages from
-one rank to another never overtake each other. What a message holds is nobody's business here.
+The rules of matching are MPI's: by source and tag within one communicator, in the order of arrival; messages from one
+rank to another never overtake each other. The content of messages does not matter here.
 """
 
 from __future__ import annotations

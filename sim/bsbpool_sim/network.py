@@ -1,4 +1,4 @@
-"""The network: computes when a message that is sent now arrives. Who sends what, and why, does not belong here."""
+"""The network: computes when a message that is sent now arrives. Senders and contents do not belong here."""
 
 from __future__ import annotations
 

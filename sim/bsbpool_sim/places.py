@@ -1,5 +1,5 @@
-"""Finds the place where a task is: the line of the user's code, and the function that it calls there. Why it waits is
-known to the kernel.
+"""Finds the place where a task is: the line of the user's code, and the function that it calls there. The kernel knows
+why it waits.
 """
 
 from __future__ import annotations

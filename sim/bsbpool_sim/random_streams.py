@@ -1,7 +1,7 @@
 """Seeded random numbers: the only place of the simulator that makes random numbers.
 
-Each purpose has a stream of its own, derived from the simulation's seed and the purpose's name, so that
-a new consumer of chance does not shift what the others draw.
+Each purpose has its own stream, derived from the simulation's seed and the purpose's name, so that a new purpose does
+not change the numbers of the others.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Reads recorded runs of a real BSB, and makes programs and scripts of them that `simulate` runs again.
+"""Reads recorded runs of a real BSB, and makes programs and scripts of them that `simulate` can run.
 
-A file holds the jobs of pools that ran one after the other, with the times that they took. How a run is
-shown, and traces of this project's own pool, don't belong here.
+A file contains the jobs of pools that ran one after the other, with their durations. Showing a run, and traces of this
+project's own pool, do not belong here.
 """
 
 from __future__ import annotations

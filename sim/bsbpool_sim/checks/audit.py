@@ -1,6 +1,7 @@
-"""The audit of a run: messages that nobody received, requests that nobody completed, handles not freed, types, memory.
+"""The audit of a run: messages that no rank received, requests that were not completed, handles not freed, types,
+memory.
 
-It takes note of each, with its line, as it begins; what MPI does with them doesn't belong here.
+It records each of them with its line when it is created. The semantics of MPI do not belong here.
 """
 
 from __future__ import annotations

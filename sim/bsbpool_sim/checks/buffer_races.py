@@ -1,8 +1,8 @@
-"""Memory that MPI has: what a program touches of it, before the request ends or the access does that it was given to.
+"""Accesses of a program to memory that MPI uses, before the request or the access to a window is complete.
 
-What an operation only reads may be read; what it writes may be neither read nor written. Who writes is seen by the
-content of memory when MPI gives it back. Who reads is seen in a second run, in which memory holds other values until
-MPI has written what comes (see `undefined`): a program that is right does the same in both.
+Memory that an operation only reads may be read; memory that it writes may be neither read nor written. Writes are
+detected by comparing the content of memory when the operation is complete. Reads are detected in a second run, in which
+memory has other values until MPI has written it (see `undefined`): a correct program behaves the same in both runs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a program lets others see: how much its ranks send, and bring to collective calls, and what numbers and texts a
-script is left with. By it two runs are compared.
+"""The observable effects of a program: how much its ranks send and contribute to collective calls, and the numbers and
+texts in the variables of a script at its end. Two runs are compared by these.
 
-What is in messages is not: memory of NumPy's that nobody has filled may be sent, and differs from run to run.
+The contents of messages are not compared: uninitialised memory of NumPy may be sent, and differs from run to run.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Vector clocks of ranks, after Fidge (1988) and Mattern (1989).
 
-A rank knows what another one did before it sent a message, came to a collective call, or released a lock, once it has
-got that message, has come out of that call, or has got that lock. What is known that way has happened before in every
-run.
+A rank knows the actions of another rank before its send of a message, call of a collective operation, or release of a
+lock, after it has received that message, returned from that call, or got that lock. These actions happened before in
+every run.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What memory holds that MPI has not written yet: values that no program expects there.
+"""The values of memory that MPI has not written yet in a second run: values that no program expects there.
 
-By MPI's rules nobody reads them. So a program that does something else where they are there has read them.
+By MPI's rules no program reads them. So a program that behaves differently with these values has read them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The record of a violation, and the line of the program that it belongs to. Each check has a file of its own."""
+"""The record of a violation, with its line of the program. Each check has a separate file."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
 """Conflicting accesses to windows: two unordered accesses to the same bytes, at least one of which writes.
 
-What orders them is what MPI says does: the end of the first access's epoch, or a flush, and then something by which the
-rank of the second one learns of it, directly or through others: a message, a collective call, an exclusive lock. Who
-knows what is in `knowledge`.
+Two accesses are ordered as MPI defines it: the first one is completed, by the end of its epoch or a flush, and after
+that the rank of the second one learns of it, directly or through other ranks, by a message, a collective call or an
+exclusive lock. `knowledge` tracks what ranks know of each other.
 
-Which accesses MPI allows at all is in `mpi/window_epochs`.
+`mpi/window_epochs` decides which accesses MPI allows at all.
 """
 
 from __future__ import annotations

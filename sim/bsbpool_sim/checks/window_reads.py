@@ -1,8 +1,8 @@
-"""Reads of a rank's own window while others write there: when its memory is undefined, and what it holds then.
+"""Reads of a rank's own window while other ranks write to it: when its memory is undefined, and its values then.
 
-From when to when is known of another run, in which the same is chosen: from the last thing of the owner that who writes
-could know, until the owner knows that the write has happened. Meanwhile the memory holds other values, which accesses
-don't see.
+The interval is known from another run with the same choices: it begins after the last action of the owner that the
+writer could know, and ends when the owner knows that the write has happened. In between the memory has other values,
+which accesses do not see.
 """
 
 from __future__ import annotations

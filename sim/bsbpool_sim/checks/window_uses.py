@@ -1,4 +1,6 @@
-"""What an access to a window does, for who looks for accesses that conflict. Whether two do is in `window_races`."""
+"""The effect of an access to a window, for finding conflicting accesses. Whether two conflict belongs in
+`window_races`.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The simulator's counterpart of `mpi4py.MPI`: ``from bsbpool_sim import mpi as MPI``.
 
-Names only. What they mean is in the files beside it, one for each chapter of the MPI standard. COMM_WORLD and COMM_SELF
-are those of the simulated rank that asks.
+This file has only names. They are implemented in the other files of this package, one for each chapter of the MPI
+standard. COMM_WORLD and COMM_SELF are those of the simulated rank that uses them.
 """
 
 from __future__ import annotations

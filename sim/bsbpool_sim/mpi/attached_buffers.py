@@ -1,6 +1,6 @@
 """Buffers that programs attach for buffered sends, and how much of each is in use.
 
-A message takes its place until it has arrived; then the space is free again. Sending it is no concern of this file.
+A message occupies space until it has arrived. Sending it does not belong here.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""One collective call while ranks arrive at it: who has arrived, who waits for whom, and when it ends for each rank.
+"""One collective call while ranks arrive at it: which ranks have arrived, which wait for which, and when it ends for
+each.
 
-What a rank brings and takes is its `Part`; which buffers these are belongs to `collective_parts`. Which calls belong
-together is known by `contexts`.
+The data that a rank contributes and receives is its `Part`; `collective_parts` defines the buffers of parts. `contexts`
+finds the calls that belong together.
 """
 
 from __future__ import annotations

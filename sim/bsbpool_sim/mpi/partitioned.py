@@ -1,6 +1,6 @@
 """Partitioned communication: messages that a rank sends part by part, as the parts become ready.
 
-Each part goes as a message of its own, in a context beside that of the communicator, so that no other receive takes it.
+Each part is a separate message, in a separate context of the communicator, so that no other receive takes it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Persistent and partitioned point-to-point calls. What they make is in `persistent_requests` and `partitioned`."""
+"""Persistent and partitioned point-to-point calls. The requests that they make are in `persistent_requests` and
+`partitioned`.
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Pickling: how a rank makes bytes of objects that it sends, and objects of bytes that it receives.
+"""Pickling: converts objects that a rank sends to bytes, and received bytes to objects.
 
-A program can change it, by ``MPI.pickle``. What becomes of the bytes is no concern of this file.
+A program can change it, with ``MPI.pickle``. Sending the bytes does not belong here.
 """
 
 from __future__ import annotations

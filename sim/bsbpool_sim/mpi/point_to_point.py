@@ -1,7 +1,7 @@
 """Point-to-point communication: sends, receives and probes.
 
-Messages go out pickled, or as bytes, so ranks share no object; sends are buffered. Where messages wait is kept in
-`mailbox`; what is understood of a buffer, in `buffers`.
+Messages are sent pickled, or as bytes, so ranks share no objects; sends are buffered. Waiting messages are kept in
+`mailbox`; specifications of buffers are read in `buffers`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The predefined datatypes, as data: their names, sizes, formats, and which operations MPI has for them.
+"""The predefined datatypes, as data: their names, sizes and formats, and the operations that MPI defines for them.
 
-The sizes are those of 64-bit Linux, on every machine, and names and handles those of MPICH. What datatypes do is in
-`datatypes`; the arithmetic, in `reductions`.
+The sizes are those of 64-bit Linux, on every machine; names and handles are those of MPICH. The methods of datatypes
+are in `datatypes`; the arithmetic is in `reductions`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The order in which reductions combine the data of ranks: as in MPICH and mpi4py, so that floats round in the same
-way.
+"""The order in which reductions combine the data of ranks: as in MPICH and mpi4py, so that floats are rounded in the
+same way.
 
-What is put together, and how, is known by who asks: `object_collectives`, `reduction_parts` and `reductions`.
+The data, and how it is combined, belong to the callers: `object_collectives`, `reduction_parts` and `reductions`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What each rank brings to a reduction of buffers, and takes from it: one description for all forms of the call.
+"""The data that each rank contributes to a reduction of buffers, and receives: one description for all forms of the
+call.
 
-The arithmetic belongs to `reductions`; who waits for whom, to `collective_call`.
+The arithmetic belongs in `reductions`; waiting for ranks belongs in `collective_call`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The arithmetic of reductions of buffers: which operations there are for which datatypes, and what both buffers must
-be.
+"""The arithmetic of reductions of buffers: the operations for each datatype, and the requirements for both buffers.
 
-Who waits for whom belongs to `group`; how a buffer is read, to `buffers`.
+Waiting for ranks belongs in `collective_call`; reading buffers belongs in `buffers`.
 """
 
 from __future__ import annotations

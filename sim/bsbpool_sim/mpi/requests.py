@@ -1,6 +1,6 @@
-"""Requests: communication that was begun and not yet waited for. No communication is begun here.
+"""Requests: communication that was started and not yet completed. No communication is started here.
 
-Several at once are in `request_lists`; requests that are started again and again, in `persistent_messages`.
+Operations on several requests are in `request_lists`; requests that can be started repeatedly in `persistent_messages`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Finds the simulated rank that runs now, and what it keeps. Its communicators are in `communicators`."""
+"""Finds the simulated rank that runs now, and its state. Its communicators are in `communicators`."""
 
 from __future__ import annotations
 

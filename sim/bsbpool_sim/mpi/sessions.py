@@ -1,4 +1,4 @@
-"""Sessions: a rank's own way into MPI, by named sets of processes."""
+"""Sessions: a rank's own access to MPI, through named sets of processes."""
 
 from __future__ import annotations
 

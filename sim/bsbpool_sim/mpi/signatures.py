@@ -1,6 +1,6 @@
 """Type signatures: whether data that is sent as items of one datatype may be received as items of another.
 
-How data lies in memory makes no difference to that; it belongs to `typemaps`.
+The layout of data in memory makes no difference to this; it belongs in `typemaps`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Statuses: what is known of a message that was received, or of a request that has ended."""
+"""Statuses: the properties of a message that was received, or of a request that is complete."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What virtual topologies are, as data and arithmetic: grids, graphs, and graphs of which each rank knows its part.
+"""Virtual topologies as data and arithmetic: grids, graphs, and graphs of which each rank knows its part.
 
-Communicators that have one are in `topologies`.
+Communicators with a topology are in `topologies`.
 """
 
 from __future__ import annotations

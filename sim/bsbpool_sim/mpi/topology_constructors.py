@@ -1,4 +1,4 @@
-"""How communicators with a virtual topology are made. What they tell is in `topologies`."""
+"""Constructors of communicators with a virtual topology. Their queries are in `topologies`."""
 
 from __future__ import annotations
 

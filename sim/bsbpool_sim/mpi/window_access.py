@@ -1,7 +1,7 @@
-"""Access to windows: putting, getting and accumulating. When it is allowed is in `window_epochs`.
+"""Access to windows: putting, getting and accumulating. `window_epochs` decides when it is allowed.
 
-An access takes the network's time; then it happens at once, as a whole. A method waits for that, and one that returns a
-request leaves it to the request, or to what ends the epoch.
+An access takes the network's time; then it happens at once, as a whole. A blocking method waits for that; for a method
+that returns a request, completing the request, or the end of the epoch, waits.
 """
 
 from __future__ import annotations

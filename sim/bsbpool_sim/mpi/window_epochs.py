@@ -1,7 +1,7 @@
-"""Epochs of windows: when a rank may access others' memory, and how it begins and ends that.
+"""Epochs of windows: when a rank may access the memory of other ranks, and how it begins and ends this.
 
-A rank has one epoch of access at a time: between fences, between Start and Complete, or under locks. What an access
-does is in `window_access`; who waits for whom, in `windows`.
+A rank has one epoch of access at a time: between fences, between Start and Complete, or under locks. The effect of an
+access belongs in `window_access`; waiting for ranks belongs in `windows`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
-"""The locks of windows: any number of ranks share one, or one has it alone; who gets it next is a choice.
+"""The locks of windows: several ranks share a lock, or one has it alone; which rank gets it next is a choice.
 
-Where messages are matched late, it is decided late, too: by `late_turns`. When a rank may ask for one is in
-`window_epochs`.
+With late matching, `late_turns` makes this choice late, too. `window_epochs` decides when a rank may ask for a lock.
 """
 
 from __future__ import annotations

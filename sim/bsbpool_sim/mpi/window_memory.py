@@ -1,6 +1,6 @@
-"""The memory of windows: what each rank contributed, and the items of it that an access reads or writes.
+"""The memory of windows: the memory that each rank contributed, and the items of it that an access reads or writes.
 
-When it may be accessed is in `window_epochs`.
+`window_epochs` decides when it may be accessed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What one rank has of a window, and what all its ranks share.
+"""The state of a window: that of one rank, and the common state of all its ranks.
 
-Who may access what is in `window_epochs`; what memory there is, in `window_memory`.
+Permissions belong in `window_epochs`; the memory belongs in `window_memory`.
 """
 
 from __future__ import annotations

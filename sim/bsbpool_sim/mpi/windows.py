@@ -1,6 +1,7 @@
-"""Windows: making them, and what begins and ends accesses to them: fences, locks, and Start, Post, Complete and Wait.
+"""Windows: their constructors, and the calls that begin and end accesses: fences, locks, and Start, Post, Complete and
+Wait.
 
-The accesses are in `window_access`; what ranks share of a window, in `window_state`.
+The accesses are in `window_access`; the common state of the ranks of a window is in `window_state`.
 """
 
 from __future__ import annotations

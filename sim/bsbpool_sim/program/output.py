@@ -1,6 +1,6 @@
 """The output of ranks: their streams, which pass whole lines on to the real streams.
 
-What a rank prints with pieces of a line waits until the line is complete, the rank ends, or the piece is long.
+An incomplete line of a rank waits until the line is complete, the rank ends, or the text is long.
 """
 
 from __future__ import annotations

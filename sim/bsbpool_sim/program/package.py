@@ -1,8 +1,8 @@
 """The package mpi4py as each rank of a program imports it: the installed package, with the simulator's MPI in place of
 the compiled one.
 
-So `mpi4py.rc`, `mpi4py.util`, `mpi4py.futures`, `mpi4py.run` and all else in it are mpi4py's, whether or not and
-whenever the real `mpi4py.MPI` was imported. What `MPI` has is in `bsbpool_sim.mpi`.
+So `mpi4py.rc`, `mpi4py.util`, `mpi4py.futures`, `mpi4py.run` and all its other modules are mpi4py's own, even if the
+real `mpi4py.MPI` was imported. The contents of `MPI` are in `bsbpool_sim.mpi`.
 """
 
 from __future__ import annotations

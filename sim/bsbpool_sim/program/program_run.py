@@ -1,6 +1,6 @@
 """Runs a whole program on simulated ranks: a script, module or code, on each rank as Python would run it alone.
 
-What is put on the terminal when it is over is in the command, `bsbpool.cli.simulate`.
+The report on the terminal belongs in the command, `bsbpool.cli.simulate`.
 """
 
 from __future__ import annotations

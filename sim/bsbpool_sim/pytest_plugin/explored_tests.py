@@ -1,7 +1,7 @@
-"""``pytest --explore``: tests on simulated ranks that pass, and scenarios, run in all orders of their messages.
+"""``pytest --explore``: runs passing tests on simulated ranks, and scenarios, in all orders of their messages.
 
-How orders are gone through belongs to `bsbpool_sim.exploring`; this file says what a test is there, and what it fails
-with. It is loaded when the option is given.
+How orders are searched belongs in `bsbpool_sim.exploring`; this file makes programs of tests, and reports their
+findings. It is loaded when the option is given.
 """
 
 from __future__ import annotations

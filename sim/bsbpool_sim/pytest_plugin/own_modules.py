@@ -1,8 +1,8 @@
 """The modules of simulated ranks in tests with `comm`: each rank loads the test's module, and the user's, for itself.
 
-pytest has imported a test's module once, outside of all ranks. On ranks there are copies, which live on from test to
-test as those of a process do, for each number of ranks. Which modules these are is decided in `python.whose`, how they
-are exchanged in `python.modules`. What comes from outside into them, such as parameters, is in `own_objects`.
+pytest has imported a test's module once, outside of all ranks. Ranks have copies, which persist from test to test, as
+in a process, for each number of ranks. `python.module_ownership` decides which modules these are, and `python.modules`
+exchanges them. Values that come into them from outside, such as parameters, belong in `own_objects`.
 """
 
 from __future__ import annotations

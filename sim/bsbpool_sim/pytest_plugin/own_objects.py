@@ -1,9 +1,9 @@
-"""What a simulated rank has in place of things from outside: its own functions, classes and objects of a module.
+"""The functions, classes and objects of modules that a simulated rank has in place of those from outside.
 
-Parameters of tests and what fixtures without `comm` give come from the modules that pytest has imported; a rank has
-copies of these. A function or class that is found in a module is the rank's of that name. An object of such a class
-comes as a copy, of the rank's class. What fixtures and tests outside have changed in the variables of modules and
-classes since pytest imported them is changed on each rank as well.
+Parameters of tests, and values of fixtures without `comm`, refer to the modules that pytest has imported; a rank has
+copies of these modules. A function or class of such a module is replaced by the rank's one of that name. An object of
+such a class is copied, with the rank's class. If fixtures and tests outside have changed variables of modules and
+classes since pytest imported them, these are changed on each rank as well.
 """
 
 from __future__ import annotations
