@@ -486,7 +486,7 @@ def test_who_waits_with_a_limit_again_and_again_does_not_keep_others_from_their_
     exploration = explore(program, 3)
     assert exploration.schedules == 2
     assert exploration.findings == []
-    said = "nobody waited for who sleeps again and again: that others go on only after that was not tried"
+    said = "other ranks did not wait for a rank or thread that sleeps in a loop: that they do was not tried"
     assert said in exploration.limits
     assert not exploration.complete
 

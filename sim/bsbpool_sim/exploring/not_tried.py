@@ -1,4 +1,4 @@
-"""What going through all schedules does not try, although it may make a difference: in words."""
+"""The orders that the exhaustive strategy did not try, although they may make a difference, as text."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from ..choices import Kind
 from ..late_turns import LOOKS
 
 _BY_KIND = {
-    Kind.REQUEST: "which request Waitany and its like end was chosen among those that were done at that time",
-    Kind.MESSAGE: "a receive of a job pool took what had arrived at its time",
+    Kind.REQUEST: "Waitany and its like chose among the requests that were complete at that time",
+    Kind.MESSAGE: "a receive of a job pool took a message that had arrived at its time",
     Kind.EVENT: "events were ordered within an instant of virtual time: other durations may have other orders",
 }
 _ACCESSES = "ranks used the same memory, or one file, in the order of virtual time: other orders were not tried"
 _LOOKS = (
-    f"who found nothing changed at a window {LOOKS} times let others go first: that it looks more often was not tried"
+    f"a rank that found a window unchanged {LOOKS} times let others continue: that it looks more often was not tried"
 )
-_POLLS = f"who tests or probes without waiting found what was there after {LOOKS} times in vain: more were not tried"
-_HURRIED = "nobody waited for who sleeps again and again: that others go on only after that was not tried"
-_THREADS = "ranks have threads, which were run in one order: others, as of who gets a lock, were not tried"
+_POLLS = f"a test or probe that came {LOOKS} times in vain found what was there: more attempts were not tried"
+_HURRIED = "other ranks did not wait for a rank or thread that sleeps in a loop: that they do was not tried"
+_THREADS = "ranks have threads, which were run in one order: other orders, as of taking a lock, were not tried"
 
 
 class Search(Protocol):
@@ -26,8 +26,8 @@ class Search(Protocol):
 
     :ivar timed: kinds of choices whose alternatives depend on virtual time.
     :ivar accessed: whether ranks have used the same memory, or one file.
-    :ivar looked: whether who tests or probes, and counts it, was given what is there in the end.
-    :ivar hurried: whether nobody waited for one who sleeps again and again.
+    :ivar looked: whether a test or probe found what was there because it had come in vain too often.
+    :ivar hurried: whether other ranks did not wait for a rank or thread that sleeps in a loop.
     :ivar threaded: whether ranks had threads.
     :ivar withheld: whether a rank that found nothing changed at a window let others go on.
     """
