@@ -66,7 +66,8 @@ def hosts_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the option `--hosts` to a command: on how many simulated hosts the ranks are."""
     return click.option(
         "--hosts", type=click.IntRange(min=1), metavar="N", default=1,
-        help="The number of simulated hosts. Ranks are placed in blocks; those of one host can share memory. Default: 1.",
+        help="The number of simulated hosts, on which ranks are placed in blocks; those of one host can share memory. "
+        "Default: 1.",
     )(command)  # fmt: skip
 
 
