@@ -1,6 +1,7 @@
 """mpi4py's own test suite, unmodified, on simulated ranks, against what passes under MPICH.
 
     python tests/mpi4py_suite/suite.py check            runs it on 1 to 5 simulated ranks, and compares
+    python tests/mpi4py_suite/suite.py check --check    also looks for what MPI forbids: no false alarm?
     python tests/mpi4py_suite/suite.py check --mpich 2  also runs it on 2 ranks of MPICH: is what is recorded still so?
     python tests/mpi4py_suite/suite.py update           as `check`, and writes what does not pass into the list
     python tests/mpi4py_suite/suite.py record           runs it under MPICH on 1 to 5 ranks, and records what passes
@@ -15,11 +16,25 @@ from __future__ import annotations
 import re
 import sys
 import time
+from collections.abc import Callable
 from importlib.metadata import version as version_of
 
 import click
-from suite_data import NOT_PASSING, PASSED, SIZES, SLOW, UNEXPLAINED, Tests, read, read_passed, read_slow, write
-from suite_worlds import TOO_LONG, Outcomes, file_of, files, on_simulated_ranks, source, under_mpich, version
+import suite_findings
+from suite_data import (
+    CHECKED,
+    NOT_PASSING,
+    PASSED,
+    SIZES,
+    SLOW,
+    UNEXPLAINED,
+    Tests,
+    read,
+    read_passed,
+    read_slow,
+    write,
+)
+from suite_worlds import MOST, TOO_LONG, Outcomes, file_of, files, on_simulated_ranks, source, under_mpich, version
 
 #: Percent of the tests that pass under MPICH.
 BOUND = 90
@@ -86,7 +101,7 @@ def problems(size: int, passed: set[str], listed: set[str], found: Outcomes) -> 
 
 def explained(reason: str) -> str:
     """The reason of a failure as it stands in the list: what is refused by name explains itself."""
-    if reason == TOO_LONG:
+    if reason == TOO_LONG.format(MOST):
         return SLOW + reason
     refusal = _REFUSAL.search(reason)
     return f"refused: {refusal[0]}" if refusal is not None else UNEXPLAINED + reason
@@ -96,10 +111,22 @@ def explained(reason: str) -> str:
 _REFUSAL = re.compile(r"[\w.]+(\(.*?\))? can't be simulated: .*?(?=, at \w+\.py:\d+$|$)")
 
 
-def simulated(sizes: list[int], names: list[str]) -> dict[int, Outcomes]:
+def simulated(sizes: list[int], names: list[str], checked: bool) -> dict[int, Outcomes]:
     """Run files of the suite on simulated ranks, without what is known to take too long."""
     folder = source()
-    return {size: on_simulated_ranks(folder, size, names or files(folder), read_slow(size)) for size in sizes}
+    return {
+        size: on_simulated_ranks(folder, size, names or files(folder), read_slow(size), checked=checked)
+        for size in sizes
+    }
+
+
+def _sizes(command: Callable[..., None]) -> Callable[..., None]:
+    text = "On how many ranks. Default: 1 to 5; with --check 2, on which the findings are listed."
+    return click.option("-n", "sizes", type=click.IntRange(1, 5), multiple=True, help=text)(command)
+
+
+def _checked(command: Callable[..., None]) -> Callable[..., None]:
+    return click.option("--check", "checked", is_flag=True, help="Also look for what MPI forbids.")(command)
 
 
 @click.group(help=__doc__.splitlines()[0])
@@ -108,11 +135,13 @@ def main() -> None:
 
 
 @main.command()
-@click.option("-n", "sizes", type=click.IntRange(1, 5), multiple=True, default=SIZES, help="On how many ranks.")
+@_sizes
 @click.option("--mpich", type=click.IntRange(1, 5), multiple=True, help="Also run it on so many ranks of MPICH.")
+@_checked
 @click.argument("names", nargs=-1)
-def check(sizes: tuple[int, ...], mpich: tuple[int, ...], names: tuple[str, ...]) -> None:
+def check(sizes: tuple[int, ...], mpich: tuple[int, ...], checked: bool, names: tuple[str, ...]) -> None:
     """Compare. NAMES are those of files, such as test_comm; by default all."""
+    sizes = sizes or (CHECKED if checked else SIZES)
     passed = {test: of for test, of in passed_under_mpich().items() if not names or file_of(test) in names}
     listed: Tests = {}
     wrong = []
@@ -122,10 +151,14 @@ def check(sizes: tuple[int, ...], mpich: tuple[int, ...], names: tuple[str, ...]
                 listed.setdefault(test, set()).update(of)
                 if reason.startswith(UNEXPLAINED):
                     wrong.append(f"{test} is in the list, and nobody has said why it can't pass")
-    found = simulated([*sizes], [*names])
+    found = simulated([*sizes], [*names], checked)
     print(table(passed, {size: found[size].passed for size in sizes}))
     for size in sizes:
         wrong += problems(size, of_size(passed, size), of_size(listed, size), found[size])
+        if checked:
+            wrong += suite_findings.differences(size, suite_findings.counted(found[size]), names)
+    if checked:
+        wrong += suite_findings.unexplained(names)
     for size in mpich:
         real = under_mpich(source(), size, names or files(source()))
         differ = sorted(real.passed ^ of_size(passed, size))
@@ -136,12 +169,14 @@ def check(sizes: tuple[int, ...], mpich: tuple[int, ...], names: tuple[str, ...]
 
 
 @main.command()
-@click.option("-n", "sizes", type=click.IntRange(1, 5), multiple=True, default=SIZES, help="On how many ranks.")
+@_sizes
+@_checked
 @click.argument("names", nargs=-1)
-def update(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
+def update(sizes: tuple[int, ...], checked: bool, names: tuple[str, ...]) -> None:
     """Write the list anew for these files: who passes goes, who fails comes, under a reason to be looked at."""
+    sizes = sizes or (CHECKED if checked else SIZES)
     passed, before = passed_under_mpich(), read(NOT_PASSING) if NOT_PASSING.exists() else {}
-    found = simulated([*sizes], [*names])
+    found = simulated([*sizes], [*names], checked)
     after: dict[str, Tests] = {}
     seen: set[tuple[str, int]] = set()
     for reason, tests in before.items():
@@ -160,6 +195,8 @@ def update(sizes: tuple[int, ...], names: tuple[str, ...]) -> None:
                 reason = explained(found[size].reason(test))
                 after.setdefault(reason, {}).setdefault(test, set()).add(size)
     write(NOT_PASSING, _LIST, after)
+    if checked:
+        suite_findings.update({size: suite_findings.counted(of) for size, of in found.items()}, names)
     print(
         table(
             {t: of for t, of in passed.items() if not names or file_of(t) in names},

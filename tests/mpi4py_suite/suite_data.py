@@ -14,12 +14,15 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 SIZES = (1, 2, 3, 4, 5)
+#: On how many ranks the list of findings is complete.
+CHECKED = (2,)
 #: Tests, each with the numbers of ranks that it is about.
 Tests = dict[str, set[int]]
 
 FOLDER = Path(__file__).parent
 PASSED = FOLDER / "passed_under_mpich.txt"
 NOT_PASSING = FOLDER / "not_passing.txt"
+FINDINGS = FOLDER / "findings.txt"
 #: What stands before a reason that nobody has looked at.
 UNEXPLAINED = "unexplained: "
 #: What stands before the reason of tests that take too long; the comparison does not run them.
@@ -50,16 +53,8 @@ def read_slow(size: int) -> set[str]:
 
 
 def read_passed() -> tuple[str, Tests]:
-    """Of which versions the record is, and which tests pass under MPICH.
-
-    On a number of ranks on which nobody has run it yet, that is taken to be so which is so on the next lower number.
-    """
+    """Of which versions the record is, and which tests pass under MPICH."""
     ((about, passed),) = read(PASSED).items()
-    recorded = {size for sizes in passed.values() for size in sizes}
-    for size in SIZES:
-        if size not in recorded:
-            for sizes in passed.values():
-                sizes.update({size} if size - 1 in sizes else ())
     return about, passed
 
 

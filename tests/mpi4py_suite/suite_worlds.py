@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,11 +29,14 @@ SIMULATING = Path(__file__).with_name("suite_simulating.py")
 MPIRUN = Path(sys.executable).parent / "mpirun"
 #: Seconds of processor time that one test may take on simulated ranks. The longest takes two.
 MOST = 8
-#: Into how many shares the files are dealt, each with a process of its own, which takes a second to start.
-SHARES = 8
+#: The same with all checks, which watch each buffer and each access.
+MOST_CHECKED = 3 * MOST
+#: Into how many shares the files are dealt, each with a process of its own, which takes a second to start; and how many
+#: files a share has at least.
+SHARES, SMALLEST = 8, 5
 #: Seconds between two looks at how long a process has taken.
 _LOOK = 0.05
-TOO_LONG = f"the process is not over after {MOST} s of processor time"
+TOO_LONG = "the process is not over after {} s of processor time"
 #: Seconds until the suite must be through under MPICH, on a busy machine.
 MOST_MPICH = 1800
 
@@ -46,12 +49,14 @@ class Outcomes:
     :ivar skipped: tests that all ranks skipped.
     :ivar failed: tests that did not pass, each with the reason of the lowest rank that has one.
     :ivar files: files that can't be imported, each with the reason.
+    :ivar findings: what checks have found, by file, kind and function, each with words and a line.
     """
 
     passed: set[str] = field(default_factory=set)
     skipped: set[str] = field(default_factory=set)
     failed: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    findings: dict[str, str] = field(default_factory=dict)
 
     def add(self, ranks: Mapping[int, list[dict[str, Any]]], broken: Mapping[str, str]) -> None:
         """Take in what ranks wrote down.
@@ -87,6 +92,12 @@ class Outcomes:
         self.skipped |= other.skipped
         self.failed |= other.failed
         self.files |= other.files
+        self.findings |= other.findings
+
+    def look_at(self, name: str, told: Iterable[Sequence[Any]]) -> None:
+        """Take in what was found in a file of tests."""
+        for kind, path, line, function, words in told:
+            self.findings.setdefault(f"{name}.{kind}.{function}", f"{words}, at {Path(path).name}:{line}")
 
     def reason(self, test: str) -> str:
         """Why a test did not pass."""
@@ -154,36 +165,40 @@ def under_mpich(folder: Path, size: int, names: Iterable[str]) -> Outcomes:
     return found
 
 
-def on_simulated_ranks(folder: Path, size: int, names: Iterable[str], without: Iterable[str] = ()) -> Outcomes:
+def on_simulated_ranks(
+    folder: Path, size: int, names: Iterable[str], without: Iterable[str] = (), *, checked: bool = False
+) -> Outcomes:
     """Run files of tests on simulated ranks, one simulation for each; as many processes at once as there are cores.
 
     :param without: tests that are not run.
+    :param checked: whether what MPI forbids is looked for.
     """
     done: dict[str, set[str]] = {}
     for test in without:
         done.setdefault(file_of(test), set()).add(test)
     all_names = [*names]
-    shares = [share for start in range(SHARES) if (share := all_names[start::SHARES])]
+    count = max(1, min(SHARES, len(all_names) // SMALLEST))
+    shares = [all_names[start::count] for start in range(count)]
     found = Outcomes()
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as executor:
-        for of_share in executor.map(lambda share: _share(folder, size, share, done), shares):
+        for of_share in executor.map(lambda share: _share(folder, size, share, done, checked), shares):
             found.merge(of_share)
     return found
 
 
-def _share(folder: Path, size: int, names: list[str], without: Mapping[str, set[str]]) -> Outcomes:
+def _share(folder: Path, size: int, names: list[str], without: Mapping[str, set[str]], checked: bool) -> Outcomes:
     """Run some of the files, as long as all goes well in one process."""
     found = Outcomes()
     done = {name: {*tests} for name, tests in without.items()}
     left = names
     with tempfile.TemporaryDirectory() as work:
         while left:
-            left = _process(folder, size, left, done, found, Path(work))
+            left = _process(folder, size, left, done, found, Path(work), checked)
     return found
 
 
 def _process(
-    folder: Path, size: int, names: list[str], done: dict[str, set[str]], found: Outcomes, work: Path
+    folder: Path, size: int, names: list[str], done: dict[str, set[str]], found: Outcomes, work: Path, checked: bool
 ) -> list[str]:
     """Run files in one process; returns those in which tests are left, since one of these did not come to its end."""
     printed = work / "printed"
@@ -191,15 +206,18 @@ def _process(
         old.unlink()
     for name in names:
         (work / f"{name}.skipped").write_text("\n".join(sorted(done.get(name, ()))))
-    command = [sys.executable, "-B", str(SIMULATING), str(size), str(folder / "test"), str(work), *names]
+    checks = "all" if checked else "none"
+    command = [sys.executable, "-B", str(SIMULATING), str(size), checks, str(folder / "test"), str(work), *names]
     with open(printed, "w") as output, tempfile.TemporaryDirectory() as elsewhere:
         process = subprocess.Popen(command, cwd=elsewhere, stdout=output, stderr=subprocess.STDOUT)
-        stuck = _watch(process, work)
+        stuck = _watch(process, work, MOST_CHECKED if checked else MOST)
     left = []
     for index, name in enumerate(names):
         ranks = _read(work / name, size)
         ended = work / f"{name}.ended"
         whole = ended.exists()
+        if whole and (told := work / f"{name}.found").exists():
+            found.look_at(name, json.loads(told.read_text()))
         broken: dict[str, str] = {}
         if not all(_over(records) for records in ranks.values()):
             why = ended.read_text() if whole else stuck or f"the process ended with status {process.returncode}"
@@ -237,8 +255,8 @@ def _before(ranks: dict[int, list[dict[str, Any]]], broken: dict[str, str]) -> d
     return cut
 
 
-def _watch(process: subprocess.Popen[bytes], work: Path) -> str:
-    """Wait for a process; end it if one test takes too long. Returns why, or nothing."""
+def _watch(process: subprocess.Popen[bytes], work: Path, most: int) -> str:
+    """Wait for a process; end it if one test takes more than so many seconds. Returns why, or nothing."""
     of_process = psutil.Process(process.pid)
     last, since = -1, 0.0
     while process.poll() is None:
@@ -251,10 +269,10 @@ def _watch(process: subprocess.Popen[bytes], work: Path) -> str:
         size = sum(path.stat().st_size for path in work.glob("*"))
         if size != last:
             last, since = size, used
-        elif used - since > MOST:
+        elif used - since > most:
             process.kill()
             process.wait()
-            return TOO_LONG
+            return TOO_LONG.format(most)
     return ""
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
+import suite_findings
 from suite import problems
-from suite_data import NOT_PASSING, SIZES, SLOW, read, read_passed, read_slow, write
+from suite_data import CHECKED, FINDINGS, NOT_PASSING, SIZES, SLOW, UNEXPLAINED, read, read_passed, read_slow, write
 from suite_table import PAGE, page
 from suite_worlds import Outcomes, on_simulated_ranks
 
@@ -110,6 +111,54 @@ def test_what_is_in_the_list_passes_under_mpich():
         for test, sizes in tests.items():
             assert sizes <= {*SIZES}, test
             assert sizes <= passed[test], (test, reason)
+
+
+#: A file of tests as mpi4py's: what checks find there rightly, and where nothing is wrong.
+CHECKED_TESTS = """
+import unittest
+from mpi4py import MPI
+comm = MPI.COMM_WORLD
+
+class Test(unittest.TestCase):
+    def test_leaks(self):
+        comm.Dup()
+    def test_mixes_types(self):
+        other, buffer = 1 - comm.rank, bytearray(4)
+        comm.Sendrecv([b"abcd", MPI.CHAR], other, recvbuf=[buffer, MPI.INT], source=other)
+    def test_is_right(self):
+        comm.Dup().Free()
+    def test_leaks_and_fails(self):
+        comm.Dup()
+        self.fail()
+"""
+
+
+def test_findings_are_those_of_tests_that_pass(tmp_path, monkeypatch):
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "test_checked.py").write_text(CHECKED_TESTS)
+    assert not on_simulated_ranks(tmp_path, 2, ["test_checked"]).findings
+    outcomes = on_simulated_ranks(tmp_path, 2, ["test_checked"], checked=True)
+    assert "test_checked.leaked-handle.test_leaks_and_fails" in outcomes.findings
+    found = suite_findings.counted(outcomes)
+    assert {*found} == {"test_checked.leaked-handle.test_leaks", "test_checked.type-mismatch.test_mixes_types"}
+
+    monkeypatch.setattr(suite_findings, "FINDINGS", tmp_path / "findings.txt")
+    suite_findings.update({2: found}, [])
+    assert suite_findings.differences(2, found, []) == []
+    assert len(suite_findings.unexplained([])) == 2
+    said = suite_findings.differences(2, {"test_checked.rma-race.test_new": "a race"}, [])
+    assert said[0] == "2 ranks: test_checked.rma-race.test_new is found, and not in the list: a race"
+    assert [line.partition(" is ")[2] for line in said[1:]] == ["in the list, and not found"] * 2
+    suite_findings.update({2: {}}, ["test_other"])
+    assert suite_findings.differences(2, found, []) == []
+    suite_findings.update({2: {}}, ["test_checked"])
+    assert suite_findings.listed(2, []) == set()
+
+
+def test_what_checks_find_is_explained():
+    for reason, findings in read(FINDINGS).items():
+        assert not reason.startswith(UNEXPLAINED)
+        assert {size for sizes in findings.values() for size in sizes} <= {*CHECKED}
 
 
 def test_the_page_has_the_tables_that_the_comparison_gives():

@@ -54,7 +54,9 @@ class WindowRaces:
         self._receivers: list[tuple[object, int]] = []
         #: by window and rank, the accesses of its memory.
         self._seen: dict[tuple[WatchedWindow, int], list[_Seen]] = {}
-        #: how many of these there may be until those that are over for all are dropped.
+        #: those of them that have not ended.
+        self._under_way: dict[tuple[WatchedWindow, int], list[_Seen]] = {}
+        #: how many accesses there may be until those that are over for all are dropped.
         self._room: dict[tuple[WatchedWindow, int], int] = {}
         #: by window, rank and epoch, its memory as it was at the beginning, with what accesses have changed.
         self._left: dict[tuple[WatchedWindow, int, int], bytearray] = {}
@@ -157,9 +159,11 @@ class WindowRaces:
         """All accesses by `origin` of the memory of `target`, or (None) of all ranks, have happened."""
         now = self._knowledge.mark(window.members[origin])
         for rank in range(len(window.members)) if target is None else (target,):
-            for seen in self._seen.get((window, rank), ()):
-                if seen.origin == origin and seen.ended is None:
-                    seen.ended = now
+            if under_way := self._under_way.get((window, rank)):
+                for seen in under_way:
+                    if seen.origin == origin:
+                        seen.ended = now
+                under_way[:] = [seen for seen in under_way if seen.ended is None]
 
     def accessed(self, window: WatchedWindow, origin: int, target: int, access: WindowUse) -> None:
         """A rank accesses the memory of another one."""
@@ -169,9 +173,12 @@ class WindowRaces:
         mine = _Seen(access, origin, place, self._now())
         all_seen = self._seen.setdefault((window, target), [])
         for other in all_seen:
+            if other.origin == origin and other.ended is not None:
+                continue  # ordered, which is asked at once of what most of them may be
             if conflict(other.access, access) and not self._ordered(other, origin, window):
                 self._report(mine, other, window, target)
         all_seen.append(mine)
+        self._under_way.setdefault((window, target), []).append(mine)
         if self.reads is not None and origin != target and not access.reads:
             ranks = window.members
             begins = self._knowledge.moment(ranks[origin], ranks[target])
