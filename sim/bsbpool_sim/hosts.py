@@ -1,7 +1,7 @@
-"""Which simulated host each rank is on, and what it is called: of a simulation with several, ranks are dealt in blocks.
+"""The simulated host of each rank, and its name. With several hosts, ranks are placed in blocks.
 
-Hosts are where ranks can share memory, and what names and numbers of a machine tell apart. A message takes as long
-between them as between any two ranks: see `network`.
+Ranks of one host can share memory, and see the same names and numbers of the machine. Messages between hosts take as
+long as between any two ranks: see `network`.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
 """Looks: tests and probes that do not wait. Each may come too early and find nothing, whatever is there.
 
-When nothing else can run, all that a look could find is there, and each is an alternative, as for a receive from any
-rank (`matches`); a further one is that it finds nothing. MPI allows it: that something was sent does not say that it
-has arrived. What was found once is there for good, and is found again.
+When nothing else can run, everything that a look could find is there, and each of these is an alternative, as for a
+receive from any rank (`matches`). A further alternative is that the look finds nothing. MPI allows this: that a message
+was sent does not imply that it has arrived. Once a message was found, later looks find it again.
 
-Who looks again where it was, knowing what it knew, waits: that it finds nothing again leads back to where it was. So it
-is given only what it can find, or waits until there is something. Whether it is where it was is told by `standstill`.
-A program that counts its looks is never where it was; it finds nothing so many times at one line as `LOOKS` says.
+A task that looks again in the same state waits: finding nothing again would lead back to the same state. So it is only
+given what it can find, or waits until there is something. `standstill` decides whether the state is the same. A program
+that counts its looks is never in the same state; at one line it finds nothing at most `LOOKS` times.
 """
 
 from __future__ import annotations

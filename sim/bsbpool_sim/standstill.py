@@ -1,8 +1,8 @@
-"""Whether a program that looks again is where it was: where a task is in its code, and what it knows there.
+"""Decides whether a program that looks again is in the same state: the place of a task in its code, and its variables.
 
-Who looks in a loop and finds nothing, and knows afterwards what it knew before, waits. That is told by the lines of the
-program that are being run and by their variables: numbers, texts, containers, arrays, and the attributes of objects.
-What else a program may keep, such as files, or the state of a generator, is not seen. Who asks is in `looks`.
+A program that looks in a loop, finds nothing, and has the same state afterwards, waits. The state is the lines of the
+program that are being executed, and their variables: numbers, texts, containers, arrays, and the attributes of objects.
+Other state, such as files or generators, is not compared. `looks` uses this.
 """
 
 from __future__ import annotations

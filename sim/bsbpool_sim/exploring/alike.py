@@ -1,12 +1,12 @@
-"""Ranks that do the same: which of them comes first is tried for one of them only, as long as they have done the same.
+"""Ranks that do the same: the order among them is tried once, as long as they have done the same.
 
-Who explores says which ranks these are; nobody can see that from outside. What can be seen is held against it: what
-each of them has sent, and was sent, is noted. Two of them are alike where these notes are equal, and no receive from
-any rank has taken a message of either. Then exchanging their names changes nothing, and what follows if the second
-comes first is what follows if the first does, with other names. The first schedule is run again with each pair that
-was counted once exchanged, and has to be the same with exchanged names.
+The caller names these ranks, because this can't be observed from outside. The names are checked: the messages that each
+rank has sent and received are recorded. Two ranks are alike while these records are equal, and no receive from any rank
+has taken a message of either. Then exchanging their names changes nothing, and the consequences of the second one
+coming first are those of the first one, with exchanged names. The first schedule is run again with each pair of such
+ranks exchanged, and must be the same with exchanged names.
 
-Which schedules are left out because of that, is in `exhaustive`.
+`exhaustive` decides which schedules are left out for that reason.
 """
 
 from __future__ import annotations

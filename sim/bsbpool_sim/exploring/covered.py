@@ -1,7 +1,7 @@
-"""What earlier explorations have covered, in a folder: the next one goes on from there.
+"""The schedules that earlier explorations have covered, in a folder: the next exploration continues from there.
 
-The folder has `covered.json`, and a file for each finding. What was explored is told by its text: a program or scenario
-that has changed begins anew.
+The folder has `covered.json`, and a file for each finding. Programs and scenarios are identified by their text: if one
+has changed, its exploration starts again.
 """
 
 from __future__ import annotations

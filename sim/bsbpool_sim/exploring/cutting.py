@@ -1,7 +1,7 @@
-"""Cuts a scenario in which exploring has found something: fewer ranks, jobs, events and listeners that still show it.
+"""Reduces a scenario with a finding: to fewer ranks, jobs, events and listeners that still show it.
 
-Only what always holds can be cut so, such as invariants and that nobody waits for ever: what a scenario expects is
-about all of it. How few choices a finding takes is in `shrinking`.
+This only works for findings that do not depend on the expectations of the scenario, such as violated invariants and
+ranks that wait for ever. The number of choices of a finding is reduced in `shrinking`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""In which time a finding happens: the least delays of links with which it comes without any choice.
+"""Finds the smallest delays of links with which a finding occurs in virtual time, without any choice.
 
-Exploring sets time aside, so that what it finds may seem far from what a cluster does. Here the program is run in
-virtual time, with messages of some links delayed, until it shows the same. What is tried is run: nothing is concluded.
+Exploring ignores time, so a finding may seem unlikely on a cluster. Here the program is run in virtual time, with
+messages of some links delayed, until it shows the finding. Every result was confirmed by a run.
 """
 
 from __future__ import annotations

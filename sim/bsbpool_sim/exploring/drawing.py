@@ -1,6 +1,6 @@
 """Common base of the strategies that draw schedules at random: each step is one decision.
 
-Which alternative one takes is in the file of each; what a schedule is, in `schedules`.
+The decisions are in the files of the strategies; `schedules` defines schedules.
 """
 
 from __future__ import annotations

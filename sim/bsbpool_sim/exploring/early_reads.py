@@ -1,9 +1,9 @@
-"""Finds who reads memory that MPI has not written yet: the buffer of a receive before its wait, say, or
-its own window while others write there.
+"""Finds reads of memory that MPI has not written yet: for example, of the buffer of a receive before its wait, or of a
+rank's own window while other ranks write to it.
 
-Such a read is no event. But by MPI's rules the memory may hold anything until then, and a program that is right does
-the same whatever it holds. So the program is run again with other values there, and if it does something else, which
-memory it has read is found by having them at one line, and for one rank, at a time.
+Such a read is not an event. But by MPI's rules the memory may have any content until then, and a correct program
+behaves the same with each. So the program is run again with other values there. If it behaves differently, the memory
+that it has read is found by changing the values of one line, and of one rank, at a time.
 """
 
 from __future__ import annotations

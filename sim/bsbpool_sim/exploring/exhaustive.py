@@ -1,13 +1,14 @@
 """Depth-first search of all schedules, each once, over the matches of receives from any rank.
 
 A step is one match that was decided late, or one turn at a window (`bsbpool_sim.matches`). Steps of different ranks are
-independent: whichever comes first, the same is reached, since one takes nothing that the other could have. A window's
-memory, and its lock, are as a rank that receives from any rank those who ask. So orders of ranks are tried only where
-one brings a message that a receive of another could have taken: dynamic partial-order reduction (Flanagan and
-Godefroid, POPL 2005) with source sets (Abdulla, Aronis, Jonsson and Sagonas, POPL 2014), and sleep sets (Godefroid,
-1996), which leave out what was reached already. All other choices, such as who gets a lock, are tried one by one.
+independent: their order does not change the state that is reached, because neither takes a message that the other could
+have taken. A window's memory, and its lock, are treated like a rank that receives requests from any rank. So orders of
+ranks are tried only where one step leads to a message that a receive of the other could have taken: dynamic
+partial-order reduction (Flanagan and Godefroid, POPL 2005) with source sets (Abdulla, Aronis, Jonsson and Sagonas, POPL
+2014), and sleep sets (Godefroid, 1996), which leave out states that were already reached. All other choices, such as
+which rank gets a lock, are tried one by one.
 
-How a schedule is run belongs to `schedules`; what is found, to `findings`.
+Running a schedule belongs in `schedules`; findings belong in `findings`.
 """
 
 from __future__ import annotations

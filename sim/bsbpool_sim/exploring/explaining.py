@@ -1,4 +1,4 @@
-"""What is said of a finding beside what is wrong: its few choices, the nearest run that passes, the least delays."""
+"""Explains a finding: its choices, the nearest run that passes, and the smallest delays."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""`explore`: runs a program under its schedules within a budget, and returns what was found.
+"""`explore`: runs the schedules of a program within a budget, and returns the findings.
 
-It puts the parts together: how schedules are gone through is in `exhaustive` and `strategies`, what is wrong with one
-in `findings`.
+It combines the parts: `exhaustive` and `strategies` choose schedules, and `findings` examines them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Findings: what is wrong with a schedule, with kind, ranks and lines. There is one finding for each fault.
+"""Findings: the faults that a schedule shows, with kind, ranks and lines. There is one finding for each fault.
 
-Which schedules there are, and how they are run, doesn't belong here.
+Choosing and running schedules does not belong here.
 """
 
 from __future__ import annotations

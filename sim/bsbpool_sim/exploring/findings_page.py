@@ -1,6 +1,6 @@
-"""The page of what exploring has found: each finding with its two runs side by side, a lane for each rank.
+"""The HTML page of findings: each finding with its two runs side by side, with a lane for each rank.
 
-It is one file that needs no network and no script. What is in it is that of the report in the terminal.
+It is one file without network access and scripts. Its contents are those of the report in the terminal.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
-"""All orders of what falls into one instant of virtual time, depth first: the schedules of programs with job pools.
+"""Depth-first search of all orders of events of the same instant of virtual time: the schedules of programs with job
+pools.
 
-An event of the kernel touches a rank: a message arrives there, or a task of it goes on. Events that touch different
-ranks are independent, so only orders are tried that differ on some rank: dynamic partial-order reduction with sleep
-sets, as in `exhaustive`, of events in place of matches. Two things are special here. At one instant an earlier turn
-goes before a later one (`bsbpool_sim.same_instant`), so an event can keep another one from going first by what it
-brings about; and messages of one link arrive in order, so of those only the first is an alternative. All other choices,
-such as whether a fault strikes, are tried one by one.
+An event of the kernel concerns a rank: a message arrives there, or a task of it continues. Events of different ranks
+are independent, so only orders are tried that differ on some rank: dynamic partial-order reduction with sleep sets, as
+in `exhaustive`, for events instead of matches. There are two differences. At one instant an earlier turn goes before a
+later one (`bsbpool_sim.same_instant`), so an event can delay another one through the events that it causes. And
+messages of one link arrive in order, so only the first of them is an alternative. All other choices, such as whether a
+fault occurs, are tried one by one.
 
-How a schedule is run belongs to `schedules`; what is found, to `findings`.
+Running a schedule belongs in `schedules`; findings belong in `findings`.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The run with a finding, and the run nearest to it that does not have it: what they share, and where they part.
+"""The run with a finding, and the nearest run without it: their common steps, and their differences.
 
-How a finding gets few departures is in `shrinking`; how two runs are shown, in `side_by_side` and `findings_page`.
+Reducing the departures of a finding belongs in `shrinking`; showing two runs belongs in `side_by_side` and
+`findings_page`.
 """
 
 from __future__ import annotations

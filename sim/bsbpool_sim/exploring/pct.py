@@ -1,9 +1,9 @@
-"""Probabilistic concurrency testing: random priorities, and a few places at which the first in line falls behind.
+"""Probabilistic concurrency testing: random priorities, and a few points at which the highest one is lowered.
 
 Burckhardt, Kothari, Musuvathi and Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of Finding Bugs",
 ASPLOS 2010, for messages in place of threads, after Ozkan et al., "Randomized Testing of Distributed Systems with
-Probabilistic Guarantees", OOPSLA 2018: what has a priority is a chain of messages, here those of one rank to another.
-It finds what needs that somebody is late for long.
+Probabilistic Guarantees", OOPSLA 2018: chains of messages have priorities, here the messages of one rank to another. It
+finds failures that need one rank to be late for a long time.
 """
 
 from __future__ import annotations

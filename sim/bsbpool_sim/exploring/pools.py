@@ -1,7 +1,7 @@
-"""What holds of job pools in every schedule: their engine is checked after each of its events, their trace in the end.
+"""Checks of job pools in every schedule: of the engine after each of its events, and of the trace at the end.
 
-The rules of a trace are in `invariants`, those of an engine in `Engine.validate`. Which errors follow from a fault that
-was a choice is decided here as well: they are what a pool is there to tell.
+The invariants of a trace are in `invariants`, those of an engine in `Engine.validate`. This file also decides which
+errors are the expected consequences of a fault that was a choice.
 """
 
 from __future__ import annotations

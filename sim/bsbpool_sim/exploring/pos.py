@@ -1,7 +1,8 @@
-"""Partial order sampling: what could happen has a random priority, drawn anew when it competes with what did happen.
+"""Partial order sampling: each possible event has a random priority, which is drawn again when the event competes with
+one that happens.
 
-Yuan, Yang and Gu, "Partial Order Aware Concurrency Sampling", CAV 2018. Where many ranks are independent, a random walk
-mostly draws orders that mean the same; this draws each meaning more evenly.
+Yuan, Yang and Gu, "Partial Order Aware Concurrency Sampling", CAV 2018. If many ranks are independent, a random walk
+mostly draws equivalent orders; this strategy draws classes of equivalent orders more evenly.
 """
 
 from __future__ import annotations

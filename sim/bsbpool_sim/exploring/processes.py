@@ -1,7 +1,7 @@
-"""Calls in several processes at a time: each in a copy of this one, whose results come back in the order of the calls.
+"""Runs calls in several processes at a time: each in a copy of this one, with the results in the order of the calls.
 
-What is called belongs to `exploration` and to the command. Copies are made by `fork`, so that programs need not be
-packed; systems that lack it have one process.
+The calls belong to `exploration` and to the command. Copies are made by `fork`, so that programs need not be pickled;
+systems without it use one process.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a program does the same when the same is chosen: the first difference between two runs, and where it may come
-from. Exploring refuses a program that does not.
+"""Checks whether a program behaves the same with the same choices: the first difference between two runs, and its
+possible cause. Exploring refuses a program that does not.
 
-How runs are made is in `schedules`; that a later one has other choices is seen in `exhaustive`.
+Running a schedule belongs in `schedules`; `exhaustive` detects that a later run has other choices.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Drawing schedules until a budget is spent: one after the other, or each process its share of the same numbers.
+"""Draws schedules until a budget is spent: one after the other, or each process its share of the same numbers.
 
-Which schedule a number means is in `strategies`; so the same budget in schedules finds the same in any number of
+`strategies` maps numbers to schedules; so the findings for a budget in schedules do not depend on the number of
 processes.
 """
 

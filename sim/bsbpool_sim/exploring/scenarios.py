@@ -1,7 +1,7 @@
-"""Exploring scenarios: each is run in all orders of what falls into one instant, and with faults, and held against what
-always holds of a pool; where nothing strikes, against what it expects.
+"""Explores scenarios: runs each in all orders of events of the same instant, and with faults, and checks the invariants
+of pools; in schedules without faults, also the expectations of the scenario.
 
-What a scenario means is in `bsbpool_sim.scenario`.
+The meaning of scenarios belongs in `bsbpool_sim.scenario`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One schedule: runs a program once, and records how the run ended. `findings` says what is wrong with it."""
+"""One schedule: runs a program once, and records how the run ended. `findings` examines it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Shrinks findings: the fewest departures from the default schedule, with the meaning of each.
+"""Shrinks findings: finds the fewest departures from the default schedule, with a description of each.
 
-Which choices there are is known to the run alone, so each attempt is a run. How findings are made is in `findings`.
+Only a run shows which choices exist, so each attempt is a run. Making findings belongs in `findings`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Two runs as text: what they share, and then the one that passes beside the one that fails."""
+"""Two runs as text: their common steps, and then the run that passes beside the run that fails."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What happened in one run, step by step: what ranks sent, brought to collective calls and took, what was chosen, which
-faults struck, and what job pools told.
+"""The steps of one run: messages that ranks sent and received, their collective calls, choices, faults, and events of
+job pools.
 
-Which runs are looked at so is in `nearest_run`; how steps are shown, in `side_by_side` and `findings_page`.
+`nearest_run` decides which runs are examined; `side_by_side` and `findings_page` show the steps.
 """
 
 from __future__ import annotations

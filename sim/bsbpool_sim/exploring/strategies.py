@@ -1,7 +1,7 @@
-"""The portfolio: strategies take turns, since each finds what another is slow to find.
+"""The portfolio: strategies take turns, because each finds failures that others find slowly.
 
-A walk is best where many orders show a failure, and PCT where somebody has to be late for long: so two peers for Python
-have measured (simloop and simloom).
+A walk is best if many orders show a failure, and PCT if one rank has to be late for a long time. Two similar tools for
+Python have measured this (simloop and simloom).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Exploring a whole program: its script, module or code is run once for each schedule, and prints nothing."""
+"""Explores a whole program: its script, module or code is run once for each schedule, without output."""
 
 from __future__ import annotations
 

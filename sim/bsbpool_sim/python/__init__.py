@@ -1,6 +1,6 @@
-"""What each simulated rank has of its own in Python when it runs a whole program: modules, streams, settings.
+"""The state of Python that each simulated rank has for itself when it runs a whole program: modules, streams, settings.
 
-`module_ownership` decides which modules are the program's, `modules` gives each rank its own, `process` has what else a
-process has, `logs` the configuration of logging, `chance` the global generators. How a program is started is in
-`program`.
+`module_ownership` decides which modules belong to the program, `modules` loads them for each rank, `process` has other
+state of a process, `logs` the configuration of logging, and `chance` the global generators. Starting a program belongs
+in `program`.
 """

@@ -1,6 +1,7 @@
 """The global random generators of each rank: those behind the functions of `random` and `numpy.random`.
 
-Both begin as the seed says, on each rank as another stream. Generators that a program makes are its own anyway.
+Both are seeded from the simulation's seed, with a separate stream for each rank. Generators that a program makes belong
+to the program.
 """
 
 from __future__ import annotations

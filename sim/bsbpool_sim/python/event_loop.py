@@ -1,7 +1,7 @@
 """The event loop of `asyncio` on simulated ranks: it waits in virtual time, for timers and for other threads.
 
-It is Python's own base of all event loops with another way to wait. What needs sockets, pipes, signals or processes is
-refused. Imported when a program has imported asyncio, and not before.
+It is Python's base class of event loops with another way of waiting. Operations that need sockets, pipes, signals or
+processes are refused. This file is imported only when a program has imported asyncio.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Adapts `concurrent.futures` and `asyncio` to simulated ranks, once a program has imported them.
 
-They are made of threads, locks and clocks, which are virtual. What is left is what one process keeps for all, and the
-order of sets. The event loop itself is in `event_loop`.
+They use threads, locks and clocks, which are virtual already. This file adapts the rest: their state of the process,
+and the order of sets. The event loop is in `event_loop`.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """Locks for the threads of simulated ranks: `threading.Lock`, `RLock`, `Condition.wait`, `queue.SimpleQueue`.
 
-The methods of the real classes are replaced, so a lock is virtual whoever made it, when, and by which name. Python's
-other means of synchronising (`Event`, `Semaphore`, `Barrier`, `queue.Queue`, futures) are made of these.
+The methods of the real classes are replaced, so every lock is virtual, however it was made. Python's other means of
+synchronisation (`Event`, `Semaphore`, `Barrier`, `queue.Queue`, futures) are made of these.
 
-The real lock is locked while a task holds it. What is kept besides is which task holds it, and which tasks wait. A lock
-that somebody else holds, another thread of the process, is waited for in real time: all ranks wait. A task that
-releases a lock for which others wait hands it to the first of them.
+The real lock is locked while a task holds it. In addition, the holding task and the waiting tasks are recorded. If
+another thread of the process holds a lock, the wait is in real time, and all ranks wait. A task that releases a lock
+passes it to the first waiting task.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The configuration of logging of each rank: levels, handlers and filters of loggers, and what is disabled.
+"""The configuration of logging of each rank: levels, handlers and filters of loggers, and disabled levels.
 
-All ranks have the same loggers, so that those of shared modules report to the handlers of the rank that runs; what a
-logger is set to is each rank's own. See `process` for how.
+All ranks have the same loggers, so that loggers of shared modules use the handlers of the running rank; the settings of
+a logger are each rank's own. `process` explains how.
 """
 
 from __future__ import annotations

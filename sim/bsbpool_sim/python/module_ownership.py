@@ -1,8 +1,8 @@
 """Decides which modules are a program's own, so that each rank loads them for itself. All other modules are shared.
 
-A program's are those that are neither Python's own nor installed (beside the script, below the working directory,
-installed in development mode), those that it names, and installed ones in pure Python that import mpi4py, or import one
-that does. The decision is one for a top-level package. How they are loaded is in `modules`.
+A program's own modules are those that are neither Python's nor installed (beside the script, below the working
+directory, installed in development mode), those that the user names, and installed ones in pure Python that import
+mpi4py or such a module. The decision applies to a whole top-level package. Loading them belongs in `modules`.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""The modules of each rank: what `sys.modules` contains while a rank runs, and how a module is loaded once for each
-rank.
+"""The modules of each rank: the contents of `sys.modules` while a rank runs, and loading a module once for each rank.
 
-There is one `sys.modules`, which C code knows by its address. So what ranks don't share is put into it when the kernel
-lets another rank run: one `dict.update` with the rank's own modules, less than 0.1 µs for each. A module's code is
-compiled once for all ranks. Which modules are a program's own is decided in `module_ownership`.
+There is one `sys.modules`, whose address C code uses. So when the kernel lets another rank run, that rank's own modules
+are put into it by one `dict.update`, which takes less than 0.1 µs for each. A module's code is compiled once for all
+ranks. `module_ownership` decides which modules are a program's own.
 """
 
 from __future__ import annotations

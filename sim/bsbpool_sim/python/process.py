@@ -1,8 +1,8 @@
-"""What each rank that runs a whole program has of a process: streams, arguments, paths, environment, exit handlers.
+"""The state of a process that each rank of a whole program has: streams, arguments, paths, environment, exit handlers.
 
-Nothing is exchanged when another rank runs. Where Python keeps one of these in an attribute of a module or of an
-object, its class becomes one whose attributes ask who runs, as everywhere in the simulator. Only the working directory,
-which is the system's, is changed, and only if a rank changed it. A rank's modules are in `modules`.
+Nothing is exchanged when another rank runs. If Python keeps one of these in an attribute of a module or of an object,
+the class of that object is replaced by one whose attributes check which rank runs. Only the working directory, which
+belongs to the operating system, is changed, and only if a rank has changed it. A rank's modules are in `modules`.
 """
 
 from __future__ import annotations

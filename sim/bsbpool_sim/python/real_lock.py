@@ -1,4 +1,4 @@
-"""A lock that stays real while simulations run, for what the simulator itself shares with other threads."""
+"""A lock that stays real while simulations run, for state that the simulator itself shares with other threads."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Sets that keep the order in which items were added. They replace sets of futures and threads in Python's library.
 
-The order of a set of objects follows their addresses, which differ from run to run. `concurrent.futures` and `asyncio`
-go through such sets. On simulated ranks these are of this class.
+The order of a set of objects depends on their addresses, which differ from run to run. `concurrent.futures` and
+`asyncio` iterate over such sets. On simulated ranks these have this class.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What `threading.local` is while simulations run: each thread of each rank has its own attributes.
+"""The replacement of `threading.local` while simulations run: each thread of each rank has its own attributes.
 
-An object or a subclass that was made before is the real one, which knows real threads only.
+An object or a subclass that was made earlier remains real, and distinguishes real threads only.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Threads of a simulated rank: each is a task of the kernel, which runs until it waits.
 
-`threading.Thread` and what is made of it, who runs now, the names and numbers of threads, and how a rank ends that has
-started some. What they wait for is in `locks`; `threading.local` is in `thread_locals`.
+This file has `threading.Thread` and functions based on it, the current thread, the names and numbers of threads, and
+the end of a rank that has started threads. Waiting belongs in `locks`; `threading.local` is in `thread_locals`.
 """
 
 from __future__ import annotations

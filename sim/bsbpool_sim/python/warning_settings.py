@@ -1,7 +1,8 @@
-"""The settings of `warnings` of each rank: filters, the function that shows a warning, what was shown once. `process`
-explains how this works.
+"""The settings of `warnings` of each rank: filters, the function that shows a warning, and the warnings that were shown
+once. `process` explains how this works.
 
-Python's C code asks the module for its attributes; what the module's own functions take from its namespace is replaced.
+Python's C code reads attributes of the module; objects that the module's own functions read from its namespace are
+replaced.
 """
 
 from __future__ import annotations
