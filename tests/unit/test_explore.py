@@ -577,6 +577,28 @@ def test_a_pool_is_explored_within_each_instant():
     assert "other durations" in exploration.limits[0]
 
 
+def test_making_findings_small_takes_no_longer_than_finding_them(monkeypatch):
+    """The real time is that of a clock on which each run of the program takes a second."""
+    runs = []
+    monkeypatch.setattr("bsbpool.worlds.local.ThreadedWorld.now", lambda: len(runs) * 1_000_000_000)
+
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        runs.append(None)
+        taken = [comm.recv() for _ in range(4)]
+        assert taken[3] != 1, taken
+
+    exploration = explore(program, 5, seconds=20, strategy="walk")
+    assert [each.kind for each in exploration.findings] == ["failure"]
+    assert len(runs) <= 2 * 20 + 3, "a run that began within the time ends after it, and one says what its choices are"
+    assert "the time for that was over" in exploration.limits[-1]
+    runs.clear()
+    unlimited = explore(program, 5, seconds=None, schedules=20, strategy="walk")
+    assert len(runs) > 2 * 20 + 3
+    assert unlimited.findings[0].delays is not None and exploration.findings[0].delays is None
+
+
 @pytest.mark.parametrize(
     ("facts", "text"),
     [

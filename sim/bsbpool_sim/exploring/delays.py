@@ -56,11 +56,15 @@ class InTime:
 
     :param run: runs it.
     :param findings_of: what is wrong with a schedule that has this eager limit.
+    :param spent: whether the time for it is over.
     """
 
-    def __init__(self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]):
+    def __init__(
+        self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]], spent: Callable[[], bool]
+    ):
         self._run = run
         self._findings_of = findings_of
+        self._spent = spent
         self._left = MOST_RUNS
 
     def delays(self, finding: Finding, steps: Sequence[Step]) -> tuple[LinkDelay, ...] | None:
@@ -100,7 +104,7 @@ class InTime:
         return best
 
     def _shows(self, finding: Finding, delays: Delays) -> bool:
-        if self._left <= 0:
+        if self._left <= 0 or self._spent():
             return False
         self._left -= 1
         schedule = self._run(_Delayed(delays), None, late=False)

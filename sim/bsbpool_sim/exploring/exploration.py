@@ -25,10 +25,10 @@ from ..tape import Tape
 from .alike import AlikeRanks, NotAlikeError, ranks_alike, see_that_alike
 from .early_reads import EarlyReads
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
-from .explaining import explained
+from .explaining import explain_findings
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
-from .not_tried import limits_of
+from .not_tried import FEWER_CHOICES, limits_of
 from .processes import can_fork
 from .repeated import Files, difference_of_runs, not_repeated
 from .sampling import Found, Order, Sampling
@@ -290,9 +290,10 @@ class _Exploring:
             self._sample("portfolio" if self._strategy == "auto" else self._strategy, length)
 
     def shrink(self, compare: bool) -> None:
-        """Make findings small, and say what they depend on."""
-        for place, finding in enumerate(self.result.findings):
-            self.result.findings[place] = explained(finding, self._run, self._findings_of, compare=compare)
+        """Make findings small, and say what they depend on, within the time of the budget once more."""
+        found = self.result.findings
+        if not explain_findings(found, self._run, self._findings_of, compare=compare, seconds=self._seconds):
+            self.result.limits = (*self.result.limits, FEWER_CHOICES)
 
     def end(self) -> None:
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS

@@ -51,11 +51,15 @@ class Comparing:
 
     :param run: runs it.
     :param findings_of: what is wrong with a schedule that has this eager limit.
+    :param spent: whether the time for it is over.
     """
 
-    def __init__(self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]):
+    def __init__(
+        self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]], spent: Callable[[], bool]
+    ):
         self._run = run
         self._findings_of = findings_of
+        self._spent = spent
 
     def compare(self, finding: Finding) -> TwoRuns | None:
         """Compare the run of a finding with one that passes, and that differs from it as late as possible.
@@ -101,7 +105,7 @@ class Comparing:
             for index in range(counts[number]):
                 if index == given.get(number, 0):
                     continue
-                if not left:
+                if not left or self._spent():
                     return
                 left -= 1
                 yield number, {**before, number: index} if index else before

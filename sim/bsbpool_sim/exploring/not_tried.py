@@ -21,6 +21,10 @@ _HURRIED = "other ranks did not wait for a rank or thread that sleeps in a loop:
 _THREADS = "ranks have threads, which were run in one order: other orders, as of taking a lock, were not tried"
 
 
+#: Where making findings small took too long.
+FEWER_CHOICES = "whether findings need fewer choices, and how other runs differ: the time for that was over"
+
+
 class Search(Protocol):
     """A search that has gone through schedules.
 

@@ -28,11 +28,15 @@ class Shrinking:
 
     :param run: runs it.
     :param findings_of: what is wrong with a schedule that has this eager limit.
+    :param spent: whether the time for it is over.
     """
 
-    def __init__(self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]]):
+    def __init__(
+        self, run: Runner, findings_of: Callable[[Schedule, int | None], list[Finding]], spent: Callable[[], bool]
+    ):
         self._run = run
         self._findings_of = findings_of
+        self._spent = spent
         self._left = MOST_RUNS
 
     def shrink(self, finding: Finding) -> Finding:
@@ -47,7 +51,7 @@ class Shrinking:
 
     def _fewest(self, finding: Finding) -> Finding:
         smaller = True
-        while smaller and self._left > 0:
+        while smaller and not self._over():
             smaller = False
             for number, index in reversed(finding.tape.departures.items()):
                 less = {n: i for n, i in finding.tape.departures.items() if n != number}
@@ -58,9 +62,12 @@ class Shrinking:
                     ) + sum(finding.tape.departures.values()):
                         finding, smaller = found, True
                         break
-                if smaller or self._left <= 0:
+                if smaller or self._over():
                     break
         return finding
+
+    def _over(self) -> bool:
+        return self._left <= 0 or self._spent()
 
     def _again(self, finding: Finding, tape: Tape) -> Finding | None:
         """The finding as a tape has it; None if it has not."""
@@ -81,6 +88,8 @@ class Shrinking:
         for number in finding.tape.departures:
             indices = [finding.tape.departures.get(n, 0) for n in range(number + 1)]
             for drawn in range(DRAWN):
+                if self._spent():
+                    return None
                 rule = Walk(stream(drawn, "whether a choice decides"), 0)
                 run = functools.partial(self._run, late=finding.late, eager_limit=finding.eager_limit)
                 schedule = run(Drawn(rule), Tape(indices))
