@@ -216,3 +216,17 @@ def test_ranks_that_are_alike_are_named_on_the_command_line(tmp_path):
     assert (status, "--alike: it must be two or more of the ranks 0 to 3" in err) == (2, True)
     status, _, err = explored("--alike", "two")
     assert (status, "'two' names no ranks; 1-3 does, or 1,2,5" in err) == (2, True)
+
+
+def test_a_program_whose_claim_can_not_be_checked_is_refused():
+    def program(comm):
+        if comm.rank:
+            return comm.send("same", 0)
+        comm.recv()
+        requests = [comm.irecv(source=MPI.ANY_SOURCE) for _ in range(2)]
+        MPI.Request.waitany(requests)
+        MPI.Request.waitall(requests)
+
+    with pytest.raises(ExplorationError, match=r"can't be checked .* which request ends"):
+        explore(program, 4, alike=[1, 2, 3])
+    assert explore(program, 4).complete

@@ -262,8 +262,13 @@ def see_that_alike(alike: AlikeRanks, run: Runner) -> None:
     if alike.problem:
         raise NotAlikeError(not_alike(alike.problem))
     decided, sent = alike.decided, alike.sent
+    if not alike.plain and any(step.instead for step in decided):
+        raise NotAlikeError(
+            "whether these ranks are alike can't be checked in a program in which it is also open which request ends, "
+            "what a test finds, or whose turn it is: explore it without naming them"
+        )
     for at, step in enumerate(decided):
-        for other in step.instead if alike.plain else ():
+        for other in step.instead:
             exchanged = Exchanged(AlikeRanks(alike.ranks), decided, at, other)
             run(exchanged, None, late=True)
             exchanged.compare(sent)
