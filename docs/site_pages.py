@@ -68,7 +68,8 @@ class Menu(SphinxDirective):
         for section in re.split(r"^## ", file.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
             caption = section.partition("\n")[0].partition(":")[0]
             pages = re.findall(r"\]\(([^)#]+)\.md\) \|$", section, re.MULTILINE)
-            menus += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
+            if pages:  # not the section that explains terms
+                menus += ["```{toctree}", ":hidden:", f":caption: {caption}", "", *pages, "```", ""]
         menus[-2:-2] = ["README"]  # last of all
         return self.parse_text_to_nodes("\n".join(menus))
 
