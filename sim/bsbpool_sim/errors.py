@@ -66,7 +66,12 @@ class DeadlockError(SimulationError):
 
 
 class HorizonError(SimulationError):
-    """The simulation exceeded its limit of virtual time or of events."""
+    """The simulation exceeded its limit of virtual time or of events.
+
+    :ivar passed_over: with late matching: whether somebody could have gone on, while time passed for those who sleep.
+    """
+
+    passed_over = False
 
 
 class CannotSimulateError(SimulationError):

@@ -377,6 +377,17 @@ class LateMatching:
         self._passed = 0
         if self.looks.repeated:
             self.on_repeat()
+        ready = self._ready()
+        if ready:
+            self._decide_one(ready)
+        return bool(ready)
+
+    def is_open(self) -> bool:
+        """Whether something can be decided, after which somebody goes on."""
+        return bool(self._ready())
+
+    def _ready(self) -> list[Ready]:
+        """What can be decided."""
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
             if not mailbox.begun or self.is_dead(mailbox.rank):
@@ -390,10 +401,7 @@ class LateMatching:
             if items and rank.dead_at is None:
                 keys = tuple(map(ending.key, items))
                 ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
-        ready += self._turns(again=False) or (self._turns(again=True) if not ready else [])
-        if ready:
-            self._decide_one(ready)
-        return bool(ready)
+        return ready + (self._turns(again=False) or (self._turns(again=True) if not ready else []))
 
     def _turns(self, again: bool) -> list[Ready]:
         """The turns that can be given, in the order in which somebody asked there."""

@@ -224,6 +224,8 @@ def run_on(
             over = last
         except (DeadlockError, HorizonError) as error:
             stuck = error
+            if isinstance(error, HorizonError) and cluster.late is not None:
+                error.passed_over = cluster.late.is_open()
         except SimulationError as error:
             error.simulation = _simulation(cluster)
             raise

@@ -599,6 +599,43 @@ def test_making_findings_small_takes_no_longer_than_finding_them(monkeypatch):
     assert unlimited.findings[0].delays is not None and exploration.findings[0].delays is None
 
 
+def test_a_schedule_in_which_ranks_sleep_until_the_horizon_while_others_could_go_on_is_given_up():
+    def program(comm):
+        if comm.rank:
+            comm.send(None, 0)
+            return
+        comm.recv()  # is decided when nothing else runs, or when the thread has slept often
+        comm.recv()
+        done.append(True)
+
+    def with_a_thread(comm):
+        done.clear()
+        thread = threading.Thread(target=sleeps_on)
+        if comm.rank == 0:
+            thread.start()
+        program(comm)
+        if comm.rank == 0:
+            thread.join()
+
+    def sleeps_on():
+        while not done:
+            time.sleep(3600)
+
+    done = []
+    exploration = explore(with_a_thread, 3)
+    assert exploration.findings == [] and not exploration.complete
+    assert "ranks slept until the horizon while others could go on" in exploration.limits[-1]
+
+
+def test_a_program_that_sleeps_on_and_on_and_leaves_nothing_to_decide_does_not_end():
+    def program(comm):
+        while comm.rank == 0:
+            time.sleep(3600)
+
+    (finding,) = explore(program, 2).findings
+    assert finding.kind == "failure" and finding.message.startswith("it does not end: ")
+
+
 @pytest.mark.parametrize(
     ("facts", "text"),
     [

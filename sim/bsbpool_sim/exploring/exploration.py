@@ -24,11 +24,12 @@ from ..substitutes import substitutes
 from ..tape import Tape
 from .alike import AlikeRanks, NotAlikeError, ranks_alike, see_that_alike
 from .early_reads import EarlyReads
+from .estimate import schedules_left, two_digits
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explain_findings
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
-from .not_tried import FEWER_CHOICES, limits_of
+from .not_tried import FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
 from .repeated import Files, difference_of_runs, not_repeated
 from .sampling import Found, Order, Sampling
@@ -91,16 +92,11 @@ class Exploration:
         else:
             text = f"{count}, {self.distinct} of them different"
             if self.left is not None:
-                text += f", about {_about(self.left)} left"
+                text += f", about {two_digits(self.left)} left"
         if self.alike:
             text += f", where {ranks_text(self.alike)} are alike"
         found = len(self.findings)
         return f"{text}; {found or 'no'} finding{'s' if found != 1 else ''}"
-
-
-def _about(number: float) -> str:
-    """An estimate, with two digits that count."""
-    return f"{max(1.0, float(f'{number:.2g}')):,.0f}" if number < 1e9 else f"{number:.0e}"
 
 
 def explore(
@@ -273,6 +269,7 @@ class _Exploring:
         self._reference: tuple[Any, Tape] | None = None
         self._reduced = not may_fail
         self._files: Files | None = None
+        self._given_up = False
 
     # -- the whole ---------------------------------------------------------------------------------
 
@@ -296,6 +293,8 @@ class _Exploring:
             self.result.limits = (*self.result.limits, FEWER_CHOICES)
 
     def end(self) -> None:
+        if self._given_up:
+            self.result.limits, self.result.complete = (*self.result.limits, TOO_LATE), False
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
 
     def _spent(self, share: float = 1.0, counted: bool = True) -> bool:
@@ -372,8 +371,7 @@ class _Exploring:
                 if search.ordered and reduced:
                     break
                 self.result.distinct = count
-                done = search.share() if more else 1.0
-                self.result.left = count / done - count if done else None
+                self.result.left = schedules_left(count, search.share() if more else 1.0)
                 self._tell()
                 if more and self._spent(share):
                     break
@@ -448,6 +446,7 @@ class _Exploring:
 
     def _take(self, schedule: Schedule) -> None:
         """Keep what is wrong with a schedule."""
+        self._given_up = self._given_up or schedule.given_up
         self._keep(self._findings_of(schedule))
 
     def _keep(self, findings: Sequence[Finding]) -> None:

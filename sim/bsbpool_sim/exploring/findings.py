@@ -190,7 +190,7 @@ def faults_of(schedule: Schedule) -> list[FoundFault]:
     elif isinstance(stopped, DeadlockError) and not schedule.raised and not found:
         # If others wait for a rank that has raised, that is no fault of its own.
         found.append(_of_deadlock(stopped))
-    elif isinstance(stopped, HorizonError) and not found:
+    elif isinstance(stopped, HorizonError) and not schedule.given_up and not found:
         found.append(FoundFault("failure", f"it does not end: {stopped}", "", 0, ()))
     if schedule.broken and not found:
         # What is wrong first brings about the rest.

@@ -21,6 +21,8 @@ _HURRIED = "other ranks did not wait for a rank or thread that sleeps in a loop:
 _THREADS = "ranks have threads, which were run in one order: other orders, as of taking a lock, were not tried"
 
 
+#: Where the horizon came before somebody who could go on.
+TOO_LATE = "schedules were given up in which ranks slept until the horizon while others could go on: how these end"
 #: Where making findings small took too long.
 FEWER_CHOICES = "whether findings need fewer choices, and how other runs differ: the time for that was over"
 

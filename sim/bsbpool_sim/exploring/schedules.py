@@ -53,6 +53,11 @@ class Schedule:
     said: int = 0
     exits: Mapping[int, SystemExit] = field(default_factory=dict)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether the horizon ended it while somebody could go on."""
+        return isinstance(self.stopped, HorizonError) and self.stopped.passed_over
+
     def look_at(self, cluster: Cluster | None, watch: Watch) -> Schedule:
         """Add what the cluster recorded: faults, and violated invariants of pools."""
         if cluster is not None:

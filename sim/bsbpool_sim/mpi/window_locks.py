@@ -101,6 +101,8 @@ class WindowLock:
         return Granted(self._context.members[asker.rank], asker.exclusive)
 
     def _why(self) -> str:
+        if not self.holders:  # it is decided late who gets it
+            return f"its turn at the lock of rank {self._context.members[self._target]}'s window"
         by = " and ".join(self._context.someone(r) for r in list(self.holders)[:5]).rstrip(",")
         kind = "an exclusive" if any(self.holders.values()) else "a shared"
         ahead = f" and {len(self._queue)} ask for it" if len(self._queue) > 1 else ""
