@@ -15,6 +15,7 @@ from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple, Protocol
 
 from .choices import Alternative, Kind
+from .tasks import Task
 
 #: How many times in a row a rank may find nothing changed, and be next again before others were.
 LOOKS = 3
@@ -39,17 +40,23 @@ class Use(NamedTuple):
 
 
 class Asked:
-    """A rank that waits for its turn, or an access of it that does.
+    """A rank that waits for its turn, an access of it that does, or a thread.
 
-    :param source: the rank of the simulation.
+    :param source: the rank of the simulation; of a thread, a number of its own.
     :param text: it, as one of those that can be chosen.
     :param act: what happens when it has its turn.
+    :param task: the thread.
+    :ivar rank: the rank of the simulation.
     """
 
-    __slots__ = ("act", "source", "text", "use")
+    __slots__ = ("act", "rank", "source", "task", "text", "use")
 
-    def __init__(self, source: int, use: Use, text: Alternative, act: Callable[[], object]):
+    def __init__(
+        self, source: int, use: Any, text: Alternative, act: Callable[[], object], task: Task | None = None
+    ):  # fmt: skip
         self.source, self.use, self.text, self.act = source, use, text, act
+        self.task = task
+        self.rank = source if task is None else task.rank.index
 
 
 class Late(Protocol):
@@ -68,6 +75,9 @@ class Late(Protocol):
     def asks(self, turns: LateTurns, asked: Asked) -> None:
         """A rank asks for its turn at a place."""
 
+    def forgets(self, turns: LateTurns, asked: Asked) -> None:
+        """Somebody asks no more."""
+
     def is_dead(self, rank: int) -> bool:
         """Whether a rank of the simulation is dead."""
 
@@ -84,16 +94,18 @@ class LateTurns:
     """
 
     def __init__(
-        self, late: Late, owner: int, kind: Kind, version: Callable[[], int], free: Callable[[Use], bool] | None = None
+        self, late: Late, owner: int, kind: Kind, version: Callable[[], int], free: Callable[[Any], bool] | None = None
     ):
         self.owner, self.kind = owner, kind
+        #: what is asked for, in choices of threads.
+        self.call = ""
         self.rank = late.new_place()
         self.number = 0
         #: those who wait, in the order in which they asked.
         self.asked: list[Asked] = []
         self._late, self._version, self._free = late, version, free
         #: how many steps were decided when a lock was given back that was held for a use.
-        self._freed: dict[Use, int] = {}
+        self._freed: dict[Any, int] = {}
         #: by rank: for what it had its last turn, the version that it left, and how many turns in a row had that.
         self._left: dict[int, tuple[Use, int, int]] = {}
 
@@ -120,7 +132,8 @@ class LateTurns:
 
         :param again: whether they may be such that have found nothing changed for so many times.
         """
-        firsts = {each.source: each for each in reversed(self.asked) if not self._late.is_dead(each.source)}
+        there = [each for each in self.asked if not self._late.is_dead(each.rank)]
+        firsts = {each.source: each for each in reversed(there) if each.task is None or each.task.ended_at is None}
         able = [each for each in self.asked if firsts.get(each.source) is each]
         if self._free is not None:
             able = [each for each in able if self._free(each.use)]

@@ -12,7 +12,7 @@ that counts its looks is never in the same state; at one line it finds nothing a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from .choices import Alternative, Kind, TooEarly
@@ -37,6 +37,7 @@ class Look:
     :param found: returns what it can find: each time more, perhaps.
     :param text: what that is as an alternative.
     :param source: a number for what it can find, such as the rank whose message it is.
+    :param what: what it looks at, by numbers that are the same in each run.
     :param takes: whether a message that was sent later to this place could have been found, or what it completes.
     :ivar ended: what it has found; None: it is not decided.
     :ivar offers: whether it may find nothing though something is there.
@@ -44,9 +45,11 @@ class Look:
 
     def __init__(
         self, kernel: Kernel, call: str, kind: Kind, found: Callable[[], Sequence[Any]],
-        text: Callable[[Any], Alternative], source: Callable[[Any], int], takes: Callable[[Any, Any], bool],
+        text: Callable[[Any], Alternative], source: Callable[[Any], int], what: Hashable,
+        takes: Callable[[Any, Any], bool],
     ):  # fmt: skip
         self.call, self.kind, self.found, self.takes = call, kind, found, takes
+        self.what = what
         self._text, self._source = text, source
         self.ended: Any = None
         self.offers = True
@@ -129,6 +132,7 @@ class Looks:
         #: messages that were found, and may still be there.
         self.seen: set[Any] = set()
         self._kernel, self._steps = kernel, steps
+        self._numbers = 0
         self._pollers: dict[Task, _Poller] = {}
         #: how long each of them waits at most while others wait for later times, in virtual nanoseconds.
         self._patience: dict[Task, int] = {}
@@ -147,14 +151,14 @@ class Looks:
             self._kernel.park(f"{look.call} to look")
             self.happened(task.rank.index)
             return look.ended
-        place = standstill(sys._getframe(1))
+        place = standstill(sys._getframe(1), look.what)
         vain = self._vain.get(task, [])
         again = next((number for number, each in enumerate(vain) if each.place == place), None)
         if again is not None:
             look.offers = False
             if self._steps.decided - vain[again].decided == len(vain) - again:
                 self.repeated = self.repeated or any(each.passed_over for each in vain[again:])
-        elif sum(each.place.lines == place.lines for each in vain) >= LOOKS:
+        elif sum(each.place[:2] == place[:2] for each in vain) >= LOOKS:
             look.offers = False
         self._steps.begins(look)
         if look.offers:
@@ -171,6 +175,14 @@ class Looks:
             self.withheld = self.withheld or again is None
         self.happened(task.rank.index)
         return look.ended
+
+    def number(self, looked_at: Any) -> int:
+        """Return the number of something that is looked at: in the order in which it first was."""
+        if looked_at.number_of_look is None:
+            self._numbers += 1
+            looked_at.number_of_look = self._numbers
+        number: int = looked_at.number_of_look
+        return number
 
     def happened(self, rank: int) -> None:
         """A rank has done what others can see: whether it was where it is does not matter any more."""

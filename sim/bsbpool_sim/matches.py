@@ -20,6 +20,7 @@ from .kernel import Kernel, Rank
 from .late_turns import Asked, LateTurns
 from .looks import Look, Looks
 from .mailbox import MessageQueue, Posted, SentMessage, fits
+from .thread_turns import OfThreads
 
 #: How many times in a row time may go on, since somebody sleeps, before something is decided: nobody waits for one who
 #: sleeps again and again.
@@ -267,6 +268,8 @@ class LateMatching:
         self.decided = 0
         #: tests and probes that do not wait.
         self.looks = Looks(kernel, self)
+        #: turns of threads.
+        self.threads = OfThreads(self)
         #: called when somebody is where it was, and could have found something there.
         self.on_repeat: Callable[[], None] = _nothing
         #: whether nobody waited for one who slept again and again; and how often time went on since the last step.
@@ -305,9 +308,15 @@ class LateMatching:
     def asks(self, turns: LateTurns, asked: Asked) -> None:
         """A rank asks for its turn at this place."""
         self._asked[asked] = turns
-        self.looks.happened(asked.source)
+        self.looks.happened(asked.rank)
         if self.sent is not None:
             self.sent.append(Sent(turns, asked, asked.source, self.decided))
+
+    def forgets(self, turns: LateTurns, asked: Asked) -> None:
+        """Somebody asks no more."""
+        self._asked.pop(asked, None)
+        if asked in turns.asked:
+            turns.asked.remove(asked)
 
     def is_dead(self, rank: int) -> bool:
         """Whether a rank of the simulation is dead."""
@@ -371,7 +380,8 @@ class LateMatching:
 
     def decide(self) -> bool:
         """Match one receive, or give one turn, since nothing else can run. Return whether anything can run now."""
-        return self._decide() or self.looks.call_all()
+        threads = self.threads
+        return self._decide() or threads.time_out(self.kernel.now) or self.looks.call_all() or threads.time_out(None)
 
     def _decide(self) -> bool:
         self._passed = 0
@@ -438,7 +448,7 @@ class LateMatching:
     def _chosen(self, chooser: Chooser, one: Ready) -> Any:
         """What is decided of one that can be."""
         if isinstance(one.place, LateTurns):
-            return chooser.one_of(one.place.kind, one.place.owner, "", one.messages, _text)
+            return chooser.one_of(one.place.kind, one.place.owner, one.place.call, one.messages, _text, str)
         where = functools.partial(self._where, one.rank)
         if isinstance(one.receive, LateEnding | Look):
             return chooser.one_of(one.kind, one.rank, one.receive.call, one.messages, one.receive.text, where)
@@ -453,6 +463,8 @@ class LateMatching:
 def _goes_on(one: Ready) -> ComesFirst:
     if isinstance(one.place, LateTurns):
         what = "the lock of its window is given" if one.place.kind is Kind.LOCK else "its window is accessed"
+        if one.place.kind is Kind.THREAD:
+            what = f"a thread goes on at {one.place.call}"
         return ComesFirst(one.place.owner, what)
     assert one.receive is not None
     if isinstance(one.receive, Look):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 from collections import deque
 from collections.abc import Hashable
 from types import CodeType, FrameType
@@ -26,18 +27,21 @@ _LISTS = (list, tuple, deque)
 class Standstill(NamedTuple):
     """Where a task is.
 
+    :ivar what: what it looks at, or asks for.
     :ivar lines: the places in the program's code that are being run, the innermost first.
     :ivar known: their variables.
     """
 
+    what: Hashable
     lines: Hashable
     known: Hashable
 
 
-def standstill(frame: FrameType | None) -> Standstill:
+def standstill(frame: FrameType | None, what: Hashable) -> Standstill:
     """Return where a task is in its program.
 
     :param frame: its innermost frame.
+    :param what: what it looks at, or asks for.
     """
     lines, known = [], []
     for each in outward(frame):
@@ -53,7 +57,7 @@ def standstill(frame: FrameType | None) -> Standstill:
             space = each.f_globals
             names = [name for name in each.f_code.co_names if name in space]
             known.append(tuple([(name, reading.of(space[name])) for name in names]))
-    return Standstill(tuple(lines), tuple(known))
+    return Standstill(what, tuple(lines), tuple(known))
 
 
 @functools.lru_cache(maxsize=4096)
@@ -87,19 +91,27 @@ class _Reading:
         if kind is dict:
             return (kind, *[(self.of(key), self.of(each)) for key, each in value.items()])
         if kind is set or kind is frozenset:
-            return kind, len(value), frozenset(map(id, value))
+            return kind, len(value), frozenset(each for each in value if type(each) in _VALUES)
         return self._of_object(kind, value)
 
     def _of_object(self, kind: type, value: Any) -> Hashable:
+        """What any other object is. Its address says nothing: that is another one in each run."""
         module = getattr(kind, "__module__", None) or ""
         if module.partition(".")[0] in OWN_PACKAGES:
-            # What it tells comes from its methods. A status is filled by each look, and may be a new one each time.
-            return kind if kind.__name__ == "Status" else (kind, id(value))
+            return kind  # what it tells comes from its methods
         if module == "numpy" and hasattr(value, "tobytes"):
             return value.tobytes() if value.nbytes <= MOST_BYTES else object()
         if kind is bytearray:
             return bytes(value) if len(value) <= MOST_BYTES else object()
         if isinstance(value, type) or module == "builtins":
-            return id(value)
+            return kind, getattr(value, "__qualname__", None), _left_of(value)
         attributes = getattr(value, "__dict__", None)
-        return (id(value), self.of(attributes)) if type(attributes) is dict else id(value)
+        return (kind, self.of(attributes)) if type(attributes) is dict else kind
+
+
+def _left_of(value: Any) -> int | None:
+    """How many items an iterator has left, if it knows."""
+    try:
+        return operator.length_hint(value, -1) if hasattr(type(value), "__next__") else None
+    except Exception:  # a program's own
+        return None

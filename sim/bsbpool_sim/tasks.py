@@ -47,6 +47,8 @@ class Rank:
     """A simulated rank as the kernel sees it: its tasks, its speed, and whether it still lives."""
 
     slowness = 1.0
+    #: whether its program has started a thread.
+    threaded = False
 
     def __init__(self, index: int):
         self.index = index

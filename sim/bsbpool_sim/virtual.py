@@ -25,6 +25,7 @@ from bsbpool.frames import outward
 from .errors import CannotSimulateError
 from .kernel import SECOND, Task, nanoseconds
 from .random_streams import Random, stream
+from .thread_turns import GOES_ON, GOING_ON, step
 
 #: What `time.time` gives at virtual time 0: 2000-01-01, 00:00 UTC.
 EPOCH = 946_684_800
@@ -63,6 +64,8 @@ def _sleep(task: Task, seconds: float, /) -> None:
         # Others run, and an event is counted: a loop of such sleeps meets the horizon.
         task.kernel.park("its turn, after a sleep of 0 s", task.kernel.now)
     task.kernel.compute(nanoseconds(seconds), "the end of its sleep")
+    if task.rank.threaded:
+        step(task, (GOES_ON, task.rank.index), None, GOING_ON)
 
 
 def _look(task: Task) -> int:

@@ -246,7 +246,9 @@ def all_outcomes(size, plans, monkeypatch):
     """The same of a search that leaves nothing out, and takes nobody for being where it was."""
     count = itertools.count()
     with monkeypatch.context() as changed:
-        changed.setattr(looks, "standstill", lambda frame: Standstill(standstill(frame).lines, next(count)))
+        changed.setattr(
+            looks, "standstill", lambda frame, what: Standstill(what, standstill(frame, what).lines, next(count))
+        )
         return outcomes(size, plans, False)
 
 

@@ -46,6 +46,9 @@ CALLS = {
         [
             "_give_back",
             "_given_back",
+            "_hand_over",
+            "_is_set",
+            "_lock_locked",
             "_lock_release",
             "_queue_get",
             "_queue_put",
@@ -57,11 +60,7 @@ CALLS = {
         "of locks that are kept while they are held, and of queues for which somebody waits",
     ),
     "sim/bsbpool_sim/scenario/program.py": (["owners_of_errors"], "of errors, which their jobs keep"),
-    "sim/bsbpool_sim/standstill.py": (
-        ["_of_object", "of"],
-        "of what a task knows now and knew before in the same run; one in the place of another is alike, or something "
-        "has happened that others see",
-    ),
+    "sim/bsbpool_sim/standstill.py": (["of"], "within one reading of variables, which keeps them alive"),
 }
 
 #: By file: what of a module grows while a program runs, and what bounds it.

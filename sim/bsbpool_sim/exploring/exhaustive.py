@@ -201,8 +201,8 @@ class Exhaustive:
         #: whether somebody who tests or probes, and counts it, was given what was there; and whether nobody waited for
         #: one who sleeps again and again.
         self.looked = self.hurried = False
-        #: whether ranks had threads: these were run in one order.
-        self.threaded = False
+        #: whether a thread that had turn after turn let others go first; and whether one waited with a limit of time.
+        self.spun = self.limited = False
         #: kinds of choices whose alternatives depend on virtual time: other times would offer others.
         self.timed: dict[Kind, None] = {}
         self._stack: list[Plain | _Step] = []
@@ -324,7 +324,9 @@ class Exhaustive:
         self.accessed = self.accessed or self._cluster.reads_and_writes
         self.looked = self.looked or (self._late is not None and self._late.looks.withheld)
         self.hurried = self.hurried or (self._late is not None and self._late.hurried)
-        self.threaded = self.threaded or self._cluster.has_threads
+        if self._late is not None:
+            self.spun = self.spun or self._late.threads.withheld
+            self.limited = self.limited or self._late.threads.limited
         self.withheld = self.withheld or (self._late is not None and self._late.withheld)
         if self._branched:
             self._look_for_races()

@@ -88,7 +88,7 @@ class Instants:
 
     #: a search through matches notes it where what it goes through depends on time; here all does.
     accessed = False
-    withheld = threaded = looked = hurried = False
+    withheld = spun = limited = looked = hurried = False
 
     def __init__(self, reduced: bool = True, alike: Collection[int] = ()):
         self.reduced = reduced

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ..choices import Kind
 from ..late_turns import LOOKS
+from ..thread_turns import MOST_SPINS
 
 _BY_KIND = {
     Kind.REQUEST: "Waitany and its like chose among the requests that were complete at that time",
@@ -18,7 +19,8 @@ _LOOKS = (
 )
 _POLLS = f"a test or probe that came {LOOKS} times in vain found what was there: more attempts were not tried"
 _HURRIED = "other ranks did not wait for a rank or thread that sleeps in a loop: that they do was not tried"
-_THREADS = "ranks have threads, which were run in one order: other orders, as of taking a lock, were not tried"
+_SPINS = f"a thread that had {MOST_SPINS} turns in a row let others continue: that it takes more was not tried"
+_LIMITS = "a wait of a thread ended by its timeout only where nothing else could continue: earlier was not tried"
 
 
 #: Where the horizon came before somebody who could go on.
@@ -34,7 +36,8 @@ class Search(Protocol):
     :ivar accessed: whether ranks have used the same memory, or one file.
     :ivar looked: whether a test or probe found what was there because it had come in vain too often.
     :ivar hurried: whether other ranks did not wait for a rank or thread that sleeps in a loop.
-    :ivar threaded: whether ranks had threads.
+    :ivar spun: whether a thread that had many turns in a row let others continue.
+    :ivar limited: whether a thread waited with a timeout.
     :ivar withheld: whether a rank that found nothing changed at a window let others go on.
     """
 
@@ -42,7 +45,8 @@ class Search(Protocol):
     accessed: bool
     looked: bool
     hurried: bool
-    threaded: bool
+    spun: bool
+    limited: bool
     withheld: bool
 
 
@@ -55,6 +59,6 @@ def limits_of(search: Search, late: bool) -> tuple[str, ...]:
         return (_BY_KIND[Kind.EVENT],)
     seen = {
         _ACCESSES: search.accessed, _LOOKS: search.withheld, _POLLS: search.looked, _HURRIED: search.hurried,
-        _THREADS: search.threaded,
+        _SPINS: search.spun, _LIMITS: search.limited,
     }  # fmt: skip
     return (*(_BY_KIND[kind] for kind in search.timed if kind in _BY_KIND), *(text for text in seen if seen[text]))

@@ -122,6 +122,8 @@ def _text(choice: Choice, index: int) -> str:
         return f"{choice.call} of rank {choice.who} finds nothing yet, although something is there"
     if choice.kind is Kind.MESSAGE:
         return f"{choice.call} of rank {choice.who} takes {taken} before {usual}"
+    if choice.kind is Kind.THREAD:
+        return f"{taken} goes on at {choice.call} before {usual}"
     if choice.kind is Kind.FAULT:
         return str(taken)
     if choice.kind is Kind.RECEIVER and isinstance(taken, ComesFirst) and isinstance(usual, ComesFirst):

@@ -15,6 +15,7 @@ from ..errors import MPIError
 from ..looks import Look
 from ..mailbox import SentMessage
 from ..matches import LateMessageQueue, LateProbe
+from ..thread_turns import step
 from .arrays import bytes_of
 from .attached_buffers import Attachments
 from .buffers import Buffer
@@ -55,6 +56,9 @@ class PointToPoint(Endpoint):
         if not buffered and self.cluster.eager_limit is not None and self._waits_for_receiver(data, to):
             self._issend(data, dest, tag, "send", type).wait()
         elif to is not None:
+            if self.cluster.has_threads:
+                key = "send", self.context.number, self._rank, to
+                step(self.cluster.kernel.task, key, None, "send")
             self.context.send(SentMessage(self._rank, tag, data, sync, type), to)
         elif sync is not None:
             sync.complete()
@@ -238,6 +242,8 @@ class PointToPoint(Endpoint):
 
     def _take_or_post(self, receive: Receive) -> None:
         """Match a receive, or post it."""
+        if self.cluster.has_threads:
+            step(self.cluster.kernel.task, ("receive", self.mailbox), None, receive.call)
         message = self._first(receive.source, receive.tag, receive.call)
         if message is None:
             self.mailbox.post(receive)
@@ -273,6 +279,8 @@ class PointToPoint(Endpoint):
         if not possible:
             fill(status, PROC_NULL, ANY_TAG, 0)
             return None
+        if self.cluster.has_threads and wait:
+            step(kernel.task, ("receive", box), None, call)
         message = None
         if not wait:
             if isinstance(box, LateMessageQueue):
@@ -316,7 +324,7 @@ class PointToPoint(Endpoint):
         message: SentMessage | None = looks.find(
             Look(
                 self.cluster.kernel, call, Kind.MESSAGE, found, box.alternative,
-                lambda each: members[each.source], takes,
+                lambda each: members[each.source], (call, self.context.number, source, tag), takes,
             ),
             known,
         )  # fmt: skip

@@ -56,7 +56,8 @@ def late_look(
     def takes(place: Any, message: Any) -> bool:
         return any(fits(r, message) for r in receives)
 
-    return late.looks.find(Look(kernel, call, Kind.REQUEST, found, _completed, number_of_ends, takes), known)
+    what = call, *map(late.looks.number, requests)
+    return late.looks.find(Look(kernel, call, Kind.REQUEST, found, _completed, number_of_ends, what, takes), known)
 
 
 class Completable(Protocol):
@@ -65,6 +66,7 @@ class Completable(Protocol):
     done: bool
     over: bool
     known: bool
+    number_of_look: int | None
     waits_for: Callable[[], str]
     _kernel: Any
     _waiters: list[Any]

@@ -43,6 +43,8 @@ class Request(Happening, ManyRequests):
     freed = False
     #: whether its program was told that it is done, and it is not over: it is told so again.
     known = False
+    #: its number among those that were tested, if it was.
+    number_of_look: int | None = None
     #: the request that this is a further handle of.
     _other: Request | None = None
     #: whether it is the one that MPI has a name for.

@@ -17,6 +17,7 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import CannotSimulateError
 from ..kernel import Task, nanoseconds
+from ..thread_turns import step
 from .threads import threads_of
 
 
@@ -26,13 +27,15 @@ class _Waiting:
     def __init__(self) -> None:
         self._called = False
         self._task: Task | None = None
+        #: the task whose loop it is, once it has waited.
+        self.waits_in: Task | None = None
 
     def select(self, timeout: float | None) -> list[Any]:
         """Wait for `timeout` seconds at the most."""
         task: Any = getcurrent()
         kernel = task.kernel
         until = None if timeout is None else kernel.now + max(nanoseconds(timeout), int(timeout > 0))
-        self._task = task
+        self._task = self.waits_in = task
         while not self._called and kernel.park("a call of its event loop", until):
             pass
         self._task, self._called = None, False
@@ -66,6 +69,15 @@ class SimulatedEventLoop(base_events.BaseEventLoop):
         with _TurnsOf(task):
             task.kernel.park("the start of its event loop", task.kernel.now)  # from then on its turns are its own
             super().run_forever()
+
+    def call_soon_threadsafe(  # type: ignore[override]
+        self, callback: Any, *args: Any, context: Any = None
+    ) -> Any:
+        """Call from any thread: who comes first is tried where time is set aside."""
+        here: Any = getcurrent()
+        if self._selector.waits_in is not here:
+            step(here, ("loop", self), None, "call_soon_threadsafe")
+        return super().call_soon_threadsafe(callback, *args, context=context)
 
     def create_task(self, coro: Any, *, name: object = None, **options: Any) -> Any:
         """Start a coroutine. Names are numbered by rank."""

@@ -51,6 +51,16 @@ def _done(task: Task, self: Any) -> bool:
     return done
 
 
+@_for("concurrent.futures._base", "concurrent.futures._base._AcquireFutures.__init__")
+def _in_one_order(task: Task, self: Any, futures: Any) -> None:
+    # Python locks them in the order of their addresses, which is another one in each run.
+    threads = threads_of(task.rank)
+    for each in futures:
+        if "_number" not in each.__dict__:
+            each._number = threads.name("number of a future", 1)
+    self.futures = sorted(futures, key=lambda each: each._number)
+
+
 def leave_event_loop() -> Any:
     """Tell Python that this thread runs no event loop, since its ranks run their own. Return the loop that it runs, or
     None.

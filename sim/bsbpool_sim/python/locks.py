@@ -10,18 +10,22 @@ passes it to the first waiting task.
 
 from __future__ import annotations
 
+import sys
 from _queue import SimpleQueue
 from _thread import LockType, RLock
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from types import FrameType
+from itertools import islice
 from typing import Any, TypeVar
 
-from bsbpool.frames import Whose, outward, whose
+from bsbpool.frames import outward
 
 from ..choices import GoesOn, Kind
 from ..kernel import SECOND, Kernel, Rank, Task, nanoseconds
+from ..tasks import Reason
+from ..thread_turns import OfThreads, ThreadOperation, ThreadTurns, turns_of
+from .wait_texts import waits_for
 
 OF_LOCKS: dict[str, Callable[..., Any]] = {}
 
@@ -61,6 +65,16 @@ class Waiter:
         """Let the task continue. The method is named as that of a lock, since `Condition.notify` calls it."""
         self.given = True
         self.task.kernel.wake(self.task)
+
+
+def park_until_given(task: Task, waiter: Waiter, why: Reason, limit: int | None) -> None:
+    """Wait until `waiter` is released, or until `limit`; where time is set aside, that only if nothing else goes on."""
+    turns = turns_of(task)
+    if turns is not None:
+        turns.wait(task, lambda: waiter.given, why, limit)
+        return
+    while not waiter.given and task.kernel.park(why, limit):
+        pass
 
 
 #: What is waited for: the id of a lock or queue, with the rank whose own it is, if each rank has its own.
@@ -188,6 +202,8 @@ def _others(task: Task, holder: _Holder | None) -> bool:
 
 
 def _take(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> bool:
+    if (turns := turns_of(task)) is not None and not _imports():
+        return _take_in_turn(task, lock, id(lock), turns, blocking, timeout)
     if not _acquire(lock, False):
         holder = _held.get(id(lock))
         if _others(task, holder):
@@ -198,6 +214,52 @@ def _take(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> 
             return False
     _held[id(lock)] = _Holder(task, 1, lock)
     return True
+
+
+def _place(turns: OfThreads, task: Task, lock: Any, key: _Key) -> ThreadTurns:
+    kernel = task.kernel
+
+    def free(operation: ThreadOperation) -> bool:
+        holder = _held.get(key)
+        return operation is not ThreadOperation.ACQUIRE or (
+            holder is None or holder.task.kernel is not kernel or never_goes_on(holder.task)
+        )
+
+    kind = "Lock" if isinstance(lock, LockType) else "RLock"
+    return turns.place(task, ("lock", key), lock, f"threading.{kind}", free)
+
+
+def _take_in_turn(
+    task: Task, lock: Any, key: _Key, turns: OfThreads, blocking: bool, timeout: float, count: int = 1
+) -> bool:  # fmt: skip
+    """Take a lock where time is set aside."""
+    limit = _in_time(task, blocking, timeout)
+    holder = _held.get(key)
+    if holder is not None and holder.task is task and not blocking:
+        return False
+    place, why = _place(turns, task, lock, key), partial(_why_lock, task, lock, key)
+    if blocking and timeout != 0:
+        if not turns.turn(task, place, ThreadOperation.ACQUIRE, why, limit):
+            return False
+    else:
+        turns.turn(task, place, ThreadOperation.LOOK, why)
+        if _others(task, _held.get(key)):
+            return False
+    if key not in _held:  # else one that died holding it has left it to this one
+        (_acquire if isinstance(lock, LockType) else _acquire_again)(lock)
+    _held[key] = _Holder(task, count, lock)
+    return True
+
+
+def _release_in_turn(task: Task, lock: Any, key: _Key) -> None:
+    """Wait for the turn to give a lock back, where time is set aside."""
+    if key in _held and (turns := turns_of(task)) is not None and not _imports():
+        turns.turn(task, _place(turns, task, lock, key), ThreadOperation.RELEASE, "its turn to give a lock back")
+
+
+def _imports() -> bool:
+    """Whether it is Python's import that asks."""
+    return any(each.f_code.co_filename.startswith("<frozen importlib") for each in islice(outward(sys._getframe(2)), 5))
 
 
 @_for("_thread.LockType.acquire", "_thread.LockType.acquire_lock")
@@ -212,6 +274,13 @@ def _lock_enter(task: Task, lock: Any) -> bool:
 
 @_for("_thread.LockType.release", "_thread.LockType.release_lock")
 def _lock_release(task: Task, lock: Any) -> None:
+    try:
+        _release_in_turn(task, lock, id(lock))
+    finally:  # also if it is interrupted meanwhile
+        _hand_over(task, lock)
+
+
+def _hand_over(task: Task, lock: Any) -> None:
     if id(lock) in _queues and _locked(lock) and (then := give(id(lock), "Lock.release")) is not None:
         _held[id(lock)] = _Holder(then, 1, lock)
         return
@@ -226,6 +295,8 @@ def _lock_exit(task: Task, lock: Any, *exc: object) -> None:
 
 @_for("_thread.LockType.locked", "_thread.LockType.locked_lock")
 def _lock_locked(task: Task, lock: Any) -> bool:
+    if (turns := turns_of(task)) is not None:
+        turns.turn(task, _place(turns, task, lock, id(lock)), ThreadOperation.LOOK, "its turn to look at a lock")
     locked = _locked(lock)
     if locked:
         asked(task)
@@ -240,6 +311,8 @@ def _lock_locked(task: Task, lock: Any) -> bool:
 def _take_again(task: Task, lock: Any, blocking: bool = True, timeout: float = -1, count: int = 1) -> bool:
     key = (id(lock), task.rank)
     holder = _held.get(key)
+    if (holder is None or holder.task is not task) and (turns := turns_of(task)) is not None and not _imports():
+        return _take_in_turn(task, lock, key, turns, blocking, timeout, count)
     if holder is None:
         if not _acquire_again(lock, blocking, timeout):
             return False
@@ -261,6 +334,7 @@ def _given_back(task: Task, lock: Any) -> _Holder:
 
 def _give_back(task: Task, lock: Any) -> None:
     key = (id(lock), task.rank)
+    _release_in_turn(task, lock, key)
     then = give(key, "RLock.release") if key in _queues else None
     if then is not None:
         _held[key] = _Holder(then, 1, lock)
@@ -328,15 +402,14 @@ def _acquire_restore(task: Task, lock: Any, count: int) -> None:
 def _wait(task: Task, self: Any, timeout: float | None = None) -> bool:
     if not self._is_owned():
         raise RuntimeError("cannot wait on un-acquired lock")
-    kernel, waiter, lock = task.kernel, Waiter(task), self._lock
+    waiter, lock = Waiter(task), self._lock
     self._waiters.append(waiter)
     # By the lock: a condition made before the simulation has kept the methods that its lock had then.
     saved = lock._release_save() if hasattr(lock, "_release_save") else lock.release()
     limit = until(task, timeout)
     why = partial(waits_for, task, "a threading.Condition to be notified")
     try:
-        while not waiter.given and kernel.park(why, limit):
-            pass
+        park_until_given(task, waiter, why, limit)
         return waiter.given
     finally:
         if not waiter.given:
@@ -347,7 +420,28 @@ def _wait(task: Task, self: Any, timeout: float | None = None) -> bool:
             lock.acquire()
 
 
+@_for("threading.Event.is_set")
+def _is_set(task: Task, self: Any) -> bool:
+    if (turns := turns_of(task)) is not None:
+        lock = self._cond._lock
+        turns.turn(
+            task, _place(turns, task, lock, id(lock)), ThreadOperation.LOOK, "its turn to look at a threading.Event"
+        )
+    return bool(self._flag)
+
+
 # -- SimpleQueue -----------------------------------------------------------------------------------------------
+
+
+def _why_item(task: Task) -> Callable[[], str]:
+    return partial(waits_for, task, "an item of a queue.SimpleQueue")
+
+
+def _place_of_queue(turns: OfThreads, task: Task, queue: Any) -> ThreadTurns:
+    def free(operation: ThreadOperation) -> bool:
+        return operation is not ThreadOperation.GET or not queue.empty()
+
+    return turns.place(task, ("queue", queue), queue, "queue.SimpleQueue", free, queue.qsize)
 
 
 @_for("_queue.SimpleQueue.get")
@@ -355,8 +449,12 @@ def _queue_get(task: Task, self: Any, block: bool = True, timeout: float | None 
     if block and timeout is not None and timeout < 0:
         raise ValueError("'timeout' must be a non-negative number")
     limit = until(task, timeout)
+    if (turns := turns_of(task)) is not None:
+        operation = ThreadOperation.GET if block and timeout != 0 else ThreadOperation.LOOK
+        turns.turn(task, _place_of_queue(turns, task, self), operation, _why_item(task), limit)
+        return _get(self, False)
     while block and self.empty():
-        if not wait_until_given(task, id(self), partial(waits_for, task, "an item of a queue.SimpleQueue"), limit):
+        if not wait_until_given(task, id(self), _why_item(task), limit):
             break
     if not block and self.empty():
         asked(task)
@@ -370,6 +468,10 @@ def _queue_get_nowait(task: Task, self: Any) -> Any:
 
 @_for("_queue.SimpleQueue.put")
 def _queue_put(task: Task, self: Any, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    if (turns := turns_of(task)) is not None:
+        turns.turn(
+            task, _place_of_queue(turns, task, self), ThreadOperation.PUT, "its turn to put into a queue.SimpleQueue"
+        )
     _put(self, item)
     if id(self) in _queues:
         give(id(self), "SimpleQueue.put")
@@ -378,32 +480,3 @@ def _queue_put(task: Task, self: Any, item: Any, block: bool = True, timeout: fl
 @_for("_queue.SimpleQueue.put_nowait")
 def _queue_put_nowait(task: Task, self: Any, item: Any) -> None:
     _queue_put(task, self, item)
-
-
-# -- what somebody waits for, in words -------------------------------------------------------------------------
-
-#: By what the program called of Python's library.
-_WAITS = {
-    "Event.wait": "a threading.Event to be set",
-    "Semaphore.acquire": "a threading.Semaphore",
-    "Barrier.wait": "the others at a threading.Barrier",
-    "Queue.get": "an item of a queue",
-    "Queue.put": "room in a queue",
-    "Queue.join": "all items of a queue to be done",
-    "Future.result": "the result of a future",
-    "Future.exception": "the end of a future",
-    "wait": "futures to be done",
-    "as_completed": "a future to be done",
-}
-
-
-def waits_for(task: Task, otherwise: str) -> str:
-    """Return what a task waits for inside Python's library, in words, by what its program called there."""
-    called: FrameType | None = None
-    for frame in outward(task.gr_frame):
-        of = whose(frame)
-        if of is Whose.PYTHON:
-            called = frame
-        elif of is not Whose.OWN:
-            break
-    return otherwise if called is None else _WAITS.get(called.f_code.co_qualname, otherwise)

@@ -18,8 +18,9 @@ from greenlet import GreenletExit, getcurrent
 
 from ..errors import CannotSimulateError
 from ..kernel import Rank, Task
+from ..thread_turns import GOES_ON, GOING_ON, ThreadOperation, turns_of
 from ..virtual import FIRST_PROCESS, real
-from .locks import Waiter, asked, never_goes_on, until
+from .locks import Waiter, asked, never_goes_on, park_until_given, until
 from .process import PROCESS, Process
 
 OF_THREADS: dict[str, Callable[..., Any]] = {}
@@ -111,7 +112,7 @@ def _made(kind: type[threading.Thread], name: str, ident: int, daemon: bool) -> 
     """A thread that nobody starts, since it runs already."""
     thread = kind.__new__(kind)
     threading.Thread.__init__(thread, name=name, daemon=daemon)
-    thread.__dict__["_started"].set()
+    thread.__dict__["_started"]._flag = True
     _number(thread, ident)
     return thread
 
@@ -191,15 +192,27 @@ def _ident_of(task: Task, self: Any) -> int | None:
 def _start(task: Task, self: Any) -> None:
     if not self._initialized:
         raise RuntimeError("thread.__init__() not called")
-    if self._started.is_set():
+    if self._started._flag:
         raise RuntimeError("threads can only be started once")
-    task.kernel.cluster.has_threads = True
-    new = task.kernel.start(task.rank, self.name, _live, self)
+    new = task.kernel.make(task.rank, self.name, _live, self)
     new.thread = self
     self.__dict__[_RUN] = _Run(new)
     _number(self, ident(new))
     threads_of(task.rank).alive[new] = self
-    self._started.set()
+    self._started._flag = True  # nobody waits for it
+    _begin(new)
+
+
+def _begin(new: Task) -> None:
+    """Let a thread begin, in its turn where time is set aside."""
+    rank, kernel = new.rank, new.kernel
+    kernel.cluster.has_threads = rank.threaded = True
+    turns = turns_of(new)
+    if turns is None:
+        kernel.begin(new)
+    else:
+        place = turns.place(new, (GOES_ON, rank.index), None, GOING_ON)
+        turns.ask(new, place, ThreadOperation.STEP, partial(kernel.begin, new))
 
 
 def _live(thread: Any) -> None:
@@ -253,7 +266,7 @@ def _over(thread: Any) -> _Run:
 def _is_alive(task: Task, self: Any) -> bool:
     alive = _lives(self)
     if alive is None:
-        if self._started.is_set():
+        if self._started._flag:
             return bool(real["threading.Thread.is_alive"](self))
         return False
     if alive:
@@ -278,7 +291,7 @@ def _lives(thread: Any) -> bool | None:
 def _join(task: Task, self: Any, timeout: float | None = None) -> None:
     if not self._initialized:
         raise RuntimeError("Thread.__init__() not called")
-    if not self._started.is_set():
+    if not self._started._flag:
         raise RuntimeError("cannot join thread before it is started")
     if self is current_thread(task):
         raise RuntimeError("cannot join current thread")
@@ -296,8 +309,7 @@ def _wait_for_end(task: Task, waiting: list[Waiter], why: str, timeout: float | 
     waiting.append(waiter)
     limit = until(task, timeout)
     try:
-        while not waiter.given and task.kernel.park(why, limit):
-            pass
+        park_until_given(task, waiter, why, limit)
     finally:
         if not waiter.given:
             waiting.remove(waiter)
@@ -314,10 +326,10 @@ def _start_new_thread(task: Task, function: Any, args: Any, kwargs: Any = None, 
         raise TypeError("2nd arg must be a tuple")
     threads = threads_of(task.rank)
     name = f"Dummy-{threads.name('Dummy', 1)}"
-    task.kernel.cluster.has_threads = True
-    new = task.kernel.start(task.rank, name, partial(_live_alone, function, args, kwargs or {}))
+    new = task.kernel.make(task.rank, name, partial(_live_alone, function, args, kwargs or {}))
     threads.alive[new] = new.thread = _made(threading._DummyThread, name, ident(new), True)
     new.thread.__dict__[_RUN] = _Run(new)
+    _begin(new)
     return ident(new)
 
 
