@@ -63,10 +63,12 @@ class Late(Protocol):
     """Decides late: `matches.LateMatching` does.
 
     :ivar decided: how many steps were decided.
+    :ivar progress: how many of these were not that somebody finds nothing.
     :ivar withheld: whether somebody was not next since it had found nothing changed.
     """
 
     decided: int
+    progress: int
     withheld: bool
 
     def new_place(self) -> int:

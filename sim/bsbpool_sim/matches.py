@@ -18,13 +18,16 @@ from .choices import Alternative, ComesFirst, Kind, MessageFrom
 from .chooser import Chooser
 from .kernel import Kernel, Rank
 from .late_turns import Asked, LateTurns
-from .looks import Look, Looks
+from .looks import TOO_EARLY, Look, Looks
 from .mailbox import MessageQueue, Posted, SentMessage, fits
-from .thread_turns import OfThreads
+from .thread_turns import OfThreads, ThreadOperation
 
 #: How many times in a row time may go on, since somebody sleeps, before something is decided: nobody waits for one who
 #: sleeps again and again.
 PATIENCE = 1000
+
+#: Of those who look on and on while nothing else goes on, after how many looks a wait with a limit ends by it.
+LONG = 100
 
 
 class Ready(NamedTuple):
@@ -264,17 +267,18 @@ class LateMatching:
 
     def __init__(self, kernel: Kernel):
         self.kernel = kernel
-        #: how many matches and turns were decided.
-        self.decided = 0
+        #: how many matches and turns were decided; and how many of these were not that somebody finds nothing.
+        self.decided = self.progress = 0
         #: tests and probes that do not wait.
         self.looks = Looks(kernel, self)
         #: turns of threads.
         self.threads = OfThreads(self)
         #: called when somebody is where it was, and could have found something there.
         self.on_repeat: Callable[[], None] = _nothing
-        #: whether nobody waited for one who slept again and again; and how often time went on since the last step.
+        #: whether nobody waited for one who slept again and again; how often time went on since the last step;
+        #: and how often somebody looked again since nothing else went on.
         self.hurried = False
-        self._passed = 0
+        self._passed = self._rounds = 0
         #: whether somebody was not next at a window since it had found nothing changed.
         self.withheld = False
         #: called with all that can be decided, before it is chosen which is.
@@ -308,7 +312,8 @@ class LateMatching:
     def asks(self, turns: LateTurns, asked: Asked) -> None:
         """A rank asks for its turn at this place."""
         self._asked[asked] = turns
-        self.looks.happened(asked.rank)
+        if asked.task is None or asked.use is ThreadOperation.PUT:  # else it is known by its variables
+            self.looks.happened(asked.rank)
         if self.sent is not None:
             self.sent.append(Sent(turns, asked, asked.source, self.decided))
 
@@ -376,18 +381,24 @@ class LateMatching:
         if self._passed <= PATIENCE:
             return False
         self.hurried = True
-        return self._decide()
+        return self._decide(self._ready())
 
     def decide(self) -> bool:
         """Match one receive, or give one turn, since nothing else can run. Return whether anything can run now."""
-        threads = self.threads
-        return self._decide() or threads.time_out(self.kernel.now) or self.looks.call_all() or threads.time_out(None)
+        if self._decide(self._others()) or self.threads.time_out(self.kernel.now):
+            return True
+        # Only those are left who look on and on: nobody keeps others of them from looking, nor from giving up.
+        self._rounds += 1
+        if self._rounds % LONG == 0 and self.threads.time_out(None):
+            return True
+        if self._rounds % 2 and self.looks.call_all():
+            return True
+        return self._decide(self._turns(again=True)) or self.looks.call_all() or self.threads.time_out(None)
 
-    def _decide(self) -> bool:
+    def _decide(self, ready: list[Ready]) -> bool:
         self._passed = 0
         if self.looks.repeated:
             self.on_repeat()
-        ready = self._ready()
         if ready:
             self._decide_one(ready)
         return bool(ready)
@@ -398,6 +409,10 @@ class LateMatching:
 
     def _ready(self) -> list[Ready]:
         """What can be decided."""
+        return self._others() or self._turns(again=True)
+
+    def _others(self) -> list[Ready]:
+        """The same, without the turns of those who found nothing changed."""
         ready: list[Ready] = []
         for mailbox in [*self._waiting]:
             if not mailbox.begun or self.is_dead(mailbox.rank):
@@ -411,7 +426,7 @@ class LateMatching:
             if items and rank.dead_at is None:
                 keys = tuple(map(ending.key, items))
                 ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
-        return ready + (self._turns(again=False) or (self._turns(again=True) if not ready else []))
+        return ready + self._turns(again=False)
 
     def _turns(self, again: bool) -> list[Ready]:
         """The turns that can be given, in the order in which somebody asked there."""
@@ -433,6 +448,7 @@ class LateMatching:
             one = chooser.one_of(Kind.RECEIVER, None, "", ready, _goes_on)
             item = self._chosen(chooser, one)
         self.decided += 1
+        self.progress += item is not TOO_EARLY
         if isinstance(one.place, LateTurns):
             del self._asked[item]
             one.place.take(item)

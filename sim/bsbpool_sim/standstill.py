@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from bsbpool.frames import OWN_PACKAGES, Whose, outward, whose
 
 #: Items of containers that are looked at for one variable, and bytes of an array. More of them count as something new.
-MOST_ITEMS, MOST_BYTES = 1000, 65_536
+MOST_ITEMS, MOST_BYTES = 500, 65_536
 
 _VALUES = (int, float, complex, str, bytes, bool, type(None))
 _LISTS = (list, tuple, deque)

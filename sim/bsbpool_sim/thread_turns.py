@@ -87,22 +87,22 @@ class ThreadTurns(LateTurns):
             self._puts.popleft()
         elif asked.use is ThreadOperation.RELEASE:
             self._freed[ThreadOperation.ACQUIRE] = self._late.decided
-        self._threads.had(asked.source, self._late.decided)
+        self._threads.had(asked.source, self._late.progress)
         asked.act()
 
     _threads: OfThreads
 
     def _waits_for_change(self, asked: Asked) -> bool:
-        return self._threads.spins(asked.source, self._late.decided)
+        return self._threads.spins(asked.source, self._late.progress)
 
 
 class _Spin:
     """Turns that one thread had while nothing else was decided."""
 
-    __slots__ = ("decided", "known", "same", "turns")
+    __slots__ = ("known", "progress", "same", "turns")
 
     def __init__(self) -> None:
-        self.decided = -1
+        self.progress = -1
         self.turns = 0
         self.known: list[Standstill] = []
         self.same = False
@@ -147,18 +147,18 @@ class OfThreads:
         place.ask(asked)
         return asked
 
-    def had(self, number: int, decided: int) -> None:
+    def had(self, number: int, progress: int) -> None:
         """A thread had its turn."""
         spin = self._spins.setdefault(number, _Spin())
-        if spin.decided != decided - 1:
+        if spin.progress != progress - 1:
             spin.turns, spin.known = 0, []
-        spin.decided = decided
+        spin.progress = progress
         spin.turns += 1
 
-    def spins(self, number: int, decided: int) -> bool:
+    def spins(self, number: int, progress: int) -> bool:
         """Whether a thread is where it was, and nothing else was decided meanwhile; or had too many turns."""
         spin = self._spins[number]
-        if spin.decided != decided:
+        if spin.progress != progress:
             return False
         if spin.turns >= MOST_SPINS:
             self.withheld = True

@@ -389,11 +389,19 @@ def test_results_of_an_executor_that_come_in_any_order_are_found():
     assert finding.kind == "failure"
 
 
-@pytest.mark.parametrize("program", [in_order, of_asyncio])
-def test_executors_and_event_loops_are_explored_within_the_budget(program):
-    exploration = explore(program, 1, checks=(), schedules=100)
+def of_mpi4py(comm):
+    futures = pytest.importorskip("mpi4py.futures")
+    with futures.MPICommExecutor(comm, root=0) as executor:
+        if executor is not None:
+            assert [*executor.map(abs, [-1, 2])] == [1, 2]
+
+
+@pytest.mark.parametrize(("program", "ranks"), [(in_order, 1), (of_asyncio, 1), (of_mpi4py, 2)])
+@pytest.mark.parametrize("strategy", ["exhaustive", "pct"])
+def test_executors_and_event_loops_are_explored_within_the_budget(program, ranks, strategy):
+    exploration = explore(program, ranks, checks=(), schedules=40, strategy=strategy, max_events=20_000)
     assert exploration.findings == []
-    assert exploration.schedules <= 100
+    assert exploration.schedules <= 40
 
 
 # -- against all orders --------------------------------------------------------------------------------
