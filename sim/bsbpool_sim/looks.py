@@ -124,6 +124,7 @@ class Looks:
     """All tests and probes of a run that do not wait.
 
     :ivar withheld: whether somebody was given what it looked for since it had looked in vain so many times.
+    :ivar vain: by task: the looks in vain since its rank has done anything that others can see.
     :ivar repeated: whether a task is where it was, and has passed over something that it could have found there.
     """
 
@@ -136,8 +137,7 @@ class Looks:
         self._pollers: dict[Task, _Poller] = {}
         #: how long each of them waits at most while others wait for later times, in virtual nanoseconds.
         self._patience: dict[Task, int] = {}
-        #: by task: the looks in vain since its rank has done anything that others can see.
-        self._vain: dict[Task, list[_Vain]] = {}
+        self.vain: dict[Task, list[_Vain]] = {}
 
     def find(self, look: Look, known: bool = False) -> Any:
         """Let the running task look. Return what it finds; None: nothing.
@@ -152,7 +152,7 @@ class Looks:
             self.happened(task.rank.index)
             return look.ended
         place = standstill(sys._getframe(1), look.what)
-        vain = self._vain.get(task, [])
+        vain = self.vain.get(task, [])
         again = next((number for number, each in enumerate(vain) if each.place == place), None)
         if again is not None:
             look.offers = False
@@ -164,7 +164,7 @@ class Looks:
         if look.offers:
             self._kernel.park(f"{look.call} to look")
             if look.ended is TOO_EARLY:
-                vain = self._vain.setdefault(task, [])
+                vain = self.vain.setdefault(task, [])
                 vain.append(_Vain(place, self._steps.decided - 1, look.passed_over))
                 return None
         else:
@@ -186,9 +186,8 @@ class Looks:
 
     def happened(self, rank: int) -> None:
         """A rank has done what others can see: whether it was where it is does not matter any more."""
-        if self._vain:
-            for task in [each for each in self._vain if each.rank.index == rank]:
-                del self._vain[task]
+        for task in [each for each in self.vain if each.rank.index == rank]:
+            del self.vain[task]
 
     # -- waiting for something to find -------------------------------------------------------------
 

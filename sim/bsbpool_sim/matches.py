@@ -181,7 +181,8 @@ class LateMessageQueue(MessageQueue):
     def post(self, receive: Posted) -> None:
         """Post a receive; one from any rank waits until nothing else can run."""
         super().post(receive)
-        self._late.looks.happened(self.rank)
+        if self._late.looks.vain:
+            self._late.looks.happened(self.rank)
         if receive.source is None:
             self.begun.append(self._late.add(self, receive))
 
@@ -193,10 +194,11 @@ class LateMessageQueue(MessageQueue):
 
     def announce(self, message: SentMessage) -> None:
         """Note that a message was sent: it arrives before the next match is decided."""
-        source = self._members[message.source]
-        self._late.looks.happened(source)
-        if self._late.sent is not None:
-            self._late.sent.append(Sent(self, message, source, self._late.decided))
+        late = self._late
+        if late.looks.vain:
+            late.looks.happened(self._members[message.source])
+        if late.sent is not None:
+            late.sent.append(Sent(self, message, self._members[message.source], late.decided))
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
         """Add a message that arrives; it is kept if a receive from any rank may take it."""
