@@ -18,11 +18,11 @@ from types import FrameType, TracebackType
 #: The packages of this project.
 OWN_PACKAGES = ("bsbpool", "bsbpool_sim")
 
+#: Packages whose code runs beside a program: what measures it, and what runs tests.
+OBSERVERS = ("pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage")
 #: Packages between this project and the user's code. Any other package that the user calls counts as the user's:
 #: a program may well be installed, and then lies in `site-packages` itself.
-TOOLS = (
-    "mpi4py", "greenlet", "cloudpickle", "click", "pytest", "_pytest", "pluggy", "xdist", "execnet", "coverage",
-)  # fmt: skip
+TOOLS = ("mpi4py", "greenlet", "cloudpickle", "click", *OBSERVERS)
 
 _HERE = os.path.dirname(__file__) + os.sep
 _PYTHON = os.path.dirname(os.__file__) + os.sep
@@ -50,6 +50,11 @@ def whose(frame: FrameType) -> Whose:
     if any(file.startswith(tuple(_folders(TOOLS))) for file in files) or _is_console_script(frame):
         return Whose.TOOL
     return Whose.USER
+
+
+def is_observers(frame: FrameType) -> bool:
+    """Return whether a frame runs code that observes the program, such as that which measures coverage."""
+    return frame.f_code.co_filename.startswith(tuple(_folders(OBSERVERS)))
 
 
 def is_own(frame: FrameType) -> bool:

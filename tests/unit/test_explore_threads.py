@@ -384,6 +384,26 @@ def of_asyncio(comm):
     assert asyncio.run(both()) == [0, 1]
 
 
+def test_locks_of_what_measures_coverage_are_no_turns(monkeypatch, tmp_path):
+    """Such a tool runs inside of the threads, and locks what it notes: more often the first time."""
+    tool = tmp_path / "coverage" / "measuring.py"
+    code = compile("def note():\n    with lock:\n        pass\n", str(tool), "exec")
+    monkeypatch.setattr("bsbpool.frames._folders", lambda packages: [str(tmp_path / each) for each in packages])
+    runs = []
+
+    def program(comm):
+        space = {"lock": threading.Lock()}
+        exec(code, space)
+        runs.append(None)
+        thread = threading.Thread(target=lambda: [space["note"]() for _ in range(1 + (len(runs) == 1))])
+        thread.start()
+        space["note"]()
+        thread.join()
+
+    exploration = explore(program, 1, checks=())
+    assert (exploration.findings, exploration.complete) == ([], True)
+
+
 def test_results_of_an_executor_that_come_in_any_order_are_found():
     finding = only(explore(as_they_are_completed, 1, checks=(), schedules=200))
     assert finding.kind == "failure"

@@ -17,8 +17,10 @@ from greenlet import getcurrent, greenlet
 
 from ..errors import CannotSimulateError
 from ..kernel import Task, nanoseconds
-from ..thread_turns import step
+from ..thread_turns import step, turns_of
 from .threads import threads_of
+
+_WHY = "a call of its event loop"
 
 
 class _Waiting:
@@ -36,7 +38,10 @@ class _Waiting:
         kernel = task.kernel
         until = None if timeout is None else kernel.now + max(nanoseconds(timeout), int(timeout > 0))
         self._task = self.waits_in = task
-        while not self._called and kernel.park("a call of its event loop", until):
+        turns = turns_of(task)
+        if turns is not None and until is not None and until > kernel.now:  # a timer, as any other limit of a thread
+            turns.wait(task, lambda: self._called, _WHY, until)
+        while not self._called and kernel.park(_WHY, until):
             pass
         self._task, self._called = None, False
         return []

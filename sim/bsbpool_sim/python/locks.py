@@ -19,7 +19,7 @@ from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from bsbpool.frames import outward
+from bsbpool.frames import is_observers, is_own, outward
 
 from ..choices import GoesOn, Kind
 from ..kernel import SECOND, Kernel, Rank, Task, nanoseconds
@@ -202,7 +202,7 @@ def _others(task: Task, holder: _Holder | None) -> bool:
 
 
 def _take(task: Task, lock: Any, blocking: bool = True, timeout: float = -1) -> bool:
-    if (turns := turns_of(task)) is not None and not _imports():
+    if (turns := turns_of(task)) is not None and not _beside_the_program():
         return _take_in_turn(task, lock, id(lock), turns, blocking, timeout)
     if not _acquire(lock, False):
         holder = _held.get(id(lock))
@@ -253,13 +253,16 @@ def _take_in_turn(
 
 def _release_in_turn(task: Task, lock: Any, key: _Key) -> None:
     """Wait for the turn to give a lock back, where time is set aside."""
-    if key in _held and (turns := turns_of(task)) is not None and not _imports():
+    if key in _held and (turns := turns_of(task)) is not None and not _beside_the_program():
         turns.turn(task, _place(turns, task, lock, key), ThreadOperation.RELEASE, "its turn to give a lock back")
 
 
-def _imports() -> bool:
-    """Whether it is Python's import that asks."""
-    return any(each.f_code.co_filename.startswith("<frozen importlib") for each in islice(outward(sys._getframe(2)), 5))
+def _beside_the_program() -> bool:
+    """Whether it is not the program that asks, but Python's import, or what measures coverage or runs tests."""
+    if any(each.f_code.co_filename.startswith("<frozen importlib") for each in islice(outward(sys._getframe(2)), 5)):
+        return True
+    asks = next((each for each in outward(sys._getframe(2)) if not is_own(each)), None)
+    return asks is not None and is_observers(asks)
 
 
 @_for("_thread.LockType.acquire", "_thread.LockType.acquire_lock")
@@ -311,7 +314,11 @@ def _lock_locked(task: Task, lock: Any) -> bool:
 def _take_again(task: Task, lock: Any, blocking: bool = True, timeout: float = -1, count: int = 1) -> bool:
     key = (id(lock), task.rank)
     holder = _held.get(key)
-    if (holder is None or holder.task is not task) and (turns := turns_of(task)) is not None and not _imports():
+    if (
+        (holder is None or holder.task is not task)
+        and (turns := turns_of(task)) is not None
+        and not _beside_the_program()
+    ):
         return _take_in_turn(task, lock, key, turns, blocking, timeout, count)
     if holder is None:
         if not _acquire_again(lock, blocking, timeout):
