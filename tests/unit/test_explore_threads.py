@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import Any
 
 import pytest
 from all_schedules import ends_of
@@ -392,7 +393,7 @@ def test_locks_of_what_measures_coverage_are_no_turns(monkeypatch, tmp_path):
     runs = []
 
     def program(comm):
-        space = {"lock": threading.Lock()}
+        space: dict[str, Any] = {"lock": threading.Lock()}
         exec(code, space)
         runs.append(None)
         thread = threading.Thread(target=lambda: [space["note"]() for _ in range(1 + (len(runs) == 1))])
