@@ -8,6 +8,7 @@ import re
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -385,11 +386,10 @@ def of_asyncio(comm):
     assert asyncio.run(both()) == [0, 1]
 
 
-def test_locks_of_what_measures_coverage_are_no_turns(monkeypatch, tmp_path):
+def test_locks_of_what_measures_coverage_are_no_turns():
     """Such a tool runs inside of the threads, and locks what it notes: more often the first time."""
-    tool = tmp_path / "coverage" / "measuring.py"
+    tool = Path(pytest.importorskip("coverage").__file__).with_name("measuring.py")
     code = compile("def note():\n    with lock:\n        pass\n", str(tool), "exec")
-    monkeypatch.setattr("bsbpool.frames._folders", lambda packages: [str(tmp_path / each) for each in packages])
     runs = []
 
     def program(comm):
