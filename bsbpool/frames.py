@@ -13,7 +13,8 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
+from typing import Any
 
 #: The packages of this project.
 OWN_PACKAGES = ("bsbpool", "bsbpool_sim")
@@ -26,7 +27,8 @@ TOOLS = ("mpi4py", "greenlet", "cloudpickle", "click", *OBSERVERS)
 
 _HERE = os.path.dirname(__file__) + os.sep
 _PYTHON = os.path.dirname(os.__file__) + os.sep
-_INSTALLED = tuple(f"{_PYTHON}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+#: The folders of installed packages, those of virtual environments as well.
+_PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
 class Whose(Enum):
@@ -40,16 +42,32 @@ class Whose(Enum):
 
 def whose(frame: FrameType) -> Whose:
     """Return whose code a frame runs."""
-    code, module = frame.f_code.co_filename, frame.f_globals.get("__file__")
+    of = whose_code(frame.f_code, frame.f_globals)
+    return Whose.TOOL if of is Whose.USER and _is_console_script(frame) else of
+
+
+def whose_code(code: CodeType, variables: dict[str, Any]) -> Whose:
+    """Return whose a function is.
+
+    :param code: its code.
+    :param variables: those of its module.
+    """
+    file, module = code.co_filename, variables.get("__file__")
     # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
-    files = (code, module) if isinstance(module, str) else (code,)
-    if any(file.startswith((_HERE, *_folders(OWN_PACKAGES))) for file in files):
+    files = (file, module) if isinstance(module, str) else (file,)
+    if any(each.startswith((_HERE, *_folders(OWN_PACKAGES))) for each in files):
         return Whose.OWN
-    if code.startswith("<frozen ") or (code.startswith(_PYTHON) and not code.startswith(_INSTALLED)):
+    if library(file) == "":
         return Whose.PYTHON
-    if any(file.startswith(tuple(_folders(TOOLS))) for file in files) or _is_console_script(frame):
-        return Whose.TOOL
-    return Whose.USER
+    return Whose.TOOL if any(each.startswith(tuple(_folders(TOOLS))) for each in files) else Whose.USER
+
+
+def library(file: str) -> str | None:
+    """Return the library of a file: the name of an installed package; "" for Python's own; None if it is in none."""
+    for folder in _PACKAGES:
+        if folder in file:
+            return file.rpartition(folder)[2].partition(os.sep)[0].partition(".")[0]
+    return "" if file.startswith((_PYTHON, "<frozen ")) else None
 
 
 def is_observers(frame: FrameType) -> bool:

@@ -116,7 +116,7 @@ class Coordinator(Member):
         with self.lock:
             self._execute_commands()
             old, self.status = self.status, status
-            self.event_log.record("pool_status", status._value_)
+            self.event_log.record("pool_status", status.value)
             self.notifier.line.append(PoolStatusProgress(self._pool, old))
 
     # -- queueing and cancelling -------------------------------------------------------------------

@@ -1,27 +1,84 @@
 """Decides whether a program that looks again is in the same state: the place of a task in its code, and its variables.
 
 A program that looks in a loop, finds nothing, and has the same state afterwards, waits. The state is the lines of the
-program that are being executed, and their variables: numbers, texts, containers, arrays, and the attributes of objects.
-Other state, such as files or generators, is not compared. `looks` uses this.
+program that are being executed, and all that their variables lead to: numbers, texts, containers, arrays, attributes of
+objects and classes, variables of functions and generators. What can't be read equals nothing, so that a program that
+goes on is not taken for one that waits. State in modules of libraries, and in files, is not read. `looks` uses this.
 """
 
 from __future__ import annotations
 
+import contextvars
+import copyreg
 import functools
+import io
 import itertools
-import operator
-from collections import deque
-from collections.abc import Hashable
-from types import CodeType, FrameType
+import sys
+import types
+import weakref
+from array import array
+from collections import OrderedDict, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
-from bsbpool.frames import OWN_PACKAGES, Whose, outward, whose
+from bsbpool.frames import OWN_PACKAGES, TOOLS, Whose, library, outward, whose, whose_code
 
-#: Items of containers that are looked at for one variable, and bytes of an array. More of them count as something new.
-MOST_ITEMS, MOST_BYTES = 500, 65_536
+#: Objects that are read of one task, how deep, and bytes of an array. More of them count as something new.
+MOST_OBJECTS, MOST_DEPTH, MOST_BYTES = 5000, 40, 65_536
 
-_VALUES = (int, float, complex, str, bytes, bool, type(None))
-_LISTS = (list, tuple, deque)
+_VALUES = (int, float, complex, str, bytes, bool, type(None), type(...), type(NotImplemented), CodeType)
+#: How the items of containers are read, whatever a subclass makes of their methods.
+_CONTAINERS: dict[type, Callable[[Any], Iterable[Any]]] = {
+    list: list.__iter__,
+    tuple: tuple.__iter__,
+    OrderedDict: lambda value: itertools.chain.from_iterable(OrderedDict.items(value)),
+    dict: lambda value: itertools.chain.from_iterable(dict.items(value)),
+    deque: deque.__iter__,
+    set: set.__iter__,
+    frozenset: frozenset.__iter__,
+}
+#: By type: the attributes that are its whole state.
+_PARTS: dict[type, list[str]] = {
+    types.MethodType: ["__self__", "__func__"],
+    types.BuiltinFunctionType: ["__self__", "__name__"],
+    types.MethodWrapperType: ["__self__", "__name__"],
+    functools.partial: ["func", "args", "keywords", "__dict__"],
+    types.GeneratorType: ["gi_frame"],
+    types.CoroutineType: ["cr_frame"],
+    types.AsyncGeneratorType: ["ag_frame"],
+    types.CellType: ["cell_contents"],
+    property: ["fget", "fset", "fdel"],
+    classmethod: ["__func__"],
+    staticmethod: ["__func__"],
+    slice: ["start", "stop", "step"],
+    range: ["start", "stop", "step"],
+}
+#: What is read of a module of a library, such as the generator behind `random.random`.
+_OF_LIBRARIES = (types.MethodType, types.BuiltinFunctionType, ModuleType)
+#: What has no state.
+_CONSTANT = (
+    types.MethodDescriptorType,
+    types.WrapperDescriptorType,
+    types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType,
+    types.MemberDescriptorType,
+    types.TracebackType,
+)
+#: Packages whose objects tell nothing by themselves: a program that asks them is at a place of its own, or nobody asks.
+_SILENT = (*OWN_PACKAGES, "_thread", "_queue", "_abc", "logging")
+#: Packages whose classes are not the program's.
+_NOT_ITS = (*_SILENT, *TOOLS)
+#: Names in a class or a module that are Python's own.
+_PYTHONS = {"__annotations__", "__builtins__", "__cached__", "__doc__", "__loader__", "__slotnames__", "__spec__"}
+#: The methods by which a class says what its objects are made of.
+_PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs_ex__", "__getnewargs__")
+#: The flag of a type whose attributes can be changed.
+_HEAP_TYPE = 1 << 9
+
+
+class _UnreadableError(Exception):
+    """The state of an object can't be read."""
 
 
 class Standstill(NamedTuple):
@@ -43,21 +100,11 @@ def standstill(frame: FrameType | None, what: Hashable) -> Standstill:
     :param frame: its innermost frame.
     :param what: what it looks at, or asks for.
     """
-    lines, known = [], []
-    for each in outward(frame):
-        of = whose(each)
-        if of is Whose.OWN or of is Whose.TOOL:
-            continue
-        lines.append((each.f_code, _position(each.f_code, each.f_lasti)))
-        reading = _Reading()
-        # One that has no value yet is as good as one that has none.
-        variables = [(name, value) for name, value in each.f_locals.items() if value is not None]
-        known.append(tuple([(name, reading.of(value)) for name, value in variables]))
-        if of is Whose.USER:
-            space = each.f_globals
-            names = [name for name in each.f_code.co_names if name in space]
-            known.append(tuple([(name, reading.of(space[name])) for name in names]))
-    return Standstill(what, tuple(lines), tuple(known))
+    stack = [(each, of) for each in outward(frame) if (of := whose(each)) is Whose.USER or of is Whose.PYTHON]
+    reading = _Reading({library(each.f_code.co_filename) for each, of in stack if of is Whose.USER})
+    lines = tuple([(each.f_code, _position(each.f_code, each.f_lasti)) for each, _ in stack])
+    known = tuple([reading.of_frame(each, of is Whose.USER) for each, of in stack])
+    return Standstill(what, lines, known)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -67,51 +114,160 @@ def _position(code: CodeType, instruction: int) -> Hashable:
     return instruction if position is None or None in position else position
 
 
-class _Reading:
-    """Reads the variables of one frame."""
+@functools.lru_cache(maxsize=4096)
+def _names(code: CodeType) -> frozenset[str]:
+    """The names of globals and of attributes that a function uses, and the functions in it."""
+    inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
+    return frozenset(code.co_names).union(*inner)
 
-    def __init__(self) -> None:
-        self._left = MOST_ITEMS
-        self._seen: dict[int, int] = {}
+
+class _Reading:
+    """Reads the variables of the frames of a task, so that equal values, and references to equal objects, are the same.
+
+    :param libraries: the libraries that belong to the program; None is what is in no library.
+    """
+
+    def __init__(self, libraries: set[str | None]) -> None:
+        self._libraries = {None, *libraries}
+        #: by the code of a function, and its module: whether it belongs to the program.
+        self._its: dict[tuple[str, Any], bool] = {}
+        self._left, self._depth = MOST_OBJECTS, 0
+        #: by the identity of an object its number; and itself, so that no other one gets its identity.
+        self._seen: dict[int, tuple[int, Any]] = {}
+        self._modules: set[tuple[int, frozenset[str]]] = set()
+        #: the names that are used by the function which is being read.
+        self._names: frozenset[str] = frozenset()
+
+    def of_frame(self, frame: FrameType, with_globals: bool) -> Hashable:
+        """What the variables of a frame are."""
+        self._names = _names(frame.f_code)
+        # A variable that has no value yet is as good as one that is None.
+        variables = [(name, value) for name, value in frame.f_locals.items() if value is not None]
+        known = tuple([(name, self.of(value)) for name, value in variables if name not in _PYTHONS])
+        return known, self._used(frame.f_globals) if with_globals else None
 
     def of(self, value: Any) -> Hashable:
-        """What a value is, so that equal ones are the same."""
+        """What a value is."""
         kind = type(value)
         if kind in _VALUES:
             return kind, value if value == value else "nan"
-        number = self._seen.get(id(value))
-        if number is not None:
-            return "seen", number
-        self._seen[id(value)] = len(self._seen)
+        if issubclass(kind, ModuleType):
+            return self._of_module(value)
+        if id(value) in self._seen:
+            return "seen", self._seen[id(value)][0]
+        self._seen[id(value)] = len(self._seen), value
         self._left -= 1
-        if self._left < 0:
+        if self._left < 0 or self._depth > MOST_DEPTH:
             return object()  # equal to nothing: it is too much to be compared
-        if kind in _LISTS:
-            return (kind, *map(self.of, value))
-        if kind is dict:
-            return (kind, *[(self.of(key), self.of(each)) for key, each in value.items()])
-        if kind is set or kind is frozenset:
-            return kind, len(value), frozenset(each for each in value if type(each) in _VALUES)
-        return self._of_object(kind, value)
+        self._depth += 1
+        try:
+            return self._of_new(kind, value)
+        except Exception:  # an error of the program's own code, or of something that has no state to be read
+            return object()
+        finally:
+            self._depth -= 1
 
-    def _of_object(self, kind: type, value: Any) -> Hashable:
-        """What any other object is. Its address says nothing: that is another one in each run."""
-        module = getattr(kind, "__module__", None) or ""
-        if module.partition(".")[0] in OWN_PACKAGES:
-            return kind  # what it tells comes from its methods
-        if module == "numpy" and hasattr(value, "tobytes"):
-            return value.tobytes() if value.nbytes <= MOST_BYTES else object()
-        if kind is bytearray:
-            return bytes(value) if len(value) <= MOST_BYTES else object()
-        if isinstance(value, type) or module == "builtins":
-            return kind, getattr(value, "__qualname__", None), _left_of(value)
-        attributes = getattr(value, "__dict__", None)
-        return (kind, self.of(attributes)) if type(attributes) is dict else kind
+    def _of_new(self, kind: type, value: Any) -> Hashable:
+        """What an object is that was not read before. Its address says nothing: that is another one in each run."""
+        if kind in _PARTS:
+            return (kind, *[self.of(getattr(value, part, None)) for part in _PARTS[kind]])
+        if kind is FunctionType:
+            return self._of_function(value)
+        if issubclass(kind, type):
+            return self._of_class(value)
+        if kind is FrameType:
+            return kind, value.f_code, value.f_lasti, self.of(dict(value.f_locals))
+        if kind is weakref.ref:
+            return kind, self.of(value())
+        if kind is types.MappingProxyType:
+            return kind, self.of(dict(value))
+        if kind is contextvars.ContextVar:
+            return kind, self.of(value.get(None))
+        if kind in _CONSTANT or _package(kind.__module__) in _SILENT:
+            return (kind,)
+        if issubclass(kind, io.IOBase) and not issubclass(kind, (io.StringIO, io.BytesIO)):
+            only_written = value in (sys.stdout, sys.stderr) or not value.readable()
+            return kind if only_written else (kind, value.tell())
+        content = self._content(kind, value)
+        if kind in _CONTAINERS:
+            return kind, content
+        more = self._pickled(kind, value) if content is None else object.__getstate__(value)
+        return self.of(kind), content, self.of(more)
 
-
-def _left_of(value: Any) -> int | None:
-    """How many items an iterator has left, if it knows."""
-    try:
-        return operator.length_hint(value, -1) if hasattr(type(value), "__next__") else None
-    except Exception:  # a program's own
+    def _content(self, kind: type, value: Any) -> Hashable:
+        """What a container or an array holds; None: it is neither."""
+        for container, items in _CONTAINERS.items():
+            if issubclass(kind, container):
+                return (frozenset if container in (set, frozenset) else tuple)(map(self.of, items(value)))
+        if hasattr(kind, "dtype") and hasattr(kind, "tobytes"):  # NumPy's
+            if value.dtype.hasobject:
+                return value.shape, tuple(map(self.of, value.ravel().tolist()))
+            return str(value.dtype), value.shape, value.tobytes() if value.nbytes <= MOST_BYTES else object()
+        if issubclass(kind, (bytearray, memoryview, array)):
+            view = memoryview(value)
+            return view.format, view.shape, view.tobytes() if view.nbytes <= MOST_BYTES else object()
         return None
+
+    def _pickled(self, kind: type, value: Any) -> Any:
+        """What pickle would take of an object, unless it would run the program's code for that."""
+        reduce = copyreg.dispatch_table.get(kind)
+        methods = [getattr(kind, name, None) for name in _PICKLING]
+        own = any(isinstance(method, FunctionType) and self._is_programs(method) for method in methods)
+        if reduce is None and (own or kind.__module__ == "itertools"):  # of those it is deprecated
+            raise _UnreadableError
+        reduced = reduce(value) if reduce else value.__reduce_ex__(2)
+        return (
+            reduced
+            if isinstance(reduced, str)
+            else [list(each) if isinstance(each, Iterator) else each for each in reduced]
+        )
+
+    def _of_function(self, function: FunctionType) -> Hashable:
+        """What a function is: its code, and all that it refers to."""
+        if not self._is_programs(function):
+            return FunctionType, function.__module__, function.__qualname__
+        own = (function.__defaults__, function.__kwdefaults__, function.__closure__, function.__dict__)
+        before, self._names = self._names, _names(function.__code__)
+        try:
+            return function.__code__, tuple(map(self.of, own)), self._used(function.__globals__)
+        finally:
+            self._names = before
+
+    def _of_class(self, kind: type) -> Hashable:
+        """What a class is: its attributes, and those of what it is derived from."""
+        module = sys.modules.get(kind.__module__)
+        file = getattr(module, "__file__", None) or ""
+        if not kind.__flags__ & _HEAP_TYPE or _package(kind.__module__) in _NOT_ITS or not self._uses(file):
+            return type, kind.__module__, kind.__qualname__
+        attributes = [(name, self.of(value)) for name, value in list(vars(kind).items()) if name not in _PYTHONS]
+        return tuple(attributes), tuple(map(self.of, kind.__bases__))
+
+    def _of_module(self, module: ModuleType) -> Hashable:
+        """What a module is: those of its variables whose names the function uses."""
+        used = (id(module), self._names)
+        if used in self._modules or _package(module.__name__) in _NOT_ITS:
+            return ModuleType, module.__name__
+        self._modules.add(used)
+        its = module.__name__ not in sys.builtin_module_names and self._uses(getattr(module, "__file__", None) or "")
+        return self._used(vars(module), object if its else _OF_LIBRARIES)
+
+    def _used(self, variables: dict[str, Any], kinds: type | tuple[type, ...] = object) -> Hashable:
+        """The variables of a module whose names the function uses."""
+        used = [(name, variables[name]) for name in sorted(self._names.intersection(variables) - _PYTHONS)]
+        return tuple([(name, self.of(value)) for name, value in used if isinstance(value, kinds)])
+
+    def _is_programs(self, function: FunctionType) -> bool:
+        """Whether a function belongs to the program."""
+        code, variables = function.__code__, function.__globals__
+        files = (code.co_filename, variables.get("__file__"))
+        if files not in self._its:
+            self._its[files] = self._uses(files[0]) and whose_code(code, variables) is Whose.USER
+        return self._its[files]
+
+    def _uses(self, file: str) -> bool:
+        """Whether a file is in no library, or in one of the program's."""
+        return library(file) in self._libraries
+
+
+def _package(module: str | None) -> str:
+    return module.partition(".")[0] if isinstance(module, str) else ""

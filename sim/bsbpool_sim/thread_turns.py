@@ -51,6 +51,7 @@ class ThreadOperation(Enum):
 class ThreadTurns(LateTurns):
     """The turns at one object that threads of a rank share.
 
+    :param threads: all turns of threads.
     :param what: the object; it is kept, so that no other one gets its id.
     :param call: what is asked for there, for choices.
     :param free: whether an operation is possible now.
@@ -60,6 +61,7 @@ class ThreadTurns(LateTurns):
     def __init__(
         self,
         late: Late,
+        threads: OfThreads,
         owner: int,
         what: Any,
         call: str,
@@ -67,7 +69,7 @@ class ThreadTurns(LateTurns):
         items: int = 0,
     ):
         super().__init__(late, owner, Kind.THREAD, int, free)
-        self.what, self.call = what, call
+        self.what, self.call, self._threads = what, call, threads
         #: by item of a queue: how many steps were decided when it was put there.
         self._puts = deque([0] * items)
 
@@ -89,8 +91,6 @@ class ThreadTurns(LateTurns):
             self._freed[ThreadOperation.ACQUIRE] = self._late.decided
         self._threads.had(asked.source, self._late.progress)
         asked.act()
-
-    _threads: OfThreads
 
     def _waits_for_change(self, asked: Asked) -> bool:
         return self._threads.spins(asked.source, self._late.progress)
@@ -132,8 +132,7 @@ class OfThreads:
         """Return where threads of the task's rank take turns for an object."""
         found = self._places.get(key)
         if found is None:
-            found = self._places[key] = ThreadTurns(self._late, task.rank.index, what, call, free, items())
-            found._threads = self
+            found = self._places[key] = ThreadTurns(self._late, self, task.rank.index, what, call, free, items())
         return found
 
     def number(self, task: Task) -> int:

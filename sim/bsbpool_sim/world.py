@@ -360,7 +360,7 @@ class SimWorld(World):
     def start_on_call(
         self, role: Role, function: Callable[[Mailbox], Any], wanted: Callable[[], bool], name: str | None = None
     ) -> Mailbox:
-        title = name or role._value_
+        title = name or role.value
         make = functools.partial(self._make_task, role, title, function)
         return TaskOnCall(self._kernel, self._kernel_rank, title, make, wanted)
 

@@ -75,6 +75,7 @@ class SimulatedEventLoop(base_events.BaseEventLoop):
             task.kernel.park("the start of its event loop", task.kernel.now)  # from then on its turns are its own
             super().run_forever()
 
+    # Its type names the callback's arguments, in another way in each version of Python.
     def call_soon_threadsafe(  # type: ignore[override]
         self, callback: Any, *args: Any, context: Any = None
     ) -> Any:
