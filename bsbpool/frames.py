@@ -7,6 +7,7 @@ of tests may have the name of this package.
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
@@ -14,7 +15,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from types import CodeType, FrameType, TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 #: The packages of this project.
 OWN_PACKAGES = ("bsbpool", "bsbpool_sim")
@@ -29,6 +30,10 @@ _HERE = os.path.dirname(__file__) + os.sep
 _PYTHON = os.path.dirname(os.__file__) + os.sep
 #: The folders of installed packages, those of virtual environments as well.
 _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
+
+
+#: Files of packages.
+Files: TypeAlias = tuple[str, ...]
 
 
 class Whose(Enum):
@@ -52,14 +57,20 @@ def whose_code(code: CodeType, variables: dict[str, Any]) -> Whose:
     :param code: its code.
     :param variables: those of its module.
     """
-    file, module = code.co_filename, variables.get("__file__")
+    module = variables.get("__file__")
+    return _whose(code.co_filename, module if isinstance(module, str) else None, _files(OWN_PACKAGES), _files(TOOLS))
+
+
+@functools.lru_cache(maxsize=8192)
+def _whose(file: str, module: str | None, own: Files, tools: Files) -> Whose:
+    """Whose a file of code is, by those of the packages that are loaded."""
     # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
-    files = (file, module) if isinstance(module, str) else (file,)
-    if any(each.startswith((_HERE, *_folders(OWN_PACKAGES))) for each in files):
+    files = (file,) if module is None else (file, module)
+    if any(each.startswith((_HERE, *_folders(own))) for each in files):
         return Whose.OWN
     if library(file) == "":
         return Whose.PYTHON
-    return Whose.TOOL if any(each.startswith(tuple(_folders(TOOLS))) for each in files) else Whose.USER
+    return Whose.TOOL if any(each.startswith(_folders(tools)) for each in files) else Whose.USER
 
 
 def library(file: str) -> str | None:
@@ -72,7 +83,7 @@ def library(file: str) -> str | None:
 
 def is_observers(frame: FrameType) -> bool:
     """Return whether a frame runs code that observes the program, such as that which measures coverage."""
-    return frame.f_code.co_filename.startswith(tuple(_folders(OBSERVERS)))
+    return frame.f_code.co_filename.startswith(_folders(_files(OBSERVERS)))
 
 
 def is_own(frame: FrameType) -> bool:
@@ -152,10 +163,16 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level + 1)
 
 
-def _folders(packages: Iterable[str]) -> list[str]:
-    """Return the folders of the packages that are loaded."""
+def _files(packages: Iterable[str]) -> Files:
+    """Return the files of the packages that are loaded."""
     files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
-    return [os.path.dirname(file) + os.sep for file in files if isinstance(file, str)]
+    return tuple([file for file in files if isinstance(file, str)])
+
+
+@functools.lru_cache
+def _folders(files: Files) -> tuple[str, ...]:
+    """Return the folders of files."""
+    return tuple(os.path.dirname(file) + os.sep for file in files)
 
 
 def _is_console_script(frame: FrameType) -> bool:

@@ -368,7 +368,8 @@ class _Ranks:
 
 def _parts_of_mpi4py() -> set[str]:
     """The modules of mpi4py that are loaded."""
-    return {name for name in sys.modules if name.partition(".")[0] == package.PACKAGE}
+    inner = f"{package.PACKAGE}."
+    return {name for name in sys.modules if name == package.PACKAGE or name.startswith(inner)}
 
 
 class _Finder(Finder):

@@ -7,6 +7,7 @@ mpi4py or such a module. The decision applies to a whole top-level package. Load
 
 from __future__ import annotations
 
+import functools
 import importlib.machinery
 import os
 import re
@@ -30,13 +31,20 @@ _REPLACES = re.compile(
 _IMPORTS = re.compile(rb"^(?: {4})?(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
 
+@functools.lru_cache(maxsize=4096)
+def _resolved(path: str) -> str:
+    """A path without links. It is asked for each module that is loaded, in each run of a program."""
+    return os.path.realpath(path)
+
+
 def _folder(path: str) -> str:
-    return os.path.join(os.path.realpath(path), "")
+    return os.path.join(_resolved(path), "")
 
 
 _PYTHON = tuple({_folder(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")})
 
 
+@functools.cache
 def installed_folders() -> tuple[str, ...]:
     """Return the folders in which packages are installed."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
@@ -95,7 +103,7 @@ class Ownership:
         where = file or next(iter(folders), None)
         if where is None:
             return name not in sys.stdlib_module_names  # made by hand
-        where = os.path.realpath(where)
+        where = _resolved(where)
         return self._takes_mpi(name, where, bool(folders)) if self._is_installed(where) else self.is_local(where)
 
     def _is_installed(self, where: str) -> bool:
@@ -103,7 +111,7 @@ class Ownership:
 
     def is_local(self, file: str) -> bool:
         """Return whether a file is neither part of Python, nor installed, nor compiled."""
-        where = os.path.realpath(file)
+        where = _resolved(file)
         return not where.startswith((*self._installed, *_PYTHON)) and not where.endswith(_EXTENSIONS)
 
     # -- installed packages that have to do with mpi4py ------------------------------------------------
@@ -122,10 +130,10 @@ class Ownership:
             seen.add(other)
             spec = importlib.machinery.PathFinder.find_spec(other)
             origin = spec.origin if spec is not None else None
-            if spec is None or origin is None or not os.path.realpath(origin).startswith(self._installed):
+            if spec is None or origin is None or not _resolved(origin).startswith(self._installed):
                 continue
             compiled, others, more = self._facts_of(
-                other, os.path.realpath(origin), spec.submodule_search_locations is not None
+                other, _resolved(origin), spec.submodule_search_locations is not None
             )
             if not compiled:
                 takes = takes or others
