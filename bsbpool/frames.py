@@ -32,8 +32,8 @@ _PYTHON = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
-#: Files of packages.
-Files: TypeAlias = tuple[str, ...]
+#: The files of packages.
+PackageFiles: TypeAlias = tuple[str, ...]
 
 
 class Whose(Enum):
@@ -62,7 +62,7 @@ def whose_code(code: CodeType, variables: dict[str, Any]) -> Whose:
 
 
 @functools.lru_cache(maxsize=8192)
-def _whose(file: str, module: str | None, own: Files, tools: Files) -> Whose:
+def _whose(file: str, module: str | None, own: PackageFiles, tools: PackageFiles) -> Whose:
     """Whose a file of code is, by those of the packages that are loaded."""
     # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
     files = (file,) if module is None else (file, module)
@@ -163,14 +163,14 @@ def warn(message: str) -> None:
     warnings.warn(message, stacklevel=level + 1)
 
 
-def _files(packages: Iterable[str]) -> Files:
+def _files(packages: Iterable[str]) -> PackageFiles:
     """Return the files of the packages that are loaded."""
     files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
     return tuple([file for file in files if isinstance(file, str)])
 
 
 @functools.lru_cache
-def _folders(files: Files) -> tuple[str, ...]:
+def _folders(files: PackageFiles) -> tuple[str, ...]:
     """Return the folders of files."""
     return tuple(os.path.dirname(file) + os.sep for file in files)
 

@@ -298,13 +298,10 @@ class File(WithErrhandler, FileAccess, root=True):
     atomicity = property(Get_atomicity, Set_atomicity, doc="Whether accesses must be atomic.")
 
     def Sync(self) -> None:
-        """Have all that was written be written to the disk. All ranks call it."""
+        """Wait until all ranks have called it: then each sees what the others wrote. Nobody waits for the disk."""
         opened = self._opened("Sync")
         self._writable("Sync", opened)
-        call = self._together("Sync", opened)
-        if call.result is None:
-            call.result = True
-            opened.file.sync()
+        self._together("Sync", opened)
 
 
 FILE_NULL = File._named(None)

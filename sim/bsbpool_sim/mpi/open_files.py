@@ -71,10 +71,6 @@ class OpenFile:
         if size > self.size:
             os.posix_fallocate(self._open, 0, size)
 
-    def sync(self) -> None:
-        """Have the system write all to the disk."""
-        os.fsync(self._open)
-
     def read(self, view: View, start: int, size: int) -> bytes:
         """The bytes of data from `start` on: `size`, or as many as there are before the end of the file."""
         parts = []
