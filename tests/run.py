@@ -187,7 +187,7 @@ class Environment:
     def begin(self) -> None:
         """Begin to make it, unless that was done."""
         if self._making is None:
-            make = '"$0" -m venv "$1" && "$1/bin/python" -m pip install -q "${@:2}"'
+            make = '"$0" -m venv "$1" && "$1/bin/python" -m pip install -q --no-compile "${@:2}"'
             command = ["nice", "-n", "19", "bash", "-c", make, sys.executable, str(self._folder), *self._packages]
             self._making = subprocess.Popen(
                 command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
