@@ -137,8 +137,10 @@ def browser() -> None:
             return
 
 
+#: Without this one: what is compiled is kept, or each rank and each process would compile all tests anew.
+_NOT_PASSED_ON = "PYTHONDONTWRITEBYTECODE"
 #: BSB's windows stay open until the end, which MPICH's transport would say a hundred times.
-ENVIRONMENT = os.environ | {
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != _NOT_PASSED_ON} | {
     "COVERAGE_FILE": str(ROOT / ".coverage"),
     "UCX_LOG_LEVEL": "error",
     # Open MPI refuses root, as whom containers run, and more ranks than cores, unless it is told otherwise.
