@@ -3,15 +3,17 @@
 ``python tests/breaks/explored.py [PROCESSES [MISTAKE …]]`` prints it, of all mistakes or of those that are named.
 
 Each mistake is made in a process of its own. The shipped scenarios are explored, each with one fault, until one shows
-it, and what is found is cut down. The table has for each mistake where it was found, after how many schedules and
-seconds of processor time, and what it was cut to. What was cut is explored again without the mistake: nothing may be
-found in it, or it was cut to something else.
+it, and what is found is cut down. Some mistakes are in what simulated ranks have of MPI and no pool uses. So the right
+twins of faulty programs (`tests/explore`) are explored too. The table has for each mistake where it was found, after
+how many schedules and seconds of processor time, and what it was cut to. What was cut is explored again without the
+mistake: nothing may be found in it, or it was cut to something else.
 """
 
 from __future__ import annotations
 
 import functools
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,7 +28,12 @@ from bsbpool.worlds.local import ThreadedWorld
 from bsbpool_sim.exploring.cutting import cut
 from bsbpool_sim.exploring.processes import in_processes
 from bsbpool_sim.exploring.scenarios import explore_scenario
+from bsbpool_sim.exploring.whole_programs import explore_program
+from bsbpool_sim.program.program_run import Program
 from bsbpool_sim.scenario import Scenario, load
+
+sys.path.append(str(Path(__file__).parents[1] / "explore"))
+from variants import PAIRS
 
 ROOT = Path(__file__).parents[2] / "scenarios"
 ALL = {**BREAKS, **SUBTLE, **LATER}
@@ -35,7 +42,11 @@ ALL = {**BREAKS, **SUBTLE, **LATER}
 SECONDS, CUTTING = 60.0, 10.0
 
 #: Schedules of each scenario, in each round: what shows at once is found before anything is searched for long.
-ROUNDS = (2, 40, 1000)
+#: None: the programs are explored.
+ROUNDS = (2, 40, None, 1000)
+
+#: Schedules of each program.
+OF_A_PROGRAM = 20
 
 #: To how much 90 % of what is found is cut: departures, ranks, jobs.
 SMALL = 3, 3, 5
@@ -45,7 +56,7 @@ WITHOUT = "also without it: "
 
 
 class Row(NamedTuple):
-    """What came of one mistake; scenario: "" if none shows it."""
+    """What came of one mistake; scenario: "" if none shows it, and no program."""
 
     what: str
     scenario: str = ""
@@ -98,6 +109,12 @@ def _find(what: str, seconds: float) -> tuple[Row, Scenario | None]:
         ALL[what](patch)
         began, count = time.process_time(), 0
         for schedules in ROUNDS:
+            if schedules is None:
+                row = _in_programs(what, seconds - (time.process_time() - began))
+                count += row.schedules
+                if row.scenario:
+                    return row._replace(schedules=count, seconds=time.process_time() - began), None
+                continue
             for name, scenario in scenarios():
                 left = seconds - (time.process_time() - began)
                 if left <= 0:
@@ -114,6 +131,24 @@ def _find(what: str, seconds: float) -> tuple[Row, Scenario | None]:
                 if exploration.findings:
                     return _cut(what, name, scenario, schedules, count, time.process_time() - began)
     return Row(what, schedules=count, seconds=time.process_time() - began), None
+
+
+def _in_programs(what: str, seconds: float) -> Row:
+    """What comes of a mistake in programs in which nothing is found without it, explored one after the other."""
+    count, began = 0, time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        for pair in PAIRS:
+            left = seconds - (time.process_time() - began)
+            if left <= 0:
+                break
+            path = Path(folder) / f"{pair.name.replace('/', '_')}.py"
+            path.write_text(pair.right)
+            exploration = explore_program(Program(str(path)), pair.ranks, schedules=OF_A_PROGRAM, seconds=left)
+            count += exploration.schedules
+            for finding in exploration.findings:
+                departures = len(finding.tape.departures)
+                return Row(what, pair.name, finding.kind, count, 0.0, departures, pair.ranks)
+    return Row(what, schedules=count)
 
 
 def _size(scenario: Scenario) -> tuple[int, int]:
