@@ -80,3 +80,19 @@ def test_a_program_that_imports_bsbpool_bsb_is_known_by_its_source(tmp_path, cod
     (tmp_path / "script.py").write_text(code)
     assert replaces_pool(str(tmp_path / "script.py"), "script") is does
     assert not replaces_pool("bsbpool", "module") and not replaces_pool(str(tmp_path), "script")
+
+
+def test_what_another_pythons_packages_or_pips_target_holds_is_installed(tmp_path, monkeypatch):
+    def package(folder, name, recorded=False):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "__init__.py").touch()
+        if recorded:
+            (folder / f"{name}-1.dist-info").mkdir()
+            (folder / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}/__init__.py,,\n{name}-1.dist-info/RECORD,,\n")
+        return str(folder / name / "__init__.py")
+
+    monkeypatch.syspath_prepend(str(tmp_path / "target"))
+    assert not of(package(tmp_path / "lib" / "python3" / "site-packages", "elsewhere"), "elsewhere")
+    assert not of(package(tmp_path / "lib" / "python3" / "dist-packages", "of_debian"), "of_debian")
+    assert not of(package(tmp_path / "target", "vendored", recorded=True), "vendored")
+    assert of(package(tmp_path / "target", "beside"), "beside")

@@ -451,3 +451,25 @@ def test_what_mpi_forbids_says_what_is_wrong(call, text):
 )
 def test_what_python_forbids_says_what_is_wrong(call, text, kind):
     refused(call, text, kind)
+
+
+def test_a_new_communicator_has_no_name_although_another_rank_has_named_it_already():
+    def program(comm):
+        mine = comm.Dup()
+        first, mine.name = mine.name, f"of {comm.rank}"
+        comm.barrier()
+        return first, mine.name, mine.Dup().name
+
+    assert simulate(program, 2).results == [("", "of 0", ""), ("", "of 1", "")]
+
+
+def test_a_communicator_its_duplicates_and_windows_have_the_same_group():
+    def program(comm):
+        group, duplicate, window = comm.group, comm.Dup(), MPI.Win.Create(None, comm=comm)
+        same = [comm.Get_group(), duplicate.group, window.group, duplicate.Dup().group]
+        others = [group.Incl(range(2)), group.Dup(), MPI.COMM_SELF.group, comm.Split(0, comm.rank).group, MPI.GROUP_NULL]
+        same[0].Free()
+        return [each == group for each in same], [each == group for each in others], [group].count(comm.group)
+
+    # As in MPICH, though handles of groups of the same ranks need not be equal.
+    assert simulate(program, 2).results == [([False, True, True, True], [False] * 5, 1)] * 2

@@ -5,7 +5,7 @@ import pickle
 import pytest
 
 from bsbpool_sim import mpi as MPI
-from bsbpool_sim import simulate
+from bsbpool_sim import RankErrors, simulate
 
 np = pytest.importorskip("numpy")
 
@@ -282,3 +282,15 @@ def test_a_pickle_leaves_nothing_of_what_it_makes_a_datatype_of():
     run = simulate(program, 1, checks=["leaked-handle"])
     ((again, struct),) = run.results
     assert (again, run.violations) == (struct, [])
+
+
+def test_what_is_packed_reaches_no_further_than_its_buffer():
+    def program(comm, unpack):
+        part = MPI.INT.Create_hindexed([2, 1], [8, 40]).Commit()  # 36 bytes, of which the first is byte 8
+        if unpack:
+            part.Unpack(bytearray(100), 0, np.zeros(18, "i4"), comm)
+        part.Pack(np.arange(18, dtype="i4"), bytearray(100), 0, comm)
+
+    for unpack in (False, True):
+        with pytest.raises(RankErrors, match="72 bytes stands for 2 items of 36 bytes, .* from byte 8 to byte 80"):
+            simulate(lambda comm: program(comm, unpack), 1)  # noqa: B023

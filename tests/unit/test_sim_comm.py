@@ -902,3 +902,16 @@ def test_statuses_that_cannot_grow_are_filled_as_far_as_they_go():
 def test_a_key_or_a_kind_of_communicator_that_mpi_does_not_have_is_refused():
     refused(lambda comm: comm.Get_attr(7), r"7 is no key of attributes of an MPI.Comm")
     refused(lambda comm: comm.Split_type(7), r"give one like MPI.COMM_TYPE_SHARED, or MPI.UNDEFINED")
+
+
+def test_what_goes_to_nobody_need_not_be_pickled():
+    def program(comm):
+        thing = lambda: None  # noqa: E731
+        for send in (comm.send, comm.ssend, comm.bsend):
+            send(thing, MPI.PROC_NULL)
+        comm.Bsend(b"a buffer for it need not be attached either", MPI.PROC_NULL)
+        requests = [send(thing, dest=MPI.PROC_NULL) for send in (comm.isend, comm.issend, comm.ibsend)]
+        MPI.Request.waitall(requests)
+        return comm.sendrecv(thing, MPI.PROC_NULL, source=MPI.PROC_NULL)
+
+    assert run(program, 2) == [None, None]

@@ -123,7 +123,7 @@ class Comm(
 
     def Get_group(self) -> Group:
         """The group of the communicator's ranks; of an inter-communicator, the one that this rank is in."""
-        return Group._made(self.member.context.own)
+        return Group._of_all(self.member.context.own)
 
     group = property(Get_group, doc="The group of the communicator's ranks.")
 

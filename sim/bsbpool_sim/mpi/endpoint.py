@@ -134,7 +134,10 @@ class Endpoint(Handle):
         for name in ("member", "context", "cluster", "mailbox", "meeting"):
             setattr(self, name, nowhere)
 
-    def _dumps(self, obj: Any) -> bytes:
+    def _dumps(self, obj: Any, to: Any = 0) -> bytes:
+        """Pickle an object; for PROC_NULL it stays as it is, whatever it is."""
+        if (to.__class__ is not int or to < 0) and means(to, PROC_NULL):
+            return b""
         try:
             return dumps(obj)
         except (

@@ -182,7 +182,7 @@ class File(WithErrhandler, FileAccess, root=True):
 
     def Get_group(self) -> Group:
         """The group of the ranks that opened it."""
-        return Group._made(self._opened("Get_group").comm.context.members)
+        return Group._of_all(self._opened("Get_group").comm.context.members)
 
     group = property(Get_group, doc="The group of the ranks that opened it.")
 

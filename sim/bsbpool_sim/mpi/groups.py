@@ -16,10 +16,15 @@ IDENT, SIMILAR, UNEQUAL = 0, 2, 3
 
 
 class GroupState(State):
-    """The ranks of a group, by their numbers in the simulation."""
+    """The ranks of a group, by their numbers in the simulation.
 
-    def __init__(self, members: Sequence[int]):
+    :param origin: what a communicator and its duplicates, windows and files have in common if the group is theirs: MPI
+        gives the same group each time that it is asked.
+    """
+
+    def __init__(self, members: Sequence[int], origin: Any = None):
         self.members = tuple(members)
+        self.origin = origin
 
     @functools.cached_property
     def places(self) -> dict[int, int]:
@@ -38,13 +43,26 @@ class Group(Handle, root=True):
     _state: GroupState | None
 
     @classmethod
-    def _made(cls, members: Iterable[int]) -> Self:
+    def _made(cls, members: Iterable[int], origin: Any = None) -> Self:
         ranks = tuple(members)
         if not ranks:
             return cls._of(_EMPTY)
-        made = cls._of(GroupState(ranks))
+        made = cls._of(GroupState(ranks, origin))
         note_made(made._state, "group")
         return made
+
+    @classmethod
+    def _of_all(cls, members: Sequence[int]) -> Self:
+        """The group of a communicator, a window or a file: all that share one list of ranks have the same group."""
+        return cls._made(members, members)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Group):
+            return NotImplemented
+        own, others = self._state, other._state
+        return own is others or None not in (own, others) and own.origin is not None and own.origin is others.origin
+
+    __hash__ = None  # type: ignore[assignment]
 
     def _own(self, call: str) -> GroupState:
         if self._state is None:

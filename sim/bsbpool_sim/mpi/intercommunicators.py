@@ -61,7 +61,7 @@ class Intercomm(Comm):
 
     def Get_remote_group(self) -> Group:
         """Return the other group."""
-        return Group._made(self.member.context.members)
+        return Group._of_all(self.member.context.members)
 
     remote_group = property(Get_remote_group, doc="The other group.")
 

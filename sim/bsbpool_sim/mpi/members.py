@@ -44,7 +44,7 @@ class CommMember(State):
         self.meeting = context
         self.place = rank
         self.kind = kind
-        self.name = context.name
+        self.name = context.first_name
         self.hints: dict[str, str] = {}
         self.topology: Any = None
         #: how many deaths it has acknowledged, and at how many agreements it was.

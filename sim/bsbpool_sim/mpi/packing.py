@@ -107,7 +107,15 @@ def _count(count: Any, call: str) -> int:
 def _items(map: TypeMap, memory: memoryview) -> int:
     if map.extent <= 0:
         raise MPIError(f"a datatype of extent {map.extent} says not how many items a buffer has", "ERR_TYPE")
-    return len(memory) // map.extent
+    count = len(memory) // map.extent
+    first, last = map.span(count)
+    if first < 0 or last > len(memory):
+        raise MPIError(
+            f"a buffer of {len(memory)} bytes stands for {count} items of {map.extent} bytes, and these reach from byte "
+            f"{first} to byte {last}: give one that has them all",
+            "ERR_BUFFER",
+        )
+    return count
 
 
 # -- external32 ------------------------------------------------------------------------------------------

@@ -104,7 +104,7 @@ class PointToPoint(Endpoint):
 
         :raises TypeError: the object can't be pickled.
         """
-        self._send(self._dumps(obj), dest, tag, buffered=False)
+        self._send(self._dumps(obj, dest), dest, tag, buffered=False)
 
     rsend = send
 
@@ -113,24 +113,24 @@ class PointToPoint(Endpoint):
 
         :raises MPIError: none was, or it is too small.
         """
-        self._bsend(self._dumps(obj), dest, tag)
+        self._bsend(self._dumps(obj, dest), dest, tag)
 
     def ssend(self, obj: Any, dest: int, tag: int = 0) -> None:
         """Send an object, and wait until its receiver takes it."""
-        self._issend(self._dumps(obj), dest, tag, "ssend").wait()
+        self._issend(self._dumps(obj, dest), dest, tag, "ssend").wait()
 
     def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object; the request is complete at once."""
-        return self._isend(self._dumps(obj), dest, tag)
+        return self._isend(self._dumps(obj, dest), dest, tag)
 
     def ibsend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object by way of the buffer that was attached; the request is complete at once."""
-        self._bsend(self._dumps(obj), dest, tag)
+        self._bsend(self._dumps(obj, dest), dest, tag)
         return Request(self.cluster.kernel)
 
     def issend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Send an object; the request completes when its receiver takes it."""
-        return self._issend(self._dumps(obj), dest, tag, "issend")
+        return self._issend(self._dumps(obj, dest), dest, tag, "issend")
 
     def Send(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer; by default it is copied, so that this never waits."""
@@ -201,7 +201,7 @@ class PointToPoint(Endpoint):
     def _bsend(self, data: bytes, dest: int, tag: int, type: Any = None) -> None:
         to = self._peer(dest, "dest")
         attached = self._attachments().buffer or attachments().buffer
-        if attached is None:
+        if attached is None and to is not None:
             raise MPIError(
                 "bsend without a buffer: attach one first, with MPI.Attach_buffer(bytearray(n))", "ERR_BUFFER"
             )
@@ -209,7 +209,7 @@ class PointToPoint(Endpoint):
             tag = integer(tag, "tag")
         if not 0 <= tag <= LARGEST_TAG:
             raise bad_tag(tag, "sent", "0")
-        if to is not None:
+        if to is not None and attached is not None:
             attached.take(len(data))
             arrival = self.context.send(SentMessage(self._rank, tag, data, None, type), to)
             self.cluster.kernel.at(arrival, attached.leave, len(data))
@@ -407,7 +407,7 @@ class PointToPoint(Endpoint):
         status: Any = None,
     ) -> Any:
         """Send an object, and wait for one."""
-        sent = self._isend(self._dumps(sendobj), dest, sendtag, "sendrecv")
+        sent = self._isend(self._dumps(sendobj, dest), dest, sendtag, "sendrecv")
         received = self._post(source, recvtag, None, "sendrecv", _room(recvbuf)).wait(status)
         sent.wait()
         return received

@@ -233,7 +233,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     def Get_group(self) -> Group:
         """The group of its ranks."""
-        return Group._made(self._end("Get_group").context.members)
+        return Group._of_all(self._end("Get_group").context.members)
 
     group = property(Get_group, doc="The group of its ranks.")
 

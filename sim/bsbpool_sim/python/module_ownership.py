@@ -8,6 +8,7 @@ mpi4py or such a module. The decision applies to a whole top-level package. Load
 from __future__ import annotations
 
 import functools
+import glob
 import importlib.machinery
 import os
 import re
@@ -49,6 +50,20 @@ def installed_folders() -> tuple[str, ...]:
     """Return the folders in which packages are installed."""
     paths = [sysconfig.get_path("purelib"), sysconfig.get_path("platlib"), *site.getsitepackages()]
     return tuple({_folder(path) for path in (*paths, site.getusersitepackages())})
+
+
+#: The last folder of a path below which packages are installed, in this Python or in another that is on `sys.path`.
+_NAMES_OF_FOLDERS = frozenset({"site-packages", "dist-packages"})
+
+
+@functools.cache
+def _recorded(folder: str) -> frozenset[str]:
+    """Return the files and folders directly in a folder that belong to packages installed there, as by pip's --target."""
+    names = set[str]()
+    for record in glob.glob(os.path.join(glob.escape(folder), "*.dist-info", "RECORD")):
+        with open(record, encoding="utf-8", errors="surrogateescape") as lines:
+            names.update(line.partition(",")[0].partition("/")[0].strip('"') for line in lines)
+    return frozenset(names)
 
 
 def replaces_pool(name: str, kind: str) -> bool:
@@ -107,12 +122,20 @@ class Ownership:
         return self._takes_mpi(name, where, bool(folders)) if self._is_installed(where) else self.is_local(where)
 
     def _is_installed(self, where: str) -> bool:
-        return where.startswith(self._installed)
+        """Whether a file belongs to an installed package: of this Python, or of one that PYTHONPATH leads to."""
+        if where.startswith(self._installed) or not _NAMES_OF_FOLDERS.isdisjoint(where.split(os.sep)):
+            return True
+        if where.startswith(_PYTHON):
+            return False
+        for entry in {_folder(path) for path in sys.path if isinstance(path, str)}:
+            if where.startswith(entry) and where.removeprefix(entry).partition(os.sep)[0] in _recorded(entry):
+                return True
+        return False
 
     def is_local(self, file: str) -> bool:
         """Return whether a file is neither part of Python, nor installed, nor compiled."""
         where = _resolved(file)
-        return not where.startswith((*self._installed, *_PYTHON)) and not where.endswith(_EXTENSIONS)
+        return not (where.endswith(_EXTENSIONS) or where.startswith(_PYTHON) or self._is_installed(where))
 
     # -- installed packages that have to do with mpi4py ------------------------------------------------
 
@@ -130,7 +153,7 @@ class Ownership:
             seen.add(other)
             spec = importlib.machinery.PathFinder.find_spec(other)
             origin = spec.origin if spec is not None else None
-            if spec is None or origin is None or not _resolved(origin).startswith(self._installed):
+            if spec is None or origin is None or not self._is_installed(_resolved(origin)):
                 continue
             compiled, others, more = self._facts_of(
                 other, _resolved(origin), spec.submodule_search_locations is not None
