@@ -88,7 +88,7 @@ def test_what_another_pythons_packages_or_pips_target_holds_is_installed(tmp_pat
         (folder / name / "__init__.py").touch()
         if recorded:
             (folder / f"{name}-1.dist-info").mkdir()
-            (folder / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}/__init__.py,,\n{name}-1.dist-info/RECORD,,\n")
+            (folder / f"{name}-1.dist-info" / "RECORD").write_text(f"{name}/__init__.py,,\n")
         return str(folder / name / "__init__.py")
 
     monkeypatch.syspath_prepend(str(tmp_path / "target"))

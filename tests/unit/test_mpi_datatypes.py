@@ -4,8 +4,8 @@ import pickle
 
 import pytest
 
-from bsbpool_sim import mpi as MPI
 from bsbpool_sim import RankErrors, simulate
+from bsbpool_sim import mpi as MPI
 
 np = pytest.importorskip("numpy")
 
@@ -292,5 +292,5 @@ def test_what_is_packed_reaches_no_further_than_its_buffer():
         part.Pack(np.arange(18, dtype="i4"), bytearray(100), 0, comm)
 
     for unpack in (False, True):
-        with pytest.raises(RankErrors, match="72 bytes stands for 2 items of 36 bytes, .* from byte 8 to byte 80"):
+        with pytest.raises(RankErrors, match=r"72 bytes stands for 2 items of 36 bytes, .* from byte 8 to byte 80"):
             simulate(lambda comm: program(comm, unpack), 1)  # noqa: B023

@@ -35,7 +35,7 @@ class Context:
     :ivar boxes: the mailboxes of those that messages go to; `own_boxes`: those of the group itself.
     :ivar number: tells it from all others of the simulation; that of all ranks is 0.
     :param name: the communicator's name; "" if nobody named it.
-    :ivar name: the one that reports give: that of whichever rank named it last; `first_name`: the one that it began with.
+    :ivar name: the one that reports give: whichever rank named it last; `first_name`: the one that it began with.
     """
 
     def __init__(self, cluster: Cluster, members: Sequence[int], name: str = "", own: Sequence[int] | None = None):

@@ -60,7 +60,7 @@ class Group(Handle, root=True):
         if not isinstance(other, Group):
             return NotImplemented
         own, others = self._state, other._state
-        return own is others or None not in (own, others) and own.origin is not None and own.origin is others.origin
+        return own is others or (None not in (own, others) and own.origin is not None and own.origin is others.origin)
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -111,7 +111,7 @@ def _items(map: TypeMap, memory: memoryview) -> int:
     first, last = map.span(count)
     if first < 0 or last > len(memory):
         raise MPIError(
-            f"a buffer of {len(memory)} bytes stands for {count} items of {map.extent} bytes, and these reach from byte "
+            f"a buffer of {len(memory)} bytes stands for {count} items of {map.extent} bytes, which reach from byte "
             f"{first} to byte {last}: give one that has them all",
             "ERR_BUFFER",
         )

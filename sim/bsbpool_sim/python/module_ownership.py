@@ -58,7 +58,7 @@ _NAMES_OF_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
 @functools.cache
 def _recorded(folder: str) -> frozenset[str]:
-    """Return the files and folders directly in a folder that belong to packages installed there, as by pip's --target."""
+    """Return which files and folders right in a folder are packages that were installed there, as by pip --target."""
     names = set[str]()
     for record in glob.glob(os.path.join(glob.escape(folder), "*.dist-info", "RECORD")):
         with open(record, encoding="utf-8", errors="surrogateescape") as lines:
