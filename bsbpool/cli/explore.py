@@ -155,7 +155,7 @@ def explore(
 
     Exit status: 0: no findings; 1: findings; 2: the program can't be explored.
     """
-    from bsbpool_sim.program.program_run import Program
+    from bsbpool_sim.program.beginning import Program
 
     if module is not None and code is not None:
         raise click.UsageError("give -m or -c, not both")
@@ -217,7 +217,7 @@ def explore(
         from bsbpool_sim.exploring import kept
         from bsbpool_sim.exploring.covered import Covered, identity
         from bsbpool_sim.exploring.whole_programs import explore_program
-        from bsbpool_sim.program.program_run import ProgramError
+        from bsbpool_sim.program.beginning import ProgramError
 
         try:
             covered, key = None if keep is None else Covered(keep), ""

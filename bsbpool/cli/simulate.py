@@ -168,7 +168,8 @@ def simulate(
     Exit status: that of the lowest rank whose status is not 0; the code of MPI's Abort; 1 if ranks wait for ever; 2 if
     an argument can't be used.
     """
-    from bsbpool_sim.program.program_run import Program, ProgramError, run_program
+    from bsbpool_sim.program.beginning import Program, ProgramError
+    from bsbpool_sim.program.program_run import run_program
 
     if module is not None and code is not None:
         raise click.UsageError("give -m or -c, not both")

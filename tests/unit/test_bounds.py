@@ -20,7 +20,7 @@ from bsbpool.trace import read_trace, reading
 from bsbpool.trace.recorded_calls import read_calls
 from bsbpool.worlds import opening
 from bsbpool_sim import recorded, simulate
-from bsbpool_sim.program import program_run
+from bsbpool_sim.program import beginning
 from bsbpool_sim.pytest_plugin import scenarios
 from bsbpool_sim.recorded import RecordingError, read_recording
 from bsbpool_sim.replay import export_entries
@@ -158,7 +158,7 @@ def test_what_came_of_a_pipe_while_it_was_looked_at_is_not_lost(tmp_path, monkey
 
 
 def test_a_script_without_end_is_refused(monkeypatch):
-    monkeypatch.setattr(program_run, "LARGEST_SCRIPT", 1000)
+    monkeypatch.setattr(beginning, "LARGEST_SCRIPT", 1000)
     for name in ("simulate", "explore"):
         run = command(name, "-n", "2", "/dev/zero")
         assert run.exit_code == 2

@@ -86,7 +86,8 @@ def test_mpi_keeps_the_names_that_mean_the_same_on_each_rank(simulate):
 def test_the_result_does_not_depend_on_whether_the_real_mpi_was_imported(tmp_path):
     code = "from mpi4py import MPI; import mpi4py; print(MPI.get_vendor()[0], mpi4py.rc.threads, MPI.COMM_WORLD.size)"
     start = (
-        "import sys\nfrom bsbpool_sim.program.program_run import Program, run_program\n"
+        "import sys\nfrom bsbpool_sim.program.beginning import Program\n"
+        "from bsbpool_sim.program.program_run import run_program\n"
         f"run_program(Program({code!r}, 'code'), 2)\n"
         "print('mpi4py.MPI' in sys.modules)\n"
     )
@@ -181,7 +182,8 @@ def test_nothing_that_stood_for_mpi4py_is_left_behind(tmp_path):
     (tmp_path / "program.py").write_text("from mpi4py import MPI\nprint(MPI.COMM_WORLD.rank)")
     code = (
         "import sys, bsbpool\n"
-        "from bsbpool_sim.program.program_run import Program, run_program\n"
+        "from bsbpool_sim.program.beginning import Program\n"
+        "from bsbpool_sim.program.program_run import run_program\n"
         f"assert run_program(Program({str(tmp_path / 'program.py')!r}), 2).status == 0\n"
         "print([name for name in sys.modules if name.startswith('mpi4py')])\n"
     )

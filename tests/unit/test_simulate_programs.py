@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,9 @@ from launching import run
 
 from bsbpool.trace import read_trace
 from bsbpool_sim.program import program_run
+from bsbpool_sim.program.beginning import Program
 from bsbpool_sim.program.output import RankStream, SharedStream
-from bsbpool_sim.program.program_run import Program, TooManyRanksError, run_program
+from bsbpool_sim.program.program_run import TooManyRanksError, run_program
 
 COMM = "from mpi4py import MPI\ncomm = MPI.COMM_WORLD\nrank, size = comm.rank, comm.size\n"
 
@@ -252,6 +254,28 @@ def test_a_program_is_started_as_python_does(simulate, arguments, shown):
     status, out, err = simulate("-n", "2", *arguments, files=files)
     assert (status, err) == (0, "")
     assert out.splitlines() == [shown] * 2
+
+
+VARIABLES = """
+import sys, importlib.machinery as kinds
+known = kinds.BuiltinImporter, kinds.SourceFileLoader
+loads = [k.__name__ for k in known if k in (__loader__, *type(__loader__).mro())]
+own = {n: v for n, v in globals().items() if n not in ("sys", "kinds", "known", "loads", "__builtins__", "__loader__")}
+print(loads, [(n, v if isinstance(v, (str, dict)) else type(v).__name__) for n, v in sorted(own.items())])
+"""
+WAYS = [["-c", VARIABLES], ["folder/../main.py"], ["./main.py"], ["-m", "main"], ["archive"]]
+
+
+@pytest.mark.parametrize("arguments", WAYS, ids=["code", "path", "here", "module", "archive"])
+def test_main_begins_with_the_variables_that_python_gives_it(simulate, arguments, tmp_path):
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:  # without an ending, as `zipapp` makes them for Unix
+        archive.writestr("__main__.py", VARIABLES)
+    files = {"main.py": VARIABLES, "folder/x.py": ""}
+    _, alone, _ = simulate(*arguments, files=files, start=[])
+    status, out, err = simulate("-n", "2", *arguments, files=files)
+    assert (status, err) == (0, "")
+    assert alone
+    assert out == alone * 2
 
 
 def test_the_command_and_the_module_are_the_same(simulate):

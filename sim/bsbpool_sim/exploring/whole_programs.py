@@ -12,7 +12,8 @@ from typing import Any
 from ..choices import Strategy
 from ..cluster import RunScript
 from ..errors import AbortError, DeadlockError, HorizonError
-from ..program.program_run import Program, run_program
+from ..program.beginning import Program
+from ..program.program_run import run_program
 from ..simulation import Simulation
 from ..tape import Tape
 from .alike import ranks_alike

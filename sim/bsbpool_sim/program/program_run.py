@@ -5,24 +5,20 @@ The report on the terminal belongs in the command, `bsbpool.cli.simulate`.
 
 from __future__ import annotations
 
-import builtins
 import io
 import os
-import runpy
 import sys
 import traceback
 import types
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
-from importlib.machinery import PathFinder
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent
 
 from bsbpool.values import add_note
 from bsbpool.worlds.memory import memory_available, memory_taken
-from bsbpool.worlds.opening import open_to_read
 from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster, RunScript
@@ -41,33 +37,16 @@ from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
 from ..virtual import GLOBAL_GENERATOR, OWNS
 from . import package
+from .beginning import Program, prepared, variables_of_main
 from .output import OutputClosedError, RankStream, SharedStream
 
-LARGEST_SCRIPT = 64 * 10**6  # bytes
 #: Numbers of ranks that have started, after which it is seen what they take.
 _LOOK_AT = frozenset(1 << n for n in range(4, 20))
 _SIMULATOR = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 
 
-class ProgramError(Exception):
-    """A program can't be run. The message says why, and what would be right."""
-
-
 class TooManyRanksError(SimulationError):
     """The ranks need more memory than there is."""
-
-
-@dataclass(frozen=True)
-class Program:
-    """What to run: ``python script.py``, ``python -m module`` or ``python -c code``, with arguments.
-
-    :ivar name: the path of the script, the name of the module, or the code.
-    :ivar kind: ``script``, ``module`` or ``code``.
-    """
-
-    name: str
-    kind: str = "script"
-    arguments: tuple[str, ...] = ()
 
 
 @dataclass
@@ -156,7 +135,7 @@ class _Ranks:
         self._script = script
         self._ended = ended
         self._label = label
-        self._main, self._first = _prepared(program)
+        self._main, self._first = prepared(program)
         named = [*own, program.name.partition(".")[0]] if program.kind == "module" else [*own]
         if package.is_installed():
             named.append(package.PACKAGE)
@@ -243,7 +222,7 @@ class _Ranks:
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")
-        main.__dict__.update(__builtins__=builtins)
+        main.__dict__.update(variables_of_main())
         raised: BaseException | None = None
         try:
             self._main(main)
@@ -418,81 +397,3 @@ def _theirs(trace: types.TracebackType | None) -> types.TracebackType | None:
     for one, following in zip(kept, [*kept[1:], None], strict=True):
         one.tb_next = following
     return kept[0] if kept else None
-
-
-# -- what to run ---------------------------------------------------------------------------------------------
-
-
-def _prepared(program: Program) -> tuple[Callable[[types.ModuleType], None], str]:
-    """What runs a program in a rank's `__main__`, and the first folder of its `sys.path`.
-
-    :raises ProgramError: there is no such program, or it is no Python.
-    """
-    if program.kind == "code":
-        return _executes(_compiled(program.name, "<string>"), {}), ""
-    if program.kind == "module":
-        top = program.name.partition(".")[0]
-        if top not in sys.builtin_module_names and PathFinder.find_spec(top, [os.getcwd(), *sys.path[1:]]) is None:
-            missing = f"there is no module {top}, neither here nor installed: give the name of one, or a script"
-            raise ProgramError(missing)
-        return _module(program.name), os.getcwd()
-    path = os.path.abspath(program.name)
-    if os.path.isdir(path) or path.endswith((".zip", ".pyz")):
-        if os.path.isdir(path) and not os.path.isfile(os.path.join(path, "__main__.py")):
-            raise ProgramError(f"{program.name} is a folder without a __main__.py: give the path of a script")
-        return _module("__main__"), path
-    try:
-        with open_to_read(path) as file:
-            source = file.read(LARGEST_SCRIPT + 1)
-    except FileNotFoundError:
-        missing = f"there is no script {program.name}: give the path of a Python program, or -m MODULE"
-        raise ProgramError(missing) from None
-    except OSError as error:
-        raise ProgramError(f"{program.name} can't be read: {error.strerror}") from None
-    if len(source) > LARGEST_SCRIPT:
-        raise ProgramError(f"{program.name} has more than {LARGEST_SCRIPT // 10**6} MB, the most that a script has")
-    names = {"__file__": path, "__cached__": None, "__spec__": None, "__package__": None}
-    return _executes(_compiled(source, path), names), os.path.dirname(os.path.realpath(path))
-
-
-def _compiled(source: str | bytes, path: str) -> types.CodeType:
-    try:
-        return compile(source, path, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError) as error:
-        text = "".join(traceback.format_exception_only(error)).rstrip()
-        raise ProgramError(f"this is no Python that can be run:\n{text}") from None
-
-
-def _executes(code: types.CodeType, names: dict[str, Any]) -> Callable[[types.ModuleType], None]:
-    def run(main: types.ModuleType) -> None:
-        main.__dict__.update(names)
-        exec(code, main.__dict__)
-
-    return run
-
-
-def _module(name: str) -> Callable[[types.ModuleType], None]:
-    """What runs a module as ``python -m`` does; it is looked for on each rank, since its packages are imported."""
-
-    def run(main: types.ModuleType) -> None:
-        finds: Any = runpy
-        try:
-            if name == "__main__":
-                _, spec, code = finds._get_main_module_details(_NoModule)
-            else:
-                _, spec, code = finds._get_module_details(name, _NoModule)
-        except _NoModule as error:
-            print(f"{sys.executable}: {error}", file=sys.stderr)
-            raise SystemExit(1) from None
-        main.__dict__.update(
-            __file__=spec.origin, __cached__=spec.cached, __loader__=spec.loader, __package__=spec.parent, __spec__=spec
-        )
-        if name != "__main__":
-            sys.argv[0] = spec.origin
-        exec(code, main.__dict__)
-
-    return run
-
-
-class _NoModule(Exception):
-    """There is no module of that name."""
