@@ -259,7 +259,7 @@ def test_a_program_is_started_as_python_does(simulate, arguments, shown):
 VARIABLES = """
 import sys, importlib.machinery as kinds
 known = kinds.BuiltinImporter, kinds.SourceFileLoader
-loads = [k.__name__ for k in known if k in (__loader__, *type(__loader__).mro())]
+loads = [k.__name__ for k in known if k is __loader__ or isinstance(__loader__, k)]
 own = {n: v for n, v in globals().items() if n not in ("sys", "kinds", "known", "loads", "__builtins__", "__loader__")}
 print(loads, [(n, v if isinstance(v, (str, dict)) else type(v).__name__) for n, v in sorted(own.items())])
 """
@@ -313,6 +313,33 @@ def test_output_comes_in_whole_lines(simulate):
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert sorted(lines) == sorted(f"[{r}] {text}" for r in (0, 1) for text in ("one line ", "bytes", "no end"))
+
+
+@pytest.mark.parametrize(
+    "gives_up",
+    [
+        "sys.stdout.close()",
+        "out = io.TextIOWrapper(sys.stdout.buffer); del out",
+        "sys.stdout = io.TextIOWrapper(sys.stdout.detach(), encoding='ascii')",
+        "sys.stderr.close()",
+        "sys.stderr.close(); 1/0",
+        "sys.stderr = None; sys.exit('why')",
+        "sys.stdout = None; print('nowhere', flush=True)",
+        "print(sys.stdout.mode, end='')",
+    ],
+)
+def test_a_rank_may_close_its_streams_as_in_python(simulate, gives_up):
+    code = f"import io, sys\nprint('before')\nprint('part', end='')\n{gives_up}\nsys.exit(4)"
+    alone, (status, out, err) = simulate("-c", code, start=[]), simulate("-n", "2", "-c", code)
+    assert (status, out) == (alone[0], alone[1] + "\n" + alone[1])
+    assert "Traceback" not in err
+
+
+def test_what_functions_for_the_end_raise_is_told_as_python_tells_it(simulate):
+    code = "import atexit, sys\natexit.register(sys.exit, 9)\natexit.register(int, 'x')\nprint('end')"
+    alone, (status, out, err) = simulate("-c", code, start=[]), simulate("-n", "1", "-c", code)
+    assert (status, out, err) == alone
+    assert "SystemExit: 9" in err
 
 
 def test_a_rank_may_print_elsewhere(simulate, tmp_path):
@@ -429,7 +456,9 @@ def test_a_hook_for_exceptions_may_abort(simulate):
     assert err.startswith("hooked KeyError\nbsbpool: rank 1 raised KeyError: 'x'")
 
 
-@pytest.mark.parametrize(("code", "status"), [("3", 3), ("259", 3), ("None", 0), ("'why'", 1), ("-1", 255)])
+@pytest.mark.parametrize(
+    ("code", "status"), [("3", 3), ("259", 3), ("None", 0), ("'why'", 1), ("-1", 255), ("1 << 70", 255)]
+)
 def test_the_exit_status_is_the_programs(simulate, code, status):
     program = COMM + f"import sys\nif rank == 1: sys.exit({code})\nprint('end')\n"
     got, out, err = simulate("-n", "2", "-c", program)

@@ -152,6 +152,7 @@ class RankStream(io.TextIOWrapper):
 
     def __init__(self, output: SharedStream, label: str, number: int):
         self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
+        self.mode = "w"
         super().__init__(
             self.lines,
             encoding=output.encoding,
@@ -163,7 +164,8 @@ class RankStream(io.TextIOWrapper):
     def finish(self) -> bool:
         """Pass on the rest of an unfinished line, since the rank has ended. Returns whether it could be written."""
         try:
-            self.flush()
+            with suppress(ValueError):  # the rank has closed or detached it: all that it had is with its lines
+                self.flush()
             self.lines.finish()
         except OSError:
             self.lines.muted = True  # else the stream tries again as it goes away

@@ -15,7 +15,7 @@ import traceback
 import types
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 from greenlet import getcurrent
@@ -96,11 +96,17 @@ class Process:
             function, args, kwargs = self.at_exit.pop()
             try:
                 function(*args, **kwargs)
-            except SystemExit:
-                pass
-            except Exception:  # whatever it raises, Python goes on with the others, too
-                print(f"Exception ignored in atexit callback {function!r}:", file=sys.stderr)
-                traceback.print_exc()
+            except (SystemExit, Exception) as error:  # whatever it raises, Python goes on with the others, too
+                shown = f" {function!r}:" if sys.version_info >= (3, 13) else f": {function!r}"
+                trace = None if error.__traceback__ is None else error.__traceback__.tb_next  # without this function
+                text = "".join(traceback.format_exception(type(error), error, trace))
+                tell(f"Exception ignored in atexit callback{shown}\n{text}")
+
+
+def tell(text: str) -> None:
+    """Write to the standard error of the rank, unless it has none or has closed it."""
+    with suppress(Exception):
+        sys.stderr.write(text)
 
 
 def current_process() -> Process | None:
@@ -147,9 +153,13 @@ def reclassed(instance: Any, properties: dict[str, Any]) -> Callable[[], None]:
     return lambda: setattr(instance, "__class__", before)
 
 
+def _nothing(*_: Any) -> None:
+    pass
+
+
 class _ForC:
     """Stands in `sys` for a stream, where code in C looks for it. Its attributes are those of the running rank's
-    stream.
+    stream. What goes to none is dropped, as Python does it.
     """
 
     def __init__(self, name: str, outside: Any):
@@ -161,7 +171,8 @@ class _ForC:
         return self._outside if process is None else process.sys[self._name]
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._now(), name)
+        stream = self._now()
+        return _nothing if stream is None and name in ("write", "flush") else getattr(stream, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
         setattr(self._now(), name, value)
