@@ -521,6 +521,7 @@ def test_a_program_that_goes_on_for_ever_is_given_up(simulate, options, said):
     ("arguments", "status", "said"),
     [
         (["nothing.py"], 2, "there is no script nothing.py: give the path of a Python program, or -m MODULE"),
+        (["-"], 2, "there is no script -: give /dev/stdin for a program from a pipe, or -m MODULE"),
         (["-m", "nothing"], 2, "there is no module nothing, neither here nor installed"),
         (["."], 2, r"\. is a folder without a __main__.py"),
         ([], 2, "name a script to run, a module with -m, or code with -c"),

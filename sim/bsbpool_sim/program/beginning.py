@@ -69,7 +69,8 @@ def prepared(program: Program) -> tuple[Callable[[types.ModuleType], None], str]
         with open_to_read(path) as file:
             source = file.read(LARGEST_SCRIPT + 1)
     except FileNotFoundError:
-        missing = f"there is no script {program.name}: give the path of a Python program, or -m MODULE"
+        wanted = "/dev/stdin for a program from a pipe" if program.name == "-" else "the path of a Python program"
+        missing = f"there is no script {program.name}: give {wanted}, or -m MODULE"
         raise ProgramError(missing) from None
     except OSError as error:
         raise ProgramError(f"{program.name} can't be read: {error.strerror}") from None
