@@ -151,9 +151,9 @@ class Looks:
             self._kernel.park(f"{look.call} to look")
             self.happened(task.rank.index)
             return look.ended
-        place = standstill(sys._getframe(1), look.what)
+        place = standstill(sys._getframe(1), look.what, task.rank)
         vain = self.vain.get(task, [])
-        again = next((number for number, each in enumerate(vain) if each.place == place), None)
+        again = place.first_time([each.place for each in vain])
         if again is not None:
             look.offers = False
             if self._steps.decided - vain[again].decided == len(vain) - again:

@@ -2,8 +2,9 @@
 
 A program that looks in a loop, finds nothing, and has the same state afterwards, waits. The state is the lines of the
 program that are being executed, and all that their variables lead to: numbers, texts, containers, arrays, attributes of
-objects and classes, variables of functions and generators. What can't be read equals nothing, so that a program that
-goes on is not taken for one that waits. State in modules of libraries, and in files, is not read. `looks` uses this.
+objects and classes, variables of functions and generators, and when a clock was read last. What can't be read equals
+nothing, so that a program that goes on is not taken for one that waits. Of modules of libraries only data is read that
+the program names, and of files only where they are read. `looks` and `thread_turns` use this.
 """
 
 from __future__ import annotations
@@ -11,18 +12,25 @@ from __future__ import annotations
 import contextvars
 import copyreg
 import functools
+import gc
 import io
 import itertools
 import sys
 import types
 import weakref
+from _queue import SimpleQueue
+from _thread import LockType
 from array import array
 from collections import OrderedDict, deque
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from types import CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple
 
 from bsbpool.frames import OWN_PACKAGES, TOOLS, Whose, library, outward, whose, whose_code
+
+from .loops import Hidden, hidden
+from .python.thread_locals import Local
+from .tasks import Rank
 
 #: Objects that are read of one task, how deep, and bytes of an array. More of them count as something new.
 MOST_OBJECTS, MOST_DEPTH, MOST_BYTES = 5000, 40, 65_536
@@ -44,9 +52,6 @@ _PARTS: dict[type, list[str]] = {
     types.BuiltinFunctionType: ["__self__", "__name__"],
     types.MethodWrapperType: ["__self__", "__name__"],
     functools.partial: ["func", "args", "keywords", "__dict__"],
-    types.GeneratorType: ["gi_frame"],
-    types.CoroutineType: ["cr_frame"],
-    types.AsyncGeneratorType: ["ag_frame"],
     types.CellType: ["cell_contents"],
     property: ["fget", "fset", "fdel"],
     classmethod: ["__func__"],
@@ -54,8 +59,14 @@ _PARTS: dict[type, list[str]] = {
     slice: ["start", "stop", "step"],
     range: ["start", "stop", "step"],
 }
-#: What is read of a module of a library, such as the generator behind `random.random`.
-_OF_LIBRARIES = (types.MethodType, types.BuiltinFunctionType, ModuleType)
+#: By type: the attribute that is its frame.
+_FRAMES: dict[type, str] = {
+    types.GeneratorType: "gi_frame",
+    types.CoroutineType: "cr_frame",
+    types.AsyncGeneratorType: "ag_frame",
+}
+#: What is read of a module of a library, such as the generator behind `random.random`, and `os.environ`.
+_OF_LIBRARIES = (types.MethodType, types.BuiltinFunctionType, ModuleType, *_VALUES, *_CONTAINERS, Mapping)
 #: What has no state.
 _CONSTANT = (
     types.MethodDescriptorType,
@@ -77,6 +88,12 @@ _PICKLING = ("__reduce_ex__", "__reduce__", "__getstate__", "__getnewargs_ex__",
 _HEAP_TYPE = 1 << 9
 
 
+#: The type of what `functools.lru_cache` makes, and that of its entries.
+_CACHED, _ENTRY = type(functools.lru_cache(len)), "_lru_list_elem"
+#: While simulations run, another one stands in its place.
+_locked = LockType.locked
+
+
 class _UnreadableError(Exception):
     """The state of an object can't be read."""
 
@@ -87,24 +104,45 @@ class Standstill(NamedTuple):
     :ivar what: what it looks at, or asks for.
     :ivar lines: the places in the program's code that are being run, the innermost first.
     :ivar known: their variables.
+    :ivar hidden: whether something else may have moved on whenever the task is there again.
     """
 
     what: Hashable
     lines: Hashable
     known: Hashable
+    hidden: Hidden
+
+    def first_time(self, before: Sequence[Standstill]) -> int | None:
+        """Return which place is the first of several that are this one; None: none is.
+
+        :param before: where the task was, in order.
+        """
+        for number, each in enumerate(before):
+            if each == self and (not self.hidden or self._went_round(before[number + 1 :])):
+                return number
+        return None
+
+    def _went_round(self, between: Sequence[Standstill]) -> bool:
+        """Whether the same lines were run with other variables: then a loop was begun anew that is where it was."""
+        return any(each.lines == self.lines and each != self for each in between)
 
 
-def standstill(frame: FrameType | None, what: Hashable) -> Standstill:
+def standstill(frame: FrameType | None, what: Hashable, rank: Rank | None = None) -> Standstill:
     """Return where a task is in its program.
 
     :param frame: its innermost frame.
     :param what: what it looks at, or asks for.
+    :param rank: the rank: who has looked at a clock since is not where it was.
     """
-    stack = [(each, of) for each in outward(frame) if (of := whose(each)) is Whose.USER or of is Whose.PYTHON]
-    reading = _Reading({library(each.f_code.co_filename) for each, of in stack if of is Whose.USER})
+    frames = [(each, of) for each in outward(frame) if (of := whose(each)) is not Whose.OWN]
+    stack = [(each, of) for each, of in frames if of is not Whose.TOOL]
+    libraries = {library(each.f_code.co_filename) for each, of in stack if of is Whose.USER}
+    reading = _Reading(libraries, rank is not None and rank.threaded)
     lines = tuple([(each.f_code, _position(each.f_code, each.f_lasti)) for each, _ in stack])
     known = tuple([reading.of_frame(each, of is Whose.USER) for each, of in stack])
-    return Standstill(what, lines, known)
+    moves = hidden([each for each, _ in frames])
+    more = object() if moves is Hidden.SURELY else tuple(rank.read_at.items()) if rank else ()
+    return Standstill(what, lines, (*known, more), moves)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -116,18 +154,21 @@ def _position(code: CodeType, instruction: int) -> Hashable:
 
 @functools.lru_cache(maxsize=4096)
 def _names(code: CodeType) -> frozenset[str]:
-    """The names of globals and of attributes that a function uses, and the functions in it."""
+    """The names of globals and of attributes that a function uses, also as texts, and the functions in it."""
     inner = [_names(each) for each in code.co_consts if isinstance(each, CodeType)]
-    return frozenset(code.co_names).union(*inner)
+    texts = [each for each in code.co_consts if isinstance(each, str) and each.isidentifier()]
+    return frozenset(code.co_names).union(texts, *inner)
 
 
 class _Reading:
     """Reads the variables of the frames of a task, so that equal values, and references to equal objects, are the same.
 
     :param libraries: the libraries that belong to the program; None is what is in no library.
+    :param threaded: whether its rank has threads: then each look at a lock is at a place of its own.
     """
 
-    def __init__(self, libraries: set[str | None]) -> None:
+    def __init__(self, libraries: set[str | None], threaded: bool) -> None:
+        self._threaded = threaded
         self._libraries = {None, *libraries}
         #: by the code of a function, and its module: whether it belongs to the program.
         self._its: dict[tuple[str, Any], bool] = {}
@@ -175,8 +216,17 @@ class _Reading:
             return self._of_function(value)
         if issubclass(kind, type):
             return self._of_class(value)
-        if kind is FrameType:
-            return kind, value.f_code, value.f_lasti, self.of(dict(value.f_locals))
+        if kind in _FRAMES:
+            return self._of_generator(kind, value)
+        if kind is LockType:
+            return kind, None if self._threaded else _locked(value)
+        if kind is SimpleQueue:
+            return kind, value.qsize()
+        if issubclass(kind, Local):
+            return self.of(kind), self.of(value.__dict__)
+        if kind is _CACHED:
+            has = [each for each in gc.get_referents(value) if not isinstance(each, type)]
+            return kind, tuple([self.of(each) for each in has if not _is_of_entries(each)])
         if kind is weakref.ref:
             return kind, self.of(value())
         if kind is types.MappingProxyType:
@@ -222,10 +272,20 @@ class _Reading:
             else [list(each) if isinstance(each, Iterator) else each for each in reduced]
         )
 
+    def _of_generator(self, kind: type, value: Any) -> Hashable:
+        """What a generator is: where it is, its variables, what it waits for, and the function that it runs."""
+        frame = getattr(value, _FRAMES[kind])
+        if frame is None:
+            return (kind,)
+        has = [each for each in gc.get_referents(value) if not isinstance(each, FrameType)]
+        return kind, frame.f_code, frame.f_lasti, tuple(map(self.of, has))
+
     def _of_function(self, function: FunctionType) -> Hashable:
         """What a function is: its code, and all that it refers to."""
         if not self._is_programs(function):
-            return FunctionType, function.__module__, function.__qualname__
+            ours = whose_code(function.__code__, function.__globals__) is Whose.OWN
+            wraps = None if ours else (self.of(function.__closure__), self.of(function.__dict__))
+            return FunctionType, function.__module__, function.__qualname__, wraps
         own = (function.__defaults__, function.__kwdefaults__, function.__closure__, function.__dict__)
         before, self._names = self._names, _names(function.__code__)
         try:
@@ -240,7 +300,7 @@ class _Reading:
         if not kind.__flags__ & _HEAP_TYPE or _package(kind.__module__) in _NOT_ITS or not self._uses(file):
             return type, kind.__module__, kind.__qualname__
         attributes = [(name, self.of(value)) for name, value in list(vars(kind).items()) if name not in _PYTHONS]
-        return tuple(attributes), tuple(map(self.of, kind.__bases__))
+        return tuple(attributes), tuple(map(self.of, (*kind.__bases__, type(kind))))
 
     def _of_module(self, module: ModuleType) -> Hashable:
         """What a module is: those of its variables whose names the function uses."""
@@ -267,6 +327,11 @@ class _Reading:
     def _uses(self, file: str) -> bool:
         """Whether a file is in no library, or in one of the program's."""
         return library(file) in self._libraries
+
+
+def _is_of_entries(cached: Any) -> bool:
+    """Whether it is how a limited cache finds its entries."""
+    return isinstance(cached, dict) and any(type(each).__name__ == _ENTRY for each in cached.values())
 
 
 def _package(module: str | None) -> str:

@@ -180,8 +180,8 @@ class OfThreads:
         asked = self.ask(task, place, operation, act)
         spin = self._spins[asked.source]
         if spin.turns >= SPINS:
-            here = standstill(sys._getframe(1), (place.rank, operation))
-            spin.same = here in spin.known
+            here = standstill(sys._getframe(1), (place.rank, operation), task.rank)
+            spin.same = here.first_time(spin.known) is not None
             spin.known.append(here)
         try:
             self.wait(task, lambda: bool(had), why, limit)

@@ -10,6 +10,7 @@ from all_schedules import ends_of
 from bsbpool_sim import RankErrors, explore, looks, simulate
 from bsbpool_sim import mpi as MPI
 from bsbpool_sim.late_turns import LOOKS
+from bsbpool_sim.loops import Hidden
 from bsbpool_sim.standstill import Standstill, standstill
 
 
@@ -247,7 +248,9 @@ def all_outcomes(size, plans, monkeypatch):
     count = itertools.count()
     with monkeypatch.context() as changed:
         changed.setattr(
-            looks, "standstill", lambda frame, what: Standstill(what, standstill(frame, what).lines, next(count))
+            looks,
+            "standstill",
+            lambda frame, what, _: Standstill(what, standstill(frame, what).lines, next(count), Hidden.NO),
         )
         return outcomes(size, plans, False)
 
