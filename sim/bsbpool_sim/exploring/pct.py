@@ -13,6 +13,7 @@ from collections.abc import Callable, Hashable, Sequence
 from ..choices import Choice, ComesFirst
 from ..matches import Ready
 from ..random_streams import Random
+from ..thread_turns import GOING_ON, ThreadTurns
 from .drawing import any_of
 
 #: How many steps a schedule is taken to have, when none was seen yet.
@@ -46,7 +47,13 @@ class Pct:
     def match(self, ready: Sequence[Ready]) -> tuple[int, int]:
         """Return the match whose messages have the highest priority."""
         matches = [(i, m) for i, one in enumerate(ready) for m in range(len(one.sources))]
-        return matches[self._first([(ready[i].rank, ready[i].sources[m]) for i, m in matches])]
+        chains = [(ready[i].rank, ready[i].sources[m]) for i, m in matches]
+        first = self._first(chains)
+        place = ready[matches[first][0]].place
+        if isinstance(place, ThreadTurns) and place.call == GOING_ON:
+            # Who sleeps again goes behind all others: one that sleeps in a loop would come first for ever.
+            self._priorities[chains[first]] = -float(self.steps)
+        return matches[first]
 
     def other(self, choice: Choice) -> int:
         """The event of the rank of the highest priority; of anything but events, any alternative."""
