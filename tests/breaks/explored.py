@@ -29,7 +29,7 @@ from bsbpool_sim.exploring.cutting import cut
 from bsbpool_sim.exploring.processes import in_processes
 from bsbpool_sim.exploring.scenarios import explore_scenario
 from bsbpool_sim.exploring.whole_programs import explore_program
-from bsbpool_sim.program.program_run import Program
+from bsbpool_sim.program.beginning import Program
 from bsbpool_sim.scenario import Scenario, load
 
 sys.path.append(str(Path(__file__).parents[1] / "explore"))

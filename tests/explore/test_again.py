@@ -9,7 +9,7 @@ from variants import PAIRS
 
 from bsbpool_sim.exploring.kept import again
 from bsbpool_sim.exploring.whole_programs import explore_program
-from bsbpool_sim.program.program_run import Program
+from bsbpool_sim.program.beginning import Program
 
 #: For each kind of finding, the first two faulty programs in which it is expected.
 CASES = [

@@ -4,7 +4,7 @@ import pytest
 from variants import PAIRS
 
 from bsbpool_sim.exploring.whole_programs import explore_program
-from bsbpool_sim.program.program_run import Program
+from bsbpool_sim.program.beginning import Program
 
 each_pair = pytest.mark.parametrize("pair", PAIRS, ids=lambda pair: pair.name)
 

@@ -7,7 +7,8 @@ import pytest
 from launching import MPIRUN, needs_mpich, run
 from variants import PAIRS
 
-from bsbpool_sim.program.program_run import Program, run_program
+from bsbpool_sim.program.beginning import Program
+from bsbpool_sim.program.program_run import run_program
 
 
 def test_there_are_six_or_more_of_each_category():

@@ -16,7 +16,8 @@ from pathlib import Path
 from suite_worlds import ON_A_RANK
 
 from bsbpool_sim.checks.audit import KINDS
-from bsbpool_sim.program.program_run import Program, run_program
+from bsbpool_sim.program.beginning import Program
+from bsbpool_sim.program.program_run import run_program
 
 
 def main(ranks: str, checks: str, folder: str, work: str, *names: str) -> None:

@@ -69,7 +69,7 @@ UNPICKLES = {
     "bsbpool/cli/doctor.py", "bsbpool/pool/protocol.py", "bsbpool/worlds/mpi_world.py",
     "sim/bsbpool_sim/replay/real_calls.py", "sim/bsbpool_sim/mpi/pickling.py", "sim/bsbpool_sim/exploring/processes.py",
 }  # fmt: skip
-RUNS = {"bsbpool/cli/record.py", "sim/bsbpool_sim/program/program_run.py", "sim/bsbpool_sim/replay/real_calls.py"}
+RUNS = {"bsbpool/cli/record.py", "sim/bsbpool_sim/program/beginning.py", "sim/bsbpool_sim/replay/real_calls.py"}
 
 
 def files_with(pattern):

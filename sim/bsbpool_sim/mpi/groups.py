@@ -60,7 +60,9 @@ class Group(Handle, root=True):
         if not isinstance(other, Group):
             return NotImplemented
         own, others = self._state, other._state
-        return own is others or (None not in (own, others) and own.origin is not None and own.origin is others.origin)
+        if own is None or others is None or own.origin is None:
+            return own is others
+        return own.origin is others.origin
 
     __hash__ = None  # type: ignore[assignment]
 

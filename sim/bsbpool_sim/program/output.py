@@ -152,7 +152,7 @@ class RankStream(io.TextIOWrapper):
 
     def __init__(self, output: SharedStream, label: str, number: int):
         self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
-        self.mode = "w"
+        self.mode = "w"  # type: ignore[misc]  # Python's own streams have it too
         super().__init__(
             self.lines,
             encoding=output.encoding,

@@ -30,7 +30,7 @@ from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
 from ..python.module_ownership import Ownership, replaces_pool
 from ..python.modules import Finder, Modules
-from ..python.process import PROCESS, Common, Process, environment, processes, tell
+from ..python.process import PROCESS, Common, Process, environment, processes, write_complaint
 from ..python.threads import wait_for_threads
 from ..python.warning_settings import warnings_of_ranks
 from ..random_streams import when_loaded
@@ -287,7 +287,7 @@ class _Ranks:
         except SystemExit as stop:
             return _status(stop)
         except Exception:  # it may be the program's own; Python prints what that raises, and goes on
-            tell(traceback.format_exc())
+            write_complaint(traceback.format_exc())
         return 1
 
     def _explain(self, rank: int, error: BaseException) -> None:
@@ -377,14 +377,14 @@ def _status(stop: SystemExit) -> int:
         return 0
     if isinstance(stop.code, int):
         return stop.code & 0xFF if -(1 << 63) <= stop.code < 1 << 63 else 255  # what is no long of C is -1
-    tell(f"{stop.code}\n")
+    write_complaint(f"{stop.code}\n")
     return 1
 
 
 def _excepthook(kind: type[BaseException], error: BaseException, trace: Any) -> None:
     """As Python's own, in one piece."""
     task: Any = getcurrent()
-    tell(uncaught_text(kind, error, trace, task.rank.index))
+    write_complaint(uncaught_text(kind, error, trace, task.rank.index))
 
 
 def _theirs(trace: types.TracebackType | None) -> types.TracebackType | None:

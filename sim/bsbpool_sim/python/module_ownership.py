@@ -56,7 +56,7 @@ def installed_folders() -> tuple[str, ...]:
 _NAMES_OF_FOLDERS = frozenset({"site-packages", "dist-packages"})
 
 
-@functools.cache
+@functools.lru_cache(maxsize=256)
 def _recorded(folder: str) -> frozenset[str]:
     """Return which files and folders right in a folder are packages that were installed there, as by pip --target."""
     names = set[str]()

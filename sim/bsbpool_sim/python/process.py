@@ -100,10 +100,10 @@ class Process:
                 shown = f" {function!r}:" if sys.version_info >= (3, 13) else f": {function!r}"
                 trace = None if error.__traceback__ is None else error.__traceback__.tb_next  # without this function
                 text = "".join(traceback.format_exception(type(error), error, trace))
-                tell(f"Exception ignored in atexit callback{shown}\n{text}")
+                write_complaint(f"Exception ignored in atexit callback{shown}\n{text}")
 
 
-def tell(text: str) -> None:
+def write_complaint(text: str) -> None:
     """Write to the standard error of the rank, unless it has none or has closed it."""
     with suppress(Exception):
         sys.stderr.write(text)
