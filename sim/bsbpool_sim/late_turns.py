@@ -20,6 +20,9 @@ from .tasks import Task
 #: How many times in a row a rank may find nothing changed, and be next again before others were.
 LOOKS = 3
 
+#: After how many steps it is next nevertheless: others may go on and on, such as a thread that sleeps in a loop.
+MOST_STEPS = 100
+
 
 class Use(NamedTuple):
     """What a turn is for.
@@ -47,9 +50,10 @@ class Asked:
     :param act: what happens when it has its turn.
     :param task: the thread.
     :ivar rank: the rank of the simulation.
+    :ivar since: how many steps were decided when it asked.
     """
 
-    __slots__ = ("act", "rank", "source", "task", "text", "use")
+    __slots__ = ("act", "rank", "since", "source", "task", "text", "use")
 
     def __init__(
         self, source: int, use: Any, text: Alternative, act: Callable[[], object], task: Task | None = None
@@ -57,6 +61,7 @@ class Asked:
         self.source, self.use, self.text, self.act = source, use, text, act
         self.task = task
         self.rank = source if task is None else task.rank.index
+        self.since = 0
 
 
 class Late(Protocol):
@@ -113,6 +118,7 @@ class LateTurns:
 
     def ask(self, asked: Asked) -> None:
         """A rank asks for its turn, which comes when it is decided."""
+        asked.since = self._late.decided
         self.asked.append(asked)
         self._late.asks(self, asked)
 
@@ -151,7 +157,7 @@ class LateTurns:
         left = self._left.get(asked.source)
         waits = left is not None and left[:2] == (asked.use, self._version()) and left[2] >= LOOKS
         self._late.withheld = self._late.withheld or waits
-        return waits
+        return waits and self._late.decided - asked.since <= MOST_STEPS
 
     def held_back(self, taken: Asked) -> bool:
         """Whether one who waits for a lock that others hold could have had it before `taken`, if these had gone on."""
