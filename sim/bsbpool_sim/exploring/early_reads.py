@@ -8,7 +8,7 @@ that it has read is found by changing the values of one line, and of one rank, a
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from ..checks.audit import KINDS
@@ -25,7 +25,7 @@ from ..tape import Tape
 from .findings import FoundFault, faults_of, of_violations
 from .schedules import Runner, Schedule
 
-#: Runs that finding out which memory was read may take.
+#: Runs that finding out which memory was read may take, if there is time for so many.
 MOST_RUNS = 100
 
 _RIGHT_OF_WINDOWS = (
@@ -61,10 +61,11 @@ class EarlyReads:
 
     :param run: runs the program.
     :param late: whether receives from any rank are matched late.
+    :param spent: whether the time for this is over.
     """
 
-    def __init__(self, run: Runner, late: bool):
-        self._run, self._late = run, late
+    def __init__(self, run: Runner, late: bool, spent: Callable[[], bool]):
+        self._run, self._late, self._spent = run, late, spent
         self._left = MOST_RUNS
         self._usual: Any = None
         #: what undefined memory holds.
@@ -116,7 +117,7 @@ class EarlyReads:
         self._left -= 1
         where = {place[:3] for place in places}
         undefined = Undefined(lambda place: place[:3] in where, self._what)
-        return self._left >= 0 and self._end(undefined, writes)[0] != self._usual
+        return self._left >= 0 and not self._spent() and self._end(undefined, writes)[0] != self._usual
 
     def _end(self, undefined: Undefined, plan: Sequence[Write] | None) -> tuple[Any, Schedule, WindowReads]:
         """What a run lets others see."""

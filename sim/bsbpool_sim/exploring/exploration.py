@@ -42,6 +42,8 @@ MAX_EVENTS = 1_000_000
 #: What is looked for besides deadlocks, failures, and calls that raise.
 CHECKS = (*KINDS, "buffering")
 
+#: How long is looked for early reads at the most, from the beginning on, in budgets.
+_FOR_READS = 1.25
 #: Schedules that are run without buffers at the most.
 WITHOUT_BUFFERS = 10
 
@@ -433,7 +435,7 @@ class _Exploring:
 
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
-        for fault, schedule in EarlyReads(self._run, self._late).faults():
+        for fault, schedule in EarlyReads(self._run, self._late, lambda: self._spent(_FOR_READS, False)).faults():
             number = self.result.schedules or 1
             self._keep([Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)])
 
