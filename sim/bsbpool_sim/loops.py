@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import dis
 import functools
+import itertools
+import operator
 from collections.abc import Iterable
 from enum import IntEnum
 from types import CodeType, FrameType
@@ -105,16 +107,28 @@ def _loops(code: CodeType) -> tuple[Loop, ...]:
     at = {each.offset: number for number, each in enumerate(instructions)}
     ends: dict[int, int] = {}
     for each in instructions:
-        if "BACKWARD" in each.opname and "NO_INTERRUPT" not in each.opname:
+        if "BACKWARD" in each.opname and not instructions[_first(at, each.argval)].opname.startswith("SEND"):
             ends[each.argval] = max(each.offset, ends.get(each.argval, 0))
+    # Handlers of exceptions are behind the loop that they are in, and jump back into the middle of it.
+    for begin, end in sorted(ends.items(), key=operator.itemgetter(1)):
+        around = [each for each in ends if each < begin <= ends[each] < end]
+        for each in around:
+            ends[each] = end
+        if around:
+            del ends[begin]
     found = []
     for begin, end in sorted(ends.items(), key=lambda item: (item[0], -item[1])):
-        number = next(at[offset] for offset in range(begin, end + 1) if offset in at)
+        number = _first(at, begin)
         if instructions[number].opname == "FOR_ITER":
             found.append(_for_loop(begin, end, instructions, number))
         else:
             found.append(Loop(begin, end, is_for=instructions[number].opname == "GET_ANEXT"))
     return tuple(found)
+
+
+def _first(at: dict[int, int], offset: int) -> int:
+    """The number of the first instruction that is not in front of an offset, where one may have been left out."""
+    return next(at[each] for each in itertools.count(offset) if each in at)
 
 
 def _for_loop(begin: int, end: int, instructions: list[dis.Instruction], number: int) -> Loop:

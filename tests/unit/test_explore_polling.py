@@ -326,6 +326,18 @@ def over_a_variable(look):
     give_up(MOST)
 
 
+def in_the_handler_of_an_exception(look):
+    looks: list = []
+    for _ in [None] * MOST:
+        try:
+            looks.pop()
+        except IndexError:
+            if look():
+                return
+        looks.clear()
+    give_up(MOST)
+
+
 def within_a_loop_over_jobs(look):
     for _ in range(2):
         for _ in itertools.repeat(None, MOST):
@@ -360,7 +372,7 @@ def that_sorts(look):
 
 LOOPS = [
     over_equal_values, over_a_constant, over_a_variable, within_a_loop_over_jobs, within_a_loop_that_counts,
-    in_a_function_of_python, in_a_comprehension, that_sorts,
+    in_a_function_of_python, in_a_comprehension, that_sorts, in_the_handler_of_an_exception,
 ]  # fmt: skip
 
 
