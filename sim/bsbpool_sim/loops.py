@@ -111,9 +111,9 @@ def _loops(code: CodeType) -> tuple[Loop, ...]:
             ends[each.argval] = max(each.offset, ends.get(each.argval, 0))
     # Handlers of exceptions are behind the loop that they are in, and jump back into the middle of it.
     for begin, end in sorted(ends.items(), key=operator.itemgetter(1)):
-        around = [each for each in ends if each < begin <= ends[each] < end]
-        for each in around:
-            ends[each] = end
+        around = [other for other in ends if other < begin <= ends[other] < end]
+        for other in around:
+            ends[other] = end
         if around:
             del ends[begin]
     found = []

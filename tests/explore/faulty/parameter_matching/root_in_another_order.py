@@ -1,4 +1,4 @@
-"""Halves of the ranks put their parts together from right to left. Faulty: one rank takes its place of before for the root."""
+"""Halves of the ranks put their parts together from right to left. Faulty: for one rank another one is the root."""
 # 4 ranks; MPICH says nothing
 
 from mpi4py import MPI
