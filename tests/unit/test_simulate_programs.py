@@ -1,5 +1,6 @@
 """Whole programs on simulated ranks, from the shell: `bsbpool simulate`."""
 
+import logging
 import re
 import subprocess
 import sys
@@ -572,7 +573,6 @@ def test_more_ranks_than_memory_allows_are_refused(monkeypatch, tmp_path):
 
 
 def test_what_was_replaced_is_put_back():
-    import logging
     import os
     import warnings
 
@@ -605,6 +605,20 @@ def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handl
     status, out, err = simulate("-n", "3", "main.py", files={"main.py": program})
     assert (status, err) == (0, "")
     assert sorted(out.splitlines()) == [f"{r} True '{r} one\\n{r} two\\n'" for r in range(3)]
+
+
+def test_a_rank_has_its_own_names_of_levels_of_logging(simulate):
+    program = COMM + (
+        "from logging import INFO, addLevelName, getLevelName, getLevelNamesMapping\n"
+        "addLevelName(INFO, f'INFO OF {rank}')\naddLevelName(5 + rank, 'MORE')\n"
+        "comm.barrier()\n"
+        "mapping = getLevelNamesMapping()\n"
+        "print(rank, getLevelName(INFO), getLevelName('MORE'), getLevelName(6 - rank), mapping['MORE'])\n"
+    )
+    status, out, err = simulate("-n", "2", "main.py", files={"main.py": program})
+    assert (status, err) == (0, "")
+    assert sorted(out.splitlines()) == ["0 INFO OF 0 5 Level 6 5", "1 INFO OF 1 6 Level 5 6"]
+    assert logging.getLevelName(logging.INFO) == "INFO"
 
 
 def test_a_module_that_a_rank_puts_in_place_of_its_own_stays_there(simulate):

@@ -1,4 +1,4 @@
-"""The configuration of logging of each rank: levels, handlers and filters of loggers, and disabled levels.
+"""The configuration of logging of each rank: levels, handlers and filters of loggers, disabled levels, names of levels.
 
 All ranks have the same loggers, so that loggers of shared modules use the handlers of the running rank; the settings of
 a logger are each rank's own. `process` explains how.
@@ -7,7 +7,7 @@ a logger are each rank's own. `process` explains how.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -95,6 +95,48 @@ _FUNCTIONS = {
 }
 
 
+#: The names of levels, and the levels of names.
+_TABLES = ("_levelToName", "_nameToLevel")
+
+
+class _TableOfRank(MutableMapping[Any, Any]):
+    """A table of `logging`, of which each rank has its own.
+
+    :param name: its name there.
+    :param table: what is in it for who is no rank, and what is in that of each rank at first.
+    """
+
+    def __init__(self, name: str, table: dict[Any, Any]):
+        self._name, self._table = name, table
+
+    def _now(self) -> dict[Any, Any]:
+        process = current_process()
+        if process is None:
+            return self._table
+        if self._name not in process.level_names:
+            process.level_names[self._name] = {**self._table}
+        return process.level_names[self._name]
+
+    def copy(self) -> dict[Any, Any]:
+        """What `logging.getLevelNamesMapping` returns."""
+        return {**self._now()}
+
+    def __getitem__(self, key: Any) -> Any:
+        return self._now()[key]
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self._now()[key] = value
+
+    def __delitem__(self, key: Any) -> None:
+        del self._now()[key]
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return len(self._now())
+
+
 @contextmanager
 def logging_of_ranks() -> Iterator[None]:
     """While active, each rank with a `Process` has its own configuration of logging."""
@@ -119,6 +161,10 @@ def logging_of_ranks() -> Iterator[None]:
             _real[name] = logging.__dict__[name]
             setattr(logging, name, function)
             undo.callback(setattr, logging, name, _real[name])
+        for name in _TABLES:
+            table: dict[Any, Any] = logging.__dict__[name]
+            setattr(logging, name, _TableOfRank(name, table))
+            undo.callback(setattr, logging, name, table)
         change(logging.root)
         for logger in manager.loggerDict.values():
             change(logger)

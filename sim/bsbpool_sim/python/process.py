@@ -83,6 +83,8 @@ class Process:
         self.warnings: dict[str, Any] = {}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
         self.logging: dict[int, dict[str, Any]] = {}
+        #: what tables of logging have on this rank, by their names.
+        self.level_names: dict[str, dict[Any, Any]] = {}
         #: what makes the records of its log; None: what makes those of who simulates.
         self.record_factory: Any = None
         #: the handlers that it made.
