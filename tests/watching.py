@@ -67,7 +67,7 @@ def watch():
         finally:
             watching = before
 
-    Watch.watching = by_exploring  # type: ignore[method-assign]  # for all tests
+    Watch.watching = by_exploring  # type: ignore[method-assign]  # only for tests: it is no choice of users
     made = simulation._simulation
 
     def checked(cluster):

@@ -109,7 +109,7 @@ class Task(greenlet, Runs):
     timer_turn: int
     interruption: BaseException | None
     result: Any
-    error: BaseException | None  # type: ignore[assignment]  # of greenlets, `error` is a class
+    error: BaseException | None  # type: ignore[assignment]  # greenlet names a class so, which nobody asks a task for
     ended_at: int | None
     #: the processor's time since when its work was not counted yet, if work takes time.
     worked_from: int

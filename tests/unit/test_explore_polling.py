@@ -1,4 +1,7 @@
-"""Programs that look in a loop until they give up: wherever they count, exploring never says that none fails."""
+"""Programs that look in a loop until they give up: wherever they count, exploring never says that none fails.
+
+Sleeps are of simulated ranks: they take virtual time, and no test waits.
+"""
 
 import asyncio
 import contextlib
@@ -183,7 +186,7 @@ def an_attribute_of_a_module_by_its_name():
     module = sys.modules[__name__]
 
     def vain():
-        setattr(module, "COUNT", getattr(module, "COUNT") + 1)  # noqa: B009, B010 - it is what the test is about
+        setattr(module, "COUNT", getattr(module, "COUNT") + 1)  # noqa: B009, B010 - a global is changed by a text
         give_up(COUNT)
 
     return vain
@@ -358,11 +361,11 @@ def within_a_loop_that_counts(look):
 
 
 def in_a_function_of_python(look):
-    give_up(0 if any(map(lambda _: look(), [None] * MOST)) else MOST)  # noqa: C417 - no loop in Python
+    give_up(0 if any(map(lambda _: look(), [None] * MOST)) else MOST)  # noqa: C417 - C code calls, so that no loop is in the code
 
 
 def in_a_comprehension(look):
-    give_up(0 if any([look() for _ in [None] * MOST]) else MOST)  # noqa: C419 - a loop of its own
+    give_up(0 if any([look() for _ in [None] * MOST]) else MOST)  # noqa: C419 - the loop of a comprehension is what is tried
 
 
 def that_sorts(look):

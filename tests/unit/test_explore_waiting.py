@@ -1,4 +1,7 @@
-"""Loops of tests and probes that only wait: exploring goes through all of their schedules, and says so."""
+"""Loops of tests and probes that only wait: exploring goes through all of their schedules, and says so.
+
+Sleeps are of simulated ranks: they take virtual time, and no test waits.
+"""
 
 import functools
 import queue

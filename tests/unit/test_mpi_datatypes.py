@@ -1,5 +1,6 @@
 """Datatypes of simulated ranks: layout, constructors, packing, and buffers that have them."""
 
+import functools
 import pickle
 
 import pytest
@@ -293,4 +294,4 @@ def test_what_is_packed_reaches_no_further_than_its_buffer():
 
     for unpack in (False, True):
         with pytest.raises(RankErrors, match=r"72 bytes stands for 2 items of 36 bytes, .* from byte 8 to byte 80"):
-            simulate(lambda comm: program(comm, unpack), 1)  # noqa: B023
+            simulate(functools.partial(program, unpack=unpack), 1)

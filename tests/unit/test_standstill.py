@@ -103,7 +103,7 @@ def counting():
         yield
 
 
-def default(seen=[]):  # noqa: B006 - it is what the test is about
+def default(seen=[]):  # noqa: B006 - its state is in the default
     seen.append(1)
 
 

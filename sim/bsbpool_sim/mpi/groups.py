@@ -64,6 +64,7 @@ class Group(Handle, root=True):
             return own is others
         return own.origin is others.origin
 
+    # As mpi4py's, they can't be hashed. Types allow no None here, although Python defines it.
     __hash__ = None  # type: ignore[assignment]
 
     def _own(self, call: str) -> GroupState:

@@ -152,7 +152,6 @@ class RankStream(io.TextIOWrapper):
 
     def __init__(self, output: SharedStream, label: str, number: int):
         self.lines = _Lines(output, label.encode(output.encoding, "replace"), number)
-        self.mode = "w"  # type: ignore[misc]  # Python's own streams have it too
         super().__init__(
             self.lines,
             encoding=output.encoding,
@@ -160,6 +159,11 @@ class RankStream(io.TextIOWrapper):
             newline="\n",
             write_through=True,
         )
+
+    @property
+    def mode(self) -> str:
+        """How it was opened, as Python's own streams say it."""
+        return "w"
 
     def finish(self) -> bool:
         """Pass on the rest of an unfinished line, since the rank has ended. Returns whether it could be written."""
