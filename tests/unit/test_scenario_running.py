@@ -80,6 +80,7 @@ SAID = {
     f"{ERRORS}, ran_on: {{a: 2}}": ("ran_on: a", "rank 2", "rank 1", 0),
     f"{ERRORS}, ran_on: {{c: [1, 2]}}": ("ran_on: c", "rank 1 or rank 2", "it never ran", None),
     f"{ERRORS}, cancels_refused: 1": ("cancels_refused", "1", "0", None),
+    f"{ERRORS}, by_hand_refused: 1": ("by_hand_refused", "1", "0", None),
     f"{ERRORS}, peak_cached: 1": ("peak_cached", "1", "0", None),
     "deadlock: hangs": ("outcome", "deadlock", "error: b: ValueError: boom", 2000),
 }  # fmt: skip
@@ -88,6 +89,13 @@ SAID = {
 @pytest.mark.parametrize(("said", "failure"), SAID.items(), ids=SAID)
 def test_each_expectation_can_fail(differs, said, failure):
     assert differs(JOBS + f"expect: {{{said}}}") == [failure]
+
+
+def test_attempts_by_hand_that_are_refused_are_counted_where_that_is_expected(run, differs):
+    text = JOBS.replace("jobs:", "events: [{at: 1500ms, run: a}, {at: 1600ms, set: {a: queued}}]\njobs:")
+    assert run(text + f"expect: {{{ERRORS}, by_hand_refused: 2}}").ok
+    assert differs(text + f"expect: {{{ERRORS}, by_hand_refused: 1}}") == [("by_hand_refused", "1", "2", 1600)]
+    assert [what for what, *_ in differs(text + f"expect: {{{ERRORS}}}")] == ["events: number 1", "events: number 2"]
 
 
 CACHED = """

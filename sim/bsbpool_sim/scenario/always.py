@@ -161,9 +161,13 @@ def _results_are_theirs(seen: Observed) -> None:
 
 
 def _dependencies_held(seen: Observed) -> None:
-    """Check that each job starts after its dependencies have succeeded, and is cancelled if one has not."""
+    """Check that each job starts after its dependencies have succeeded, and is cancelled if one has not.
+
+    Who queues a job by hand does not let it wait for them.
+    """
+    at_once = {seen.name(e): None for e in seen.events if e.e == "by_hand" and e.status == "queued"}
     for job in seen.plan.jobs.values():
-        if not job.deps or job.name not in seen.added:
+        if not job.deps or job.name not in seen.added or job.name in at_once:
             continue
         start = next((c for c in seen.history[job.name] if c.status in ("queued", "running")), None)
         for name in job.deps:

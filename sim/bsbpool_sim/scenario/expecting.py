@@ -305,6 +305,10 @@ class Checker(Observed):
                 None if event is None else event.t,
                 number,
             )
+        wanted, times = self.expect.by_hand_refused, self.stage.refused
+        if wanted is not None and not wanted.hold(len(times)):
+            at = times[-1] if times else None
+            self.fail(("expect", "by_hand_refused"), "by_hand_refused", _bounds(wanted, str), str(len(times)), at)
 
     def _others(self) -> None:
         if self.expect.others is None:

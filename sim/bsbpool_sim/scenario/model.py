@@ -221,6 +221,9 @@ class Expect(Entry):
     loaded: dict[Name, Count] = Field({}, description="How often a cached method computed, on all ranks together.")
     peak_cached: Count | None = Field(None, description="The most cached items that any one rank held at a time.")
     cancels_refused: Count | None = Field(None, description="How many attempts to cancel came too late.")
+    by_hand_refused: Count | None = Field(
+        None, description="How many attempts to run jobs by hand, or to set their status, were refused."
+    )
     others: Literal["none"] | None = Field(
         None,
         description="none: nothing else happened. Each job must be among the statuses; there are no pings, lost "

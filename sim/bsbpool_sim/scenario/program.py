@@ -57,6 +57,7 @@ class ScenarioRun:
     :ivar loaded: by cached item: how often it was computed.
     :ivar heard: by listener: its notifications as (ns, job, status); job is None for a ping.
     :ivar troubles: events that could not be executed: (index of the event, why, ns).
+    :ivar refused: when the pool refused to run a job by hand, or to set its status, if the scenario expects that.
     """
 
     def __init__(self, plan: Plan, seed: int):
@@ -72,6 +73,7 @@ class ScenarioRun:
         self.peak = 0
         self.heard: dict[str, list[tuple[int, str | None, str]]] = {}
         self.troubles: list[tuple[int, str, int]] = []
+        self.refused: list[int] = []
         #: the indices of the events that have happened, and the errors that listeners have raised.
         self.happened: dict[int, None] = {}
         self.raised_by: dict[tuple[str, str], None] = {}
@@ -249,7 +251,11 @@ class ScenarioRun:
             if event.run is not None:
                 self.jobs[event.run].run()
         except (JobPoolError, KeyError) as error:
-            self.troubles.append((number, describe_error(error) or "", self.now()))
+            refused = isinstance(error, JobPoolError) and event.queue is None
+            if refused and self.plan.model.expect.by_hand_refused is not None:
+                self.refused.append(self.now())
+            else:
+                self.troubles.append((number, describe_error(error) or "", self.now()))
 
     @staticmethod
     def _set(job: Any, status: str) -> None:
