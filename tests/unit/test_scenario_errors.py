@@ -361,6 +361,14 @@ CASES = {
         HEAD + "strategies: {golgi: {cached: [load]}}\njobs: [{name: a, caches: [«golgi.lod]}]\n" + TAIL,
         "golgi has no cached method 'lod': the nearest one is 'load'",
     ),
+    "a called method that is not there": (
+        HEAD + "strategies: {golgi: {cached: [load]}}\njobs: [{name: a, calls: [«golgi.lod]}]\n" + TAIL,
+        "golgi has no cached method 'lod': the nearest one is 'load'",
+    ),
+    "a placement job that can't be sent": (
+        HEAD + "strategies: {g: {}}\njobs: [{name: a, kind: placement, strategy: g, «unsendable: true}]\n" + TAIL,
+        "a placement job has arguments that can be pickled: leave it out, or make it a function job",
+    ),
     "a cached method that is no word": (
         HEAD + "strategies: {golgi: {cached: [«a-b]}}\n" + TAIL,
         "'a-b' is no name for a cached method: take a word such as load",

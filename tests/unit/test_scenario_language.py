@@ -144,10 +144,11 @@ def test_a_strategy_brings_its_cached_items(plan):
     made = plan(
         "strategies: {golgi: {cached: [load, tree]}, other: {cached: [x]}}\n"
         "jobs: [{name: a, kind: placement, strategy: golgi}, {name: b, caches: golgi.tree},"
-        " {name: c, strategy: other, caches: [golgi]}]"
+        " {name: c, strategy: other, caches: [golgi], calls: golgi.tree}]"
     )
     load_, tree, x = ("golgi", "load"), ("golgi", "tree"), ("other", "x")
     assert [job.caches for job in made.jobs.values()] == [(load_, tree), (tree,), (x, load_, tree)]
+    assert [job.calls for job in made.jobs.values()] == [(), (), (tree,)]
     assert [*made.items] == ["golgi.load", "golgi.tree", "other.x"]
 
 

@@ -5,6 +5,7 @@ The expectations of a scenario itself belong in `expecting`.
 
 from __future__ import annotations
 
+from itertools import chain, islice
 from typing import Any
 
 from bsbpool.durations import exact_duration
@@ -33,6 +34,7 @@ def check_what_always_holds(seen: Observed) -> None:
     _dependencies_held(seen)
     _listeners_heard(seen)
     _caches_are_empty(seen)
+    _ranks_free_as_told(seen)
     _pings_are_due(seen)
     _invariants(seen)
 
@@ -138,6 +140,8 @@ def _ran_as_told(seen: Observed) -> None:
         told = [c.rank for c in changes if c.status == "running"]
         starts = sorted(ran.get(name, ()))
         ended = bool(changes) and changes[-1].status in ("success", "failed")
+        if seen.plan.jobs[name].entry.unsendable and seen.plan.model.ranks > 1:
+            told, ended = [], False  # no rank can get it
         if len(starts) > len(told) or (ended and not starts) or any(rank not in told for _, rank in starts):
             if not told and 0 in seen.outcome.died:
                 continue  # main died before it could record it
@@ -231,6 +235,26 @@ def _caches_are_empty(seen: Observed) -> None:
                 if seen.added[job.name] < t and (last is None or last.t > t or last.status not in ENDED):
                     seen.fail((), "always", f"rank {rank} keeps {item} while {job.name} requires it", "it frees it", t)
                     break
+
+
+def _ranks_free_as_told(seen: Observed) -> None:
+    """Check that a rank frees what main says before the job that it gets with that, or else before its next one."""
+    for number, event in enumerate(seen.events):
+        if event.e != "freed" or event.job is None or event.rank in seen.outcome.died:
+            continue
+        log = seen.stage.log.get(event.rank, [])
+        starts = {what: place for place, (kind, t, what) in enumerate(log) if kind == "starts" and t >= event.t}
+        later = islice(seen.events, number, None)
+        given = chain([event], (e for e in later if e.e == "status" and e.status == "running"))
+        before = next((name for e in given if (name := seen.name(e)) in starts), None)
+        if before is None:
+            continue
+        frees = {what: None for kind, t, what in log[: starts[before]] if kind == "frees" and t >= event.t}
+        kept = [item for item in (seen.stage.items[id] for id in event.items) if item not in frees]
+        if kept:
+            what = f"rank {event.rank} frees {kept[0]} before {before}, as it was told"
+            seen.fail((), "always", what, "it keeps it", log[starts[before]][1])
+            return
 
 
 def _short(value: Any) -> str:

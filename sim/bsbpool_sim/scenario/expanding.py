@@ -6,7 +6,7 @@ Mistakes found here are those of jobs. Whether events, listeners and expectation
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -59,6 +59,8 @@ class PlannedJob:
     caches: tuple[tuple[str, str], ...] = ()
     #: the recorded job that it repeats, if any.
     recorded: RecordedJob | None = None
+    #: the cached methods that it calls and does not require.
+    calls: tuple[tuple[str, str], ...] = ()
 
     def fill(self, value: Any) -> Any:
         """Replace ``{i}`` by the index."""
@@ -293,7 +295,7 @@ class Expansion:
         if entry.timeout == 0:
             self._report((*path, "timeout"), "a timeout is a time above 0, such as 10s")
         self._check_kind(entry, path)
-        caches = self._caches(entry, path)
+        caches, calls = self._caches(entry, path), tuple(dict.fromkeys(self._items(entry.calls, path, "calls")))
         if len(self.jobs) + (entry.repeat or 1) > MOST_JOBS:
             self._report((*path, "repeat"), f"these are more than {MOST_JOBS} jobs altogether")
             self._lacks_jobs = True
@@ -305,7 +307,7 @@ class Expansion:
             self._report(path, f"{said} {MOST_BYTES // 10**6:,} MB altogether: let them be fewer, or return less")
             self._lacks_jobs = True
             return
-        self._waits += len(caches) * (entry.repeat or 1)
+        self._waits += (len(caches) + len(calls)) * (entry.repeat or 1)
         if self._waits > MOST_WAITS:
             self._report(path, f"{_TOO_MUCH}; let there be fewer jobs with so many cached items")
             self._lacks_jobs = True
@@ -320,7 +322,7 @@ class Expansion:
                 line = self.document.place((*self.jobs[name].path, "name"))[0]
                 self._report((*path, "name"), f"job {name!r} is there already, on line {line}: names are unique")
                 return
-            job = PlannedJob(name, entry, path, index, phase, scheduler, [], caches)
+            job = PlannedJob(name, entry, path, index, phase, scheduler, [], caches, calls=calls)
             self.jobs[name] = job
 
     def _check_kind(self, entry: JobEntry, path: KeyPath) -> None:
@@ -339,6 +341,12 @@ class Expansion:
                         key=True,
                     )
             return
+        if entry.unsendable:
+            self._report(
+                (*path, "unsendable"),
+                f"a {entry.kind} job has arguments that can be pickled: leave it out, or make it a function job",
+                key=True,
+            )
         if entry.strategy is None and (*path, "strategy") not in self.document.keys:
             self._report((*path, "kind"), f"a {entry.kind} job belongs to a strategy: say which with 'strategy'")
         if entry.context:
@@ -358,8 +366,13 @@ class Expansion:
                 f"a {entry.kind} job caches what its strategy caches: leave this out, or make it a function job",
                 key=True,
             )
-        for number, text in enumerate(entry.caches):
-            where = self._at(path, "caches", number)
+        items.update(dict.fromkeys(self._items(entry.caches, path, "caches")))
+        return tuple(items)
+
+    def _items(self, said: Sequence[str], path: KeyPath, key: str) -> Iterator[tuple[str, str]]:
+        """Yield the cached methods that a key of a job names."""
+        for number, text in enumerate(said):
+            where = self._at(path, key, number)
             name, _, method = text.partition(".")
             if name not in self.strategies:
                 if "strategies" in self._gaps:
@@ -373,8 +386,7 @@ class Expansion:
                     near = self._nearest(method, methods, "cached methods")
                     self._report(where, f"{name} has no cached method {method!r}: {near}")
                 continue
-            items.update({(name, m): None for m in ([method] if method else methods)})
-        return tuple(items)
+            yield from ((name, m) for m in ([method] if method else methods))
 
     def _at(self, path: KeyPath, key: str, number: int) -> KeyPath:
         """Return the path of one of several texts, or of the only one."""

@@ -99,6 +99,11 @@ class JobEntry(Entry):
         description="Cached items that it requires and calls: 'golgi.load', or 'golgi' for all of them. "
         "A job with a strategy has those of the strategy anyway.",
     )
+    calls: Patterns = Field(
+        [],
+        description="Cached items that it calls and does not require, as code does that forgets to name them: "
+        "'golgi.load', or 'golgi' for all of them.",
+    )
     takes: Time = Field(Takes("fixed", (0,)), description="How long it takes; 0s by default.")
     timeout: Duration | None = Field(None, description="How long it may run; then it is interrupted.")
     phase: Name | None = Field(
@@ -112,6 +117,9 @@ class JobEntry(Entry):
     )
     kills: bool = Field(False, description="It ends its rank when its time is over, as kill -9 would.")
     unpicklable: bool = Field(False, description="It returns what can't be pickled.")
+    unsendable: bool = Field(
+        False, description="It is queued with an argument that can't be pickled, so that no other rank can get it."
+    )
     returns_bytes: int | None = Field(
         None, ge=0, le=100_000_000, description="It returns so many bytes; large ones travel beside its message."
     )

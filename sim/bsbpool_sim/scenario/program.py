@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from bsbpool import Owner
 from bsbpool.errors_and_facts import describe_error, facts_of
@@ -34,6 +34,13 @@ MOST_RESULTS = 2000
 
 #: Errors that a task of the program may raise; any other error ends the simulation.
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
+
+
+class Unpicklable:
+    """An object that can't be pickled."""
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("it can't be pickled")
 
 
 class Runtime(Protocol):
@@ -195,8 +202,16 @@ class ScenarioRun:
             items = [cache_id(owner.placement[name], method) for name, method in job.caches]
             context = {**job.fill(entry.context)}
             chunks = context.pop("chunks", None)
+            arguments = (Unpicklable(),) if entry.unsendable else ()
             queued = pool.queue(
-                work, deps=deps, cache_items=items, submitter=submitter, chunks=chunks, context=context, **limit
+                work,
+                arguments,
+                deps=deps,
+                cache_items=items,
+                submitter=submitter,
+                chunks=chunks,
+                context=context,
+                **limit,
             )
         self.jobs[job.name] = queued
 
@@ -322,12 +337,12 @@ class StageOwner(Owner):
     def act(self) -> Any:
         """Execute the job that runs on this rank as the scenario says."""
         job, runtime = self.current, self.stage.runtime
-        for name, method in job.caches:
+        for name, method in (*job.caches, *job.calls):
             getattr(self.placement[name], method)()
         return runtime.act(job)
 
 
-def work(owner: StageOwner) -> Any:
+def work(owner: StageOwner, *arguments: Any) -> Any:
     """Do the work of a function job."""
     return owner.act()
 

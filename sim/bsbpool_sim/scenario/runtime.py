@@ -7,7 +7,7 @@ What main and the other ranks run is in `program`. What each fault does to ranks
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.exceptions import JobInterrupted
@@ -22,18 +22,11 @@ from ..random_streams import stream
 from ..script import Script, ScriptRuntime
 from .expanding import PlannedJob
 from .model import BY_SOMEBODY, EventEntry
-from .program import ScenarioRun, occurs
+from .program import ScenarioRun, Unpicklable, occurs
 from .written_values import Occurrence
 
 if TYPE_CHECKING:
     from ..cluster import Cluster, PoolKey
-
-
-class _Unpicklable:
-    """An object that can't be pickled."""
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("it can't be pickled")
 
 
 class ScenarioScript(Script):
@@ -117,7 +110,7 @@ class ScenarioRuntime(ScriptRuntime):
         if error is not None:
             self._stage.raised.append(error)
             raise error
-        value = _Unpicklable() if entry.unpicklable else job.fill(entry.returns)
+        value = Unpicklable() if entry.unpicklable else job.fill(entry.returns)
         if entry.returns_bytes is not None:
             value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
         self._stage.returned[name] = value
