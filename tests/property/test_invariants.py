@@ -25,6 +25,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from invariants import check, same_run
 
+from bsbpool_sim.default_strategies import InOrder
+
 pytestmark = pytest.mark.unmeasured
 
 HERE = Path(__file__).parent
@@ -110,6 +112,16 @@ def test_the_invariants_hold_in_cases_that_nobody_has_seen(case):
 @given(st.one_of(cases(), crowds()))
 def test_the_same_case_leaves_the_same_trace(case):
     same_run(run(case), run(case))
+
+
+class ByDefault(InOrder):
+    """Takes the default everywhere, as `InOrder`; but here it is asked."""
+
+
+@examples(80)
+@given(st.one_of(cases(), crowds()))
+def test_what_happens_where_the_default_is_chosen_is_what_happens_where_nothing_is_chosen(case):
+    same_run(run(case, ByDefault()), run(case, InOrder()))
 
 
 IN_ANOTHER_PROCESS = """

@@ -17,13 +17,15 @@ from bsbpool.pool.coordinator import Coordinator
 from bsbpool.pool.worker import Worker
 from bsbpool.pool.worker_rank import WorkerRank
 from bsbpool_sim import DeadlockError, Tape, TapeError, explore, simulate
+from bsbpool_sim.default_strategies import InOrder
 from bsbpool_sim.exploring.cutting import cut
 from bsbpool_sim.exploring.exhaustive import Redundant
+from bsbpool_sim.exploring.exploration import ExplorationError
 from bsbpool_sim.exploring.findings import Finding
 from bsbpool_sim.exploring.instants import Instants
 from bsbpool_sim.exploring.scenarios import explore_scenario, run_tape
 from bsbpool_sim.exploring.schedules import Function
-from bsbpool_sim.scenario import load, parse
+from bsbpool_sim.scenario import Scenario, load, parse
 
 SCENARIOS = Path(__file__).parents[2] / "scenarios"
 
@@ -222,6 +224,21 @@ def test_a_scenario_says_how_it_is_explored():
     text = "explore: {faults: 0, for: 5s, schedules: 2}\njobs: [{name: 'j {i}', repeat: 6}]\nexpect: {outcome: ok}\n"
     assert explore_scenario(scenario(text)).schedules == 2
     assert explore_scenario(scenario(text), schedules=7).schedules == 7
+
+
+def test_what_happens_by_default_is_what_happens_where_nothing_is_a_choice(monkeypatch):
+    text = "jobs: [{name: a}, {name: b}]\nexpect: {outcome: ok}\n"
+    explored, other, usual = scenario(text), scenario(text.replace("name: b", "name: c")), Scenario.run_seed
+
+    def run_seed(self, seed, *, policy=None, **options):
+        return usual(other if type(policy) is InOrder else self, seed, policy=policy, **options)
+
+    monkeypatch.setattr(Scenario, "run_seed", run_seed)
+    with pytest.raises(
+        ExplorationError, match=r"not what happens without choices: as event [0-9]+ there is .*'b'.*'c'"
+    ):
+        explore_scenario(explored)
+    assert explore_scenario(explored, expectations=False).complete
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,10 @@ The meaning of scenarios belongs in `bsbpool_sim.scenario`.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import zip_longest
 
 from bsbpool.trace.events import Event
+from bsbpool.values import shown
 
 from ..choices import Strategy
 from ..default_strategies import InOrder
@@ -19,7 +21,7 @@ from ..scenario.outcome import Failure, Outcome
 from ..scenario.running import Result, Scenario
 from ..simulation import Simulation
 from ..tape import Tape
-from .exploration import Exploration, explore_runs
+from .exploration import Exploration, ExplorationError, explore_runs
 from .findings import FoundFault
 from .pools import Watch
 from .schedules import Schedule, ScriptWithStrategy
@@ -39,6 +41,8 @@ class ScenarioRunner:
         self.scenario = scenario
         self.faults = faults
         self.watch = Watch()
+        #: whether the next run, in which nothing is chosen, is held against one in which nothing can be.
+        self.see_ordinary = False
         #: what the last run came to.
         self.outcome: Outcome | None = None
         self._observed: Observed | None = None
@@ -68,7 +72,27 @@ class ScenarioRunner:
         outcome.failures = [Failure((), "always", "what every pool holds to", what) for what in broken]
         outcome.failures += failures_of(scenario, outcome, self.expectations)
         schedule.found = _faults(scenario, outcome)
+        if self.see_ordinary:
+            self.see_ordinary = False
+            self._see_that_it_is_ordinary(outcome)
         return schedule
+
+    def _see_that_it_is_ordinary(self, outcome: Outcome) -> None:
+        """See that what happens by default is what happens where nothing is a choice: that is run faster, by other
+        code, and whoever runs the scenario gets it.
+
+        :raises ExplorationError: it is something else.
+        """
+        ordinary = self.scenario.run_seed(self.seed, policy=InOrder(), check=False).trace.events
+        by_default = outcome.trace.events
+        if by_default == ordinary:
+            return
+        pairs = enumerate(zip_longest(by_default, ordinary), 1)
+        number, (one, other) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+        raise ExplorationError(
+            f"what happens by default is not what happens without choices: as event {number} there is {shown(one)}, "
+            f"and {shown(other)} where nothing is chosen. This is an error in the simulator: please report it"
+        )
 
 
 def failures_of(scenario: Scenario, outcome: Outcome, expectations: bool = True) -> list[Failure]:
@@ -145,6 +169,7 @@ def explore_scenario(
     :param compare: whether findings are compared with runs that pass.
     :param progress: called after each schedule with what was found so far.
     :returns: what was found.
+    :raises ExplorationError: it does something else by default than without choices, or with the same choices.
 
     >>> from bsbpool_sim.exploring.scenarios import explore_scenario
     >>> from bsbpool_sim.scenario import load
@@ -159,6 +184,7 @@ def explore_scenario(
     if schedules is None:
         schedules = said.schedules
     run = ScenarioRunner(scenario, faults, expectations=expectations)
+    run.see_ordinary = expectations
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
         may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
