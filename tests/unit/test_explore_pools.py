@@ -177,6 +177,28 @@ def test_an_engine_that_is_not_of_a_piece_is_found_where_nothing_else_shows_it(m
 
 
 @pytest.mark.unwatched
+def test_jobs_that_come_back_from_a_rank_start_before_those_that_were_ready_later(monkeypatch):
+    ahead = scenario(
+        "pool: {retries: 1}\njobs: [{name: 'job {i}', repeat: 30, takes: 1ms}]\nevents: [{at: 4500us, kill: 1}]\n"
+        "expect: {outcome: ok}\n"
+    )
+    assert explore_scenario(ahead, faults=0, schedules=2).findings == []
+    queue_again = Dispatch.queue_again
+
+    def at_the_end(self, job):
+        queue_again(self, job)
+        self._ready.rotate(-1)
+
+    monkeypatch.setattr(Dispatch, "queue_again", at_the_end)
+    (finding,) = explore_scenario(ahead, faults=0, quick=True).findings
+    assert finding.kind == "invariant"
+    assert (
+        "after lost, the engine is not of a piece: job 15 stands before job 5, which was ready before it"
+        in finding.message
+    )
+
+
+@pytest.mark.unwatched
 def test_a_trace_that_breaks_a_rule_is_a_finding_once(monkeypatch):
     monkeypatch.setattr(Failures, "runs_again", lambda self, *args: True)
     exploration = explore(pool_of(1, 1), 3, faults=1, strategy="exhaustive", seconds=None)

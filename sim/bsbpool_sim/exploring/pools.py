@@ -9,9 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain, product
 from typing import Any
 
 from bsbpool.engine.engine import Engine
+from bsbpool.engine.state import Heap
+from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobErroredError, JobPoolError, WorkflowError
 from bsbpool.trace import Trace
 
@@ -25,16 +28,51 @@ EVENTS = (
 )  # fmt: skip
 
 
+class ReadyOrder:
+    """The order of one engine's ready jobs, from event to event: they start in the order in which they became ready.
+
+    So who becomes ready stands behind the others, and who comes back from a rank before them.
+    """
+
+    def __init__(self) -> None:
+        self._ready: list[int] = []
+        self._lines: list[list[int]] = []
+
+    def validate(self, engine: Engine[Any]) -> None:
+        """See how the order has changed with the last event.
+
+        :raises AssertionError: a job has overtaken another.
+        """
+        line = engine.graph.ready
+        if isinstance(line, Heap):
+            return  # on one rank they start in the order in which they were queued
+        ready = [job._id for job in line if job._status is JobStatus.QUEUED and job._rank is None]
+        there = dict.fromkeys(ready)
+        back = [[id for id in sent if id in there] for sent in self._lines]
+        stayed = [id for id in self._ready if id in there]
+        before = dict.fromkeys([*stayed, *chain(*back)])
+        place = {id: number for number, id in enumerate(ready)}
+        come = [id for id in ready if id not in before]
+        for first, second in chain(product(chain(*back), stayed[:1]), product(stayed[-1:], come[:1])):
+            assert place[first] < place[second], f"job {second} stands before job {first}, which was ready before it"
+        for order in (stayed, *back):
+            assert order == sorted(order, key=place.__getitem__), f"jobs {order} stand in another order"
+        self._ready = ready
+        self._lines = [[job._id for job in sent] for sent in engine.dispatch.assigned().values()]
+
+
 class Watch:
     """What was wrong with engines in a run."""
 
     def __init__(self) -> None:
         self._found: list[str] = []
         self._within = False
+        self._orders: dict[Engine[Any], ReadyOrder] = {}
 
     def begin(self) -> None:
         """A run begins: nothing is known of it."""
         self._found, self._within = [], False
+        self._orders = {}
 
     def of_run(self, trace: Trace, ended: bool) -> list[str]:
         """What is wrong with the pools of a run, the first thing first.
@@ -58,6 +96,7 @@ class Watch:
                 self._within = False
             try:
                 engine.validate()
+                self._orders.setdefault(engine, ReadyOrder()).validate(engine)
             except AssertionError as error:
                 self._found.append(f"after {name}, the engine is not of a piece: {error}".rstrip(": "))
             return result

@@ -41,8 +41,6 @@ class ScenarioRunner:
         self.scenario = scenario
         self.faults = faults
         self.watch = Watch()
-        #: whether the next run, in which nothing is chosen, is held against one in which nothing can be.
-        self.see_ordinary = False
         #: what the last run came to.
         self.outcome: Outcome | None = None
         self._observed: Observed | None = None
@@ -72,27 +70,29 @@ class ScenarioRunner:
         outcome.failures = [Failure((), "always", "what every pool holds to", what) for what in broken]
         outcome.failures += failures_of(scenario, outcome, self.expectations)
         schedule.found = _faults(scenario, outcome)
-        if self.see_ordinary:
-            self.see_ordinary = False
-            self._see_that_it_is_ordinary(outcome)
         return schedule
 
-    def _see_that_it_is_ordinary(self, outcome: Outcome) -> None:
-        """See that what happens by default is what happens where nothing is a choice: that is run faster, by other
-        code, and whoever runs the scenario gets it.
 
-        :raises ExplorationError: it is something else.
-        """
-        ordinary = self.scenario.run_seed(self.seed, policy=InOrder(), check=False).trace.events
-        by_default = outcome.trace.events
-        if by_default == ordinary:
-            return
-        pairs = enumerate(zip_longest(by_default, ordinary), 1)
-        number, (one, other) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
-        raise ExplorationError(
-            f"what happens by default is not what happens without choices: as event {number} there is {shown(one)}, "
-            f"and {shown(other)} where nothing is chosen. This is an error in the simulator: please report it"
-        )
+class _ByDefault(InOrder):
+    """Takes the default everywhere, and is asked: `InOrder` itself is not, since it is known what it says."""
+
+
+def _see_that_the_default_is_ordinary(scenario: Scenario, seed: int) -> None:
+    """See that what happens by default is what happens where nothing is a choice: that is run by other code, which is
+    faster, and whoever runs the scenario gets it.
+
+    :raises ExplorationError: it is something else.
+    """
+    runs = [scenario.run_seed(seed, policy=policy, check=False) for policy in (_ByDefault(), InOrder())]
+    by_default, ordinary = (run.trace.events for run in runs)
+    if by_default == ordinary:
+        return
+    pairs = enumerate(zip_longest(by_default, ordinary), 1)
+    number, (one, other) = next((number, pair) for number, pair in pairs if pair[0] != pair[1])
+    raise ExplorationError(
+        f"what happens by default is not what happens without choices: as event {number} there is {shown(one)}, "
+        f"and {shown(other)} where nothing is chosen. This is an error in the simulator: please report it"
+    )
 
 
 def failures_of(scenario: Scenario, outcome: Outcome, expectations: bool = True) -> list[Failure]:
@@ -183,8 +183,9 @@ def explore_scenario(
         seconds = said.length / 1e9
     if schedules is None:
         schedules = said.schedules
+    if expectations:
+        _see_that_the_default_is_ordinary(scenario, scenario.seeds[0])
     run = ScenarioRunner(scenario, faults, expectations=expectations)
-    run.see_ordinary = expectations
     return explore_runs(
         run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
         may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
