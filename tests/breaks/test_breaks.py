@@ -23,12 +23,8 @@ PAIRS = Pairs()
 BY_OTHERS = {
     "what a rank gives back goes to the end of the line": ("test_engine", "test_jobs_that_come_back_keep_their_order"),
     "a result is only kept if there is room left for one byte more": ("test_large_results", "test_the_room_is_used_up"),
-    "what is scheduled when its instant has come goes before what was scheduled earlier": (
-        "test_kernel",
-        "test_what_was_scheduled_earlier_for_an_instant_comes_before_what_is_scheduled_when_it_has_come"),
     "a message of the program overtakes others of its link": (
         "test_messages", "test_messages_of_one_link_arrive_in_order_whatever_the_policy"),
-    "a message that is sent later may arrive earlier": ("test_messages", "test_links_keep_their_order_and_time"),
     "the last receive that was posted gets a message": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
     "a receive takes any tag": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
     "a receive from any rank takes only tag by tag": ("test_messages", "test_a_mailbox_matches_as_mpi_does"),
@@ -39,19 +35,9 @@ BY_OTHERS = {
     "the last rule of a script that matches a job is its rule": (
         "test_messages", "test_the_first_rule_that_matches_a_job_is_its_rule"),
     "rules with an id come first": ("test_messages", "test_the_first_rule_that_matches_a_job_is_its_rule"),
-    **dict.fromkeys(
-        ["jobs behind one that takes an item in are not taken back",
-         "a rank runs what it was sent before main heard of its items",
-         "a rank keeps its line when it takes an item in"],
-        ("test_invariants", "test_the_invariants_hold_where_many_short_jobs_are_sent_ahead")),
-    "a rank frees what it was last told to free only": (
-        "test_caching", "test_orders_to_free_that_come_one_after_the_other_are_all_carried_out"),
     "a job that was called back from a rank that died is called back for ever": (
         "test_engine",
         "test_a_job_that_was_called_back_too_late_and_lost_is_not_cancelled_when_another_rank_gives_it_back"),
-    "a job that was sent ahead may be run by hand": (
-        "test_engine", "test_a_job_that_was_sent_ahead_can_not_be_run_by_hand"),
-    "a job that is queued by hand is never given out": ("test_engine", "test_a_job_that_is_queued_by_hand_runs"),
 }  # fmt: skip
 
 #: What to do where a pair is missing, or shows nothing any more.
