@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, product
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from bsbpool.engine.engine import Engine
 from bsbpool.engine.state import Heap
@@ -67,12 +68,12 @@ class Watch:
     def __init__(self) -> None:
         self._found: list[str] = []
         self._within = False
-        self._orders: dict[Engine[Any], ReadyOrder] = {}
+        # Weakly: what a program leaves behind in a pool is gone as soon as without this.
+        self._orders: WeakKeyDictionary[Engine[Any], ReadyOrder] = WeakKeyDictionary()
 
     def begin(self) -> None:
         """A run begins: nothing is known of it."""
         self._found, self._within = [], False
-        self._orders = {}
 
     def of_run(self, trace: Trace, ended: bool) -> list[str]:
         """What is wrong with the pools of a run, the first thing first.
