@@ -21,7 +21,6 @@ PAIRS = Pairs()
 
 #: Subtle mistakes that no scenario can show, and what finds them: a test module and a function of it.
 BY_OTHERS = {
-    "what a rank gives back goes to the end of the line": ("test_engine", "test_jobs_that_come_back_keep_their_order"),
     "a result is only kept if there is room left for one byte more": ("test_large_results", "test_the_room_is_used_up"),
     "a message of the program overtakes others of its link": (
         "test_messages", "test_messages_of_one_link_arrive_in_order_whatever_the_policy"),
