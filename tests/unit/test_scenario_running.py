@@ -564,6 +564,21 @@ def test_what_is_freed_too_early_is_found(run, monkeypatch):
     assert "rank 1 keeps g.x while a 1 requires it | it frees it" in always(run, text, ranks=2)
 
 
+def test_what_a_rank_is_told_to_free_and_keeps_is_found(run, monkeypatch):
+    text = "strategies: {g: {cached: [x]}}\njobs: [{name: a, strategy: g}, {name: b}, {name: c}]\nexpect: {}"
+    assert run(text, ranks=2).ok
+    monkeypatch.setattr("bsbpool.pool.worker.free_items", lambda owner, items: [])
+    assert always(run, text, ranks=2) == ["rank 1 frees g.x before b, as it was told | it keeps it"]
+
+
+def test_a_job_that_can_not_be_sent_runs_on_one_rank_and_on_no_other(run, monkeypatch):
+    text = "jobs: [{name: a, unsendable: true, returns: 1}]\nexpect: "
+    assert run(text + "{results: {a: 1}}", ranks=1).ok
+    assert run(text + "{errors: {a: 'JobPoolError: its arguments can*'}}", ranks=2).ok
+    monkeypatch.setattr("bsbpool_sim.scenario.program.Unpicklable", object)
+    assert always(run, text + "{outcome: ok}", ranks=2) == ["a runs nowhere | it ran on rank 1"]
+
+
 @pytest.mark.unwatched
 def test_a_change_that_may_not_be_is_found(run, monkeypatch):
     from bsbpool.pool.event_log import EventLog
