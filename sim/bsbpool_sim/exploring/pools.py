@@ -22,6 +22,8 @@ from bsbpool.trace import Trace
 from ..faults import InjectedError
 from ..invariants import broken
 
+QUEUED = JobStatus.QUEUED
+
 #: What happens to an engine.
 EVENTS = (
     "add", "begin", "ready", "cached", "finished", "overdue", "returned", "run_by_hand", "set_status", "cancel",
@@ -47,7 +49,13 @@ class ReadyOrder:
         line = engine.graph.ready
         if isinstance(line, Heap):
             return  # on one rank they start in the order in which they were queued
-        ready = [job._id for job in line if job._status is JobStatus.QUEUED and job._rank is None]
+        ready = [job._id for job in line if job._status is QUEUED and job._rank is None]
+        if ready != self._ready[len(self._ready) - len(ready) :]:  # else the first ones were given out, or nothing was
+            self._compare(ready)
+        self._ready = ready
+        self._lines = [[job._id for job in sent] for sent in engine.dispatch.lines.values()]
+
+    def _compare(self, ready: list[int]) -> None:
         there = dict.fromkeys(ready)
         back = [[id for id in sent if id in there] for sent in self._lines]
         stayed = [id for id in self._ready if id in there]
@@ -58,8 +66,6 @@ class ReadyOrder:
             assert place[first] < place[second], f"job {second} stands before job {first}, which was ready before it"
         for order in (stayed, *back):
             assert order == sorted(order, key=place.__getitem__), f"jobs {order} stand in another order"
-        self._ready = ready
-        self._lines = [[job._id for job in sent] for sent in engine.dispatch.assigned().values()]
 
 
 class Watch:
