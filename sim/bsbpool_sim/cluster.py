@@ -307,7 +307,11 @@ class Cluster:
                 comm.member.world = None
         for kept in (self.comms, self.selves, self.states, self.kernel.on_death, self.kernel.on_end):
             kept.clear()
+        for lines in self.pools.values():
+            lines.dissolve()
         self.pools = dict.fromkeys(self.pools)  # whether there were some is asked later
+        if self.late is not None:
+            self.late.dissolve()
         self.kernel.give_back()
 
     def new_context(self) -> int:

@@ -15,6 +15,10 @@ from .python.real_lock import RealRLock
 #: Events of the kernel between two looks, and new objects that make a collection worth its time.
 LOOK_EVERY, WORTH_IT = 1 << 15, 600_000
 
+#: Between two of many runs: new objects among which garbage is looked for, and how many such looks are one look at what
+#: was new before them, too.
+WORTH_A_LOOK, LOOKS = 5_000, 10
+
 _lock = RealRLock()
 _users = 0
 _was_enabled = False
@@ -39,6 +43,13 @@ class deliberate_collection:
             _users -= 1
             if _users == 0 and _was_enabled:
                 gc.enable()
+
+
+def collect_between_runs() -> None:
+    """Collect garbage of earlier runs, if there may be enough of it; those who run many keep the collector off."""
+    new, looks, longer_looks = gc.get_count()
+    if new > WORTH_A_LOOK:
+        gc.collect(0 if looks < LOOKS else 1 if longer_looks < LOOKS else 2)
 
 
 def collect() -> None:

@@ -139,6 +139,13 @@ class Looks:
         self._patience: dict[Task, int] = {}
         self.vain: dict[Task, list[_Vain]] = {}
 
+    def dissolve(self) -> None:
+        """Drop the references to tasks and to what decides, once the run is over: what was noted stays."""
+        self._pollers.clear()
+        self._patience.clear()
+        self.vain.clear()
+        del self._steps
+
     def find(self, look: Look, known: bool = False) -> Any:
         """Let the running task look. Return what it finds; None: nothing.
 

@@ -41,9 +41,12 @@ class SentMessage:
 
     :ivar sync: who learns that it was matched.
     :ivar type: what its items are, for who compares that with what the receiver expects; None: it is a pickled object.
+    :ivar after: how many steps were decided before it was sent, where receives are matched late.
     """
 
-    __slots__ = ("data", "source", "sync", "tag", "taken", "type")
+    after: int
+
+    __slots__ = ("after", "data", "source", "sync", "tag", "taken", "type")
 
     def __init__(self, source: int, tag: int, data: bytes, sync: Sender | None = None, type: Any = None):
         self.source = source

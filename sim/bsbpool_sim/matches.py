@@ -197,6 +197,7 @@ class LateMessageQueue(MessageQueue):
         late = self._late
         if late.looks.vain:
             late.looks.happened(self._members[message.source])
+        message.after = late.decided
         if late.sent is not None:
             late.sent.append(Sent(self, message, self._members[message.source], late.decided))
 
@@ -300,6 +301,14 @@ class LateMatching:
         #: calls that end one of some requests, or look.
         self._endings: list[LateEnding | Look] = []
         kernel.when_later = self._before
+
+    def dissolve(self) -> None:
+        """Drop the references to what refers to this, once the run is over: what it has noted stays."""
+        self._waiting.clear()
+        self._asked.clear()
+        self._endings.clear()
+        self.looks.dissolve()
+        self.threads.dissolve()
 
     def add(self, mailbox: LateMessageQueue, receive: Posted) -> Begun:
         """Note that a receive or probe from any rank begins to wait in this mailbox."""

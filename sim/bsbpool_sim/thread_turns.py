@@ -125,6 +125,12 @@ class OfThreads:
         self._numbers: dict[Task, int] = {}
         self._spins: dict[int, _Spin] = {}
 
+    def dissolve(self) -> None:
+        """Drop the references to tasks and to what decides, once the run is over: what was noted stays."""
+        for noted in (self._limits, self._places, self._numbers):
+            noted.clear()
+        del self._late
+
     def place(
         self, task: Task, key: Hashable, what: Any, call: str, free: Callable[[ThreadOperation], bool] | None = None,
         items: Callable[[], int] = int,

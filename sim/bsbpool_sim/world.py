@@ -230,6 +230,11 @@ class SimTransport:
             link = self._links[source, dest] = PoolLink(self, source, dest)
         return link
 
+    def dissolve(self) -> None:
+        """Drop the references to its links and channels, once the run is over."""
+        self._links.clear()
+        self.boxes.clear()
+
     def _died(self, dead: Rank) -> None:
         """Those whose channels are open hear of it after the time that a message takes."""
         if dead.index in self.members:

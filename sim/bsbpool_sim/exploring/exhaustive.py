@@ -27,6 +27,8 @@ from .alike import AlikeRanks
 Taken = tuple[int, int]
 #: A step: the rank that receives, and what.
 RankStep = tuple[int, Taken]
+#: What is there to choose from: a rank, the number of its receive, and the ranks whose messages that may take.
+Offered = tuple[int, int, tuple[int, ...]]
 
 
 class Redundant(BaseException):
@@ -90,7 +92,8 @@ def next_branch(stack: list[B]) -> bool:
 class _Step:
     """A step of the search, at which one of several receives is matched.
 
-    :param ready: what each rank may take, by rank, as it was offered.
+    :param offered: what there was to choose from.
+    :param ready: what each rank may take of it, by rank.
     :param sleep: steps that lead to nothing new.
     :param apart: steps for which it does not matter when others of that rank are taken.
     :param reduced: whether ranks are tried in another order only where that was seen to matter.
@@ -98,9 +101,10 @@ class _Step:
     """
 
     def __init__(
-        self, ready: dict[int, list[Taken]], sleep: frozenset[RankStep], apart: Sequence[RankStep], reduced: bool,
-        left_out: frozenset[RankStep],
+        self, offered: list[Offered], ready: dict[int, list[Taken]], sleep: frozenset[RankStep],
+        apart: Sequence[RankStep], reduced: bool, left_out: frozenset[RankStep],
     ):  # fmt: skip
+        self.offered = offered
         self.ready = ready
         self.sleep = sleep
         self.left_out = left_out
@@ -249,23 +253,19 @@ class Exhaustive:
         return node.now
 
     def _on_step(self, ready: list[Ready]) -> None:
-        offered: dict[int, list[Taken]] = {}
-        for each in ready:
-            offered.setdefault(each.rank, []).extend([(each.number, source) for source in each.sources])
+        offered = [(each.rank, each.number, each.sources) for each in ready]
         depth, self._depth = self._depth, self._depth + 1
         if depth == len(self._stack):
-            sleep = self._last_step.asleep() if self.reduced and self._last_step is not None else frozenset()
-            left_out = frozenset[RankStep]() if self._alike is None else self._alike.left_out(ready)
-            self._stack.append(_Step(offered, sleep, _apart(ready) if self.reduced else (), self.reduced, left_out))
+            self._stack.append(self._step(ready, offered))
         node = self._stack[depth]
-        if not isinstance(node, _Step) or node.ready != offered:
+        if not isinstance(node, _Step) or node.offered != offered:
             raise NotRepeatedError(f"another set of messages to choose from, at place {depth} of the schedule")
         if node.now is None:
             self._stack.pop()
             raise Redundant
         self._last_step = node
         rank, (number, source) = node.now
-        index = next(i for i, each in enumerate(ready) if each.rank == rank and each.number == number)
+        index = 0 if len(ready) == 1 else [each[:2] for each in offered].index((rank, number))
         one = ready[index]
         message = one.sources.index(source)
         if self._alike is not None:
@@ -275,27 +275,36 @@ class Exhaustive:
             self._answers[Kind.RECEIVER] = index
         if len(one.messages) > 1:
             self._answers[one.kind] = message
-        branches = len(offered) > 1  # else there is nobody to let go first
+        branches = len(node.ready) > 1  # else there is nobody to let go first
         if isinstance(one.place, LateTurns):
             branches = branches or len(one.messages) > 1  # of which one may be enough
             if one.place.held_back(one.messages[message]):
-                for other in offered:
+                for other in node.ready:
                     node.let_go_first(other)
         if self.reduced:
             self._note(depth, one, message, branches)
 
+    def _step(self, ready: list[Ready], offered: list[Offered]) -> _Step:
+        """The step at which one of these is chosen, where none was in an earlier schedule."""
+        by_rank: dict[int, list[Taken]] = {}
+        for rank, number, sources in offered:
+            by_rank.setdefault(rank, []).extend([(number, source) for source in sources])
+        sleep = self._last_step.asleep() if self.reduced and self._last_step is not None else frozenset()
+        left_out = frozenset[RankStep]() if self._alike is None else self._alike.left_out(ready)
+        return _Step(offered, by_rank, sleep, _apart(ready) if self.reduced else (), self.reduced, left_out)
+
     def _note(self, depth: int, one: Ready, message: int, branches: bool) -> None:
         assert self._late is not None
-        assert self._late.sent is not None
         taken = one.messages[message]
         if isinstance(one.place, LateTurns):
             turns = self._turns_of.setdefault(one.rank, [])
             before = [one.place.since(taken), *(number for number, had in turns if one.place.could_take(had, taken))]
             turns.append((len(self._steps) + 1, taken))
+            before.append(taken.since)
         else:
             before = [one.since, self._last_of.get(one.rank, 0)]
-        if one.place is not None:
-            before.append(next(each.after for each in reversed(self._late.sent) if each.message is taken))
+            if one.place is not None:
+                before.append(taken.after)
         causes = 0
         for after in before:
             if after:
@@ -338,13 +347,19 @@ class Exhaustive:
         So where somebody asked for a turn that another had before.
         """
         assert self._late is not None
+        of_rank: dict[int, list[tuple[int, _Taken]]] = {}
+        for number, step in enumerate(self._steps):
+            if step.waiting or step.ends or step.looks:
+                of_rank.setdefault(step.rank, []).append((number, step))
         for one in self._late.sent or ():
-            if not one.after:
+            if not one.after or one.place.rank not in of_rank:
                 continue
             bringing = one.after - 1
             chain = self._steps[bringing].causes | 1 << bringing
-            for number, step in enumerate(self._steps[:bringing]):
-                if chain >> number & 1 or step.rank != one.place.rank or not (step.waiting or step.ends or step.looks):
+            for number, step in of_rank[one.place.rank]:
+                if number >= bringing:
+                    break
+                if chain >> number & 1:
                     continue
                 node = self._stack[step.place] if step.place < len(self._stack) else None
                 if not isinstance(node, _Step):

@@ -18,6 +18,7 @@ from ..checks.audit import KINDS
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, SimulationError
+from ..garbage import deliberate_collection
 from ..mpi.contexts import ranks as ranks_text
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
@@ -32,6 +33,7 @@ from .instants import Instants
 from .not_tried import FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
 from .repeated import Files, difference_of_runs, not_repeated
+from .same_results import SameResults
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .strategies import STRATEGIES
@@ -220,7 +222,7 @@ def explore_runs(
     exploring.timed, exploring.alike = timed, alike
     exploring.jobs, exploring.begin, exploring.buffering = jobs if can_fork() else 1, begin, buffering
     exploring.quick = quick
-    with run.watch.watching():
+    with deliberate_collection(), run.watch.watching():
         try:
             exploring.go()
             if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
@@ -254,7 +256,7 @@ class _Exploring:
         self._run = run
         self._strategy = strategy
         self._schedules = schedules
-        self._same = same
+        self._results = None if same is None else SameResults(same)
         self._seed = seed
         self._late = late is not False
         self._decide_late = late is None
@@ -268,7 +270,6 @@ class _Exploring:
         self._progress = progress
         self._began = ThreadedWorld.now()
         self._seconds = seconds
-        self._reference: tuple[Any, Tape] | None = None
         self._reduced = not may_fail
         self._files: Files | None = None
         self._given_up = False
@@ -328,8 +329,9 @@ class _Exploring:
             raise ExplorationError(not_repeated(differs, self._changed(), only_first))
 
     def _changed(self) -> list[str]:
-        """The files that have changed since the first run began."""
-        return [] if self._files is None else self._files.changed()
+        """The files that the program has made or removed, or changes each time: it is run once more."""
+        files = self._files
+        return [] if files is None else files.changed(lambda: self._run(_First(), Tape(), late=self._late))
 
     def _refuse(self, schedule: Schedule) -> None:
         for error in schedule.raised.values():
@@ -474,27 +476,6 @@ class _Exploring:
         found = faults_of(schedule)
         if schedule.found is not None:
             return found
-        if schedule.stopped is None and not schedule.raised and not schedule.statuses and not schedule.struck:
-            return [*found, *self._divergence(schedule)]
-        return found
-
-    def _divergence(self, schedule: Schedule) -> Sequence[FoundFault]:
-        if self._same is None:
-            return ()
-        value = self._same(schedule.simulation.results)
-        if self._reference is None:
-            self._reference = value, schedule.simulation.tape
-            return ()
-        there, tape = self._reference
-        if _equal(value, there):
-            return ()
-        message = (
-            f"the results differ between orders: {shown(there)} with the tape {tape}, {shown(value)} here; what `same` "
-            "returns has to be the same in every order"
-        )
-        return (FoundFault("divergence", message, "", 0, ()),)
-
-
-def _equal(one: Any, other: Any) -> bool:
-    equal = one == other
-    return bool(equal.all()) if hasattr(equal, "all") else bool(equal)
+        if self._results is None or schedule.stopped or schedule.raised or schedule.statuses or schedule.struck:
+            return found
+        return [*found, *self._results.faults(schedule.simulation)]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bsbpool.values import shown
 
@@ -20,24 +20,40 @@ _NAMED = 3
 
 
 class Files:
-    """The files of the present folder, as they are before a program runs."""
+    """The names of the files in the present folder, as they are before a program runs.
+
+    What is in them is compared only over a further run, once a run was seen to differ: to ask for that of each file
+    before each exploration would take longer than some schedules of a small program do.
+    """
 
     def __init__(self) -> None:
-        self._before = self._now()
+        self._names = _names()
 
-    @staticmethod
-    def _now() -> dict[str, tuple[int, int]]:
-        found = {}
-        with contextlib.suppress(OSError), os.scandir() as entries:  # the folder, or a file, may be gone meanwhile
-            for entry in entries:
-                about = entry.stat(follow_symlinks=False)
-                found[entry.name] = about.st_size, about.st_mtime_ns
-        return found
+    def changed(self, run: Callable[[], object]) -> list[str]:
+        """Run the program once more. Return the files that have come or gone since it first ran, or that this run has
+        changed, sorted.
+        """
+        before = _contents()
+        run()
+        now = _contents()
+        come_or_gone = self._names ^ now.keys()
+        return sorted(come_or_gone | {name for name in before.keys() & now.keys() if before[name] != now[name]})
 
-    def changed(self) -> list[str]:
-        """What has come, gone or changed since, sorted."""
-        now = self._now()
-        return sorted(name for name in now.keys() | self._before.keys() if now.get(name) != self._before.get(name))
+
+def _names() -> set[str]:
+    with contextlib.suppress(OSError):  # the folder may be gone
+        return {*os.listdir()}
+    return set()
+
+
+def _contents() -> dict[str, tuple[int, int]]:
+    """What tells whether a file was changed, by its name."""
+    found = {}
+    with contextlib.suppress(OSError), os.scandir() as entries:  # the folder, or a file, may be gone meanwhile
+        for entry in entries:
+            about = entry.stat(follow_symlinks=False)
+            found[entry.name] = about.st_size, about.st_mtime_ns
+    return found
 
 
 def difference_of_runs(first: Schedule, again: Schedule, late: bool) -> str | None:

@@ -14,6 +14,7 @@ from bsbpool.values import shown
 
 from ..choices import Strategy
 from ..default_strategies import InOrder
+from ..garbage import collect_between_runs
 from ..scenario.always import check_what_always_holds
 from ..scenario.expecting import Checker
 from ..scenario.observed import Observed
@@ -56,6 +57,7 @@ class ScenarioRunner:
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        collect_between_runs()
         self.watch.begin()
         scenario = self.scenario
         outcome = scenario.run_seed(

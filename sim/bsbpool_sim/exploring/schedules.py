@@ -15,6 +15,7 @@ from ..choices import Strategy
 from ..cluster import Cluster, RunScript
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
 from ..faults import ExploredFaults
+from ..garbage import collect_between_runs
 from ..places import raised_by
 from ..simulation import Simulation, simulate
 from ..tape import Tape
@@ -149,6 +150,7 @@ class ProgramRunner(ABC, Generic[P]):
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
     ) -> Schedule:
         """Run it once."""
+        collect_between_runs()
         self.watch.begin()
         script = ScriptWithStrategy(self._script, strategy)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)

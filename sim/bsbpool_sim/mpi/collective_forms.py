@@ -40,12 +40,15 @@ class CollectiveRequest(Request):
     :param line: file and line of the call.
     """
 
+    _is_done = False
+
     def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
-        super().__init__(end.cluster.kernel, self._why)
+        super().__init__(end.cluster.kernel)
         self._rank, self._part, self._line = end.place, part, line
         self._call: Collective | None = None
 
-    def _why(self) -> str:
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
         if self._call is None:
             return f"Start() of {self._part.name}"
         text = self._call.waits_for(self._rank)

@@ -49,14 +49,17 @@ class PartitionedSend(Prequest):
     :param dest: None: PROC_NULL.
     """
 
+    _is_done = False
+
     def __init__(self, comm: CommOfRank, buffer: Buffer | None, partitions: int, dest: int | None, tag: int):
-        super().__init__(comm.cluster.kernel, self._why)
+        super().__init__(comm.cluster.kernel)
         self._comm, self._buffer, self._dest = comm, buffer, dest
         self._sent = [False] * partitions
         self._tag = _tag_of(comm, "send", dest, tag)
         self._idle()
 
-    def _why(self) -> str:
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
         missing = ", ".join(str(i) for i, sent in enumerate(self._sent) if not sent)
         return f"Pready of its partitions {missing} (Psend_init)"
 
@@ -85,8 +88,10 @@ class PartitionedReceive(Prequest):
 
     call = "Precv_init"
 
+    _is_done = False
+
     def __init__(self, comm: CommOfRank, buffer: Buffer, partitions: int, source: int, tag: int):
-        super().__init__(comm.cluster.kernel, self._why)
+        super().__init__(comm.cluster.kernel)
         self._comm, self._buffer, self._partitions = comm, buffer, partitions
         self.source: int | None = source
         self.tag: int | None = _tag_of(comm, "receive", source, tag)
@@ -94,7 +99,8 @@ class PartitionedReceive(Prequest):
         self._parts: list[bytes | None] = []
         self._idle()
 
-    def _why(self) -> str:
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
         text: str = self._comm.context.message_text(self.source, (self.tag or 0) & 0xFFFFFFFF, self.call)
         return text
 

@@ -120,12 +120,15 @@ class PersistentSend(Prequest):
     :param call: the method that made it.
     """
 
+    _is_done = False
+
     def __init__(self, comm: SendsAndReceives, buffer: Buffer | None, dest: int, tag: int, call: str):
-        super().__init__(comm.cluster.kernel, self._why)
+        super().__init__(comm.cluster.kernel)
         self._comm, self._buffer, self._dest, self._tag, self._call = comm, buffer, dest, tag, call
         self._idle()
 
-    def _why(self) -> str:
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
         return f"rank {self._dest} to receive its message with tag {self._tag} ({self._call})"
 
     def _start(self) -> None:

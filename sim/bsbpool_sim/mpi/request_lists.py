@@ -67,10 +67,12 @@ class Completable(Protocol):
     over: bool
     known: bool
     number_of_look: int | None
-    waits_for: Callable[[], str]
     _kernel: Any
     _waiters: list[Any]
     also: Any
+
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
 
     @property
     def _own(self) -> Self: ...

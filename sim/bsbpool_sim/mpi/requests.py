@@ -55,6 +55,8 @@ class Request(Happening, ManyRequests):
     _before: Request | None = None
     #: whether it would be done, were it not for `also`.
     _but_for_also = False
+    #: whether one that is not told what it waits for has nothing to wait for.
+    _is_done = True
 
     def __new__(cls, *args: Any, **options: Any) -> Self:
         """A new request; programs' own classes call it with what they were called with."""
@@ -69,10 +71,11 @@ class Request(Happening, ManyRequests):
                 raise TypeError(f"a request is made of another one, not of {of!r}")
             self._kernel = of
         self._waiters: list[Any] = []
-        self.done = why is None
+        self.done = self._is_done and why is None
         #: whether somebody was told that it is done: it is inactive from then on, as MPI's null request.
         self.over = self._kernel is None
-        self.waits_for = why or str
+        # Not a method of its own, which would refer to it: it would be gone only when garbage is collected.
+        self._reason = why
         if not self.over and self._kernel.cluster.audit is not None:
             self._kernel.cluster.audit.began(self)
 
@@ -141,6 +144,10 @@ class Request(Happening, ManyRequests):
     f2py = fromhandle
 
     # -- its end -----------------------------------------------------------------------------------
+
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
+        return "" if self._reason is None else self._reason()
 
     def happening(self, argument: Any) -> ComesFirst:
         """Return the alternative that stands for the end of what the request waits for."""
@@ -290,7 +297,7 @@ class FromNobody(Request):
     def await_also(self, also: Request) -> None:
         """From now on, this is done when `also` is."""
         super().await_also(also)
-        self.waits_for = also.waits_for
+        self._reason = also.waits_for
 
     def _end(self, status: Any) -> None:
         self.over = True
@@ -328,6 +335,8 @@ class Receive(Request):
     :param room: bytes that a pickled object may have; None: any number.
     """
 
+    _is_done = False
+
     def __init__(
         self,
         comm: Receiver,
@@ -337,7 +346,7 @@ class Receive(Request):
         call: str = "irecv",
         room: int | None = None,
     ):
-        super().__init__(comm.cluster.kernel, self._why)
+        super().__init__(comm.cluster.kernel)
         self.comm = comm
         self.source = source
         self.tag = tag
@@ -348,7 +357,8 @@ class Receive(Request):
         #: the message that is in the buffer already, since the program was told that this is done.
         self.taken_in: SentMessage | None = None
 
-    def _why(self) -> str:
+    def waits_for(self) -> str:
+        """Return what it waits for, in words."""
         if self.also is not None and self._but_for_also:
             return self.also.waits_for()
         return self.comm.context.message_text(self.source, self.tag, self.call)
