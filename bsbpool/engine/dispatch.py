@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
+from collections.abc import Sequence
 from typing import Any
 
 from ..exceptions import JobPoolError
@@ -269,17 +270,23 @@ class Dispatch:
             elif job._status is QUEUED:
                 self._ready.appendleft(job)
 
-    def validate(self) -> None:
+    def validate(self, unfinished: Sequence[JobState]) -> None:
         """Check that this is of a piece.
 
+        :param unfinished: the jobs that have not ended.
         :raises AssertionError: it is not.
         """
-        unfinished = [job for job in self._graph.jobs if not job._status.ended]
         waiting = [job for job in self._waiting_in_line() if job._status is QUEUED and job._rank is None]
-        assert len({job._id for job in waiting}) == len(waiting), "a job stands in the line of ready jobs twice"
+        ready = {job._id for job in waiting}
+        assert len(ready) == len(waiting), "a job stands in the line of ready jobs twice"
         sent: dict[int, int] = {}
         held = self._caches.held
+        supplied, idle = 0, []
         for rank, line in self.lines.items():
+            if not line:
+                idle.append(rank)
+                continue
+            supplied += len(line) > 1
             for place, job in enumerate(line):
                 assert job._rank == rank or job._status.ended, f"{job} stands in the line of rank {rank}"
                 assert job._id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[job._id]}"
@@ -288,26 +295,24 @@ class Dispatch:
                 assert fits, f"{job} stands behind another, and is {job._status.value}"
                 assert job._status is not QUEUED or place, f"{job} is first on rank {rank}, and does not run"
                 sent[job._id] = rank
-            alone = [job for job in line if job._cache_items or job._limit is not None]
-            assert not alone or len(line) == 1, f"{alone[0]} does not travel alone"
+                travels = len(line) == 1 or not (job._cache_items or job._limit is not None)
+                assert travels, f"{job} does not travel alone"
             assert len(line) <= (MOST_AHEAD if self.send_ahead and not held[rank] else 1), f"too many: {[*line]}"
         called_back = [id for id in self._called_back if id not in sent]
         assert not called_back, f"job {called_back[0]} is called back, and no rank has it"
         for job in unfinished:
             if job._status is RUNNING and job._rank is not None:
                 assert sent.get(job._id) == job._rank, f"{job} runs on rank {job._rank}, and is not in its line"
-        ready = {job._id for job in waiting}
-        lost = [job for job in unfinished if job._status is QUEUED and job._id not in ready and job._id not in sent]
-        assert not lost, f"{lost[0]} is queued, and nobody has it"
-        supplied = sum(len(line) > 1 for line in self.lines.values())
+            elif job._status is QUEUED:
+                assert job._id in ready or job._id in sent, f"{job} is queued, and nobody has it"
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
-        idle = [rank for rank, line in self.lines.items() if not line]
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
         spread = self.holding or not (waiting and idle) or not self.idle_first
         assert spread, f"{waiting[:3]} could run on {idle[:3]}"
-        assert all(rank in self.lines for rank in self.stuck), f"{[*self.stuck]} are stuck, and not there"
-        back = [rank for rank in self.stuck if [job._status for job in self.lines[rank]] != [JobStatus.ABORTED]]
-        assert not back, f"{back} are stuck, and at no job that was given up"
+        for rank in self.stuck:
+            assert rank in self.lines, f"rank {rank} is stuck, and not there"
+            at = [job._status for job in self.lines[rank]]
+            assert at == [JobStatus.ABORTED], f"rank {rank} is stuck, and at no job that was given up"
 
     def _waiting_in_line(self) -> list[JobState]:
         ready = self._ready

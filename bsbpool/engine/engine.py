@@ -286,5 +286,6 @@ class Engine(Generic[J]):
 
         :raises AssertionError: it is not.
         """
-        self.graph.validate()
-        self.dispatch.validate()
+        unfinished = [job for job in self.graph.jobs if not job._status.ended]
+        self.graph.validate(unfinished)
+        self.dispatch.validate(unfinished)

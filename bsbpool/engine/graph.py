@@ -175,12 +175,12 @@ class Graph(Generic[J]):
                 found.append(other)
         return found
 
-    def validate(self) -> None:
+    def validate(self, unfinished: Sequence[J]) -> None:
         """Check that this is of a piece.
 
+        :param unfinished: the jobs that have not ended.
         :raises AssertionError: it is not.
         """
-        unfinished = [job for job in self.jobs if not job._status.ended]
         required: dict[int, int] = {}
         open_dependencies: dict[int, int] = {}
         for job in unfinished:

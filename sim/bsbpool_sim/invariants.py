@@ -8,8 +8,8 @@ elsewhere: for scenarios in `scenario.expecting`, for random cases in tests/prop
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 from bsbpool.facts import Died, Killed
 from bsbpool.trace.events import (
@@ -171,10 +171,10 @@ class _Pool:
         kind = event.e
         if self.over and kind not in _AFTER_THE_END:
             self.wrong(f"{kind} comes after its end")
-        handler = getattr(self, f"_{kind}", None)
+        handler = _HANDLERS[kind] if kind in _HANDLERS else _handler(kind)
         try:
             if handler is not None:
-                handler(event)
+                handler(self, event)
         except IndexError:
             self.wrong(f"{kind} names a job that is not there")
         if kind not in _OF_A_STOP and self.stopped and self.status != "closing":
@@ -488,3 +488,13 @@ class _Pool:
         for rank, items in self.held.items():
             if items:
                 self.wrong(f"it ends, and rank {rank} still holds {[*items]}")
+
+
+#: What checks an event, by its kind: looked for once, since each event of each schedule asks for it.
+_HANDLERS: dict[str, Callable[[_Pool, Any], None] | None] = {}
+
+
+def _handler(kind: str) -> Callable[[_Pool, Any], None] | None:
+    found: Callable[[_Pool, Any], None] | None = getattr(_Pool, f"_{kind}", None)
+    _HANDLERS[kind] = found
+    return found

@@ -401,7 +401,7 @@ class Kernel(Clocks):
 
     def give_back(self) -> None:
         """Keep the tasks for the next simulation, once all are over and nobody asks what became of them."""
-        self._go_on = self.cluster = self.chooser = self.when_idle = self.when_later = None
+        self._go_on = self.cluster = self.chooser = self.events = self.when_idle = self.when_later = None
         if self.keeps:
             self._last_reading = None
             for rank in self.ranks:

@@ -3,9 +3,9 @@ alternative.
 
 A receive or a probe from any rank is not matched when a message is there, but when nothing else can run: then all
 messages that could reach it before it goes on have arrived, whatever takes how long. What may be matched with what is
-MPI's rule, as in `mailbox`: by source and tag, receives in the order in which they were posted, messages of one rank
-in the order in which they were sent. Turns at windows are decided late in the same way; they are in `late_turns`. What
-is chosen, and by whom, is in `choices`. Pools are not matched late: their messages come in time.
+MPI's rule, as in `mailbox`; the mailboxes where they wait are in `late_mailbox`. Turns at windows are decided late in
+the same way; they are in `late_turns`. What is chosen, and by whom, is in `choices`. Pools are not matched late: their
+messages come in time.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .choices import Alternative, ComesFirst, Kind, MessageFrom
+from .choices import Alternative, ComesFirst, Kind
 from .chooser import Chooser
 from .kernel import Kernel, Rank
+from .late_mailbox import Begun, LateMessageQueue, Sent
 from .late_turns import Asked, LateTurns
 from .looks import TOO_EARLY, Look, Looks
-from .mailbox import MessageQueue, Posted, SentMessage, fits
+from .mailbox import Posted
 from .thread_turns import OfThreads, ThreadOperation
 
 #: How many times in a row time may go on, since somebody sleeps, before something is decided: nobody waits for one who
@@ -60,49 +61,6 @@ class Ready(NamedTuple):
         return self.receive.kind if isinstance(self.receive, Look | LateEnding) else Kind.MESSAGE
 
 
-class Sent(NamedTuple):
-    """A message that was sent, or a rank that has asked for its turn.
-
-    :ivar place: where it goes.
-    :ivar source: the rank of the simulation that sent it.
-    :ivar after: the number of steps that were decided before.
-    """
-
-    place: LateMessageQueue | LateTurns
-    message: SentMessage | Asked
-    source: int
-    after: int
-
-
-class Begun(NamedTuple):
-    """A receive or probe from any rank that waits, with the fields of `Ready`."""
-
-    receive: Posted
-    number: int
-    since: int
-
-
-class LateProbe:
-    """A probe from any rank. It is posted as receives are, and leaves the message that it finds in the mailbox.
-
-    :ivar message: what it has found.
-    """
-
-    source: int | None = None
-
-    def __init__(self, kernel: Kernel, tag: int | None, call: str):
-        self.tag = tag
-        self.call = call
-        self.message: SentMessage | None = None
-        self._kernel = kernel
-        self._task = kernel.task
-
-    def match(self, message: SentMessage) -> None:
-        """Set the message that the probe found."""
-        self.message = message
-        self._kernel.wake(self._task)
-
-
 def number_of_ends(item: Any) -> int:
     """Return a number for what a call may end: the place of a request; of several, another one for each set of them."""
     return item if isinstance(item, int) else -1 - sum(1 << place for place in item)
@@ -139,127 +97,6 @@ class LateEnding:
         """Set the request that the call ends."""
         self.ended = item
         self._kernel.wake(self.task)
-
-
-class LateMessageQueue(MessageQueue):
-    """A mailbox where receives from any rank wait until nothing else can run.
-
-    :param late: matches them then.
-    :param rank: the rank of the simulation whose mailbox it is.
-    :param members: the ranks of the communicator in the simulation, by their number there.
-    """
-
-    __slots__ = ("_kernel", "_late", "_members", "begun", "rank")
-
-    def __init__(self, late: LateMatching, rank: int, members: Sequence[int]):
-        super().__init__()
-        self.rank = rank
-        self._late = late
-        self._kernel = late.kernel
-        self._members = members
-        #: the receives and probes from any rank that wait here.
-        self.begun: list[Begun] = []
-
-    def find(self, source: int | None, tag: int | None) -> SentMessage | None:
-        """Find a message as `MessageQueue.find` does, except one that an earlier receive may take; for a receive from
-        any rank, nothing.
-        """
-        message = None if source is None else super().find(source, tag)
-        return None if message is None or self._may_be_taken(message, self.posted) else message
-
-    def in_sight(self, source: int | None, tag: int | None) -> list[SentMessage]:
-        """Return the messages that a probe could find now: the first of each source that no receive may take."""
-        if source is not None:
-            message = self.find(source, tag)
-            return [] if message is None else [message]
-        return [each for each in super().firsts(tag) if not self._may_be_taken(each, self.posted)]
-
-    def firsts(self, tag: int | None) -> list[SentMessage]:
-        """Return nothing: which message a receive from any rank takes is decided late."""
-        return []
-
-    def post(self, receive: Posted) -> None:
-        """Post a receive; one from any rank waits until nothing else can run."""
-        super().post(receive)
-        if self._late.looks.vain:
-            self._late.looks.happened(self.rank)
-        if receive.source is None:
-            self.begun.append(self._late.add(self, receive))
-
-    def give_up(self, receive: Posted) -> None:
-        """Cancel a receive that waits, so that receives behind it may be matched."""
-        super().give_up(receive)
-        self._forget(receive)
-        self._match_others()
-
-    def announce(self, message: SentMessage) -> None:
-        """Note that a message was sent: it arrives before the next match is decided."""
-        late = self._late
-        if late.looks.vain:
-            late.looks.happened(self._members[message.source])
-        message.after = late.decided
-        if late.sent is not None:
-            late.sent.append(Sent(self, message, self._members[message.source], late.decided))
-
-    def put(self, kernel: Kernel, message: SentMessage) -> None:
-        """Add a message that arrives; it is kept if a receive from any rank may take it."""
-        taker = next((each for each in self.posted if fits(each, message)), None)
-        # Whoever takes it must not pass over an earlier message of that rank, which is not decided yet.
-        if taker is None or taker.source is None or super().find(taker.source, taker.tag) is not None:
-            self.keep(kernel, message)
-        else:
-            super().put(kernel, message)
-
-    def undecided(self) -> list[tuple[Begun, list[SentMessage]]]:
-        """Return the receives and probes from any rank that can be matched, and what each of them may take."""
-        found = []
-        for begun in self.begun:
-            messages = super().firsts(begun.receive.tag)
-            if self.posted[0] is not begun.receive:
-                before = self.posted[: next(i for i, each in enumerate(self.posted) if each is begun.receive)]
-                messages = [each for each in messages if not self._may_be_taken(each, before)]
-            if messages:
-                found.append((begun, messages))
-        return found
-
-    def sources(self, messages: Sequence[SentMessage]) -> tuple[int, ...]:
-        """Return the ranks of the simulation that have sent these messages."""
-        return tuple([self._members[message.source] for message in messages])
-
-    def match(self, receive: Posted, message: SentMessage) -> None:
-        """Match `receive` with `message`, as was decided."""
-        self.posted.remove(receive)
-        self._forget(receive)
-        if not isinstance(receive, LateProbe):
-            self.take(message)
-        receive.match(message)
-        self._match_others()
-
-    def could_take(self, receive: Posted, message: Any) -> bool:
-        """Whether a receive that waits here could have taken a message that came later."""
-        return fits(receive, message)
-
-    def alternative(self, message: SentMessage) -> MessageFrom:
-        """Return the alternative that stands for a message in a choice."""
-        return MessageFrom(self._members[message.source], message.tag)
-
-    def _forget(self, receive: Posted) -> None:
-        self.begun = [each for each in self.begun if each.receive is not receive]
-
-    def _may_be_taken(self, message: SentMessage, by: Sequence[Posted]) -> bool:
-        return any(fits(each, message) and not isinstance(each, LateProbe) for each in by)
-
-    def _match_others(self) -> None:
-        """Match the receives from one rank that had to wait for what was decided now."""
-        for receive in [*self.posted]:
-            if receive.source is not None:
-                message = super().find(receive.source, receive.tag)
-                place = self.posted.index(receive)
-                if message is not None and not self._may_be_taken(message, self.posted[:place]):
-                    self.posted.remove(receive)
-                    self.take(message)
-                    receive.match(message)
-        self.wake_watching(self._kernel)
 
 
 class LateMatching:
@@ -437,7 +274,7 @@ class LateMatching:
             if items and rank.dead_at is None:
                 keys = tuple(map(ending.key, items))
                 ready.append(Ready(None, ending, items, rank.index, ending.number, ending.since, keys))
-        return ready + self._turns(again=False)
+        return ready + self._turns(again=False) if self._asked else ready
 
     def _turns(self, again: bool) -> list[Ready]:
         """The turns that can be given, in the order in which somebody asked there."""

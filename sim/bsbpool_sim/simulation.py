@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from greenlet import GreenletExit, getcurrent
 
@@ -130,18 +130,11 @@ def simulate(
     >>> simulation.results, simulation.elapsed
     ([6, 6, 6, 6], 180.0)
     """
-    here = getcurrent()
-    if isinstance(here, Task):
-        raise SimulationError(
-            f"simulate() was called on simulated rank {here.rank.index}: simulations can't be nested, "
-            "call it outside of the program"
-        )
-    _check("ranks", ranks, ranks >= 1 if _integer(ranks) else False, "an integer, 1 or more")
-    _check("seed", seed, _integer(seed), "an integer")
-    _check("latency", latency, _finite(latency) and latency >= 0, "seconds, 0 or more")
-    _check("bandwidth", bandwidth, bandwidth is None or bandwidth > 0, "bytes per second, more than 0, or None")
-    _check("horizon", horizon, _finite(horizon) and horizon > 0, "seconds, more than 0")
-    _check("max_events", max_events, _integer(max_events) and max_events >= 1, "an integer, 1 or more")
+    setup = Setup(
+        ranks, seed=seed, latency=latency, bandwidth=bandwidth, checks=checks, faults=faults, compute=compute,
+        hosts=hosts, horizon=horizon, max_events=max_events,
+    )  # fmt: skip
+    setup.check()
     if late_matching and (policy == "shuffled" or is_policy(policy)):
         raise ValueError(f"policy={policy!r} orders events of one instant, which are no choices with late_matching")
     if not callable(program):
@@ -152,56 +145,91 @@ def simulate(
         eager_limit is None or (_integer(eager_limit) and eager_limit >= 0),
         "bytes, 0 or more, or None",
     )
-    _check("faults", faults, _integer(faults) and faults >= 0, "an integer, 0 or more")
-    _check("compute", compute, _finite(compute) and compute >= 0, "a factor, 0 or more")
-    _check(
-        "hosts", hosts, _integer(hosts) and 1 <= hosts <= ranks, f"an integer from 1 to {ranks}, the number of ranks"
-    )
     if compute and tape is not None:
         raise ValueError("compute and tape don't go together: a run with compute does not repeat exactly")
-    _check("checks", checks, all(each in KINDS for each in checks), f"of {', '.join(KINDS)}")
-    make = functools.partial(
-        Cluster,
-        ranks,
-        seed=seed,
-        network=Network(latency, bandwidth),
-        policy=_policy(policy, seed),
-        horizon=nanoseconds(horizon),
-        max_events=max_events,
-        tape=None if tape is None else Tape.of(tape),
-        late_matching=late_matching,
-        compute=compute,
-        hosts=hosts,
+    return setup.run(
+        program, script, _policy(policy, seed), None if tape is None else Tape.of(tape), late_matching, eager_limit
     )
-    # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
-    with deliberate_collection():
-        return _run_once(make, program, script, eager_limit, Audit(checks) if checks else None, faults)
 
 
-def _run_once(
-    make: Callable[[], Cluster], program: Callable[[Comm], Any], script: RunScript | None, eager_limit: int | None,
-    audit: Audit | None, faults: int,
-) -> Simulation:  # fmt: skip
-    cluster = make()
-    cluster.eager_limit, cluster.audit = eager_limit, audit
-    if audit is not None:
-        cluster.buffers, cluster.races = audit.buffers, audit.races
-    cluster.kernel.keep_tasks()
-    try:
-        if script is not None:
-            script.install(cluster)
-        if faults:
-            install_faults(cluster, faults)
-        simulation = run_on(cluster, program, script)
-        if audit is not None and not simulation.died:
-            simulation.violations = audit.violations()
-    except (RankErrors, SimulationError) as error:
-        if audit is not None and isinstance(error.simulation, Simulation):
-            error.simulation.violations = audit.violations(ended=False)
-        raise
-    finally:
-        cluster.dissolve()
-    return simulation
+class Setup(NamedTuple):
+    """What is the same in each of many runs of a program, as `simulate` takes it."""
+
+    ranks: int
+    seed: int = 0
+    latency: float = 0.0
+    bandwidth: float | None = None
+    checks: Sequence[str] = ()
+    faults: int = 0
+    compute: float = 0.0
+    hosts: int = 1
+    horizon: float = HORIZON / SECOND
+    max_events: int = MAX_EVENTS
+
+    def check(self) -> None:
+        """Raise a `ValueError` if something is out of range, and a `SimulationError` on a simulated rank."""
+        here = getcurrent()
+        if isinstance(here, Task):
+            raise SimulationError(
+                f"simulate() was called on simulated rank {here.rank.index}: simulations can't be nested, "
+                "call it outside of the program"
+            )
+        ranks, hosts = self.ranks, self.hosts
+        _check("ranks", ranks, ranks >= 1 if _integer(ranks) else False, "an integer, 1 or more")
+        _check("seed", self.seed, _integer(self.seed), "an integer")
+        _check("latency", self.latency, _finite(self.latency) and self.latency >= 0, "seconds, 0 or more")
+        wide = self.bandwidth is None or self.bandwidth > 0
+        _check("bandwidth", self.bandwidth, wide, "bytes per second, more than 0, or None")
+        _check("horizon", self.horizon, _finite(self.horizon) and self.horizon > 0, "seconds, more than 0")
+        _check(
+            "max_events", self.max_events, _integer(self.max_events) and self.max_events >= 1, "an integer, 1 or more"
+        )
+        _check("faults", self.faults, _integer(self.faults) and self.faults >= 0, "an integer, 0 or more")
+        _check("compute", self.compute, _finite(self.compute) and self.compute >= 0, "a factor, 0 or more")
+        right = f"an integer from 1 to {ranks}, the number of ranks"
+        _check("hosts", hosts, _integer(hosts) and 1 <= hosts <= ranks, right)
+        _check("checks", self.checks, all(each in KINDS for each in self.checks), f"of {', '.join(KINDS)}")
+
+    def run(
+        self, program: Callable[[Comm], Any], script: RunScript | None, policy: Strategy | Policy, tape: Tape | None,
+        late_matching: bool, eager_limit: int | None,
+    ) -> Simulation:  # fmt: skip
+        """Run the program once, as `simulate` does; nothing is checked any more."""
+        # From before its ranks are made until they are gone: then most of what is left is garbage, and found in one go.
+        with deliberate_collection():
+            return self._run(program, script, policy, tape, late_matching, eager_limit)
+
+    def _run(
+        self, program: Callable[[Comm], Any], script: RunScript | None, policy: Strategy | Policy, tape: Tape | None,
+        late_matching: bool, eager_limit: int | None,
+    ) -> Simulation:  # fmt: skip
+        cluster = Cluster(
+            self.ranks, seed=self.seed, network=Network(self.latency, self.bandwidth), policy=policy,
+            horizon=nanoseconds(self.horizon), max_events=self.max_events, tape=tape, late_matching=late_matching,
+            compute=self.compute, hosts=self.hosts,
+        )  # fmt: skip
+        audit = Audit(self.checks) if self.checks else None
+        cluster.eager_limit, cluster.audit = eager_limit, audit
+        if audit is not None:
+            cluster.buffers, cluster.races = audit.buffers, audit.races
+        cluster.kernel.keep_tasks()
+        try:
+            if script is not None:
+                script.install(cluster)
+            if self.faults:
+                install_faults(cluster, self.faults)
+            simulation = run_on(cluster, program, script)
+            if audit is not None and not simulation.died:
+                simulation.violations = audit.violations()
+        except (RankErrors, SimulationError) as error:
+            if audit is not None and isinstance(error.simulation, Simulation):
+                error.simulation.violations = audit.violations(ended=False)
+            raise
+        finally:
+            cluster.dissolve()
+            if audit is not None:
+                audit.dissolve()
+        return simulation
 
 
 def run_on(

@@ -97,6 +97,10 @@ class Audit:
         #: takes note of accesses to windows; None: nobody asks.
         self.races = WindowRaces(self._place) if window_races.KIND in kinds else None
 
+    def dissolve(self) -> None:
+        """Drop the references to what refers to this, once nobody asks for violations any more."""
+        self.buffers = self.races = None
+
     def sent(self, message: Sendable, dest: int) -> None:
         """A message was sent to a rank of the simulation."""
         if (place := self._place()) is not None:

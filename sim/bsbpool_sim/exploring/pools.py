@@ -6,7 +6,6 @@ errors are the expected consequences of a fault that was a choice.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, product
@@ -92,7 +91,6 @@ class Watch:
     def _watched(self, event: Callable[..., Any]) -> Callable[..., Any]:
         name = event.__name__
 
-        @functools.wraps(event)
         def watched(engine: Engine[Any], *args: Any, **kwargs: Any) -> Any:
             if self._within:
                 return event(engine, *args, **kwargs)

@@ -17,7 +17,7 @@ from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
 from ..faults import ExploredFaults
 from ..garbage import collect_between_runs
 from ..places import raised_by
-from ..simulation import Simulation, simulate
+from ..simulation import Setup, Simulation
 from ..tape import Tape
 from .pools import Watch
 
@@ -168,16 +168,23 @@ class ProgramRunner(ABC, Generic[P]):
 
 
 class Function(ProgramRunner[Callable[[Any], Any]]):
-    """Runs ``program(comm)``; its options are those of `simulate`."""
+    """Runs ``program(comm)``; its options are those of `simulate`.
+
+    :raises ValueError: one is out of range.
+    """
+
+    def __init__(
+        self, program: Callable[[Any], Any], ranks: int, script: RunScript | None, options: dict[str, Any]
+    ):  # fmt: skip
+        super().__init__(program, ranks, script, options)
+        self._setup = Setup(ranks, **options)
+        self._setup.check()
 
     def _schedule(
         self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
     ) -> Schedule:
         try:
-            simulation = simulate(
-                self._program, self._ranks, script=script, policy=strategy, tape=tape,
-                late_matching=late, eager_limit=eager_limit, **self._options,
-            )  # fmt: skip
+            simulation = self._setup.run(self._program, script, strategy, tape, late, eager_limit)
         except RankErrors as errors:
             calls = {rank: raised_by(error) for rank, error in errors.by_rank.items()}
             return Schedule(errors.simulation, errors, dict(errors.by_rank), calls, {}, errors.stuck)

@@ -12,8 +12,8 @@ from bsbpool.durations import exact_duration
 
 from ..cluster import Cluster
 from ..errors import CollectiveMismatchError
+from ..late_mailbox import LateMessageQueue
 from ..mailbox import Link, MessageQueue, SentMessage
-from ..matches import LateMessageQueue
 from .collective_call import Collective, Part, call_text, none, nothing
 
 #: Of this many ranks a message gives the numbers.

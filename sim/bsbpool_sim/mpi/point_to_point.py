@@ -12,9 +12,9 @@ from typing import Any
 
 from ..choices import Kind, MessageFrom
 from ..errors import MPIError
+from ..late_mailbox import LateMessageQueue, LateProbe
 from ..looks import Look
 from ..mailbox import SentMessage
-from ..matches import LateMessageQueue, LateProbe
 from ..thread_turns import step
 from .arrays import bytes_of
 from .attached_buffers import Attachments
