@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from bsbpool.facts import Died, Killed
 from bsbpool.trace.events import (
+    RECORDS,
     AlreadyStarted,
     Cached,
     CalledBack,
@@ -171,7 +172,7 @@ class _Pool:
         kind = event.e
         if self.over and kind not in _AFTER_THE_END:
             self.wrong(f"{kind} comes after its end")
-        handler = _HANDLERS[kind] if kind in _HANDLERS else _handler(kind)
+        handler = _HANDLERS.get(kind)
         try:
             if handler is not None:
                 handler(self, event)
@@ -490,11 +491,5 @@ class _Pool:
                 self.wrong(f"it ends, and rank {rank} still holds {[*items]}")
 
 
-#: What checks an event, by its kind: looked for once, since each event of each schedule asks for it.
-_HANDLERS: dict[str, Callable[[_Pool, Any], None] | None] = {}
-
-
-def _handler(kind: str) -> Callable[[_Pool, Any], None] | None:
-    found: Callable[[_Pool, Any], None] | None = getattr(_Pool, f"_{kind}", None)
-    _HANDLERS[kind] = found
-    return found
+#: What checks an event, by its kind.
+_HANDLERS: dict[str, Callable[[_Pool, Any], None] | None] = {kind: getattr(_Pool, f"_{kind}", None) for kind in RECORDS}
