@@ -377,14 +377,16 @@ _FORBIDDEN = {
 
 
 def _refuse(event: str) -> None:
-    task = getcurrent()
-    if isinstance(task, Task):
-        what, instead = _FORBIDDEN[event]
-        raise CannotSimulateError(f"simulated rank {task.rank.index} tried to start {what}, {instead}")
+    task: Any = getcurrent()
+    what, instead = _FORBIDDEN[event]
+    raise CannotSimulateError(f"simulated rank {task.rank.index} tried to start {what}, {instead}")
 
 
-def _audit(event: str, _: Any) -> None:  # pragma: no cover  (Python traces no audit hooks)
-    if event in _FORBIDDEN:
+def _audit(
+    event: str, _: Any, forbidden: Any = _FORBIDDEN, running: Any = getcurrent, task: type = Task
+) -> None:  # pragma: no cover  (Python traces no audit hooks)
+    # It has these as defaults: when the process ends, Python sets what the module holds to None, and calls it still.
+    if event in forbidden and isinstance(running(), task):
         _refuse(event)
 
 

@@ -252,3 +252,24 @@ class TestWithRealMpi4py:
 
         names = ["INT", "DOUBLE", "BYTE", "INT64_T", "C_DOUBLE_COMPLEX", "C_BOOL", "UINT64_T"]
         assert [datatype(getattr(real, n)).Get_size() for n in names] == [getattr(real, n).Get_size() for n in names]
+
+
+AT_THE_END = """
+import os, sys, types
+early = sys.modules["early"] = types.ModuleType("early")
+from bsbpool_sim import simulate, substitutes
+class OpensAFile:
+    def __init__(self):
+        self.open, self.write, self.name = open, os.write, os.devnull
+    def __del__(self):
+        self.open(self.name).close()
+        self.write(1, b"opened")
+simulate(lambda comm: comm.rank, 2)
+early.opens, sys.kept = OpensAFile(), (early, substitutes)
+"""
+
+
+def test_what_the_end_of_the_process_does_is_let_through():
+    # Python ends modules in the reverse of the order in which they were imported: the hook is called without its own.
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("opened", "")
