@@ -122,7 +122,7 @@ def pytest_runtest_protocol(item):
         faulthandler.dump_traceback_later(limit, exit=True, file=item.config.stash[_STDERR])
     watching.watching = not item.get_closest_marker("unwatched")
     try:
-        with _unmeasured() if item.get_closest_marker("unmeasured") else contextlib.nullcontext():
+        with _measured(item):
             return (yield)
     finally:
         faulthandler.cancel_dump_traceback_later()
@@ -132,21 +132,36 @@ def pytest_enter_pdb():
     faulthandler.cancel_dump_traceback_later()  # a person takes their time
 
 
+#: Of tests outside of `with_bsb`: the files whose processes run lines that no test runs in its own process. Only there
+#: coverage is measured in what tests start, since it takes a short process more time than all else.
+PROCESSES = {
+    f"test_{name}.py"
+    for name in (
+        "exits", "explore_jobs", "explore_pytest", "launcher", "program_mpi4py", "ranks_plugin", "ranks_plugin_mpi",
+        "recording_real_ranks", "scenario_pytest", "simulate_programs",
+    )
+}  # fmt: skip
+
+
 @contextlib.contextmanager
-def _unmeasured():
-    """While it is entered, coverage is measured neither here nor in processes that are started."""
+def _measured(item):
+    """While it is entered, coverage is measured where a test wants it, if it is measured at all."""
     coverage = sys.modules.get("coverage")
     measuring = coverage and coverage.Coverage.current()
-    if not measuring:
+    here = not item.get_closest_marker("unmeasured")
+    in_processes = here and (item.path.name in PROCESSES or item.path.parent.name == "with_bsb")
+    if not measuring or in_processes:
         yield
         return
-    measuring.stop()
     environment = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_")}
+    if not here:
+        measuring.stop()
     try:
         yield
     finally:
         os.environ.update(environment)
-        measuring.start()
+        if not here:
+            measuring.start()
 
 
 @pytest.fixture

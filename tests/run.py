@@ -62,12 +62,14 @@ NOT_QUICK = [
 #: Of what is quick, what is the same in each Python: rules and bounds of our own, encodings of pipes, what is held
 #: against MPI, pages in a browser, and what reads the project's files.
 SAME_IN_EACH = [
-    "tests/mpi4py_suite",
+    "tests/mpi4py_suite", "scenarios/large",
+    *(f"tests/pool/test_{name}.py" for name in ("bad_input", "faults", "lost_ranks")),
     *(
         f"tests/unit/test_{name}.py"
         for name in (
-            "bounds", "contracts", "docstring_fields", "docstrings", "engine", "identity", "names", "packaging", "page",
-            "page_modules", "project_files", "public_names", "same_programs", "text", "theme_pages",
+            "bounds", "cli_record", "cli_show", "contracts", "docstring_fields", "docstrings", "doctor", "engine",
+            "identity", "names", "outputs", "packaging", "page", "page_modules", "project_files", "public_names",
+            "same_programs", "summary", "svg", "text", "theme_pages", "wording",
         )
     ),
 ]  # fmt: skip

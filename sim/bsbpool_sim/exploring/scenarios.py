@@ -15,12 +15,14 @@ from bsbpool.values import shown
 from ..choices import Strategy
 from ..default_strategies import InOrder
 from ..garbage import collect_between_runs
+from ..random_streams import seeded_global
 from ..scenario.always import check_what_always_holds
 from ..scenario.expecting import Checker
 from ..scenario.observed import Observed
 from ..scenario.outcome import Failure, Outcome
 from ..scenario.running import Result, Scenario
 from ..simulation import Simulation
+from ..substitutes import substitutes
 from ..tape import Tape
 from .exploration import Exploration, ExplorationError, explore_runs
 from .findings import FoundFault
@@ -188,11 +190,12 @@ def explore_scenario(
     if expectations:
         _see_that_the_default_is_ordinary(scenario, scenario.seeds[0])
     run = ScenarioRunner(scenario, faults, expectations=expectations)
-    return explore_runs(
-        run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
-        may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
-        begin=begin, quick=quick, compare=compare,
-    )  # fmt: skip
+    with substitutes(), seeded_global(scenario.seeds[0]):  # once for all schedules
+        return explore_runs(
+            run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
+            may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),
+            begin=begin, quick=quick, compare=compare,
+        )  # fmt: skip
 
 
 def _not_named(scenario: Scenario) -> list[int]:
