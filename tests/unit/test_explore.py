@@ -659,3 +659,26 @@ def test_a_program_that_sleeps_on_and_on_and_leaves_nothing_to_decide_does_not_e
 )
 def test_a_summary_says_whether_all_was_tried_and_how_much_is_left(facts, text):
     assert str(Exploration(**facts)) == f"{text}; no findings"
+
+
+def test_it_is_said_that_there_was_no_time_to_find_which_memory_is_read_early(monkeypatch):
+    """The real time is that of a clock on which each run of the program takes a second."""
+    runs = []
+    monkeypatch.setattr("bsbpool.worlds.local.ThreadedWorld.now", lambda: len(runs) * 1_000_000_000)
+
+    def program(comm):
+        if comm.rank:
+            return comm.Send(bytearray(b"new"), 0)
+        runs.append(None)
+        buffer = bytearray(b"old")
+        request = comm.Irecv(buffer, 1)
+        early = bytes(buffer)
+        request.Wait()
+        return early
+
+    cut = explore(program, 2, seconds=3, strategy="exhaustive")
+    assert (cut.findings, cut.complete, cut.left) == ([], False, 0)
+    assert cut.limits[-1].startswith("which memory is read before MPI has written it")
+    runs.clear()
+    whole = explore(program, 2, seconds=20, strategy="exhaustive")
+    assert ([each.kind for each in whole.findings], whole.complete, whole.limits) == (["buffer-race"], True, ())

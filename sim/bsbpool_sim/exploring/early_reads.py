@@ -67,6 +67,8 @@ class EarlyReads:
     def __init__(self, run: Runner, late: bool, spent: Callable[[], bool]):
         self._run, self._late, self._spent = run, late, spent
         self._left = MOST_RUNS
+        #: whether a difference was seen that was not looked into, for time.
+        self.cut = False
         self._usual: Any = None
         #: what undefined memory holds.
         self._what = POSITIVE
@@ -115,9 +117,13 @@ class EarlyReads:
 
     def _differs(self, places: Sequence[CallPlace], writes: Sequence[Write]) -> bool:
         self._left -= 1
+        if self._left < 0 or self._spent():
+            self.cut = True
+            return False
         where = {place[:3] for place in places}
         undefined = Undefined(lambda place: place[:3] in where, self._what)
-        return self._left >= 0 and not self._spent() and self._end(undefined, writes)[0] != self._usual
+        differs: bool = self._end(undefined, writes)[0] != self._usual
+        return differs
 
     def _end(self, undefined: Undefined, plan: Sequence[Write] | None) -> tuple[Any, Schedule, WindowReads]:
         """What a run lets others see."""

@@ -30,7 +30,7 @@ from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explain_findings
 from .findings import Finding, FoundFault, faults_of, unbuffered
 from .instants import Instants
-from .not_tried import FEWER_CHOICES, TOO_LATE, limits_of
+from .not_tried import EARLY_READS, FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
 from .repeated import Files, difference_of_runs, not_repeated
 from .same_results import SameResults
@@ -437,9 +437,12 @@ class _Exploring:
 
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
-        for fault, schedule in EarlyReads(self._run, self._late, lambda: self._spent(_FOR_READS, False)).faults():
+        looking = EarlyReads(self._run, self._late, lambda: self._spent(_FOR_READS, False))
+        for fault, schedule in looking.faults():
             number = self.result.schedules or 1
             self._keep([Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)])
+        if looking.cut:
+            self.result.limits, self.result.complete = (*self.result.limits, EARLY_READS), False
 
     def _tell(self) -> None:
         if self._progress is not None:

@@ -25,6 +25,8 @@ _LIMITS = "a wait of a thread ended by its timeout only where nothing else could
 
 #: Where the horizon came before somebody who could go on.
 TOO_LATE = "schedules were given up in which ranks slept until the horizon while others could go on: how these end"
+#: Where somebody goes by memory that MPI has not written yet, and it was not found out by which.
+EARLY_READS = "which memory is read before MPI has written it, since some is: the time for that was over"
 #: Where making findings small took too long.
 FEWER_CHOICES = "whether findings need fewer choices, and how other runs differ: the time for that was over"
 
