@@ -339,6 +339,8 @@ class Exhaustive:
         self.withheld = self.withheld or (self._late is not None and self._late.withheld)
         if self._branched:
             self._look_for_races()
+        if self._late is not None:  # what it holds refers to it: it would be gone only when garbage is collected
+            self._late.on_step = self._late.sent = None
         return next_branch(self._stack)
 
     def _look_for_races(self) -> None:

@@ -176,7 +176,7 @@ def explore(
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
     options = {"seed": seed, "max_events": max_events, "checks": of_one_run(checks), "faults": faults, "hosts": hosts}
     run = Function(program, ranks, script, options)
-    with substitutes(), seeded_global(seed):  # once for all schedules
+    with deliberate_collection(), substitutes(), seeded_global(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
             late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs,
@@ -222,7 +222,7 @@ def explore_runs(
     exploring.timed, exploring.alike = timed, alike
     exploring.jobs, exploring.begin, exploring.buffering = jobs if can_fork() else 1, begin, buffering
     exploring.quick = quick
-    with deliberate_collection(), run.watch.watching():
+    with run.watch.watching():
         try:
             exploring.go()
             if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
