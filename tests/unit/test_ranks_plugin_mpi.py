@@ -40,8 +40,8 @@ def python(request):
     return request.param
 
 
-def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable):
-    """Run pytest on a test file under mpirun; whatever is started is ended."""
+def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable, launch=()):
+    """Run pytest on a test file under mpirun, which has these further options; whatever is started is ended."""
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
     (folder / "pytest.ini").write_text("[pytest]\n")
@@ -50,7 +50,7 @@ def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable):
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
     mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")
-    command = [mpirun, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *WITHOUT]
+    command = [mpirun, *launch, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *WITHOUT]
     process = subprocess.Popen(
         [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
         cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -362,6 +362,27 @@ def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_pat
     assert "2 failed in" in result.said and result.said.count("short test summary info") == 1
     report = ElementTree.parse(tmp_path / "it/report.xml").getroot().find("testsuite")
     assert (report.get("tests"), report.get("failures")) == ("2", "2")
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("ends", ["os._exit(3)", "ctypes.PyDLL(None).sleep(50)"], ids=["by itself", "stuck"])
+def test_ranks_end_though_the_launcher_does_not_notice_that_rank_0_has(tmp_path, ends):
+    """MPICH's launcher did not notice it in one of fifty runs on a busy machine, and never with this option."""
+    source = f"""
+import ctypes
+
+@pytest.mark.ranks(2)
+def test_ends(comm):
+    if comm.rank == 0:
+        {ends}
+    time.sleep(50)
+"""
+    (tmp_path / "it").mkdir()
+    (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import watchdog\n\nwatchdog.STUCK = 4.0")
+    result = run(tmp_path / "it", source, "--mpi-timeout=3", launch=["-disable-auto-cleanup"], limit=60)
+    assert result.status != 0
+    if "exit" in ends:  # else its limit comes first
+        assert "[rank 1 of 2] rank 0 has ended, and the launcher has not noticed it: this ends this rank" in result.said
 
 
 @pytest.mark.unmeasured

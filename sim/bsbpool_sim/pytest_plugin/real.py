@@ -35,6 +35,7 @@ from _pytest._code.code import TerminalRepr
 from _pytest.runner import CallInfo
 
 from bsbpool.worlds.launcher import RANKS
+from bsbpool.worlds.presence import Presence, this_process
 
 from .marks import limit, on_ranks, scope_of, size_of, timeout_of
 from .pseudo_terminal import leave_terminal
@@ -49,7 +50,7 @@ from .rank_reports import (
     name_warning,
     together,
 )
-from .watchdog import GRACE, PATIENCE, Guard, Watchdog, wait_for_reader
+from .watchdog import GRACE, LOOK, PATIENCE, Guard, Watchdog, wait_for_reader
 
 #: Environment variables of the launchers that end all ranks when one exits with a non-zero status, and forward all of
 #: its output first: those of MPICH and Open MPI. (With `Abort`, Open MPI's launcher drops output.)
@@ -120,6 +121,8 @@ class RealRanks:
         self._watchdog = Watchdog(self._fd, self._late, self._look)
         self._watchdog.status = self._of_itself
         self._guard: Guard | None = None
+        #: rank 0, as other ranks see it.
+        self._first = Presence()
 
     @classmethod
     def register(cls, config: pytest.Config) -> None:
@@ -219,7 +222,7 @@ class RealRanks:
         mine = [item.nodeid for item in session.items]
         factory = getattr(self.config, "_tmp_path_factory", None)
         base = str(factory.getbasetemp()) if factory is not None and self.rank == 0 else None
-        told = (self.used, mine, self._failures, base, self._warnings)
+        told = (self.used, mine, self._failures, base, self._warnings, this_process())
         if self.rank == 0:
             all_told = [told, *(self._receive(rank, _MEETING) for rank in range(1, self.size))]
             for rank in range(1, self.size):
@@ -231,8 +234,10 @@ class RealRanks:
         if not any(used for used, *_ in all_told):
             return
         self.active = True
+        if self.rank:
+            self._first = Presence(all_told[0][-1])
         if self.rank == 0:
-            for rank, (*_, theirs) in enumerate(all_told):
+            for rank, (*_, theirs, _) in enumerate(all_told):
                 for warning in theirs:
                     if warning not in self._warnings:
                         warning.report(self.config, rank)
@@ -533,6 +538,7 @@ class RealRanks:
                     self._receive(rank, _DONE)
             elif self._followed:
                 session.exitstatus = self._receive(0, _VERDICT)
+                self._first.stop()  # it may leave from now on
                 self._send(None, 0, _DONE)
 
     def pytest_unconfigure(self) -> None:
@@ -585,6 +591,10 @@ class RealRanks:
         if self.rank:
             if self._control.iprobe(0, _SHOW):
                 self._watchdog.show(self._control.recv(source=0, tag=_SHOW))
+            elif self._first.gone:
+                sleep(GRACE)  # by then the launcher has ended this rank, if it has noticed
+                self._watchdog.write(["rank 0 has ended, and the launcher has not noticed it: this ends this rank"])
+                self._end(1, "rank 0 has ended")
         elif self._control.iprobe(tag=_LATE):
             self._watchdog.show(self._control.recv(tag=_LATE))
         elif self._control.iprobe(tag=_LEFT):
@@ -632,7 +642,11 @@ class RealRanks:
             if self.active and self._threads:
                 self._control.isend(None, 0, _SHOWN)
             # Before ranks have met, there is nothing to report, and rank 0 may never come.
-            sleep(LOST if self.active else 2 * PATIENCE)
+            until = monotonic() + (LOST if self.active else 2 * PATIENCE)
+            while monotonic() < until and not self._first.gone:
+                sleep(LOOK)
+            if self._first.gone:
+                sleep(GRACE)  # by then the launcher has ended this rank, if it has noticed
         may_call = self._threads or threading.current_thread() is threading.main_thread()
         if may_call and not any(name in os.environ for name in ENDED_BY_EXIT):
             self._MPI.COMM_WORLD.Abort(status)
