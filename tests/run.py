@@ -272,8 +272,11 @@ def bsb(measured: bool) -> None:
     with_bsb = [*PYTEST, "tests/with_bsb"]
     # Nothing else runs `bsbpool.bsb`. On ranks it runs the same lines again.
     run("BSB's own Scaffold as owner", there, *python(measured)[1:], *with_bsb, *SIDE_BY_SIDE)
-    for size in ("2", "3"):
-        run(f"the same on {size} real ranks", there.with_name("mpirun"), "-n", size, there, *with_bsb)
+    mpirun = there.with_name("mpirun")
+    run("the same on 2 real ranks", mpirun, "-n", "2", there, *with_bsb)
+    # To install is the same for each worker.
+    several = [*with_bsb, "--ignore=tests/with_bsb/test_install.py", "--ignore=tests/with_bsb/test_values_of_bsb.py"]
+    run("with two workers: compiles, locks and recordings on 3 real ranks", mpirun, "-n", "3", there, *several)
 
 
 #: Files of mpi4py's tests that take no second on 5 simulated ranks.
