@@ -10,18 +10,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, product
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 from bsbpool.engine.engine import Engine
-from bsbpool.engine.state import Heap
+from bsbpool.engine.state import Heap, JobState
 from bsbpool.engine.status import JobStatus
 from bsbpool.exceptions import JobErroredError, JobPoolError, WorkflowError
 from bsbpool.trace import Trace
 
 from ..faults import InjectedError
 from ..invariants import broken
-
-QUEUED = JobStatus.QUEUED
 
 #: What happens to an engine.
 EVENTS = (
@@ -38,7 +36,8 @@ class ReadyOrder:
 
     def __init__(self) -> None:
         self._ready: list[int] = []
-        self._lines: list[list[int]] = []
+        #: by rank that has some: the jobs that were sent to it.
+        self._sent: list[list[JobState]] = []
 
     def validate(self, engine: Engine[Any]) -> None:
         """See how the order has changed with the last event.
@@ -48,15 +47,32 @@ class ReadyOrder:
         line = engine.graph.ready
         if isinstance(line, Heap):
             return  # on one rank they start in the order in which they were queued
-        ready = [job._id for job in line if job._status is QUEUED and job._rank is None]
-        if ready != self._ready[len(self._ready) - len(ready) :]:  # else the first ones were given out, or nothing was
-            self._compare(ready)
+        ready = [job._id for job in line if job._status is JobStatus.QUEUED and job._rank is None]
+        sent = self._sent
+        self._sent = [[*jobs] for jobs in engine.dispatch.lines.values() if jobs]
+        if not self._goes_on(ready, sent):
+            self._compare(ready, [[job._id for job in jobs] for jobs in sent])
         self._ready = ready
-        self._lines = [[job._id for job in sent] for sent in engine.dispatch.lines.values()]
 
-    def _compare(self, ready: list[int]) -> None:
+    def _goes_on(self, ready: list[int], sent: list[list[JobState]]) -> bool:
+        """Whether the first ones have left, others that were not sent have come, and nothing else has happened: after
+        most events that is so.
+        """
+        before = self._ready
+        if not ready or ready == before:
+            return True
+        if before and ready[0] not in before:
+            return False
+        left = before.index(ready[0]) if before else 0
+        stay = len(before) - left
+        if ready[:stay] != before[left:]:
+            return False
+        come = ready[stay:]
+        return not come or {*before[:left], *(job._id for jobs in sent for job in jobs)}.isdisjoint(come)
+
+    def _compare(self, ready: list[int], lines: list[list[int]]) -> None:
         there = dict.fromkeys(ready)
-        back = [[id for id in sent if id in there] for sent in self._lines]
+        back = [[id for id in sent if id in there] for sent in lines]
         stayed = [id for id in self._ready if id in there]
         before = dict.fromkeys([*stayed, *chain(*back)])
         place = {id: number for number, id in enumerate(ready)}
@@ -75,6 +91,8 @@ class Watch:
         self._within = False
         # Weakly: what a program leaves behind in a pool is gone as soon as without this.
         self._orders: WeakKeyDictionary[Engine[Any], ReadyOrder] = WeakKeyDictionary()
+        self._last: Callable[[], Engine[Any] | None] = _nothing
+        self._order = ReadyOrder()
 
     def begin(self) -> None:
         """A run begins: nothing is known of it."""
@@ -101,12 +119,17 @@ class Watch:
                 self._within = False
             try:
                 engine.validate()
-                self._orders.setdefault(engine, ReadyOrder()).validate(engine)
+                self._order_of(engine).validate(engine)
             except AssertionError as error:
                 self._found.append(f"after {name}, the engine is not of a piece: {error}".rstrip(": "))
             return result
 
         return watched
+
+    def _order_of(self, engine: Engine[Any]) -> ReadyOrder:
+        if self._last() is not engine:  # mostly it is the same as at the event before
+            self._last, self._order = ref(engine), self._orders.setdefault(engine, ReadyOrder())
+        return self._order
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -119,6 +142,10 @@ class Watch:
         finally:
             for name, event in usual.items():
                 setattr(Engine, name, event)
+
+
+def _nothing() -> None:
+    """No engine."""
 
 
 def follows_from_a_fault(error: BaseException) -> bool:
