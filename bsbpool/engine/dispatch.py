@@ -286,25 +286,28 @@ class Dispatch:
             if not line:
                 idle.append(rank)
                 continue
-            supplied += len(line) > 1
+            several = len(line) > 1
+            supplied += several
             for place, job in enumerate(line):
-                assert job._rank == rank or job._status.ended, f"{job} stands in the line of rank {rank}"
-                assert job._id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[job._id]}"
-                # A pool that stops ends them where they stand.
-                fits = place == 0 or job._status is QUEUED or not unfinished
-                assert fits, f"{job} stands behind another, and is {job._status.value}"
-                assert job._status is not QUEUED or place, f"{job} is first on rank {rank}, and does not run"
-                sent[job._id] = rank
-                travels = len(line) == 1 or not (job._cache_items or job._limit is not None)
+                id, status = job._id, job._status
+                assert job._rank == rank or status.ended, f"{job} stands in the line of rank {rank}"
+                assert id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[id]}"
+                sent[id] = rank
+                if place:  # a pool that stops ends them where they stand
+                    assert status is QUEUED or not unfinished, f"{job} stands behind another, and is {status.value}"
+                else:
+                    assert status is not QUEUED, f"{job} is first on rank {rank}, and does not run"
+                travels = not several or not (job._cache_items or job._limit is not None)
                 assert travels, f"{job} does not travel alone"
             assert len(line) <= (MOST_AHEAD if self.send_ahead and not held[rank] else 1), f"too many: {[*line]}"
         called_back = [id for id in self._called_back if id not in sent]
         assert not called_back, f"job {called_back[0]} is called back, and no rank has it"
         for job in unfinished:
-            if job._status is RUNNING and job._rank is not None:
-                assert sent.get(job._id) == job._rank, f"{job} runs on rank {job._rank}, and is not in its line"
-            elif job._status is QUEUED:
+            status = job._status
+            if status is QUEUED:
                 assert job._id in ready or job._id in sent, f"{job} is queued, and nobody has it"
+            elif status is RUNNING and job._rank is not None:
+                assert sent.get(job._id) == job._rank, f"{job} runs on rank {job._rank}, and is not in its line"
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
         spread = self.holding or not (waiting and idle) or not self.idle_first
