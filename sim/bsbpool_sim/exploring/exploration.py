@@ -375,9 +375,11 @@ class _Exploring:
                 if search.ordered and reduced:
                     break
                 self.result.distinct = count
-                self.result.left = schedules_left(count, search.share() if more else 1.0)
-                self._tell()
-                if more and self._spent(share):
+                over = not more or self._spent(share)
+                if over or self._progress is not None:  # to estimate it takes as long as some steps of a schedule
+                    self.result.left = schedules_left(count, search.share() if more else 1.0)
+                    self._tell()
+                if over:
                     break
             self._reduced = reduced and not search.ordered
             if search.ordered and reduced:  # steps of different ranks are not independent here
