@@ -3,12 +3,20 @@
 Rank 0's receives are those of a queue, or of a server for streams, the ranks are tasks, and the loop chooses who is
 next. `exploring` compares; both need Python 3.12 or newer: ``pip install simloop simloom``. These explore programs of
 tasks; nothing else was found that explores programs of ranks in Python.
+
+    python tests/benchmarks/asyncio_loops.py simloop "a queue" 100
+
+prints the schedules a second of processor time in a process of their own: both collect all garbage after each run,
+which takes the longer the more other objects there are.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import subprocess
+import sys
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -79,3 +87,17 @@ def explorers() -> dict[str, Runs]:
 
         found["simloom"] = by_simloom
     return found
+
+
+def rate(name: str, kind: str, times: int) -> float:
+    """The schedules of a program that an explorer runs in a second of processor time, in a process of its own."""
+    command = [sys.executable, __file__, name, kind, str(times)]
+    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+
+if __name__ == "__main__":
+    explorer, program, count = explorers()[sys.argv[1]], PROGRAMS[sys.argv[2]], int(sys.argv[3])
+    explorer(program, count)  # once for what is made once
+    start = time.process_time()
+    explorer(program, count)
+    print(count / (time.process_time() - start))

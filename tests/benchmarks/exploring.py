@@ -4,7 +4,7 @@ the loop beside other explorers' of a like program.
 
 from __future__ import annotations
 
-from asyncio_loops import PROGRAMS, explorers
+from asyncio_loops import PROGRAMS, explorers, rate
 from measure import console, median, noop, note, table, timed
 
 import bsbpool
@@ -66,19 +66,18 @@ def show(repetitions: int) -> None:
 
 
 def others(repetitions: int) -> None:
-    """The loop, and what is the same for asyncio, in turns."""
+    """The loop, and what is the same for asyncio, in turns, each in a process of its own."""
     found = explorers()
     if not found:
         console.print(
             "simloop and simloom, which explore programs for asyncio, are not installed: pip install simloop simloom"
         )
         return
-    rows = {(name, kind): (run, program) for name, run in found.items() for kind, program in PROGRAMS.items()}
+    rows = [(name, kind) for name in found for kind in PROGRAMS]
     columns = ["explorer", "ranks are tasks that use", "theirs/s", "bsbpool/s", "ratio"]
     shown = table("The loop on 4 ranks, schedules a second of processor time", columns)
-    for (name, kind), (run, program) in rows.items():
-        run(program, OTHERS)
-        pairs = [(OTHERS / timed(run, program, OTHERS), 6 * TIMES / timed(_loops, ())) for _ in range(repetitions)]
+    for name, kind in rows:
+        pairs = [(rate(name, kind, OTHERS), 6 * TIMES / timed(_loops, ())) for _ in range(repetitions)]
         theirs, ours = (median(pair[i] for pair in pairs) for i in (0, 1))
         shown.add_row(name, kind, f"{theirs:,.0f}", f"{ours:,.0f}", f"{ours / theirs:.1f}")
         note(f"exploring, loop, bsbpool / {name} with {kind}", ours / theirs)
