@@ -6,6 +6,8 @@
     python tests/run.py --branches   the same, with the coverage of branches too, which takes twice as long
     python tests/run.py --list       the parts
 
+The part `installed` runs beside the others, and what it prints is shown at the end.
+
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
 Tests that start Open MPI's `mpirun` find its Python in the variable ``BSBPOOL_OPENMPI_PYTHON``. Tests of pages need
@@ -218,6 +220,41 @@ class Environment:
             self._making.wait()
 
 
+#: What a process is told that runs one part while another one runs the others.
+BESIDE_OTHERS = "--beside-others"
+
+
+class Beside:
+    """A part that runs beside others, in a process of its own; what it prints is shown when it has ended."""
+
+    def __init__(self, name: str):
+        self.name = name
+        self._printed = tempfile.TemporaryFile()  # noqa: SIM115  # open until the part has ended
+        command = [sys.executable, __file__, name, BESIDE_OTHERS]
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=ENVIRONMENT, stdout=self._printed, stderr=subprocess.STDOUT, start_new_session=True
+        )
+
+    def finish(self) -> None:
+        """Wait for its end, show what it has printed, and end with its status if it failed."""
+        status = self._process.wait()
+        self._printed.seek(0)
+        print(f"\n==== what ran beside that: {self.name}", flush=True)
+        shutil.copyfileobj(self._printed, sys.stdout.buffer)
+        sys.stdout.flush()
+        if status:
+            sys.exit(status)
+
+    def end(self) -> None:
+        """End it, if nobody waits for it any more."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)  # it ends what it has started
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(10)
+            self._process.kill()
+            self._process.wait()
+
+
 WITH_OPENMPI, WITH_BSB = Environment("openmpi", OPENMPI), Environment("bsb", BSB)
 
 
@@ -305,6 +342,8 @@ class Part(NamedTuple):
     usual: int
     #: Its own environment, if it has one.
     environment: Environment | None = None
+    #: Whether its ranks wait so often that something else can run beside it.
+    waits: bool = False
 
 
 #: In the order in which `--all` runs them: environments are made during the first ones, and `local` needs Open MPI's.
@@ -313,12 +352,14 @@ PARTS = {
     "versions": Part(versions, "of quick, what may differ from one Python to the next", 85),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 30),
     "mpi4py": Part(mpi4py, "mpi4py's own test suite on simulated ranks, against what passes under MPICH", 63),
-    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50),
-    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55, WITH_OPENMPI),
+    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50, waits=True),
+    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55, WITH_OPENMPI, waits=True),
     "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 330),
     "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 150, WITH_BSB),
 }
 DEFAULT = ["quick", "installed", "mpich"]
+#: What needs one core, and often waits itself: it runs beside other parts, if there are any.
+BESIDE = "installed"
 #: Parts of other parts, which `--all` leaves out, each with those that have its tests.
 WITHIN = {"quick": {"local"}, "versions": {"quick", "local"}}
 
@@ -330,6 +371,8 @@ def listed() -> str:
 
 
 def main(arguments: list[str]) -> None:
+    is_beside = arguments[1:] == [BESIDE_OTHERS]
+    arguments = arguments[:1] if is_beside else arguments
     if arguments == ["--list"]:
         print(listed())
         return
@@ -346,15 +389,25 @@ def main(arguments: list[str]) -> None:
         run("forget old measurements", *measured, "erase")
     start = time.monotonic()
     environments = [part.environment for name in names if (part := PARTS[name]).environment is not None]
+    alone = [name for name in names if name != BESIDE] or names
+    best = next((name for name in alone if PARTS[name].waits), alone[0])
+    beside: Beside | None = None
     try:
         for environment in environments:
             environment.begin()
-        for number, name in enumerate(names, 1):
+        for number, name in enumerate(alone, 1):
             part = PARTS[name]
             usual = f"some {part.usual} s on two cores"
-            print(f"\n==== {number} of {len(names)}: {name}, {part.about}; {usual}", flush=True)
+            print(f"\n==== {number} of {len(alone)}: {name}, {part.about}; {usual}", flush=True)
+            if name == best and alone != names:
+                print(f"==== beside it: {BESIDE}, {PARTS[BESIDE].about}", flush=True)
+                beside = Beside(BESIDE)
             part.run(everything)
+        if beside is not None:
+            beside.finish()
     finally:
+        if beside is not None:
+            beside.end()
         for environment in environments:
             environment.end()
     if everything:
@@ -362,7 +415,7 @@ def main(arguments: list[str]) -> None:
         run("coverage over all worlds", *measured, "report")
     left = [name for name in PARTS if name not in names and not WITHIN.get(name, set()) & {*names}]
     print(f"\n==== passed: {', '.join(names)}, in {time.monotonic() - start:.0f} s", flush=True)
-    if left:
+    if left and not is_beside:
         print(f"Not run: {', '.join(left)} (python tests/run.py {' '.join(left)}; --all for all)", flush=True)
 
 
