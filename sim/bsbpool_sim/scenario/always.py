@@ -5,7 +5,9 @@ The expectations of a scenario itself belong in `expecting`.
 
 from __future__ import annotations
 
-from itertools import chain, islice
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from bsbpool.durations import exact_duration
@@ -237,23 +239,58 @@ def _caches_are_empty(seen: Observed) -> None:
                     break
 
 
+class _Actions:
+    """What a rank has done, to be looked up: a large scenario has many orders to free.
+
+    :param log: that of `ScenarioRun.log`.
+    """
+
+    def __init__(self, log: Sequence[tuple[str, int, Any]]):
+        self._log = log
+        #: by job: where it stands that it started, the last time.
+        self.starts: dict[str, int] = {}
+        self._frees: dict[Any, list[int]] = {}
+        for place, (kind, _, what) in enumerate(log):
+            if kind == "starts":
+                self.starts[what] = place
+            elif kind == "frees":
+                self._frees.setdefault(what, []).append(place)
+
+    def has_started(self, job: str, since: int) -> bool:
+        """Whether it has started a job since a time, in nanoseconds."""
+        return job in self.starts and self._log[self.starts[job]][1] >= since
+
+    def has_freed(self, item: Any, since: int, before: str) -> bool:
+        """Whether it has freed an item since a time, before it started a job."""
+        places = self._frees.get(item, [])
+        earlier = bisect_left(places, self.starts[before])
+        return earlier > 0 and self._log[places[earlier - 1]][1] >= since
+
+    def start_of(self, job: str) -> int:
+        """When it started a job, in nanoseconds."""
+        return self._log[self.starts[job]][1]
+
+
 def _ranks_free_as_told(seen: Observed) -> None:
     """Check that a rank frees what main says before the job that it gets with that, or else before its next one."""
+    orders, given = [], dict[int, list[tuple[int, str]]]()
     for number, event in enumerate(seen.events):
-        if event.e != "freed" or event.job is None or event.rank in seen.outcome.died:
-            continue
-        log = seen.stage.log.get(event.rank, [])
-        starts = {what: place for place, (kind, t, what) in enumerate(log) if kind == "starts" and t >= event.t}
-        later = islice(seen.events, number, None)
-        given = chain([event], (e for e in later if e.e == "status" and e.status == "running"))
-        before = next((name for e in given if (name := seen.name(e)) in starts), None)
+        if event.e == "freed" and event.job is not None and event.rank not in seen.outcome.died:
+            orders.append((number, event))
+        elif event.e == "status" and event.status == "running" and event.rank is not None:
+            given.setdefault(event.rank, []).append((number, seen.name(event)))
+    ranks = {rank: _Actions(seen.stage.log.get(rank, [])) for rank in {event.rank: None for _, event in orders}}
+    for number, event in orders:
+        did, jobs = ranks[event.rank], given.get(event.rank, [])
+        later = (jobs[place][1] for place in range(bisect_left(jobs, (number, "")), len(jobs)))
+        before = next((name for name in chain([seen.name(event)], later) if did.has_started(name, event.t)), None)
         if before is None:
             continue
-        frees = {what: None for kind, t, what in log[: starts[before]] if kind == "frees" and t >= event.t}
-        kept = [item for item in (seen.stage.items[id] for id in event.items) if item not in frees]
+        items = (seen.stage.items[id] for id in event.items)
+        kept = [item for item in items if not did.has_freed(item, event.t, before)]
         if kept:
             what = f"rank {event.rank} frees {kept[0]} before {before}, as it was told"
-            seen.fail((), "always", what, "it keeps it", log[starts[before]][1])
+            seen.fail((), "always", what, "it keeps it", did.start_of(before))
             return
 
 
