@@ -327,7 +327,7 @@ def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path, python):
 
 def test_the_report_of_a_run_that_ends_early_is_whole_however_long_it_takes(tmp_path, python):
     source = """
-import signal
+import signal, threading
 
 def test_with_much_to_report(comm):
     if comm.rank == 0:
@@ -341,7 +341,7 @@ def test_of_a_rank_that_the_machine_has_no_time_for(comm):
         os.kill(pid, signal.SIGSTOP)
         time.sleep(4)
         os.kill(pid, signal.SIGCONT)
-        time.sleep(100)  # what ends it is that it is late
+        threading.Event().wait()  # never comes: what ends it is that it is late
 """
     folder = tmp_path / "it"
     folder.mkdir()
@@ -369,13 +369,13 @@ def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_pat
 def test_ranks_end_though_the_launcher_does_not_notice_that_rank_0_has(tmp_path, ends):
     """MPICH's launcher did not notice it in one of fifty runs on a busy machine, and never with this option."""
     source = f"""
-import ctypes
+import ctypes, threading
 
 @pytest.mark.ranks(2)
 def test_ends(comm):
     if comm.rank == 0:
         {ends}
-    time.sleep(50)
+    threading.Event().wait()  # never comes
 """
     (tmp_path / "it").mkdir()
     (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import watchdog\n\nwatchdog.STUCK = 4.0")
@@ -401,7 +401,7 @@ def once_it_is_late(request):
 def test_stuck(comm, request):
     if {stuck}:
         ctypes.PyDLL(None).sleep(50)
-    time.sleep(50)  # not `recv`, which takes a processor while it waits
+    threading.Event().wait()  # never comes; `recv` would take a processor meanwhile
 """
     (tmp_path / "it").mkdir()
     (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import watchdog\n\nwatchdog.STUCK = 4.0")
