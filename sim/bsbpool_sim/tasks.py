@@ -221,8 +221,6 @@ class Task(greenlet, Runs):
 #: Tasks that a thread keeps, at most, each with ten kilobytes of stack; and the ranks of a simulation that keeps its
 #: tasks, at most.
 MOST_KEPT, MOST_RANKS = 1_024, 1_024
-#: At how many depths of the stack tasks are kept: who explores runs simulations at a few.
-DEPTHS = 4
 
 #: Under which name a thread's own greenlet has them.
 _KEPT = "bsbpool_sim.tasks"
@@ -240,14 +238,12 @@ def kept_tasks(hub: greenlet) -> list[Task]:
     depth, frame = 0, sys._getframe()
     while (outer := frame.f_back) is not None:
         depth, frame = depth + 1, outer
-    by_depth: dict[int, list[Task]] = hub.__dict__.setdefault(_KEPT, {})
-    kept = by_depth.pop(depth, None)
-    if kept is None:
-        kept = []
-        while len(by_depth) >= DEPTHS:
-            del by_depth[next(iter(by_depth))]  # that which was not used for longest
-    by_depth[depth] = kept
-    return kept
+    at, kept = hub.__dict__.get(_KEPT, (None, None))
+    if at != depth:
+        kept = list[Task]()
+        hub.__dict__[_KEPT] = depth, kept
+    found: list[Task] = kept
+    return found
 
 
 def keep_tasks(tasks: list[Task], kept: list[Task]) -> None:
