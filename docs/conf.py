@@ -57,7 +57,7 @@ intersphinx_mapping = OTHERS if online else {}
 # Types in signatures that are no links: those of other projects, and those of ours that nobody imports.
 nitpick_ignore_regex = [
     ("py:.*", r"(collections\.abc|os|pathlib|random|rich)\..*"),
-    ("py:class", r"bsbpool\.pool\.(caching\.F|checks\.Inherit|jobs\.PoolOfJobs|progress\.PoolOfProgress)"),
+    ("py:class", r"bsbpool\.pool\.(caching\.F|checks\.Inherit|pool_of_jobs\.PoolOfJobs|progress\.PoolOfProgress)"),
     (
         "py:class",
         r"PoolOfProgress|PoolId|Error|Fault",

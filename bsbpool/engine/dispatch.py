@@ -303,11 +303,11 @@ class Dispatch:
         called_back = [id for id in self._called_back if id not in sent]
         assert not called_back, f"job {called_back[0]} is called back, and no rank has it"
         for job in unfinished:
-            status = job._status
-            if status is QUEUED:
-                assert job._id in ready or job._id in sent, f"{job} is queued, and nobody has it"
-            elif status is RUNNING and job._rank is not None:
-                assert sent.get(job._id) == job._rank, f"{job} runs on rank {job._rank}, and is not in its line"
+            if job._id in ready or job._id in sent:
+                continue  # those that are sent have the rank of their line, as was seen above
+            assert job._status is not QUEUED, f"{job} is queued, and nobody has it"
+            runs = job._status is RUNNING and job._rank is not None
+            assert not runs, f"{job} runs on rank {job._rank}, and is not in its line"
         assert self._supplied == supplied, f"{self._supplied} ranks have more than one job, and {supplied} have"
         assert sorted(self._idle) == sorted(idle), f"{self._idle} are idle, and {idle} are"
         spread = self.holding or not (waiting and idle) or not self.idle_first

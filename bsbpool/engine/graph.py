@@ -184,8 +184,9 @@ class Graph(Generic[J]):
         required: dict[int, int] = {}
         open_dependencies: dict[int, int] = {}
         for job in unfinished:
-            for item in job._cache_items:
-                required[item] = required.get(item, 0) + 1
+            if job._cache_items:
+                for item in job._cache_items:
+                    required[item] = required.get(item, 0) + 1
             link = job._dependents
             while link >= 0:
                 dependent = self._dependents[link]._id
@@ -193,10 +194,13 @@ class Graph(Generic[J]):
                 link = self._before[link]
         assert self.unfinished == len(unfinished), f"{self.unfinished} are unfinished, and {len(unfinished)} are"
         self._caches.validate(required)
+        begun = self.begun
         for job in unfinished:
-            assert job._open_dependencies == open_dependencies.get(job._id, 0), f"{job} has other open dependencies"
-            if job._status is PENDING:
-                assert not self.begun or job._open_dependencies, f"{job} waits for nothing, and is pending"
+            waits_for = job._open_dependencies
+            if waits_for or open_dependencies:
+                assert waits_for == open_dependencies.get(job._id, 0), f"{job} has other open dependencies"
+            if begun and not waits_for:
+                assert job._status is not PENDING, f"{job} waits for nothing, and is pending"
 
 
 def _killed(error: BaseException | None) -> JobCancelledError:

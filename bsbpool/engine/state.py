@@ -19,7 +19,7 @@ class Links:
     in memory, since in a large graph that is all over it.
     """
 
-    __slots__ = ("_dependents", "_open_dependencies", "_pool", "_status")
+    __slots__ = ("_dependents", "_open_dependencies", "_pool_ref", "_status")
 
 
 class JobState(Links):

@@ -27,10 +27,12 @@ from .dependencies import check_dependencies
 from .inbox import Inbox
 from .jobs import Job
 from .member import SEE_MAIN, Member, StopEarly
+from .no_result import no_result
 from .outbox import Outbox
-from .progress import PoolJobAddedProgress, PoolOfProgress, PoolStatusProgress
+from .pool_of_jobs import PoolRef
+from .progress import PoolJobAddedProgress, PoolStatusProgress
 from .protocol import CALL_BACK
-from .results import Results, no_result
+from .results import Results
 from .scheduling import ENDED, Schedulers
 from .submission import Names
 from .turns import OneRank
@@ -57,14 +59,9 @@ class Coordinator(Member):
     """
 
     def __init__(
-        self,
-        pool: PoolOfProgress,
-        id: Any,
-        owner: Any,
-        world: World,
-        make_engine: Callable[[], Engine[Job]],
+        self, pool: PoolRef, id: Any, owner: Any, world: World, make_engine: Callable[[], Engine[Job]],
         folder: Callable[[], str],
-    ) -> None:
+    ) -> None:  # fmt: skip
         super().__init__(pool, id, owner, world, make_engine)
         # What each job needs. Python finds what has its value from the start in a tenth of the time.
         self._engine, self._log = engine, event_log = self.engine, self.event_log
@@ -377,6 +374,11 @@ class Coordinator(Member):
                 self.engine.stop("closed")
             self._dismiss(SEE_MAIN)
         self.event_log.rest()
+
+    def dissolve(self) -> None:
+        super().dissolve()
+        for part in (self._inbox, self._outbox, self._results, self.schedulers):
+            part.dissolve()
 
     def _stop_early(self, why: str, error: BaseException | None = None) -> list[BaseException]:
         """End all jobs that have not ended, and tell listeners. Returns what was raised by that.

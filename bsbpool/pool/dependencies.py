@@ -31,7 +31,7 @@ def check_dependencies(job: Job, deps: Iterable[Job]) -> list[Job]:
         dependencies.sort(key=lambda each: each._id if isinstance(each, JobState) else -1)
     for dependency in dependencies:
         # An `JobState`, since to ask whether it is a `Job`, which is an abstract class, takes much longer.
-        if isinstance(dependency, JobState) and dependency._pool is job._pool:
+        if isinstance(dependency, JobState) and dependency._pool_ref is job._pool_ref:
             continue
         if not isinstance(dependency, Job):
             raise JobPoolError(

@@ -58,6 +58,10 @@ class Inbox:
         self._jobs, self._finished = engine.jobs, engine.finished
         self._keep, self._decode = results.keep, codec.decode
 
+    def dissolve(self) -> None:
+        """Nothing comes any more, since the pool is closed."""
+        self._from_main = self._problem = _nothing_comes
+
     def receive(self, rank: int | None, message: Any) -> None:
         """Something came; called under the lock."""
         if rank is None:
@@ -148,6 +152,10 @@ class Inbox:
             return
         self._event_log.record("lost", rank, facts_of(error))
         self._problem(self._engine.lost(rank, error, left))
+
+
+def _nothing_comes(_: Any) -> None:
+    """The pool is closed."""
 
 
 def _remember(error: BaseException, frames: Sequence[FrameParts]) -> None:

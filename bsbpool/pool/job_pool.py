@@ -27,6 +27,7 @@ from .manual import ManualJobs
 from .member import Member
 from .notifier import enter
 from .open_pools import find_pool, put_in, take_out
+from .pool_of_jobs import PoolRef
 from .progress import PoolProgress, Workflow
 from .worker_rank import WorkerRank
 
@@ -72,13 +73,14 @@ class JobPool:
                 f"the id of a pool is what it is found by, such as a number or a name; {shown(id)} is not hashable"
             ) from error
         self._job_limit = None if job_timeout is None else limit_ns("job_timeout", job_timeout)
-        self._id = id
-        self._owner = scaffold
-        self._workflow = workflow
+        self._id, self._owner, self._workflow = id, scaffold, workflow
         comm = scaffold._comm
         if hasattr(comm, "get_communicator"):
             comm = comm.get_communicator()
         world = self._world = world_of(comm if comm is not None else find_comm_world())
+        #: how its jobs refer to it.
+        self._ref = ref = PoolRef(self)
+        ref.id, ref.rank = id, world.rank
         parallel, workers = world.size > 1, max(1, world.size - 1)
         make_engine: Callable[[], Engine[Job]] = functools.partial(
             Engine, not parallel, parallel, again, bool(fail_fast), workers
@@ -86,9 +88,9 @@ class JobPool:
         #: what this rank does for the pool: it is main, or one of the others.
         self._member: Member
         if world.rank == 0:
-            self._member = Coordinator(self, id, scaffold, world, make_engine, self._folder)
+            self._member = Coordinator(ref, id, scaffold, world, make_engine, self._folder)
         else:
-            self._member = WorkerRank(self, id, scaffold, world, make_engine)
+            self._member = WorkerRank(ref, id, scaffold, world, make_engine)
         # What jobs ask for, see `PoolOfJobs`.
         self._put = self._member.put
         self._cancel = self._member.cancel
@@ -245,6 +247,7 @@ class JobPool:
         member.let_go()
         take_out(self, self._world)
         channel.close()
+        member.dissolve()
         self._closed = True
 
     def _folder(self) -> str:

@@ -8,56 +8,22 @@ from __future__ import annotations
 import functools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from contextvars import Context
-from typing import Any, Protocol
+from typing import Any
 
-from ..engine.engine import Engine
+from ..engine.limits import check_can_change
 from ..engine.state import JobState
 from ..engine.status import JobStatus
+from ..exceptions import JobPoolError
 from ..frames import warn
 from ..values import listed, name_of, shown, text_of
 from .caching import get_node_cache_items
 from .checks import INHERIT, Inherit, check_function, check_items, limit_ns, merged
+from .no_result import no_result, result_is_elsewhere
+from .pool_of_jobs import PoolOfJobs
 from .submission import SubmissionContext
 
 _NOTHING: Mapping[str, Any] = {}
-
-
-class _ManualJobs(Protocol):
-    def run(self, job: Job, timeout: float | None) -> bool: ...
-    def finish(self, job: Job, value: Any, error: BaseException | None) -> None: ...
-    def set_status(self, job: Job, status: JobStatus) -> None: ...
-
-
-class PoolOfJobs(Protocol):
-    """What a job needs of the pool that it is a part of: `bsbpool.pool.JobPool` has it."""
-
-    _checked: Any  # the last function of which a job was made
-
-    @property
-    def id(self) -> Any:
-        """The id of the pool."""
-
-    @property
-    def owner(self) -> Any:
-        """The owner of the pool."""
-
-    @property
-    def _engine(self) -> Engine[Job]: ...
-    @property
-    def _lock(self) -> AbstractContextManager[Any]: ...
-    @property
-    def _manual(self) -> _ManualJobs: ...
-    @property
-    def _job_limit(self) -> int | None: ...
-
-    def _put(self, job: Job, deps: Iterable[Job] | None) -> None: ...
-    def _limit(self, job: Job, limit: int | None) -> None: ...
-    def _cancel(self, job: Job, reason: str | None) -> bool: ...
-    def _result_of(self, job: Job) -> Any: ...
-    def _handed_in(self) -> Context: ...
-    def _check_not_at_jobs(self, what: str) -> None: ...
 
 
 #: Job classes by name, for those who know a class by its name only.
@@ -104,7 +70,7 @@ class Job(JobState, ABC):
 
     def __init__(
         self,
-        pool: PoolOfJobs,
+        pool: PoolOfJobs[Job],
         submission_context: SubmissionContext,
         args: Any,
         kwargs: Any,
@@ -119,7 +85,7 @@ class Job(JobState, ABC):
 
     def _submit(
         self,
-        pool: PoolOfJobs,
+        pool: PoolOfJobs[Job],
         submitter: Any,
         chunks: Any,
         context: Mapping[str, Any],
@@ -137,7 +103,7 @@ class Job(JobState, ABC):
                 "leave both out (for a dataclass: eq=False)"
             )
         JobState.__init__(self, () if cache_items is None else check_items(cache_items))
-        self._pool = pool
+        self._pool_ref = pool._ref
         self._limit = pool._job_limit if timeout is INHERIT else limit_ns("timeout", timeout)
         self._submitter = submitter
         self._chunks = chunks
@@ -160,7 +126,12 @@ class Job(JobState, ABC):
 
     @timeout.setter
     def timeout(self, seconds: float | None) -> None:
-        self._pool._limit(self, limit_ns("timeout", seconds))
+        limit, pool = limit_ns("timeout", seconds), self._pool_ref()
+        if pool is None:
+            check_can_change(self, False)
+            self._limit = limit
+        else:
+            pool._limit(self, limit)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._id} {self.description}>"
@@ -175,7 +146,18 @@ class Job(JobState, ABC):
     @property
     def pool_id(self) -> Any:
         """The id of its pool."""
-        return self._pool.id
+        return self._pool_ref.id
+
+    @property
+    def _pool(self) -> PoolOfJobs[Job]:
+        """Its pool.
+
+        :raises JobPoolError: that is closed, and nobody refers to it any more.
+        """
+        pool: PoolOfJobs[Job] | None = self._pool_ref()
+        if pool is None:
+            raise JobPoolError(f"{self} is as it is: its pool {self.pool_id} is closed.")
+        return pool
 
     @property
     def name(self) -> str:
@@ -202,7 +184,8 @@ class Job(JobState, ABC):
     @property
     def _deps(self) -> set[Job]:
         """The jobs that it still waits for; code written for BSB reads this name."""
-        return {*self._pool._engine.graph.open_dependencies(self)}
+        pool = self._pool_ref()
+        return set() if pool is None else {*pool._engine.graph.open_dependencies(self)}
 
     # -- what became of it -------------------------------------------------------------------------
 
@@ -222,7 +205,10 @@ class Job(JobState, ABC):
 
         :raises JobPoolError: the job has not succeeded, or its pool is closed.
         """
-        return self._pool._result_of(self)
+        pool, rank = self._pool_ref(), self._pool_ref.rank
+        if pool is not None:
+            return pool._result_of(self)
+        raise result_is_elsewhere(self, rank) if rank else no_result(self, self.pool_id, False)
 
     # -- what it does ------------------------------------------------------------------------------
 
@@ -262,15 +248,19 @@ class Job(JobState, ABC):
         """
         if not callable(callback):
             raise TypeError(f"on_completion takes a function of a job, not {shown(callback)}")
-        self._pool._check_not_at_jobs("wait for the end of a job")
-        run: Callable[..., Any] = self._pool._handed_in().run
-        call = functools.partial(run, callback)
-        with self._pool._lock:  # it may be about to end
+        pool = self._pool_ref()
+        if pool is None:
             ended = self._status.ended
-            if not ended:
-                if self._callbacks is None:
-                    self._callbacks = []
-                self._callbacks.append(call)
+        else:
+            pool._check_not_at_jobs("wait for the end of a job")
+            run: Callable[..., Any] = pool._handed_in().run
+            call = functools.partial(run, callback)
+            with pool._lock:  # it may be about to end
+                ended = self._status.ended
+                if not ended:
+                    if self._callbacks is None:
+                        self._callbacks = []
+                    self._callbacks.append(call)
         if ended:
             callback(self)
 
@@ -312,7 +302,8 @@ class Job(JobState, ABC):
         >>> job.status.value, job.error
         ('cancelled', JobCancelledError('the data did not come'))
         """
-        if not self._pool._cancel(self, reason):
+        pool = self._pool_ref()
+        if not (bool(self._pool_ref.rank) if pool is None else pool._cancel(self, reason)):
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
             warn(f"Could not cancel {self}: the job {state}.")
 
@@ -336,7 +327,7 @@ class FunctionJob(Job):
 
     def __init__(
         self,
-        pool: PoolOfJobs,
+        pool: PoolOfJobs[Job],
         f: Callable[..., Any],
         args: Sequence[Any] | None,
         kwargs: Mapping[str, Any] | None,
@@ -416,7 +407,7 @@ class PlacementJob(Job):
 
     def __init__(
         self,
-        pool: PoolOfJobs,
+        pool: PoolOfJobs[Job],
         strategy: Any,
         chunk: Any,
         deps: Iterable[Job] | None = None,
@@ -472,7 +463,7 @@ class ConnectivityJob(Job):
 
     def __init__(
         self,
-        pool: PoolOfJobs,
+        pool: PoolOfJobs[Job],
         strategy: Any,
         pre_roi: Any,
         post_roi: Any,

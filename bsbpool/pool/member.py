@@ -6,7 +6,6 @@ The work of main belongs in `coordinator`, and that of the other ranks in `worke
 from __future__ import annotations
 
 import functools
-import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context, copy_context
@@ -27,6 +26,7 @@ from .event_log import EventLog
 from .jobs import Job
 from .manual import ManualJobs
 from .notifier import Notifier
+from .pool_of_jobs import PoolRef
 from .progress import PoolOfProgress, PoolProgress, PoolProgressReason
 from .protocol import ByReference, Codec, OpenMessages
 from .turns import OneRank
@@ -42,7 +42,7 @@ class StopEarly(BaseException):
 class Member(ABC):
     """One rank's part in a pool.
 
-    :param pool: the pool, as notifications show it.
+    :param pool: refers to the pool, which notifications show.
     :param id: its id.
     :param owner: its owner on this rank.
     :param world: the ranks.
@@ -58,10 +58,9 @@ class Member(ABC):
     """
 
     def __init__(
-        self, pool: PoolOfProgress, id: Any, owner: Any, world: World, make_engine: Callable[[], Engine[Job]]
+        self, pool: PoolRef, id: Any, owner: Any, world: World, make_engine: Callable[[], Engine[Job]]
     ) -> None:
-        # Weakly: most pools then go with the last that refers to them, and none waits for Python's garbage collector.
-        self._pool_ref = weakref.ref(pool)
+        self._pool_ref = pool
         self.id = id
         self.owner = owner
         self.world = world
@@ -81,7 +80,7 @@ class Member(ABC):
 
     @property
     def _pool(self) -> PoolOfProgress:
-        pool = self._pool_ref()
+        pool: PoolOfProgress | None = self._pool_ref()
         assert pool is not None, "nobody refers to the pool any more"
         return pool
 
@@ -98,7 +97,7 @@ class Member(ABC):
     @made_when_used
     def notifier(self) -> Notifier:
         """The notifier of the pool."""
-        return Notifier(self._pool, self.engine.failures, self.unhandled, self.event_log.settle)
+        return Notifier(self._pool_ref, self.engine.failures, self.unhandled, self.event_log.settle)
 
     @made_when_used
     def manual(self) -> ManualJobs:
@@ -166,6 +165,13 @@ class Member(ABC):
     @abstractmethod
     def let_go(self) -> None:
         """The last thing: nobody is to wait for this rank any more."""
+
+    def dissolve(self) -> None:
+        """Drop what parts of this refer to it by, once the pool is closed: so all of it is freed with the last who
+        refers to the pool, and does not wait for Python's garbage collector.
+        """
+        if "notifier" in self.made:
+            self.notifier.dissolve()
 
     # -- what does not -----------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from ..engine.commands import Announce
 from ..engine.failure import Failures
 from ..errors_and_facts import describe_error
 from ..values import shown
-from .progress import PoolJobUpdateProgress, PoolOfProgress, PoolProgress
+from .pool_of_jobs import PoolRef
+from .progress import PoolJobUpdateProgress, PoolProgress
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -48,7 +49,7 @@ class _Listener:
 class Notifier:
     """Dispatches the notifications of a pool.
 
-    :param pool: whom notifications are about.
+    :param pool: refers to whom notifications are about.
     :param failures: says what is an error.
     :param unhandled: takes an error that nobody handled, and the job whose end it is.
     :param settle: sees to it that what was recorded outlives this process.
@@ -60,7 +61,7 @@ class Notifier:
 
     def __init__(
         self,
-        pool: PoolOfProgress,
+        pool: PoolRef,
         failures: Failures,
         unhandled: Callable[[Exception, Job], None],
         settle: Callable[[], None],
@@ -82,6 +83,10 @@ class Notifier:
         if max_wait is not None:
             self.max_wait = min(self.max_wait, max_wait)
 
+    def dissolve(self) -> None:
+        """Nobody is told any more, since the pool is closed."""
+        self._unhandled = _to_nobody
+
     def deliver(self, notification: Any) -> list[BaseException]:
         """Tell all listeners, and callbacks. Returns what they raised."""
         errors: list[BaseException] = []
@@ -90,7 +95,9 @@ class Notifier:
         if type(notification) is Announce:
             job, old, status = notification
             if self.listeners:
-                notification = PoolJobUpdateProgress(self._pool, job, old, status)
+                pool = self._pool()
+                assert pool is not None, "nobody refers to the pool any more"
+                notification = PoolJobUpdateProgress(pool, job, old, status)
         if self.listeners:
             self._settle()
         for listener in self._calls[:]:
@@ -114,6 +121,10 @@ class Notifier:
                     problem.add_note(note)
                 self._unhandled(problem, job)
         return errors
+
+
+def _to_nobody(error: Exception, job: Job) -> None:
+    """The pool is closed."""
 
 
 def _handled(returned: list[Any]) -> tuple[bool, list[str]]:

@@ -39,6 +39,10 @@ class Outbox:
         self.local_worker: Mailbox | None = None
         self.turns: OneRank | None = None
 
+    def dissolve(self) -> None:
+        """Nothing is sent any more, since the pool is closed."""
+        self.turns = None
+
     def assign(self, jobs: Sequence[Job], rank: int, free: list[int]) -> None:
         """Send jobs to a rank, which frees these cached items first."""
         engine, codec, event_log = self._engine, self._codec, self._event_log

@@ -11,10 +11,8 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ..engine.status import JobStatus
 from ..exceptions import JobPoolError
 from ..frames import warn
-from ..trace.format import describe_error
 from ..values import text_of
 from .protocol import ByReference, Codec
 
@@ -44,32 +42,8 @@ class _OnDisk(NamedTuple):
         return parts
 
 
-def no_result(job: Job, pool: Any, is_open: bool) -> JobPoolError:
-    """Why a job has no result on main, or none any more.
-
-    :param pool: the pool's id.
-    :param is_open: whether the pool is open.
-    """
-    status, error, text = job._status, job._error, ""
-    if status is JobStatus.SUCCESS:
-        text = f"It succeeded, but pool {text_of(pool)} is closed: read results inside of its `with` block."
-    elif status is JobStatus.PENDING:
-        left = job._open_dependencies
-        waits = f"it waits for {left} other job{'s' * (left > 1)}" if left else "the pool has not begun to execute"
-        text = f"It is pending: {waits}."
-    elif status is JobStatus.QUEUED:
-        text = "It is queued: it is ready to run, and has not begun."
-    elif status is JobStatus.RUNNING:
-        text = f"It is still running{'' if job._rank is None else f' on rank {job._rank}'}."
-    else:
-        why = describe_error(error) or "its status was set by hand"
-        text = f"It {'was ' * (status is not JobStatus.FAILED)}{status.value}: {why}"
-        if status is JobStatus.CANCELLED and error is not None and error.__cause__ is not None:
-            text += f" (a job that it depends on: {describe_error(error.__cause__)})"
-        text += "" if text.endswith((".", "!", "?")) else "."
-    problem = JobPoolError(f"Result of {job} is not available. {text}")
-    problem.__cause__ = error
-    return problem
+def _no_folder() -> str:
+    raise JobPoolError("The pool is closed, and has no folder any more.")
 
 
 class Results:
@@ -86,6 +60,10 @@ class Results:
         self._in_parts = not isinstance(codec, ByReference)
         # Bytes of large results in memory.
         self._in_memory = 0
+
+    def dissolve(self) -> None:
+        """No result comes any more, since the pool is closed."""
+        self._folder = _no_folder
 
     def keep(self, job: Job, payload: Any) -> None:
         """Keep a result as it came."""

@@ -23,6 +23,14 @@ from ..worlds import Role
 ENDED = object()
 
 
+def _to_nobody(*message: Any) -> None:
+    """The pool is closed."""
+
+
+def _stopped() -> bool:
+    return True
+
+
 class Schedulers:
     """The schedulers of a pool.
 
@@ -88,6 +96,11 @@ class Schedulers:
             first = self._waiting.popleft()
             self.running = True
         self._begin(*first)
+
+    def dissolve(self) -> None:
+        """No scheduler starts any more, and main is told nothing, since the pool is closed."""
+        self._start = self._tell = _to_nobody
+        self._stopping = _stopped
 
     def ended(self) -> None:
         """One has ended; main was told."""

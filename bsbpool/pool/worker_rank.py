@@ -19,6 +19,7 @@ from ..values import add_note
 from .dependencies import check_dependencies
 from .jobs import Job
 from .member import SEE_MAIN, Member
+from .no_result import result_is_elsewhere
 from .protocol import LEFT
 
 UNHANDLED = "Unhandled exceptions during parallel execution."
@@ -92,7 +93,7 @@ class WorkerRank(Member):
             raise cleanup
 
     def result_of(self, job: Job) -> Any:
-        raise JobPoolError(f"Result of {job} is not available. Here is rank {self.world.rank}; main (rank 0) has it.")
+        raise result_is_elsewhere(job, self.world.rank)
 
     def leave_unexecuted(self, error: BaseException | None) -> None:
         self._leave(error)

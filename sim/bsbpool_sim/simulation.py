@@ -341,15 +341,20 @@ def _run(program: Callable[[Comm], Any], comm: Comm, last: bool) -> Any:
 
 
 def _simulation(cluster: Cluster) -> Simulation:
-    ranks = cluster.kernel.ranks
-    mains = [r.main for r in ranks if r.main is not None]
+    kernel = cluster.kernel
+    results, last = [], 0
+    for rank in kernel.ranks:
+        if (main := rank.main) is not None:
+            results.append(main.result)
+            if main.ended_at is not None and main.ended_at > last:
+                last = main.ended_at
     return Simulation(
-        results=[m.result for m in mains],
-        elapsed=max((m.ended_at for m in mains if m.ended_at is not None), default=0) / SECOND,
-        trace=cluster.recorder.trace,
-        died={r.index: r.dead_at / SECOND for r in ranks if r.dead_at is not None},
-        seed=cluster.seed,
-        tape=Tape() if cluster.kernel.chooser is None else cluster.kernel.chooser.tape,
+        results,
+        last / SECOND,
+        cluster.recorder.trace,
+        {r.index: r.dead_at / SECOND for r in kernel.ranks if r.dead_at is not None} if kernel.dead else {},
+        cluster.seed,
+        Tape() if kernel.chooser is None else kernel.chooser.tape,
     )
 
 

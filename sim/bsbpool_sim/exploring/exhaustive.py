@@ -328,19 +328,19 @@ class Exhaustive:
         """
         if self._depth < len(self._stack):
             raise NotRepeatedError(f"no choice any more at place {self._depth} of the schedule")
-        if self._late is not None and (self._late.polled or self._cluster.reads_and_writes):
-            self.ordered = True
+        late = self._late
         self.accessed = self.accessed or self._cluster.reads_and_writes
-        self.looked = self.looked or (self._late is not None and self._late.looks.withheld)
-        self.hurried = self.hurried or (self._late is not None and self._late.hurried)
-        if self._late is not None:
-            self.spun = self.spun or self._late.threads.withheld
-            self.limited = self.limited or self._late.threads.limited
-        self.withheld = self.withheld or (self._late is not None and self._late.withheld)
+        if late is not None:
+            self.ordered = self.ordered or late.polled or self._cluster.reads_and_writes
+            self.looked = self.looked or late.looks.withheld
+            self.hurried = self.hurried or late.hurried
+            self.spun = self.spun or late.threads.withheld
+            self.limited = self.limited or late.threads.limited
+            self.withheld = self.withheld or late.withheld
         if self._branched:
             self._look_for_races()
-        if self._late is not None:  # what it holds refers to it: it would be gone only when garbage is collected
-            self._late.on_step = self._late.sent = None
+        if late is not None:  # what it holds refers to it: it would be gone only when garbage is collected
+            late.on_step = late.sent = None
         return next_branch(self._stack)
 
     def _look_for_races(self) -> None:

@@ -235,7 +235,7 @@ class ScenarioRun:
         wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
         for name in self.jobs if len(self.jobs) <= MOST_RESULTS else wanted:
             job = self.jobs.get(name)
-            if job is not None and job._pool is pool and job.status is JobStatus.SUCCESS:
+            if job is not None and job.pool_id == pool.id and job.status is JobStatus.SUCCESS:
                 self.results[name] = job.result
 
     # -- what events do --------------------------------------------------------------------------------------
