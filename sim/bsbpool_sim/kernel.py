@@ -160,7 +160,8 @@ class Kernel(Clocks):
 
     def start_program(self, rank: Rank, function: Callable[..., Any], *args: Any) -> Task:
         """Start the program of `rank`; the simulation ends when all programs have."""
-        task = rank.main = self.start(rank, "program", function, *args)
+        task = rank.main = self.make(rank, "program", function, *args)
+        self.at(self.now, self._go_on, task)
         self._programs += 1
         return task
 

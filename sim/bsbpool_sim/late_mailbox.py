@@ -138,7 +138,7 @@ class LateMessageQueue(MessageQueue):
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
         """Add a message that arrives; it is kept if a receive from any rank may take it."""
-        taker = next((each for each in self.posted if fits(each, message)), None)
+        taker = next((each for each in self.posted if fits(each, message)), None) if self.posted else None
         # Whoever takes it must not pass over an earlier message of that rank, which is not decided yet.
         if taker is None or taker.source is None or super().find(taker.source, taker.tag) is not None:
             self.keep(kernel, message)
@@ -179,14 +179,17 @@ class LateMessageQueue(MessageQueue):
         return MessageFrom(self._members[message.source], message.tag)
 
     def _forget(self, receive: Posted) -> None:
-        self.begun = [each for each in self.begun if each.receive is not receive]
+        if len(self.begun) == 1 and self.begun[0].receive is receive:
+            self.begun = []
+        else:
+            self.begun = [each for each in self.begun if each.receive is not receive]
 
     def _may_be_taken(self, message: SentMessage, by: Sequence[Posted]) -> bool:
         return any(fits(each, message) and not isinstance(each, LateProbe) for each in by)
 
     def _match_others(self) -> None:
         """Match the receives from one rank that had to wait for what was decided now."""
-        for receive in [*self.posted]:
+        for receive in [*self.posted] if self.posted else ():
             if receive.source is not None:
                 message = super().find(receive.source, receive.tag)
                 place = self.posted.index(receive)
@@ -194,4 +197,5 @@ class LateMessageQueue(MessageQueue):
                     self.posted.remove(receive)
                     self.take(message)
                     receive.match(message)
-        self.wake_watching(self._kernel)
+        if self.watching:
+            self.wake_watching(self._kernel)

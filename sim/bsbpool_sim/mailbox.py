@@ -129,15 +129,18 @@ class MessageQueue:
     def keep(self, kernel: Kernel, message: SentMessage) -> None:
         """Keep a message that no receive takes now."""
         self._arrived[message] = None
-        self._by_source.setdefault(message.source, OrderedDict())[message] = None
-        self.wake_watching(kernel)
+        of_source = self._by_source.get(message.source)
+        if of_source is None:
+            of_source = self._by_source[message.source] = OrderedDict()
+        of_source[message] = None
+        if self.watching:
+            self.wake_watching(kernel)
 
     def wake_watching(self, kernel: Kernel) -> None:
         """Wake the tasks that wait for a message without taking it: probes."""
-        if self.watching:
-            watching, self.watching = self.watching, []
-            for task in watching:
-                kernel.wake(task)
+        watching, self.watching = self.watching, []
+        for task in watching:
+            kernel.wake(task)
 
 
 class Link(Happening):

@@ -311,6 +311,8 @@ class LateMatching:
 
     def _chosen(self, chooser: Chooser, one: Ready) -> Any:
         """What is decided of one that can be."""
+        if len(one.messages) == 1:
+            return one.messages[0]
         if isinstance(one.place, LateTurns):
             return chooser.one_of(one.place.kind, one.place.owner, one.place.call, one.messages, _text, str)
         where = functools.partial(self._where, one.rank)

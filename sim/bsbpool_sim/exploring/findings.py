@@ -169,6 +169,14 @@ def faults_of(schedule: Schedule) -> list[FoundFault]:
     """Return the faults of a schedule; none if it ended without a failure."""
     if schedule.found is not None:
         return [*schedule.found]
+    if not (
+        schedule.stopped is not None
+        or schedule.raised
+        or schedule.statuses
+        or schedule.broken
+        or schedule.simulation.violations
+    ):
+        return []  # as mostly
     found = [
         _of_exception(rank, error, schedule.calls.get(rank, ""))
         for rank, error in schedule.raised.items()
