@@ -310,6 +310,7 @@ class Cluster:
         for lines in self.pools.values():
             lines.dissolve()
         self.pools = dict.fromkeys(self.pools)  # whether there were some is asked later
+        self.script = None
         if self.late is not None:
             self.late.dissolve()
         self.kernel.give_back()

@@ -8,7 +8,7 @@ elsewhere: for scenarios in `scenario.expecting`, for random cases in tests/prop
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from bsbpool.facts import Died, Killed
@@ -106,9 +106,10 @@ class _Job:
     """What the trace has said about one job so far."""
 
     def __init__(self, event: JobQueued):
-        self.deps: list[int] = list(event.deps)
-        self.cache: list[int] = list(event.cache)
-        self.added: int = event.t
+        self.deps: Sequence[int] = event.deps
+        self.cache: Sequence[int] = event.cache
+        #: how many of its dependencies have not succeeded.
+        self.waits_for = 0
         self.status = "pending"
         self.rank: int | None = None
         self.limit: int | None = None
@@ -158,7 +159,6 @@ class _Pool:
         self.required: Counter[int] = Counter()
         # By job: what its rank held when it started that nobody required, and is to be freed before it.
         self.stale: dict[int, tuple[int, dict[int, None]]] = {}
-        # Jobs that were queued when something had failed already: they are cancelled at the same time.
         self.number, self.t = 0, 0
 
     def wrong(self, what: str) -> None:
@@ -166,7 +166,7 @@ class _Pool:
 
     def take(self, number: int, event: PoolEvent) -> None:
         """Check the next event."""
-        if event.t > self.t:
+        if event.t > self.t and (self.due or self.stale):
             self._time_goes_on()
         self.number, self.t = number, event.t
         kind = event.e
@@ -178,7 +178,7 @@ class _Pool:
                 handler(self, event)
         except IndexError:
             self.wrong(f"{kind} names a job that is not there")
-        if kind not in _OF_A_STOP and self.stopped and self.status != "closing":
+        if self.stopped and kind not in _OF_A_STOP and self.status != "closing":
             self._stop_is_missing()
 
     def finish(self, number: int, t: int) -> None:
@@ -222,11 +222,12 @@ class _Pool:
             self.wrong(f"job {id} is added as the pool closes")
         job = _Job(event)
         self.jobs.append(job)
-        self.required.update(job.cache)
+        if job.cache:
+            self.required.update(job.cache)
         for dep in job.deps:
             self.jobs[dep].dependents.append(id)
-        bad = [dep for dep in job.deps if self.jobs[dep].status in ENDED[1:]]
-        if bad:
+            job.waits_for += self.jobs[dep].status != "success"
+        if bad := [dep for dep in job.deps if self.jobs[dep].status in ENDED[1:]]:
             self.due[id] = (self.t, ("cancelled",), f"job {bad[0]}, which it waits for, is {self.jobs[bad[0]].status}")
 
     def _limit(self, event: LimitSet) -> None:
@@ -277,13 +278,15 @@ class _Pool:
         elif due is not None and status not in due[1]:
             self.wrong(f"job {id} becomes {status}, and not {' or '.join(due[1])}: {due[2]}")
         old, job.status = job.status, status
-        if status in ("queued", "running"):
-            getattr(self, f"_becomes_{status}")(id, job, rank, old)
+        if status == "queued":
+            self._becomes_queued(id, job, old)
+        elif status == "running":
+            self._becomes_running(id, job, rank)
         else:
             self._ends(id, job, status, due is not None)
         job.since = self.t
 
-    def _becomes_queued(self, id: int, job: _Job, rank: int | None, old: str) -> None:
+    def _becomes_queued(self, id: int, job: _Job, old: str) -> None:
         if old == "running":
             if job.rank not in self.lost:
                 self.wrong(f"job {id} is queued again, and rank {job.rank} was not lost")
@@ -293,11 +296,11 @@ class _Pool:
         self._has_dependencies(id, job, "queued")
 
     def _has_dependencies(self, id: int, job: _Job, what: str) -> None:
-        open_ = [dep for dep in job.deps if self.jobs[dep].status != "success"]
-        if open_ and not job.by_hand:
+        if job.waits_for and not job.by_hand:
+            open_ = [dep for dep in job.deps if self.jobs[dep].status != "success"]
             self.wrong(f"job {id} is {what}, and job {open_[0]}, which it waits for, is {self.jobs[open_[0]].status}")
 
-    def _becomes_running(self, id: int, job: _Job, rank: int | None, old: str) -> None:
+    def _becomes_running(self, id: int, job: _Job, rank: int | None) -> None:
         self._has_dependencies(id, job, "running")
         job.rank = rank
         job.started_at = self.t
@@ -313,9 +316,10 @@ class _Pool:
             self.due[id] = (self.t, ("failed",), f"it is given to rank {rank}, which is at job {at}")
             return
         self.busy[rank] = id
-        stale = {item: None for item in self.held.get(rank, ()) if self.required[item] <= 0}
-        if stale:
-            self.stale[id] = (rank, stale)
+        if held := self.held.get(rank):
+            stale = {item: None for item in held if self.required[item] <= 0}
+            if stale:
+                self.stale[id] = (rank, stale)
 
     @staticmethod
     def _never_came(job: _Job) -> bool:
@@ -323,13 +327,14 @@ class _Pool:
         return job.by_hand and job.ended_at is not None and job.ended_at == job.started_at
 
     def _ends(self, id: int, job: _Job, status: str, was_due: bool) -> None:
-        job.ended_at = self.t
-        self.required.subtract(job.cache)
+        again, job.ended_at = job.ended_at is not None, self.t
+        if job.cache:
+            self.required.subtract(job.cache)
         rank = job.rank
         if rank is not None and self.busy.get(rank) == id and not job.by_hand and rank not in self.stuck:
             del self.busy[rank]
-        bad = [dep for dep in job.deps if self.jobs[dep].status in ENDED[1:]]
-        if status == "cancelled" and not (bad or job.unwanted or job.by_hand or was_due):
+        told = job.unwanted or job.by_hand or was_due
+        if status == "cancelled" and not (told or any(self.jobs[dep].status in ENDED[1:] for dep in job.deps)):
             self.stopped.append((id, self.number, self.t))
         if status == "aborted" and not (was_due or job.by_hand or rank in self.stuck):
             self.stopped.append((id, self.number, self.t))
@@ -340,13 +345,13 @@ class _Pool:
                 other = self.jobs[dependent]
                 if other.status == "pending" and dependent not in self.due:
                     self.due[dependent] = (self.t, ("cancelled",), f"job {id}, which it waits for, is {status}")
-        elif self.status == "executing":
+        elif not again:
             for dependent in job.dependents:
                 other = self.jobs[dependent]
-                if other.status == "pending" and all(self.jobs[dep].status == "success" for dep in other.deps):
-                    self.due.setdefault(
-                        dependent, (self.t, ("queued", "cancelled"), "all that it waits for has succeeded")
-                    )
+                other.waits_for -= 1
+                if self.status == "executing" and other.status == "pending" and not other.waits_for:
+                    why = "all that it waits for has succeeded"
+                    self.due.setdefault(dependent, (self.t, ("queued", "cancelled"), why))
 
     # -- ranks -------------------------------------------------------------------------------------------------
 
@@ -384,7 +389,7 @@ class _Pool:
                 f"job {id} ran from {started} to {ended} on rank {rank}, which was free at {self.free_at.get(rank)}"
             )
         self.free_at[rank] = ended
-        late = [dep for dep in job.deps if (self.jobs[dep].ended_at or 0) > started]
+        late = [dep for dep in job.deps if (self.jobs[dep].ended_at or 0) > started] if job.deps else []
         if late and not job.by_hand:
             self.wrong(f"job {id} started at {started}, before job {late[0]} had ended, which it waits for")
         self.busy.pop(rank, None)

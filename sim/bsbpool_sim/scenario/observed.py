@@ -42,9 +42,9 @@ class Observed:
         for number, event in enumerate(self.events):
             if event.e == "status":
                 change = StatusChange(number, event.t, event.status, event.rank, event.error)
-                self.history[self.name(event)].append(change)
+                self.history[self.name_of(event.pool, event.job)].append(change)
             elif event.e == "job":
-                self.added[self.name(event)] = event.t
+                self.added[self.name_of(event.pool, event.job)] = event.t
 
     def name(self, event: Any) -> str:
         """Return the name of the job that an event of the trace is about."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import Error
@@ -36,8 +36,7 @@ class Failure:
     event: int | None = None
 
 
-@dataclass
-class StatusChange:
+class StatusChange(NamedTuple):
     """A change of a job's status."""
 
     event: int

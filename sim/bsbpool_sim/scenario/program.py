@@ -6,6 +6,7 @@ cluster is in `runtime`. The expected outcome belongs to `expecting`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
@@ -98,25 +99,17 @@ class ScenarioRun:
             for name, s in plan.strategies.items()
             for method in s.cached
         }
-        self.classes = {name: self._strategy_class(name, s.cached) for name, s in plan.strategies.items()}
+        self.classes = {name: _strategy_class(name, tuple(s.cached)) for name, s in plan.strategies.items()}
 
     def now(self) -> int:
         """The virtual time in nanoseconds."""
         return self.runtime.kernel.now
 
-    def _strategy_class(self, name: str, methods: list[str]) -> type[StrategyNode]:
-        def load(item: str, self_: StrategyNode) -> str:
-            self.loaded[item] = self.loaded.get(item, 0) + 1
-            return item
-
-        def method(item: str, name: str) -> Any:
-            def cached(self: StrategyNode) -> str:
-                return load(item, self)
-
-            cached.__name__ = name
-            return pool_cache(cached)
-
-        return type("Strategy", (StrategyNode,), {m: method(f"{name}.{m}", m) for m in methods})
+    def dissolve(self) -> None:
+        """Drop the references to pools and to what ran on ranks, once the run was checked: they refer to this."""
+        self.owners.clear()
+        self.pool = None
+        del self.runtime
 
     # -- the program of a rank -------------------------------------------------------------------------------
 
@@ -312,6 +305,22 @@ class StrategyNode(_Named):
     def connect(self, pre: Any, post: Any) -> Any:
         """Execute a connectivity job."""
         return self.scaffold.act()
+
+
+@functools.lru_cache(maxsize=256)
+def _strategy_class(name: str, methods: tuple[str, ...]) -> type[StrategyNode]:
+    """The class of the strategies of a name, with methods that are cached; to make one takes as long as some runs."""
+
+    def method(item: str, name: str) -> Any:
+        def cached(self: StrategyNode) -> str:
+            loaded = self.scaffold.stage.loaded
+            loaded[item] = loaded.get(item, 0) + 1
+            return item
+
+        cached.__name__ = name
+        return pool_cache(cached)
+
+    return type("Strategy", (StrategyNode,), {each: method(f"{name}.{each}", each) for each in methods})
 
 
 class StageOwner(Owner):
