@@ -74,7 +74,6 @@ class ScenarioRunner:
         outcome.failures = [Failure((), "always", "what every pool holds to", what) for what in broken]
         outcome.failures += failures_of(scenario, outcome, self.expectations)
         schedule.found = _faults(scenario, outcome)
-        outcome.stage.dissolve()
         return schedule
 
 

@@ -53,6 +53,9 @@ class Runtime(Protocol):
     def act(self, job: PlannedJob) -> Any:
         """Execute a job: let its time pass, then end it as the scenario says."""
 
+    def dissolve(self) -> None:
+        """Drop the reference to the run, once it is over."""
+
 
 class ScenarioRun:
     """One run of a scenario: its state, and what is observed beside the trace.
@@ -106,10 +109,11 @@ class ScenarioRun:
         return self.runtime.kernel.now
 
     def dissolve(self) -> None:
-        """Drop the references to pools and to what ran on ranks, once the run was checked: they refer to this."""
-        self.owners.clear()
+        """Drop the references of what ran on ranks to this, once the run is over: this refers to that."""
+        for owner in self.owners.values():
+            owner.dissolve()
         self.pool = None
-        del self.runtime
+        self.runtime.dissolve()
 
     # -- the program of a rank -------------------------------------------------------------------------------
 
@@ -342,6 +346,12 @@ class StageOwner(Owner):
 
         super().register_pool_cached_item(id, noted)
         self.stage.peak = max(self.stage.peak, len(self._pool_cache))
+
+    def dissolve(self) -> None:
+        """Drop the references to the run, and to the nodes, which refer to this."""
+        self.placement.clear()
+        self.connectivity.clear()
+        del self.stage
 
     def act(self) -> Any:
         """Execute the job that runs on this rank as the scenario says."""

@@ -83,7 +83,7 @@ class Scenario:
         :param tape: what is chosen before the policy is asked.
         :param faults: how many faults may strike that the scenario does not name.
         :param script: what to make of the script of the scenario before it is installed.
-        :param check: whether expectations are checked. If not, who checks them calls `ScenarioRun.dissolve` then.
+        :param check: whether expectations are checked.
         :returns: what happened, and the expectations that do not hold.
         """
         model, stage = self.model, ScenarioRun(self.plan, seed)
@@ -134,7 +134,7 @@ class Scenario:
             outcome.struck = tuple(cluster.faults.struck)
         if check:
             outcome.failures = Checker(self.plan, outcome).check()
-            stage.dissolve()
+        stage.dissolve()
         return outcome
 
 

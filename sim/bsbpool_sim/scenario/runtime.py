@@ -64,6 +64,10 @@ class ScenarioRuntime(ScriptRuntime):
         if self._waiting:
             cluster.recorder.record, cluster.recorder.folds = self._record, False
 
+    def dissolve(self) -> None:
+        """Drop the reference to the run, which refers to this, once it is over."""
+        del self._stage
+
     # -- jobs ------------------------------------------------------------------------------------------------
 
     def introduce(self, key: PoolKey, job: int, name: str, context: Mapping[str, Any]) -> None:
