@@ -5,12 +5,14 @@ import json
 import re
 import statistics
 import time
+import tracemalloc
 import zlib
 from array import array
 from pathlib import Path
 
 import browser as browsers
 import pytest
+from costs import steps
 
 import bsbpool
 from bsbpool.trace import Trace, read_trace
@@ -128,6 +130,19 @@ def test_a_million_events_stay_far_below_20_megabytes():
     trace = browsers.large(20_000, 100)
     assert len(trace) > 100_000
     assert len(page(History(trace), "run.trace")) / len(trace) < 10  # bytes an event: 10 MB for a million
+
+
+@pytest.mark.unmeasured
+def test_a_page_takes_a_bounded_number_of_steps_and_bytes_for_each_job():
+    trace = browsers.large(jobs := 1_000, 21)
+    page(History(trace), "large")  # loads and compiles what is needed once
+    assert steps(lambda: page(History(trace), "large")) / jobs < 2_300
+    history = History(browsers.large(jobs := 5_000, 21))
+    tracemalloc.start()
+    page(history, "large")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / jobs < 500
 
 
 def test_the_data_is_the_trace():
