@@ -837,6 +837,35 @@ def test_the_canvas_writes_in_the_font_of_the_page(show, trace):
     assert used.split(",")[-1].strip() == wanted.split(",")[-1].strip()
 
 
+#: Moves for so many frames, and counts what takes as long as a frame: changes of the address, and formats of numbers,
+#: when they are made; and frames that came so late that the movement had ended for the page.
+COUNTED = """
+const [frames, done] = arguments, counts = {addresses: 0, formats: 0, late: 0};
+const {replaceState} = history, {toLocaleString} = Number.prototype, {NumberFormat} = Intl;
+history.replaceState = (...args) => { counts.addresses++; replaceState.apply(history, args); };
+Number.prototype.toLocaleString = function (...args) { counts.formats++; return toLocaleString.apply(this, args); };
+Intl.NumberFormat = function (...args) { counts.formats++; return new NumberFormat(...args); };
+let left = frames, before = performance.now();
+function tick() {
+  if (performance.now() - before > 150) counts.late++;
+  before = performance.now();
+  if (left-- === 0) return setTimeout(() => done({...counts, hash: location.hash}), 600);
+  bsbpool.zoom(.99);
+  requestAnimationFrame(tick);
+}
+tick();
+"""
+
+
+@needs_browser
+def test_a_movement_changes_the_address_once_and_makes_no_formats_for_each_frame(show, trace):
+    driver = show(trace)
+    counts = driver.execute_async_script(COUNTED, 60)
+    assert counts["hash"].startswith("#from=")
+    assert counts["addresses"] <= 1 + counts["late"]
+    assert counts["formats"] <= 10
+
+
 @pytest.mark.unmeasured
 @needs_browser
 def test_ten_thousand_jobs_on_500_ranks_pan_and_zoom_without_stutter(show):
