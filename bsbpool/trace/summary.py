@@ -6,8 +6,8 @@ interpretation of numbers, do not belong here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..facts import Error
@@ -15,7 +15,7 @@ from .events import Event, TracedError
 from .format import Trace
 from .history import History, PoolHistory
 
-__all__ = ["JobFailure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise"]
+__all__ = ["JobFailure", "PoolSummary", "RankSummary", "Run", "StrategySummary", "Summary", "summarise", "totals"]
 
 _SECOND = 1e9
 
@@ -228,42 +228,49 @@ def summarise(trace: History | Trace | Iterable[Event]) -> Summary:
     was cut off keeps its rank busy up to there, and does not count where it is told what jobs take.
     """
     history = trace if isinstance(trace, History) else History(trace)
+    return replace(totals(history), runs=tuple(_runs(history)))
+
+
+def totals(history: History) -> Summary:
+    """The summary of a history without its `runs`, of which there may be a million."""
     ranks, first, last = history.ranks, history.first, history.last
     makespan = (last - first) / _SECOND
     strategies: dict[str, StrategySummary] = {}
     by_rank = [RankSummary(rank) for rank in range(ranks)]
     worked: dict[str, int] = {}
     busy = [0] * ranks
-    runs: list[Run] = []
     failures: list[JobFailure] = []
     summaries = []
     for number, pool in enumerate(history.pools):
         chains: dict[int, int] = {}
         longest = (0, -1)
         for id, job in pool.jobs.items():
-            strategy = strategies.setdefault(job.name, StrategySummary(job.name))
+            strategy = strategies.get(job.name)
+            if strategy is None:
+                strategy = strategies[job.name] = StrategySummary(job.name)
             _count(strategy, job.status)
             for where, sent, lost in job.tries:
-                span = (sent - first) / _SECOND, (lost - first) / _SECOND
-                runs.append(Run(number, id, job.name, where, *span, "aborted", True))
                 busy[where] += lost - sent
             interval = job.interval(last)
             took = 0
             if interval is not None:
-                started, ended = ((t - first) / _SECOND for t in interval)
-                runs.append(Run(number, id, job.name, job.rank, started, ended, job.status, job.cut))
                 took = interval[1] - interval[0]
                 strategy.ran += 1
                 by_rank[job.rank].jobs += 1
                 if job.cut:
                     strategy.cut += 1
                 else:
-                    strategy.longest = max(strategy.longest, took / _SECOND)
+                    if (seconds := took / _SECOND) > strategy.longest:
+                        strategy.longest = seconds
                     worked[job.name] = worked.get(job.name, 0) + took
                 busy[job.rank] += took
-            chains[id] = took + max((chains.get(dep, 0) for dep in job.deps), default=0)
-            if chains[id] > longest[0]:
-                longest = chains[id], id
+            before = 0
+            for dep in job.deps:
+                if (chain := chains.get(dep, 0)) > before:
+                    before = chain
+            chains[id] = chain = before + took
+            if chain > longest[0]:
+                longest = chain, id
             if job.failed:
                 at = ((last if job.finished is None else job.finished) - first) / _SECOND
                 place = None if pool.announced and job.running is None else job.rank
@@ -286,9 +293,23 @@ def summarise(trace: History | Trace | Iterable[Event]) -> Summary:
         strategies=tuple(strategies.values()),
         by_rank=tuple(by_rank),
         failures=tuple(failures),
-        runs=tuple(runs),
+        runs=(),
         complete=all(pool.ended is not None for pool in history.pools),
     )
+
+
+def _runs(history: History) -> Iterator[Run]:
+    """Yield each run of a job, in the order of `Summary.runs`."""
+    first, last = history.first, history.last
+    for number, pool in enumerate(history.pools):
+        for id, job in pool.jobs.items():
+            for where, sent, lost in job.tries:
+                span = (sent - first) / _SECOND, (lost - first) / _SECOND
+                yield Run(number, id, job.name, where, *span, "aborted", True)
+            interval = job.interval(last)
+            if interval is not None:
+                started, ended = ((t - first) / _SECOND for t in interval)
+                yield Run(number, id, job.name, job.rank, started, ended, job.status, job.cut)
 
 
 def _path(pool: PoolHistory, chains: Mapping[int, int], last: int) -> tuple[int, ...]:
@@ -302,13 +323,18 @@ def _path(pool: PoolHistory, chains: Mapping[int, int], last: int) -> tuple[int,
     return tuple(reversed(path))
 
 
-_COUNTED = {"success": "succeeded", "failed": "failed", "cancelled": "cancelled", "aborted": "aborted"}
-
-
 def _count(strategy: StrategySummary, status: str) -> None:
     strategy.jobs += 1
-    counted = _COUNTED.get(status, "unfinished")
-    setattr(strategy, counted, getattr(strategy, counted) + 1)
+    if status == "success":
+        strategy.succeeded += 1
+    elif status == "failed":
+        strategy.failed += 1
+    elif status == "cancelled":
+        strategy.cancelled += 1
+    elif status == "aborted":
+        strategy.aborted += 1
+    else:
+        strategy.unfinished += 1
 
 
 def _exactly(seconds: float) -> float:

@@ -5,12 +5,14 @@ import json
 import re
 import statistics
 import time
+import tracemalloc
 import zlib
 from array import array
 from pathlib import Path
 
 import browser as browsers
 import pytest
+from costs import steps
 
 import bsbpool
 from bsbpool.trace import Trace, read_trace
@@ -128,6 +130,19 @@ def test_a_million_events_stay_far_below_20_megabytes():
     trace = browsers.large(20_000, 100)
     assert len(trace) > 100_000
     assert len(page(History(trace), "run.trace")) / len(trace) < 10  # bytes an event: 10 MB for a million
+
+
+@pytest.mark.unmeasured
+def test_a_page_takes_a_bounded_number_of_steps_and_bytes_for_each_job():
+    trace = browsers.large(jobs := 1_000, 21)
+    page(History(trace), "large")  # loads and compiles what is needed once
+    assert steps(lambda: page(History(trace), "large")) / jobs < 2_300
+    history = History(browsers.large(jobs := 5_000, 21))
+    tracemalloc.start()
+    page(history, "large")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak / jobs < 500
 
 
 def test_the_data_is_the_trace():
@@ -820,6 +835,35 @@ def test_the_canvas_writes_in_the_font_of_the_page(show, trace):
     )
     assert "getFont" not in used
     assert used.split(",")[-1].strip() == wanted.split(",")[-1].strip()
+
+
+#: Moves for so many frames, and counts what takes as long as a frame: changes of the address, and formats of numbers,
+#: when they are made; and frames that came so late that the movement had ended for the page.
+COUNTED = """
+const [frames, done] = arguments, counts = {addresses: 0, formats: 0, late: 0};
+const {replaceState} = history, {toLocaleString} = Number.prototype, {NumberFormat} = Intl;
+history.replaceState = (...args) => { counts.addresses++; replaceState.apply(history, args); };
+Number.prototype.toLocaleString = function (...args) { counts.formats++; return toLocaleString.apply(this, args); };
+Intl.NumberFormat = function (...args) { counts.formats++; return new NumberFormat(...args); };
+let left = frames, before = performance.now();
+function tick() {
+  if (performance.now() - before > 150) counts.late++;
+  before = performance.now();
+  if (left-- === 0) return setTimeout(() => done({...counts, hash: location.hash}), 600);
+  bsbpool.zoom(.99);
+  requestAnimationFrame(tick);
+}
+tick();
+"""
+
+
+@needs_browser
+def test_a_movement_changes_the_address_once_and_makes_no_formats_for_each_frame(show, trace):
+    driver = show(trace)
+    counts = driver.execute_async_script(COUNTED, 60)
+    assert counts["hash"].startswith("#from=")
+    assert counts["addresses"] <= 1 + counts["late"]
+    assert counts["formats"] <= 10
 
 
 @pytest.mark.unmeasured

@@ -405,6 +405,25 @@ def test_causes_are_laid_out_over_columns_and_those_of_one_rank_cover_the_phases
     assert run("idle_lanes", SMALL + code) == ["0000000000", "1111402222", "1111102423"]
 
 
+@needs_browser
+def test_a_bar_fills_of_each_column_what_it_covers(run):
+    code = """
+    setTrace({
+      count: 4, ranks: 1, by: [{}, {}], name: [0, 1, 1, 0], laneJobs: [0, 1, 2, 3], laneLook: [0, 0, 3, 0],
+      laneS: [2.5, 5.25, 7, 9.5], laneE: [5.25, 5.75, 9, 12], reach: [5.25, 5.75, 9, 12], laneStart: [0, 4], span: 12,
+    });
+    const row = sums(10);
+    addBars(row, 0, 0, 10, 0, 10, null, {thinnest: 0, gap: Infinity, cut: 0, wide: 0});
+    return [[...row.busy], [...row.most], [...row.kind], [...row.look]];
+    """
+    assert run("bar_levels", code) == [
+        [0, 0, 0.5, 1, 1, 0.75, 0, 1, 1, 0.5],
+        [0, 0, 0.5, 1, 1, 0.5, 0, 1, 1, 0.5],
+        [0, 0, 0, 0, 0, 1, 0, 1, 1, 0],
+        [0, 0, 0, 0, 0, 0, 0, 3, 3, 0],
+    ]
+
+
 #: 60,000 jobs that take 1 to 40 ns on 6 ranks, every 50th has failed, in a picture whose lanes have 1,000 columns.
 MANY = """
 const all = 60000, each = all / 6, by = [{short: "a"}, {short: "b"}, {short: "c"}];

@@ -17,16 +17,18 @@ from bsbpool.errors_and_facts import in_words
 
 from ..efficiency import efficiency
 from ..events import TracedError
-from ..history import History
+from ..history import History, JobHistory
 from ..ideal import ideal_schedule
 from ..idle import Cause, RankIdle, Stretch, idle_times
-from ..summary import summarise
+from ..summary import totals
 
 __all__ = ["page_data"]
 
 _STATUSES = [status.value for status in JobStatus]
 #: Characters of a job's context, at the most, and jobs that ranks waited for.
 _LONGEST, _MOST_WAITS = 400, 100
+_INTEGERS = frozenset({int})
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dict[str, Any]:
@@ -49,7 +51,7 @@ def page_data(history: History, title: str, warnings: Sequence[str] = ()) -> dic
 
 
 def _summary(history: History) -> dict[str, Any]:
-    summary, ideal, first = summarise(history), ideal_schedule(history), history.first
+    summary, ideal, first = totals(history), ideal_schedule(history), history.first
     return {
         "workers": len(summary.workers),
         "utilisation": round(summary.utilisation, 6),
@@ -72,93 +74,96 @@ def _summary(history: History) -> dict[str, Any]:
     }
 
 
-class _Table:
-    """Values by number, each told once."""
+class _Table(dict[Any, int]):
+    """The number of each value, by which its place is told where it occurs."""
 
-    def __init__(self) -> None:
-        self._places: dict[Hashable, int] = {}
-
-    def add(self, value: Hashable) -> int:
-        return self._places.setdefault(value, len(self._places))
-
-    @property
-    def values(self) -> list[Any]:
-        return list(self._places)
+    def __missing__(self, value: Hashable) -> int:
+        self[value] = number = len(self)
+        return number
 
 
 def _jobs(history: History) -> dict[str, Any]:
     names, kinds, contexts, errors, caches = (_Table() for _ in range(5))
-    errors.add(None)
-    columns = {
-        key: array("q")
-        for key in (
-            *("name", "kind", "context", "error", "cache", "status", "rank"),
-            # queued: since the job before was; sent: since queued, or -1; started, ended: since sent and started;
-            # received: since ended; deps: how many, then for each how far back it is in its pool.
-            *("queued", "sent", "started", "ended", "received", "deps"),
-        )
-    }
+    errors[None] = 0
     statuses = {status: place for place, status in enumerate(_STATUSES)}
-    add = {key: column.append for key, column in columns.items()}
+    jobs = [job for pool in history.pools for job in pool.jobs.values()]
+    times, heard = _times(jobs, history)
+    unlike_most = [(number, job) for number, job in enumerate(jobs) if job.tries or job.status != "success"]
+    columns = {
+        "name": array("q", [names[job.name] for job in jobs]),
+        "kind": array("q", [kinds[job.kind] for job in jobs]),
+        "context": array("q", [contexts[_context(job.context)] for job in jobs]),
+        "error": array("q", [errors[job.error] for job in jobs]),
+        "cache": array("q", [caches[tuple(job.cache)] for job in jobs]),
+        "status": array("q", [statuses[job.status] for job in jobs]),
+        **times,
+        "deps": _deps(history),
+    }
+    return {
+        "names": [*names],
+        "kinds": [*kinds],
+        "contexts": [*contexts],
+        "errors": [*map(in_words, errors)],
+        "caches": [*caches],
+        "jobs": columns,
+        # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
+        "failed": array("q", [number for number, job in unlike_most if job.failed]),
+        # Where errors were raised, by number of the job; and of those that are of no job.
+        "raised": {number: _raised(job.raised) for number, job in enumerate(jobs) if job.raised},
+        "others": [_raised(errors) for pool in history.pools for errors in pool.raised],
+        # Numbers of jobs that were cut off: what they took is no sample of what jobs take.
+        "cut": array("q", [number for number, job in unlike_most if job.cut]),
+        # Jobs whose outcome main received before it said what had become of them: how long after their end.
+        "heard": heard,
+        "tries": [
+            (number, rank, sent - history.first, lost - sent)
+            for number, job in unlike_most
+            for rank, sent, lost in job.tries
+        ],
+    }
+
+
+def _times(jobs: Sequence[JobHistory], history: History) -> tuple[dict[str, array[int]], dict[str, array[int]]]:
+    """Where and when jobs ran, and when their outcome came before the rest: see `_jobs`."""
+    # queued: since the job before was; sent: since queued, or -1; started, ended: since sent and started; received:
+    # since ended.
+    columns = {key: array("q") for key in ("rank", "queued", "sent", "started", "ended", "received")}
+    heard = {"job": array("q"), "after": array("q")}
+    add_rank, add_queued, add_sent, add_started, add_ended, add_received = (each.append for each in columns.values())
     before, last = history.first, history.last
-    failures, cut, heard = array("q"), array("q"), {"job": array("q"), "after": array("q")}
-    raised: dict[int, list[Any]] = {}
-    tries: list[tuple[int, int, int, int]] = []
-    number = -1
+    for number, job in enumerate(jobs):
+        queued, running, finished = job.queued, job.running, job.finished
+        add_queued(queued - before)
+        before = queued
+        if finished is None:
+            finished = last
+        interval = job.interval(last)
+        if running is None or interval is None:
+            add_sent(-1)
+            add_received(finished - queued)
+            continue
+        started, ended = interval
+        add_rank(job.rank)
+        add_sent(running - queued)
+        add_started(started - running)
+        add_ended(ended - started)
+        add_received(finished - ended)
+        if job.outcome is not None and job.outcome[2] != finished:
+            heard["job"].append(number)
+            heard["after"].append(job.outcome[2] - ended)
+    return columns, heard
+
+
+def _deps(history: History) -> array[int]:
+    """For each job how many others it depends on, then for each of these how far back it is in its pool."""
+    column = array("q")
     for pool in history.pools:
         places = {id: place for place, id in enumerate(pool.jobs)}
         for place, job in enumerate(pool.jobs.values()):
-            number += 1
-            if job.failed:
-                failures.append(number)
-            if job.raised:
-                raised[number] = _raised(job.raised)
-            if job.cut:
-                cut.append(number)
-            tries.extend((number, rank, sent - history.first, lost - sent) for rank, sent, lost in job.tries)
-            add["name"](names.add(job.name))
-            add["kind"](kinds.add(job.kind))
-            add["context"](contexts.add(_context(job.context)))
-            add["error"](errors.add(job.error))
-            add["cache"](caches.add(tuple(job.cache)))
-            add["status"](statuses[job.status])
-            add["queued"](job.queued - before)
-            before = job.queued
-            finished = last if job.finished is None else job.finished
-            interval = job.interval(last)
-            if job.running is None or interval is None:
-                add["sent"](-1)
-                add["received"](finished - job.queued)
-            else:
-                add["rank"](job.rank)
-                add["sent"](job.running - job.queued)
-                add["started"](interval[0] - job.running)
-                add["ended"](interval[1] - interval[0])
-                add["received"](finished - interval[1])
-                if job.outcome is not None and job.outcome[2] != finished:
-                    heard["job"].append(number)
-                    heard["after"].append(job.outcome[2] - interval[1])
-            add["deps"](len(job.deps))
-            for dep in job.deps:
-                add["deps"](place - places[dep])
-    return {
-        "names": names.values,
-        "kinds": kinds.values,
-        "contexts": contexts.values,
-        "errors": [*map(in_words, errors.values)],
-        "caches": caches.values,
-        "jobs": columns,
-        # Numbers of jobs that failed; and runs that were lost, and tried again: job, rank, when it was sent, how long.
-        "failed": failures,
-        # Where errors were raised, by number of the job; and of those that are of no job.
-        "raised": raised,
-        "others": [_raised(errors) for pool in history.pools for errors in pool.raised],
-        # Numbers of jobs that were cut off: what they took is no sample of what jobs take.
-        "cut": cut,
-        # Jobs whose outcome main received before it said what had become of them: how long after their end.
-        "heard": heard,
-        "tries": tries,
-    }
+            column.append(len(job.deps))
+            if job.deps:
+                column.extend([place - places[dep] for dep in job.deps])
+    return column
 
 
 def _raised(errors: Sequence[TracedError]) -> list[Any]:
@@ -176,8 +181,8 @@ def _caches(history: History) -> dict[str, Any]:
         before = change.t
         changes["rank"].append(change.rank)
         changes["what"].append(-1 if change.items is None else int(change.taken))
-        changes["items"].append(sets.add(tuple(change.items or ())))
-    return {"changes": changes, "changed": sets.values}
+        changes["items"].append(sets[tuple(change.items or ())])
+    return {"changes": changes, "changed": [*sets]}
 
 
 def _idle(history: History) -> dict[str, Any]:
@@ -217,18 +222,11 @@ def _idle(history: History) -> dict[str, Any]:
 def _gone_alike(ranks: Iterable[RankIdle]) -> list[tuple[int, int, list[Stretch]]]:
     """When ranks were not there, or lost; those that follow each other and were so alike are one."""
     made: list[tuple[int, int, list[Stretch]]] = []
-    before: RankIdle | None = None
     for rank in ranks:
-        if before is not None and rank.stretches is before.stretches:
-            count, first, gone = made[-1]
-            made[-1] = count + 1, first, gone
+        if made and (made[-1][2] is rank.gone or made[-1][2] == rank.gone):
+            made[-1] = made[-1][0] + 1, made[-1][1], rank.gone
         else:
-            gone = [stretch for stretch in rank.stretches if stretch.cause in (Cause.LOST, Cause.ABSENT)]
-            if made and made[-1][2] == gone:
-                made[-1] = made[-1][0] + 1, made[-1][1], gone
-            else:
-                made.append((1, rank.rank, gone))
-        before = rank
+            made.append((1, rank.rank, rank.gone))
     return made
 
 
@@ -245,9 +243,14 @@ def _alike(ranks: Iterable[tuple[int, int, list[int]]]) -> list[list[Any]]:
 
 def _context(context: Mapping[str, Any]) -> str:
     """A context as a person reads it: ``chunk=(0, 0, 1), size=3``."""
-    text = ", ".join(f"{key}={_text(value)}" for key, value in context.items())
+    text = ", ".join([f"{key}={_text(value)}" for key, value in context.items()])
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    kind = type(value)
+    if kind is int or (kind is list and _INTEGERS.issuperset(map(type, value))):
+        return repr(value)  # as JSON is, and a page may have a million of them
+    return _encode(value)

@@ -7,7 +7,8 @@ import {fitLane, fitLanes, keep} from "./layout.js";
 import {search} from "./search.js";
 import {changed, chosen, on, trace, view} from "./state.js";
 
-// Milliseconds after a change until the address has it, so that a movement is one change.
+// Milliseconds after the last change until the address has it, so that a movement is one change. To write it takes as
+// long as to draw a frame or two.
 const LATER = 200;
 
 let written = ""; // the fragment that is in the address
@@ -73,7 +74,6 @@ function jobOf(pool, id) {
 }
 
 function write() {
-  timer = 0;
   const text = fragment();
   if (text === written) return;
   written = text;
@@ -81,7 +81,8 @@ function write() {
 }
 
 function writeLater() {
-  timer = timer || setTimeout(write, LATER);
+  clearTimeout(timer);
+  timer = setTimeout(write, LATER);
 }
 
 function read() {

@@ -13,13 +13,14 @@ const MOST_GRIDS = 3;
 
 let gridsKept = {trace: null, grids: []};
 
-// What a row or a grid has for each place: how busy it is, in ranks; the share of what is most of that; what that is;
-// and how it looks (see `look` in unpack.js).
-export const sums = places => ({
-  busy: new Float32Array(places),
-  most: new Float32Array(places),
-  kind: trace.by.length < 65535 ? new Uint16Array(places) : new Int32Array(places),
-  look: new Uint8Array(places),
+// So many rows of so many cells. Each has how busy it is, in ranks; the share of what is most of that; what that is;
+// and how it looks (see `look` in unpack.js). What adds bars is fast with objects of one shape: all are made here.
+export const sums = (cells, rows = 1) => ({
+  cells,
+  busy: new Float32Array(rows * cells),
+  most: new Float32Array(rows * cells),
+  kind: trace.by.length < 65535 ? new Uint16Array(rows * cells) : new Int32Array(rows * cells),
+  look: new Uint8Array(rows * cells),
 });
 
 // Adds the bars of a rank between two times to so many places from `first` on.
@@ -43,21 +44,33 @@ export function addBars(into, rank, t0, t1, first, places, isDim, {thinnest, gap
     if (a < 0) a = 0;
     if (b > places) b = places;
     const from = Math.floor(a),
-      to = Math.min(places, Math.ceil(b));
-    for (let i = from; i < to; i++) {
-      const share = (b < i + 1 ? b : i + 1) - (a > i ? a : i);
-      busy[first + i] += share;
+      to = Math.min(places, Math.ceil(b)),
       // What is not dimmed shows through what is.
-      const weight = colour === dim ? share * 1e-3 : share;
-      if (weight > most[first + i]) {
-        most[first + i] = weight;
-        kind[first + i] = colour;
+      weight = colour === dim ? 1e-3 : 1,
+      inner = a > from ? from + 1 : from,
+      outer = Math.max(inner, b < to ? to - 1 : to);
+    if (from < inner) addShare(busy, most, kind, first + from, (b < inner ? b : inner) - a, weight, colour);
+    // Most places are covered in whole.
+    for (let at = first + inner; at < first + outer; at++) {
+      busy[at] += 1;
+      if (most[at] < weight) {
+        most[at] = weight;
+        kind[at] = colour;
       }
     }
+    if (outer < to) addShare(busy, most, kind, first + outer, b - outer, weight, colour);
     if (how) {
       for (let i = from; i < Math.min(places, Math.max(to, how === 3 ? from + wide : to)); i++)
         if (how > look[first + i]) look[first + i] = how;
     }
+  }
+}
+
+function addShare(busy, most, kind, at, share, weight, colour) {
+  busy[at] += share;
+  if (share * weight > most[at]) {
+    most[at] = share * weight;
+    kind[at] = colour;
   }
 }
 
@@ -119,7 +132,7 @@ function gridOf(group, rows, cells, isDim) {
 }
 
 function gridLevels(group, rows, cells, isDim) {
-  const finest = {cells, ...sums(rows * cells)},
+  const finest = sums(cells, rows),
     // Nothing that ran is invisible; nothing else of how single bars look belongs into sums.
     how = {thinnest: 1e-6, gap: Infinity, cut: 0, wide: 0};
   for (let rank = 0; rank < trace.ranks; rank++)
@@ -132,7 +145,7 @@ function gridLevels(group, rows, cells, isDim) {
 // A level with half as many cells.
 function coarser(fine, rows) {
   const cells = fine.cells / 2,
-    made = {cells, ...sums(rows * cells)};
+    made = sums(cells, rows);
   for (let at = 0; at < rows * cells; at++) {
     const one = 2 * at,
       two = one + 1,

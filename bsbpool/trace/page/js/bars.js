@@ -17,10 +17,12 @@ export function paintBars(c) {
     buffer = c.createImageData(W, H);
     buffer.pixels = new Uint32Array(buffer.data.buffer);
     buffer.line = new Uint32Array(W);
-    Object.assign(buffer, sums(W));
+    buffer.row = sums(W);
   }
-  const {pixels, busy, most, look, line, kind} = buffer,
+  const {pixels, line, row: into} = buffer,
+    {busy, most, look, kind} = into,
     {ranks} = trace,
+    {lanePixel, failPixel, causePixels, pixels: shades} = colours,
     group = perRow(),
     // Where idle time is shown, all bars are dimmed: they are summed up as they are, and then get that colour.
     isDim = chosen.idle ? null : dimmed(),
@@ -39,10 +41,10 @@ export function paintBars(c) {
     busy.fill(0);
     most.fill(0);
     look.fill(0);
-    if (addCells) addCells(buffer, row);
+    if (addCells) addCells(into, row);
     else {
       const how = {thinnest: 0.35, gap: high >= 5 * dpr && !causesOf ? 3 * dpr : Infinity, cut: dpr, wide};
-      for (let rank = row * group; rank < until; rank++) addBars(buffer, rank, view.t0, view.t1, 0, W, isDim, how);
+      for (let rank = row * group; rank < until; rank++) addBars(into, rank, view.t0, view.t1, 0, W, isDim, how);
     }
     if (causesOf) {
       kind.fill(trace.by.length);
@@ -50,21 +52,25 @@ export function paintBars(c) {
     }
     let special = false;
     const causes = causesOf && causesOf(group > 1 ? Math.max(1, row * group) : row);
+    let share = 0,
+      strategy = -1,
+      shade = 0; // the last share of a strategy, and its pixel: neighbours mostly have the same
     for (let i = 0; i < W; i++) {
-      const share = busy[i];
-      if (causes && share < group / 2) {
-        line[i] = colours.causePixels[causes[i]];
+      if (causes && busy[i] < group / 2) {
+        line[i] = causePixels[causes[i]];
         continue;
       }
-      if (share === 0 && !look[i]) {
-        line[i] = colours.lanePixel;
-        continue;
-      }
-      let level = Math.ceil((share / group) * 16);
-      if (level > 16) level = 16;
-      else if (level < 4) level = 4;
-      line[i] = look[i] === 3 ? colours.failPixel : colours.pixels[17 * kind[i] + level];
       if (look[i]) special = true;
+      else if (busy[i] === 0) {
+        line[i] = lanePixel;
+        continue;
+      }
+      if (busy[i] !== share || kind[i] !== strategy) {
+        share = busy[i];
+        strategy = kind[i];
+        shade = shades[17 * strategy + Math.max(4, Math.min(16, Math.ceil((share / group) * 16)))];
+      }
+      line[i] = look[i] === 3 ? failPixel : shade;
     }
     const y0 = Math.max(0, top),
       y1 = Math.min(H, Math.max(bottom, top + 1));

@@ -1,4 +1,4 @@
-// The columns of integers of the data, from the planes of bytes in which packing.py wrote them, as typed arrays.
+// The columns of integers of the data, from the planes of bytes in which packed_data.py wrote them, as typed arrays.
 
 // What holds integers of so many bytes; of more than four only those up to 2 ** 53 are exact.
 const holders = [null, Int8Array, Int16Array, Int32Array, Int32Array];

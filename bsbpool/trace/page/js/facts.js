@@ -1,7 +1,7 @@
 // What stands above the picture: the figures of the run, and what is wrong with its trace.
 
 import {byId, element} from "./elements.js";
-import {duration, many, percent} from "./numbers.js";
+import {duration, grouped, many, percent} from "./numbers.js";
 import {trace} from "./state.js";
 
 // The ranks of some jobs, if they are few.
@@ -20,22 +20,22 @@ export function tellFacts() {
     [aborted, "aborted"],
   ]
     .filter(([k]) => o[k])
-    .map(([k, said]) => `${o[k].toLocaleString("en")} ${said}`);
-  if (open) parts.push(`${open.toLocaleString("en")} open`);
+    .map(([k, said]) => `${grouped(o[k])} ${said}`);
+  if (open) parts.push(`${grouped(open)} open`);
   const share = trace.makespan ? (trace.critical * 1e9) / trace.makespan : 0;
   const slower = trace.makespan && trace.packed ? trace.makespan / 1e9 / trace.packed : 0;
   const failures = trace.failures.length;
   const running = trace.running.length;
   const facts = [
     ["Makespan", duration(trace.makespan), "first pool to last event"],
-    ["Jobs", trace.count.toLocaleString("en"), parts.join(", ")],
+    ["Jobs", grouped(trace.count), parts.join(", ")],
     ...(running
-      ? [["Still running", running.toLocaleString("en"), `${ranksOf(trace.running)}, where the trace stops`, "bad"]]
+      ? [["Still running", grouped(running), `${ranksOf(trace.running)}, where the trace stops`, "bad"]]
       : []),
-    ["Failures", failures.toLocaleString("en"), failures ? "hatched in the picture" : "none", failures ? "bad" : ""],
+    ["Failures", grouped(failures), failures ? "hatched in the picture" : "none", failures ? "bad" : ""],
     [
       "Ranks",
-      trace.ranks.toLocaleString("en"),
+      grouped(trace.ranks),
       trace.ranks > 1 ? `${many(trace.workers, "worker")} and main` : "main runs the jobs",
     ],
     ["Utilisation", percent(trace.utilisation), "of the workers' time"],

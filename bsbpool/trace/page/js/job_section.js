@@ -4,7 +4,7 @@ import {choose, neighbour} from "./actions.js";
 import {colours} from "./colours.js";
 import {jobTitle, rankName, statusOf} from "./describing.js";
 import {button, byId, element, pairs, section} from "./elements.js";
-import {duration, many} from "./numbers.js";
+import {duration, grouped, many} from "./numbers.js";
 import {trace} from "./state.js";
 import {cachesAt} from "./tracks.js";
 
@@ -18,8 +18,7 @@ export function jobButton(job, text = null) {
 // So many of some jobs, as buttons.
 export function jobList(jobs, most, text) {
   const rows = jobs.slice(0, most).map(job => element("li", {}, jobButton(job, text && text(job))));
-  if (jobs.length > most)
-    rows.push(element("li", {class: "soft"}, `and ${(jobs.length - most).toLocaleString("en")} more`));
+  if (jobs.length > most) rows.push(element("li", {class: "soft"}, `and ${grouped(jobs.length - most)} more`));
   return element("ul", {}, ...rows);
 }
 

@@ -2,6 +2,7 @@
 
 import {COLOURS, colours} from "./colours.js";
 import {button, byId, element} from "./elements.js";
+import {grouped} from "./numbers.js";
 import {changed, chosen, on, trace} from "./state.js";
 
 const key = (...parts) => element("li", {class: "key"}, ...parts);
@@ -13,7 +14,7 @@ function tellLegend() {
 function strategies() {
   return trace.by.map((strategy, k) => {
     const made = button("", () => toggle(k, made), {"aria-pressed": chosen.names.has(k)});
-    const count = element("b", {}, strategy.jobs.toLocaleString("en"));
+    const count = element("b", {}, grouped(strategy.jobs));
     made.append(element("i", {colour: colours.css[k]}), strategy.short, count);
     return element("li", {}, made);
   });

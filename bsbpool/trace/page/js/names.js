@@ -3,6 +3,7 @@
 import {clip, font} from "./canvas.js";
 import {colours} from "./colours.js";
 import {GUTTER, laneY, lanesH, lanesY, plotW, plotX, xOf} from "./layout.js";
+import {grouped} from "./numbers.js";
 import {last} from "./sorted.js";
 import {dimmed, trace, view} from "./state.js";
 
@@ -21,7 +22,7 @@ export function paintLaneNames(c) {
     const main = rank === 0 && trace.ranks > 1;
     c.fillStyle = colours.soft;
     c.fillText(
-      main ? "main" : rank.toLocaleString("en"),
+      main ? "main" : grouped(rank),
       GUTTER - 8,
       rank === 0 && view.scroll < 1 ? Math.max(y, lanesY() + 6) : y,
     );

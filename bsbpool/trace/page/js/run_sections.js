@@ -4,7 +4,7 @@ import {choose, showTime} from "./actions.js";
 import {jobTitle, rankName} from "./describing.js";
 import {button, element, pairs, row, say, section, table} from "./elements.js";
 import {jobList, placeOf, places, swatch} from "./job_section.js";
-import {duration, many, percent} from "./numbers.js";
+import {duration, grouped, many, percent} from "./numbers.js";
 import {trace} from "./state.js";
 import {cachesAt} from "./tracks.js";
 
@@ -48,9 +48,9 @@ export function strategySection() {
       slowest = s.longest;
     const more = [
       many(s.jobs, "job"),
-      s.failed ? `${s.failed.toLocaleString("en")} failed` : null,
+      s.failed ? `${grouped(s.failed)} failed` : null,
       some ? `mean ${duration(s.total / s.ran)}` : s.cut ? null : "none ran",
-      s.cut ? `${s.cut.toLocaleString("en")} cut off` : null,
+      s.cut ? `${grouped(s.cut)} cut off` : null,
     ]
       .filter(Boolean)
       .join(", ");
@@ -121,7 +121,7 @@ export function rankSection() {
   const rows = order.map(rank =>
     row([
       rankName(rank),
-      (trace.laneStart[rank + 1] - trace.laneStart[rank]).toLocaleString("en"),
+      grouped(trace.laneStart[rank + 1] - trace.laneStart[rank]),
       duration(trace.busy[rank]),
       duration(Math.max(0, trace.makespan - trace.busy[rank])),
       percent(trace.busy[rank] / trace.makespan),

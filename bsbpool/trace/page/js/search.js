@@ -1,7 +1,7 @@
 // Searching jobs: what each word that was typed asks for, and the field where it is typed.
 
 import {byId} from "./elements.js";
-import {many} from "./numbers.js";
+import {grouped, many} from "./numbers.js";
 import {changed, chosen, trace} from "./state.js";
 
 let asked = 0; // the timer of the search that was asked for last
@@ -23,7 +23,7 @@ export function search() {
     }
     Object.assign(chosen, {found, list});
     byId("found").textContent = list.length
-      ? `${list.length.toLocaleString("en")} of ${many(trace.count, "job")}`
+      ? `${grouped(list.length)} of ${many(trace.count, "job")}`
       : "No job has that";
   } else byId("found").textContent = "";
   changed("picture");

@@ -4,7 +4,7 @@ import {jobTitle, rankName, statusOf} from "./describing.js";
 import {byId, element} from "./elements.js";
 import {causeAt, gapAt} from "./idle.js";
 import {jobAt, lanesH, lanesY, perRow, plotW, plotX, timeAt, trackAt, xOf} from "./layout.js";
-import {duration, many} from "./numbers.js";
+import {duration, grouped, many} from "./numbers.js";
 import {last} from "./sorted.js";
 import {changed, chosen, size, trace, view} from "./state.js";
 
@@ -44,7 +44,7 @@ function tellPlace(px, py) {
   const t = timeAt(px),
     track = trackAt(py);
   if (track) {
-    const lines = [`${track.v[Math.max(0, last(track.t, t))].toLocaleString("en")} ${track.unit}`, `at ${duration(t)}`];
+    const lines = [`${grouped(track.v[Math.max(0, last(track.t, t))])} ${track.unit}`, `at ${duration(t)}`];
     if (track.label === "cache") lines.push("Click to list them.");
     return lines;
   }
