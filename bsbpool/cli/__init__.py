@@ -11,13 +11,15 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
 from bsbpool import __version__
 from bsbpool.text import visible
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["PoolFailed", "console", "main", "say"]
 
@@ -98,15 +100,22 @@ def _output_failed(error: OSError, status: int = 0) -> int:
 
 def console() -> Console:
     """The terminal, or the file, that a command writes to; what its encoding lacks becomes a ``?``."""
+    from rich.console import Console  # a tenth of the start of a command that prints no table
+
+    _replace_what_is_lacking()
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def _replace_what_is_lacking() -> None:
+    """Let a ``?`` stand for what the encoding of the standard output lacks."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
         reconfigure(errors="replace")
-    return Console(highlight=False, markup=False, emoji=False)
 
 
 def say(text: str, *, err: bool = False) -> None:
     """A line on the standard output, or the standard error, whatever it holds and whatever that can show."""
-    console()
+    _replace_what_is_lacking()
     click.echo(visible(text), err=err)
 
 

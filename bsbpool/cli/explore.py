@@ -13,11 +13,11 @@ from typing import Any
 
 import click
 
+from .arguments import MOST_RANKS, scenario_files, time_with_unit
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
 from .programs import OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
-from .run import MOST_RANKS, scenario_files, time_with_unit
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 

@@ -22,9 +22,10 @@ from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
 
 from . import PoolFailed, console, say
+from .arguments import MOST_RANKS, time_with_unit
 from .diff import show_difference
 from .outputs import OutputFile, force_option
-from .run import MOST_RANKS, indented, time_with_unit
+from .run import indented
 from .show import about, read_or_complain
 from .tables import (
     MOST_ROWS,

@@ -24,9 +24,9 @@ from bsbpool.trace.summary import JobFailure, Run, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import console, say
+from .arguments import numbers_of_ranks
 from .idle_table import show_efficiency, show_idle
 from .outputs import OutputFile, claim, force_option
-from .run import numbers_of_ranks
 from .tables import (
     MOST_ROWS,
     Head,

@@ -18,9 +18,9 @@ from bsbpool.frames import users_frame
 from bsbpool.values import text_of
 
 from . import say
+from .arguments import MOST_RANKS, time_with_unit
 from .outputs import OutputFile, claim, force_option
 from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
-from .run import MOST_RANKS, time_with_unit
 
 if TYPE_CHECKING:
     from bsbpool_sim.checks.violations import Violation

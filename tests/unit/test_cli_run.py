@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from bsbpool import __version__
 from bsbpool.cli import Commands, main
-from bsbpool.cli.run import numbers_of_ranks, time_with_unit
+from bsbpool.cli.arguments import numbers_of_ranks, time_with_unit
 
 ROOT = Path(__file__).parents[2]
 RECORDINGS = ROOT / "scenarios" / "recordings"

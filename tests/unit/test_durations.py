@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bsbpool.cli.arguments import time_with_unit
 from bsbpool.cli.replay import kill_of
-from bsbpool.cli.run import time_with_unit
 from bsbpool.durations import DURATION_PATTERN, UNITS, exact_duration, read_duration, written_duration
 from bsbpool_sim.scenario import schema
 from bsbpool_sim.scenario.written_values import duration_value
