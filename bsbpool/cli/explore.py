@@ -17,7 +17,15 @@ from .arguments import MOST_RANKS, scenario_files, time_with_unit
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
-from .programs import OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
+from .programs import (
+    OfAProgram,
+    check_hosts,
+    hosts_option,
+    module_options,
+    option_behind,
+    program_argument,
+    program_options,
+)
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
@@ -179,6 +187,8 @@ def explore(
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
     if ranks is None:
+        if (behind := option_behind(click.get_current_context())) is not None:
+            raise click.UsageError(behind.text)
         raise click.UsageError("say on how many simulated ranks: -n 4; or name scenarios, or a folder of them")
     check_hosts(options["hosts"], ranks)
     options["alike"] = alike = options["alike"] or ()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
+
+from bsbpool.values import shown
 
 #: Options that name what to run, after which everything is the program's.
 _NAMES_IT = ("-m", "-c")
@@ -34,7 +36,38 @@ class OfAProgram(click.Command):
             place += 1 + takes.get(args[place], 0)
         # What was given, for those who say how to do it again.
         ctx.meta[GIVEN] = tuple(given[:place]), tuple(given[place:])
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.MissingParameter as missing:
+            behind = option_behind(ctx)
+            if behind is None or missing.param is None or behind.option not in missing.param.opts:
+                raise
+            raise click.UsageError(behind.text, ctx) from None
+
+
+class Behind(NamedTuple):
+    """An option of the command that stands behind what to run, and so is an argument of that.
+
+    :ivar option: its name.
+    :ivar what: what it stands behind.
+    """
+
+    option: str
+    what: str
+
+    @property
+    def text(self) -> str:
+        """What there is to say of it."""
+        return f"{self.option} stands behind {shown(self.what)}: options of bsbpool come before what is to run"
+
+
+def option_behind(ctx: click.Context) -> Behind | None:
+    """Return the first option of a command that stands behind what to run; None if there is none."""
+    given: tuple[str, ...] = ctx.meta[GIVEN][1]
+    words = 2 if given[:1] and given[0] in _NAMES_IT else 1
+    names = {name for param in ctx.command.params if isinstance(param, click.Option) for name in param.opts}
+    late = [name for word in given[words:] if (name := word.partition("=")[0]) in names]
+    return Behind(late[0], " ".join(given[:words])) if late else None
 
 
 def program_options(verb: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
