@@ -4,20 +4,23 @@ Rank 0's receives are those of a queue, or of a server for streams, the ranks ar
 next. `exploring` compares; both need Python 3.12 or newer: ``pip install simloop simloom``. These explore programs of
 tasks; nothing else was found that explores programs of ranks in Python.
 
-    python tests/benchmarks/asyncio_loops.py simloop "a queue" 100
-
-prints the schedules a second of processor time in a process of their own: both collect all garbage after each run,
-which takes the longer the more other objects there are.
+Each is measured in a process of its own: both collect all garbage after each run, which takes the longer the more other
+objects there are. So there are two kinds of process: a script that loads nothing else, and a test that pytest runs, as
+which such programs are explored as a rule.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 #: Senders: one fewer than ranks.
@@ -89,15 +92,39 @@ def explorers() -> dict[str, Runs]:
     return found
 
 
-def rate(name: str, kind: str, times: int) -> float:
-    """The schedules of a program that an explorer runs in a second of processor time, in a process of its own."""
-    command = [sys.executable, __file__, name, kind, str(times)]
-    return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-
-if __name__ == "__main__":
-    explorer, program, count = explorers()[sys.argv[1]], PROGRAMS[sys.argv[2]], int(sys.argv[3])
-    explorer(program, count)  # once for what is made once
+def measured(name: str, kind: str, times: int) -> float:
+    """The schedules of a program that an explorer runs in a second of processor time, in this process."""
+    explorer, program = explorers()[name], PROGRAMS[kind]
+    explorer(program, times)  # once for what is made once
     start = time.process_time()
-    explorer(program, count)
-    print(count / (time.process_time() - start))
+    explorer(program, times)
+    return times / (time.process_time() - start)
+
+
+#: A script that prints what an expression gives, and a test that does.
+_SCRIPT = "import sys; sys.path.insert(0, {folder!r}); import {module}; print('rate', {module}.{call})"
+_TEST = """import sys
+sys.path.insert(0, {folder!r})
+import {module}
+
+def test_it():
+    print("rate", {module}.{call})
+"""
+
+
+def rate(module: str, call: str, in_pytest: bool) -> float:
+    """What a call of a function of a module here returns, in a process of its own.
+
+    :param in_pytest: whether that is a test, which pytest runs, without plugins: those of this project load it, too.
+    """
+    code = (_TEST if in_pytest else _SCRIPT).format(folder=str(Path(__file__).parent), module=module, call=call)
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-c", code]
+        if in_pytest:
+            (Path(name) / "test_it.py").write_text(code)
+            command = [sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", "test_it.py"]
+        environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+        printed = subprocess.run(command, cwd=name, env=environment, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"rate (\d\S*)", printed)
+    assert found is not None, printed
+    return float(found[1])

@@ -65,6 +65,12 @@ def show(repetitions: int) -> None:
     others(repetitions)
 
 
+def own_rate() -> float:
+    """The schedules of the loop in a second of processor time, in this process."""
+    _loops(())
+    return 6 * TIMES / timed(_loops, ())
+
+
 def others(repetitions: int) -> None:
     """The loop, and what is the same for asyncio, in turns, each in a process of its own."""
     found = explorers()
@@ -73,12 +79,20 @@ def others(repetitions: int) -> None:
             "simloop and simloom, which explore programs for asyncio, are not installed: pip install simloop simloom"
         )
         return
-    rows = [(name, kind) for name in found for kind in PROGRAMS]
-    columns = ["explorer", "ranks are tasks that use", "theirs/s", "bsbpool/s", "ratio"]
+    rows = [(where, name, kind) for where in ("a script", "pytest") for name in found for kind in PROGRAMS]
+    columns = ["in", "explorer", "ranks are tasks that use", "theirs/s", "bsbpool/s", "ratio", "lowest", "highest"]
     shown = table("The loop on 4 ranks, schedules a second of processor time", columns)
-    for name, kind in rows:
-        pairs = [(rate(name, kind, OTHERS), 6 * TIMES / timed(_loops, ())) for _ in range(repetitions)]
+    for where, name, kind in rows:
+        call, in_pytest = f"measured({name!r}, {kind!r}, {OTHERS})", where == "pytest"
+        pairs = [
+            (rate("asyncio_loops", call, in_pytest), rate("exploring", "own_rate()", in_pytest))
+            for _ in range(repetitions)
+        ]
         theirs, ours = (median(pair[i] for pair in pairs) for i in (0, 1))
-        shown.add_row(name, kind, f"{theirs:,.0f}", f"{ours:,.0f}", f"{ours / theirs:.1f}")
-        note(f"exploring, loop, bsbpool / {name} with {kind}", ours / theirs)
+        ratios = [pair[1] / pair[0] for pair in pairs]
+        shown.add_row(
+            where, name, kind, f"{theirs:,.0f}", f"{ours:,.0f}",
+            *(f"{each:.1f}" for each in (median(ratios), min(ratios), max(ratios))),
+        )  # fmt: skip
+        note(f"exploring, loop, bsbpool / {name} with {kind}, in {where}", median(ratios))
     console.print(shown)
