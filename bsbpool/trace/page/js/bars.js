@@ -22,7 +22,6 @@ export function paintBars(c) {
   const {pixels, line, row: into} = buffer,
     {busy, most, look, kind} = into,
     {ranks} = trace,
-    {lanePixel, failPixel, causePixels, pixels: shades} = colours,
     group = perRow(),
     // Where idle time is shown, all bars are dimmed: they are summed up as they are, and then get that colour.
     isDim = chosen.idle ? null : dimmed(),
@@ -50,34 +49,42 @@ export function paintBars(c) {
       kind.fill(trace.by.length);
       look.fill(0);
     }
-    let special = false;
     const causes = causesOf && causesOf(group > 1 ? Math.max(1, row * group) : row);
-    let share = 0,
-      strategy = -1,
-      shade = 0; // the last share of a strategy, and its pixel: neighbours mostly have the same
-    for (let i = 0; i < W; i++) {
-      if (causes && busy[i] < group / 2) {
-        line[i] = causePixels[causes[i]];
-        continue;
-      }
-      if (look[i]) special = true;
-      else if (busy[i] === 0) {
-        line[i] = lanePixel;
-        continue;
-      }
-      if (busy[i] !== share || kind[i] !== strategy) {
-        share = busy[i];
-        strategy = kind[i];
-        shade = shades[17 * strategy + Math.max(4, Math.min(16, Math.ceil((share / group) * 16)))];
-      }
-      line[i] = look[i] === 3 ? failPixel : shade;
-    }
+    const special = colourRow(into, line, group, causes);
     const y0 = Math.max(0, top),
       y1 = Math.min(H, Math.max(bottom, top + 1));
     for (let y = y0; y < y1; y++) pixels.set(line, y * W);
     if (special && high >= 5 * dpr) hatch(pixels, look, W, y0, y1, dpr);
   }
   c.putImageData(buffer, Math.round(plotX() * dpr), Math.round(lanesY() * dpr));
+}
+
+// Gives each column of a row of so many ranks its pixel; returns whether any of it looks otherwise than its strategy.
+// The browser compiles this function in the first frame; a loop in paintBars it would compile again in the second.
+function colourRow({busy, look, kind}, line, group, causes) {
+  const {lanePixel, failPixel, causePixels, pixels: shades} = colours;
+  let special = false,
+    share = 0,
+    strategy = -1,
+    shade = 0; // the last share of a strategy, and its pixel: neighbours mostly have the same
+  for (let i = 0; i < line.length; i++) {
+    if (causes && busy[i] < group / 2) {
+      line[i] = causePixels[causes[i]];
+      continue;
+    }
+    if (look[i]) special = true;
+    else if (busy[i] === 0) {
+      line[i] = lanePixel;
+      continue;
+    }
+    if (busy[i] !== share || kind[i] !== strategy) {
+      share = busy[i];
+      strategy = kind[i];
+      shade = shades[17 * strategy + Math.max(4, Math.min(16, Math.ceil((share / group) * 16)))];
+    }
+    line[i] = look[i] === 3 ? failPixel : shade;
+  }
+  return special;
 }
 
 // Failed: slanted lines, close. Aborted: slanted lines, wide. Still running: upright lines.
