@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 
 import pytest
 from launching import WITHOUT, unmeasured
@@ -446,3 +447,12 @@ def test_the_front_door_has_what_it_says():
     assert all(getattr(bsbpool_sim, name).__name__ == name for name in bsbpool_sim.__all__)
     with pytest.raises(AttributeError, match="no attribute 'simulat'"):
         bsbpool_sim.simulat  # noqa: B018
+
+
+def test_python_loads_the_modules_of_this_project_in_a_run_of_pytest():
+    from bsbpool import durations
+    from bsbpool_sim.mpi import requests
+
+    for module in (durations, requests):
+        assert type(module.__spec__.loader) is SourceFileLoader, module
+    assert type(sys.modules[__name__].__spec__.loader) is not SourceFileLoader  # pytest explains the asserts of tests

@@ -12,15 +12,15 @@ import inspect
 import os
 import sys
 from collections.abc import Generator, Iterator
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import pytest
 from _pytest.unittest import UnitTestCase
 
 from .marks import REPORT, UNMARKED, Budget, NotYet, budget, on_ranks, positive_number
+from .plain_imports import load_plainly
 
-if TYPE_CHECKING:
-    pass
+load_plainly()
 
 
 # -- options, and whether there are real ranks -------------------------------------------------------

@@ -15,8 +15,12 @@ import pytest
 from _pytest._code.code import ReprFileLocation, TerminalRepr
 from _pytest._io import TerminalWriter
 
+from .plain_imports import load_plainly
+
 if TYPE_CHECKING:
     from bsbpool_sim.scenario import Result, Scenario
+
+load_plainly()
 
 #: A file is a scenario if it has this top-level key, or at least the two that follow.
 _TITLE = re.compile(rb"^(?:\xef\xbb\xbf)?[\"']?scenario[\"']?[ \t]*:", re.MULTILINE)
