@@ -293,7 +293,7 @@ class LateMatching:
             one, item = ready[0], ready[0].messages[0]
         else:
             # Who is matched first may decide who else sends to the others.
-            one = chooser.one_of(Kind.RECEIVER, None, "", ready, _goes_on)
+            one = ready[0] if len(ready) == 1 else chooser.one_of(Kind.RECEIVER, None, "", ready, _goes_on)
             item = self._chosen(chooser, one)
         self.decided += 1
         self.progress += item is not TOO_EARLY

@@ -40,7 +40,7 @@ class Tape:
 
     def __init__(self, indices: Iterable[int] = ()):
         given = [*indices]
-        if any(not isinstance(index, int) or index < 0 for index in given):
+        if given and any(not isinstance(index, int) or index < 0 for index in given):
             raise TapeError(f"a tape holds indices of alternatives, from 0 on, not {shown(given)}")
         self.departures = {number: int(index) for number, index in enumerate(given) if index}
         self.counts: Sequence[int] = ()

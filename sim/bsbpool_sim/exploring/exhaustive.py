@@ -309,13 +309,15 @@ class Exhaustive:
         for after in before:
             if after:
                 causes |= 1 << after - 1 | self._steps[after - 1].causes
-        waiting: list[tuple[Any, Any, int]] = []
+        waiting: Sequence[tuple[Any, Any, int]] = ()
+        looks: Sequence[Look] = ()
+        ends = False
         if branches:
             turn = isinstance(one.place, LateTurns)
             waiting = [(one.place, taken, one.number)] if turn else [*self._late.pending(one.rank)]
-        ends = branches and any(rank.index == one.rank for rank in self._late.ending())
-        looks = self._late.looking(one.rank) if branches else ()
-        self._branched = self._branched or branches
+            ends = any(rank.index == one.rank for rank in self._late.ending())
+            looks = self._late.looking(one.rank)
+            self._branched = True
         self._steps.append(_Taken(depth, one.rank, waiting, ends, looks, causes))
         self._last_of[one.rank] = len(self._steps)
 

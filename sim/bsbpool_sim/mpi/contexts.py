@@ -62,21 +62,25 @@ class Context:
 
     def send(self, message: SentMessage, dest: int) -> int:
         """Send `message` to `dest`. Return the virtual time at which it arrives."""
-        self.cluster.kernel.count_work()
-        kernel, source, target = self.cluster.kernel, self.own[message.source], self.members[dest]
+        cluster = self.cluster
+        kernel, source, target = cluster.kernel, self.own[message.source], self.members[dest]
+        if kernel.work is not None:
+            kernel.count_work()
         link = self._links.get((message.source, dest))
         if link is None:
             rank, box = kernel.ranks[target], self.boxes[dest]
             link = self._links[message.source, dest] = Link(kernel, source, rank, box, self.number)
-        if self.cluster.audit is not None:
-            self.cluster.audit.sent(message, target)
-        if self.cluster.observed is not None:
-            self.cluster.observed.gave(source, message.data, target, message.tag)
-        if self.cluster.races is not None:
-            self.cluster.races.sent(message, source, target, message.sync)
-        faults = self.cluster.faults
+        if cluster.audit is not None:
+            cluster.audit.sent(message, target)
+        if cluster.observed is not None:
+            cluster.observed.gave(source, message.data, target, message.tag)
+        if cluster.races is not None:
+            cluster.races.sent(message, source, target, message.sync)
+        faults = cluster.faults
         longer = 0 if faults is None else faults.before_send(source, target)
-        arrival = self.cluster.network.arrival(kernel.now, source, target, len(message.data), longer)
+        arrival = kernel.now
+        if longer or not cluster.network.instant:
+            arrival = cluster.network.arrival(arrival, source, target, len(message.data), longer)
         link.send(message, arrival)
         return arrival
 

@@ -78,7 +78,8 @@ class CommMember(State):
         """Give the content of a matched message to the program."""
         members, data = self.context.members, message.data
         self.cluster.recorder.emit("receive", self.world_rank, members[message.source], message.tag, len(data))
-        fill(status, message.source, message.tag, len(data))
+        if status is not None:
+            fill(status, message.source, message.tag, len(data))
         if self.cluster.races is not None:
             self.cluster.races.received(message, self.world_rank)
         if self.cluster.audit is not None:

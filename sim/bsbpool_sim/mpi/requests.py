@@ -373,7 +373,8 @@ class Receive(Request):
     def _end(self, status: Any) -> Any:
         message, self.message = self.message, None
         self.over = True
-        self._end_also()
+        if self.also is not None:
+            self._end_also()
         taken_in, self.taken_in = self.taken_in, None
         if taken_in is not None:
             return fill(status, taken_in.source, taken_in.tag, len(taken_in.data))
