@@ -286,20 +286,21 @@ class Dispatch:
             if not line:
                 idle.append(rank)
                 continue
-            several = len(line) > 1
-            supplied += several
-            for place, job in enumerate(line):
-                id, status = job._id, job._status
-                assert job._rank == rank or status.ended, f"{job} stands in the line of rank {rank}"
+            for job in line:
+                id = job._id
+                assert job._rank == rank or job._status.ended, f"{job} stands in the line of rank {rank}"
                 assert id not in sent, f"{job} was sent to rank {rank}, and to rank {sent[id]}"
                 sent[id] = rank
-                if place:  # a pool that stops ends them where they stand
-                    assert status is QUEUED or not unfinished, f"{job} stands behind another, and is {status.value}"
-                else:
-                    assert status is not QUEUED, f"{job} is first on rank {rank}, and does not run"
-                travels = not several or not (job._cache_items or job._limit is not None)
-                assert travels, f"{job} does not travel alone"
-            assert len(line) <= (MOST_AHEAD if self.send_ahead and not held[rank] else 1), f"too many: {[*line]}"
+            assert line[0]._status is not QUEUED, f"{line[0]} is first on rank {rank}, and does not run"
+            if (count := len(line)) == 1:
+                continue
+            supplied += 1
+            assert count <= (MOST_AHEAD if self.send_ahead and not held[rank] else 1), f"too many: {[*line]}"
+            for place, job in enumerate(line):
+                # A pool that stops ends them where they stand.
+                right = not place or job._status is QUEUED or not unfinished
+                assert right, f"{job} stands behind another, and is {job._status.value}"
+                assert not job._cache_items and job._limit is None, f"{job} does not travel alone"
         called_back = [id for id in self._called_back if id not in sent]
         assert not called_back, f"job {called_back[0]} is called back, and no rank has it"
         for job in unfinished:

@@ -187,6 +187,7 @@ class Graph(Generic[J]):
             if job._cache_items:
                 for item in job._cache_items:
                     required[item] = required.get(item, 0) + 1
+        for job in unfinished if self._dependents else ():
             link = job._dependents
             while link >= 0:
                 dependent = self._dependents[link]._id
