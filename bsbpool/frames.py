@@ -14,7 +14,7 @@ import sys
 import warnings
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from types import CodeType, FrameType, ModuleType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, TypeAlias
 
 #: The packages of this project.
@@ -165,12 +165,7 @@ def warn(message: str) -> None:
 
 def _files(packages: Iterable[str]) -> PackageFiles:
     """Return the files of the packages that are loaded."""
-    return _files_of(*map(sys.modules.get, packages))
-
-
-@functools.lru_cache(maxsize=256)
-def _files_of(*modules: ModuleType | None) -> PackageFiles:
-    files = (getattr(module, "__file__", None) for module in modules)
+    files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
     return tuple([file for file in files if isinstance(file, str)])
 
 

@@ -12,6 +12,7 @@ import sys
 import threading
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from launching import unmeasured
@@ -311,3 +312,8 @@ def test_what_dataclasses_generate_belongs_to_who_wrote_them():
 
     Theirs()
     assert seen == [Whose.USER]
+
+
+def test_frames_are_told_apart_whatever_stands_for_a_package(monkeypatch):
+    monkeypatch.setitem(sys.modules, "mpi4py", SimpleNamespace(__file__=None))  # which is not hashable
+    assert whose(sys._getframe()) is Whose.USER
