@@ -14,6 +14,7 @@ from ..errors_and_facts import error_of, facts_of
 from ..facts import LeftRank, LostRank
 from ..tracebacks import FrameParts, remember
 from ..worlds import MultipartMessage, RankLost
+from .closed import to_nobody
 from .event_log import EventLog
 from .jobs import Job
 from .protocol import DONE, GREW, LEFT, MEASURE, READY, RETURNED, STARTED, STUCK, Codec
@@ -60,7 +61,7 @@ class Inbox:
 
     def dissolve(self) -> None:
         """Nothing comes any more, since the pool is closed."""
-        self._from_main = self._problem = _nothing_comes
+        self._from_main = self._problem = to_nobody
 
     def receive(self, rank: int | None, message: Any) -> None:
         """Something came; called under the lock."""
@@ -152,10 +153,6 @@ class Inbox:
             return
         self._event_log.record("lost", rank, facts_of(error))
         self._problem(self._engine.lost(rank, error, left))
-
-
-def _nothing_comes(_: Any) -> None:
-    """The pool is closed."""
 
 
 def _remember(error: BaseException, frames: Sequence[FrameParts]) -> None:

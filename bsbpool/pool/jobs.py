@@ -303,7 +303,9 @@ class Job(JobState, ABC):
         ('cancelled', JobCancelledError('the data did not come'))
         """
         pool = self._pool_ref()
-        if not (bool(self._pool_ref.rank) if pool is None else pool._cancel(self, reason)):
+        # Without its pool, a job of main has ended; on another rank, it is main's to cancel.
+        cancelled = self._pool_ref.rank > 0 if pool is None else pool._cancel(self, reason)
+        if not cancelled:
             state = "is already running" if self._status is JobStatus.RUNNING else f"has ended ({self._status.value})"
             warn(f"Could not cancel {self}: the job {state}.")
 

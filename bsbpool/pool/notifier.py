@@ -16,6 +16,7 @@ from ..engine.commands import Announce
 from ..engine.failure import Failures
 from ..errors_and_facts import describe_error
 from ..values import shown
+from .closed import to_nobody
 from .pool_of_jobs import PoolRef
 from .progress import PoolJobUpdateProgress, PoolProgress
 
@@ -85,7 +86,7 @@ class Notifier:
 
     def dissolve(self) -> None:
         """Nobody is told any more, since the pool is closed."""
-        self._unhandled = _to_nobody
+        self._unhandled = to_nobody
 
     def deliver(self, notification: Any) -> list[BaseException]:
         """Tell all listeners, and callbacks. Returns what they raised."""
@@ -121,10 +122,6 @@ class Notifier:
                     problem.add_note(note)
                 self._unhandled(problem, job)
         return errors
-
-
-def _to_nobody(error: Exception, job: Job) -> None:
-    """The pool is closed."""
 
 
 def _handled(returned: list[Any]) -> tuple[bool, list[str]]:

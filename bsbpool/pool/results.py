@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..exceptions import JobPoolError
 from ..frames import warn
 from ..values import text_of
+from .closed import no_folder
 from .protocol import ByReference, Codec
 
 if TYPE_CHECKING:
@@ -42,10 +43,6 @@ class _OnDisk(NamedTuple):
         return parts
 
 
-def _no_folder() -> str:
-    raise JobPoolError("The pool is closed, and has no folder any more.")
-
-
 class Results:
     """The results of a pool's jobs.
 
@@ -63,7 +60,7 @@ class Results:
 
     def dissolve(self) -> None:
         """No result comes any more, since the pool is closed."""
-        self._folder = _no_folder
+        self._folder = no_folder
 
     def keep(self, job: Job, payload: Any) -> None:
         """Keep a result as it came."""

@@ -18,17 +18,10 @@ from ..facts import NotScheduled, SchedulerFailed
 from ..text import scrub
 from ..values import name_of, node_name
 from ..worlds import Role
+from .closed import stopped, to_nobody
 
 #: What main is told when a scheduler has ended.
 ENDED = object()
-
-
-def _to_nobody(*message: Any) -> None:
-    """The pool is closed."""
-
-
-def _stopped() -> bool:
-    return True
 
 
 class Schedulers:
@@ -99,8 +92,8 @@ class Schedulers:
 
     def dissolve(self) -> None:
         """No scheduler starts any more, and main is told nothing, since the pool is closed."""
-        self._start = self._tell = _to_nobody
-        self._stopping = _stopped
+        self._start = self._tell = to_nobody
+        self._stopping = stopped
 
     def ended(self) -> None:
         """One has ended; main was told."""
