@@ -115,6 +115,8 @@ class Caches:
         :raises AssertionError: it is not.
         """
         assert self.required == required, f"{self.required} is required, and {required} is"
-        held = self.holdings() if self._holders or any(self._stale.values()) else {}
+        if not (self._holders or any(self._stale.values()) or any(self.held.values())):
+            return
+        held = self.holdings()
         for rank, count in self.held.items():
             assert count == len(held.get(rank, ())), f"rank {rank} holds {count} items, and {held.get(rank)}"

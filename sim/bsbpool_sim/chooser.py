@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import operator
 import sys
 from array import array
 from bisect import bisect_left
@@ -38,6 +39,8 @@ class Chooser:
 
     def __init__(self, tape: Tape, strategy: Strategy | Policy, fail: Callable[[BaseException], None]):
         self._given = tape
+        # Asked at each choice: Python takes five times as long to ask the tape.
+        self._given_for = len(tape)
         self._pick = strategy.pick if is_strategy(strategy) else InOrder().pick
         self._number_of_event = strategy.choose if is_policy(strategy) else None
         self._fail = fail
@@ -80,7 +83,7 @@ class Chooser:
         if self.closed:
             return 0
         number = len(self._counts)
-        if number < len(self._given):
+        if number < self._given_for:
             index = self._given.departures.get(number, 0)
             if index >= count:
                 choice = Choice(kind, number, who, call, count, list_them, where or _place_of_call)
@@ -129,29 +132,27 @@ def _place_of_call() -> str:
     return "" if frame is None or is_own(frame) else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
+#: The sequence number of an event.
+_sequence: Callable[[KernelEvent], int] = operator.itemgetter(2)
+
+
 class _Group:
     """The events of one instant and turn, in the order in which they were scheduled."""
 
-    __slots__ = ("events", "key", "numbered", "sequence")
+    __slots__ = ("events", "key", "numbered")
 
-    def __init__(self, key: tuple[int, int]):
+    def __init__(self, key: tuple[int, int], first: KernelEvent):
         self.key = key
-        self.events: list[KernelEvent] = []
-        #: their sequence numbers.
-        self.sequence: list[int] = []
-        #: for a policy: a heap of its numbers, with the sequence numbers.
+        self.events = [first]
+        #: for a policy: a heap of its numbers, with the sequence numbers of the events.
         self.numbered: list[tuple[float, int]] = []
-
-    def take(self, index: int) -> KernelEvent:
-        del self.sequence[index]
-        return self.events.pop(index)
 
     def first(self) -> int:
         """The index of the event with the smallest number."""
         while True:
             sequence = heapq.heappop(self.numbered)[1]
-            index = bisect_left(self.sequence, sequence)
-            if index < len(self.sequence) and self.sequence[index] == sequence:
+            index = bisect_left(self.events, sequence, key=_sequence)
+            if index < len(self.events) and self.events[index][2] == sequence:
                 return index
 
 
@@ -186,10 +187,10 @@ class Events:
         key = (event[0], turn)
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(key)
-            heapq.heappush(heap, (*key, 0, None, group))
-        group.events.append(event)
-        group.sequence.append(event[2])
+            group = self._groups[key] = _Group(key, event)
+            heapq.heappush(heap, (event[0], turn, 0, None, group))
+        else:
+            group.events.append(event)
         if self._number is not None:
             heapq.heappush(group.numbered, (self._number(), event[2]))
 
@@ -210,21 +211,17 @@ class Events:
         return event
 
     def _pop(self, heap: list[KernelEvent]) -> KernelEvent:
-        group = heap[0][4]
+        group: Any = heap[0][4]
         if type(group) is not _Group:
             return heapq.heappop(heap)
-        count = len(group.events)
+        events = group.events
+        count = len(events)
         if count == 1:
             heapq.heappop(heap)
             del self._groups[group.key]
-            return group.events[0]
-        return group.take(
-            self._chooser.index(
-                Kind.EVENT, None, "", count,
-                lambda: map(self._describe, group.events),
-                None if self._number is None else group.first,
-            )
-        )  # fmt: skip
+            return events[0]
+        first = None if self._number is None else group.first
+        return events.pop(self._chooser.index(Kind.EVENT, None, "", count, lambda: map(self._describe, events), first))
 
     def clear(self) -> None:
         """Forget all events."""

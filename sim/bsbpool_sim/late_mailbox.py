@@ -138,7 +138,11 @@ class LateMessageQueue(MessageQueue):
 
     def put(self, kernel: Kernel, message: SentMessage) -> None:
         """Add a message that arrives; it is kept if a receive from any rank may take it."""
-        taker = next((each for each in self.posted if fits(each, message)), None) if self.posted else None
+        taker = None
+        for each in self.posted:
+            if fits(each, message):
+                taker = each
+                break
         # Whoever takes it must not pass over an earlier message of that rank, which is not decided yet.
         if taker is None or taker.source is None or super().find(taker.source, taker.tag) is not None:
             self.keep(kernel, message)

@@ -209,6 +209,8 @@ class Audit:
     def _leaked(self) -> Iterator[tuple[Freeable, str, CallPlace]]:
         """Yield handles that programs did not free."""
         left = [each for each in self._made if not each[0].freed and not each[0].constant]
+        if not left:
+            return
         lines = Counter(place[:3] for _, what, place in left if what == GROUP)
         for member, what, place in left:
             # A group that a program keeps is no more than a list of numbers; but not one for each step.

@@ -53,10 +53,12 @@ class Drawn:
 
     def pick(self, choice: Choice) -> int:
         """Return the index that the rule decided on."""
-        if choice.kind is not Kind.RECEIVER and Kind.RECEIVER in self._answers:
-            self._answers.clear()  # a tape has decided which receive it is
-        if self._answers and (answer := self._answers.pop(choice.kind, None)) is not None:
-            return answer
+        answers = self._answers
+        if answers:
+            if choice.kind is not Kind.RECEIVER and Kind.RECEIVER in answers:
+                answers.clear()  # a tape has decided which receive it is
+            if (answer := answers.pop(choice.kind, None)) is not None:
+                return answer
         index = self._rule.other(choice)
         self.order.setdefault(-1, []).append((choice.number, index))
         return index

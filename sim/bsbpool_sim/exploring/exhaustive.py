@@ -115,12 +115,13 @@ class _Step:
         self.done: set[RankStep] = set()
         self.ranks: list[int] = []
         self.now: RankStep | None = None
-        for rank in ready:
-            if not reduced:
-                self.ranks.append(rank)
-            elif any((rank, each) not in sleep and (rank, each) not in left_out for each in ready[rank]):
-                self.ranks.append(rank)
-                break
+        if not reduced:
+            self.ranks += ready
+        else:
+            none = sleep | left_out if left_out else sleep
+            first = next((rank for rank in ready if not none.issuperset([(rank, each) for each in ready[rank]])), None)
+            if first is not None:
+                self.ranks.append(first)
         self.advance()
 
     def advance(self) -> bool:
@@ -153,7 +154,7 @@ class _Step:
         """The steps that lead to nothing new after the one that is taken now: those of other ranks."""
         assert self.now is not None
         rank = self.now[0]
-        return frozenset(step for step in (*self.sleep, *self.done) if step[0] != rank)
+        return frozenset([step for step in (*self.sleep, *self.done) if step[0] != rank])
 
 
 def _apart(ready: Sequence[Ready]) -> list[RankStep]:
