@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,15 @@ def _ranks(text: str) -> tuple[int, ...]:
         except ValueError:
             raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5") from None
     return tuple(found)
+
+
+def _end_as_by_ctrl_c() -> None:
+    """Let SIGTERM, which batch systems send at the limit of a job, keep what was found so far."""
+
+    def stop(number: int, frame: object) -> None:
+        signal.default_int_handler(number, None)
+
+    signal.signal(signal.SIGTERM, stop)
 
 
 @click.command(
@@ -183,7 +193,12 @@ def explore(
         if options["alike"]:
             raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
-        return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
+
+        def run_scenarios() -> None:
+            _end_as_by_ctrl_c()
+            explore_scenarios(files, outputs, limits, options["jobs"], keep)
+
+        return run_scenarios
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
     if ranks is None:
@@ -229,6 +244,7 @@ def explore(
         from bsbpool_sim.exploring.whole_programs import explore_program
         from bsbpool_sim.program.beginning import ProgramError
 
+        _end_as_by_ctrl_c()
         try:
             covered, key = None if keep is None else Covered(keep), ""
             if covered is not None:

@@ -93,29 +93,32 @@ def explore_scenarios(
     one_by_one: Iterator[_Explored] = map(explored, files)
     if jobs > 1 and can_fork():
         one_by_one = in_processes([functools.partial(explored, file) for file in files], jobs)
-    for file, (title, faults, seed, exploration, wrong, before) in zip(files, one_by_one, strict=True):
-        if wrong:
-            unusable = True
-            complain(wrong)
-            continue
-        if exploration is None:
-            say(f"✓ {label(title)}  {file}: complete before: {before} schedules; no findings", err=quiet)
-            found.append({"scenario": file, "findings": [], "schedules": 0, "complete": True})
-            continue
-        if exploration.findings and first is None:
-            first = file, exploration.findings[0], faults
-        mark = "✗" if exploration.findings else "✓"
-        say(f"{mark} {label(title)}  {file}: {exploration}", err=quiet)
-        again = functools.partial(kept.scenario_again, path=file, seed=seed, faults=faults)
-        report.findings(exploration, again)
-        if exploration.findings:
-            wrong_ones.append((f"{title}  {file}", exploration, again))
-        data = kept.as_data(exploration, again)
-        found.append({"scenario": file, "faults": faults, **data})
-        if covered is not None:
-            covered.add(file, identity(*said, files=(file,)), exploration, data["findings"])
-        if interrupted := exploration.interrupted:
-            break
+    try:
+        for file, (title, faults, seed, exploration, wrong, before) in zip(files, one_by_one, strict=True):
+            if wrong:
+                unusable = True
+                complain(wrong)
+                continue
+            if exploration is None:
+                say(f"✓ {label(title)}  {file}: complete before: {before} schedules; no findings", err=quiet)
+                found.append({"scenario": file, "findings": [], "schedules": 0, "complete": True})
+                continue
+            if exploration.findings and first is None:
+                first = file, exploration.findings[0], faults
+            mark = "✗" if exploration.findings else "✓"
+            say(f"{mark} {label(title)}  {file}: {exploration}", err=quiet)
+            again = functools.partial(kept.scenario_again, path=file, seed=seed, faults=faults)
+            report.findings(exploration, again)
+            if exploration.findings:
+                wrong_ones.append((f"{title}  {file}", exploration, again))
+            data = kept.as_data(exploration, again)
+            found.append({"scenario": file, "faults": faults, **data})
+            if covered is not None:
+                covered.add(file, identity(*said, files=(file,)), exploration, data["findings"])
+            if interrupted := exploration.interrupted:
+                break
+    except KeyboardInterrupt:  # while none was explored
+        interrupted = True
     findings = [{"scenario": each["scenario"], **finding} for each in found for finding in each["findings"]]
     everything = {
         "generator": "bsbpool explore",

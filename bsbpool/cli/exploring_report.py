@@ -89,6 +89,8 @@ class Report:
         self.line(str(exploration) + (" (interrupted)" if exploration.interrupted else ""))
         for limit in exploration.limits:
             self.line(f"not tried: {limit}", 2)
+        if sys.flags.optimize:
+            self.line("not checked: assert statements, since Python runs with -O or PYTHONOPTIMIZE", 2)
 
 
 def complain(text: str) -> None:

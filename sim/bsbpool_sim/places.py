@@ -4,6 +4,7 @@ why it waits.
 
 from __future__ import annotations
 
+import dis
 import os
 from types import FrameType
 from typing import NamedTuple
@@ -12,6 +13,9 @@ from bsbpool.frames import file_of, is_own, outward, users_frame
 
 #: The folder of what programs know as MPI.
 _MPI = os.path.join(os.path.dirname(__file__), "mpi", "")
+
+
+_RAISE = dis.opmap["RAISE_VARARGS"]
 
 
 class Place(NamedTuple):
@@ -44,6 +48,27 @@ def place_of(frame: FrameType | None) -> Place:
     inner = frames[place - 1] if place else None
     call = inner.f_code.co_name if inner is not None and is_own(inner) else ""
     return Place(file_of(found), found.f_lineno, found.f_code.co_name, call)
+
+
+class OwnEnd(NamedTuple):
+    """How a rank has ended itself, without an exception.
+
+    :ivar status: the exit status that its process has.
+    :ivar place: where it called what ended it.
+    """
+
+    status: int
+    place: Place
+
+
+def by_a_statement(error: BaseException) -> bool:
+    """Whether a `raise` in the user's code raised an exception; that of Ctrl-C is raised at any place."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or is_own(trace.tb_frame):
+        return False
+    return trace.tb_frame.f_code.co_code[trace.tb_lasti] == _RAISE
 
 
 def raised_by(error: BaseException) -> str:

@@ -334,7 +334,7 @@ def _run(program: Callable[[Comm], Any], comm: Comm, last: bool) -> Any:
         raise RuntimeError(f"the program ended itself, with exit status {stop.code!r}") from stop
     except BaseException as error:
         # Ctrl-C, or a test framework's way out: meant for whoever called simulate(), and at once.
-        comm.cluster.kernel.fail(error)
+        task.kernel.fail(error)  # by the task: its communicator is of no use any more after MPI.Finalize
     finally:
         if last and THREADS in task.rank.kept:
             leave_threads(task.rank)

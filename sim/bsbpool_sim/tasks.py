@@ -18,7 +18,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 from bsbpool.durations import exact_duration
 
 from .errors import Stuck
-from .places import place_of
+from .places import OwnEnd, place_of
 from .same_instant import WORK
 
 #: What a task waits for: a text, or something that makes one when somebody asks.
@@ -49,6 +49,8 @@ class Rank:
     slowness = 1.0
     #: whether its program has started a thread.
     threaded = False
+    #: how it ended itself, by `os._exit` and the like; None: it did not.
+    own_end: OwnEnd | None = None
 
     def __init__(self, index: int):
         self.index = index

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import operator
 import os
 import random
 import signal
@@ -24,6 +25,7 @@ from bsbpool.frames import outward
 
 from .errors import CannotSimulateError
 from .kernel import SECOND, Task, nanoseconds
+from .places import OwnEnd, place_of
 from .random_streams import Random, stream
 from .thread_turns import GOES_ON, GOING_ON, step
 
@@ -419,15 +421,21 @@ def _getloadavg(task: Task) -> tuple[float, float, float]:
     return (0.0, 0.0, 0.0)
 
 
-@_for("os.abort")
-def _end(task: Task) -> None:
+def _end(task: Task, status: int) -> None:
+    """End the rank of a task, which has called what does that; its process has this exit status."""
+    task.rank.own_end = OwnEnd(status, place_of(sys._getframe(1)))
     task.kernel.kill(task.rank)
     task.kernel.check_open()
 
 
+@_for("os.abort")
+def _abort(task: Task) -> None:
+    _end(task, 128 + signal.SIGABRT)
+
+
 @_for("os._exit")
 def _exit(task: Task, status: int) -> None:
-    _end(task)
+    _end(task, operator.index(status) & 0xFF)
 
 
 @_for("os.kill")
@@ -437,7 +445,7 @@ def _kill(task: Task, process: int, number: int, /) -> None:
             f"simulated rank {task.rank.index} called os.kill({process}, {number!r}): a rank can do no more than end "
             "itself, by os.kill(os.getpid(), signal.SIGKILL)"
         )
-    _end(task)
+    _end(task, 128 + number)
 
 
 # -- waiting ---------------------------------------------------------------------------------------------

@@ -180,3 +180,67 @@ def test_what_to_explore_has_to_be_named(command):
     status, _, err = command("explore", "-n", "2")
     assert status == 2
     assert "name a script to explore" in err
+
+
+ENDS = """\
+import os, signal
+from mpi4py import MPI
+
+if MPI.COMM_WORLD.rank == 1:
+    {}
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [("os._exit(5)", 5), ("os._exit(-1)", 255), ("os.abort()", 134), ("os.kill(os.getpid(), signal.SIGKILL)", 137)],
+)
+def test_a_rank_that_ends_itself_has_an_exit_status_and_that_is_a_finding(command, end, status):
+    simulated, _, err = command("simulate", "-n", "2", "master.py", text=ENDS.format(end))
+    assert simulated == status
+    assert f"rank 1 ended with exit status {status}" in err
+    explored, out, _ = command("explore", "-n", "2", "master.py", text=ENDS.format(end))
+    assert explored == 1
+    assert out.startswith(f"failure at master.py:5\n  rank 1 ended with exit status {status}; ")
+
+
+def test_a_rank_that_ends_itself_well_is_none(command):
+    assert command("explore", "-n", "2", "master.py", text=ENDS.format("os._exit(0)"))[0] == 0
+
+
+STOPS = """\
+from mpi4py import MPI
+
+comm = MPI.COMM_WORLD
+if comm.rank:
+    comm.send(comm.rank, 0)
+elif [comm.recv(), comm.recv()] == [2, 1]:
+    raise KeyboardInterrupt
+"""
+
+
+def test_a_program_that_raises_keyboard_interrupt_is_not_taken_for_ctrl_c(command):
+    status, out, _ = command("explore", "-n", "3", "master.py", text=STOPS)
+    assert status == 1
+    assert "rank 0 raised KeyboardInterrupt" in out and "complete: 2 schedules; 1 finding" in out
+    tape = ("--late-matching", "--tape", "v1:0.1")
+    status, _, err = command("simulate", "-n", "3", *tape, "master.py", text=STOPS)
+    assert status == 130
+    assert "rank 0 raised KeyboardInterrupt, at " in err
+
+
+def test_python_without_assertions_is_said(command):
+    start = ("-O", "-m", "bsbpool")
+    _, out, _ = command("explore", "-n", "2", "master.py", text="assert False\n", start=start)
+    assert out.endswith("\n  not checked: assert statements, since Python runs with -O or PYTHONOPTIMIZE\n")
+    assert "not checked" not in command("explore", "-n", "2", "master.py", text="pass\n")[1]
+
+
+@pytest.mark.parametrize("errors", ["backslashreplace", "strict"])
+def test_what_a_program_prints_is_encoded_as_if_it_were_shown(tmp_path, errors):
+    (tmp_path / "prints.py").write_text("print(chr(0xDC80))\n", encoding="utf-8")
+    printing = {"cwd": tmp_path, "PYTHONIOENCODING": f"utf-8:{errors}"}
+    status = [
+        run(program=["-m", "bsbpool", each, "-n", "1", "prints.py"], **printing)[0] for each in ("explore", "simulate")
+    ]
+    assert status == ([0, 0] if errors == "backslashreplace" else [1, 1])

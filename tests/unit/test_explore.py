@@ -1,6 +1,7 @@
 """Exploring: each order of messages that MPI allows is run, what fails in one is found, and its tape repeats it."""
 
 import math
+import os
 import random
 import threading
 import time
@@ -409,6 +410,27 @@ def test_ctrl_c_keeps_what_was_found():
     exploration = explore(program, 5, progress=stop)
     assert (exploration.schedules, exploration.interrupted, exploration.complete) == (3, True, False)
     assert only(exploration).kind == "failure"
+
+
+def test_a_program_that_raises_keyboard_interrupt_is_not_taken_for_ctrl_c():
+    def program(comm):
+        if comm.rank:
+            return comm.send(comm.rank, 0)
+        if [comm.recv(), comm.recv()] == [2, 1]:
+            raise KeyboardInterrupt
+
+    with pytest.raises(CannotSimulateError, match="the program raised KeyboardInterrupt, that is for Ctrl-C"):
+        explore(program, 3)
+
+
+def test_a_rank_that_ends_itself_is_found():
+    def program(comm):
+        if comm.rank == 1:
+            os._exit(3)
+
+    finding = only(explore(program, 2))
+    assert (finding.kind, finding.message.partition(";")[0]) == ("failure", "rank 1 ended with exit status 3")
+    assert finding.file == __file__ and finding.ranks[0].function == "program"
 
 
 @pytest.mark.parametrize("wrong", [{"strategy": "best"}, {"schedules": 0}, {"seconds": 0}])

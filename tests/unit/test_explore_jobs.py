@@ -1,8 +1,13 @@
 """Exploring in several processes, and from night to night: the same is found, and what was covered is not run again."""
 
+import contextlib
 import functools
 import json
 import operator
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 from launching import run
@@ -20,6 +25,13 @@ if comm.rank:
 else:
     got = [comm.recv() for _ in range(2 * (comm.size - 1))]
     assert got[:3] != [3, 3, 2]
+"""
+
+#: Behind that: a file that grows with each run.
+NOTED = """
+    import builtins
+    with builtins.open("runs", "ab", buffering=0) as runs:
+        runs.write(b".")
 """
 
 forks = pytest.mark.skipif(not can_fork(), reason="this system has no copies of a process")
@@ -94,6 +106,41 @@ def test_what_was_covered_is_not_run_again(command, tmp_path):
     (tmp_path / "race.py").write_text(RACE + "\n", encoding="utf-8")
     command("-n", "4", "--strategy", "walk", "--schedules", "10", "--keep", "kept", "race.py")
     assert covered()["drawn"] == 10
+
+
+def test_a_program_that_is_complete_has_no_more_schedules_the_next_time(command):
+    for _ in range(2):
+        _, out, _ = command("-n", "3", "--keep", "kept", "race.py")
+        assert "covered so far: 6 schedules in " in out
+
+
+@forks
+@pytest.mark.parametrize(("jobs", "number"), [("1", signal.SIGTERM), ("2", signal.SIGTERM), ("2", signal.SIGINT)])
+def test_whatever_interrupts_it_what_was_found_is_kept(tmp_path, jobs, number):
+    """One run in some hundreds fails; by the time that this test reads of one, others were drawn too."""
+    (tmp_path / "race.py").write_text(RACE + NOTED, encoding="utf-8")
+    options = ["-n", "4", "--for", "10min", "--strategy", "walk", "--keep", "kept", "--jobs", jobs]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bsbpool", "explore", *options, "race.py"],
+        cwd=tmp_path, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        with open(tmp_path / "runs", "a+b") as runs:
+            while runs.seek(0, os.SEEK_END) < 80:
+                os.sched_yield()
+        if number == signal.SIGINT:
+            os.killpg(process.pid, number)  # as a terminal does: all of its processes get it
+        else:
+            process.send_signal(number)
+        out, _ = process.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    covered = json.loads((tmp_path / "kept/covered.json").read_text())["explored"]["race.py"]
+    assert covered["drawn"] > 30 and covered["drawn"] == covered["schedules"]
+    assert f"{covered['drawn']} schedules" in out and "(interrupted)" in out
+    assert process.returncode == (1 if covered["findings"] else 0)
 
 
 def test_a_scenario_that_is_complete_is_left_out(command):

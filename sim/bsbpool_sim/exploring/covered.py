@@ -64,13 +64,18 @@ class Covered:
         :param findings: its findings as data.
         """
         before = self.of(name, identity)
+        schedules = before.get("schedules", 0)
+        if exploration.complete:
+            schedules = exploration.schedules  # there are no others
+        elif not before.get("complete"):
+            schedules += exploration.schedules
         known = {_key(each): each for each in (*before.get("findings", ()), *findings)}
         self._entries[name] = {
             "identity": identity,
-            "schedules": before.get("schedules", 0) + exploration.schedules,
+            "schedules": schedules,
             "drawn": before.get("drawn", 0) + exploration.drawn,
             "seconds": round(before.get("seconds", 0) + exploration.elapsed, 3),
-            "complete": exploration.complete,
+            "complete": exploration.complete or before.get("complete", False),
             "tried": not exploration.complete and (before.get("tried", False) or exploration.tried),
             "findings": [*known.values()],
         }

@@ -399,26 +399,29 @@ class _Exploring:
         if self.jobs > 1:
             most = None if self._schedules is None else self._schedules - before
             found: list[Found] = []
+            interrupted = False
             for share in sampling.shares(self.jobs, most, lambda: self._spent(counted=False), self._findings_of):
                 self.result.schedules += share.drawn
                 seen |= share.orders
                 found += share.found
+                interrupted = interrupted or share.interrupted
                 self._tell()
             drawn = self.result.schedules - before
             for number, tape in sorted(found, key=operator.attrgetter("number")):
                 self.result.schedules = before + number + 1
                 self._take(self._run(InOrder(), tape, late=self._late))
-            self.result.schedules = before + drawn
+            self.result.schedules, self.result.drawn = before + drawn, drawn
             self.result.distinct = max(self.result.distinct, len(seen))
+            if interrupted:
+                raise KeyboardInterrupt
         while self.jobs == 1 and not self._spent():
-            order, schedule = sampling.schedule(self.result.schedules - before)
-            self.result.schedules += 1
+            order, schedule = sampling.schedule(self.result.drawn)
+            self.result.schedules, self.result.drawn = self.result.schedules + 1, self.result.drawn + 1
             if order not in seen:
                 seen.add(order)
                 self.result.distinct = max(self.result.distinct, len(seen))
                 self._take(schedule)
             self._tell()
-        self.result.drawn = self.result.schedules - before
 
     def without_buffers(self) -> None:
         """Look for deadlocks that come only where no message is buffered."""

@@ -189,7 +189,10 @@ def faults_of(schedule: Schedule) -> list[FoundFault]:
         found.append(_of_mismatch(mismatches, [each for each in schedule.stuck if each.call in others]))
     for rank, status in schedule.statuses.items():
         message = f"rank {rank} ended with exit status {status}; a program that is right ends with 0 in every order"
-        place = _place_of(rank, schedule.exits.get(rank))._replace(what=f"exit status {status}")
+        if (end := schedule.own_ends.get(rank)) is not None:
+            place = RankPlace(rank, end.place.file, end.place.line, end.place.function, f"exit status {status}")
+        else:
+            place = _place_of(rank, schedule.exits.get(rank))._replace(what=f"exit status {status}")
         found.append(FoundFault("failure", message, place.file, place.line, (place,)))
     stopped = schedule.stopped
     if isinstance(stopped, AbortError):

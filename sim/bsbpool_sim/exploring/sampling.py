@@ -37,11 +37,13 @@ class Share(NamedTuple):
     :ivar drawn: how many schedules.
     :ivar orders: those that were different.
     :ivar found: those with something wrong that none before it had in the same way.
+    :ivar interrupted: whether Ctrl-C has ended it.
     """
 
     drawn: int
     orders: set[Order]
     found: list[Found]
+    interrupted: bool
 
 
 class Sampling:
@@ -76,17 +78,20 @@ class Sampling:
             orders: set[Order] = set()
             found: list[Found] = []
             known: set[Any] = set()
-            number = first
-            while (most is None or number < most) and not spent():
-                order, schedule = self.schedule(number)
-                if order not in orders:
-                    orders.add(order)
-                    for each in findings(schedule):
-                        if each.key not in known:
-                            known.add(each.key)
-                            found.append(Found(number, schedule.simulation.tape))
-                number += jobs
-            return Share(len(range(first, number, jobs)), orders, found)
+            number, interrupted = first, False
+            try:
+                while (most is None or number < most) and not spent():
+                    order, schedule = self.schedule(number)
+                    if order not in orders:
+                        orders.add(order)
+                        for each in findings(schedule):
+                            if each.key not in known:
+                                known.add(each.key)
+                                found.append(Found(number, schedule.simulation.tape))
+                    number += jobs
+            except KeyboardInterrupt:
+                interrupted = True
+            return Share(len(range(first, number, jobs)), orders, found, interrupted)
 
         calls = [lambda first=first: share(first) for first in range(jobs)]
         return in_processes(calls, jobs)

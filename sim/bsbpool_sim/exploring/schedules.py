@@ -13,10 +13,10 @@ from bsbpool.trace.events import Event
 
 from ..choices import Strategy
 from ..cluster import Cluster, RunScript
-from ..errors import AbortError, DeadlockError, HorizonError, RankErrors, Stuck
+from ..errors import AbortError, CannotSimulateError, DeadlockError, HorizonError, RankErrors, Stuck
 from ..faults import ExploredFaults
 from ..garbage import collect_between_runs
-from ..places import raised_by
+from ..places import OwnEnd, by_a_statement, raised_by
 from ..simulation import Setup, Simulation
 from ..tape import Tape
 from .pools import Watch
@@ -37,6 +37,7 @@ class Schedule:
     :ivar exits: each rank's ``sys.exit(…)``.
     :ivar said: a digest of what was printed, if somebody took note of that.
     :ivar statuses: the exit status of each rank that ended with one other than 0 and did not raise.
+    :ivar own_ends: how ranks have ended themselves with one other than 0, by `os._exit` and the like.
     :ivar struck: the faults that struck by choice, in words.
     :ivar broken: what does not hold of its job pools, the first thing first.
     :ivar found: what is wrong with it, as records of `findings`, if who ran it knows; None: that is to be found out.
@@ -53,6 +54,7 @@ class Schedule:
     found: Sequence[Any] | None = None
     said: int = 0
     exits: Mapping[int, SystemExit] = field(default_factory=dict)
+    own_ends: Mapping[int, OwnEnd] = field(default_factory=dict)
 
     @property
     def given_up(self) -> bool:
@@ -64,6 +66,10 @@ class Schedule:
         if cluster is not None:
             if isinstance(cluster.faults, ExploredFaults):
                 self.struck = tuple(cluster.faults.struck)
+            if cluster.kernel.dead:
+                ends = {rank.index: rank.own_end for rank in cluster.kernel.dead}
+                self.own_ends = {rank: end for rank, end in ends.items() if end is not None and end.status}
+                self.statuses |= {rank: end.status for rank, end in self.own_ends.items()}
             if cluster.pools:
                 ended = not isinstance(self.stopped, DeadlockError | HorizonError | AbortError)
                 self.broken = tuple(watch.of_run(self.simulation.trace, ended))
@@ -190,4 +196,9 @@ class Function(ProgramRunner[Callable[[Any], Any]]):
             return Schedule(errors.simulation, errors, dict(errors.by_rank), calls, {}, errors.stuck)
         except (DeadlockError, HorizonError, AbortError) as error:
             return Schedule(error.simulation, error, {}, {}, {})
+        except KeyboardInterrupt as stop:
+            if not by_a_statement(stop):
+                raise
+            why = "that is for Ctrl-C, which ends exploring: let it raise another exception"
+            raise CannotSimulateError(f"the program raised KeyboardInterrupt, {why}") from stop
         return Schedule(simulation, None, {}, {}, {})

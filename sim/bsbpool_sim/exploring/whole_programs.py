@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 import zlib
 from collections.abc import Callable, Collection, Sequence
 from contextlib import redirect_stderr, redirect_stdout
@@ -37,14 +38,25 @@ class _Nowhere(io.BufferedWriter):
         return super().write(data)
 
 
+def _as(stream: Any, nowhere: _Nowhere) -> io.TextIOWrapper:
+    """A stream to nowhere that takes what the real one would take."""
+    encoding, errors = (getattr(stream, each, None) for each in ("encoding", "errors"))
+    return io.TextIOWrapper(nowhere, encoding=encoding or "utf-8", errors=errors)
+
+
 class WholeProgram(ProgramRunner[Program]):
     """Runs a script, module or code; its options are those of `run_program`."""
 
     def _schedule(
         self, script: ScriptWithStrategy, strategy: Strategy, tape: Tape | None, late: bool, eager_limit: int | None
     ) -> Schedule:
-        out = _Nowhere()
-        with io.TextIOWrapper(out, encoding="utf-8") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        out, err = _Nowhere(), _Nowhere()
+        with (
+            _as(sys.stdout, out) as stdout,
+            _as(sys.stderr, err) as stderr,
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+        ):
             ended = run_program(
                 self._program, self._ranks, script=script, policy=strategy, tape=tape,
                 late_matching=late, eager_limit=eager_limit, **self._options,
@@ -55,7 +67,7 @@ class WholeProgram(ProgramRunner[Program]):
         assert isinstance(ended.simulation, Simulation)
         statuses = {rank: status for rank, status in ended.statuses.items() if status and rank not in ended.raised}
         schedule = Schedule(ended.simulation, stopped, dict(ended.raised), ended.calls, statuses, ended.stuck)
-        schedule.said, schedule.exits = out.said, ended.exits
+        schedule.said, schedule.exits = out.said << 32 | err.said, ended.exits
         return schedule
 
 

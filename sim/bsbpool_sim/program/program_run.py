@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
 import traceback
 import types
@@ -25,7 +26,7 @@ from ..cluster import Cluster, RunScript
 from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
-from ..places import raised_by
+from ..places import by_a_statement, raised_by
 from ..python.chance import NumpyChance, random_of_ranks
 from ..python.logs import logging_of_ranks
 from ..python.module_ownership import Ownership, replaces_pool
@@ -228,9 +229,11 @@ class _Ranks:
             self._main(main)
         except SystemExit as stop:
             process.status, self._ended.exits[rank] = _status(stop), stop
-        except (GreenletExit, KeyboardInterrupt, OutputClosedError):
+        except (GreenletExit, OutputClosedError):
             raise
         except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and not by_a_statement(error):
+                raise  # somebody has pressed Ctrl-C
             process.status, raised = self._tell(rank, error), error
         else:
             process.status = 0
@@ -288,7 +291,7 @@ class _Ranks:
             return _status(stop)
         except Exception:  # it may be the program's own; Python prints what that raises, and goes on
             write_complaint(traceback.format_exc())
-        return 1
+        return 128 + signal.SIGINT if isinstance(error, KeyboardInterrupt) else 1
 
     def _explain(self, rank: int, error: BaseException) -> None:
         """Say of a module that another rank could load that this one may not be loaded twice."""
@@ -340,6 +343,8 @@ class _Ranks:
     def finish(self) -> None:
         """Pass on what ranks began to print and did not finish."""
         for rank in self._kernel.ranks if self._kernel is not None else ():
+            if rank.own_end is not None:
+                self._ended.statuses[rank.index] = rank.own_end.status
             self._mute(rank)
         for output in self._outputs:
             output.end()
