@@ -57,6 +57,14 @@ class Sendable(Protocol):
     taken: bool
 
 
+class ProbedMessage(Protocol):
+    """A message that a matched probe took."""
+
+    @property
+    def message(self) -> Sendable | None:
+        """The message; None: it was received."""
+
+
 class Freeable(Protocol):
     """A handle that a program has to free.
 
@@ -87,6 +95,7 @@ class Audit:
         self._kinds = kinds
         self._sent: list[tuple[Sendable, int, CallPlace]] = []
         self._requests: list[tuple[TrackedRequest, CallPlace]] = []
+        self._probed: list[tuple[ProbedMessage, int, int, CallPlace]] = []
         self._made: list[tuple[Freeable, str, CallPlace]] = []
         #: how many notes there may be until those of what has come to its end are thrown away.
         self._room = _ROOM
@@ -113,13 +122,20 @@ class Audit:
             self._requests.append((request, place))
             self._tidy()
 
+    def probed(self, taken: ProbedMessage, source: int, tag: int) -> None:
+        """A matched probe took a message of a rank of the simulation: nothing else can receive it."""
+        if (place := self._place()) is not None:
+            self._probed.append((taken, source, tag, place))
+            self._tidy()
+
     def _tidy(self) -> None:
         """Remove completed records whenever their number has doubled, so that long runs do not keep all messages."""
-        if len(self._sent) + len(self._requests) < self._room:
+        if len(self._sent) + len(self._requests) + len(self._probed) < self._room:
             return
         self._sent = [each for each in self._sent if not each[0].taken]
         self._requests = [each for each in self._requests if not each[0].over or each[0].persistent]
-        self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests)))
+        self._probed = [each for each in self._probed if each[0].message is not None]
+        self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests) + len(self._probed)))
 
     def made(self, member: Freeable, what: str = "") -> None:
         """A handle of the given kind was created: a communicator, a window, a datatype."""
@@ -186,6 +202,16 @@ class Audit:
                 )
                 for message, dest, place in self._sent
                 if not message.taken and dest not in receiving
+            ]  # fmt: skip
+            found += [
+                Violation(
+                    "unreceived-message", place,
+                    f"takes a message with tag {tag} from rank {source} with {place.name}",
+                    "it has not received it; each message that a matched probe takes has to be received with that: "
+                    "message.Recv(…), or message.recv()",
+                )
+                for taken, source, tag, place in self._probed
+                if taken.message is not None
             ]  # fmt: skip
         if "unfinished-request" in self._kinds:
             found += [

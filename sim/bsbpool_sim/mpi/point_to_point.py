@@ -383,7 +383,7 @@ class PointToPoint(Endpoint):
     def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
         """Wait for a message, and take it: nobody else can receive it then. MESSAGE_NO_PROC from PROC_NULL."""
         message = self._find(source, tag, "mprobe", True, True, status)
-        return Message._of(NO_PROC if message is None else TakenMessage(self.member, message))
+        return Message._of(NO_PROC if message is None else TakenMessage.by_probe(self.member, message))
 
     Mprobe = mprobe
 
@@ -392,7 +392,7 @@ class PointToPoint(Endpoint):
         message = self._find(source, tag, "improbe", False, True, status)
         if message is None:
             return None if self._match(source, tag)[2] else Message._of(NO_PROC)
-        return Message._of(TakenMessage(self.member, message))
+        return Message._of(TakenMessage.by_probe(self.member, message))
 
     Improbe = improbe
 

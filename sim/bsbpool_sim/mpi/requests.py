@@ -5,7 +5,7 @@ Operations on several requests are in `request_lists`; requests that can be star
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..choices import ComesFirst
@@ -323,6 +323,8 @@ class Receiver(Protocol):
 
 
 class _Context(Protocol):
+    members: Sequence[int]
+
     def message_text(self, source: int | None, tag: int | None, call: str) -> str: ...
 
 
