@@ -19,13 +19,7 @@ from ..thread_turns import step
 from .arrays import bytes_of
 from .attached_buffers import Attachments
 from .buffers import Buffer
-from .constants import (
-    ANY_SOURCE,
-    ANY_TAG,
-    LARGEST_TAG,
-    PROC_NULL,
-    means,
-)
+from .constants import ANY_SOURCE, ANY_TAG, LARGEST_TAG, PROC_NULL, means
 from .endpoint import Endpoint
 from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
@@ -348,7 +342,10 @@ class PointToPoint(Endpoint):
         :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
             If the object is larger, `wait` raises `TruncationError`.
         """
-        return self._post(source, tag, None, "irecv", _room(options().irecv_bufsz if buf is None else buf))
+        request = self._post(source, tag, None, "irecv", _room(options().irecv_bufsz if buf is None else buf))
+        if buf is None or isinstance(buf, int):
+            return request
+        return self._has(request, Buffer(bytes_of(buf, receives=True)), writes=True)
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
         """Wait for a message, and write it into a buffer.
