@@ -16,6 +16,9 @@ from ..kernel import Task
 from . import signatures
 from .requests import Request
 
+#: Calls in which a rank waits for some of the others only, if MPI lets it: see `Part`.
+_FOR_SOME = ("root", "gather", "lower")
+
 #: Brought by a rank that others neither wait for nor get anything from.
 NOTHING: Any = object()
 
@@ -144,6 +147,10 @@ class Collective:
         self._start = start
         self._context = context
         self._waits = part.waits
+        #: where nothing is buffered, those who have come: all wait for all, as MPI allows.
+        self._here: set[int] | None = None
+        if part.waits in _FOR_SOME and context.cluster.eager_limit == 0:
+            self._waits, self._here = "all", set()
         self._expected = part.sources if part.waits == "gather" and part.sources is not None else None
         self._size = 0
         self._ready: int | None = None
@@ -177,18 +184,17 @@ class Collective:
             self._size = size
         waits = self._waits
         if waits == "all":
+            if self._here is not None:
+                self._here.add(rank)
+                self._note_root(rank, part, payload)
             if self.arrived == len(self._context.members):
                 self._release()
         elif waits == "root":
-            root = part.root
-            if root is not None:
-                self.root = root
-                if rank == root:
-                    self.from_root = payload
-                    self._release()
+            self._note_root(rank, part, payload)
+            if rank == part.root:
+                self._release()
         elif waits == "gather":
-            if part.root is not None:
-                self.root = part.root
+            self._note_root(rank, part, payload)
             if len(self.payloads) == len(self._expected or self._context.members):
                 self._release()
         elif waits == "lower":
@@ -201,6 +207,12 @@ class Collective:
             for r in self._wanted.pop(rank, ()):
                 if self.ends(r) is not None:
                     self._let_go(r)
+
+    def _note_root(self, rank: int, part: Part, payload: Any) -> None:
+        if part.root is not None:
+            self.root = part.root
+            if rank == part.root:
+                self.from_root = payload
 
     def _compare_types(self, audit: Auditor, given: Sequence[tuple[Any, bool]]) -> None:
         """See that all buffers of a call have items of one type."""
@@ -302,6 +314,8 @@ class Collective:
         if self._waits == "root":
             return [] if self.root in self.payloads or self.root is None else [self.root]
         wanted: Sequence[int] = range(len(self._context.members))
+        if self._here is not None:
+            return [r for r in wanted if r not in self._here]
         if self._waits == "lower":
             wanted = range(rank)
         elif self._waits == "some":
