@@ -31,8 +31,8 @@ _users: dict[str, bool] = {}
 #: Notes of messages and requests that are kept without looking through them.
 _ROOM = 1000
 
-#: What groups are called; and how many a line may leave, of one rank, that nobody has freed.
-GROUP, SOME_GROUPS = "group", 3
+#: What is no more than a few numbers; and how many of these a line may leave, of one rank, that nobody has freed.
+SMALL, SOME = ("group", "error handler", "key of attributes"), 3
 
 #: The kind of what is found where data of another type comes.
 MISMATCH = "type-mismatch"
@@ -55,6 +55,15 @@ class Sendable(Protocol):
 
     tag: int
     taken: bool
+
+
+class BegunRequest(TrackedRequest, Protocol):
+    """A request.
+
+    :ivar abandoned: whether it is a receive that the program has freed before it was done.
+    """
+
+    abandoned: bool
 
 
 class ProbedMessage(Protocol):
@@ -94,7 +103,7 @@ class Audit:
     def __init__(self, kinds: Sequence[str] = KINDS):
         self._kinds = kinds
         self._sent: list[tuple[Sendable, int, CallPlace]] = []
-        self._requests: list[tuple[TrackedRequest, CallPlace]] = []
+        self._requests: list[tuple[BegunRequest, CallPlace]] = []
         self._probed: list[tuple[ProbedMessage, int, int, CallPlace]] = []
         self._made: list[tuple[Freeable, str, CallPlace]] = []
         #: how many notes there may be until those of what has come to its end are thrown away.
@@ -116,7 +125,7 @@ class Audit:
             self._sent.append((message, dest, place))
             self._tidy()
 
-    def began(self, request: TrackedRequest) -> None:
+    def began(self, request: BegunRequest) -> None:
         """A request began."""
         if (place := self._place()) is not None:
             self._requests.append((request, place))
@@ -133,7 +142,9 @@ class Audit:
         if len(self._sent) + len(self._requests) + len(self._probed) < self._room:
             return
         self._sent = [each for each in self._sent if not each[0].taken]
-        self._requests = [each for each in self._requests if not each[0].over or each[0].persistent]
+        self._requests = [
+            each for each in self._requests if not each[0].over or each[0].persistent or each[0].abandoned
+        ]
         self._probed = [each for each in self._probed if each[0].message is not None]
         self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests) + len(self._probed)))
 
@@ -222,6 +233,14 @@ class Audit:
                 for request, place in self._requests
                 if not request.over
             ]  # fmt: skip
+            found += [
+                Violation(
+                    "unfinished-request", place, f"begins a receive with {place.call.rpartition('.')[2]}",
+                    "frees its request before the end: then nothing tells when the message is there; wait for it",
+                )
+                for request, place in self._requests
+                if request.abandoned
+            ]  # fmt: skip
         if "leaked-handle" in self._kinds:
             found += [
                 Violation(
@@ -235,12 +254,12 @@ class Audit:
     def _leaked(self) -> Iterator[tuple[Freeable, str, CallPlace]]:
         """Yield handles that programs did not free."""
         left = [each for each in self._made if not each[0].freed and not each[0].constant]
-        lines = Counter(place[:3] for _, what, place in left if what == GROUP)
+        lines = Counter(place[:3] for _, what, place in left if what in SMALL)
         for member, what, place in left:
-            # A group that a program keeps is no more than a list of numbers; but not one for each step.
-            if what != GROUP or lines[place[:3]] >= SOME_GROUPS:
+            # A program may keep one of these; but not one for each step.
+            if what not in SMALL or lines[place[:3]] >= SOME:
                 yield member, what, place
 
 
 def _a(what: str) -> str:
-    return f"an {what}" if what[0] in "aio" else f"a {what}"
+    return f"an {what}" if what[0] in "aeio" else f"a {what}"

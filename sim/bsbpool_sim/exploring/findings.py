@@ -234,7 +234,7 @@ def unbuffered(error: DeadlockError) -> FoundFault:
         right = "A send may wait for its receive, so the order has to be right without buffers: use sendrecv, or isend"
     else:
         unless = "collective calls waited for all ranks"
-        right = "MPI leaves that open, so what a rank receives before a collective call has to be sent before that call, too"
+        right = "MPI leaves that open, so what a rank receives before such a call has to be sent before that call, too"
     message = f"{stuck} would wait for ever if {unless}: rank {first.rank} for {first.waits_for}. {right}"
     places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
     return FoundFault("buffering", message, first.file, first.line, places)

@@ -8,10 +8,11 @@ finds the calls that belong together.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..cluster import Auditor, Cluster
+from ..errors import CollectiveMismatchError
 from ..kernel import Task
 from . import signatures
 from .requests import Request
@@ -337,6 +338,21 @@ def call_text(name: str, root: int | None, detail: str) -> str:
     """Return a call as a program would write it."""
     arguments = [f"root={root}"] if root is not None else []
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
+
+
+def agree(call: str, given: Mapping[int, Any], kind: str, text: Callable[[Any], str] = str) -> None:
+    """See that all ranks gave the same to a call.
+
+    :param given: what each gave, by its number in the communicator.
+    :param kind: the name of the error's class.
+    :param text: says what a rank gave, as a program would write it.
+    :raises CollectiveMismatchError: two gave different things.
+    """
+    first = min(given)
+    for rank in sorted(given):
+        if given[rank] != given[first]:
+            what = f"rank {first} gives {text(given[first])}, and rank {rank} {text(given[rank])}"
+            raise CollectiveMismatchError(f"{call}: {what}: all ranks have to give the same", kind)
 
 
 def nothing() -> tuple[Any, int]:

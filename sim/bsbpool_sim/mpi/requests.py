@@ -39,8 +39,8 @@ class Request(Happening, ManyRequests):
 
     #: whether it stays when it has ended, and can be started again.
     persistent = False
-    #: whether a program has given it up.
-    freed = False
+    #: whether a program has given it up; and whether it is a receive that was not done then.
+    freed = abandoned = False
     #: whether its program was told that it is done, and it is not over: it is told so again.
     known = False
     #: its number among those that were tested, if it was.
@@ -338,6 +338,8 @@ class Receive(Request):
     """
 
     _is_done = False
+    #: whether the program has asked for that.
+    _cancelled = False
 
     def __init__(
         self,
@@ -404,11 +406,13 @@ class Receive(Request):
             fill(status, message.source, message.tag, len(message.data))
 
     def _cancel(self) -> None:
+        self._cancelled = True
         if not (self.done or self._but_for_also):
             self.comm.mailbox.give_up(self)
             self.complete()
 
     def _given_up(self) -> None:
+        self.abandoned = not (self.over or self._cancelled or self.taken_in)
         if self.message is not None and not self.over:
             self._gives_back()
             self._end(None)

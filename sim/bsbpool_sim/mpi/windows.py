@@ -220,7 +220,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     def Get_info(self) -> Info:
         """The window's hints."""
-        return Info._made(self._end("Get_info").hints)
+        return Info._new(self._end("Get_info").hints)
 
     def Set_info(self, info: Any) -> None:
         """Add hints to those of the window, which nothing here heeds. All ranks call it."""
@@ -231,7 +231,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end.together("Set_info")
         end.hints.update(hints)
 
-    info = property(Get_info, Set_info, doc="The window's hints.")
+    info = property(lambda self: Info._made(self._end("Get_info").hints), Set_info, doc="The window's hints.")
 
     def Get_group(self) -> Group:
         """The group of its ranks."""
