@@ -117,6 +117,7 @@ class Meeting(Protocol):
 
     cluster: Cluster
     members: Sequence[int]
+    between: bool
 
     def call_text(self, numbers: Iterable[int], call: str) -> str:
         """Return which ranks have not made a call, and what became of them."""
@@ -162,9 +163,18 @@ class Collective:
         self._sources: dict[int, Sequence[int]] = {}
         self._waiting: dict[int, Task | Request] = {}
 
+    def begun(self) -> str:
+        """Return where the rank that came first began the call, in words that end a sentence; "" if it waits there, or
+        that is not known."""
+        request = self._waiting.get(self.first)
+        line = getattr(request, "line", None)
+        if line is None:
+            return ""
+        return f"; rank {self._context.members[self.first]} began {self.name} at {line[0]}:{line[1]}"
+
     def text(self) -> str:
         """Return the call as a program would write it."""
-        text = call_text(self.name, self.root, self.detail)
+        text = call_text(self._context, self.name, self.root, self.detail)
         return f"Start() of {text}" if self._start else text
 
     def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
@@ -334,9 +344,11 @@ class Collective:
         return f"the end of {self.text()}"
 
 
-def call_text(name: str, root: int | None, detail: str) -> str:
+def call_text(meeting: Meeting, name: str, root: int | None, detail: str) -> str:
     """Return a call as a program would write it."""
-    arguments = [f"root={root}"] if root is not None else []
+    arguments = []
+    if root is not None:
+        arguments = [f"root=rank {meeting.members[root]}" if meeting.between else f"root={root}"]
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
 
 

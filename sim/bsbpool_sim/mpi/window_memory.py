@@ -75,7 +75,6 @@ class Memory:
             raise MPIError(text, "ERR_DISP" if displacement < 0 else "ERR_RMA_RANGE")
         return self.view, at
 
-
     def _what_is_at(self, first: int, last: int) -> str:
         for base, view in self.attached:
             if base <= first < base + len(view):
