@@ -181,7 +181,9 @@ class Context:
 
 
 #: What is said besides of the roots of two groups.
-_BETWEEN = "; between two groups, the root passes MPI.ROOT, the others of its group MPI.PROC_NULL, and the other group its rank"
+_BETWEEN = (
+    "; between two groups the root passes MPI.ROOT, the others of its group PROC_NULL, and the other group its rank"
+)
 
 #: What the two groups of an inter-communicator share: the first's end, the second's, and where both meet.
 Bridge = tuple[Context, Context, Context]
