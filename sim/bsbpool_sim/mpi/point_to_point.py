@@ -319,6 +319,7 @@ class PointToPoint(Endpoint):
             Look(
                 self.cluster.kernel, call, Kind.MESSAGE, found, box.alternative,
                 lambda each: members[each.source], (call, self.context.number, source, tag), takes,
+                functools.partial(self.context.message_text, source, tag, call),
             ),
             known,
         )  # fmt: skip
