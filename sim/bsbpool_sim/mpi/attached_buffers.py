@@ -93,7 +93,7 @@ class Attachments:
         if self.buffer is not None:
             raise MPIError("Attach_buffer: there is a buffer attached already: detach it first", "ERR_OTHER")
         self.buffer = AttachedBuffer(self._kernel, given)
-        if self._kernel.cluster.buffers is not None and self.buffer.given is given:
+        if self._kernel.cluster.buffers is not None and self.buffer.given is not BUFFER_AUTOMATIC:
             memory = Buffer(bytes_of(given, receives=True))
             self._kernel.cluster.buffers.begins(self.buffer, ((memory, True),))
 
