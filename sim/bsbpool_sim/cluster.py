@@ -23,7 +23,7 @@ from .python.real_lock import RealRLock
 from .tape import Tape
 
 if TYPE_CHECKING:
-    from .checks.audit import Freeable, Sendable
+    from .checks.audit import BegunRequest, Freeable, ProbedMessage, Sendable
     from .checks.buffer_races import Given, Lease, TrackedRequest, WatchedBuffer
     from .checks.undefined import Undefined
     from .checks.violations import Violation
@@ -84,8 +84,11 @@ class Auditor(Protocol):
     def sent(self, message: Sendable, dest: int) -> None:
         """Called when a message was sent to a rank."""
 
-    def began(self, request: TrackedRequest) -> None:
+    def began(self, request: BegunRequest) -> None:
         """Called when a request began."""
+
+    def probed(self, taken: ProbedMessage, source: int, tag: int) -> None:
+        """Called when a matched probe took a message of a rank."""
 
     def made(self, member: Freeable, what: str = "") -> None:
         """Called when the program made an object that it has to free, such as a communicator or a window."""

@@ -39,6 +39,7 @@ class Look:
     :param source: a number for what it can find, such as the rank whose message it is.
     :param what: what it looks at, by numbers that are the same in each run.
     :param takes: whether a message that was sent later to this place could have been found, or what it completes.
+    :param why: what it looks for, in words; "" if nobody knows.
     :ivar ended: what it has found; None: it is not decided.
     :ivar offers: whether it may find nothing though something is there.
     """
@@ -46,11 +47,11 @@ class Look:
     def __init__(
         self, kernel: Kernel, call: str, kind: Kind, found: Callable[[], Sequence[Any]],
         text: Callable[[Any], Alternative], source: Callable[[Any], int], what: Hashable,
-        takes: Callable[[Any, Any], bool],
+        takes: Callable[[Any, Any], bool], why: Callable[[], str],
     ):  # fmt: skip
         self.call, self.kind, self.found, self.takes = call, kind, found, takes
         self.what = what
-        self._text, self._source = text, source
+        self._text, self._source, self._why = text, source, why
         self.ended: Any = None
         self.offers = True
         #: whether something else of its rank could have come next when it found nothing.
@@ -59,6 +60,10 @@ class Look:
         self.task = kernel.task
         self._kernel = kernel
         self._until = kernel.now + LOOK_AGAIN_NS
+
+    def waits_for(self) -> str:
+        """Return what it waits for that looks again and again, in words."""
+        return f"{self._why() or 'what does not come'}, in a loop of {self.call}"
 
     def done(self) -> Sequence[Any]:
         """What it may end with now."""
@@ -138,12 +143,15 @@ class Looks:
         #: how long each of them waits at most while others wait for later times, in virtual nanoseconds.
         self._patience: dict[Task, int] = {}
         self.vain: dict[Task, list[_Vain]] = {}
+        #: by task: how often it was where it was before, and found nothing again, since anybody did anything else.
+        self._around: dict[Task, int] = {}
 
     def dissolve(self) -> None:
         """Drop the references to tasks and to what decides, once the run is over: what was noted stays."""
         self._pollers.clear()
         self._patience.clear()
         self.vain.clear()
+        self._around.clear()
         del self._steps
 
     def find(self, look: Look, known: bool = False) -> Any:
@@ -167,6 +175,8 @@ class Looks:
                 self.repeated = self.repeated or any(each.passed_over for each in vain[again:])
         elif sum(each.place[:2] == place[:2] for each in vain) >= LOOKS:
             look.offers = False
+        if again is None:
+            self._around.clear()
         self._steps.begins(look)
         if look.offers:
             self._kernel.park(f"{look.call} to look")
@@ -175,9 +185,10 @@ class Looks:
                 vain.append(_Vain(place, self._steps.decided - 1, look.passed_over))
                 return None
         else:
-            self._wait(task)
+            self._wait(task, look)
             if look.ended is None:
                 self._steps.gives_up(look)
+                self._around[task] = self._around.get(task, 0) + 1
                 return None
             self.withheld = self.withheld or again is None
         self.happened(task.rank.index)
@@ -193,15 +204,16 @@ class Looks:
 
     def happened(self, rank: int) -> None:
         """A rank has done what others can see: whether it was where it is does not matter any more."""
+        self._around.clear()
         for task in [each for each in self.vain if each.rank.index == rank]:
             del self.vain[task]
 
     # -- waiting for something to find -------------------------------------------------------------
 
-    def _wait(self, task: Task) -> None:
+    def _wait(self, task: Task, look: Look) -> None:
         patience = self._patience[task] = 2 * self._patience.get(task, LOOK_AGAIN_NS // 2)
         self._pollers[task] = _Poller(task, self._kernel.now + patience)
-        self._kernel.park("its next test or probe")
+        self._kernel.park(look.waits_for)
         self._pollers.pop(task, None)
 
     def before(self, later: int) -> None:
@@ -209,6 +221,15 @@ class Looks:
         for poller in self._pollers.values():
             if poller.look <= later and not poller.called:
                 self._call(poller, max(poller.look, self._kernel.now))
+
+    def in_vain(self) -> bool:
+        """Return whether all who look again have been around their loops, found nothing, and are where they were.
+
+        It is asked when nothing else can run. So nothing will ever be found.
+        """
+        return bool(self._pollers) and all(
+            self._around.get(task, 0) > len(self.vain.get(task, ())) + 1 for task in self._pollers
+        )
 
     def call_all(self) -> bool:
         """Let all who wait look again, since nothing else can run. Return whether there are some."""

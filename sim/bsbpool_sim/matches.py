@@ -235,6 +235,8 @@ class LateMatching:
         """Match one receive, or give one turn, since nothing else can run. Return whether anything can run now."""
         if self._decide(self._others()) or self.threads.time_out(self.kernel.now):
             return True
+        if self.looks.in_vain():
+            return self._decide(self._turns(again=True)) or self.threads.time_out(None)
         # Only those are left who look on and on: nobody keeps others of them from looking, nor from giving up.
         self._rounds += 1
         if self._rounds % LONG == 0 and self.threads.time_out(None):

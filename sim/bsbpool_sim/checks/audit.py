@@ -31,8 +31,8 @@ _users: dict[str, bool] = {}
 #: Notes of messages and requests that are kept without looking through them.
 _ROOM = 1000
 
-#: What groups are called; and how many a line may leave, of one rank, that nobody has freed.
-GROUP, SOME_GROUPS = "group", 3
+#: What is no more than a few numbers; and how many of these a line may leave, of one rank, that nobody has freed.
+SMALL, SOME = ("group", "error handler", "key of attributes"), 3
 
 #: The kind of what is found where data of another type comes.
 MISMATCH = "type-mismatch"
@@ -55,6 +55,23 @@ class Sendable(Protocol):
 
     tag: int
     taken: bool
+
+
+class BegunRequest(TrackedRequest, Protocol):
+    """A request.
+
+    :ivar abandoned: whether it is a receive that the program has freed before it was done.
+    """
+
+    abandoned: bool
+
+
+class ProbedMessage(Protocol):
+    """A message that a matched probe took."""
+
+    @property
+    def message(self) -> Sendable | None:
+        """The message; None: it was received."""
 
 
 class Freeable(Protocol):
@@ -86,7 +103,8 @@ class Audit:
     def __init__(self, kinds: Sequence[str] = KINDS):
         self._kinds = kinds
         self._sent: list[tuple[Sendable, int, CallPlace]] = []
-        self._requests: list[tuple[TrackedRequest, CallPlace]] = []
+        self._requests: list[tuple[BegunRequest, CallPlace]] = []
+        self._probed: list[tuple[ProbedMessage, int, int, CallPlace]] = []
         self._made: list[tuple[Freeable, str, CallPlace]] = []
         #: how many notes there may be until those of what has come to its end are thrown away.
         self._room = _ROOM
@@ -107,19 +125,28 @@ class Audit:
             self._sent.append((message, dest, place))
             self._tidy()
 
-    def began(self, request: TrackedRequest) -> None:
+    def began(self, request: BegunRequest) -> None:
         """A request began."""
         if (place := self._place()) is not None:
             self._requests.append((request, place))
             self._tidy()
 
+    def probed(self, taken: ProbedMessage, source: int, tag: int) -> None:
+        """A matched probe took a message of a rank of the simulation: nothing else can receive it."""
+        if (place := self._place()) is not None:
+            self._probed.append((taken, source, tag, place))
+            self._tidy()
+
     def _tidy(self) -> None:
         """Remove completed records whenever their number has doubled, so that long runs do not keep all messages."""
-        if len(self._sent) + len(self._requests) < self._room:
+        if len(self._sent) + len(self._requests) + len(self._probed) < self._room:
             return
         self._sent = [each for each in self._sent if not each[0].taken]
-        self._requests = [each for each in self._requests if not each[0].over or each[0].persistent]
-        self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests)))
+        self._requests = [
+            each for each in self._requests if not each[0].over or each[0].persistent or each[0].abandoned
+        ]
+        self._probed = [each for each in self._probed if each[0].message is not None]
+        self._room = max(_ROOM, 2 * (len(self._sent) + len(self._requests) + len(self._probed)))
 
     def made(self, member: Freeable, what: str = "") -> None:
         """A handle of the given kind was created: a communicator, a window, a datatype."""
@@ -187,6 +214,16 @@ class Audit:
                 for message, dest, place in self._sent
                 if not message.taken and dest not in receiving
             ]  # fmt: skip
+            found += [
+                Violation(
+                    "unreceived-message", place,
+                    f"takes a message with tag {tag} from rank {source} with {place.name}",
+                    "it has not received it; each message that a matched probe takes has to be received with that: "
+                    "message.Recv(…), or message.recv()",
+                )
+                for taken, source, tag, place in self._probed
+                if taken.message is not None
+            ]  # fmt: skip
         if "unfinished-request" in self._kinds:
             found += [
                 Violation(
@@ -195,6 +232,14 @@ class Audit:
                 )
                 for request, place in self._requests
                 if not request.over
+            ]  # fmt: skip
+            found += [
+                Violation(
+                    "unfinished-request", place, f"begins a receive with {place.call.rpartition('.')[2]}",
+                    "frees its request before the end: then nothing tells when the message is there; wait for it",
+                )
+                for request, place in self._requests
+                if request.abandoned
             ]  # fmt: skip
         if "leaked-handle" in self._kinds:
             found += [
@@ -211,12 +256,12 @@ class Audit:
         left = [each for each in self._made if not each[0].freed and not each[0].constant]
         if not left:
             return
-        lines = Counter(place[:3] for _, what, place in left if what == GROUP)
+        lines = Counter(place[:3] for _, what, place in left if what in SMALL)
         for member, what, place in left:
-            # A group that a program keeps is no more than a list of numbers; but not one for each step.
-            if what != GROUP or lines[place[:3]] >= SOME_GROUPS:
+            # A program may keep one of these; but not one for each step.
+            if what not in SMALL or lines[place[:3]] >= SOME:
                 yield member, what, place
 
 
 def _a(what: str) -> str:
-    return f"an {what}" if what[0] in "aio" else f"a {what}"
+    return f"an {what}" if what[0] in "aeio" else f"a {what}"

@@ -8,6 +8,7 @@ memory has other values until MPI has written it (see `undefined`): a correct pr
 from __future__ import annotations
 
 import bisect
+import os
 import zlib
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,8 @@ from .violations import CallPlace, Violation
 
 KIND = "buffer-race"
 
-_RIGHT = "until its wait, flush or fence nothing else may touch what that writes, or change what it reads"
+_RIGHT = "before its wait, flush or fence nothing else may touch what it writes, or change what it reads"
+_DETACH = "before Detach_buffer nothing else may touch it"
 
 
 class TrackedRequest(Protocol):
@@ -186,7 +188,11 @@ class BufferRaces:
     def _compare(self, use: _Use) -> None:
         """See that nobody has changed memory that MPI has."""
         if not use.shared and zlib.crc32(use.memory.content()) != use.digest:
-            self._race(use.place, f"changes memory while {use.place.name} has it")
+            end, right = self._place(), _DETACH if use.place.name == "Attach_buffer" else _RIGHT
+            if end is not None and end.line != use.place.line:
+                elsewhere = "" if end.file == use.place.file else f" of {os.path.basename(end.file)}"
+                right = f"it has it until line {end.line}{elsewhere}: {right}"
+            self._race(use.place, f"changes memory while {use.place.name} has it", right)
 
     # -- what shares memory ------------------------------------------------------------------------
 
@@ -208,8 +214,8 @@ class BufferRaces:
                         self._race(place, f"gives memory to {place.name} {theirs_too}")
                         break
 
-    def _race(self, place: CallPlace, what: str) -> None:
-        self._note(Violation(KIND, place, what, _RIGHT))
+    def _race(self, place: CallPlace, what: str, right: str = _RIGHT) -> None:
+        self._note(Violation(KIND, place, what, right))
 
 
 def _overlap(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:

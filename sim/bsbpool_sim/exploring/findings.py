@@ -226,14 +226,19 @@ def of_violations(violations: Sequence[Violation]) -> Iterator[FoundFault]:
 
 
 def unbuffered(error: DeadlockError) -> FoundFault:
-    """The finding of a deadlock that comes only where messages are not buffered."""
-    sends = [each for each in error.stuck if each.call.lower().startswith(("send", "isend"))] or [*error.stuck]
-    first = min(sends, key=lambda each: each.rank)
+    """The finding of a deadlock that comes only where messages are not buffered, and collective calls wait for all."""
+    sends = [each for each in error.stuck if each.call.lower().startswith(("send", "isend"))]
+    # In a collective call all may wait, also those who have nothing to do with the fault.
+    messages = [each for each in error.stuck if each.call.lower() in _OF_MESSAGES]
+    first = min(sends or messages or error.stuck, key=lambda each: each.rank)
     stuck = ranks_text(sorted({each.rank for each in error.stuck}))
-    message = (
-        f"{stuck} would wait for ever if MPI did not buffer messages: rank {first.rank} for {first.waits_for}. "
-        "A send may wait for its receive, so the order has to be right without buffers: use sendrecv, or isend"
-    )
+    if sends or len(messages) == len(error.stuck):
+        unless = "MPI did not buffer messages"
+        right = "A send may wait for its receive, so the order has to be right without buffers: use sendrecv, or isend"
+    else:
+        unless = "collective calls waited for all ranks"
+        right = "MPI leaves that open, so what a rank receives before such a call has to be sent before that call, too"
+    message = f"{stuck} would wait for ever if {unless}: rank {first.rank} for {first.waits_for}. {right}"
     places = tuple(RankPlace(s.rank, s.file, s.line, s.function, WAITS + s.waits_for) for s in error.stuck)
     return FoundFault("buffering", message, first.file, first.line, places)
 

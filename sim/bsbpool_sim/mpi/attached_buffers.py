@@ -11,6 +11,7 @@ from ..choices import ComesFirst
 from ..errors import MPIError
 from ..kernel import Happening, Kernel
 from .arrays import bytes_of
+from .buffers import Buffer
 from .constants import BSEND_OVERHEAD, BUFFER_AUTOMATIC, means
 from .requests import Request
 
@@ -21,7 +22,10 @@ class AttachedBuffer(Happening):
     :param given: what the program attached: memory, or BUFFER_AUTOMATIC, or None, which means the same.
     :raises BufferError: it is read-only.
     :raises MPIError: it has no room for any message.
+    :ivar over: whether it was detached: until then its memory is MPI's.
     """
+
+    persistent = False
 
     def __init__(self, kernel: Kernel, given: Any):
         self._kernel = kernel
@@ -29,6 +33,7 @@ class AttachedBuffer(Happening):
         self.given = BUFFER_AUTOMATIC if automatic else given
         self._size = None if automatic else len(bytes_of(given, receives=True))
         self._taken = 0
+        self.over = False
         self._empty: list[Request] = []
         if self._size is not None and self._size < BSEND_OVERHEAD:
             raise MPIError(
@@ -88,6 +93,9 @@ class Attachments:
         if self.buffer is not None:
             raise MPIError("Attach_buffer: there is a buffer attached already: detach it first", "ERR_OTHER")
         self.buffer = AttachedBuffer(self._kernel, given)
+        if self._kernel.cluster.buffers is not None and self.buffer.given is not BUFFER_AUTOMATIC:
+            memory = Buffer(bytes_of(given, receives=True))
+            self._kernel.cluster.buffers.begins(self.buffer, ((memory, True),))
 
     def detach(self) -> Any:
         """Wait until the buffer is empty, detach it and return it; a buffer of size 0 if none was attached."""
@@ -97,6 +105,9 @@ class Attachments:
             return buffer()
         self.flush().wait()
         taken, self.buffer = self.buffer, None
+        if self._kernel.cluster.buffers is not None:
+            self._kernel.cluster.buffers.ends(taken, self._kernel.task.rank.index)
+        taken.over = True
         return taken.given
 
     def flush(self) -> Request:

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..errors import MPIError
-from .handles import Handle
+from .handles import Handle, State
 from .integer_arguments import integer
 from .named_integers import NUMBERS
-from .running_rank import running_task
+from .running_rank import note_made, running_task
 
 KEYVAL_INVALID = NUMBERS["KEYVAL_INVALID"]
 
@@ -29,12 +29,14 @@ class Keyval(NamedTuple):
     :ivar copy: None: a duplicate does not get the attribute; True: it does; else makes the one that it gets.
     :ivar delete: is told that an attribute goes, or None.
     :ivar number: whether its attributes are integers, as those of C are.
+    :ivar made: whether it was freed.
     """
 
     kind: str
     copy: Any
     delete: Callable[[Any, int, Any], Any] | None
     number: bool
+    made: State
 
 
 class WithAttributes(Handle):
@@ -52,7 +54,9 @@ class WithAttributes(Handle):
         keyvals = _keyvals()
         number = 0x10000000 + len(keyvals)
         delete = None if delete_fn in (None, True, False) else delete_fn
-        keyvals[number] = Keyval(cls._kind.__name__, None if copy_fn is False else copy_fn, delete, nopython)
+        made = State()
+        keyvals[number] = Keyval(cls._kind.__name__, None if copy_fn is False else copy_fn, delete, nopython, made)
+        note_made(made, "key of attributes")
         return number
 
     @classmethod
@@ -61,7 +65,7 @@ class WithAttributes(Handle):
 
         :raises MPIError: there is no such key.
         """
-        cls._key("Free_keyval", keyval)
+        cls._key("Free_keyval", keyval).made.freed = True
         _keyvals()[keyval] = None
         return KEYVAL_INVALID
 

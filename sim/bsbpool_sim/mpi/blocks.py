@@ -12,6 +12,8 @@ from ..errors import CountMismatchError, MPIError, TruncationError
 from .arrays import bytes_of, is_bottom
 from .buffers import Buffer, in_place
 from .datatypes import datatype
+from .running_rank import running_task
+from .signatures import difference
 
 #: Says, of the number of a block, whose data goes there.
 Giver = Callable[[int], str]
@@ -85,6 +87,15 @@ def _misfit(data: bytes, room: int, what: str) -> NoReturn:
     )
 
 
+class TypedData(bytes):
+    """Data of a block that has a datatype of its own.
+
+    :ivar type: that.
+    """
+
+    type: Any
+
+
 class TypedBlocks:
     """Blocks with a datatype each: ``[array, counts, offsets, TYPES]``, with offsets in bytes.
 
@@ -130,10 +141,19 @@ class TypedBlocks:
 
     def read(self, block: int = 0) -> bytes:
         """Return the data of a block."""
-        return self._blocks[block].read()
+        data = TypedData(self._blocks[block].read())
+        (buffer,) = self._blocks[block].buffers
+        data.type = buffer.type.definition
+        return data
 
     def write(self, data: bytes, giver: Giver, block: int = 0) -> None:
         """Replace the data of a block, as `Blocks.write` does."""
+        audit = running_task().kernel.cluster.audit
+        if audit is not None and isinstance(data, TypedData):
+            (buffer,) = self._blocks[block].buffers
+            if (problem := difference(data.type, buffer.type.definition, len(data))) is not None:
+                receives, gives = problem
+                audit.mismatched(f"receives {receives}", f"{giver(block)} is {gives}; both have to name the same type")
         self._blocks[block].write(data, lambda _: giver(block))
 
 

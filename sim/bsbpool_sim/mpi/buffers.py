@@ -278,6 +278,14 @@ class Buffer:
         start = self.offsets[rank] * self.map.extent
         return slice(start, start + self.counts[rank] * self.map.size)
 
+    def alone(self, rank: int) -> Buffer:
+        """Return `rank`'s block as a buffer of its own."""
+        one = object.__new__(Buffer)
+        one._owner, one._memory, one.type, one.map = self._owner, self._memory, self.type, self.map
+        one._at, one.count = self._at + self.offsets[rank] * self.map.extent, self.counts[rank]
+        one.size = one.count * self.map.size
+        return one
+
     def put(self, data: builtins.bytes | memoryview, what: str) -> None:
         """Write `data` into this buffer. If it is shorter than the buffer, the rest is not changed.
 

@@ -8,13 +8,17 @@ finds the calls that belong together.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from ..cluster import Auditor, Cluster
+from ..errors import CollectiveMismatchError
 from ..kernel import Task
 from . import signatures
 from .requests import Request
+
+#: Calls in which a rank waits for some of the others only, if MPI lets it: see `Part`.
+_FOR_SOME = ("root", "gather", "lower")
 
 #: Brought by a rank that others neither wait for nor get anything from.
 NOTHING: Any = object()
@@ -113,6 +117,7 @@ class Meeting(Protocol):
 
     cluster: Cluster
     members: Sequence[int]
+    between: bool
 
     def call_text(self, numbers: Iterable[int], call: str) -> str:
         """Return which ranks have not made a call, and what became of them."""
@@ -144,6 +149,10 @@ class Collective:
         self._start = start
         self._context = context
         self._waits = part.waits
+        #: where nothing is buffered, those who have come: all wait for all, as MPI allows.
+        self._here: set[int] | None = None
+        if part.waits in _FOR_SOME and context.cluster.eager_limit == 0:
+            self._waits, self._here = "all", set()
         self._expected = part.sources if part.waits == "gather" and part.sources is not None else None
         self._size = 0
         self._ready: int | None = None
@@ -154,9 +163,18 @@ class Collective:
         self._sources: dict[int, Sequence[int]] = {}
         self._waiting: dict[int, Task | Request] = {}
 
+    def begun(self) -> str:
+        """Return where the rank that came first began the call, in words that end a sentence; "" if it waits there, or
+        that is not known."""
+        request = self._waiting.get(self.first)
+        line = getattr(request, "line", None)
+        if line is None:
+            return ""
+        return f"; rank {self._context.members[self.first]} began {self.name} at {line[0]}:{line[1]}"
+
     def text(self) -> str:
         """Return the call as a program would write it."""
-        text = call_text(self.name, self.root, self.detail)
+        text = call_text(self._context, self.name, self.root, self.detail)
         return f"Start() of {text}" if self._start else text
 
     def arrive(self, rank: int, part: Part, payload: Any, size: int) -> None:
@@ -177,18 +195,17 @@ class Collective:
             self._size = size
         waits = self._waits
         if waits == "all":
+            if self._here is not None:
+                self._here.add(rank)
+                self._note_root(rank, part, payload)
             if self.arrived == len(self._context.members):
                 self._release()
         elif waits == "root":
-            root = part.root
-            if root is not None:
-                self.root = root
-                if rank == root:
-                    self.from_root = payload
-                    self._release()
+            self._note_root(rank, part, payload)
+            if rank == part.root:
+                self._release()
         elif waits == "gather":
-            if part.root is not None:
-                self.root = part.root
+            self._note_root(rank, part, payload)
             if len(self.payloads) == len(self._expected or self._context.members):
                 self._release()
         elif waits == "lower":
@@ -201,6 +218,12 @@ class Collective:
             for r in self._wanted.pop(rank, ()):
                 if self.ends(r) is not None:
                     self._let_go(r)
+
+    def _note_root(self, rank: int, part: Part, payload: Any) -> None:
+        if part.root is not None:
+            self.root = part.root
+            if rank == part.root:
+                self.from_root = payload
 
     def _compare_types(self, audit: Auditor, given: Sequence[tuple[Any, bool]]) -> None:
         """See that all buffers of a call have items of one type."""
@@ -302,6 +325,8 @@ class Collective:
         if self._waits == "root":
             return [] if self.root in self.payloads or self.root is None else [self.root]
         wanted: Sequence[int] = range(len(self._context.members))
+        if self._here is not None:
+            return [r for r in wanted if r not in self._here]
         if self._waits == "lower":
             wanted = range(rank)
         elif self._waits == "some":
@@ -319,10 +344,27 @@ class Collective:
         return f"the end of {self.text()}"
 
 
-def call_text(name: str, root: int | None, detail: str) -> str:
+def call_text(meeting: Meeting, name: str, root: int | None, detail: str) -> str:
     """Return a call as a program would write it."""
-    arguments = [f"root={root}"] if root is not None else []
+    arguments = []
+    if root is not None:
+        arguments = [f"root=rank {meeting.members[root]}" if meeting.between else f"root={root}"]
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
+
+
+def agree(call: str, given: Mapping[int, Any], kind: str, text: Callable[[Any], str] = str) -> None:
+    """See that all ranks gave the same to a call.
+
+    :param given: what each gave, by its number in the communicator.
+    :param kind: the name of the error's class.
+    :param text: says what a rank gave, as a program would write it.
+    :raises CollectiveMismatchError: two gave different things.
+    """
+    first = min(given)
+    for rank in sorted(given):
+        if given[rank] != given[first]:
+            what = f"rank {first} gives {text(given[first])}, and rank {rank} {text(given[rank])}"
+            raise CollectiveMismatchError(f"{call}: {what}: all ranks have to give the same", kind)
 
 
 def nothing() -> tuple[Any, int]:

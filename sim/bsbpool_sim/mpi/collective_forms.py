@@ -38,13 +38,14 @@ class CollectiveRequest(Request):
     :param end: this rank's end of the communicator.
     :param part: what it brings and takes.
     :param line: file and line of the call.
+    :ivar line: those of the call, or of the start of a persistent one.
     """
 
     _is_done = False
 
     def __init__(self, end: Endpoint, part: Part, line: tuple[Any, int]):
         super().__init__(end.cluster.kernel)
-        self._rank, self._part, self._line = end.place, part, line
+        self._rank, self._part, self.line = end.place, part, line
         self._call: Collective | None = None
 
     def waits_for(self) -> str:
@@ -52,7 +53,7 @@ class CollectiveRequest(Request):
         if self._call is None:
             return f"Start() of {self._part.name}"
         text = self._call.waits_for(self._rank)
-        return text if self._call.came(self._rank) else f"{text}, begun at {self._line[0]}:{self._line[1]}"
+        return text if self._call.came(self._rank) else f"{text}, begun at {self.line[0]}:{self.line[1]}"
 
     def _gets_buffers(self) -> None:
         """The call has its buffers from now on, until it ends."""
@@ -105,7 +106,7 @@ class PersistentCollective(CollectiveRequest, Prequest):
         self.done = self.over = True
 
     def _start(self) -> None:
-        self._line = _line()
+        self.line = _line()
         self._starts += 1
         self.done = self.over = False
         payload, size = self._part.bring()

@@ -25,7 +25,7 @@ from .endpoint import CLASSES, new_comm
 from .error_handlers import WithErrhandler, give_first_handler, guard
 from .fault_tolerance import FaultTolerance
 from .grouping import FromGroups
-from .groups import Group, ranks_of
+from .groups import Group, agree_on_groups, ranks_of
 from .handles import Handle
 from .info import INFO_NULL, Info, hints_of
 from .integer_arguments import instance, integer, text_argument
@@ -188,7 +188,7 @@ class Comm(
 
     def Get_info(self) -> Info:
         """Return the communicator's hints."""
-        return Info._made(self.member.hints)
+        return Info._new(self.member.hints)
 
     def Set_info(self, info: Any) -> None:
         """Add hints to those of the communicator. All ranks call it."""
@@ -197,7 +197,7 @@ class Comm(
             raise MPIError("Set_info: info is INFO_NULL, or was freed", "ERR_ARG")
         self.member.hints.update(hints)
 
-    info = property(Get_info, Set_info, doc="The communicator's hints.")
+    info = property(lambda self: Info._made(self.member.hints), Set_info, doc="The communicator's hints.")
 
     def _predefined_attribute(self, keyval: int) -> Any:
         if means(keyval, TAG_UB):
@@ -273,10 +273,11 @@ class Comm(
         mine = self.member
         if mine.bridge is not None:
             return self._between("Create", call, [call.payloads[0]], [call.payloads[len(mine.bridge[0].own)]])
+        if call.result is None:
+            agree_on_groups(self._in_order(call), self.context.own)
+            call.result = {}
         if self.world_rank not in members:
             return CLASSES["Intracomm"]()
-        if call.result is None:
-            call.result = {}
         if members not in call.result:
             call.result[members] = Context(self.cluster, members)
         return new_comm(CommMember(call.result[members], members.index(self.world_rank)), self.member)

@@ -50,6 +50,8 @@ class Context:
         self._links: dict[tuple[int, int], Link] = {}
         self._aside: Context | None = None
         self._calls = [0] * len(members)
+        #: whether two groups make its calls.
+        self.between = False
         #: by position, and that of persistent ones with the number of the start.
         self.under_way: dict[Any, Collective] = {}
 
@@ -131,10 +133,11 @@ class Context:
             return
         where = self.name or f"communicator {self.number}"
         error = CollectiveMismatchError(
-            f"rank {self.members[rank]} called {call_text(part.name, part.root, part.detail)} where rank "
+            f"rank {self.members[rank]} called {call_text(self, part.name, part.root, part.detail)} where rank "
             f"{self.members[call.first]} called {call.text()}, as collective call {position + 1} of "
             f"{where}: all ranks of a communicator must make the same "
-            "collective calls in the same order, with the same root and operation"
+            f"collective calls in the same order, with the same root and operation{_BETWEEN if self.between else ''}"
+            f"{call.begun()}"
         )
         error.other = call.name
         raise error
@@ -177,6 +180,11 @@ class Context:
         return f" on {self.name or 'the communicator'} of {ranks(self.members)}"
 
 
+#: What is said besides of the roots of two groups.
+_BETWEEN = (
+    "; between two groups the root passes MPI.ROOT, the others of its group PROC_NULL, and the other group its rank"
+)
+
 #: What the two groups of an inter-communicator share: the first's end, the second's, and where both meet.
 Bridge = tuple[Context, Context, Context]
 
@@ -185,4 +193,6 @@ def bridge(cluster: Cluster, first: Sequence[int], second: Sequence[int]) -> Bri
     """Return what the two groups of a new inter-communicator share."""
     one, other = Context(cluster, second, own=first), Context(cluster, first, own=second)
     one.boxes, other.boxes = other.own_boxes, one.own_boxes
-    return one, other, Context(cluster, [*first, *second])
+    meeting = Context(cluster, [*first, *second])
+    meeting.between = True
+    return one, other, meeting

@@ -323,11 +323,14 @@ FORMATS = {code: DATATYPES[name] for code, name in predefined.CODES.items()}
 def datatype(given: Any) -> Datatype:
     """`given` as one of our datatypes: ours, a predefined one of the real mpi4py's, or a format like ``"d"``.
 
+    The handle of a derived one is not the program's, which may free its own while communication uses the datatype.
+
     :raises CannotSimulateError: it is a derived datatype of the real mpi4py's.
     :raises KeyError: it is a format that no datatype has.
     """
     if isinstance(given, Datatype):
-        return given
+        state = given._state
+        return given if state is None or state.row is not None else Datatype._of(state)
     if isinstance(given, str):
         if given not in FORMATS:
             raise KeyError(f"cannot map {given!r} to MPI datatype")

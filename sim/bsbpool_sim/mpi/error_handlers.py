@@ -14,7 +14,7 @@ from .aborting import abort
 from .handles import Handle, State, predefine
 from .integer_arguments import integer
 from .options import options
-from .running_rank import running_task
+from .running_rank import note_made, running_task
 
 #: As many as mpi4py has of each kind of objects.
 MOST = 32
@@ -59,6 +59,7 @@ class Errhandler(Handle, root=True):
         if self._state is None:
             raise MPIError("Free of ERRHANDLER_NULL", "ERR_ARG")
         _forget(self._state)
+        self._state.freed = True
         if not self._is_name:
             self._nullify()
 
@@ -103,7 +104,9 @@ class WithErrhandler(Handle):
         if made.get(kind, 0) >= MOST:
             raise RuntimeError(f"a rank can't have more than {MOST} error handlers for one kind of objects: free some")
         made[kind] = made.get(kind, 0) + 1
-        return Errhandler._of(ErrhandlerState(errhandler_fn, kind))
+        state = ErrhandlerState(errhandler_fn, kind)
+        note_made(state, "error handler")
+        return Errhandler._of(state)
 
     def Get_errhandler(self) -> Errhandler:
         """Return the object's error handler."""

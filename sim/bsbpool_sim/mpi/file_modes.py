@@ -52,8 +52,18 @@ def of_system(call: str, path: str, error: OSError) -> MPIError:
     :param call: the method that met it.
     :param path: the file.
     """
-    kind = _CLASSES.get(error.errno or 0, "ERR_IO")
-    return MPIError(f"{call}: {error.strerror or error}: {path}", kind)
+    return MPIError(f"{call}: {error.strerror or error}: {path}", kind_of_system(error))
+
+
+def kind_of_system(error: OSError) -> str:
+    """The name of MPI's class for an error of the operating system."""
+    return _CLASSES.get(error.errno or 0, "ERR_IO")
+
+
+def mode_text(amode: int) -> str:
+    """A mode in which a file is opened, as programs write it."""
+    names = [name for name, mode in FILE_NUMBERS.items() if name.startswith("MODE_") and amode & mode]
+    return " | ".join(names) if 0 < amode <= _ALL else str(amode)
 
 
 def wrong_mode(amode: int) -> str | None:

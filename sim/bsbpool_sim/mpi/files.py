@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import MPIError
+from .collective_call import agree
 from .collective_forms import Forms
 from .communicators import Comm
 from .contexts import Context
@@ -148,7 +149,7 @@ class File(WithErrhandler, FileAccess, root=True):
             raise MPIError(f"{call}({size}): a size is 0 or more", "ERR_ARG")
         self._writable(call, opened)
         together = self._together(call, opened, size)
-        _agree(call, together.payloads)
+        agree(call, together.payloads, "ERR_ARG")
         if together.result is None:
             together.result = True
             try:
@@ -169,7 +170,7 @@ class File(WithErrhandler, FileAccess, root=True):
 
     def Get_info(self) -> Info:
         """The file's hints: those that the program has given, of MPI's for files."""
-        return Info._made(self._opened("Get_info").hints)
+        return Info._new(self._opened("Get_info").hints)
 
     def Set_info(self, info: Any) -> None:
         """Add hints to those of the file, which nothing here heeds. All ranks call it."""
@@ -178,7 +179,7 @@ class File(WithErrhandler, FileAccess, root=True):
         self._together("Set_info", opened)
         opened.hints.update(hints)
 
-    info = property(Get_info, Set_info, doc="The file's hints.")
+    info = property(lambda self: Info._made(self._opened("Get_info").hints), Set_info, doc="The file's hints.")
 
     def Get_group(self) -> Group:
         """The group of the ranks that opened it."""
@@ -273,7 +274,7 @@ class File(WithErrhandler, FileAccess, root=True):
         """Move the shared file pointer, as `Seek` does. All ranks call it, with the same arguments."""
         opened = self._unless_sequential("Seek_shared")
         call = self._together("Seek_shared", opened, (offset, whence))
-        _agree("Seek_shared", call.payloads)
+        agree("Seek_shared", call.payloads, "ERR_ARG")
         if call.result is None:
             call.result = _sought("Seek_shared", opened, offset, whence, opened.file.shared)
             opened.file.shared = call.result
@@ -288,7 +289,7 @@ class File(WithErrhandler, FileAccess, root=True):
         """Say whether accesses must be atomic; they always are. All ranks call it, with one flag."""
         opened = self._opened("Set_atomicity")
         call = self._together("Set_atomicity", opened, bool(flag))
-        _agree("Set_atomicity", call.payloads)
+        agree("Set_atomicity", call.payloads, "ERR_ARG")
         opened.file.atomic = bool(flag)
 
     def Get_atomicity(self) -> bool:
@@ -352,16 +353,6 @@ def _path(filename: Any) -> str:
     if "\0" in path:
         raise ValueError("embedded null byte")
     return os.path.abspath(path)
-
-
-def _agree(call: str, payloads: dict[int, Any]) -> None:
-    """See that all ranks gave the same.
-
-    :raises MPIError: they did not.
-    """
-    if any(each != payloads[0] for each in payloads.values()):
-        given = ", ".join(str(payloads[rank]) for rank in sorted(payloads)[:10])
-        raise MPIError(f"{call}: all ranks must give the same, not {given}", "ERR_ARG")
 
 
 def _sought(call: str, opened: Opened, offset: int, whence: int, here: int) -> int:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
-from ..errors import MPIError
+from ..errors import CollectiveMismatchError, MPIError
 from .constants import PROC_NULL, UNDEFINED, means
 from .handles import Handle, State, predefine
 from .integer_arguments import instance, integer, items
@@ -211,3 +211,26 @@ def ranks_of(group: Any, call: str) -> tuple[int, ...]:
 
 def _own(group: Any, call: str) -> GroupState:
     return instance(group, Group, f"{call}: group")._own(call)
+
+
+def agree_on_groups(given: Sequence[Sequence[int]], ranks: Sequence[int]) -> None:
+    """See that the ranks of each group that is given to `Create` give this group.
+
+    :param given: the group that each rank gives. `ranks`: the ranks of the communicator, by their numbers in the
+        simulation.
+    :raises CollectiveMismatchError: one gives another.
+    """
+    places = {member: rank for rank, member in enumerate(ranks)}
+    numbers: dict[Sequence[int], int] = {}
+    which = [numbers.setdefault(each, len(numbers)) for each in given]
+    for group, number in numbers.items():
+        for member in group:
+            rank = places[member]
+            if which[rank] != number:
+                first = which.index(number)
+                texts = [f"the group of ranks {[places[each] for each in given[place]]}" for place in (first, rank)]
+                raise CollectiveMismatchError(
+                    f"Create: rank {first} gives {texts[0]}, and rank {rank} {texts[1]}: all ranks of a group have to "
+                    "give it",
+                    "ERR_GROUP",
+                )

@@ -25,6 +25,14 @@ class TakenMessage:
         self.comm = comm
         self.message = message
 
+    @classmethod
+    def by_probe(cls, comm: Receiver, message: SentMessage) -> TakenMessage:
+        """A message that a matched probe takes, and that has to be received then."""
+        taken = cls(comm, message)
+        if comm.cluster.audit is not None:
+            comm.cluster.audit.probed(taken, comm.context.members[message.source], message.tag)
+        return taken
+
 
 class Probing(Protocol):
     """Interface of a communicator that takes messages."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 
-from ..errors import MPIError
+from ..errors import CollectiveMismatchError, MPIError
+from .collective_call import agree
 from .file_modes import (
     MODE_APPEND,
     MODE_CREATE,
@@ -16,6 +17,8 @@ from .file_modes import (
     MODE_EXCL,
     MODE_RDONLY,
     MODE_RDWR,
+    kind_of_system,
+    mode_text,
     of_system,
     wrong_mode,
 )
@@ -113,6 +116,10 @@ def _windows(places: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]
         yield near
 
 
+#: What is said of ranks that open different files.
+_OTHER = "File.Open: rank 0 opens {}, and rank {} of the communicator {}: all have to open one file"
+
+
 def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[int, MPIError]:
     """Open a file for all ranks of a communicator, which rank 0 creates if it is to be created.
 
@@ -120,9 +127,10 @@ def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[i
     :returns: the file, or what each rank raises.
     """
     path, amode = wishes[0]
-    if len({mode for _, mode in wishes.values()}) > 1:
-        text = ", ".join(f"rank {rank} {mode}" for rank, (_, mode) in sorted(wishes.items())[:10])
-        return _all(wishes, MPIError(f"File.Open: all ranks must give one amode: {text}", "ERR_NOT_SAME"))
+    try:
+        agree("File.Open", {rank: mode for rank, (_, mode) in wishes.items()}, "ERR_NOT_SAME", mode_text)
+    except CollectiveMismatchError as error:
+        return _all(wishes, error)
     if (wrong := wrong_mode(amode)) is not None:
         return _all(wishes, MPIError(f"File.Open(amode={amode}): {wrong}", "ERR_AMODE"))
     flags = os.O_RDWR if amode & MODE_RDWR else os.O_RDONLY if amode & MODE_RDONLY else os.O_WRONLY
@@ -137,14 +145,12 @@ def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[i
             same = os.path.samestat(os.fstat(descriptor), os.stat(theirs))
         except OSError as error:
             os.close(descriptor)
-            failed = MPIError(f"File.Open: rank {rank} of the communicator can't open {theirs}", "ERR_IO")
-            return {**_all(wishes, failed), rank: of_system("File.Open", theirs, error)}
+            text = f"{_OTHER.format(path, rank, theirs)}, and rank {rank} can't: {error.strerror}"
+            failed = CollectiveMismatchError(text, "ERR_IO")
+            return {**_all(wishes, failed), rank: CollectiveMismatchError(text, kind_of_system(error))}
         if not same:
             os.close(descriptor)
-            text = (
-                f"File.Open: rank 0 opens {path} and rank {rank} of the communicator {theirs}: all must open one file"
-            )
-            return _all(wishes, MPIError(text, "ERR_NOT_SAME"))
+            return _all(wishes, CollectiveMismatchError(_OTHER.format(path, rank, theirs), "ERR_NOT_SAME"))
     return OpenFile(path, amode, descriptor)
 
 

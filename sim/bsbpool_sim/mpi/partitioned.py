@@ -76,11 +76,25 @@ class PartitionedSend(Prequest):
             raise MPIError(f"Pready({partition}): this partition was ready already", "ERR_ARG")
         self._sent[partition] = True
         if self._dest is not None and self._buffer is not None:
+            if self._kernel.cluster.buffers is not None:
+                self._kernel.cluster.buffers.begins(self, ((self._buffer.alone(partition), False),))
             data = self._buffer.read_block(partition)
             message = Partition(self._comm.rank, self._tag, data, partition, len(self._sent))
             self._comm.context.aside().send(message, self._dest)
         if all(self._sent):
             self.complete()
+
+
+class _Arriving:
+    """What has the memory of one partition, until the program is told that this has arrived.
+
+    :ivar over: whether it was told.
+    """
+
+    persistent = False
+
+    def __init__(self) -> None:
+        self.over = False
 
 
 class PartitionedReceive(Prequest):
@@ -97,6 +111,7 @@ class PartitionedReceive(Prequest):
         self.tag: int | None = _tag_of(comm, "receive", source, tag)
         self._box = comm.context.aside().own_boxes[comm.rank]
         self._parts: list[bytes | None] = []
+        self._arriving: list[_Arriving] = []
         self._idle()
 
     def waits_for(self) -> str:
@@ -106,7 +121,11 @@ class PartitionedReceive(Prequest):
 
     def _start(self) -> None:
         self._parts = []
+        self._arriving = [_Arriving() for _ in range(self._partitions)]
         self.done = self.over = False
+        if self._kernel.cluster.buffers is not None:
+            for partition, arriving in enumerate(self._arriving):
+                self._kernel.cluster.buffers.begins(arriving, ((self._buffer.alone(partition), True),))
         while not self.done:
             message = self._box.find(self.source, self.tag)
             if message is None:
@@ -144,29 +163,42 @@ class PartitionedReceive(Prequest):
     def _arrived(self, partition: int) -> bool:
         if not 0 <= partition < self._partitions:
             raise MPIError(f"Parrived({partition}): there are {self._partitions} partitions, from 0 on", "ERR_ARG")
-        if self.over:
+        if self.over or self._arriving[partition].over:
             return True
         if not look(self._kernel, "Parrived", lambda: None not in (self._needed(partition) or [None])):
             return False
+        self._finish(partition)
+        return True
+
+    def _gives_back(self) -> None:
+        """Nothing: each partition is the program's again when it is finished."""
+
+    def _finish(self, partition: int) -> None:
+        """Write a partition that has arrived: from now on the program may change it, also before it waits."""
+        arriving = self._arriving[partition]
+        arriving.over = True
+        if self._kernel.cluster.buffers is not None:
+            self._kernel.cluster.buffers.ends(arriving, self._kernel.task.rank.index)
         parts, (first, last) = len(self._parts), self._places(partition)
         size = self._buffer.size // self._partitions
         data = b"".join(part or b"" for part in self._parts[first:last])
         skip = partition * size - first * self._buffer.size // parts
         if len(data) >= skip + size:
             self._buffer.fill(partition, data[skip : skip + size], f"partition {partition} from rank {self.source}")
-        return True
 
     def _end(self, status: Any) -> None:
         self.over = True
-        data = b"".join(part or b"" for part in self._parts)
+        size = sum(len(part or b"") for part in self._parts)
         tag = (self.tag or 0) & 0xFFFFFFFF
-        fill(status, self.source or 0, tag, len(data))
-        if len(data) != self._buffer.size:
+        fill(status, self.source or 0, tag, size)
+        if size != self._buffer.size:
             raise TruncationError(
-                f"the message in partitions from rank {self.source} with tag {tag} is {len(data)} bytes, and the "
+                f"the message in partitions from rank {self.source} with tag {tag} is {size} bytes, and the "
                 f"buffer that receives it {self._buffer.size}: both sides give buffers of one size"
             )
-        self._buffer.put(data, f"the message in partitions from rank {self.source}")
+        for partition, arriving in enumerate(self._arriving):
+            if not arriving.over:
+                self._finish(partition)
 
     def _cancel(self) -> None:
         raise MPIError("Cancel of a receive of partitions: it can't be given up", "ERR_REQUEST")

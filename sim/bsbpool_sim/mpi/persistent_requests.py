@@ -157,7 +157,7 @@ class PersistentReceive(Receive, Prequest):
         self._idle()
 
     def _start(self) -> None:
-        self.message, self.taken_in, self.done, self.over = None, None, False, False
+        self.message, self.taken_in, self.done, self.over, self._cancelled = None, None, False, False, False
         self._from._take_or_post(self)
         if self._kernel.cluster.buffers is not None:
             self._kernel.cluster.buffers.begins(self, ((self.buffer, True),))

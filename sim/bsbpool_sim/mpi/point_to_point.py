@@ -19,13 +19,7 @@ from ..thread_turns import step
 from .arrays import bytes_of
 from .attached_buffers import Attachments
 from .buffers import Buffer
-from .constants import (
-    ANY_SOURCE,
-    ANY_TAG,
-    LARGEST_TAG,
-    PROC_NULL,
-    means,
-)
+from .constants import ANY_SOURCE, ANY_TAG, LARGEST_TAG, PROC_NULL, means
 from .endpoint import Endpoint
 from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
@@ -325,6 +319,7 @@ class PointToPoint(Endpoint):
             Look(
                 self.cluster.kernel, call, Kind.MESSAGE, found, box.alternative,
                 lambda each: members[each.source], (call, self.context.number, source, tag), takes,
+                functools.partial(self.context.message_text, source, tag, call),
             ),
             known,
         )  # fmt: skip
@@ -348,7 +343,10 @@ class PointToPoint(Endpoint):
         :param buf: a buffer for the object as it is pickled, or its size in bytes; by default 32 kB, as in mpi4py.
             If the object is larger, `wait` raises `TruncationError`.
         """
-        return self._post(source, tag, None, "irecv", _room(options().irecv_bufsz if buf is None else buf))
+        request = self._post(source, tag, None, "irecv", _room(options().irecv_bufsz if buf is None else buf))
+        if buf is None or isinstance(buf, int):
+            return request
+        return self._has(request, Buffer(bytes_of(buf, receives=True)), writes=True)
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> None:
         """Wait for a message, and write it into a buffer.
@@ -383,7 +381,7 @@ class PointToPoint(Endpoint):
     def mprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message:
         """Wait for a message, and take it: nobody else can receive it then. MESSAGE_NO_PROC from PROC_NULL."""
         message = self._find(source, tag, "mprobe", True, True, status)
-        return Message._of(NO_PROC if message is None else TakenMessage(self.member, message))
+        return Message._of(NO_PROC if message is None else TakenMessage.by_probe(self.member, message))
 
     Mprobe = mprobe
 
@@ -392,7 +390,7 @@ class PointToPoint(Endpoint):
         message = self._find(source, tag, "improbe", False, True, status)
         if message is None:
             return None if self._match(source, tag)[2] else Message._of(NO_PROC)
-        return Message._of(TakenMessage(self.member, message))
+        return Message._of(TakenMessage.by_probe(self.member, message))
 
     Improbe = improbe
 

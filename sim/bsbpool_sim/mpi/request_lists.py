@@ -56,8 +56,11 @@ def late_look(
     def takes(place: Any, message: Any) -> bool:
         return any(fits(r, message) for r in receives)
 
+    def why() -> str:
+        return " and ".join(r.waits_for() for r in requests if not r.done)
+
     what = call, *map(late.looks.number, requests)
-    return late.looks.find(Look(kernel, call, Kind.REQUEST, found, _completed, number_of_ends, what, takes), known)
+    return late.looks.find(Look(kernel, call, Kind.REQUEST, found, _completed, number_of_ends, what, takes, why), known)
 
 
 class Completable(Protocol):

@@ -5,7 +5,7 @@ Operations on several requests are in `request_lists`; requests that can be star
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from ..choices import ComesFirst
@@ -39,8 +39,8 @@ class Request(Happening, ManyRequests):
 
     #: whether it stays when it has ended, and can be started again.
     persistent = False
-    #: whether a program has given it up.
-    freed = False
+    #: whether a program has given it up; and whether it is a receive that was not done then.
+    freed = abandoned = False
     #: whether its program was told that it is done, and it is not over: it is told so again.
     known = False
     #: its number among those that were tested, if it was.
@@ -323,6 +323,8 @@ class Receiver(Protocol):
 
 
 class _Context(Protocol):
+    members: Sequence[int]
+
     def message_text(self, source: int | None, tag: int | None, call: str) -> str: ...
 
 
@@ -336,6 +338,8 @@ class Receive(Request):
     """
 
     _is_done = False
+    #: whether the program has asked for that.
+    _cancelled = False
 
     def __init__(
         self,
@@ -402,11 +406,13 @@ class Receive(Request):
             fill(status, message.source, message.tag, len(message.data))
 
     def _cancel(self) -> None:
+        self._cancelled = True
         if not (self.done or self._but_for_also):
             self.comm.mailbox.give_up(self)
             self.complete()
 
     def _given_up(self) -> None:
+        self.abandoned = not (self.over or self._cancelled or self.taken_in)
         if self.message is not None and not self.over:
             self._gives_back()
             self._end(None)

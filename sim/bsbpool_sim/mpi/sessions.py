@@ -12,7 +12,7 @@ from .handles import Handle, State
 from .info import INFO_NULL, Info, hints_of
 from .integer_arguments import integer, text_argument
 from .requests import Request
-from .running_rank import running_task
+from .running_rank import note_made, running_task
 
 _WORLD, _SELF = "mpi://WORLD", "mpi://SELF"
 
@@ -40,8 +40,10 @@ class Session(WithErrhandler, Handle, root=True):
     def Init(cls, info: Any = INFO_NULL, errhandler: Any = None) -> Self:
         """Begin a session."""
         new = cls.__new__(cls)
-        new._attach(SessionState(hints_of(info, "Session.Init")))
+        state = SessionState(hints_of(info, "Session.Init"))
+        new._attach(state)
         give_handler(new, errhandler)
+        note_made(state, "session")
         return new
 
     def Finalize(self) -> None:
@@ -49,7 +51,7 @@ class Session(WithErrhandler, Handle, root=True):
 
         :raises MPIError: it is null.
         """
-        self._of_this("Finalize")
+        self._of_this("Finalize").freed = True
         self._nullify()
 
     def _release(self) -> None:
@@ -76,14 +78,14 @@ class Session(WithErrhandler, Handle, root=True):
     def Get_info(self) -> Info:
         """Return the session's hints."""
         state: SessionState = self._of_this("Get_info")
-        return Info._made({"thread_level": "MPI_THREAD_MULTIPLE", **state.hints})
+        return Info._new({"thread_level": "MPI_THREAD_MULTIPLE", **state.hints})
 
     def Get_pset_info(self, pset_name: str) -> Info:
         """Return what is known of a set of processes: its size, as ``mpi_size``.
 
         :raises MPIError: there is none of this name.
         """
-        return Info._made({"mpi_size": str(len(self._ranks("Get_pset_info", pset_name)))})
+        return Info._new({"mpi_size": str(len(self._ranks("Get_pset_info", pset_name)))})
 
     def Create_group(self, pset_name: str) -> Group:
         """Return the group of a set of processes.

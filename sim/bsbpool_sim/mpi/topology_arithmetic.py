@@ -6,6 +6,7 @@ Communicators with a topology are in `topologies`.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +20,9 @@ class Grid(NamedTuple):
 
     dims: tuple[int, ...]
     periods: tuple[bool, ...]
+
+    def __str__(self) -> str:
+        return f"dims={[*self.dims]}, periods={[*self.periods]}"
 
     @property
     def size(self) -> int:
@@ -56,18 +60,48 @@ class RankGraph(NamedTuple):
     ends: tuple[int, ...]
     edges: tuple[int, ...]
 
+    def __str__(self) -> str:
+        return f"index={[*self.ends]}, edges={[*self.edges]}"
+
     def neighbors(self, rank: int) -> list[int]:
         """The neighbours of a rank."""
         return [*self.edges[self.ends[rank - 1] if rank else 0 : self.ends[rank]]]
 
+    @property
+    def one_sided(self) -> str:
+        """The first edge that only one of its ends names, in words; "" if there is none."""
+        near = [self.neighbors(rank) for rank in range(len(self.ends))]
+        return one_sided(near, near)
+
 
 class Neighbours(NamedTuple):
-    """What one rank knows of a distributed graph; weights are None if the graph has none."""
+    """What one rank knows of a distributed graph; weights are None if the graph has none.
+
+    :ivar one_sided: the first edge of the graph that only one of its ends names, in words; "" if there is none.
+    """
 
     sources: tuple[int, ...]
     destinations: tuple[int, ...]
     source_weights: tuple[int, ...] | None
     dest_weights: tuple[int, ...] | None
+    one_sided: str = ""
+
+
+def one_sided(sources: Sequence[Sequence[int]], destinations: Sequence[Sequence[int]]) -> str:
+    """Return the first edge that only one of its ends names, in words; "" if there is none.
+
+    :param sources: of each rank, where the edges begin that lead to it, as it says; `destinations`: where those end
+        that begin at it, as it says.
+    """
+    to, out = [Counter(each) for each in sources], [Counter(each) for each in destinations]
+    for rank in range(len(to)):
+        for source, count in to[rank].items():
+            if out[source][rank] < count:
+                return f"rank {rank} names an edge from rank {source} that rank {source} does not name"
+        for destination, count in out[rank].items():
+            if to[destination][rank] < count:
+                return f"rank {rank} names an edge to rank {destination} that rank {destination} does not name"
+    return ""
 
 
 def integers(values: Any, what: str) -> tuple[int, ...]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MPIError
+from .collective_call import agree
 from .collective_forms import Forms
 from .constants import UNDEFINED, Constant, means
 from .contexts import Context
 from .endpoint import CLASSES, new_comm
 from .info import INFO_NULL, hints_of
 from .members import CommMember
-from .topology_arithmetic import Grid, Neighbours, RankGraph, graph, grid, integers
+from .topology_arithmetic import Grid, Neighbours, RankGraph, graph, grid, integers, one_sided
 
 UNWEIGHTED = Constant(10, "UNWEIGHTED")
 WEIGHTS_EMPTY = Constant(11, "WEIGHTS_EMPTY")
@@ -59,8 +60,7 @@ class MakingTopologies(Forms):
     def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str) -> Any:
         """A communicator of the first `count` ranks."""
         call = self._together(call_name, shape)
-        if any(other != shape for other in call.payloads.values()):
-            raise MPIError(f"{call_name}: the ranks don't name the same topology", "ERR_TOPOLOGY")
+        agree(call_name, call.payloads, "ERR_TOPOLOGY")
         if call.result is None:
             call.result = Context(self.cluster, self.context.own[:count])
         if self.rank >= count:
@@ -146,11 +146,14 @@ class MakingTopologies(Forms):
 
     def _spread(self, name: str, known: Neighbours, info: Any) -> Any:
         hints = hints_of(info, name)
-        call = self._together(name)
+        call = self._together(name, known)
         if call.result is None:
-            call.result = Context(self.cluster, self.context.own)
-        member = CommMember(call.result, self.rank, "Distgraphcomm")
-        member.topology, member.hints = known, hints
+            of_all = self._in_order(call)
+            text = one_sided([each.sources for each in of_all], [each.destinations for each in of_all])
+            call.result = Context(self.cluster, self.context.own), text
+        context, text = call.result
+        member = CommMember(context, self.rank, "Distgraphcomm")
+        member.topology, member.hints = known._replace(one_sided=text), hints
         return new_comm(member, self.member)
 
     def Cart_map(self, dims: Any, periods: Any = None) -> int:

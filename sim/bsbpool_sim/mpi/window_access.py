@@ -134,6 +134,8 @@ class WindowAccess(Handle):
         displacement, count, type = target_of(target, origin)
         to = end.peer(rank, "target_rank")
         end.epochs.access(call, to)
+        if call.startswith("R"):
+            end.epochs.passive(call, to)
         low, high = type.map.span(count)
         if low == high:
             return Items(memoryview(b""), 0, 0, type)
@@ -147,13 +149,21 @@ class WindowAccess(Handle):
         reads: bool = False,
     ) -> Callable[[], None]:  # fmt: skip
         """What an access does, seen by who looks for accesses that conflict, and by whom order matters to."""
-        if end.shared.turns and not reads:
-            act = functools.partial(_counted, end.shared, rank, items, act)
-        races, epochs = end.cluster.races, end.epochs
-        if races is None:
-            return act
+        epochs = end.epochs
         fences = 0 if epochs.started is not None else end.fences
         epoch = None if epochs.all_locked or rank in epochs.locked else fences
+        if not reads and (rank, epoch) in end.shared.no_put:
+            said = f"{'Fence' if fences else 'Post'}(MODE_NOPUT)"
+            right = "leave that out, or write after the next one"
+            text = (
+                f"{call} into rank {rank}'s window, but rank {rank} has said with {said} that nobody does so: {right}"
+            )
+            raise MPIError(text, "ERR_RMA_SYNC")
+        if end.shared.turns and not reads:
+            act = functools.partial(_counted, end.shared, rank, items, act)
+        races = end.cluster.races
+        if races is None:
+            return act
         ranges = items.ranges()
         races.accessed(end.shared, end.rank, rank, WindowUse(call, reads, op, epoch, ranges))
 

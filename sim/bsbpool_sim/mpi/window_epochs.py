@@ -47,19 +47,19 @@ class Epochs:
             raise _sync(f"{call} in an epoch of access that is open: call {needed} first")
         self.fenced = False
 
-    def fence(self, call: str, succeeds: bool) -> None:
-        """End the accesses since the last fence, and begin others if any may follow.
-
-        :raises MPIError: an epoch of another kind is open.
-        """
-        self.check_fence(call)
+    def fence(self, succeeds: bool) -> None:
+        """End the accesses since the last fence, and begin others if any may follow."""
         self.fenced, self.used = succeeds, False
 
-    def check_fence(self, call: str) -> None:
+    def check_fence(self, call: str, first: bool) -> None:
         """See that a fence may be called.
 
-        :raises MPIError: an epoch of another kind is open.
+        :param first: whether the program says that it ends no accesses.
+        :raises MPIError: it does, or an epoch of another kind is open.
         """
+        if first and self.used:
+            right = "leave MODE_NOPRECEDE out, since this rank has accessed the window since the last fence"
+            raise _sync(f"{call}(MODE_NOPRECEDE): {right}")
         needed = self._open() if not self.used else ""
         if needed or self.posted is not None:
             raise _sync(f"{call} in an epoch that is open: call {needed or 'Wait()'} first")

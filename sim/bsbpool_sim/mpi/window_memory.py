@@ -29,6 +29,8 @@ class Memory:
         self.view, self.unit = view, unit
         #: what is attached: address, bytes.
         self.attached: list[tuple[int, memoryview]] = []
+        #: what was, and is not any more: where it begins and ends.
+        self._detached: list[tuple[int, int]] = []
 
     def attach(self, memory: memoryview) -> None:
         """Attach memory.
@@ -50,6 +52,7 @@ class Memory:
         if not found:
             raise MPIError("Detach: this memory is not attached", "ERR_RMA_ATTACH")
         self.attached.remove(found[0])
+        self._detached.append((address, address + len(found[0][1])))
 
     def find(self, call: str, rank: int, displacement: int, first: int, last: int) -> tuple[memoryview, int]:
         """The bytes in which an access lies that begins at `displacement` units.
@@ -63,12 +66,22 @@ class Memory:
             for base, view in self.attached:
                 if base <= at + first and at + last <= base + len(view):
                     return view, at - base
-            text = f"{call} of {last - first} bytes at address {at + first} of rank {rank}, which has not attached them"
-            raise MPIError(f"{text}: the displacement is what MPI.Get_address gives there", "ERR_RMA_RANGE")
+            # The address differs from run to run, so it is not said.
+            what = self._what_is_at(at + first, at + last)
+            text = f"{call} of {last - first} bytes in the memory of rank {rank}, {what}"
+            raise MPIError(f"{text}: a displacement is what MPI.Get_address gives there", "ERR_RMA_RANGE")
         if at + first < 0 or at + last > len(self.view):
             text = f"{call} of bytes {at + first} to {at + last} of rank {rank}'s window, which has {len(self.view)}"
             raise MPIError(text, "ERR_DISP" if displacement < 0 else "ERR_RMA_RANGE")
         return self.view, at
+
+    def _what_is_at(self, first: int, last: int) -> str:
+        for base, view in self.attached:
+            if base <= first < base + len(view):
+                return f"which has attached {base + len(view) - first} bytes there only"
+        if any(low <= first and last <= high for low, high in self._detached):
+            return "which has detached them"
+        return "which has not attached them"
 
 
 class Items:

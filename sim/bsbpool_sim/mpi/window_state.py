@@ -56,6 +56,8 @@ class Shared:
         #: when what one rank told another arrives there, of Post ("post") and Complete ("complete"), and who waits.
         self.told: dict[tuple[str, int, int], deque[int]] = {}
         self.waiting: list[Task] = []
+        #: the epochs of exposure of which a rank has said that nobody writes into its memory, by rank and `expose`.
+        self.no_put: set[tuple[int, int | None]] = set()
 
     @property
     def members(self) -> Sequence[int]:
@@ -161,9 +163,12 @@ class WindowEnd(State):
             raise MPIError(f"{call} without Post", "ERR_RMA_SYNC")
         return self.epochs.posted
 
-    def together(self, call: str) -> None:
-        """Make a collective call of the window, and wait for all ranks."""
-        part = Part(f"Win.{call}", present, none)
+    def together(self, call: str, detail: str = "") -> None:
+        """Make a collective call of the window, and wait for all ranks.
+
+        :param detail: what all ranks must say alike.
+        """
+        part = Part(f"Win.{call}", present, none, detail=detail)
         self.context.enter(self.rank, part, None, 0).wait(self.rank, part)
 
     def waits_for(self, rank: int, call: str) -> str:
@@ -197,15 +202,20 @@ class WindowEnd(State):
             self.cluster.races.unlocked(self.shared, self.rank, target, lock.holders[self.rank])
         lock.release(self.rank)
 
-    def expose(self, epoch: int) -> None:
+    def expose(self, epoch: int, reads_only: bool) -> None:
         """Allow others to access this rank's memory without a lock, from now on.
 
         :param epoch: the number of fences before; 0: it is between Post and Wait.
+        :param reads_only: whether the program says that nobody writes into it.
         """
+        if reads_only:
+            self.shared.no_put.add((self.rank, epoch))
         if self.cluster.races is not None:
             self.cluster.races.exposed(self.shared, self.rank, epoch)
 
     def withdraw(self, epoch: int) -> None:
         """End that permission."""
+        if not epoch:
+            self.shared.no_put.discard((self.rank, epoch))
         if self.cluster.races is not None:
             self.cluster.races.withdrawn(self.shared, self.rank, epoch)

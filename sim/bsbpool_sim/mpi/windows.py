@@ -34,6 +34,8 @@ from .window_memory import (
 from .window_state import Shared, WindowEnd
 
 MODE_NOCHECK, MODE_NOSTORE, MODE_NOPUT, MODE_NOPRECEDE, MODE_NOSUCCEED = 1024, 2048, 4096, 8192, 16384
+#: What all ranks say in a fence, or none.
+_OF_ALL = {"MODE_NOPRECEDE": MODE_NOPRECEDE, "MODE_NOSUCCEED": MODE_NOSUCCEED}
 WIN_UNIFIED = 2
 
 #: The keys of the attributes that MPI itself gives a window: those of `attrs`, `flavor` and `model`.
@@ -218,7 +220,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
 
     def Get_info(self) -> Info:
         """The window's hints."""
-        return Info._made(self._end("Get_info").hints)
+        return Info._new(self._end("Get_info").hints)
 
     def Set_info(self, info: Any) -> None:
         """Add hints to those of the window, which nothing here heeds. All ranks call it."""
@@ -229,7 +231,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         end.together("Set_info")
         end.hints.update(hints)
 
-    info = property(Get_info, Set_info, doc="The window's hints.")
+    info = property(lambda self: Info._made(self._end("Get_info").hints), Set_info, doc="The window's hints.")
 
     def Get_group(self) -> Group:
         """The group of its ranks."""
@@ -262,18 +264,21 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
     def Fence(self, assertion: int = 0) -> None:
         """Wait until all ranks are here; until the next fence all may access all memory.
 
-        :param assertion: MODE_NOSUCCEED: no accesses follow. The others have no effect.
-        :raises MPIError: another epoch is open.
+        :param assertion: MODE_NOPRECEDE: this rank has made no accesses since the last fence; MODE_NOSUCCEED: no
+            accesses follow; MODE_NOPUT: until the next fence nobody writes into this rank's memory. The others have no
+            effect.
+        :raises MPIError: another epoch is open, or there were accesses with MODE_NOPRECEDE.
         """
         end = self._end("Fence")
         _assertion("Fence", assertion, MODE_NOSTORE | MODE_NOPUT | MODE_NOPRECEDE | MODE_NOSUCCEED)
-        end.epochs.check_fence("Fence")
+        assertion = int(assertion)
+        end.epochs.check_fence("Fence", bool(assertion & MODE_NOPRECEDE))
         end.withdraw(end.fences)
         end.fences += 1
-        end.expose(end.fences)
+        end.expose(end.fences, bool(assertion & MODE_NOPUT))
         end.finish()
-        end.together("Fence")
-        end.epochs.fence("Fence", not int(assertion) & MODE_NOSUCCEED)
+        end.together("Fence", " | ".join(name for name, mode in _OF_ALL.items() if assertion & mode))
+        end.epochs.fence(not assertion & MODE_NOSUCCEED)
 
     # -- Start, Post, Complete and Wait ------------------------------------------------------------
 
@@ -312,7 +317,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         _assertion("Post", assertion, MODE_NOCHECK | MODE_NOSTORE | MODE_NOPUT)
         origins = end.ranks_of("Post", group)
         end.epochs.post(origins)
-        end.expose(0)
+        end.expose(0, bool(int(assertion) & MODE_NOPUT))
         for origin in origins:
             end.shared.tell("post", end.rank, origin)
 

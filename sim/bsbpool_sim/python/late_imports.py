@@ -54,11 +54,16 @@ def _done(task: Task, self: Any) -> bool:
 @_for("concurrent.futures._base", "concurrent.futures._base._AcquireFutures.__init__")
 def _in_one_order(task: Task, self: Any, futures: Any) -> None:
     # Python locks them in the order of their addresses, which is another one in each run.
-    threads = threads_of(task.rank)
-    for each in futures:
-        if "_number" not in each.__dict__:
-            each._number = threads.name("number of a future", 1)
-    self.futures = sorted(futures, key=lambda each: each._number)
+    self.futures = sorted(futures, key=lambda each: _number_of_future(task, each))
+
+
+@_for("concurrent.futures._base", "concurrent.futures._base.Future.__hash__")
+def _number_of_future(task: Task, self: Any) -> int:
+    """Also its hash, so that a set of futures has one order in each run, whoever makes it."""
+    if "_number" not in self.__dict__:
+        self._number = threads_of(task.rank).name("number of a future", 1)
+    number: int = self._number
+    return number
 
 
 def leave_event_loop() -> Any:
