@@ -74,6 +74,10 @@ class HorizonError(SimulationError):
     passed_over = False
 
 
+class OverlongError(SimulationError):
+    """The simulation exceeded its limit of real time. The message says where each rank is."""
+
+
 class CannotSimulateError(SimulationError):
     """A simulated rank used something that can't be simulated: a process, a socket, a signal."""
 

@@ -25,7 +25,7 @@ from .choices import ComesFirst, Policy, Strategy
 from .chooser import Chooser, KernelEvent
 from .clocks import Clocks
 from .default_strategies import InOrder
-from .errors import DeadlockError, HorizonError
+from .errors import DeadlockError, HorizonError, OverlongError
 from .event_protocols import Happening as Happening
 from .event_protocols import WhenIdle
 from .garbage import LOOK_EVERY, collect
@@ -88,6 +88,8 @@ class Kernel(Clocks):
         self.events = None if asked is None else asked.events(self.describe)
         #: what may bring about more when nothing can run any more.
         self.when_idle: WhenIdle | None = None
+        #: called now and then, between two events.
+        self.meanwhile: Callable[[], None] | None = None
         #: called before time goes on, with the time of what comes next; returns whether others go first.
         self.when_later: Callable[[int], bool] | None = None
         self._horizon = horizon
@@ -271,6 +273,18 @@ class Kernel(Clocks):
         if isinstance(getcurrent(), Task):
             self._never_go_on()
 
+    def give_up(self, why: str) -> None:
+        """End the simulation from within whatever runs, with what each rank does. A signal may call this at any time,
+        also more than once.
+        """
+        task = getcurrent()
+        running = task if isinstance(task, Task) else None
+        if self.closing:
+            if running is not None:
+                raise GreenletExit  # it does not end although it was told to
+        else:
+            self.fail(OverlongError(f"{why}:\n{self.report(running=running)}"))
+
     def _never_go_on(self) -> None:
         """What the task that runs now does last: it is woken to be ended."""
         self.hub.switch()
@@ -336,6 +350,8 @@ class Kernel(Clocks):
                 )
             if left % LOOK_EVERY == 0:
                 collect()
+                if self.meanwhile is not None:
+                    self.meanwhile()
             self.now = when
             if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
                 if on_turn is not None:
@@ -352,10 +368,15 @@ class Kernel(Clocks):
         waiting.sort(key=lambda t: t is not t.rank.main)
         return waiting
 
-    def report(self, limit: int = 50) -> str:
-        """Return a line for each task that waits, the programs first, and what became of the other ranks."""
+    def report(self, limit: int = 50, running: Task | None = None) -> str:
+        """Return a line for each task that waits, the programs first, and what became of the other ranks.
+
+        :param running: the task that runs now, which is named before all others.
+        """
         waiting = self._waiting()
-        lines = ["  " + t.report() for t in waiting[:limit]]
+        if running is not None:
+            waiting = [running, *(t for t in waiting if t is not running)]
+        lines = ["  " + (t.report_running() if t is running else t.report()) for t in waiting[:limit]]
         if len(waiting) > limit:
             lines.append(f"  … and {len(waiting) - limit} more")
         for rank in self.ranks:

@@ -22,7 +22,7 @@ from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster, RunScript
 from .default_strategies import InOrder, Shuffled
-from .errors import DeadlockError, HorizonError, RankErrors, ScriptError, SimulationError, TapeError
+from .errors import DeadlockError, HorizonError, OverlongError, RankErrors, ScriptError, SimulationError, TapeError
 from .faults import install_faults
 from .garbage import deliberate_collection
 from .kernel import SECOND, Task, nanoseconds
@@ -250,7 +250,7 @@ def run_on(
         try:
             kernel.run()
             over = last
-        except (DeadlockError, HorizonError) as error:
+        except (DeadlockError, HorizonError, OverlongError) as error:
             stuck = error
             if isinstance(error, HorizonError) and cluster.late is not None:
                 error.passed_over = cluster.late.is_open()

@@ -217,6 +217,10 @@ class Task(greenlet, Runs):
         why = self.reason()
         return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
 
+    def report_running(self) -> str:
+        """Return who this task is, and where it is, for the task that runs now."""
+        return f"{self.who()} runs at {exact_duration(self.kernel.now)}, at {place_of(sys._getframe()).where}"
+
 
 # -- keeping them ----------------------------------------------------------------------------------------
 

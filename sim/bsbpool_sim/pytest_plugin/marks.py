@@ -19,6 +19,9 @@ UNMARKED = 2
 #: One entry for each run on a test's simulated ranks: the phase, the output by section title, and the outcome.
 REPORT: pytest.StashKey[list[tuple[str, dict[str, str], PhaseOutcome]]] = pytest.StashKey()
 
+#: Whether somebody uses a debugger in this run: what is debugged may take as long as it takes.
+DEBUGGED: pytest.StashKey[bool] = pytest.StashKey()
+
 
 def positive_number(text: str) -> float:
     """Convert a command-line argument to a positive number."""
@@ -58,7 +61,7 @@ def budget(text: str) -> Budget:
 
 
 def limit(config: pytest.Config) -> float:
-    """Return the time limit of tests on real ranks, in seconds.
+    """Return the time limit of tests on ranks, in seconds.
 
     :raises pytest.UsageError: `mpi_timeout` in the ini file is not a positive number.
     """
@@ -95,7 +98,7 @@ def scope_of(item: Any) -> str:
 
 
 def timeout_of(item: pytest.Item) -> float:
-    """Return the time limit of a test on real ranks, in seconds."""
+    """Return the time limit of a test on ranks, in seconds of real time."""
     mark = item.get_closest_marker("ranks")
     return float(mark.kwargs.get("timeout") or limit(item.config)) if mark else limit(item.config)
 

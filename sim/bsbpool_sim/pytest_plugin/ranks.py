@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
-from .marks import REPORT, UNMARKED, Budget, NotYet, budget, on_ranks, positive_number
+from .marks import DEBUGGED, REPORT, UNMARKED, Budget, NotYet, budget, limit, on_ranks, positive_number
 from .plain_imports import load_plainly
 
 load_plainly()
@@ -28,7 +28,7 @@ load_plainly()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("MPI ranks")
-    what = "seconds that a test with `comm` may take on real ranks, before all ranks show their stacks and end"
+    what = "seconds of real time that a test with `comm` may take; on real ranks, all then show their stacks and end"
     group.addoption(
         "--mpi-timeout", type=positive_number, metavar="SECONDS", help=f"{what} (default: ini mpi_timeout, 60)"
     )
@@ -51,9 +51,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
         "ranks(*sizes, timeout=None, checks=True): on how many ranks a test with the fixture `comm` runs, each number "
-        "a test of its own; timeout in seconds, on real ranks; checks: whether a test on simulated ranks fails if it "
+        "a test of its own; timeout in seconds of real time; checks: whether a test on simulated ranks fails if it "
         "leaves messages or requests behind, or has types and memory that don't match",
     )
+    limit(config)
     config.pluginmanager.register(Warnings(config), "bsbpool_warnings_of_ranks")
     if _launched():
         from .real import RealRanks
@@ -205,6 +206,11 @@ def _wrong(metafunc: pytest.Metafunc, what: str) -> NoReturn:
 def _simulated(item: Any) -> bool:
     real = item.config.pluginmanager.get_plugin("bsbpool_real_ranks")
     return (real is None or not real.active) and on_ranks(item)
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """From now on, tests on simulated ranks have no limit."""
+    config.stash[DEBUGGED] = True
 
 
 @pytest.hookimpl(tryfirst=True)

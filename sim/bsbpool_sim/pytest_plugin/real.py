@@ -135,7 +135,6 @@ class RealRanks:
                 "Leave -n (and -d, --tx) out; or leave mpirun out, and tests with `comm` run on simulated ranks."
             )
             raise pytest.UsageError(*([text] if rank in ("0", None) else []))
-        limit(config)
         self = cls(config)
         config.pluginmanager.register(self, _NAME)
         if rank != "0":

@@ -13,16 +13,14 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import io
 import operator
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 from _pytest.outcomes import OutcomeException
-from greenlet import getcurrent
 
 from bsbpool.frames import is_own
 
@@ -30,12 +28,13 @@ from .. import RankErrors, SimulationError
 from ..checks.audit import KINDS, Audit
 from ..checks.violations import LeakedHandleWarning
 from ..cluster import Cluster
-from ..kernel import Task
+from ..overlong import time_limit
 from ..simulation import close, run_on
-from .marks import REPORT, NotYet, checks_of
+from .marks import DEBUGGED, REPORT, NotYet, checks_of, timeout_of
 from .own_modules import modules_of
 from .own_objects import Counterparts
-from .rank_reports import RANK, PhaseOutcome, RanksRepr, ReportSection, partly_skipped
+from .rank_output import Router, told_apart
+from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -234,74 +233,6 @@ def let_go(ranks: NotYet) -> None:
 # -- a run on all ranks ------------------------------------------------------------------------------
 
 
-class _Router(io.TextIOBase):
-    """Replaces a stream: forwards all output, and keeps a copy of what each simulated rank wrote."""
-
-    def __init__(self, stream: Any):
-        self._stream = stream
-        self.by_rank: dict[int, list[str]] = {}
-
-    def write(self, text: str) -> int:
-        task = getcurrent()
-        if isinstance(task, Task):
-            self.by_rank.setdefault(task.rank.index, []).append(text)
-        return int(self._stream.write(text) or 0)
-
-    def flush(self) -> None:
-        # Python flushes a stream again when it is garbage-collected; by then pytest has closed its file.
-        if not self._stream.closed:
-            self._stream.flush()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-class _NoCapture:
-    """Replaces a capture fixture, so that subtests capture nothing: on ranks they do not end in reverse order."""
-
-    def _suspend(self) -> None:
-        """Nothing."""
-
-    _resume = _start = close = _suspend
-
-    def _is_started(self) -> bool:
-        return True
-
-
-@contextlib.contextmanager
-def _told_apart(item: pytest.Function) -> Iterator[list[_Router]]:
-    """Context in which the output, log records and warnings of ranks are recorded by rank."""
-    plugins = item.config.pluginmanager
-    capturing: Any = plugins.get_plugin("capturemanager")
-    log: Any = getattr(plugins.get_plugin("logging-plugin"), "report_handler", None)
-    streams = sys.stdout, sys.stderr, getattr(log, "stream", None)
-    routers = [_Router(stream) for stream in streams]
-    warn = warnings.showwarning
-
-    def showwarning(message: Any, *args: Any, **kwargs: Any) -> None:
-        task = getcurrent()
-        if isinstance(task, Task) and isinstance(message, Warning):
-            setattr(message, RANK, task.rank.index)
-        warn(message, *args, **kwargs)
-
-    hidden = "subtests" in item.fixturenames and getattr(capturing, "_capture_fixture", log) is None
-    sys.stdout, sys.stderr = routers[:2]
-    warnings.showwarning = showwarning
-    if log is not None:
-        log.stream = routers[2]
-    if hidden:
-        capturing._capture_fixture = _NoCapture()
-    try:
-        yield routers
-    finally:
-        sys.stdout, sys.stderr = streams[:2]
-        warnings.showwarning = warn
-        if log is not None:
-            log.stream = streams[2]
-        if hidden:
-            capturing._capture_fixture = None
-
-
 def call(item: pytest.Function) -> None:
     """Run a test on its simulated ranks."""
     given = item.funcargs
@@ -374,9 +305,10 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
     cluster = ranks.cluster or _new_cluster(item, size)
     if ranks.kept:
         ranks.cluster = cluster
-    with _told_apart(item) as routers, own.on(cluster):
+    with told_apart(item) as routers, own.on(cluster):
         try:
-            run_on(cluster, program, last=not ranks.kept)
+            with _limited(item, cluster):
+                run_on(cluster, program, last=not ranks.kept)
         except RankErrors as errors:
             waiting = "\n".join(getattr(errors, "__notes__", ()))
         except SimulationError as error:
@@ -421,6 +353,22 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
     pytest.fail(parts[-1].what, pytrace=False)
 
 
+def _limited(item: pytest.Function, cluster: Cluster) -> time_limit:
+    """Context in which ranks may take as long as the test's limit says, unless somebody debugs them."""
+    seconds, config = timeout_of(item), item.config
+
+    def time_up() -> None:
+        if not config.stash.get(DEBUGGED, "pydevd" in sys.modules):
+            cluster.kernel.give_up(
+                f"took longer than its limit of {seconds:g} s of real time, which ranks(…, timeout=SECONDS) or "
+                "mpi_timeout in the ini file sets"
+            )
+
+    watched = time_limit(seconds, time_up)
+    cluster.kernel.meanwhile = watched.look
+    return watched
+
+
 def _new_cluster(item: pytest.Function, size: int) -> Cluster:
     """Simulated ranks for a test, or its fixtures."""
     cluster = Cluster(size)
@@ -458,7 +406,7 @@ def tell(violations: Sequence[Violation]) -> None:
         pytest.fail("\n".join(wrong), pytrace=False)
 
 
-def _report(item: pytest.Function, when: str, routers: list[_Router], outcome: PhaseOutcome, shown: Any) -> None:
+def _report(item: pytest.Function, when: str, routers: list[Router], outcome: PhaseOutcome, shown: Any) -> None:
     """Store the outcome of a run on ranks, and the output of each rank, for the report."""
     printed = {
         f"Captured {name} {when}": "".join(text for texts in router.by_rank.values() for text in texts)
