@@ -5,9 +5,9 @@ It combines the parts: `exhaustive` and `strategies` choose schedules, and `find
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from bsbpool.values import shown
@@ -17,15 +17,14 @@ from ..checks import buffer_races, window_races
 from ..checks.audit import KINDS
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
-from ..errors import CannotSimulateError, DeadlockError, SimulationError
+from ..errors import CannotSimulateError, DeadlockError, OverlongError, SimulationError
 from ..garbage import deliberate_collection
-from ..mpi.contexts import ranks as ranks_text
 from ..random_streams import seeded_global
 from ..substitutes import substitutes
 from ..tape import Tape
 from .alike import AlikeRanks, NotAlikeError, ranks_alike, see_that_alike
 from .early_reads import EarlyReads
-from .estimate import schedules_left, two_digits
+from .estimate import schedules_left
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explain_findings
 from .findings import Finding, FoundFault, faults_of, unbuffered
@@ -33,6 +32,7 @@ from .instants import Instants
 from .not_tried import EARLY_READS, FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
 from .repeated import Files, difference_of_runs, not_repeated
+from .result import Exploration as Exploration
 from .same_results import SameResults
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
@@ -54,53 +54,6 @@ _SECOND_NS = 1_000_000_000
 
 class ExplorationError(SimulationError):
     """A program can't be explored: it is not deterministic for equal choices, or does not end."""
-
-
-@dataclass
-class Exploration:
-    """The result of exploring a program.
-
-    :ivar findings: the findings, one for each fault, in the order in which they were found.
-    :ivar schedules: how many schedules were run.
-    :ivar complete: whether these are all schedules, so that no other order of messages exists.
-    :ivar distinct: how many of the schedules were different.
-    :ivar left: an estimate of the schedules that are left; 0 if all were run, None if it is not known.
-    :ivar strategy: how the last schedules were chosen: "exhaustive", or the name of a strategy that draws them.
-    :ivar elapsed: seconds that it took.
-    :ivar limits: what was not tried although it may make a difference.
-    :ivar interrupted: whether Ctrl-C ended it.
-    :ivar drawn: how many of the schedules were drawn by a strategy.
-    :ivar tried: whether the exhaustive strategy was started.
-    :ivar alike: ranks that were counted once as long as nothing distinguished them.
-    """
-
-    findings: list[Finding] = field(default_factory=list)
-    schedules: int = 0
-    complete: bool = False
-    distinct: int = 0
-    left: float | None = None
-    strategy: str = "exhaustive"
-    elapsed: float = 0.0
-    limits: Sequence[str] = ()
-    interrupted: bool = False
-    drawn: int = 0
-    tried: bool = False
-    alike: Sequence[int] = ()
-
-    def __str__(self) -> str:
-        count = f"{self.schedules} schedule{'s' if self.schedules != 1 else ''}"
-        if self.complete:
-            text = f"complete: {count}"
-        elif self.left == 0:
-            text = f"all that is tried: {count}"
-        else:
-            text = f"{count}, {self.distinct} of them different"
-            if self.left is not None:
-                text += f", about {two_digits(self.left)} left"
-        if self.alike:
-            text += f", where {ranks_text(self.alike)} are alike"
-        found = len(self.findings)
-        return f"{text}; {found or 'no'} finding{'s' if found != 1 else ''}"
 
 
 def explore(
@@ -224,15 +177,19 @@ def explore_runs(
     exploring.quick = quick
     with run.watch.watching():
         try:
-            exploring.go()
-            if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
-                exploring.early_reads()
-            if "buffering" in checks and not may_fail:
-                exploring.without_buffers()
+            with run.overtime.within(seconds, _FOR_READS):
+                exploring.go()
+                if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
+                    exploring.early_reads()
+                if "buffering" in checks and not may_fail:
+                    exploring.without_buffers()
             if not quick:
-                exploring.shrink(compare)
+                with run.overtime.within(seconds):
+                    exploring.shrink(compare)
         except KeyboardInterrupt:
             exploring.result.interrupted = True
+        except OverlongError as error:
+            exploring.give_up(str(error))
     exploring.end()
     return exploring.result
 
@@ -299,6 +256,15 @@ class _Exploring:
         if self._given_up:
             self.result.limits, self.result.complete = (*self.result.limits, TOO_LATE), False
         self.result.elapsed = (ThreadedWorld.now() - self._began) / _SECOND_NS
+
+    def give_up(self, where: str) -> None:
+        """Note that a schedule was given up, and where its ranks were.
+
+        :raises ExplorationError: no schedule had come to its end.
+        """
+        if not self.result.schedules:
+            raise ExplorationError(f"{where}\nLet the program end, or give exploring more time")
+        self.result.limits, self.result.complete = (*self.result.limits, f"the rest, since {where}"), False
 
     def _spent(self, share: float = 1.0, counted: bool = True) -> bool:
         if self.quick and self.result.findings:
@@ -399,12 +365,13 @@ class _Exploring:
         if self.jobs > 1:
             most = None if self._schedules is None else self._schedules - before
             found: list[Found] = []
-            interrupted = False
-            for share in sampling.shares(self.jobs, most, lambda: self._spent(counted=False), self._findings_of):
+            interrupted, overlong = False, ""
+            spent, findings_of, left = functools.partial(self._spent, counted=False), self._findings_of, self._seconds
+            for share in sampling.shares(self.jobs, most, spent, findings_of, left):
                 self.result.schedules += share.drawn
                 seen |= share.orders
                 found += share.found
-                interrupted = interrupted or share.interrupted
+                interrupted, overlong = interrupted or share.interrupted, overlong or share.overlong
                 self._tell()
             drawn = self.result.schedules - before
             for number, tape in sorted(found, key=operator.attrgetter("number")):
@@ -412,6 +379,8 @@ class _Exploring:
                 self._take(self._run(InOrder(), tape, late=self._late))
             self.result.schedules, self.result.drawn = before + drawn, drawn
             self.result.distinct = max(self.result.distinct, len(seen))
+            if overlong:
+                raise OverlongError(overlong)
             if interrupted:
                 raise KeyboardInterrupt
         while self.jobs == 1 and not self._spent():

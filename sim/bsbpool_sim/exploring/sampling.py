@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from ..errors import OverlongError
 from ..tape import Tape
 from .drawing import Drawn
 from .findings import Finding
@@ -38,12 +39,14 @@ class Share(NamedTuple):
     :ivar orders: those that were different.
     :ivar found: those with something wrong that none before it had in the same way.
     :ivar interrupted: whether Ctrl-C has ended it.
+    :ivar overlong: where ranks were in a schedule that was given up; "" if none was.
     """
 
     drawn: int
     orders: set[Order]
     found: list[Found]
     interrupted: bool
+    overlong: str
 
 
 class Sampling:
@@ -65,33 +68,38 @@ class Sampling:
         return tuple((rank, tuple(drawn.order[rank])) for rank in sorted(drawn.order)), schedule
 
     def shares(
-        self, jobs: int, most: int | None, spent: Callable[[], bool], findings: Callable[[Schedule], list[Finding]]
-    ) -> Iterator[Share]:
+        self, jobs: int, most: int | None, spent: Callable[[], bool], findings: Callable[[Schedule], list[Finding]],
+        budget: float | None,
+    ) -> Iterator[Share]:  # fmt: skip
         """What each process has drawn: every `jobs`-th number.
 
         :param most: schedules that are drawn at the most, by all of them.
         :param spent: whether the budget is, but for that.
         :param findings: what is wrong with a schedule.
+        :param budget: seconds for each of them.
         """
 
         def share(first: int) -> Share:
             orders: set[Order] = set()
             found: list[Found] = []
             known: set[Any] = set()
-            number, interrupted = first, False
+            number, interrupted, overlong = first, False, ""
             try:
-                while (most is None or number < most) and not spent():
-                    order, schedule = self.schedule(number)
-                    if order not in orders:
-                        orders.add(order)
-                        for each in findings(schedule):
-                            if each.key not in known:
-                                known.add(each.key)
-                                found.append(Found(number, schedule.simulation.tape))
-                    number += jobs
+                with self._run.overtime.within(budget):
+                    while (most is None or number < most) and not spent():
+                        order, schedule = self.schedule(number)
+                        if order not in orders:
+                            orders.add(order)
+                            for each in findings(schedule):
+                                if each.key not in known:
+                                    known.add(each.key)
+                                    found.append(Found(number, schedule.simulation.tape))
+                        number += jobs
             except KeyboardInterrupt:
                 interrupted = True
-            return Share(len(range(first, number, jobs)), orders, found, interrupted)
+            except OverlongError as error:
+                overlong = str(error)
+            return Share(len(range(first, number, jobs)), orders, found, interrupted, overlong)
 
         calls = [lambda first=first: share(first) for first in range(jobs)]
         return in_processes(calls, jobs)

@@ -26,6 +26,7 @@ from ..substitutes import substitutes
 from ..tape import Tape
 from .exploration import Exploration, ExplorationError, explore_runs
 from .findings import FoundFault
+from .overtime import Overtime
 from .pools import Watch
 from .schedules import Schedule, ScriptWithStrategy
 
@@ -44,6 +45,7 @@ class ScenarioRunner:
         self.scenario = scenario
         self.faults = faults
         self.watch = Watch()
+        self.overtime = Overtime()
         #: what the last run came to.
         self.outcome: Outcome | None = None
         self._observed: Observed | None = None
@@ -64,7 +66,7 @@ class ScenarioRunner:
         scenario = self.scenario
         outcome = scenario.run_seed(
             self.seed, policy=strategy, tape=tape, faults=self.faults,
-            script=lambda script: ScriptWithStrategy(script, strategy), check=False,
+            script=lambda script: ScriptWithStrategy(script, strategy, self.overtime), check=False,
         )  # fmt: skip
         self.outcome = outcome
         simulation = outcome.simulation

@@ -19,6 +19,7 @@ from ..garbage import collect_between_runs
 from ..places import OwnEnd, by_a_statement, raised_by
 from ..simulation import Setup, Simulation
 from ..tape import Tape
+from .overtime import Overtime
 from .pools import Watch
 
 #: How a schedule that did not end well ended.
@@ -80,9 +81,11 @@ class Runner(Protocol):
     """Runs a program once.
 
     :ivar watch: notes what is wrong with job pools while it watches.
+    :ivar overtime: stops a run that takes too long.
     """
 
     watch: Watch
+    overtime: Overtime
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
@@ -115,17 +118,20 @@ class ScriptWithStrategy:
     """What `simulate` takes for a script: the user's, with a strategy that may want to see the cluster before it runs.
 
     :param strategy: its ``install(cluster)`` is called, if it has that.
+    :param overtime: is told of the cluster.
     """
 
-    def __init__(self, script: RunScript | None, strategy: object):
+    def __init__(self, script: RunScript | None, strategy: object, overtime: Overtime):
         self._script = script
         self._strategy = strategy
+        self._overtime = overtime
         #: the ranks, once they were prepared.
         self.cluster: Cluster | None = None
 
     def install(self, cluster: Cluster) -> None:
         """Prepare the ranks, before their programs start."""
         self.cluster = cluster
+        self._overtime.begins(cluster)
         if self._script is not None:
             self._script.install(cluster)
         install = getattr(self._strategy, "install", None)
@@ -151,6 +157,7 @@ class ProgramRunner(ABC, Generic[P]):
         self._script = script
         self._options = options
         self.watch = Watch()
+        self.overtime = Overtime()
 
     def __call__(
         self, strategy: Strategy, tape: Tape | None, *, late: bool, eager_limit: int | None = None
@@ -158,7 +165,7 @@ class ProgramRunner(ABC, Generic[P]):
         """Run it once."""
         collect_between_runs()
         self.watch.begin()
-        script = ScriptWithStrategy(self._script, strategy)
+        script = ScriptWithStrategy(self._script, strategy, self.overtime)
         schedule = self._schedule(script, strategy, tape, late, eager_limit)
         return schedule.look_at(script.cluster, self.watch)
 

@@ -25,6 +25,7 @@ from ..default_strategies import InOrder
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
 from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs
 from ..exploring.kept import lines_of
+from ..exploring.overtime import Overtime
 from ..exploring.pools import Watch
 from ..exploring.schedules import Schedule, told_plainly
 from ..places import raised_by
@@ -55,6 +56,7 @@ class TestRunner:
     ):  # fmt: skip
         self._item, self._size, self._program, self._on = item, size, program, on
         self.watch = Watch()
+        self.overtime = Overtime()
         #: the violations that count.
         self.checks = KINDS if checks_of(item) else ()
 
@@ -72,6 +74,7 @@ class TestRunner:
         if self.checks:
             audit = cluster.audit = Audit(self.checks)
             cluster.races = audit.races
+        self.overtime.begins(cluster)
         install = getattr(strategy, "install", None)
         if install is not None:
             install(cluster)
