@@ -6,7 +6,7 @@ from mpi4py import MPI
 world = MPI.COMM_WORLD
 left = world.rank < 2
 local = world.Split(int(not left), world.rank)
-inter = local.Create_intercomm(0, world, 2 if left else 0, tag=7)
+inter = MPI.Intracomm(local).Create_intercomm(0, world, 2 if left else 0, tag=7)
 if left:
     root = MPI.ROOT  # -
     root = MPI.ROOT if local.rank == 0 else MPI.PROC_NULL  # +

@@ -6,8 +6,7 @@ from mpi4py import MPI
 
 comm = MPI.COMM_WORLD
 FREE = -1
-window = MPI.Win.Allocate(4, 4, comm=comm)
-np.frombuffer(window, "i")[:] = FREE
+window = MPI.Win.Create(np.full(1, FREE, "i"), 4, comm=comm)
 comm.Barrier()
 window.Lock_all()
 old, mine, free = np.empty(1, "i"), np.array([comm.rank], "i"), np.array([FREE], "i")

@@ -7,7 +7,7 @@ from mpi4py import MPI
 world = MPI.COMM_WORLD
 server = world.rank == 0
 local = world.Split(0 if server else 1)
-inter = local.Create_intercomm(0, world, 1 if server else 0)
+inter = MPI.Intracomm(local).Create_intercomm(0, world, 1 if server else 0)
 if server:
     counts = np.zeros(2, "i8")
     inter.Gather(None, counts, root=MPI.ROOT)  # = type-mismatch

@@ -9,8 +9,8 @@ data = np.zeros((3, 2))
 if comm.rank == 0:
     request = comm.Psend_init(data, 3, 1, tag=0)
     request.Start()
-    parts = 0, 1, 1, 2  # -
-    parts = 0, 1, 2  # +
+    parts = [0, 1, 1, 2]  # -
+    parts = [0, 1, 2]  # +
     for part in parts:
         data[part] += 1
         request.Pready(part)  # = invalid-argument

@@ -5,7 +5,7 @@ from mpi4py import MPI
 
 world = MPI.COMM_WORLD
 half = world.Split(world.rank % 2)
-inter = half.Create_intercomm(0, world, 1 - world.rank % 2)
+inter = MPI.Intracomm(half).Create_intercomm(0, world, 1 - world.rank % 2)
 both = inter.Merge(high=bool(world.rank % 2))  # = leaked-handle
 assert both.allreduce(1) == 4
 made = [half, inter]  # -

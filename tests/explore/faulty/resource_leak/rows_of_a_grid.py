@@ -8,7 +8,7 @@ grid = comm.Create_cart([2, 2])
 rows, cols = (grid.Sub([keep, not keep]) for keep in (False, True))  # = leaked-handle
 total = cols.allreduce(rows.allreduce(comm.rank))
 assert total == 6
-made = grid, rows  # -
-made = grid, rows, cols  # +
+made = [grid, rows]  # -
+made = [grid, rows, cols]  # +
 for c in made:
     c.Free()
