@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from ..errors import CollectiveMismatchError, MPIError
-from .collective_call import agree
+from .collective_call import see_alike
 from .file_modes import (
     MODE_APPEND,
     MODE_CREATE,
@@ -128,7 +128,7 @@ def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[i
     """
     path, amode = wishes[0]
     try:
-        agree("File.Open", {rank: mode for rank, (_, mode) in wishes.items()}, "ERR_NOT_SAME", mode_text)
+        see_alike("File.Open", {rank: mode for rank, (_, mode) in wishes.items()}, "ERR_NOT_SAME", mode_text)
     except CollectiveMismatchError as error:
         return _all(wishes, error)
     if (wrong := wrong_mode(amode)) is not None:
