@@ -117,7 +117,7 @@ def _windows(places: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]
 
 
 #: What is said of ranks that open different files.
-_OTHER = "File.Open: rank 0 opens {}, and rank {} of the communicator {}: all have to open one file"
+_OTHER = "File.Open: rank 0 opens {}, and rank {} of the communicator {}: all must open one file"
 
 
 def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[int, MPIError]:
