@@ -77,8 +77,8 @@ def _tape(text: str) -> Any:
 )  # fmt: skip
 @click.option(
     "--eager-limit", type=click.IntRange(min=0), metavar="BYTES",
-    help="Senders of messages larger than this wait for their receivers, as MPI allows; 0: all senders wait. Default: "
-    "none waits.",
+    help="Senders of messages larger than this wait for their receivers, as MPI allows; 0: all senders wait, and all "
+    "collective calls for all ranks. Default: none waits.",
 )  # fmt: skip
 @click.option(
     "--check", type=click.Choice(["all", *_CHECKS]),

@@ -99,7 +99,7 @@ def simulate(
     :param late_matching: match receives and probes from any rank only when nothing else can run, so that each message
         that could match is an alternative, at whatever time it arrives. Events of one instant are not choices then.
     :param eager_limit: bytes up to which a message is buffered; the sender of a larger one waits until its receiver
-        takes it, as a real MPI may do. None: all are buffered.
+        takes it, as a real MPI may do. None: all are buffered. 0: also collective calls wait for all ranks.
     :param checks: which violations of MPI's rules are recorded in `Simulation.violations`:
         ``"unreceived-message"``, ``"unfinished-request"``, ``"leaked-handle"``, ``"type-mismatch"``,
         ``"buffer-race"`` and ``"rma-race"``.

@@ -91,6 +91,25 @@ def test_what_an_object_raises_as_it_is_pickled_is_the_calls_exception(tmp_path)
     assert simulated(tmp_path, 2, CANNOT_BE_PICKLED) == ["ZeroDivisionError"]
 
 
+IN_A_SET = """
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from mpi4py import MPI
+from mpi4py.futures import MPICommExecutor
+
+with MPICommExecutor(MPI.COMM_WORLD, root=0) as executor:
+    if executor is not None:
+        futures = {executor.submit(pow, 2, n) for n in range(9)}
+        print([future.result() for future in futures])
+        done, _ = wait(futures, return_when=FIRST_COMPLETED)
+        print(len(done), sorted(executor.map(pow, range(9), [2] * 9, unordered=True)) == [n * n for n in range(9)])
+"""
+
+
+def test_a_set_of_futures_has_the_order_in_which_they_were_put_there(tmp_path):
+    # By their addresses it would have another order in each run.
+    assert simulated(tmp_path, 3, IN_A_SET) == [str([2**n for n in range(9)]), "9 True"]
+
+
 # It is not imported here: it changes how exceptions are pickled, of this process too.
 @pytest.mark.skipif(importlib.util.find_spec("mpipool") is None, reason="needs mpipool")
 def test_mpipools_executor_runs_as_it_is(tmp_path):

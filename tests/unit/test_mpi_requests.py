@@ -6,6 +6,7 @@ import pytest
 
 from bsbpool_sim import DeadlockError, simulate
 from bsbpool_sim import mpi as MPI
+from bsbpool_sim.checks.audit import KINDS
 
 np = pytest.importorskip("numpy")
 
@@ -82,6 +83,26 @@ def test_partitions_arrive_one_by_one_whatever_the_partitions_of_the_receiver():
 
     once = [[True, False, False], [0, 1, 2, 3]]
     assert simulate(program, ranks=2).results[1] == (once * 2, list(range(12)))
+
+
+def test_what_a_program_writes_into_a_partition_that_has_arrived_stays():
+    def program(comm):
+        data = np.arange(4.0)
+        if comm.rank == 0:
+            send = comm.Psend_init(data, 2, 1, tag=4)
+            send.Start()
+            send.Pready_range(0, 1)
+            return send.Wait()
+        receive = comm.Precv_init(data, 2, 0, tag=4)
+        receive.Start()
+        while not receive.Parrived(0):
+            pass
+        data[:2] += 10
+        assert receive.Parrived(0)
+        receive.Wait()
+        return data.tolist()
+
+    assert simulate(program, ranks=2, checks=KINDS).results[1] == [10, 11, 2, 3]
 
 
 def test_no_other_receive_takes_a_partition():

@@ -419,3 +419,54 @@ def test_who_is_missing_among_neighbours_is_named():
     with pytest.raises(DeadlockError, match=r"rank 0 waits for rank 1 to call neighbor_allgather\(\)") as raised:
         run(program, 4)
     assert "rank 3" not in str(raised.value).split("\n")[1]
+
+
+def early(comm, call):
+    """The last rank awaits a message that rank 0 sends behind the call."""
+    if comm.rank == comm.size - 1:
+        comm.recv(source=0)
+        return call(comm)
+    found = call(comm)
+    if comm.rank == 0:
+        comm.send("a message", comm.size - 1)
+    return found
+
+
+#: Calls in which rank 0 may wait for nobody.
+FOR_SOME = {
+    "bcast": lambda comm: comm.bcast("a" if comm.rank == 0 else None, root=0),
+    "Bcast": lambda comm: comm.Bcast(zeros(1), root=0),
+    "Ibcast": lambda comm: comm.Ibcast(zeros(1), root=0).Wait(),
+    "scatter": lambda comm: comm.scatter([1, 2, 3] if comm.rank == 0 else None, root=0),
+    "gather": lambda comm: comm.gather(comm.rank, root=1),
+    "reduce": lambda comm: comm.reduce(comm.rank, root=1),
+    "scan": lambda comm: comm.scan(comm.rank),
+    "Exscan": lambda comm: comm.Exscan(three(comm), zeros(3)),
+}
+
+
+@pytest.mark.parametrize("call", FOR_SOME)
+def test_where_nothing_is_buffered_all_ranks_wait_for_all(call):
+    def program(comm):
+        return early(comm, FOR_SOME[call])
+
+    if call not in ("gather", "reduce"):
+        run(program)
+    with pytest.raises(DeadlockError, match=rf"rank 0 waits for rank 2 to call {call}"):
+        run(program, eager_limit=0)
+
+
+def test_calls_have_the_same_results_where_nothing_is_buffered():
+    def program(comm):
+        return [str(call(comm)) for call in FOR_SOME.values()]
+
+    assert run(program) == run(program, eager_limit=0)
+
+
+@pytest.mark.parametrize("call", ["Neighbor_allgather", "Neighbor_alltoall"])
+def test_an_edge_that_one_end_names_is_refused_where_data_goes_by_it(call):
+    def program(comm):
+        graph = comm.Create_dist_graph_adjacent([1 - comm.rank], [1 - comm.rank] if comm.rank else [])
+        getattr(graph, call)(zeros(1), zeros(1))
+
+    refused(program, "rank 1 names an edge from rank 0 that rank 0 does not name")

@@ -152,7 +152,7 @@ class Buffer:
                 self._at = offset * extent
         if count is None:
             number = self._whole(length - self._at)
-            if blocks is not None and number % blocks:
+            if blocks and number % blocks:
                 raise ValueError(
                     f"message: cannot infer count, number of entries {number} is not a multiple of required number of "
                     f"blocks {blocks}"
@@ -170,7 +170,7 @@ class Buffer:
         """A block for each rank, which may differ in size."""
         self._at = 0
         if counts is None:
-            share, left = divmod(self._whole(self._memory.nbytes), blocks)
+            share, left = divmod(self._whole(self._memory.nbytes), max(blocks, 1))
             self.counts = [share + (i < left) for i in range(blocks)]
         else:
             self.counts = _each(counts, blocks)

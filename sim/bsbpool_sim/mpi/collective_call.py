@@ -352,7 +352,7 @@ def call_text(meeting: Meeting, name: str, root: int | None, detail: str) -> str
     return f"{name}({', '.join([*arguments, detail] if detail else arguments)})"
 
 
-def agree(call: str, given: Mapping[int, Any], kind: str, text: Callable[[Any], str] = str) -> None:
+def see_alike(call: str, given: Mapping[int, Any], kind: str, text: Callable[[Any], str] = str) -> None:
     """See that all ranks gave the same to a call.
 
     :param given: what each gave, by its number in the communicator.

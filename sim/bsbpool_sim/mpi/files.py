@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 from ..errors import MPIError
-from .collective_call import agree
+from .collective_call import see_alike
 from .collective_forms import Forms
 from .communicators import Comm
 from .contexts import Context
@@ -149,7 +149,7 @@ class File(WithErrhandler, FileAccess, root=True):
             raise MPIError(f"{call}({size}): a size is 0 or more", "ERR_ARG")
         self._writable(call, opened)
         together = self._together(call, opened, size)
-        agree(call, together.payloads, "ERR_ARG")
+        see_alike(call, together.payloads, "ERR_ARG")
         if together.result is None:
             together.result = True
             try:
@@ -274,7 +274,7 @@ class File(WithErrhandler, FileAccess, root=True):
         """Move the shared file pointer, as `Seek` does. All ranks call it, with the same arguments."""
         opened = self._unless_sequential("Seek_shared")
         call = self._together("Seek_shared", opened, (offset, whence))
-        agree("Seek_shared", call.payloads, "ERR_ARG")
+        see_alike("Seek_shared", call.payloads, "ERR_ARG")
         if call.result is None:
             call.result = _sought("Seek_shared", opened, offset, whence, opened.file.shared)
             opened.file.shared = call.result
@@ -289,7 +289,7 @@ class File(WithErrhandler, FileAccess, root=True):
         """Say whether accesses must be atomic; they always are. All ranks call it, with one flag."""
         opened = self._opened("Set_atomicity")
         call = self._together("Set_atomicity", opened, bool(flag))
-        agree("Set_atomicity", call.payloads, "ERR_ARG")
+        see_alike("Set_atomicity", call.payloads, "ERR_ARG")
         opened.file.atomic = bool(flag)
 
     def Get_atomicity(self) -> bool:

@@ -9,7 +9,7 @@ import os
 from collections.abc import Iterable, Mapping
 
 from ..errors import CollectiveMismatchError, MPIError
-from .collective_call import agree
+from .collective_call import see_alike
 from .file_modes import (
     MODE_APPEND,
     MODE_CREATE,
@@ -117,7 +117,7 @@ def _windows(places: Iterable[tuple[int, int]]) -> Iterable[list[tuple[int, int]
 
 
 #: What is said of ranks that open different files.
-_OTHER = "File.Open: rank 0 opens {}, and rank {} of the communicator {}: all have to open one file"
+_OTHER = "File.Open: rank 0 opens {}, and rank {} of the communicator {}: all must open one file"
 
 
 def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[int, MPIError]:
@@ -128,7 +128,7 @@ def open_together(wishes: Mapping[int, tuple[str, int]]) -> OpenFile | Mapping[i
     """
     path, amode = wishes[0]
     try:
-        agree("File.Open", {rank: mode for rank, (_, mode) in wishes.items()}, "ERR_NOT_SAME", mode_text)
+        see_alike("File.Open", {rank: mode for rank, (_, mode) in wishes.items()}, "ERR_NOT_SAME", mode_text)
     except CollectiveMismatchError as error:
         return _all(wishes, error)
     if (wrong := wrong_mode(amode)) is not None:

@@ -412,7 +412,7 @@ class Receive(Request):
             self.complete()
 
     def _given_up(self) -> None:
-        self.abandoned = not (self.over or self._cancelled or self.taken_in)
+        self.abandoned = not (self.over or self._cancelled or self.taken_in or self.also is not None)
         if self.message is not None and not self.over:
             self._gives_back()
             self._end(None)

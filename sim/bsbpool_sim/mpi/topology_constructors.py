@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import MPIError
-from .collective_call import agree
+from .collective_call import see_alike
 from .collective_forms import Forms
 from .constants import UNDEFINED, Constant, means
 from .contexts import Context
@@ -60,7 +60,7 @@ class MakingTopologies(Forms):
     def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str) -> Any:
         """A communicator of the first `count` ranks."""
         call = self._together(call_name, shape)
-        agree(call_name, call.payloads, "ERR_TOPOLOGY")
+        see_alike(call_name, call.payloads, "ERR_TOPOLOGY")
         if call.result is None:
             call.result = Context(self.cluster, self.context.own[:count])
         if self.rank >= count:
