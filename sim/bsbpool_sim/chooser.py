@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import heapq
 import itertools
+import operator
 import sys
 from array import array
 from bisect import bisect_left
@@ -129,29 +130,26 @@ def _place_of_call() -> str:
     return "" if frame is None or is_own(frame) else f"{file_of(frame)}:{frame.f_lineno} in {frame.f_code.co_name}"
 
 
+_sequence_of = operator.itemgetter(2)
+
+
 class _Group:
     """The events of one instant and turn, in the order in which they were scheduled."""
 
-    __slots__ = ("events", "key", "numbered", "sequence")
+    __slots__ = ("events", "key", "numbered")
 
     def __init__(self, key: tuple[int, int]):
         self.key = key
         self.events: list[KernelEvent] = []
-        #: their sequence numbers.
-        self.sequence: list[int] = []
         #: for a policy: a heap of its numbers, with the sequence numbers.
         self.numbered: list[tuple[float, int]] = []
-
-    def take(self, index: int) -> KernelEvent:
-        del self.sequence[index]
-        return self.events.pop(index)
 
     def first(self) -> int:
         """The index of the event with the smallest number."""
         while True:
             sequence = heapq.heappop(self.numbered)[1]
-            index = bisect_left(self.sequence, sequence)
-            if index < len(self.sequence) and self.sequence[index] == sequence:
+            index = bisect_left(self.events, sequence, key=_sequence_of)
+            if index < len(self.events) and _sequence_of(self.events[index]) == sequence:
                 return index
 
 
@@ -189,7 +187,6 @@ class Events:
             group = self._groups[key] = _Group(key)
             heapq.heappush(heap, (*key, 0, None, group))
         group.events.append(event)
-        group.sequence.append(event[2])
         if self._number is not None:
             heapq.heappush(group.numbered, (self._number(), event[2]))
 
@@ -218,7 +215,7 @@ class Events:
             heapq.heappop(heap)
             del self._groups[group.key]
             return group.events[0]
-        return group.take(
+        return group.events.pop(
             self._chooser.index(
                 Kind.EVENT, None, "", count,
                 lambda: map(self._describe, group.events),
