@@ -32,8 +32,9 @@ _PYTHON = os.path.dirname(os.__file__) + os.sep
 _PACKAGES = tuple(f"{os.sep}{name}{os.sep}" for name in ("site-packages", "dist-packages"))
 
 
-#: The files of packages.
+#: The files of packages; the file of code, and that of its module.
 PackageFiles: TypeAlias = tuple[str, ...]
+CodeFiles: TypeAlias = tuple[str, ...]
 
 
 class Whose(Enum):
@@ -58,17 +59,23 @@ def whose_code(code: CodeType, variables: dict[str, Any]) -> Whose:
     :param variables: those of its module.
     """
     module = variables.get("__file__")
-    return _whose(code.co_filename, module if isinstance(module, str) else None, _files(OWN_PACKAGES), _files(TOOLS))
+    # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
+    files = (code.co_filename, module) if isinstance(module, str) else (code.co_filename,)
+    if _in_own_packages(files, _files(OWN_PACKAGES)):
+        return Whose.OWN
+    return _of_others(files, _files(TOOLS))
 
 
 @functools.lru_cache(maxsize=8192)
-def _whose(file: str, module: str | None, own: PackageFiles, tools: PackageFiles) -> Whose:
-    """Whose a file of code is, by those of the packages that are loaded."""
-    # The file of the module, since code may have no file (dataclasses generate some), or was compiled elsewhere.
-    files = (file,) if module is None else (file, module)
-    if any(each.startswith((_HERE, *_folders(own))) for each in files):
-        return Whose.OWN
-    if library(file) == "":
+def _in_own_packages(files: CodeFiles, own: PackageFiles) -> bool:
+    """Whether code is in the folders of this project."""
+    return any(each.startswith((_HERE, *_folders(own))) for each in files)
+
+
+@functools.lru_cache(maxsize=8192)
+def _of_others(files: CodeFiles, tools: PackageFiles) -> Whose:
+    """Whose code is that is in none of these."""
+    if library(files[0]) == "":
         return Whose.PYTHON
     return Whose.TOOL if any(each.startswith(_folders(tools)) for each in files) else Whose.USER
 
@@ -146,11 +153,10 @@ def from_users(frame: FrameType) -> list[FrameType]:
 
 
 def without_own(trace: TracebackType | None) -> TracebackType | None:
-    """Remove the first frames of a traceback that are of this project; keep all if there are no others."""
-    inner = trace
-    while inner is not None and is_own(inner.tb_frame):
-        inner = inner.tb_next
-    return inner or trace
+    """Remove the first frames of a traceback that are of this project; keep the innermost if there are no others."""
+    while trace is not None and trace.tb_next is not None and is_own(trace.tb_frame):
+        trace = trace.tb_next
+    return trace
 
 
 def warn(message: str) -> None:

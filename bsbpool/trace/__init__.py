@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from ..exceptions import TraceError
 from .format import EVENTS, FIELDS, FOLDED, VERSION, Trace, describe
-from .reading import read_trace
 from .recording import Recorder
 
 if TYPE_CHECKING:
     from .listener import TraceRecorder
+    from .reading import read_trace
 
 __all__ = [
     "EVENTS", "FIELDS", "FOLDED", "VERSION", "Recorder", "Trace", "TraceError", "TraceRecorder", "describe",
@@ -25,4 +25,8 @@ def __getattr__(name: str) -> Any:
         from .listener import TraceRecorder
 
         return TraceRecorder
+    if name == "read_trace":  # most runs read none
+        from .reading import read_trace
+
+        return read_trace
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -166,10 +166,10 @@ class _Pool:
 
     def take(self, number: int, event: PoolEvent) -> None:
         """Check the next event."""
-        if event.t > self.t and (self.due or self.stale):
+        kind, t = event.e, event.t
+        if t > self.t and (self.due or self.stale):
             self._time_goes_on()
-        self.number, self.t = number, event.t
-        kind = event.e
+        self.number, self.t = number, t
         if self.over and kind not in _AFTER_THE_END:
             self.wrong(f"{kind} comes after its end")
         handler = _HANDLERS.get(kind)

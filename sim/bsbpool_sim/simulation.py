@@ -9,7 +9,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from greenlet import GreenletExit, getcurrent
 
@@ -17,8 +17,6 @@ from bsbpool.durations import exact_duration
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
-from .checks.audit import KINDS, Audit
-from .checks.violations import Violation
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster, RunScript
 from .default_strategies import InOrder, Shuffled
@@ -36,6 +34,10 @@ from .random_streams import seeded_global
 from .substitutes import substitutes
 from .tape import Tape
 from .world import SimWorld
+
+if TYPE_CHECKING:
+    from .checks.audit import Audit
+    from .checks.violations import Violation
 
 
 @dataclass
@@ -188,7 +190,18 @@ class Setup(NamedTuple):
         _check("compute", self.compute, _finite(self.compute) and self.compute >= 0, "a factor, 0 or more")
         right = f"an integer from 1 to {ranks}, the number of ranks"
         _check("hosts", hosts, _integer(hosts) and 1 <= hosts <= ranks, right)
-        _check("checks", self.checks, all(each in KINDS for each in self.checks), f"of {', '.join(KINDS)}")
+        if self.checks != ():
+            from .checks.audit import KINDS
+
+            _check("checks", self.checks, all(each in KINDS for each in self.checks), f"of {', '.join(KINDS)}")
+
+    def _make_audit(self) -> Audit | None:
+        """Make what looks for what a program does wrong; None without checks, which most simulations are."""
+        if not self.checks:
+            return None
+        from .checks.audit import Audit
+
+        return Audit(self.checks)
 
     def run(
         self, program: Callable[[Comm], Any], script: RunScript | None, policy: Strategy | Policy, tape: Tape | None,
@@ -208,7 +221,7 @@ class Setup(NamedTuple):
             horizon=nanoseconds(self.horizon), max_events=self.max_events, tape=tape, late_matching=late_matching,
             compute=self.compute, hosts=self.hosts,
         )  # fmt: skip
-        audit = Audit(self.checks) if self.checks else None
+        audit = self._make_audit()
         cluster.eager_limit, cluster.audit = eager_limit, audit
         if audit is not None:
             cluster.buffers, cluster.races = audit.buffers, audit.races

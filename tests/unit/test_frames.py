@@ -269,7 +269,7 @@ def test_a_stack_without_the_user_is_shown_but_for_tools():
     assert run_in_thread(source, show=from_users)["names"][-2:] == ["run", "<module>"]
 
 
-def test_a_traceback_loses_the_frames_of_this_project_that_it_begins_with():
+def test_a_traceback_loses_the_frames_of_this_project_that_it_begins_with_but_for_the_innermost():
     def raising(file):
         with contextlib.suppress(NameError):
             raise NameError
@@ -281,6 +281,10 @@ def test_a_traceback_loses_the_frames_of_this_project_that_it_begins_with():
 
     assert without_own(raising(PACKAGES[0] / "worker.py")).tb_frame.f_code.co_name == "<lambda>"
     assert without_own(raising("mine.py")).tb_frame.f_code.co_filename == "mine.py"
+    nested = raising(PACKAGES[0] / "worker.py")
+    nested.tb_next = raising(PACKAGES[0] / "calls.py")
+    nested.tb_next.tb_next = None
+    assert without_own(nested) is nested.tb_next
     alone = raising(PACKAGES[0] / "worker.py")
     alone.tb_next = None
     assert without_own(alone) is alone

@@ -10,14 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..kernel import nanoseconds
-from ..recorded import RecordedJob, RecordingError, read_recording
 from .document import Document, KeyPath, ScenarioError
 from .model import MOST_JOBS, JobEntry, Model, StrategyEntry
 from .patterns import matcher
 from .written_values import Takes, shown_yaml
+
+if TYPE_CHECKING:
+    from ..recorded import RecordedJob
 
 #: Limits: dependencies of all jobs of a scenario, and names that are compared with patterns.
 MOST_WAITS, MOST_COMPARED = 2_000_000, 20_000_000
@@ -206,6 +208,8 @@ class Expansion:
         """Add the jobs of a recording; each has its id in its name, since the jobs of a strategy share a name."""
         if self.model.recording is None:
             return
+        from ..recorded import RecordingError, read_recording  # few scenarios have one
+
         path: KeyPath = ("recording",)
         try:
             recording = read_recording(Path(self.document.file).parent / self.model.recording)

@@ -91,6 +91,12 @@ class ScenarioRuntime(ScriptRuntime):
 
     def act(self, job: PlannedJob) -> Any:
         """Execute a job: let its time pass, then end it as the scenario says."""
+        self._let_time_pass(job)
+        if job.entry.kills:
+            self.kill((self.kernel.task.rank, Killed(scrub(job.name))))
+        return self._end(job)
+
+    def _let_time_pass(self, job: PlannedJob) -> None:
         entry, kernel, name = job.entry, self.kernel, job.name
         ns = entry.takes.draw(lambda: stream(self._stage.seed, f"duration of {name}"))
         start, slowness = kernel.now, kernel.task.rank.slowness
@@ -104,9 +110,10 @@ class ScenarioRuntime(ScriptRuntime):
             except JobInterrupted:
                 if not entry.uninterruptible:
                     raise
-        if entry.kills:
-            self.kill((kernel.task.rank, Killed(scrub(name))))
-        error: BaseException | None = None
+
+    def _end(self, job: PlannedJob) -> Any:
+        """What a job returns, or raises."""
+        entry, name, error = job.entry, job.name, None
         if entry.raises is not None:
             error = entry.raises.make()
         elif job.recorded is not None:
@@ -116,7 +123,7 @@ class ScenarioRuntime(ScriptRuntime):
             raise error
         value = Unpicklable() if entry.unpicklable else job.fill(entry.returns)
         if entry.returns_bytes is not None:
-            value = (job.name.encode() * (1 + entry.returns_bytes // len(job.name)))[: entry.returns_bytes]
+            value = (name.encode() * (1 + entry.returns_bytes // len(name)))[: entry.returns_bytes]
         self._stage.returned[name] = value
         return value
 
