@@ -23,6 +23,7 @@ from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster, RunScript
 from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
+from ..hosts import Hosts
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
 from ..places import raised_by
@@ -38,6 +39,7 @@ from ..simulation import Simulation, simulate
 from ..virtual import GLOBAL_GENERATOR, OWNS
 from . import package
 from .beginning import Program, prepared, variables_of_main
+from .launcher_variables import as_launched
 from .output import OutputClosedError, RankStream, SharedStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -217,7 +219,7 @@ class _Ranks:
         task: Any = getcurrent()
         rank = task.rank.index
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
-        process = task.rank.kept[PROCESS] = self._process(rank)
+        process = task.rank.kept[PROCESS] = self._process(rank, comm.cluster.hosts)
         task.rank.kept[GLOBAL_GENERATOR], task.rank.kept[OWNS] = None, process.owns
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
@@ -247,7 +249,7 @@ class _Ranks:
             raise raised
         return process.status
 
-    def _process(self, rank: int) -> Process:
+    def _process(self, rank: int, hosts: Hosts) -> Process:
         label = f"[{rank}] " if self._label else ""
         out, err = (RankStream(output, label, rank) for output in self._outputs)
         of_sys = {
@@ -262,7 +264,8 @@ class _Ranks:
             "displayhook": sys.__displayhook__,
             "unraisablehook": sys.__unraisablehook__,
         }
-        process = Process(self._common, self._owns, of_sys, dict(self._environment), self._folder)
+        environment = as_launched(self._environment, rank, self._size, hosts)
+        process = Process(self._common, self._owns, of_sys, environment, self._folder)
         process.streams = [out, err]
         return process
 
