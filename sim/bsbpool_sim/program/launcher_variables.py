@@ -1,7 +1,7 @@
 """The variables of the environment by which a program sees that an MPI launcher has started it, and as which rank.
 
-Ranks get those that MPICH's launcher sets. What a launcher of the simulation itself has set is no rank's. Other variables
-belong in `python.process`.
+Ranks get those that MPICH's launcher sets. What a launcher of the simulation itself has set is no rank's. Other
+variables belong in `python.process`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from ..hosts import Hosts
 
 #: How names of variables begin that launchers set for each of their processes.
 _OF_LAUNCHERS = (
-    b"PMI_", b"PMIX_", b"MPI_LOCAL", b"MPI_RANKID", b"HYDI_", b"OMPI_COMM_WORLD_", b"OMPI_UNIVERSE_SIZE", b"PRTE_LAUNCHED",
-    b"MV2_COMM_WORLD_", b"I_MPI_HYDRA_INFO", b"MSMPI_LOCAL_ONLY", b"PALS_", b"ALPS_APP_PE",
+    b"PMI_", b"PMIX_", b"MPI_LOCAL", b"MPI_RANKID", b"HYDI_", b"OMPI_COMM_WORLD_", b"OMPI_UNIVERSE_SIZE",
+    b"PRTE_LAUNCHED", b"MV2_COMM_WORLD_", b"I_MPI_HYDRA_INFO", b"MSMPI_LOCAL_ONLY", b"PALS_", b"ALPS_APP_PE",
 )  # fmt: skip
 
 

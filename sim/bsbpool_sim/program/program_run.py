@@ -28,11 +28,12 @@ from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
 from ..places import raised_by
 from ..python.chance import NumpyChance, random_of_ranks
+from ..python.finalizers import finalizers_of_ranks, free_variables
 from ..python.logs import logging_of_ranks
 from ..python.module_ownership import Ownership, replaces_pool
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes, write_complaint
-from ..python.threads import wait_for_threads
+from ..python.threads import leave_threads, wait_for_threads
 from ..python.warning_settings import warnings_of_ranks
 from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
@@ -164,6 +165,7 @@ class _Ranks:
         self._of_mpi4py = _parts_of_mpi4py()
         self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
+        self._undo.callback(finalizers_of_ranks())
         self._undo.enter_context(random_of_ranks())
         self._undo.enter_context(logging_of_ranks())
         self._undo.enter_context(warnings_of_ranks())
@@ -242,6 +244,8 @@ class _Ranks:
             raise GreenletExit
         wait_for_threads(task, raised)
         process.run_at_exit()
+        leave_threads(task.rank)
+        free_variables([main, *self._modules.loaded()])
         initialization.end()
         process.status = self._finish(process) or process.status
         self._ended.statuses[rank] = process.status
