@@ -89,7 +89,7 @@ def free_variables(modules: Iterable[types.ModuleType]) -> None:
 
 def _is_told(value: Any) -> bool:
     """Whether a value is, or leads to, an object of the program's with a `__del__`."""
-    found, seen = [value], set[int]()
+    found, seen = [value], dict[int, Any]()
     while found and len(seen) < _MOST:
         each = found.pop()
         kind = type(each)
@@ -97,6 +97,6 @@ def _is_told(value: Any) -> bool:
             continue
         if hasattr(kind, "__del__"):
             return True
-        seen.add(id(each))
+        seen[id(each)] = each
         found += gc.get_referents(each)
     return False
