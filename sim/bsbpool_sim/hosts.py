@@ -28,6 +28,12 @@ class Hosts:
             return rank // (self._each + 1)
         return self._larger + (rank - in_larger) // self._each
 
+    def place(self, rank: int) -> tuple[int, int]:
+        """Return which rank of its host a rank is, and how many ranks that host has."""
+        host = self.of(rank)
+        first = host * self._each + min(host, self._larger)
+        return rank - first, self._each + (host < self._larger)
+
     def name(self, rank: int) -> str:
         """Return the name of the host of a rank, as a program there is told it."""
         return f"simulated-{self.of(rank)}"

@@ -32,6 +32,7 @@ def test_hosts_are_blocks_of_ranks_as_equal_as_can_be(ranks):
         sizes = [of.count(host) for host in range(count)]
         assert sizes == sorted(sizes, reverse=True)
         assert max(sizes) - min(sizes) <= 1 <= min(sizes)
+        assert [hosts.place(rank) for rank in range(ranks)] == [(n, size) for size in sizes for n in range(size)]
         assert [hosts.together([first, last]) for first in range(ranks) for last in range(ranks)] == [
             of[first] == of[last] for first in range(ranks) for last in range(ranks)
         ]

@@ -31,6 +31,7 @@ CALLS = {
     ),
     "bsbpool/trace/listener.py": (["_hear_of_job"], "jobs of BSB's pool are kept with their ids, until it closes"),
     "bsbpool/tracebacks.py": (["_gathered"], "within one walk over the causes of an error, which it keeps alive"),
+    "sim/bsbpool_sim/python/finalizers.py": (["_is_told"], "what one walk has met is kept until it is over"),
     "sim/bsbpool_sim/pytest_plugin/own_objects.py": (
         ["_change", "_copied", "_of_mpi", "_pair", "_value", "follow"],
         "what has a counterpart is kept with it, and what one walk has met until it is over",

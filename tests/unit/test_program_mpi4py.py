@@ -178,6 +178,32 @@ def test_what_mpi_has_can_be_listed_and_imported_by_a_star(simulate):
     assert (status, sorted(out.splitlines()), err) == (0, ["0 2", "1 2"], "")
 
 
+OF_LAUNCHERS = (
+    "import os\n"
+    "from mpi4py import MPI\n"
+    "names = 'PMI_RANK', 'PMI_SIZE', 'MPI_LOCALRANKID', 'MPI_LOCALNRANKS', 'OMPI_COMM_WORLD_RANK', 'SLURM_PROCID'\n"
+    "found = MPI.COMM_WORLD.gather([os.environ.get(name) for name in names])\n"
+    "print(found if MPI.COMM_WORLD.rank == 0 else '', end='')\n"
+)
+
+
+def test_a_rank_sees_its_launcher_in_the_environment(simulate):
+    status, out, err = simulate(2, OF_LAUNCHERS)
+    assert (status, eval(out), err) == (0, [["0", "2", "0", "2", None, None], ["1", "2", "1", "2", None, None]], "")
+    start = ("-m", "bsbpool_sim", "--hosts", "2")
+    assert eval(simulate(3, OF_LAUNCHERS, start=start)[1]) == [
+        ["0", "3", "0", "2", None, None],
+        ["1", "3", "1", "2", None, None],
+        ["2", "3", "0", "1", None, None],
+    ]
+
+
+def test_what_a_launcher_of_the_simulation_has_set_is_no_ranks(simulate):
+    outside = {"PMI_RANK": "7", "PMI_SIZE": "8", "OMPI_COMM_WORLD_RANK": "7", "SLURM_PROCID": "0"}
+    status, out, err = simulate(2, OF_LAUNCHERS, **outside)
+    assert (status, eval(out), err) == (0, [["0", "2", "0", "2", None, "0"], ["1", "2", "1", "2", None, "1"]], "")
+
+
 def test_nothing_that_stood_for_mpi4py_is_left_behind(tmp_path):
     (tmp_path / "program.py").write_text("from mpi4py import MPI\nprint(MPI.COMM_WORLD.rank)")
     code = (

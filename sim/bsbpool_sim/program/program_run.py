@@ -24,21 +24,24 @@ from bsbpool.worlds.uncaught import uncaught_text
 
 from ..cluster import Cluster, RunScript
 from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
+from ..hosts import Hosts
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
 from ..places import by_a_statement, raised_by
 from ..python.chance import NumpyChance, random_of_ranks
+from ..python.finalizers import finalizers_of_ranks, free_variables
 from ..python.logs import logging_of_ranks
 from ..python.module_ownership import Ownership, replaces_pool
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes, write_complaint
-from ..python.threads import wait_for_threads
+from ..python.threads import leave_threads, wait_for_threads
 from ..python.warning_settings import warnings_of_ranks
 from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
 from ..virtual import GLOBAL_GENERATOR, OWNS
 from . import package
 from .beginning import Program, prepared, variables_of_main
+from .launcher_variables import as_launched
 from .output import OutputClosedError, RankStream, SharedStream
 
 #: Numbers of ranks that have started, after which it is seen what they take.
@@ -163,6 +166,7 @@ class _Ranks:
         self._of_mpi4py = _parts_of_mpi4py()
         self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
+        self._undo.callback(finalizers_of_ranks())
         self._undo.enter_context(random_of_ranks())
         self._undo.enter_context(logging_of_ranks())
         self._undo.enter_context(warnings_of_ranks())
@@ -218,7 +222,7 @@ class _Ranks:
         task: Any = getcurrent()
         rank = task.rank.index
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
-        process = task.rank.kept[PROCESS] = self._process(rank)
+        process = task.rank.kept[PROCESS] = self._process(rank, comm.cluster.hosts)
         task.rank.kept[GLOBAL_GENERATOR], task.rank.kept[OWNS] = None, process.owns
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
@@ -243,6 +247,8 @@ class _Ranks:
             raise GreenletExit
         wait_for_threads(task, raised)
         process.run_at_exit()
+        leave_threads(task.rank)
+        free_variables([main, *self._modules.loaded()])
         initialization.end()
         process.status = self._finish(process) or process.status
         self._ended.statuses[rank] = process.status
@@ -250,7 +256,7 @@ class _Ranks:
             raise raised
         return process.status
 
-    def _process(self, rank: int) -> Process:
+    def _process(self, rank: int, hosts: Hosts) -> Process:
         label = f"[{rank}] " if self._label else ""
         out, err = (RankStream(output, label, rank) for output in self._outputs)
         of_sys = {
@@ -265,7 +271,8 @@ class _Ranks:
             "displayhook": sys.__displayhook__,
             "unraisablehook": sys.__unraisablehook__,
         }
-        process = Process(self._common, self._owns, of_sys, dict(self._environment), self._folder)
+        environment = as_launched(self._environment, rank, self._size, hosts)
+        process = Process(self._common, self._owns, of_sys, environment, self._folder)
         process.streams = [out, err]
         return process
 

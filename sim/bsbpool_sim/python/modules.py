@@ -152,6 +152,14 @@ class Modules:
         """Return the modules that a rank has for itself."""
         return [each for each in self._of[rank].own.values() if isinstance(each, types.ModuleType)]
 
+    def loaded(self) -> list[types.ModuleType]:
+        """Return the modules that the running rank has for itself now, by their names."""
+        if len(self._modules) != self._count:
+            self._take_stock(self._current)
+            self._count = len(self._modules)
+        found = [self._modules.get(name) for name in sorted(self._current.names)]
+        return [each for each in found if isinstance(each, types.ModuleType)]
+
     def running(self) -> RankModules:
         """Return the modules that the running rank has for itself."""
         return self._current

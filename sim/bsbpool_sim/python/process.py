@@ -71,6 +71,8 @@ class Process:
         self.environment = environment
         self.folder = folder
         self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
+        #: its objects of `weakref.finalize` that wait, in order; see `finalizers`.
+        self.finalizers: dict[Any, Process] = {}
         #: the streams that it began with, until it ends.
         self.streams: list[Any] = []
         #: the exit status, once its program has ended.
