@@ -475,8 +475,7 @@ class ScenarioListener:
         elif isinstance(progress, PoolJobAddedProgress):
             witness.added.setdefault(self._name, []).append(self._name_of(progress.job))
         elif isinstance(progress, PoolStatusProgress):
-            old = None if progress.old_status is None else progress.old_status.value
-            witness.statuses.setdefault(self._name, []).append((old, progress.status.value))
+            witness.told(self._name, progress.old_status, progress.status)
         elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
             status = "ping"
             self._heard.append((now, None, status))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
+from bsbpool.pool import PoolStatus
+
 T = TypeVar("T")
 
 #: Of which job, listener or callback this is the context.
@@ -54,6 +56,11 @@ class Witness:
         """Somebody is called who was handed in."""
         if (of_whom := _WHOSE.get()) != who:
             self.strange.append((who, of_whom))
+
+    def told(self, listener: str, old: PoolStatus | None, new: PoolStatus | None) -> None:
+        """A listener is told that the status of a pool has changed."""
+        values = [None if status is None else status.value for status in (old, new)]
+        self.statuses.setdefault(listener, []).append((values[0], str(values[1])))
 
     def begins(self, phase: str, workflow: Any) -> None:
         """A phase of the workflow begins on a rank, if there is a workflow."""
