@@ -1,5 +1,10 @@
 """Mistakes that were planted after scenarios, invariants and models had been written for all others, by somebody who
 had not seen those: they show how what is there generalizes. What a mistake is, is said in `subtle.py`.
+
+Of these 87, exploring found 41 at first: 39 in the first two schedules of some scenario, and 2 more in the first 40.
+What callbacks and listeners are told, with which context variables code is called, and why jobs end was not looked
+at; fifteen scenarios were missing. Fifteen more were mistakes that had been planted before, and seven make no
+difference that a program could see in a simulation, or break no rule; these are not here.
 """
 
 from functools import partial
@@ -393,4 +398,8 @@ UNSEEN = (
 )
 
 #: Those that show in some order, or with a fault, and not in the first seeds of any scenario.
-ONLY_EXPLORED: tuple[str, ...] = ()
+ONLY_EXPLORED = (
+    "a job that has to travel alone goes to the end of the line",
+    "what a rank gives back is not given out",
+    "who opens a pool late does not hear of the dead",
+)
