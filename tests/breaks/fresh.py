@@ -3,7 +3,7 @@ had not seen those: they show how what is there generalizes. What a mistake is, 
 
 Of these 87, exploring found 41 at first: 39 in the first two schedules of some scenario, and 2 more in the first 40.
 What callbacks and listeners are told, with which context variables code is called, and why jobs end was not looked
-at; fifteen scenarios were missing. Fifteen more were mistakes that had been planted before, and seven make no
+at; eighteen scenarios were missing. Fifteen more were mistakes that had been planted before, and seven make no
 difference that a program could see in a simulation, or break no rule; these are not here.
 """
 

@@ -249,10 +249,9 @@ def _code_is_called_rightly(seen: Observed) -> None:
             if [*got] != told and not (died and [*got][: len(told)] == told[: len(got)]):
                 seen.fail((), "always", f"listener {listener} is told {what}: {_short(told)}", _short(got))
     for name, told_of in witness.asked.items():
-        if not died and told_of != [seen.status(name)]:
-            seen.fail(
-                (), "always", f"the callback of {name} is called once, when it is {seen.status(name)}", str(told_of)
-            )
+        status = seen.stage.jobs[name].status.value
+        if not died and told_of != [status]:
+            seen.fail((), "always", f"the callback of {name} is called once, when it is {status}", str(told_of))
 
 
 def _calls_come_back(seen: Observed) -> None:
