@@ -232,7 +232,7 @@ class ScenarioRun:
                 context=context,
                 **limit,
             )
-        queued = self.witness.handed_in(f"job {job.name}", queue)
+        queued = self.witness.handed_in(f"job {job.name}", queue) if self.plan.model.ranks == 1 else queue()
         self.witness.queued(job.name, queued, len(self.jobs))
         self.jobs[job.name] = queued
 
@@ -435,7 +435,7 @@ class ScenarioListener:
 
     def __init__(self, stage: ScenarioRun, listener: Listener):
         self._stage = stage
-        self._name = listener.name
+        self._name, self._called = listener.name, f"listener {listener.name}"
         self._heard = stage.heard.setdefault(listener.name, [])
         self._handles = [matcher(pattern) for pattern in listener.handles]
         #: actions, each to be done once: (when, at, function).
@@ -468,7 +468,8 @@ class ScenarioListener:
     def __call__(self, progress: PoolProgress) -> bool:
         """Note a notification, and do what the scenario says of it."""
         now, name, status, witness = self._stage.now(), "", "", self._stage.witness
-        witness.is_called(f"listener {self._name}")
+        if progress.reason is not PoolProgressReason.MAX_TIMEOUT_PING:  # there may be very many of these
+            witness.is_called(self._called)
         if isinstance(progress, PoolJobUpdateProgress):
             name, status = self._name_of(progress.job), progress.status.value
             self._heard.append((now, name, status))
