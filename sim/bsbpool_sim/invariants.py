@@ -8,10 +8,10 @@ elsewhere: for scenarios in `scenario.expecting`, for random cases in tests/prop
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from bsbpool.facts import Died, Killed
+from bsbpool.facts import Cancelled, Died, Killed
 from bsbpool.trace.events import (
     RECORDS,
     AlreadyStarted,
@@ -41,14 +41,15 @@ from bsbpool.trace.events import (
     Unhandled,
 )
 
+from .traced_jobs import ENDED as ENDED
+from .traced_jobs import TracedJob
+
 #: Which status may follow which.
 MAY_FOLLOW = {
     "pending": ("queued", "cancelled"),
     "queued": ("running", "cancelled"),
     "running": ("success", "failed", "aborted", "queued"),
 }
-#: The statuses of a job that has ended.
-ENDED = ("success", "failed", "cancelled", "aborted")
 
 #: Nanoseconds that a job which was interrupted at its limit has to come to its end.
 GRACE = 1_000_000_000
@@ -102,27 +103,6 @@ def broken(events: Iterable[Event]) -> list[Broken]:
     return found
 
 
-class _Job:
-    """What the trace has said about one job so far."""
-
-    def __init__(self, event: JobQueued):
-        self.deps: Sequence[int] = event.deps
-        self.cache: Sequence[int] = event.cache
-        #: how many of its dependencies have not succeeded.
-        self.waits_for = 0
-        self.status = "pending"
-        self.rank: int | None = None
-        self.limit: int | None = None
-        self.since: int = event.t
-        self.started_at: int | None = None
-        self.ended_at: int | None = None
-        self.losses = 0
-        self.by_hand = False
-        #: whether somebody has asked for it to be cancelled.
-        self.unwanted = False
-        self.dependents: list[int] = []
-
-
 class _Pool:
     """The part of a trace that is about one pool."""
 
@@ -133,7 +113,7 @@ class _Pool:
         self.fail_fast: bool = event.fail_fast
         self.retries = 0
         self.main_died = False
-        self.jobs: list[_Job] = []
+        self.jobs: list[TracedJob] = []
         self.status = ""
         self.over = False
         self.ready: dict[int, None] = {}
@@ -220,7 +200,7 @@ class _Pool:
             self.wrong(f"job {id} is added as number {len(self.jobs)}")
         if self.status == "closing":
             self.wrong(f"job {id} is added as the pool closes")
-        job = _Job(event)
+        job = TracedJob(event)
         self.jobs.append(job)
         if job.cache:
             self.required.update(job.cache)
@@ -251,6 +231,7 @@ class _Pool:
         if job.status not in ("pending", "queued", "cancelled"):
             self.wrong(f"job {id} is {job.status}, and is said to be cancelled")
         job.unwanted = True
+        job.reasons.append(event.reason)
         if job.status != "cancelled":
             self.due[id] = (self.t, ("cancelled",), "it is said to be cancelled")
             if self.called_back:
@@ -258,6 +239,7 @@ class _Pool:
 
     def _call_back(self, event: CalledBack) -> None:
         self.jobs[event.job].unwanted = True
+        self.jobs[event.job].reasons.append(event.reason)
         self.called_back[event.job] = event.rank
 
     def _started(self, event: AlreadyStarted) -> None:
@@ -272,6 +254,10 @@ class _Pool:
             self.wrong(f"job {id} becomes {status} after the pool has closed")
         if status in ENDED:
             self.in_hand.pop(id, None)
+            if isinstance(event.error, Cancelled) and id in self.called_back:
+                self.wrong(f"job {id} is cancelled, and rank {self.called_back[id]} has not given it back")
+            if why := job.wrong_reason(status, event.error, any(self.jobs[d].status in ENDED[1:] for d in job.deps)):
+                self.wrong(f"job {id} becomes {status}: {why}")
         due = self.due.pop(id, None)
         if due is not None and job.unwanted and (job.status, status) == ("pending", "queued"):
             self.due[id] = due  # that came before it was cancelled, and is told now
@@ -286,7 +272,7 @@ class _Pool:
             self._ends(id, job, status, due is not None)
         job.since = self.t
 
-    def _becomes_queued(self, id: int, job: _Job, old: str) -> None:
+    def _becomes_queued(self, id: int, job: TracedJob, old: str) -> None:
         if old == "running":
             if job.rank not in self.lost:
                 self.wrong(f"job {id} is queued again, and rank {job.rank} was not lost")
@@ -295,12 +281,12 @@ class _Pool:
             job.rank = None
         self._has_dependencies(id, job, "queued")
 
-    def _has_dependencies(self, id: int, job: _Job, what: str) -> None:
+    def _has_dependencies(self, id: int, job: TracedJob, what: str) -> None:
         if job.waits_for and not job.by_hand:
             open_ = [dep for dep in job.deps if self.jobs[dep].status != "success"]
             self.wrong(f"job {id} is {what}, and job {open_[0]}, which it waits for, is {self.jobs[open_[0]].status}")
 
-    def _becomes_running(self, id: int, job: _Job, rank: int | None) -> None:
+    def _becomes_running(self, id: int, job: TracedJob, rank: int | None) -> None:
         self._has_dependencies(id, job, "running")
         job.rank = rank
         job.started_at = self.t
@@ -322,11 +308,11 @@ class _Pool:
                 self.stale[id] = (rank, stale)
 
     @staticmethod
-    def _never_came(job: _Job) -> bool:
+    def _never_came(job: TracedJob) -> bool:
         """Whether a job was ended by hand before its rank got it."""
         return job.by_hand and job.ended_at is not None and job.ended_at == job.started_at
 
-    def _ends(self, id: int, job: _Job, status: str, was_due: bool) -> None:
+    def _ends(self, id: int, job: TracedJob, status: str, was_due: bool) -> None:
         again, job.ended_at = job.ended_at is not None, self.t
         if job.cache:
             self.required.subtract(job.cache)

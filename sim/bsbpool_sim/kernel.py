@@ -94,6 +94,8 @@ class Kernel(Clocks):
         self.when_later: Callable[[int], bool] | None = None
         self._horizon = horizon
         self._max_events = max_events
+        #: events at one instant after which it is given up; it is looked now and then.
+        self.most_at_once = max_events
         #: what is to happen, as `heapq` has it.
         self.heap: list[KernelEvent] = []
         #: what is to happen at the present time, and was scheduled at that time, in the two turns that most of it has:
@@ -296,12 +298,14 @@ class Kernel(Clocks):
         """Run until every program has ended.
 
         :raises DeadlockError: nothing can run any more, and a program has not ended.
-        :raises HorizonError: virtual time or the number of events went past the horizon.
+        :raises HorizonError: virtual time or the number of events went past the horizon, or time stands still.
         """
         heap, work, news, horizon, left = self.heap, self.work_now, self.news_now, self._horizon, self._max_events
         pop = heappop if self.events is None else self.events.pop
         go_on = self._go_on
         on_turn, when_later = self.on_turn, self.when_later
+        # When it was last looked how far time is, and how many events have come since, if it has stood still.
+        looked_at, still = -1, 0
         turn: float
         while self._programs:
             if work:
@@ -352,6 +356,13 @@ class Kernel(Clocks):
                 collect()
                 if self.meanwhile is not None:
                     self.meanwhile()
+                still = still + LOOK_EVERY if self.now == looked_at else 0
+                looked_at = self.now
+                if still > self.most_at_once:
+                    raise HorizonError(
+                        f"time stands still: more than {self.most_at_once} events at {exact_duration(self.now)}: "
+                        f"look for what goes on for ever:\n{self.report()}"
+                    )
             self.now = when
             if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
                 if on_turn is not None:

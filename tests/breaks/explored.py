@@ -21,6 +21,7 @@ from typing import NamedTuple
 
 import pytest
 from breaks import BREAKS, Gone
+from fresh import FRESH
 from later import LATER
 from subtle import SUBTLE
 
@@ -38,7 +39,7 @@ from scripted import SCRIPTED
 from variants import PAIRS
 
 ROOT = Path(__file__).parents[2] / "scenarios"
-ALL = {**BREAKS, **SUBTLE, **LATER}
+ALL = {**BREAKS, **SUBTLE, **LATER, **FRESH}
 
 #: Seconds for each mistake, and for cutting what was found.
 SECONDS, CUTTING = 60.0, 10.0

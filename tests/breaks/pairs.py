@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from breaks import BREAKS, Gone
+from fresh import FRESH
 from later import LATER
 from subtle import SUBTLE
 
@@ -35,7 +36,7 @@ NAMES = sorted(
 SEEDS = 3
 
 #: Mistakes that show in rare orders only, and all that may be wrong with the pool and the simulator.
-RARE = {**SUBTLE, **LATER}
+RARE = {**SUBTLE, **LATER, **FRESH}
 ALL = {**BREAKS, **RARE}
 
 

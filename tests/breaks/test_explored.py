@@ -2,6 +2,7 @@
 
 import pytest
 from explored import ALL, find
+from fresh import UNSEEN
 from test_breaks import BY_OTHERS
 
 pytestmark = [pytest.mark.unmeasured, pytest.mark.unwatched]
@@ -9,7 +10,7 @@ pytestmark = [pytest.mark.unmeasured, pytest.mark.unwatched]
 #: Every so manyth mistake, of those that have to do with scenarios.
 EVERY = 12
 
-SOME = [what for what in ALL if what not in BY_OTHERS][::EVERY]
+SOME = [what for what in ALL if what not in (*BY_OTHERS, *UNSEEN)][::EVERY]
 
 
 @pytest.mark.parametrize("what", SOME)

@@ -223,6 +223,18 @@ def test_what_goes_on_for_ever_is_given_up(limits, text):
         run(k, program)
 
 
+def test_where_time_stands_still_it_is_given_up_before_all_events_have_come():
+    k = kernel(max_events=10_000_000)
+    k.most_at_once = 1000
+
+    def program():
+        while True:
+            k.park("nothing", min(k.now + SECOND, 5 * SECOND))
+
+    with pytest.raises(HorizonError, match="time stands still: more than 1000 events at 5 s"):
+        run(k, program)
+
+
 def test_reading_the_clock_is_free_but_waiting_by_reading_it_is_not():
     k = kernel()
 

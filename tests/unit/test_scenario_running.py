@@ -487,9 +487,9 @@ def test_a_rank_that_leaves_without_mains_error_is_found(run, monkeypatch):
 
     real = JobPool.execute
 
-    def quiet(self):
+    def quiet(self, **options):
         with contextlib.suppress(*[] if self.is_main() else [WorkflowError]):
-            return real(self)
+            return real(self, **options)
 
     monkeypatch.setattr(JobPool, "execute", quiet)
     found = always(run, "jobs: [{name: a, raises: KeyError}]\nexpect: {outcome: error}", ranks=2)
@@ -501,9 +501,9 @@ def test_a_worker_that_raises_what_it_should_not_is_found(run, monkeypatch):
 
     real = JobPool.execute
 
-    def broken(self):
+    def broken(self, **options):
         try:
-            return real(self)
+            return real(self, **options)
         except Exception:
             if self.is_main():
                 raise
@@ -537,8 +537,11 @@ def test_a_listener_that_is_told_twice_is_found(run, monkeypatch):
         return real(self, notification)
 
     monkeypatch.setattr(Notifier, "deliver", twice)
-    (found,) = always(run, "pool: {listeners: [{name: log}]}\njobs: [{name: a}]\nexpect: {}")
-    assert found == "listener log is told, as number 2: a running | a queued"
+    found = always(run, "pool: {listeners: [{name: log}]}\njobs: [{name: a}]\nexpect: {}")
+    assert found == [
+        "listener log is told, as number 2: a running | a queued",
+        *["listener log has the context variables with which it was handed in | those of nobody"] * 3,
+    ]
 
 
 def test_what_stays_cached_is_found(run, monkeypatch):

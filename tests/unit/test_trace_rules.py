@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from bsbpool.facts import Cancelled, LostRank
 from bsbpool.trace.format import fields_of
 from bsbpool_sim.invariants import broken
 from bsbpool_sim.scenario import load
@@ -97,6 +98,16 @@ LIES = [
     ("counts as an error", lambda es: before(es, of(es, "unhandled"), job=8)),
     ("ends well", lambda es: changed(of(es, "end"), error=None)),
     ("was free at", lambda es: changed(of(es, "message"), started=10**12)),
+    ("nothing says why", lambda es: changed(status(es, 1, "cancelled"), error=None)),
+    ("it has an error", lambda es: changed(status(es, 8, "success"), error=status(es, 0, "failed").error)),
+    ("nothing that it waits for has failed", lambda es: changed(
+        status(es, 9, "cancelled"), error=status(es, 1, "cancelled").error)),
+    ("the reason is 'no longer'", lambda es: changed(status(es, 9, "cancelled"), error=Cancelled("no longer"))),
+    ("its limit is", lambda es: changed(of(es, "limit"), ns=10)),
+    ("its error is", lambda es: changed(status(es, 4, "aborted"), error=Cancelled(None))),
+    ("is told|are told", lambda es: changed(
+        status(es, 4, "aborted"), error=LostRank(1, "host", None, 2))),
+    ("has not given it back", lambda es: before(es, status(es, 9, "cancelled"), e="call_back", rank=2, reason=None)),
     ("is added as number", lambda es: es.remove(of(es, "job"))),
 ]  # fmt: skip
 

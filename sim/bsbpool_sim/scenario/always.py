@@ -12,19 +12,23 @@ from typing import Any
 
 from bsbpool.durations import exact_duration
 from bsbpool.engine.status import TRANSITIONS, JobStatus
-from bsbpool.errors_and_facts import describe_error
+from bsbpool.errors_and_facts import describe_error, own_facts
 from bsbpool.exceptions import WorkflowError
-from bsbpool.facts import Died, Killed
+from bsbpool.facts import DependencyFailed, Died, Killed, Stopped
 
 from ..invariants import ENDED, broken
 from .expanding import PlannedJob
 from .observed import MOST_FAILURES, Observed
+from .patterns import matcher
 
 #: Maximal wait of a pool, in nanoseconds.
 MAX_WAIT = 60 * 10**9
 
 #: Which statuses may follow which, by their names.
 _MAY_FOLLOW = {before.value: {after.value for after in TRANSITIONS[before]} for before in JobStatus}
+
+#: Nanoseconds after which a call of the pool has seen that there is nothing to wait for any more.
+_A_WHILE = 200_000_000
 
 _DIED = RuntimeError("died")
 _DEATHS = Died, Killed
@@ -38,6 +42,10 @@ def check_what_always_holds(seen: Observed) -> None:
     _results_are_theirs(seen)
     _dependencies_held(seen)
     _listeners_heard(seen)
+    _code_is_called_rightly(seen)
+    _calls_come_back(seen)
+    _failures_are_raised(seen)
+    _causes_are_first(seen)
     _caches_are_empty(seen)
     _ranks_free_as_told(seen)
     _pings_are_due(seen)
@@ -86,6 +94,8 @@ def _pings_are_due(seen: Observed) -> None:
     listeners, kinds = seen.plan.model.pool.listeners, ("status", "pool_status", "job", "ping")
     if not listeners or any(e.e == "fault" and e.rank == 0 and not isinstance(e.what, _DEATHS) for e in seen.events):
         return
+    if any(each.run is not None and each.by is not None for each in seen.plan.model.events):
+        return  # a listener that runs a job hears nothing until that has ended
     wait = min([MAX_WAIT, *(each.max_wait for each in listeners if each.max_wait is not None)])
     told: int | None = None
     for number, event in enumerate(seen.events):
@@ -215,6 +225,85 @@ def _listeners_heard(seen: Observed) -> None:
             _word(got[place]) if place < len(got) else "nothing more",
             at,
         )
+
+
+def _code_is_called_rightly(seen: Observed) -> None:
+    """Check what code of the program sees beside jobs: see `Witness`."""
+    witness, died = seen.stage.witness, 0 in seen.outcome.died
+    for who, of_whom in witness.strange:
+        seen.fail((), "always", f"{who} has the context variables with which it was handed in", f"those of {of_whom}")
+    for name in witness.wrong_results:
+        seen.fail((), "always", "execute() returns the results of the jobs that succeeded", f"{name} is wrong")
+    added = [seen.name(e) for e in seen.events if e.e == "job"]
+    statuses: list[tuple[str | None, str]] = []
+    for event in seen.events:
+        if event.e == "pool_status":
+            statuses.append((None if event.status == "scheduling" else statuses[-1][1], event.status))
+    for listener in seen.stage.heard:
+        for got, told, what in (
+            (witness.added.get(listener, []), added, "that jobs were added"),
+            (witness.statuses.get(listener, []), statuses, "how the status of the pool changed"),
+        ):
+            if [*got] != told and not (died and [*got][: len(told)] == told[: len(got)]):
+                seen.fail((), "always", f"listener {listener} is told {what}: {_short(told)}", _short(got))
+    for name, told_of in witness.asked.items():
+        status = seen.stage.jobs[name].status.value
+        if not died and told_of != [status]:
+            seen.fail((), "always", f"the callback of {name} is called once, when it is {status}", str(told_of))
+
+
+def _calls_come_back(seen: Observed) -> None:
+    """Check that what events of the file called has come back, and that listeners are left as often as entered."""
+    for number, since in seen.stage.witness.begun.items():
+        event = seen.plan.model.events[number]
+        ended = [seen.last(name) for name in [event.run] if name is not None]
+        over = all(each is not None and each.status in ("success", "failed") for each in ended)
+        late = max([since, *(each.t for each in ended if each is not None)]) + _A_WHILE < seen.outcome.elapsed
+        if over and late and 0 not in seen.outcome.died:
+            seen.fail(("events", number), "always", "what it calls comes back", "it never did", since)
+    witness, many = seen.stage.witness, len(seen.plan.model.pool.listeners)
+    if seen.outcome.died or seen.plan.model.workflow:
+        return
+    if witness.entered != len(witness.left):
+        seen.fail(
+            (), "always", f"listeners are left {witness.entered} times, as they were entered", f"{len(witness.left)}"
+        )
+    errors = {rank: error for rank, error in seen.stage.outcomes.items() if error is not None}
+    told = sum(error is not None for error in witness.left)
+    if told != many * len(errors):
+        seen.fail((), "always", f"{many * len(errors)} listeners are left with an error", f"{told} are")
+
+
+def _failures_are_raised(seen: Observed) -> None:
+    """Check that the failures that no listener handles are errors of the pool, and the others are not."""
+    over = {e.pool: None for e in seen.events if e.e == "end"}
+    unhandled = {(e.pool, e.job): None for e in seen.events if e.e == "unhandled"}
+    fits = [matcher(pattern) for each in seen.plan.model.pool.listeners for pattern in each.handles]
+    for event in seen.events:
+        if event.e != "status" or event.pool not in over or event.status not in ("failed", "aborted"):
+            continue
+        if event.status == "aborted" and (event.error is None or isinstance(event.error, Stopped)):
+            continue
+        name = seen.name(event)
+        handled = any(fit(name) for fit in fits)
+        if handled and seen.stage.raised:
+            continue  # who raises has handled nothing
+        if handled == ((event.pool, event.job) in unhandled):
+            what = "is handled by a listener" if handled else "is an error, since no listener handles it"
+            seen.fail((), "always", f"what became of {name} {what}", "it is not", event.t)
+
+
+def _causes_are_first(seen: Observed) -> None:
+    """Check that a job that was cancelled since others did not succeed has the error of the first of these as cause."""
+    first: dict[str, list[BaseException | None]] = {}
+    for name, job in seen.stage.jobs.items():
+        if isinstance(own_facts(job.error), DependencyFailed):
+            first[name] = [error for dep in seen.plan.jobs[name].deps for error in first.get(dep, ())]
+            if not any(job.error.__cause__ is error for error in first[name]):
+                seen.fail((), "always", f"{name} is cancelled, and the cause is the first error",
+                          describe_error(job.error.__cause__) or "there is none")  # fmt: skip
+        elif job.status.ended and job.status is not JobStatus.SUCCESS:
+            first[name] = [job.error]
 
 
 def _caches_are_empty(seen: Observed) -> None:

@@ -15,7 +15,17 @@ from bsbpool import Owner
 from bsbpool.errors_and_facts import describe_error, facts_of
 from bsbpool.exceptions import JobPoolError
 from bsbpool.facts import Error, NotScheduled, SchedulerFailed
-from bsbpool.pool import JobPool, JobStatus, PoolJobUpdateProgress, PoolProgress, PoolProgressReason, Workflow
+from bsbpool.pool import (
+    Job,
+    JobPool,
+    JobStatus,
+    PoolJobAddedProgress,
+    PoolJobUpdateProgress,
+    PoolProgress,
+    PoolProgressReason,
+    PoolStatusProgress,
+    Workflow,
+)
 from bsbpool.pool.caching import cache_id, pool_cache
 from bsbpool.text import scrub
 
@@ -23,6 +33,7 @@ from .expanding import PlannedJob
 from .model import EventEntry, Listener, Scheduler
 from .patterns import matcher
 from .planning import Plan
+from .witness import Witness
 from .written_values import ErrorToRaise, Occurrence
 
 if TYPE_CHECKING:
@@ -67,6 +78,7 @@ class ScenarioRun:
         ("leaves", ns, phase).
     :ivar loaded: by cached item: how often it was computed.
     :ivar heard: by listener: its notifications as (ns, job, status); job is None for a ping.
+    :ivar witness: what its code sees beside that.
     :ivar troubles: events that could not be executed: (index of the event, why, ns).
     :ivar refused: when the pool refused to run a job by hand, or to set its status, if the scenario expects that.
     """
@@ -83,6 +95,7 @@ class ScenarioRun:
         self.loaded: dict[str, int] = {}
         self.peak = 0
         self.heard: dict[str, list[tuple[int, str | None, str]]] = {}
+        self.witness = Witness()
         self.troubles: list[tuple[int, str, int]] = []
         self.refused: list[int] = []
         #: the indices of the events that have happened, and the errors that listeners have raised.
@@ -125,6 +138,7 @@ class ScenarioRun:
         workflow = Workflow(phases) if self.plan.model.workflow else None
         try:
             for number, phase in enumerate(phases):
+                self.witness.begins(phase, workflow)
                 self._open(owner, number, phase, workflow)
                 if workflow is not None:
                     workflow.next_phase()
@@ -140,7 +154,8 @@ class ScenarioRun:
         pool = JobPool(phase, owner, options.fail_fast, workflow, job_timeout, options.retries)
         for listener in options.listeners:
             max_wait = None if listener.max_wait is None else listener.max_wait / 1e9
-            pool.add_listener(ScenarioListener(self, listener), max_wait)
+            told = ScenarioListener(self, listener)
+            self.witness.handed_in(f"listener {listener.name}", partial(pool.add_listener, told, max_wait))
         with pool:
             if not pool.is_main():
                 try:
@@ -150,14 +165,18 @@ class ScenarioRun:
                 return
             self.pool = pool
             self._fill(pool, owner, number)
+            results: dict[Any, Any] | None = None
             try:
-                pool.execute()
+                if len(self.plan.jobs) <= MOST_RESULTS:
+                    results = pool.execute(return_results=True)
+                else:
+                    pool.execute()
             except BaseExceptionGroup as group:
                 self.errors += self.owners_of_errors(group.exceptions)
                 raise
             finally:
                 owner.log.append(("leaves", self.now(), phase))
-                self._take_stock(pool)
+                self._take_stock(pool, results)
 
     def _fill(self, pool: JobPool, owner: StageOwner, phase: int) -> None:
         for job in self.plan.of_main(phase):
@@ -188,10 +207,12 @@ class ScenarioRun:
         limit: dict[str, Any] = {} if entry.timeout is None else {"timeout": entry.timeout / 1e9}
         self.coming = job
         if entry.kind == "placement":
-            queued: Any = pool.queue_placement(owner.placement[str(entry.strategy)], job.index, deps, **limit)
+            queue: Callable[[], Any] = partial(
+                pool.queue_placement, owner.placement[str(entry.strategy)], job.index, deps, **limit
+            )
         elif entry.kind == "connectivity":
             node = owner.connectivity[str(entry.strategy)]
-            queued = pool.queue_connectivity(node, [job.index], [job.index], deps, **limit)
+            queue = partial(pool.queue_connectivity, node, [job.index], [job.index], deps, **limit)
         else:
             submitter: Any = job.name if job.recorded is None else _Named(job.recorded.name)
             if entry.strategy is not None:
@@ -200,7 +221,8 @@ class ScenarioRun:
             context = {**job.fill(entry.context)}
             chunks = context.pop("chunks", None)
             arguments = (Unpicklable(),) if entry.unsendable else ()
-            queued = pool.queue(
+            queue = partial(
+                pool.queue,
                 work,
                 arguments,
                 deps=deps,
@@ -210,6 +232,8 @@ class ScenarioRun:
                 context=context,
                 **limit,
             )
+        queued = self.witness.handed_in(f"job {job.name}", queue) if self.plan.model.ranks == 1 else queue()
+        self.witness.queued(job.name, queued, len(self.jobs))
         self.jobs[job.name] = queued
 
     def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, Error]]:
@@ -228,12 +252,16 @@ class ScenarioRun:
             blamed.append((whose or "pool", facts))
         return blamed
 
-    def _take_stock(self, pool: JobPool) -> None:
+    def _take_stock(self, pool: JobPool, results: dict[Any, Any] | None) -> None:
         wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
         for name in self.jobs if len(self.jobs) <= MOST_RESULTS else wanted:
             job = self.jobs.get(name)
-            if job is not None and job.pool_id == pool.id and job.status is JobStatus.SUCCESS:
+            if job is None or job.pool_id != pool.id:
+                continue
+            self.witness.given(results, name, job)
+            if job.status is JobStatus.SUCCESS:
                 self.results[name] = job.result
+                self.witness.has_ended(name, job)
 
     # -- what events do --------------------------------------------------------------------------------------
 
@@ -249,6 +277,11 @@ class ScenarioRun:
 
     def execute_event(self, number: int, event: EventEntry) -> None:
         """Execute an event in a listener, or in a task of main."""
+        self.witness.begun[number] = self.now()
+        self._do(number, event)
+        del self.witness.begun[number]
+
+    def _do(self, number: int, event: EventEntry) -> None:
         if event.cancel is not None:
             self.cancel(number, event)
             return
@@ -356,6 +389,8 @@ class StageOwner(Owner):
     def act(self) -> Any:
         """Execute the job that runs on this rank as the scenario says."""
         job, runtime = self.current, self.stage.runtime
+        if self.stage.plan.model.ranks == 1:
+            self.stage.witness.is_called(f"job {job.name}")
         for name, method in (*job.caches, *job.calls):
             getattr(self.placement[name], method)()
         return runtime.act(job)
@@ -400,7 +435,7 @@ class ScenarioListener:
 
     def __init__(self, stage: ScenarioRun, listener: Listener):
         self._stage = stage
-        self._name = listener.name
+        self._name, self._called = listener.name, f"listener {listener.name}"
         self._heard = stage.heard.setdefault(listener.name, [])
         self._handles = [matcher(pattern) for pattern in listener.handles]
         #: actions, each to be done once: (when, at, function).
@@ -423,12 +458,25 @@ class ScenarioListener:
         self._stage.raised.append(raised)
         raise raised
 
+    def __enter__(self) -> None:
+        self._stage.witness.entered += 1
+
+    def __exit__(self, *error: object) -> bool:
+        self._stage.witness.left.append(error[1])
+        return True  # which makes no error unseen
+
     def __call__(self, progress: PoolProgress) -> bool:
         """Note a notification, and do what the scenario says of it."""
-        now, name, status = self._stage.now(), "", ""
+        now, name, status, witness = self._stage.now(), "", "", self._stage.witness
+        if progress.reason is not PoolProgressReason.MAX_TIMEOUT_PING:  # there may be very many of these
+            witness.is_called(self._called)
         if isinstance(progress, PoolJobUpdateProgress):
-            name, status = self._name_of(progress), progress.status.value
+            name, status = self._name_of(progress.job), progress.status.value
             self._heard.append((now, name, status))
+        elif isinstance(progress, PoolJobAddedProgress):
+            witness.added.setdefault(self._name, []).append(self._name_of(progress.job))
+        elif isinstance(progress, PoolStatusProgress):
+            witness.told(self._name, progress.old_status, progress.status)
         elif progress.reason is PoolProgressReason.MAX_TIMEOUT_PING:
             status = "ping"
             self._heard.append((now, None, status))
@@ -440,9 +488,9 @@ class ScenarioListener:
                 do()
         return status in ("failed", "aborted") and any(fit(name) for fit in self._handles)
 
-    def _name_of(self, progress: PoolJobUpdateProgress) -> str:
+    def _name_of(self, job: Job) -> str:
         assert self._stage.pool is not None
-        return self._stage.by_id[str(self._stage.pool.id), progress.job.id].name
+        return self._stage.by_id[str(self._stage.pool.id), job.id].name
 
 
 def occurs(when: Occurrence, name: str, status: str) -> bool:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from ..cluster import Cluster, PoolKey
 
 
+#: Events at one instant after which a run is given up: those of any scenario, and for each of its jobs.
+MOST_AT_ONCE, MOST_OF_A_JOB = 30_000, 1000
+
+
 class ScenarioScript(Script):
     """The script of a run of a scenario."""
 
@@ -52,6 +56,8 @@ class ScenarioRuntime(ScriptRuntime):
         self.cluster = cluster
         self._stage = stage
         stage.runtime = self
+        # What never lets time go on is found long before the horizon.
+        self.kernel.most_at_once = MOST_AT_ONCE + MOST_OF_A_JOB * len(stage.plan.jobs)
         self._waiting: list[tuple[int, EventEntry]] = []
         for number, event in enumerate(stage.plan.model.events):
             if event.raises is not None or event.by is not None or (event.cancel is not None and event.at == 0):
