@@ -155,6 +155,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != _NOT
     # Ranks of MPICH that wait sleep, and let others run: else four on two cores take 2.4 times the processors' time.
     "MPIR_CVAR_POLLS_BEFORE_YIELD": "1",
     "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
+    # No test multiplies large matrices: the threads for that take a fifth of the time in which NumPy is imported.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 
