@@ -132,13 +132,13 @@ def pytest_enter_pdb():
     faulthandler.cancel_dump_traceback_later()  # a person takes their time
 
 
-#: Of tests outside of `with_bsb`: the files whose processes run lines that no test runs in its own process. Only there
-#: coverage is measured in what tests start, since it takes a short process more time than all else.
+#: The files of tests whose processes run lines that no test runs in its own process. Only there, and in tests with the
+#: mark `measured`, coverage is measured in what tests start, since it takes a short process more time than all else.
 PROCESSES = {
     f"test_{name}.py"
     for name in (
-        "exits", "explore_jobs", "explore_pytest", "launcher", "program_mpi4py", "ranks_plugin", "ranks_plugin_mpi",
-        "recording_real_ranks", "scenario_pytest", "simulate_programs",
+        "compiles", "exits", "explore_jobs", "explore_pytest", "launcher", "program_mpi4py", "ranks_plugin",
+        "ranks_plugin_mpi", "recording_real_ranks", "scenario_pytest", "simulate_programs",
     )
 }  # fmt: skip
 
@@ -149,7 +149,7 @@ def _measured(item):
     coverage = sys.modules.get("coverage")
     measuring = coverage and coverage.Coverage.current()
     here = not item.get_closest_marker("unmeasured")
-    in_processes = here and (item.path.name in PROCESSES or item.path.parent.name == "with_bsb")
+    in_processes = here and (item.path.name in PROCESSES or item.get_closest_marker("measured"))
     if not measuring or in_processes:
         yield
         return

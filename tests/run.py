@@ -46,7 +46,8 @@ PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 #: One process more than there are cores: many tests wait for programs that they have started.
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
-ON_RANKS = [*PYTEST, "-p", "no:hypothesispytest", "-p", "no:faker", "tests"]
+NOT_ON_RANKS = ["hypothesispytest", "faker", "xdist", "xdist.looponfail", "pytest_cov", "rerunfailures"]
+ON_RANKS = [*PYTEST, *(part for name in NOT_ON_RANKS for part in ("-p", f"no:{name}")), "tests"]
 
 #: Random cases, planted mistakes, orders gone through, what starts an mpirun, the site: they say nothing of the Python,
 #: and take most of the time.
@@ -154,6 +155,8 @@ ENVIRONMENT = {name: value for name, value in os.environ.items() if name != _NOT
     # Ranks of MPICH that wait sleep, and let others run: else four on two cores take 2.4 times the processors' time.
     "MPIR_CVAR_POLLS_BEFORE_YIELD": "1",
     "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
+    # No test multiplies large matrices: the threads for that take a fifth of the time in which NumPy is imported.
+    "OPENBLAS_NUM_THREADS": "1",
 }
 
 

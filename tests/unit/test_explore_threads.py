@@ -420,6 +420,8 @@ def of_mpi4py(comm):
 @pytest.mark.parametrize(("program", "ranks"), [(in_order, 1), (of_asyncio, 1), (of_mpi4py, 2)])
 @pytest.mark.parametrize("strategy", ["exhaustive", "pct"])
 def test_executors_and_event_loops_are_explored_within_the_budget(program, ranks, strategy):
+    if program is of_mpi4py:  # ranks that load it themselves own its modules: looking at them takes ten times as long
+        pytest.importorskip("mpi4py.futures")
     exploration = explore(program, ranks, checks=(), schedules=40, strategy=strategy, max_events=20_000)
     assert exploration.findings == []
     assert exploration.schedules <= 40

@@ -40,7 +40,11 @@ def python(request):
     return request.param
 
 
-def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable, launch=()):
+#: Plugins that pytest finds here, which each rank would load; those of a test that has none of their options.
+OTHERS = [f"-pno:{name}" for name in ("xdist", "xdist.looponfail", "pytest_cov", "rerunfailures")]
+
+
+def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable, launch=(), without=(*WITHOUT, *OTHERS)):
     """Run pytest on a test file under mpirun, which has these further options; whatever is started is ended."""
     folder.mkdir(exist_ok=True)
     (folder / "test_it.py").write_text(f"import os, sys, time\nimport pytest\n{source}")
@@ -50,7 +54,7 @@ def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable, l
     for name in ("PYTEST_ADDOPTS", "PYTEST_XDIST_WORKER"):
         environment.pop(name, None)
     mpirun = MPIRUN if python == sys.executable else Path(python).with_name("mpirun")
-    command = [mpirun, *launch, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *WITHOUT]
+    command = [mpirun, *launch, "-n", str(ranks), python, "-m", "pytest", "-ra", "-p", "no:cacheprovider", *without]
     process = subprocess.Popen(
         [*command, f"--basetemp={folder / 'base'}", *arguments, "test_it.py"],
         cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -257,7 +261,7 @@ def reported(tmp_path_factory):
     folder = tmp_path_factory.mktemp("reported")
     (folder / "branches.py").write_text("def of(rank):\n    if rank == 0:\n        return 0\n    return 1\n")
     options = ["--cov=branches", "--cov-report=term-missing", "--junitxml=it.xml", "--durations=1", "-rA"]
-    result = run(folder, REPORTED, *options, "-o", "junit_family=xunit1", "-W", "default")
+    result = run(folder, REPORTED, *options, "-o", "junit_family=xunit1", "-W", "default", without=WITHOUT)
     result.xml = (folder / "it.xml").read_text()
     return result
 
@@ -617,7 +621,7 @@ def test_a(comm):
 
 def test_xdist_is_refused(tmp_path):
     pytest.importorskip("xdist")
-    result = run(tmp_path / "it", "def test_a():\n    pass", "-n2")
+    result = run(tmp_path / "it", "def test_a():\n    pass", "-n2", without=WITHOUT)
     assert result.status == 4
     assert result.said.count("ERROR: pytest-xdist can't share out tests under an MPI launcher") == 1
 

@@ -152,6 +152,14 @@ def awkward(tmp_path_factory):
     return run(tmp_path_factory.mktemp("awkward") / "run.trace", AWKWARD)
 
 
+@pytest.fixture(scope="module")
+def made(awkward, tmp_path_factory):
+    """A scenario that was made of it."""
+    path = tmp_path_factory.mktemp("made") / "made.yaml"
+    assert command("replay", awkward, "--to-scenario", path).exit_code == 0
+    return path
+
+
 @given(TEXTS)
 def test_what_is_kept_or_shown_is_one_line_that_all_can_hold(text):
     for made in (visible(text), harmless(text), label(text)):
@@ -211,10 +219,7 @@ def test_each_command_copes_and_writes_no_control_characters(arguments, awkward,
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
 @pytest.mark.parametrize("name", ["show", "replay", "scenario"])
-def test_pipes_of_any_encoding_take_what_is_shown(environment, name, awkward, tmp_path):
-    made = tmp_path / "made.yaml"
-    if name == "scenario":
-        assert command("replay", awkward, "--to-scenario", made).exit_code == 0
+def test_pipes_of_any_encoding_take_what_is_shown(environment, name, awkward, made):
     arguments = ["run", made] if name == "scenario" else [name, awkward]
     came = subprocess.run(
         [sys.executable, "-m", "bsbpool", *arguments],

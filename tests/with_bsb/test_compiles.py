@@ -162,13 +162,21 @@ def check_recorded(path, file, jobs, fails):
         assert {f"{event['error']['type']}: {event['error']['message']}" for event in failed} == {message}
         assert f"✗ {message}" in shown.stdout and message.partition(": ")[2] in again.stdout
         assert name in {job.name for job in jobs if job.status.value == "failed"}
-        # The job alone, again, on a copy of the network as it was left; in a process of its own, since all ranks of a
-        # run make BSB's scaffold together.
+        # The job alone, again, on a copy of the network as it was left. On several ranks in a process of its own, since
+        # all ranks of a run make BSB's scaffold together.
         (pool, job), before = (failed[0]["pool"], failed[0]["job"]), contents(path)
-        command = [Path(sys.executable).parent / "bsbpool", "replay", file, "--job", f"{pool}:{job}", "--trust"]
-        alone = started(*command, cwd=file.parent)
-        assert alone.returncode == 0 and f"now:  {message}" in alone.stdout, alone.stdout + alone.stderr
+        status, said = alone(file, "--job", f"{pool}:{job}", "--trust")
+        assert status == 0 and f"now:  {message}" in said, said
         assert contents(path) == before
+
+
+def alone(file, *options):
+    """Replay a trace on one rank. Returns the exit status, and what was printed."""
+    if RANKS == 1:
+        replayed = CliRunner().invoke(main, ["replay", str(file), *options])
+        return replayed.exit_code, replayed.output
+    replayed = started(Path(sys.executable).parent / "bsbpool", "replay", file, *options, cwd=file.parent)
+    return replayed.returncode, replayed.stdout + replayed.stderr
 
 
 PROGRAM = f"""

@@ -1,6 +1,7 @@
 """`bsbpool.bsb` in processes of their own: in each order of imports, from the shell, on ranks, on some ranks only."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,13 @@ def test_if_main_uses_bsbs_pool_a_rank_that_does_not_lets_it_fail_and_goes_on_wi
 # -- from the shell -------------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def project(tmp_path):
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
     """BSB's own starting example, with two cell types and a connection; its network file is in another folder."""
-    status, said, complaints = run(program=["-m", "bsb", "new", "demo", ".", "--quickstart", "--json"], cwd=tmp_path)
+    folder = tmp_path_factory.mktemp("example")
+    status, said, complaints = run(program=["-m", "bsb", "new", "demo", ".", "--quickstart", "--json"], cwd=folder)
     assert status == 0, said + complaints
-    path = tmp_path / "demo" / "network_configuration.json"
+    path = folder / "demo" / "network_configuration.json"
     network = json.loads(path.read_text())
     network["network"] = {"x": 100, "y": 100, "z": 100, "chunk_size": [50, 50, 100]}
     network["cell_types"]["other"] = {"spatial": {"radius": 2, "density": 1e-4}}
@@ -95,6 +97,12 @@ def project(tmp_path):
     return path.parent
 
 
+@pytest.fixture
+def project(example, tmp_path):
+    """A copy of it, for one test."""
+    return shutil.copytree(example, tmp_path / "demo")
+
+
 @pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
 def test_a_command_of_bsbs_runs_with_this_pool_and_is_recorded_and_replayed(project, ranks):
     command = ["compile", "network_configuration.json", "--clear"]
@@ -109,6 +117,7 @@ def test_a_command_of_bsbs_runs_with_this_pool_and_is_recorded_and_replayed(proj
     assert status == 0 and "The same happened again" in said, said + complaints
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
 def test_a_failed_job_of_a_command_runs_again_in_the_debugger(project, tmp_path, ranks):
     path = project / "network_configuration.json"
@@ -175,12 +184,8 @@ def test_the_doctor_tells_of_bsb(project):
 
 @pytest.mark.parametrize("ranks", [1, pytest.param(3, marks=needs_mpich)])
 def test_spans_are_those_of_bsbs_own_pool(tmp_path, ranks):
-    said = []
-    for which in ("stock", "bsbpool"):
-        (tmp_path / which).mkdir()
-        status, out, complaints = run(
-            *on(ranks), program=[HERE / "spans.py", which, tmp_path / which], cwd=tmp_path, limit=600
-        )
-        assert status == 0, complaints
-        said.append(out.strip())
-    assert said[0] == said[1] and said[0].startswith("ranks of main and others: (")
+    status, said, complaints = run(*on(ranks), program=[HERE / "spans.py", tmp_path], cwd=tmp_path, limit=600)
+    assert status == 0, complaints
+    pools, spans = zip(*(line.split(" ", 1) for line in said.splitlines()), strict=True)
+    assert pools == ("bsb.services.pool", "bsbpool.pool.job_pool")
+    assert spans[0] == spans[1] and spans[0].startswith("ranks of main and others: (")
