@@ -6,13 +6,13 @@ How schedules are searched, and what counts as a finding, belongs in `bsbpool_si
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import click
 
+from . import output_failed, reporting
 from .arguments import MOST_RANKS, scenario_files, time_with_unit
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
@@ -26,6 +26,7 @@ from .programs import (
     program_argument,
     program_options,
 )
+from .streams import kept_open
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
@@ -183,7 +184,7 @@ def explore(
         if options["alike"]:
             raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
-        return lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep)
+        return reporting(lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep))
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
     if ranks is None:
@@ -237,12 +238,13 @@ def explore(
                 options["begin"] = before.get("drawn", 0)
                 if before.get("tried") and options["strategy"] == "auto":
                     options["strategy"] = "portfolio"
-            with Progress() as progress:
+            with kept_open(), Progress() as progress:
                 exploration = explore_program(what, ranks, checks=checks, progress=progress.show, **options)
         except (ProgramError, SimulationError) as error:
             complain(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
             sys.exit(2)
         quiet = any(each.to_standard_output for each in outputs)
+        status = int(bool(exploration.findings))
         try:
             report = Report(quiet)
             report.findings(exploration, lambda finding: kept.again(finding, again))
@@ -251,10 +253,9 @@ def explore(
                 data_of = kept.as_data(exploration, lambda finding: kept.again(finding, again))
                 covered.add(what.name, key, exploration, data_of["findings"])
                 report.line(covered.text(what.name, key))
-            sys.stdout.flush()
-        except BrokenPipeError:  # nobody reads it any more, as behind `head`; what goes into files still does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = int(bool(exploration.findings))
+            report.flush()
+        except OSError as error:  # nobody reads it any more, as behind `head`, or the disk is full; files are written
+            status = output_failed(error, status)
         for output in outputs:
             try:
                 if output.kind == "findings":

@@ -24,7 +24,7 @@ class Progress:
     """A line on a terminal that is written over as the exploration goes on."""
 
     def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
+        self._on = sys.stderr is not None and sys.stderr.isatty()  # None: the process has none
         self._stream = sys.stderr
         self._last = 0
         self._shown = False
@@ -83,6 +83,12 @@ class Report:
                     say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)
                 else:
                     self.line(text, indent)
+
+    def flush(self) -> None:
+        """Write what waits to be written, so that it is known here if that fails."""
+        stream = sys.stderr if self._quiet else sys.stdout
+        if stream is not None:
+            stream.flush()
 
     def summary(self, exploration: Exploration) -> None:
         """How much was explored, and what was not."""

@@ -24,6 +24,7 @@ from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, numbers_of_ranks, scenario_files, time_with_unit
+from .consoles import room
 from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -339,7 +340,7 @@ def show_run(out: Console, recording: Recording, result: RunResult) -> None:
     out.print(f"Critical path {duration(summary.critical_path)}{share}: {meaning}.")
     out.print()
     show_failures(out, summary.failures, which_failed)
-    out.print(timeline)
+    out.print(timeline, width=room(out))
 
 
 def which_failed(failure: JobFailure) -> tuple[str, str]:

@@ -26,6 +26,7 @@ from bsbpool.trace.timeline import Timeline
 from . import console, say
 from .arguments import numbers_of_ranks
 from .idle_table import show_efficiency, show_idle
+from .consoles import room
 from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -225,7 +226,7 @@ def show_history(out: Console, path: str, history: History) -> None:
     show_raised(out, history)
     show_running(out, history)
     if ranks:
-        out.print(timeline)
+        out.print(timeline, width=room(out))
 
 
 def show_raised(out: Console, history: History) -> None:

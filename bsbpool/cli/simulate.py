@@ -21,6 +21,7 @@ from . import say
 from .arguments import MOST_RANKS, time_with_unit
 from .outputs import OutputFile, claim, force_option
 from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
+from .streams import kept_open
 
 if TYPE_CHECKING:
     from bsbpool_sim.checks.violations import Violation
@@ -199,16 +200,17 @@ def simulate(
         from bsbpool_sim.program.output import OutputClosedError
 
         try:
-            ended = run_program(
-                what,
-                ranks,
-                script=script,
-                checks=checks,
-                faults=most_faults,
-                seed=seed or 0,
-                policy=None if seed is None else "shuffled",
-                **options,
-            )
+            with kept_open():
+                ended = run_program(
+                    what,
+                    ranks,
+                    script=script,
+                    checks=checks,
+                    faults=most_faults,
+                    seed=seed or 0,
+                    policy=None if seed is None else "shuffled",
+                    **options,
+                )
         except ProgramError as error:
             _say(str(error))
             sys.exit(2)

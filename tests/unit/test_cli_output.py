@@ -1,0 +1,99 @@
+"""What commands print is there and can be read: in narrow terminals, in pipes, in ASCII, and where streams are closed."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from bsbpool.worlds.columns import environment_of_consoles
+
+ROOT = pathlib.Path(__file__).parents[2]
+NIGHT, FARM = ROOT / "docs/night/night.trace", ROOT / "docs/programs/farm.py"
+FOUR = ROOT / "scenarios/recordings/bsb_reconstruction_4_ranks.json"
+
+
+def command(*arguments, end="", **environ):
+    """Run a command in a shell; `end` closes or moves its streams. Returns its status, and what it printed."""
+    line = [sys.executable, "-m", "bsbpool", *map(str, arguments)]
+    environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"} | environ
+    run = subprocess.run(
+        ["/bin/sh", "-c", f'"$@" {end}', "sh", *line], check=False, capture_output=True, env=environment
+    )
+    return run.returncode, run.stdout.decode(), run.stderr.decode()
+
+
+# -- how much room there is ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("columns", ["0", "-5", "abc", "", "²", "99999999999"])
+def test_columns_that_are_no_number_count_as_not_set(columns):
+    assert environment_of_consoles({"COLUMNS": columns, "TERM": "dumb"}) == {"TERM": "dumb"}
+
+
+@pytest.mark.parametrize(("columns", "taken"), [("1", "40"), ("39", "40"), ("120", "120"), ("9999999", "10000")])
+def test_columns_are_as_many_as_a_table_needs(columns, taken):
+    assert environment_of_consoles({"COLUMNS": columns}) == {"COLUMNS": taken}
+
+
+@pytest.mark.parametrize(
+    "arguments", [["show", NIGHT], ["replay", NIGHT], ["diff", NIGHT, NIGHT], ["run", FOUR, "--ranks", "2,4"]]
+)
+def test_no_columns_is_as_if_that_was_not_said(arguments):
+    status, out, err = command(*arguments, COLUMNS="0")
+    assert (status, out, err) == command(*arguments)
+    assert len(out.splitlines()) > 3
+
+
+def test_in_a_pipe_no_name_is_cut_and_no_line_ends_in_blanks():
+    out = command("show", NIGHT)[1].splitlines()
+    assert "WorkflowError: JobErroredError: <FunctionJob 74 golgi_granule (chunk=(4, 2, 0))> failed" in "\n".join(out)
+    assert [line for line in out if line != line.rstrip()] == []
+    lanes = [line for line in out if line.startswith("rank 1 │")]
+    assert lanes and max(map(len, lanes)) <= 100
+
+
+# -- what can be shown ---------------------------------------------------------------------------------
+
+
+def test_marks_can_be_told_from_each_other_in_ascii():
+    ascii_only = {"PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    out = command("doctor", **ascii_only)[1]
+    assert "?" not in out
+    assert "+  cores" in out or "!  cores" in out
+    assert "\n+ The same happened again" in command("replay", NIGHT, **ascii_only)[1]
+    assert "\nX ZeroDivisionError" in command("show", NIGHT, **ascii_only)[1]
+
+
+# -- streams that are closed ---------------------------------------------------------------------------
+
+SCENARIOS = ROOT / "scenarios/by-hand"
+EXPLORE = ["explore", "--schedules", "5", "-n", "4", FARM]
+
+
+def test_without_a_standard_error_findings_are_reported():
+    status, out, _ = command(*EXPLORE, end="2>&-")
+    assert status == 1
+    assert "the urgent one came late" in out
+
+
+def test_without_a_standard_output_findings_are_told_by_the_status():
+    assert command(*EXPLORE, end=">&-") == (1, "", "")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
+@pytest.mark.parametrize("arguments", [EXPLORE, ["explore", "--schedules", "1", SCENARIOS], ["show", NIGHT], ["doctor"]])
+def test_what_can_not_be_written_is_told_in_a_line(arguments):
+    said = "bsbpool: can't write the output: No space left on device\n"
+    assert command(*arguments, end="> /dev/full") == (2, "", said)
+
+
+def test_a_program_that_closes_the_standard_output_closes_not_that_of_the_command():
+    program = "import os; from mpi4py import MPI; MPI.COMM_WORLD.rank or os.close(1); print(5)"
+    status, out, err = command("explore", "-n", "2", "-c", program)
+    assert (status, out, err) == (0, "complete: 1 schedule; no findings\n", "")
+    status, _, err = command("simulate", "-n", "2", "-c", program)
+    assert status != 0
+    assert "bsbpool: rank 0 raised OSError" in err
+    assert "bsbpool/cli" not in err
