@@ -284,7 +284,7 @@ def test_runs_that_only_took_longer_are_the_same_unless_times_count(tmp_path):
     other = write(tmp_path / "other.trace", [{"submitter": "a", "takes": 2.0}, {"submitter": "b", "takes": 3.0}])
     compared = command("diff", one, other)
     assert compared.exit_code == 0
-    assert "The same events, in the same order; times don't count here." in compared.stdout
+    assert "The same events, in the same order; times and memory don't count here." in compared.stdout
     text = prose(compared.stdout)
     assert "Makespan 3.00 s in A, 3.00 s in B (the same)." in text
     assert "a 1 1 1.00 s 2.00 s 1.00 s 2.00 s 1.00 s longer b 1 1 3.00 s 3.00 s 3.00 s 3.00 s the same" in text
