@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from . import output_failed, reporting
-from .arguments import MOST_RANKS, scenario_files, time_with_unit
+from .arguments import MOST_RANKS, given, scenario_files, set_of_ranks, time_above_zero
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option
@@ -36,17 +36,11 @@ _CHECKS = (
     "buffering",
 )  # fmt: skip
 
-
-def _ranks(text: str) -> tuple[int, ...]:
-    """The ranks that a text such as 1-3,5 names."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            found += range(int(first), int(last if dash else first) + 1)
-        except ValueError:
-            raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5") from None
-    return tuple(found)
+#: Options, by their parameters, of which the exploration of scenarios knows nothing.
+_OF_PROGRAMS = {
+    "seed": "--seed", "buffering": "--buffering", "max_events": "--max-events", "unchecked": "--no-check",
+    "own": "--own", "share": "--share",
+}  # fmt: skip
 
 
 @click.command(
@@ -60,7 +54,7 @@ def _ranks(text: str) -> tuple[int, ...]:
 )  # fmt: skip
 @program_options("Explore")
 @click.option(
-    "--for", "seconds", type=time_with_unit, metavar="TIME",
+    "--for", "seconds", type=time_above_zero, metavar="TIME",
     help="The budget of real time, for each program or scenario. Default: 60s, or the one that a scenario states.",
 )  # fmt: skip
 @click.option(
@@ -89,7 +83,7 @@ def _ranks(text: str) -> tuple[int, ...]:
     help="Also run all schedules, and not only ten, without buffers, within the budget.",
 )  # fmt: skip
 @click.option(
-    "--alike", type=_ranks, metavar="RANKS",
+    "--alike", type=set_of_ranks, metavar="RANKS",
     help="Ranks that do the same, as 1-3 or 1,2,5: which of them comes first is not tried, as long as nobody can tell "
     "them from each other.",
 )  # fmt: skip
@@ -181,6 +175,9 @@ def explore(
             )
         if options["hosts"] > 1:
             raise click.UsageError("--hosts is for programs: the ranks of a scenario are on one host")
+        for name, option in _OF_PROGRAMS.items():
+            if given(name):
+                raise click.UsageError(f"{option} is for programs: it changes nothing in the exploration of scenarios")
         if options["alike"]:
             raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
@@ -199,6 +196,10 @@ def explore(
         if options["faults"]:
             raise click.UsageError("--alike: ranks are not alike where faults may strike some of them")
     options["faults"] = options["faults"] or 0
+    if options["buffering"] and "buffering" in unchecked:
+        raise click.UsageError("--buffering and --no-check buffering contradict each other: leave one out")
+    if options["buffering"] and options["faults"]:
+        raise click.UsageError("--buffering and --faults don't go together: with faults, no schedule runs without buffers")
     options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
         raise click.UsageError("name a script to explore, a module with -m, or code with -c")
@@ -218,10 +219,10 @@ def explore(
     skipped = [word for each in unchecked for word in ("--no-check", each)]
     checks = [each for each in _CHECKS if each not in unchecked]
     shared = [word for option in ("own", "share") for each in options[option] for word in (f"--{option}", each)]
-    given = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
+    numbers = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
     if options["hosts"] > 1:
-        given += ["--hosts", str(options["hosts"])]
-    again = ["-n", str(ranks), *given, *shared, *name, *what.arguments]
+        numbers += ["--hosts", str(options["hosts"])]
+    again = ["-n", str(ranks), *numbers, *shared, *name, *what.arguments]
 
     def run() -> None:
         from bsbpool_sim.errors import SimulationError

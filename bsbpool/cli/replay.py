@@ -57,7 +57,7 @@ def speed_of(text: str) -> tuple[int | None, float]:
 def kill_of(text: str) -> tuple[int, float]:
     """``"3@12s"``, as rank and seconds."""
     rank, at, when = text.partition("@")
-    if not at or not rank.strip().isdigit():
+    if not at or not (rank.isascii() and rank.strip().isdigit()):
         raise click.BadParameter(f"{text!r} says not who dies when: give a rank and a time, such as 3@12s")
     return int(rank), time_with_unit(when)
 
@@ -166,6 +166,26 @@ def replay(
         )
     if pdb and job is None:
         raise click.UsageError("--pdb is for one job: say which with --job")
+    for option, ranks_of in (("--speed", [rank for rank, _ in speeds]), ("--kill", [rank for rank, _ in kills])):
+        for rank in ranks_of:
+            if ranks_of.count(rank) > 1:
+                of = "all ranks" if rank is None else f"rank {rank}"
+                raise click.UsageError(f"{option} is given twice for {of}: give it once")
+    changes = [
+        option
+        for option, value in {"--ranks": ranks, "--speed": speeds, "--kill": kills, "--fail": fails}.items()
+        if value not in (None, ())
+    ]
+    # What is done, each with the options that are about it alone; the first of them would hide the others.
+    asked = {
+        "--job": job is not None,
+        "--to-scenario": scenario is not None,
+        "--jobs real": jobs == "real",
+        **dict.fromkeys(changes, True),
+    }
+    first, *others = [option for option, given in asked.items() if given] or [""]
+    if others and first not in changes:
+        raise click.UsageError(f"{first} and {others[0]} don't go together: {_ALONE[first]}")
     output = None
     if scenario is not None:
         output = OutputFile(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
@@ -184,6 +204,14 @@ def replay(
 
         return what_if(trace, recorded, Change(ranks, dict(speeds), dict(kills), fails))
     return exactly(trace, recorded, calls_of(trace, recorded) if jobs == "real" else None)
+
+
+#: What options do that go with no other of these, nor with a change.
+_ALONE = {
+    "--job": "--job runs one job in this process, and nothing else",
+    "--to-scenario": "--to-scenario writes the run as it was recorded; a scenario can be changed by hand",
+    "--jobs real": "--jobs real repeats the run as it was recorded",
+}
 
 
 # -- exactly -------------------------------------------------------------------------------------------

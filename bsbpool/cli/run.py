@@ -68,7 +68,6 @@ if TYPE_CHECKING:
     "--faults",
     type=click.IntRange(min=0),
     metavar="N",
-    default=0,
     help="With --tape: the number of faults per schedule with which `bsbpool explore` made the tape.",
 )
 @click.option(
@@ -95,7 +94,7 @@ def run(
     ranks: tuple[int, ...] | None,
     seed: int | None,
     tape: str | None,
-    faults: int,
+    faults: int | None,
     latency: float | None,
     fail_fast: bool | None,
     trace: str | None,
@@ -107,7 +106,7 @@ def run(
     recorded time, and fails if it failed. The output shows strategies, ranks, failures, and a timeline of the ranks.
 
     FILE can also be a scenario in YAML, or a folder of scenarios; several can be given. The output has a line for each,
-    and a report for each that failed. Of the options, only --seed applies to scenarios.
+    and a report for each that failed. Of the options, --seed, --tape and --faults apply to scenarios.
 
     \b
     Show what happened on the cluster
@@ -130,13 +129,16 @@ def run(
     """
     scenarios = scenario_files(files)
     if scenarios:
-        given = {"--ranks": ranks, "--latency": latency, "--fail-fast": fail_fast, "--trace": trace}
+        stopping = "--fail-fast" if fail_fast else "--keep-going"
+        given = {"--ranks": ranks, "--latency": latency, stopping: fail_fast, "--trace": trace}
         for option, value in given.items():
             if value is not None:
                 raise click.UsageError(f"{option} is for recorded runs: a scenario says this itself")
-        run_scenarios(scenarios, seed, tape, faults)
-    elif tape is not None:
-        raise click.UsageError("--tape is for scenarios")
+        if faults is not None and tape is None:
+            raise click.UsageError("--faults is about a tape, which chooses them: give the --tape too")
+        run_scenarios(scenarios, seed, tape, faults or 0)
+    elif tape is not None or faults is not None:
+        raise click.UsageError(f"{'--faults' if tape is None else '--tape'} is for scenarios")
     elif len(files) > 1:
         raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
     else:

@@ -18,7 +18,7 @@ from bsbpool.frames import users_frame
 from bsbpool.values import text_of
 
 from . import say
-from .arguments import MOST_RANKS, time_with_unit
+from .arguments import MOST_RANKS, factor, time_above_zero, time_with_unit
 from .outputs import OutputFile, claim, force_option
 from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
 from .streams import kept_open
@@ -63,8 +63,8 @@ def _tape(text: str) -> Any:
 @program_options("Run")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N",
-    help="Seed all random numbers with N, and draw the order of simultaneous events from it. Default: random numbers "
-    "are seeded with 0, and simultaneous events happen in the order in which they were scheduled.",
+    help="Seed all random numbers with N, and draw the order of simultaneous events from it, unless --tape or "
+    "--late-matching says it. Default: random numbers are seeded with 0, and simultaneous events happen in the order in which they were scheduled.",
 )  # fmt: skip
 @click.option(
     "--tape", type=_tape, metavar="TAPE",
@@ -92,7 +92,7 @@ def _tape(text: str) -> Any:
     help="The time that each message takes, such as 50us. Default: 0.",
 )  # fmt: skip
 @click.option(
-    "--compute", type=click.FloatRange(min=0), metavar="FACTOR", default=0.0,
+    "--compute", type=factor, metavar="FACTOR", default="0",
     help="Computing takes virtual time: the processor time of the rank, times FACTOR, such as 1. Such a run is not "
     "reproducible. Default: computing takes no time.",
 )  # fmt: skip
@@ -113,7 +113,7 @@ def _tape(text: str) -> Any:
     help="Also write a trace of messages and of the events of job pools, for `bsbpool show`.",
 )  # fmt: skip
 @click.option(
-    "--horizon", type=time_with_unit, metavar="TIME", default="720h",
+    "--horizon", type=time_above_zero, metavar="TIME", default="720h",
     help="The virtual time after which the run is given up. Default: 30 days.",
 )  # fmt: skip
 @click.option(
@@ -189,9 +189,13 @@ def simulate(
         claim([output])
     if options["compute"] and options["tape"] is not None:
         raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")
+    if most_faults and options["tape"] is None:
+        raise click.UsageError("--faults is about a tape, which chooses them: give the --tape too, or faults by --script")
     check_hosts(options["hosts"], ranks)
     script = _script(faults, ranks)
     seed = options.pop("seed")
+    # A tape, and late matching, say themselves what comes first; of these the seed is that of random numbers alone.
+    in_order = seed is None or options["tape"] is not None or options["late_matching"]
     checks = () if check is None else _CHECKS if check == "all" else (check,)
     again = _again()
 
@@ -208,7 +212,7 @@ def simulate(
                     checks=checks,
                     faults=most_faults,
                     seed=seed or 0,
-                    policy=None if seed is None else "shuffled",
+                    policy=None if in_order else "shuffled",
                     **options,
                 )
         except ProgramError as error:
