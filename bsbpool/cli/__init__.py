@@ -137,7 +137,8 @@ class _Alike(dict[int, str]):
 
 
 #: For each character of the output of commands that ASCII lacks one that can be told from the others.
-_ALIKE = _Alike(str.maketrans("✓✗▶→·µ─━│┬┴", "+X>>.u-=|++", "") | {ord("…"): "..."})
+_ALIKE = _Alike({ord(each): alike for each, alike in zip("✓✗▶→·µ─━│┬┴", "+X>>.u-=|++", strict=True)})
+_ALIKE[ord("…")] = "..."
 
 
 def _replace_what_is_lacking() -> None:

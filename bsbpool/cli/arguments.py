@@ -77,7 +77,9 @@ def set_of_ranks(text: str) -> tuple[int, ...]:
         if not all(end.isascii() and end.isdigit() and len(end) < 10 and int(end) < MOST_RANKS for end in ends):
             raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5")
         if dash and int(last) < int(first):
-            raise click.BadParameter(f"{part.strip()!r} names no rank, since {last} is below {first}: write {last}-{first}")
+            raise click.BadParameter(
+                f"{part.strip()!r} names no rank, since {last} is below {first}: write {last}-{first}"
+            )
         found += range(int(first), int(ends[-1]) + 1)
     return tuple(found)
 

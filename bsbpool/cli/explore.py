@@ -16,10 +16,13 @@ from . import output_failed, reporting
 from .arguments import MOST_RANKS, given, scenario_files, set_of_ranks, time_above_zero
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
+from .kinds import FileName, check_program, kind_of
 from .outputs import OutputFile, claim, force_option
 from .programs import (
     OfAProgram,
     check_hosts,
+    check_module,
+    check_modules,
     hosts_option,
     module_options,
     option_behind,
@@ -88,24 +91,24 @@ _OF_PROGRAMS = {
     "them from each other.",
 )  # fmt: skip
 @click.option(
-    "--keep", type=click.Path(file_okay=False), metavar="DIR",
+    "--keep", type=FileName(file_okay=False), metavar="DIR",
     help="Write findings and covered schedules to this folder. The next run with it continues with new schedules.",
 )  # fmt: skip
 @click.option(
     "--max-events", type=click.IntRange(min=1), metavar="N", default=1_000_000,
     help="The number of events, such as messages, after which a schedule is given up. Default: 1 million.",
 )  # fmt: skip
-@click.option("--json", "data", type=click.Path(), metavar="FILE", help="Also write the findings as JSON; - is stdout.")
+@click.option("--json", "data", type=FileName(), metavar="FILE", help="Also write the findings as JSON; - is stdout.")
 @click.option(
-    "--html", "html", type=click.Path(), metavar="FILE",
+    "--html", "html", type=FileName(), metavar="FILE",
     help="If there are findings, write a page for the browser: each finding with its run beside one that passes.",
 )  # fmt: skip
 @click.option(
-    "--to-test", "test", type=click.Path(), metavar="FILE",
+    "--to-test", "test", type=FileName(), metavar="FILE",
     help="If there are findings, write a test for pytest that fails until they are fixed.",
 )  # fmt: skip
 @click.option(
-    "--to-scenario", "smaller", type=click.Path(), metavar="FILE",
+    "--to-scenario", "smaller", type=FileName(), metavar="FILE",
     help="For scenarios: write the first one with a finding, reduced to the ranks and jobs that the finding needs.",
 )  # fmt: skip
 @click.option(
@@ -175,8 +178,8 @@ def explore(
             )
         if options["hosts"] > 1:
             raise click.UsageError("--hosts is for programs: the ranks of a scenario are on one host")
-        for name, option in _OF_PROGRAMS.items():
-            if given(name):
+        for parameter, option in _OF_PROGRAMS.items():
+            if given(parameter):
                 raise click.UsageError(f"{option} is for programs: it changes nothing in the exploration of scenarios")
         if options["alike"]:
             raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
@@ -184,6 +187,8 @@ def explore(
         return reporting(lambda: explore_scenarios(files, outputs, limits, options["jobs"], keep))
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
+    if ranks is not None and module is None and code is None and program and kind_of(program[0]) == "scenario":
+        raise click.UsageError(f"-n is for programs: {program[0]} is a scenario, which states the number of ranks")
     if ranks is None:
         if (behind := option_behind(click.get_current_context())) is not None:
             raise click.UsageError(behind.text)
@@ -199,15 +204,20 @@ def explore(
     if options["buffering"] and "buffering" in unchecked:
         raise click.UsageError("--buffering and --no-check buffering contradict each other: leave one out")
     if options["buffering"] and options["faults"]:
-        raise click.UsageError("--buffering and --faults don't go together: with faults, no schedule runs without buffers")
+        raise click.UsageError(
+            "--buffering and --faults don't go together: with faults, no schedule runs without buffers"
+        )
     options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
         raise click.UsageError("name a script to explore, a module with -m, or code with -c")
+    check_modules(options["own"], options["share"], program[0] if module is None and code is None else None)
     if module is not None:
+        check_module(module)
         what, name = Program(module, "module", program), ["-m", module]
     elif code is not None:
         what, name = Program(code, "code", program), ["-c", code]
     else:
+        check_program(program)
         what, name = Program(program[0], "script", program[1:]), [program[0]]
     reads = (what.name,) if what.kind == "script" else ()
     outputs = [
@@ -222,6 +232,8 @@ def explore(
     numbers = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
     if options["hosts"] > 1:
         numbers += ["--hosts", str(options["hosts"])]
+    if given("max_events"):
+        numbers += ["--max-events", str(options["max_events"])]
     again = ["-n", str(ranks), *numbers, *shared, *name, *what.arguments]
 
     def run() -> None:
@@ -255,6 +267,9 @@ def explore(
                 covered.add(what.name, key, exploration, data_of["findings"])
                 report.line(covered.text(what.name, key))
             report.flush()
+        except SimulationError as error:
+            complain(str(error))
+            status = 2
         except OSError as error:  # nobody reads it any more, as behind `head`, or the disk is full; files are written
             status = output_failed(error, status)
         for output in outputs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bsbpool.worlds.local import ThreadedWorld
 
 from . import say
+from .programs import in_options
 
 if TYPE_CHECKING:
     from bsbpool_sim.exploring.exploration import Exploration
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
 
 #: Nanoseconds between two progress lines.
 _EVERY_NS = 100_000_000
+
+
+def schedules_of(number: int) -> str:
+    """``1 schedule``."""
+    return f"{number} schedule" if number == 1 else f"{number} schedules"
 
 
 class Progress:
@@ -46,7 +52,7 @@ class Progress:
         speed = so_far.schedules / so_far.elapsed if so_far.elapsed else 0
         left = "" if so_far.left is None else f", about {so_far.left:.3g} left"
         line = (
-            f"{so_far.schedules} schedules, {speed:.0f} a second, {so_far.distinct} different{left}; "
+            f"{schedules_of(so_far.schedules)}, {speed:.0f} a second, {so_far.distinct} different{left}; "
             f"findings: {len(so_far.findings)}"
         )
         self._stream.write(f"\r\x1b[K{line}")
@@ -78,6 +84,7 @@ class Report:
 
         for finding in exploration.findings:
             for indent, text in lines_of(finding, again, 120 - self._indent):
+                text = in_options(text)
                 # What can be copied is one line; what stands side by side is laid out already.
                 if text.startswith(("Again: ", "The delays, ")) or "│" in text:
                     say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from bsbpool.trace.summary import Summary, summarise
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, time_with_unit
 from .diff import show_difference
+from .kinds import FileName
 from .outputs import OutputFile, force_option
 from .run import indented
 from .show import about, read_or_complain
@@ -68,7 +70,7 @@ def job_of(text: str) -> int | str:
 
 
 @click.command(short_help="Run a recorded run again, exactly or with a change.")
-@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.argument("trace", metavar="TRACE", type=FileName())
 @click.option(
     "--ranks",
     type=click.IntRange(1, MOST_RANKS),
@@ -97,7 +99,7 @@ def job_of(text: str) -> int | str:
 @click.option(
     "--to-scenario",
     "scenario",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     metavar="FILE",
     help="Write a scenario file of the run, which pytest runs. It replaces a file only if bsbpool wrote it and "
     "nobody has changed it.",
@@ -166,11 +168,8 @@ def replay(
         )
     if pdb and job is None:
         raise click.UsageError("--pdb is for one job: say which with --job")
-    for option, ranks_of in (("--speed", [rank for rank, _ in speeds]), ("--kill", [rank for rank, _ in kills])):
-        for rank in ranks_of:
-            if ranks_of.count(rank) > 1:
-                of = "all ranks" if rank is None else f"rank {rank}"
-                raise click.UsageError(f"{option} is given twice for {of}: give it once")
+    _check_once("--speed", [rank for rank, _ in speeds])
+    _check_once("--kill", [rank for rank, _ in kills])
     changes = [
         option
         for option, value in {"--ranks": ranks, "--speed": speeds, "--kill": kills, "--fail": fails}.items()
@@ -204,6 +203,14 @@ def replay(
 
         return what_if(trace, recorded, Change(ranks, dict(speeds), dict(kills), fails))
     return exactly(trace, recorded, calls_of(trace, recorded) if jobs == "real" else None)
+
+
+def _check_once(option: str, of: Sequence[int | None]) -> None:
+    """Refuse an option that says two things of a rank, of which one would be lost; None: of all ranks."""
+    for rank in of:
+        if of.count(rank) > 1:
+            who = "all ranks" if rank is None else f"rank {rank}"
+            raise click.UsageError(f"{option} is given twice for {who}: give it once")
 
 
 #: What options do that go with no other of these, nor with a change.

@@ -25,6 +25,7 @@ from bsbpool.trace.timeline import Timeline
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, numbers_of_ranks, scenario_files, time_with_unit
 from .consoles import room
+from .kinds import FileName, better_command
 from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run a recorded run, or scenarios, on simulated ranks.")
-@click.argument("files", metavar="FILE", nargs=-1, required=True, type=click.Path())
+@click.argument("files", metavar="FILE", nargs=-1, required=True, type=FileName())
 @click.option(
     "--ranks",
     type=numbers_of_ranks,
@@ -84,7 +85,7 @@ if TYPE_CHECKING:
 @click.option(
     "--trace",
     metavar="FILE",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     help="Also write the trace of the run, for `bsbpool show` and `diff`. "
     "It only replaces the trace of a simulated run.",
 )
@@ -210,7 +211,8 @@ def run_recording(
     try:
         recording = read_recording(file)
     except RecordingError as error:
-        raise click.UsageError(str(error)) from None
+        better = better_command(file, "recording")
+        raise click.UsageError(f"{file}: {better}" if better else str(error)) from None
     stop = recording.fail_fast if fail_fast is None else fail_fast
     if ranks is None and recording.ranks > MOST_RANKS:
         raise click.UsageError(

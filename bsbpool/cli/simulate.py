@@ -19,8 +19,20 @@ from bsbpool.values import text_of
 
 from . import say
 from .arguments import MOST_RANKS, factor, time_above_zero, time_with_unit
+from .kinds import FileName, check_program
 from .outputs import OutputFile, claim, force_option
-from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
+from .programs import (
+    GIVEN,
+    OfAProgram,
+    check_hosts,
+    check_module,
+    check_modules,
+    hosts_option,
+    in_options,
+    module_options,
+    program_argument,
+    program_options,
+)
 from .streams import kept_open
 
 if TYPE_CHECKING:
@@ -64,7 +76,8 @@ def _tape(text: str) -> Any:
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N",
     help="Seed all random numbers with N, and draw the order of simultaneous events from it, unless --tape or "
-    "--late-matching says it. Default: random numbers are seeded with 0, and simultaneous events happen in the order in which they were scheduled.",
+    "--late-matching says it. Default: random numbers are seeded with 0, and simultaneous events happen in the order "
+    "in which they were scheduled.",
 )  # fmt: skip
 @click.option(
     "--tape", type=_tape, metavar="TAPE",
@@ -101,7 +114,7 @@ def _tape(text: str) -> Any:
 )
 @hosts_option
 @click.option(
-    "--script", "faults", type=click.Path(), metavar="FILE",
+    "--script", "faults", type=FileName(), metavar="FILE",
     help="A file with faults of ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
 )  # fmt: skip
 @click.option(
@@ -109,7 +122,7 @@ def _tape(text: str) -> Any:
     help="The number of faults that the tape can choose, as in `bsbpool explore --faults N`. Default: 0.",
 )  # fmt: skip
 @click.option(
-    "--trace", type=click.Path(readable=False), metavar="FILE",
+    "--trace", type=FileName(readable=False), metavar="FILE",
     help="Also write a trace of messages and of the events of job pools, for `bsbpool show`.",
 )  # fmt: skip
 @click.option(
@@ -176,11 +189,14 @@ def simulate(
         raise click.UsageError("give -m or -c, not both")
     if module is None and code is None and not program:
         raise click.UsageError("name a script to run, a module with -m, or code with -c")
+    check_modules(options["own"], options["share"], program[0] if module is None and code is None else None)
     if module is not None:
+        check_module(module)
         what = Program(module, "module", program)
     elif code is not None:
         what = Program(code, "code", program)
     else:
+        check_program(program)
         what = Program(program[0], "script", program[1:])
     output = None
     if trace is not None:
@@ -190,7 +206,9 @@ def simulate(
     if options["compute"] and options["tape"] is not None:
         raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")
     if most_faults and options["tape"] is None:
-        raise click.UsageError("--faults is about a tape, which chooses them: give the --tape too, or faults by --script")
+        raise click.UsageError(
+            "--faults is about a tape, which chooses them: give the --tape too, or faults by --script"
+        )
     check_hosts(options["hosts"], ranks)
     script = _script(faults, ranks)
     seed = options.pop("seed")
@@ -222,6 +240,8 @@ def simulate(
             sys.exit(141)  # as a process has that SIGPIPE ended
         except KeyboardInterrupt as stop:
             _say(f"interrupted{_where(stop)}")
+            if output is not None:
+                _say(f"{output.path} was not written: a trace is that of a run that has ended")
             sys.exit(130)
         status = ended.status
         if output is not None and ended.simulation is not None:
@@ -288,7 +308,7 @@ def _report(ended: Ended, again: str) -> None:
         said += [f"rank {rank} died at {exact_duration(round(at * 1e9))}" for rank, at in ended.simulation.died.items()]
     here = os.path.join(os.getcwd(), "")
     for each in said:
-        _say(_in_options(each.replace(here, "")))
+        _say(in_options(each.replace(here, "")))
     if ended.simulation is not None and (factor := ended.simulation.trace.header.get("compute")):
         took = exact_duration(round(ended.simulation.elapsed * 1e9))
         _say(f"took {took}, with {factor:g} times what computing really took: such a run does not repeat exactly")
@@ -306,11 +326,6 @@ def _report_violations(violations: Sequence[Violation]) -> None:
             said[key] = None
             at = f"{each.place.file}:{each.place.line} in {each.place.function}".replace(here, "")
             _say(f"{each.kind}: rank {each.place.rank} {each.what}, and {each.right}, at {at}")
-
-
-def _in_options(text: str) -> str:
-    """What is told to callers of `simulate`, in the words of the command."""
-    return text.replace("simulate(horizon=…)", "--horizon").replace("simulate(max_events=…)", "--max-events")
 
 
 def _where(error: BaseException) -> str:

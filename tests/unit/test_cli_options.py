@@ -13,6 +13,7 @@ FILES = {
     "TRACE": ROOT / "docs/night/night.trace",
     "FARM": ROOT / "docs/programs/farm.py",
     "FOUR": ROOT / "scenarios/recordings/bsb_reconstruction_4_ranks.json",
+    "SCENARIO": next((ROOT / "scenarios/by-hand").glob("*.yaml")),
     "SCENARIOS": ROOT / "scenarios/by-hand",
 }
 
@@ -98,3 +99,91 @@ def test_a_finding_of_an_exploration_with_a_seed_is_shown_again(tmp_path):
     run = CliRunner().invoke(main, shlex.split(again), prog_name="bsbpool")
     assert run.exit_code == 1
     assert "the urgent one came late" in run.stderr
+
+
+# -- files and names -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("show FOUR", "; this is a recorded run, or other data in JSON: bsbpool run {FOUR}"),
+        ("show FARM", "; this is a program: bsbpool simulate -n 4 {FARM}, or bsbpool explore -n 4 {FARM}"),
+        ("show -", "; to read the standard input, name /dev/stdin"),
+        ("diff TRACE -", "; to read the standard input, name /dev/stdin"),
+        ("replay FOUR", "bsbpool run {FOUR}"),
+        ("run TRACE", "this is the trace of a run: bsbpool show {TRACE}, or bsbpool replay {TRACE}"),
+        ("run FARM", "this is a program: bsbpool simulate -n 4 {FARM}"),
+        ("run -", "to read the standard input, name /dev/stdin"),
+        ("simulate -n 4 TRACE", "{TRACE} is no program: this is the trace of a run: bsbpool show {TRACE}"),
+        ("explore -n 4 FOUR", "{FOUR} is no program: this is a recorded run, or other data in JSON"),
+        ("explore -n 4 SCENARIO", "-n is for programs: {SCENARIO} is a scenario, which states the number of ranks"),
+        ("simulate -n 4 SCENARIO", "{SCENARIO} is no program: this is a scenario: bsbpool run {SCENARIO}"),
+        ("record TRACE", "{TRACE} is no program"),
+    ],
+)
+def test_a_file_of_another_kind_is_answered_with_the_command_for_it(line, said):
+    assert said.format(**FILES) in refused(line)
+
+
+@pytest.mark.parametrize("line", ["simulate -n 4 ''", "explore -n 4 ''", "record ''"])
+def test_an_empty_name_is_that_of_no_script(line):
+    assert refused(line).startswith("bsbpool: the name of the script is empty: is a variable of the shell not set?")
+
+
+@pytest.mark.parametrize(
+    "line", ["show ''", "run ''", "show TRACE --html ''", "simulate -n 4 --trace '' FARM", "record -o '' FARM"]
+)
+def test_an_empty_name_is_that_of_no_file(line):
+    assert "the name of the file is empty: is a variable of the shell not set?" in refused(line)
+
+
+@pytest.mark.parametrize("name", [".x", "", "a..b"])
+def test_a_module_without_a_name_is_none(name):
+    assert f"{name!r} is no name of a module: -m takes one such as package.module" in refused(
+        f"simulate -n 4 -m '{name}'"
+    )
+    assert f"--own {name!r}: this is no name of a module" in refused(f"explore -n 4 --own '{name}' FARM")
+
+
+def test_a_module_is_not_both_shared_and_each_ranks_own():
+    assert "numpy can't be both" in refused("simulate -n 4 --own numpy.random --share numpy FARM")
+
+
+def test_a_module_that_is_nowhere_is_warned_of(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "beside.py").write_text("")
+    (tmp_path / "program.py").write_text("import beside")
+    for option in ("--own", "--share"):
+        words = ["-n", "2", option, "numyp", option, "beside", option, "json", "program.py"]
+        for command in ("simulate", "explore"):
+            run = CliRunner().invoke(main, [command, *words], prog_name="bsbpool")
+            said = f"bsbpool: warning: {option} numyp: no module numyp is beside the script or installed\n"
+            assert (run.exit_code, run.stderr) == (0, said)
+
+
+def test_a_folder_that_can_not_be_made_is_refused_before_anything_is_explored(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "program.py").write_text("open('ran', 'w')")
+    assert "nothing can be kept in file/x: Not a directory; name a folder that can be written to" in refused(
+        "explore -n 2 --keep file/x program.py"
+    )
+    assert not (tmp_path / "ran").exists()
+    assert "nothing can be kept in file/x: Not a directory" in refused("explore --keep file/x SCENARIO")
+
+
+def test_the_advice_about_a_limit_names_the_option_and_the_command_has_it():
+    run = CliRunner().invoke(main, ["explore", "-n", "4", "--max-events", "1", str(FILES["FARM"])], prog_name="bsbpool")
+    assert "give --max-events more" in run.stdout
+    assert "-n 4 --max-events 1 " in run.stdout
+
+
+def test_an_empty_file_of_faults_is_told_what_it_lacks():
+    assert "is empty: a file of faults has the key events, or slow" in refused("simulate -n 4 --script /dev/null FARM")
+
+
+def test_a_trace_without_events_has_the_ranks_of_its_header(tmp_path):
+    trace = tmp_path / "run.trace"
+    trace.write_bytes(FILES["TRACE"].read_bytes().split(b"\n")[0] + b"\n")
+    assert "0 events of 4 ranks" in CliRunner().invoke(main, ["show", str(trace)]).stdout

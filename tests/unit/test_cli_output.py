@@ -1,4 +1,4 @@
-"""What commands print is there and can be read: in narrow terminals, in pipes, in ASCII, and where streams are closed."""
+"""What commands print can be read: in narrow terminals, in pipes, in ASCII, and where streams are closed."""
 
 import os
 import pathlib
@@ -83,7 +83,9 @@ def test_without_a_standard_output_findings_are_told_by_the_status():
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no device that is always full")
-@pytest.mark.parametrize("arguments", [EXPLORE, ["explore", "--schedules", "1", SCENARIOS], ["show", NIGHT], ["doctor"]])
+@pytest.mark.parametrize(
+    "arguments", [EXPLORE, ["explore", "--schedules", "1", SCENARIOS], ["show", NIGHT], ["doctor"]]
+)
 def test_what_can_not_be_written_is_told_in_a_line(arguments):
     said = "bsbpool: can't write the output: No space left on device\n"
     assert command(*arguments, end="> /dev/full") == (2, "", said)

@@ -36,7 +36,6 @@ class _Nowhere(io.BufferedWriter):
         self.said = zlib.crc32(data, self.said)
         return memoryview(data).nbytes
 
-
     def close(self) -> None:
         """Close the device, unless the program has done so."""
         with suppress(OSError):

@@ -42,7 +42,7 @@ def shown_yaml(value: Any) -> str:
 
 _RATES = {"B/s": 1, "kB/s": 10**3, "MB/s": 10**6, "GB/s": 10**9}
 _RATE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B/s|kB/s|MB/s|GB/s)$", re.ASCII)
-_RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
+_RANGE = re.compile(r"(\d{1,30})\s*\.\.\s*(\d{1,30})$", re.ASCII)
 
 
 def duration_value(value: Any) -> int:
@@ -82,7 +82,8 @@ def _read_seeds(value: Any) -> list[int]:
     elif isinstance(value, str) and (found := _RANGE.match(value.strip())) and int(found[1]) <= int(found[2]):
         if int(found[2]) - int(found[1]) >= MOST_SEEDS:
             raise wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
-        seeds = list(range(int(found[1]), int(found[2]) + 1))
+        if _is_seed(int(found[2])):
+            seeds = list(range(int(found[1]), int(found[2]) + 1))
     if seeds is None:
         raise wrong(
             f"{shown_yaml(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9"
