@@ -6,6 +6,7 @@ How schedules are searched, and what counts as a finding, belongs in `bsbpool_si
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -287,7 +288,9 @@ def explore(
                         findings_page([(what.name, exploration, lambda each: kept.again(each, again))]).encode()
                     )
                 elif exploration.findings:
-                    output.write(kept.as_test(exploration, [*skipped, *again]).encode())
+                    folder = os.path.relpath(os.getcwd(), os.path.dirname(os.path.realpath(output.path)))
+                    folder = "." if output.to_standard_output else folder
+                    output.write(kept.as_test(exploration, [*skipped, *again], folder).encode())
             except click.UsageError as error:
                 complain(error.format_message())
                 status = 2

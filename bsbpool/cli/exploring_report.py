@@ -1,4 +1,4 @@
-"""The output of `bsbpool explore`: its progress line, and its findings."""
+"""The output of `bsbpool explore`: its progress line, which scenarios have too as they run, and its findings."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def schedules_of(number: int) -> str:
 
 
 class Progress:
-    """A line on a terminal that is written over as the exploration goes on."""
+    """A line on a terminal that is written over as something goes on."""
 
     def __init__(self) -> None:
         self._on = sys.stderr is not None and sys.stderr.isatty()  # None: the process has none
@@ -45,16 +45,30 @@ class Progress:
 
     def show(self, so_far: Exploration) -> None:
         """Say how far it is, unless that was said a moment ago."""
-        now = ThreadedWorld.now()
-        if not self._on or now - self._last < _EVERY_NS:
+        if not self._is_time():
             return
-        self._last, self._shown = now, True
         speed = so_far.schedules / so_far.elapsed if so_far.elapsed else 0
         left = "" if so_far.left is None else f", about {so_far.left:.3g} left"
         line = (
             f"{schedules_of(so_far.schedules)}, {speed:.0f} a second, {so_far.distinct} different{left}; "
             f"findings: {len(so_far.findings)}"
         )
+        self._write(line)
+
+    def count(self, done: int, of: int, what: str) -> None:
+        """Say how many of some things are done, unless that was said a moment ago."""
+        if self._is_time():
+            self._write(f"{done:,} of {of:,} {what}")
+
+    def _is_time(self) -> bool:
+        now = ThreadedWorld.now()
+        if not self._on or now - self._last < _EVERY_NS:
+            return False
+        self._last = now
+        return True
+
+    def _write(self, line: str) -> None:
+        self._shown = True
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 

@@ -355,8 +355,9 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     found = [(p, j) for p, j in calls.jobs if str(j) == id and (not pool or str(p) == pool)]
     if len(found) != 1:
         there = ", ".join(f"{p}:{j}" for p, j in (found or calls.jobs)[:MOST_ROWS])
+        cut = "; the end of the file is missing: the run was killed, or the file was cut" if calls.cut else ""
         what = "several pools have a job" if found else "there is no call of a job"
-        raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}")
+        raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}{cut}")
     ((pool_id, job),) = found
     was = next(
         (

@@ -25,6 +25,7 @@ from bsbpool.trace.timeline import Timeline
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, numbers_of_ranks, scenario_files, time_with_unit
 from .consoles import room
+from .exploring_report import Progress
 from .kinds import FileName, better_command
 from .outputs import OutputFile, claim, force_option
 from .tables import (
@@ -166,7 +167,9 @@ def run_scenarios(files: Sequence[str], seed: int | None, tape: str | None = Non
                 say(f"bsbpool: {line}", err=True)
             continue
         if tape is None:
-            result = scenario.run(seed)
+            with Progress() as progress:
+                of = f"seeds of {visible(file)}"
+                result = scenario.run(seed, lambda done, all, of=of: progress.count(done, all, of))
         else:
             try:
                 result = run_tape(scenario, tape, seed=seed, faults=faults)

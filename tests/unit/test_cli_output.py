@@ -2,12 +2,15 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
 from bsbpool.worlds.columns import environment_of_consoles
+from bsbpool_sim.scenario import parse
 
 ROOT = pathlib.Path(__file__).parents[2]
 NIGHT, FARM = ROOT / "docs/night/night.trace", ROOT / "docs/programs/farm.py"
@@ -99,3 +102,48 @@ def test_a_program_that_closes_the_standard_output_closes_not_that_of_the_comman
     assert status != 0
     assert "bsbpool: rank 0 raised OSError" in err
     assert "bsbpool/cli" not in err
+
+
+# -- while one waits -----------------------------------------------------------------------------------
+
+SEEDS = """\
+scenario: a job
+ranks: 2
+seeds: 0..9
+jobs:
+  - {name: a, takes: 1s}
+expect:
+  statuses: {a: success}
+"""
+
+
+def test_a_scenario_tells_how_many_of_its_seeds_have_run():
+    told = []
+    assert parse(SEEDS, "a.yaml").run(progress=lambda *counts: told.append(counts)).ok
+    assert told == [(done, 10) for done in range(1, 11)]
+
+
+@pytest.mark.skipif(not hasattr(os, "openpty"), reason="there are no terminals")
+def test_in_a_terminal_the_seeds_are_counted(tmp_path):
+    (tmp_path / "a.yaml").write_text(SEEDS)
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "bsbpool", "run", str(tmp_path / "a.yaml")]
+    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=theirs, check=False)
+    os.close(theirs)
+    shown = os.read(ours, 100_000).decode()
+    os.close(ours)
+    assert run.returncode == 0
+    assert shown.startswith("\r\x1b[K1 of 10 seeds of ") and shown.endswith("\r\x1b[K")
+
+
+def test_a_trace_of_a_program_that_is_interrupted_is_said_not_to_be_written(tmp_path):
+    program = "print('begun', flush=True)\nwhile True: pass"
+    command = [sys.executable, "-m", "bsbpool", "simulate", "-n", "1", "--trace", "run.trace", "-c", program]
+    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.stdout.readline() == "begun\n"
+    time.sleep(0.2)
+    run.send_signal(signal.SIGINT)
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 130
+    assert "bsbpool: run.trace was not written: a trace is that of a run that has ended\n" in err
+    assert not (tmp_path / "run.trace").exists()
