@@ -55,7 +55,7 @@ class Progress:
         )
         self._write(line)
 
-    def count(self, done: int, of: int, what: str) -> None:
+    def count(self, what: str, done: int, of: int) -> None:
         """Say how many of some things are done, unless that was said a moment ago."""
         if self._is_time():
             self._write(f"{done:,} of {of:,} {what}")

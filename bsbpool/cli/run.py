@@ -6,6 +6,7 @@ numbers from a trace in `bsbpool.trace`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -168,8 +169,7 @@ def run_scenarios(files: Sequence[str], seed: int | None, tape: str | None = Non
             continue
         if tape is None:
             with Progress() as progress:
-                of = f"seeds of {visible(file)}"
-                result = scenario.run(seed, lambda done, all, of=of: progress.count(done, all, of))
+                result = scenario.run(seed, functools.partial(progress.count, f"seeds of {visible(file)}"))
         else:
             try:
                 result = run_tape(scenario, tape, seed=seed, faults=faults)
