@@ -8,7 +8,7 @@ from typing import IO, Any, cast
 
 from rich.console import Console
 
-from bsbpool.worlds.columns import environment_of_consoles
+from bsbpool.worlds.terminal_width import environment_of_consoles
 
 #: Columns of a pipe or a file, in which nothing has to be cut; and of what is as wide as there is room, there.
 _UNCUT, _OF_A_PICTURE = 1_000, 100

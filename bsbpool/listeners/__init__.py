@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..pool.progress import PoolProgress
-from ..worlds.columns import environment_of_consoles
+from ..worlds.terminal_width import environment_of_consoles
 from .log import LogProgress
 from .terminal import Terminal, TerminalProgress
 

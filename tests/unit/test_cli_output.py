@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from bsbpool.worlds.columns import environment_of_consoles
+from bsbpool.worlds.terminal_width import environment_of_consoles
 from bsbpool_sim.scenario import parse
 
 ROOT = pathlib.Path(__file__).parents[2]

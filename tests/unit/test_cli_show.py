@@ -132,7 +132,7 @@ def test_a_rank_alone_runs_its_jobs_itself(tmp_path):
 
 
 def test_real_ranks_are_told_with_their_hosts(tmp_path):
-    for hosts, told in ((["node7"], "0 events of 1 rank on node7"), (["n1", "n2"], "0 events of 1 rank on 2 hosts")):
+    for hosts, told in ((["node7"], "0 events of 2 ranks on node7"), (["n1", "n2"], "0 events of 2 ranks on 2 hosts")):
         path = tmp_path / f"{len(hosts)}.trace"
         Trace({"ranks": 2, "hosts": hosts}).write(path)
         assert told in command("show", path).stdout
