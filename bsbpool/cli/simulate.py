@@ -36,6 +36,7 @@ from .programs import (
 from .streams import kept_open
 
 if TYPE_CHECKING:
+    from bsbpool.trace import Trace
     from bsbpool_sim.checks.violations import Violation
     from bsbpool_sim.program.program_run import Ended
 
@@ -240,16 +241,15 @@ def simulate(
             sys.exit(141)  # as a process has that SIGPIPE ended
         except KeyboardInterrupt as stop:
             _say(f"interrupted{_where(stop)}")
-            if output is not None:
-                _say(f"{output.path} was not written: a trace is that of a run that has ended")
+            if output is not None and (so_far := getattr(stop, "simulation", None)) is not None:
+                _write_trace(output, so_far.trace, " up to there")
+            elif output is not None:
+                _say(f"{output.path} was not written: the run had not begun")
             sys.exit(130)
         status = ended.status
         if output is not None and ended.simulation is not None:
-            try:
-                output.write_trace(ended.simulation.trace)
-            except click.UsageError as error:  # the disk is full, or the program has written that file itself
-                _say(error.format_message())
-                status = status or 2
+            written = _write_trace(output, ended.simulation.trace)
+            status = status or written
         if ended.simulation is not None and ended.simulation.violations:
             _report_violations(ended.simulation.violations)
             status = status or 1
@@ -257,6 +257,18 @@ def simulate(
         sys.exit(status)
 
     return run
+
+
+def _write_trace(output: OutputFile, trace: Trace, part: str = "") -> int:
+    """Write the trace of a run; say so if it is a part of it, or can't be written. Returns the exit status of that."""
+    try:
+        output.write_trace(trace)
+    except click.UsageError as error:  # the disk is full, or the program has written that file itself
+        _say(error.format_message())
+        return 2
+    if part:
+        _say(f"the trace{part} is in {output.path}")
+    return 0
 
 
 def _script(faults: str | None, ranks: int) -> Any:

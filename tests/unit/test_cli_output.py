@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from bsbpool.trace import read_trace
 from bsbpool.worlds.terminal_width import environment_of_consoles
 from bsbpool_sim.scenario import parse
 
@@ -136,14 +137,19 @@ def test_in_a_terminal_the_seeds_are_counted(tmp_path):
     assert shown.startswith("\r\x1b[K1 of 10 seeds of ") and shown.endswith("\r\x1b[K")
 
 
-def test_a_trace_of_a_program_that_is_interrupted_is_said_not_to_be_written(tmp_path):
-    program = "print('begun', flush=True)\nwhile True: pass"
-    command = [sys.executable, "-m", "bsbpool", "simulate", "-n", "1", "--trace", "run.trace", "-c", program]
+def test_a_program_that_is_interrupted_leaves_the_trace_up_to_there(tmp_path):
+    program = (
+        "from mpi4py import MPI\nMPI.COMM_WORLD.Get_rank() and MPI.COMM_WORLD.send(1, 0) or MPI.COMM_WORLD.recv()\n"
+        "import time; time.sleep(1)\nprint('begun', flush=True)\nwhile True: pass"
+    )
+    command = [sys.executable, "-m", "bsbpool", "simulate", "-n", "2", "--trace", "run.trace", "-c", program]
     run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert run.stdout.readline() == "begun\n"
     time.sleep(0.2)
     run.send_signal(signal.SIGINT)
     _, err = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "bsbpool: run.trace was not written: a trace is that of a run that has ended\n" in err
-    assert not (tmp_path / "run.trace").exists()
+    assert "bsbpool: the trace up to there is in run.trace\n" in err
+    trace = read_trace(tmp_path / "run.trace")
+    assert trace.header["simulated"] is True
+    assert [event.e for event in trace.events] != []
