@@ -23,6 +23,8 @@ from ..random_streams import Random
 
 #: Seeds of one scenario, at the most.
 MOST_SEEDS = 10_000
+#: The largest of them.
+LARGEST_SEED = 999_999_999
 
 T = TypeVar("T")
 
@@ -70,7 +72,7 @@ def read_rate(value: Any) -> float:
 
 
 def _is_seed(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SEED
 
 
 def _read_seeds(value: Any) -> list[int]:
@@ -82,8 +84,9 @@ def _read_seeds(value: Any) -> list[int]:
     elif isinstance(value, str) and (found := _RANGE.match(value.strip())) and int(found[1]) <= int(found[2]):
         if int(found[2]) - int(found[1]) >= MOST_SEEDS:
             raise wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
-        if _is_seed(int(found[2])):
-            seeds = list(range(int(found[1]), int(found[2]) + 1))
+        if int(found[2]) > LARGEST_SEED:
+            raise wrong(f"{value} are too large for seeds: give some up to {LARGEST_SEED}")
+        seeds = list(range(int(found[1]), int(found[2]) + 1))
     if seeds is None:
         raise wrong(
             f"{shown_yaml(value)} is no seed: write one such as 7, a list such as [1, 5], or a range such as 0..9"
