@@ -6,11 +6,12 @@ failed, or the doctor found a problem; 2, an argument can't be used.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import importlib
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ from bsbpool.text import visible
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["PoolFailed", "console", "main", "say"]
+__all__ = ["PoolFailed", "console", "main", "output_failed", "reporting", "say"]
 
 #: Commands; each is an attribute, named like it, of the module of that name.
 COMMANDS = ("simulate", "explore", "run", "record", "replay", "show", "diff", "doctor")
@@ -74,19 +75,22 @@ class Commands(click.Group):
         except OSError as error:
             if error.filename is not None or error.errno is None:
                 raise  # no stream: a command says itself which file it can't use
-            status = _output_failed(error)
+            status = output_failed(error)
         try:
             if then is None and sys.stdout is not None:
                 sys.stdout.flush()  # here, and not when Python ends: a device that is full is told of as all else is
         except OSError as error:
-            status = _output_failed(error, status)
+            status = output_failed(error, status)
         if then is not None:
             then()  # a program of the user's, whose errors are its own
         sys.exit(status)
 
 
-def _output_failed(error: OSError, status: int = 0) -> int:
-    """Say that stdout can't be written to, if somebody wants to know it. Returns the exit status."""
+def output_failed(error: OSError, status: int = 0) -> int:
+    """Say that stdout can't be written to, if somebody wants to know it. Returns the exit status.
+
+    :param status: the one that there would be without this.
+    """
     # What it still holds goes nowhere: Python would try to write it once more as it ends, and complain.
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -95,27 +99,60 @@ def _output_failed(error: OSError, status: int = 0) -> int:
     if isinstance(error, BrokenPipeError):
         return status or 1
     click.echo(f"bsbpool: can't write the output: {error.strerror}", err=True)
-    return status or 2
+    return 2
+
+
+def reporting(report: Callable[[], None]) -> Callable[[], None]:
+    """Return a function that makes a report after click has gone, and says so if it can't be written."""
+
+    def told() -> None:
+        try:
+            report()
+        except OSError as error:
+            if error.filename is not None or error.errno is None:
+                raise
+            sys.exit(output_failed(error))
+
+    return told
 
 
 def console() -> Console:
-    """The terminal, or the file, that a command writes to; what its encoding lacks becomes a ``?``."""
-    from rich.console import Console  # a tenth of the start of a command that prints no table
+    """The terminal, or the file, that a command writes to; of what its encoding lacks, see `_stand_in`."""
+    from .consoles import open_console  # with rich: a tenth of the start of a command that prints no table
 
     _replace_what_is_lacking()
-    return Console(highlight=False, markup=False, emoji=False)
+    return open_console()
+
+
+def _stand_in(error: UnicodeError) -> tuple[str, int]:
+    """Return what stands for characters that an encoding lacks: something alike for marks and lines, else a ``?``."""
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return error.object[error.start : error.end].translate(_ALIKE), error.end
+
+
+class _Alike(dict[int, str]):
+    def __missing__(self, key: int) -> str:
+        return chr(key) if key < 128 else "?"
+
+
+#: For each character of the output of commands that ASCII lacks one that can be told from the others.
+_ALIKE = _Alike({ord(each): alike for each, alike in zip("✓✗▶→·µ─━│┬┴", "+X>>.u-=|++", strict=True)})
+_ALIKE[ord("…")] = "..."
 
 
 def _replace_what_is_lacking() -> None:
-    """Let a ``?`` stand for what the encoding of the standard output lacks."""
+    """Let something else stand for what the encoding of the standard output lacks."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None:
-        reconfigure(errors="replace")
+        codecs.register_error("bsbpool", _stand_in)
+        reconfigure(errors="bsbpool")
 
 
 def say(text: str, *, err: bool = False) -> None:
     """A line on the standard output, or the standard error, whatever it holds and whatever that can show."""
-    _replace_what_is_lacking()
+    if not err:  # the standard error of Python writes out what it lacks
+        _replace_what_is_lacking()
     click.echo(visible(text), err=err)
 
 

@@ -14,6 +14,8 @@ from bsbpool.durations import read_duration
 
 #: Ranks that the simulator is made for, at the most.
 MOST_RANKS = 10_000
+#: By how much times can be multiplied.
+LARGEST_FACTOR = 1e6
 
 
 def numbers_of_ranks(text: str) -> tuple[int, ...]:
@@ -38,6 +40,48 @@ def time_with_unit(text: str) -> float:
         return read_duration(text) / 1e9
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
+
+
+def given(parameter: str) -> bool:
+    """Whether an option of the command that runs stands on its command line, whatever its value."""
+    return click.get_current_context().get_parameter_source(parameter) is click.core.ParameterSource.COMMANDLINE
+
+
+def time_above_zero(text: str) -> float:
+    """``"60s"``, as seconds; no time at all is refused."""
+    seconds = time_with_unit(text)
+    if not seconds > 0:
+        raise click.BadParameter(f"{text!r} is no time to do anything in: give one above 0, such as 10s")
+    return seconds
+
+
+def factor(text: str) -> float:
+    """``"1.5"``, as a factor of times: from 0 to a million, with which a microsecond becomes a second."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number <= LARGEST_FACTOR:
+        raise click.BadParameter(
+            f"{text!r} is no factor: give a number from 0 to {LARGEST_FACTOR:,.0f}, such as 1 or 2.5"
+        )
+    return number
+
+
+def set_of_ranks(text: str) -> tuple[int, ...]:
+    """``"1-3,5"``, as the ranks that it names."""
+    found: list[int] = []
+    for part in text.split(","):
+        first, dash, last = (each.strip() for each in part.partition("-"))
+        ends = [first, last] if dash else [first]
+        if not all(end.isascii() and end.isdigit() and len(end) < 10 and int(end) < MOST_RANKS for end in ends):
+            raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5")
+        if dash and int(last) < int(first):
+            raise click.BadParameter(
+                f"{part.strip()!r} names no rank, since {last} is below {first}: write {last}-{first}"
+            )
+        found += range(int(first), int(ends[-1]) + 1)
+    return tuple(found)
 
 
 def scenario_files(files: Sequence[str]) -> list[str]:

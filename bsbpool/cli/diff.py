@@ -21,6 +21,7 @@ from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
 
 from . import console
+from .kinds import FileName
 from .show import read_or_complain
 from .tables import MOST_ROWS, Tail, cut_off, new_table, number_column, number_of
 
@@ -29,9 +30,9 @@ _HEADER = ("ranks", "simulated", "seed")
 
 
 @click.command(short_help="Compare two traces: the first difference, and what took longer.")
-@click.argument("a", metavar="A", type=click.Path())
-@click.argument("b", metavar="B", type=click.Path())
-@click.option("--times", is_flag=True, help="Compare times too, to the nanosecond.")
+@click.argument("a", metavar="A", type=FileName())
+@click.argument("b", metavar="B", type=FileName())
+@click.option("--times", is_flag=True, help="Compare times too, to the nanosecond, and memory.")
 @click.option(
     "--context",
     metavar="N",
@@ -43,8 +44,8 @@ _HEADER = ("ranks", "simulated", "seed")
 def diff(a: str, b: str, times: bool, context: int) -> int:
     """Compare two traces event by event, and show the first difference.
 
-    Times are not compared, since those of two runs on real ranks always differ; a table by strategy shows what took
-    longer. Events are numbered: event 5 is line 6 of the file, since line 1 is the header.
+    Times, and the memory of ranks, are not compared, since those of two runs on real ranks always differ; a table by
+    strategy shows what took longer. Events are numbered: event 5 is line 6 of the file, since line 1 is the header.
 
     \b
     Find what the failing run did differently
@@ -66,7 +67,9 @@ def diff(a: str, b: str, times: bool, context: int) -> int:
     show_headers(out, left, right)
     out.print()
     if found is None:
-        what = "The same events, in the same order" + (", at the same times." if times else "; times don't count here.")
+        what = "The same events, in the same order" + (
+            ", at the same times." if times else "; times and memory don't count here."
+        )
         out.print(Text(what, "bold"))
     else:
         show_difference(out, found)

@@ -22,6 +22,7 @@ from bsbpool.pool.protocol import dumps, loads
 from bsbpool.worlds.machine import MPIFacts, RankFacts, examine, find_mpi
 
 from . import console
+from .consoles import room
 
 GOOD, COULD, MUST = "good", "could", "must"
 
@@ -396,7 +397,7 @@ def show_diagnoses(out: Console, main: RankFacts, findings: Sequence[Diagnosis])
         table.add_row(Text(mark, style), Text(finding.about, "bold"), Text(finding.says))
         if finding.advice:
             table.add_row("", "", _advice(finding.advice))
-    out.print(table)
+    out.print(table, width=room(out))
     out.print()
     must, could = (sum(finding.grade == grade for finding in findings) for grade in (MUST, COULD))
     if must:

@@ -14,19 +14,24 @@ from typing import Any
 
 import click
 
-from .arguments import MOST_RANKS, scenario_files, time_with_unit
+from . import output_failed, reporting
+from .arguments import MOST_RANKS, given, scenario_files, set_of_ranks, time_above_zero
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
+from .kinds import FileName, check_program, kind_of
 from .outputs import OutputFile, claim, force_option
 from .programs import (
     OfAProgram,
     check_hosts,
+    check_module,
+    check_modules,
     hosts_option,
     module_options,
     option_behind,
     program_argument,
     program_options,
 )
+from .streams import kept_open
 
 _STRATEGIES = ("auto", "exhaustive", "walk", "pos", "pct", "portfolio")
 
@@ -36,17 +41,11 @@ _CHECKS = (
     "buffering",
 )  # fmt: skip
 
-
-def _ranks(text: str) -> tuple[int, ...]:
-    """The ranks that a text such as 1-3,5 names."""
-    found: list[int] = []
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        try:
-            found += range(int(first), int(last if dash else first) + 1)
-        except ValueError:
-            raise click.BadParameter(f"{text!r} names no ranks; 1-3 does, or 1,2,5") from None
-    return tuple(found)
+#: Options, by their parameters, of which the exploration of scenarios knows nothing.
+_OF_PROGRAMS = {
+    "seed": "--seed", "buffering": "--buffering", "max_events": "--max-events", "unchecked": "--no-check",
+    "own": "--own", "share": "--share",
+}  # fmt: skip
 
 
 def _end_as_by_ctrl_c() -> None:
@@ -69,7 +68,7 @@ def _end_as_by_ctrl_c() -> None:
 )  # fmt: skip
 @program_options("Explore")
 @click.option(
-    "--for", "seconds", type=time_with_unit, metavar="TIME",
+    "--for", "seconds", type=time_above_zero, metavar="TIME",
     help="The budget of real time, for each program or scenario. Default: 60s, or the one that a scenario states.",
 )  # fmt: skip
 @click.option(
@@ -98,29 +97,29 @@ def _end_as_by_ctrl_c() -> None:
     help="Also run all schedules, and not only ten, without buffers, within the budget.",
 )  # fmt: skip
 @click.option(
-    "--alike", type=_ranks, metavar="RANKS",
+    "--alike", type=set_of_ranks, metavar="RANKS",
     help="Ranks that do the same, as 1-3 or 1,2,5: which of them comes first is not tried, as long as nobody can tell "
     "them from each other.",
 )  # fmt: skip
 @click.option(
-    "--keep", type=click.Path(file_okay=False), metavar="DIR",
+    "--keep", type=FileName(file_okay=False), metavar="DIR",
     help="Write findings and covered schedules to this folder. The next run with it continues with new schedules.",
 )  # fmt: skip
 @click.option(
     "--max-events", type=click.IntRange(min=1), metavar="N", default=1_000_000,
     help="The number of events, such as messages, after which a schedule is given up. Default: 1 million.",
 )  # fmt: skip
-@click.option("--json", "data", type=click.Path(), metavar="FILE", help="Also write the findings as JSON; - is stdout.")
+@click.option("--json", "data", type=FileName(), metavar="FILE", help="Also write the findings as JSON; - is stdout.")
 @click.option(
-    "--html", "html", type=click.Path(), metavar="FILE",
+    "--html", "html", type=FileName(), metavar="FILE",
     help="If there are findings, write a page for the browser: each finding with its run beside one that passes.",
 )  # fmt: skip
 @click.option(
-    "--to-test", "test", type=click.Path(), metavar="FILE",
+    "--to-test", "test", type=FileName(), metavar="FILE",
     help="If there are findings, write a test for pytest that fails until they are fixed.",
 )  # fmt: skip
 @click.option(
-    "--to-scenario", "smaller", type=click.Path(), metavar="FILE",
+    "--to-scenario", "smaller", type=FileName(), metavar="FILE",
     help="For scenarios: write the first one with a finding, reduced to the ranks and jobs that the finding needs.",
 )  # fmt: skip
 @click.option(
@@ -190,6 +189,9 @@ def explore(
             )
         if options["hosts"] > 1:
             raise click.UsageError("--hosts is for programs: the ranks of a scenario are on one host")
+        for parameter, option in _OF_PROGRAMS.items():
+            if given(parameter):
+                raise click.UsageError(f"{option} is for programs: it changes nothing in the exploration of scenarios")
         if options["alike"]:
             raise click.UsageError("--alike is for programs: ranks that a scenario does not name are alike anyhow")
         limits = {key: options[key] for key in ("faults", "seconds", "schedules", "strategy")}
@@ -198,9 +200,11 @@ def explore(
             _end_as_by_ctrl_c()
             explore_scenarios(files, outputs, limits, options["jobs"], keep)
 
-        return run_scenarios
+        return reporting(run_scenarios)
     if smaller is not None:
         raise click.UsageError("--to-scenario is for scenarios: of a program, --to-test keeps what was found")
+    if ranks is not None and module is None and code is None and program and kind_of(program[0]) == "scenario":
+        raise click.UsageError(f"-n is for programs: {program[0]} is a scenario, which states the number of ranks")
     if ranks is None:
         if (behind := option_behind(click.get_current_context())) is not None:
             raise click.UsageError(behind.text)
@@ -213,14 +217,23 @@ def explore(
         if options["faults"]:
             raise click.UsageError("--alike: ranks are not alike where faults may strike some of them")
     options["faults"] = options["faults"] or 0
+    if options["buffering"] and "buffering" in unchecked:
+        raise click.UsageError("--buffering and --no-check buffering contradict each other: leave one out")
+    if options["buffering"] and options["faults"]:
+        raise click.UsageError(
+            "--buffering and --faults don't go together: with faults, no schedule runs without buffers"
+        )
     options["seconds"] = 60.0 if options["seconds"] is None else options["seconds"]
     if module is None and code is None and not program:
         raise click.UsageError("name a script to explore, a module with -m, or code with -c")
+    check_modules(options["own"], options["share"], program[0] if module is None and code is None else None)
     if module is not None:
+        check_module(module)
         what, name = Program(module, "module", program), ["-m", module]
     elif code is not None:
         what, name = Program(code, "code", program), ["-c", code]
     else:
+        check_program(program)
         what, name = Program(program[0], "script", program[1:]), [program[0]]
     reads = (what.name,) if what.kind == "script" else ()
     outputs = [
@@ -232,10 +245,12 @@ def explore(
     skipped = [word for each in unchecked for word in ("--no-check", each)]
     checks = [each for each in _CHECKS if each not in unchecked]
     shared = [word for option in ("own", "share") for each in options[option] for word in (f"--{option}", each)]
-    given = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
+    numbers = [word for each in ("seed", "faults") if options[each] for word in (f"--{each}", str(options[each]))]
     if options["hosts"] > 1:
-        given += ["--hosts", str(options["hosts"])]
-    again = ["-n", str(ranks), *given, *shared, *name, *what.arguments]
+        numbers += ["--hosts", str(options["hosts"])]
+    if given("max_events"):
+        numbers += ["--max-events", str(options["max_events"])]
+    again = ["-n", str(ranks), *numbers, *shared, *name, *what.arguments]
 
     def run() -> None:
         from bsbpool_sim.errors import SimulationError
@@ -253,12 +268,13 @@ def explore(
                 options["begin"] = before.get("drawn", 0)
                 if before.get("tried") and options["strategy"] == "auto":
                     options["strategy"] = "portfolio"
-            with Progress() as progress:
+            with kept_open(), Progress() as progress:
                 exploration = explore_program(what, ranks, checks=checks, progress=progress.show, **options)
         except (ProgramError, SimulationError) as error:
             complain(f"{what.name if what.kind != 'code' else 'the code'} can't be explored: {error}")
             sys.exit(2)
         quiet = any(each.to_standard_output for each in outputs)
+        status = int(bool(exploration.findings))
         try:
             report = Report(quiet)
             report.findings(exploration, lambda finding: kept.again(finding, again))
@@ -267,10 +283,12 @@ def explore(
                 data_of = kept.as_data(exploration, lambda finding: kept.again(finding, again))
                 covered.add(what.name, key, exploration, data_of["findings"])
                 report.line(covered.text(what.name, key))
-            sys.stdout.flush()
-        except BrokenPipeError:  # nobody reads it any more, as behind `head`; what goes into files still does
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        status = int(bool(exploration.findings))
+            report.flush()
+        except SimulationError as error:
+            complain(str(error))
+            status = 2
+        except OSError as error:  # nobody reads it any more, as behind `head`, or the disk is full; files are written
+            status = output_failed(error, status)
         for output in outputs:
             try:
                 if output.kind == "findings":
@@ -286,7 +304,9 @@ def explore(
                         findings_page([(what.name, exploration, lambda each: kept.again(each, again))]).encode()
                     )
                 elif exploration.findings:
-                    output.write(kept.as_test(exploration, [*skipped, *again]).encode())
+                    folder = os.path.relpath(os.getcwd(), os.path.dirname(os.path.realpath(output.path)))
+                    folder = "." if output.to_standard_output else folder
+                    output.write(kept.as_test(exploration, [*skipped, *again], folder).encode())
             except click.UsageError as error:
                 complain(error.format_message())
                 status = 2

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bsbpool.text import label
 
 from . import say
-from .exploring_report import Progress, Report, complain
+from .exploring_report import Progress, Report, complain, schedules_of
 from .outputs import OutputFile
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def explore_scenarios(
                 complain(wrong)
                 continue
             if exploration is None:
-                say(f"✓ {label(title)}  {file}: complete before: {before} schedules; no findings", err=quiet)
+                say(f"✓ {label(title)}  {file}: complete before: {schedules_of(before)}; no findings", err=quiet)
                 found.append({"scenario": file, "findings": [], "schedules": 0, "complete": True})
                 continue
             if exploration.findings and first is None:
@@ -114,7 +114,11 @@ def explore_scenarios(
             data = kept.as_data(exploration, again)
             found.append({"scenario": file, "faults": faults, **data})
             if covered is not None:
-                covered.add(file, identity(*said, files=(file,)), exploration, data["findings"])
+                try:
+                    covered.add(file, identity(*said, files=(file,)), exploration, data["findings"])
+                except SimulationError as error:
+                    unusable = True
+                    complain(str(error))
             if interrupted := exploration.interrupted:
                 break
     except KeyboardInterrupt:  # while none was explored
@@ -132,7 +136,7 @@ def explore_scenarios(
     of = f"{len(found)} of {len(files)} scenarios explored, {complete} of them completely"
     how_many = f"{len(findings) or 'no'} finding{'s' if len(findings) != 1 else ''}"
     stopped = " (interrupted)" if interrupted else ""
-    report.line(f"{of}: {everything['schedules']} schedules; {how_many}{stopped}")
+    report.line(f"{of}: {schedules_of(everything['schedules'])}; {how_many}{stopped}")
     for output in outputs:
         if output.kind == "findings":
             output.write((json.dumps(everything) + "\n").encode())

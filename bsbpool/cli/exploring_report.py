@@ -1,4 +1,4 @@
-"""The output of `bsbpool explore`: its progress line, and its findings."""
+"""The output of `bsbpool explore`: its progress line, which scenarios have too as they run, and its findings."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from bsbpool.worlds.local import ThreadedWorld
 
 from . import say
+from .programs import in_options
 
 if TYPE_CHECKING:
     from bsbpool_sim.exploring.exploration import Exploration
@@ -20,11 +21,16 @@ if TYPE_CHECKING:
 _EVERY_NS = 100_000_000
 
 
+def schedules_of(number: int) -> str:
+    """``1 schedule``."""
+    return f"{number} schedule" if number == 1 else f"{number} schedules"
+
+
 class Progress:
-    """A line on a terminal that is written over as the exploration goes on."""
+    """A line on a terminal that is written over as something goes on."""
 
     def __init__(self) -> None:
-        self._on = sys.stderr.isatty()
+        self._on = sys.stderr is not None and sys.stderr.isatty()  # None: the process has none
         self._stream = sys.stderr
         self._last = 0
         self._shown = False
@@ -39,16 +45,30 @@ class Progress:
 
     def show(self, so_far: Exploration) -> None:
         """Say how far it is, unless that was said a moment ago."""
-        now = ThreadedWorld.now()
-        if not self._on or now - self._last < _EVERY_NS:
+        if not self._is_time():
             return
-        self._last, self._shown = now, True
         speed = so_far.schedules / so_far.elapsed if so_far.elapsed else 0
         left = "" if so_far.left is None else f", about {so_far.left:.3g} left"
         line = (
-            f"{so_far.schedules} schedules, {speed:.0f} a second, {so_far.distinct} different{left}; "
+            f"{schedules_of(so_far.schedules)}, {speed:.0f} a second, {so_far.distinct} different{left}; "
             f"findings: {len(so_far.findings)}"
         )
+        self._write(line)
+
+    def count(self, what: str, done: int, of: int) -> None:
+        """Say how many of some things are done, unless that was said a moment ago."""
+        if self._is_time():
+            self._write(f"{done:,} of {of:,} {what}")
+
+    def _is_time(self) -> bool:
+        now = ThreadedWorld.now()
+        if not self._on or now - self._last < _EVERY_NS:
+            return False
+        self._last = now
+        return True
+
+    def _write(self, line: str) -> None:
+        self._shown = True
         self._stream.write(f"\r\x1b[K{line}")
         self._stream.flush()
 
@@ -78,11 +98,18 @@ class Report:
 
         for finding in exploration.findings:
             for indent, text in lines_of(finding, again, 120 - self._indent):
+                text = in_options(text)
                 # What can be copied is one line; what stands side by side is laid out already.
                 if text.startswith(("Again: ", "The delays, ")) or "│" in text:
                     say(f"{' ' * (self._indent + indent)}{text}", err=self._quiet)
                 else:
                     self.line(text, indent)
+
+    def flush(self) -> None:
+        """Write what waits to be written, so that it is known here if that fails."""
+        stream = sys.stderr if self._quiet else sys.stdout
+        if stream is not None:
+            stream.flush()
 
     def summary(self, exploration: Exploration) -> None:
         """How much was explored, and what was not."""

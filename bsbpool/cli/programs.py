@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib.machinery import PathFinder
+from importlib.util import find_spec
 from typing import Any, NamedTuple
 
 import click
 
 from bsbpool.values import shown
+
+from . import say
 
 #: Options that name what to run, after which everything is the program's.
 _NAMES_IT = ("-m", "-c")
@@ -80,6 +86,11 @@ def program_options(verb: str) -> Callable[[Callable[..., Any]], Callable[..., A
     return lambda command: module(code(command))
 
 
+def in_options(text: str) -> str:
+    """What is told to callers of `simulate`, in the words of the commands."""
+    return text.replace("simulate(horizon=…)", "--horizon").replace("simulate(max_events=…)", "--max-events")
+
+
 def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options `--own` and `--share` to a command: which modules each rank has for itself."""
     own = click.option(
@@ -93,6 +104,45 @@ def module_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "be repeated.",
     )  # fmt: skip
     return own(share(command))
+
+
+def check_module(name: str) -> None:
+    """Refuse the name of a module that there can't be. Whether there is one is seen when it is run.
+
+    :raises UsageError: it is one.
+    """
+    if not all(name.split(".")):
+        raise click.UsageError(f"{shown(name)} is no name of a module: -m takes one such as package.module")
+
+
+def check_modules(own: Sequence[str], share: Sequence[str], script: str | None) -> None:
+    """Refuse names for `--own` and `--share` that no module can have; warn of those that none has.
+
+    A program can make folders known in which there are others, so that one that is not found is no error.
+
+    :param script: the script, beside which there are modules of the program.
+    :raises UsageError: a name is none, or is given for both.
+    """
+    folder = os.getcwd() if script is None else os.path.dirname(os.path.realpath(script))
+    for option, names in (("--own", own), ("--share", share)):
+        for name in names:
+            top = name.partition(".")[0]
+            if not all(name.split(".")):
+                raise click.UsageError(f"{option} {shown(name)}: this is no name of a module, such as numpy")
+            if option == "--own" and top in {each.partition(".")[0] for each in share}:
+                raise click.UsageError(f"{top} can't be both: --own is a copy for each rank, and --share one for all")
+            if top not in sys.builtin_module_names and not _is_there(top, [folder, os.getcwd()]):
+                say(f"bsbpool: warning: {option} {name}: no module {top} is beside the script or installed", err=True)
+
+
+def _is_there(top: str, folders: Sequence[str]) -> bool:
+    """Whether a module or package can be found, without loading it."""
+    if PathFinder.find_spec(top, [*folders, *sys.path]) is not None:
+        return True
+    try:
+        return find_spec(top) is not None  # those whom tools of packaging have found for Python
+    except (ImportError, ValueError):
+        return False
 
 
 def hosts_option(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,7 @@ from bsbpool.worlds.launcher import launcher, rank_of_process
 from bsbpool.worlds.trace_files import record_to, recorded
 from bsbpool.worlds.uncaught import print_at_once
 
+from .kinds import check_program
 from .outputs import descriptor_of
 from .programs import OfAProgram, program_argument
 
@@ -55,6 +56,7 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
     if module is None:
         if not program:
             raise click.UsageError("name a script to run, or a module with -m")
+        check_program(program)
         script, *arguments = program
         if not os.path.isfile(script):
             if os.path.exists(script) and not os.path.isdir(script):
@@ -62,6 +64,8 @@ def record(output: str, module: str | None, capture: str | None, program: tuple[
             raise click.ClickException(f"there is no script {script}: give the path of a Python program, or -m MODULE")
     else:
         script, arguments = module, [*program]
+    if not output:
+        raise click.UsageError("-o: the name of the file is empty: is a variable of the shell not set?")
     if os.path.isdir(output):
         raise click.ClickException(f"{output} is a folder: name a file, such as {os.path.join(output, 'run.trace')}")
     if descriptor_of(output) is not None or (os.path.exists(output) and not os.path.isfile(output)):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from bsbpool.trace.summary import Summary, summarise
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, time_with_unit
 from .diff import show_difference
+from .kinds import FileName
 from .outputs import OutputFile, force_option
 from .run import indented
 from .show import about, read_or_complain
@@ -57,7 +59,7 @@ def speed_of(text: str) -> tuple[int | None, float]:
 def kill_of(text: str) -> tuple[int, float]:
     """``"3@12s"``, as rank and seconds."""
     rank, at, when = text.partition("@")
-    if not at or not rank.strip().isdigit():
+    if not at or not (rank.isascii() and rank.strip().isdigit()):
         raise click.BadParameter(f"{text!r} says not who dies when: give a rank and a time, such as 3@12s")
     return int(rank), time_with_unit(when)
 
@@ -68,7 +70,7 @@ def job_of(text: str) -> int | str:
 
 
 @click.command(short_help="Run a recorded run again, exactly or with a change.")
-@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.argument("trace", metavar="TRACE", type=FileName())
 @click.option(
     "--ranks",
     type=click.IntRange(1, MOST_RANKS),
@@ -97,7 +99,7 @@ def job_of(text: str) -> int | str:
 @click.option(
     "--to-scenario",
     "scenario",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     metavar="FILE",
     help="Write a scenario file of the run, which pytest runs. It replaces a file only if bsbpool wrote it and "
     "nobody has changed it.",
@@ -166,6 +168,23 @@ def replay(
         )
     if pdb and job is None:
         raise click.UsageError("--pdb is for one job: say which with --job")
+    _check_once("--speed", [rank for rank, _ in speeds])
+    _check_once("--kill", [rank for rank, _ in kills])
+    changes = [
+        option
+        for option, value in {"--ranks": ranks, "--speed": speeds, "--kill": kills, "--fail": fails}.items()
+        if value not in (None, ())
+    ]
+    # What is done, each with the options that are about it alone; the first of them would hide the others.
+    asked = {
+        "--job": job is not None,
+        "--to-scenario": scenario is not None,
+        "--jobs real": jobs == "real",
+        **dict.fromkeys(changes, True),
+    }
+    first, *others = [option for option, given in asked.items() if given] or [""]
+    if others and first not in changes:
+        raise click.UsageError(f"{first} and {others[0]} don't go together: {_ALONE[first]}")
     output = None
     if scenario is not None:
         output = OutputFile(scenario, "scenario", "--to-scenario", (trace, f"{trace}.calls"), force)
@@ -184,6 +203,22 @@ def replay(
 
         return what_if(trace, recorded, Change(ranks, dict(speeds), dict(kills), fails))
     return exactly(trace, recorded, calls_of(trace, recorded) if jobs == "real" else None)
+
+
+def _check_once(option: str, of: Sequence[int | None]) -> None:
+    """Refuse an option that says two things of a rank, of which one would be lost; None: of all ranks."""
+    for rank in of:
+        if of.count(rank) > 1:
+            who = "all ranks" if rank is None else f"rank {rank}"
+            raise click.UsageError(f"{option} is given twice for {who}: give it once")
+
+
+#: What options do that go with no other of these, nor with a change.
+_ALONE = {
+    "--job": "--job runs one job in this process, and nothing else",
+    "--to-scenario": "--to-scenario writes the run as it was recorded; a scenario can be changed by hand",
+    "--jobs real": "--jobs real repeats the run as it was recorded",
+}
 
 
 # -- exactly -------------------------------------------------------------------------------------------
@@ -320,8 +355,9 @@ def one_job(path: str, recorded: Trace, which: str, pdb: bool) -> int:
     found = [(p, j) for p, j in calls.jobs if str(j) == id and (not pool or str(p) == pool)]
     if len(found) != 1:
         there = ", ".join(f"{p}:{j}" for p, j in (found or calls.jobs)[:MOST_ROWS])
+        cut = "; the end of the file is missing: the run was killed, or the file was cut" if calls.cut else ""
         what = "several pools have a job" if found else "there is no call of a job"
-        raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}")
+        raise click.UsageError(f"{what} {which!r} in {label(path)}.calls; those that are there: {there or 'none'}{cut}")
     ((pool_id, job),) = found
     was = next(
         (

@@ -6,6 +6,7 @@ numbers from a trace in `bsbpool.trace`.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,9 @@ from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console, say
 from .arguments import MOST_RANKS, numbers_of_ranks, scenario_files, time_with_unit
+from .consoles import room
+from .exploring_report import Progress
+from .kinds import FileName, better_command
 from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -44,7 +48,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Run a recorded run, or scenarios, on simulated ranks.")
-@click.argument("files", metavar="FILE", nargs=-1, required=True, type=click.Path())
+@click.argument("files", metavar="FILE", nargs=-1, required=True, type=FileName())
 @click.option(
     "--ranks",
     type=numbers_of_ranks,
@@ -67,7 +71,6 @@ if TYPE_CHECKING:
     "--faults",
     type=click.IntRange(min=0),
     metavar="N",
-    default=0,
     help="With --tape: the number of faults per schedule with which `bsbpool explore` made the tape.",
 )
 @click.option(
@@ -84,7 +87,7 @@ if TYPE_CHECKING:
 @click.option(
     "--trace",
     metavar="FILE",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     help="Also write the trace of the run, for `bsbpool show` and `diff`. "
     "It only replaces the trace of a simulated run.",
 )
@@ -94,7 +97,7 @@ def run(
     ranks: tuple[int, ...] | None,
     seed: int | None,
     tape: str | None,
-    faults: int,
+    faults: int | None,
     latency: float | None,
     fail_fast: bool | None,
     trace: str | None,
@@ -106,7 +109,7 @@ def run(
     recorded time, and fails if it failed. The output shows strategies, ranks, failures, and a timeline of the ranks.
 
     FILE can also be a scenario in YAML, or a folder of scenarios; several can be given. The output has a line for each,
-    and a report for each that failed. Of the options, only --seed applies to scenarios.
+    and a report for each that failed. Of the options, --seed, --tape and --faults apply to scenarios.
 
     \b
     Show what happened on the cluster
@@ -129,13 +132,16 @@ def run(
     """
     scenarios = scenario_files(files)
     if scenarios:
-        given = {"--ranks": ranks, "--latency": latency, "--fail-fast": fail_fast, "--trace": trace}
+        stopping = "--fail-fast" if fail_fast else "--keep-going"
+        given = {"--ranks": ranks, "--latency": latency, stopping: fail_fast, "--trace": trace}
         for option, value in given.items():
             if value is not None:
                 raise click.UsageError(f"{option} is for recorded runs: a scenario says this itself")
-        run_scenarios(scenarios, seed, tape, faults)
-    elif tape is not None:
-        raise click.UsageError("--tape is for scenarios")
+        if faults is not None and tape is None:
+            raise click.UsageError("--faults is about a tape, which chooses them: give the --tape too")
+        run_scenarios(scenarios, seed, tape, faults or 0)
+    elif tape is not None or faults is not None:
+        raise click.UsageError(f"{'--faults' if tape is None else '--tape'} is for scenarios")
     elif len(files) > 1:
         raise click.UsageError("one recorded run at a time, please: only scenarios (.yaml) can be several")
     else:
@@ -162,7 +168,8 @@ def run_scenarios(files: Sequence[str], seed: int | None, tape: str | None = Non
                 say(f"bsbpool: {line}", err=True)
             continue
         if tape is None:
-            result = scenario.run(seed)
+            with Progress() as progress:
+                result = scenario.run(seed, functools.partial(progress.count, f"seeds of {visible(file)}"))
         else:
             try:
                 result = run_tape(scenario, tape, seed=seed, faults=faults)
@@ -207,7 +214,8 @@ def run_recording(
     try:
         recording = read_recording(file)
     except RecordingError as error:
-        raise click.UsageError(str(error)) from None
+        better = better_command(file, "recording")
+        raise click.UsageError(f"{file}: {better}" if better else str(error)) from None
     stop = recording.fail_fast if fail_fast is None else fail_fast
     if ranks is None and recording.ranks > MOST_RANKS:
         raise click.UsageError(
@@ -339,7 +347,7 @@ def show_run(out: Console, recording: Recording, result: RunResult) -> None:
     out.print(f"Critical path {duration(summary.critical_path)}{share}: {meaning}.")
     out.print()
     show_failures(out, summary.failures, which_failed)
-    out.print(timeline)
+    out.print(timeline, width=room(out))
 
 
 def which_failed(failure: JobFailure) -> tuple[str, str]:

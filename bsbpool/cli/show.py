@@ -25,7 +25,9 @@ from bsbpool.trace.timeline import Timeline
 
 from . import console, say
 from .arguments import numbers_of_ranks
+from .consoles import room
 from .idle_table import show_efficiency, show_idle
+from .kinds import FileName, better_command
 from .outputs import OutputFile, claim, force_option
 from .tables import (
     MOST_ROWS,
@@ -52,23 +54,23 @@ MOST_STEPS = 8
 
 
 @click.command(short_help="Show a trace: in the terminal, as a page, for Perfetto, as a picture.")
-@click.argument("trace", metavar="TRACE", type=click.Path())
+@click.argument("trace", metavar="TRACE", type=FileName())
 @click.option(
     "--html",
     metavar="FILE",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     help="Write a page for the browser, in which one can zoom and search. It is one file and needs no network.",
 )
 @click.option(
     "--perfetto",
     metavar="FILE",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     help="Write Chrome's trace-event format, to open in ui.perfetto.dev; compressed if FILE ends in .gz.",
 )
 @click.option(
     "--svg",
     metavar="FILE",
-    type=click.Path(readable=False),
+    type=FileName(readable=False),
     help="Write a picture for a paper, with lanes, axis and legend.",
 )
 @click.option(
@@ -173,7 +175,8 @@ def _complaining(read: Callable[[str], _T], path: str) -> _T:
     try:
         return read(path)
     except TraceError as error:
-        raise click.UsageError(str(error)) from None
+        better = better_command(path, "trace")
+        raise click.UsageError(f"{error}; {better}" if better else str(error)) from None
 
 
 def what_it_lacks(history: History) -> list[str]:
@@ -225,7 +228,7 @@ def show_history(out: Console, path: str, history: History) -> None:
     show_raised(out, history)
     show_running(out, history)
     if ranks:
-        out.print(timeline)
+        out.print(timeline, width=room(out))
 
 
 def show_raised(out: Console, history: History) -> None:
@@ -244,12 +247,13 @@ def show_raised(out: Console, history: History) -> None:
 def about(history: History) -> str:
     """How many events there are, of which ranks, and where those were."""
     hosts = dict.fromkeys(history.header.get("hosts", ()))
+    ranks = history.ranks if history.pools else history.header.get("ranks", 1)
     if history.header.get("simulated"):
-        where = number_of(history.ranks, "simulated rank")
+        where = number_of(ranks, "simulated rank")
     elif len(hosts) > 1:
-        where = f"{number_of(history.ranks, 'rank')} on {number_of(len(hosts), 'host')}"
+        where = f"{number_of(ranks, 'rank')} on {number_of(len(hosts), 'host')}"
     else:
-        where = " on ".join([number_of(history.ranks, "rank"), *map(label, hosts)])
+        where = " on ".join([number_of(ranks, "rank"), *map(label, hosts)])
     return f"{number_of(history.events, 'event')} of {where}"
 
 

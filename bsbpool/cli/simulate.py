@@ -18,11 +18,25 @@ from bsbpool.frames import users_frame
 from bsbpool.values import text_of
 
 from . import say
-from .arguments import MOST_RANKS, time_with_unit
+from .arguments import MOST_RANKS, factor, time_above_zero, time_with_unit
+from .kinds import FileName, check_program
 from .outputs import OutputFile, claim, force_option
-from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
+from .programs import (
+    GIVEN,
+    OfAProgram,
+    check_hosts,
+    check_module,
+    check_modules,
+    hosts_option,
+    in_options,
+    module_options,
+    program_argument,
+    program_options,
+)
+from .streams import kept_open
 
 if TYPE_CHECKING:
+    from bsbpool.trace import Trace
     from bsbpool_sim.checks.violations import Violation
     from bsbpool_sim.program.program_run import Ended
 
@@ -62,8 +76,9 @@ def _tape(text: str) -> Any:
 @program_options("Run")
 @click.option(
     "--seed", type=click.IntRange(min=0), metavar="N",
-    help="Seed all random numbers with N, and draw the order of simultaneous events from it. Default: random numbers "
-    "are seeded with 0, and simultaneous events happen in the order in which they were scheduled.",
+    help="Seed all random numbers with N, and draw the order of simultaneous events from it, unless --tape or "
+    "--late-matching says it. Default: random numbers are seeded with 0, and simultaneous events happen in the order "
+    "in which they were scheduled.",
 )  # fmt: skip
 @click.option(
     "--tape", type=_tape, metavar="TAPE",
@@ -91,7 +106,7 @@ def _tape(text: str) -> Any:
     help="The time that each message takes, such as 50us. Default: 0.",
 )  # fmt: skip
 @click.option(
-    "--compute", type=click.FloatRange(min=0), metavar="FACTOR", default=0.0,
+    "--compute", type=factor, metavar="FACTOR", default="0",
     help="Computing takes virtual time: the processor time of the rank, times FACTOR, such as 1. Such a run is not "
     "reproducible. Default: computing takes no time.",
 )  # fmt: skip
@@ -100,7 +115,7 @@ def _tape(text: str) -> Any:
 )
 @hosts_option
 @click.option(
-    "--script", "faults", type=click.Path(), metavar="FILE",
+    "--script", "faults", type=FileName(), metavar="FILE",
     help="A file with faults of ranks and links, in YAML: kill a rank, pause it, slow it down, delay a link.",
 )  # fmt: skip
 @click.option(
@@ -108,11 +123,11 @@ def _tape(text: str) -> Any:
     help="The number of faults that the tape can choose, as in `bsbpool explore --faults N`. Default: 0.",
 )  # fmt: skip
 @click.option(
-    "--trace", type=click.Path(readable=False), metavar="FILE",
+    "--trace", type=FileName(readable=False), metavar="FILE",
     help="Also write a trace of messages and of the events of job pools, for `bsbpool show`.",
 )  # fmt: skip
 @click.option(
-    "--horizon", type=time_with_unit, metavar="TIME", default="720h",
+    "--horizon", type=time_above_zero, metavar="TIME", default="720h",
     help="The virtual time after which the run is given up. Default: 30 days.",
 )  # fmt: skip
 @click.option(
@@ -175,11 +190,14 @@ def simulate(
         raise click.UsageError("give -m or -c, not both")
     if module is None and code is None and not program:
         raise click.UsageError("name a script to run, a module with -m, or code with -c")
+    check_modules(options["own"], options["share"], program[0] if module is None and code is None else None)
     if module is not None:
+        check_module(module)
         what = Program(module, "module", program)
     elif code is not None:
         what = Program(code, "code", program)
     else:
+        check_program(program)
         what = Program(program[0], "script", program[1:])
     output = None
     if trace is not None:
@@ -188,9 +206,15 @@ def simulate(
         claim([output])
     if options["compute"] and options["tape"] is not None:
         raise click.UsageError("--compute and --tape don't go together: a run with --compute does not repeat exactly")
+    if most_faults and options["tape"] is None:
+        raise click.UsageError(
+            "--faults is about a tape, which chooses them: give the --tape too, or faults by --script"
+        )
     check_hosts(options["hosts"], ranks)
     script = _script(faults, ranks)
     seed = options.pop("seed")
+    # A tape, and late matching, say themselves what comes first; of these the seed is that of random numbers alone.
+    in_order = seed is None or options["tape"] is not None or options["late_matching"]
     checks = () if check is None else _CHECKS if check == "all" else (check,)
     again = _again()
 
@@ -199,16 +223,17 @@ def simulate(
         from bsbpool_sim.program.output import OutputClosedError
 
         try:
-            ended = run_program(
-                what,
-                ranks,
-                script=script,
-                checks=checks,
-                faults=most_faults,
-                seed=seed or 0,
-                policy=None if seed is None else "shuffled",
-                **options,
-            )
+            with kept_open():
+                ended = run_program(
+                    what,
+                    ranks,
+                    script=script,
+                    checks=checks,
+                    faults=most_faults,
+                    seed=seed or 0,
+                    policy=None if in_order else "shuffled",
+                    **options,
+                )
         except ProgramError as error:
             _say(str(error))
             sys.exit(2)
@@ -216,14 +241,15 @@ def simulate(
             sys.exit(141)  # as a process has that SIGPIPE ended
         except KeyboardInterrupt as stop:
             _say(f"interrupted{_where(stop)}")
+            if output is not None and (so_far := getattr(stop, "simulation", None)) is not None:
+                _write_trace(output, so_far.trace, " up to there")
+            elif output is not None:
+                _say(f"{output.path} was not written: the run had not begun")
             sys.exit(130)
         status = ended.status
         if output is not None and ended.simulation is not None:
-            try:
-                output.write_trace(ended.simulation.trace)
-            except click.UsageError as error:  # the disk is full, or the program has written that file itself
-                _say(error.format_message())
-                status = status or 2
+            written = _write_trace(output, ended.simulation.trace)
+            status = status or written
         if ended.simulation is not None and ended.simulation.violations:
             _report_violations(ended.simulation.violations)
             status = status or 1
@@ -231,6 +257,18 @@ def simulate(
         sys.exit(status)
 
     return run
+
+
+def _write_trace(output: OutputFile, trace: Trace, part: str = "") -> int:
+    """Write the trace of a run; say so if it is a part of it, or can't be written. Returns the exit status of that."""
+    try:
+        output.write_trace(trace)
+    except click.UsageError as error:  # the disk is full, or the program has written that file itself
+        _say(error.format_message())
+        return 2
+    if part:
+        _say(f"the trace{part} is in {output.path}")
+    return 0
 
 
 def _script(faults: str | None, ranks: int) -> Any:
@@ -282,7 +320,7 @@ def _report(ended: Ended, again: str) -> None:
         said += [f"rank {rank} died at {exact_duration(round(at * 1e9))}" for rank, at in ended.simulation.died.items()]
     here = os.path.join(os.getcwd(), "")
     for each in said:
-        _say(_in_options(each.replace(here, "")))
+        _say(in_options(each.replace(here, "")))
     if ended.simulation is not None and (factor := ended.simulation.trace.header.get("compute")):
         took = exact_duration(round(ended.simulation.elapsed * 1e9))
         _say(f"took {took}, with {factor:g} times what computing really took: such a run does not repeat exactly")
@@ -300,11 +338,6 @@ def _report_violations(violations: Sequence[Violation]) -> None:
             said[key] = None
             at = f"{each.place.file}:{each.place.line} in {each.place.function}".replace(here, "")
             _say(f"{each.kind}: rank {each.place.rank} {each.what}, and {each.right}, at {at}")
-
-
-def _in_options(text: str) -> str:
-    """What is told to callers of `simulate`, in the words of the command."""
-    return text.replace("simulate(horizon=…)", "--horizon").replace("simulate(max_events=…)", "--max-events")
 
 
 def _where(error: BaseException) -> str:

@@ -19,6 +19,7 @@ from bsbpool.trace.summary import JobFailure, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console
+from .consoles import room
 from .tables import (
     MOST_ROWS,
     OUTCOMES,
@@ -67,7 +68,7 @@ def what_if(path: str, recorded: Trace, change: Change) -> int:
         return f"job {failure.job}", ", ".join(f"{key}={value}" for key, value in failure.context.items())
 
     show_failures(out, after.failures, which)
-    out.print(timeline)
+    out.print(timeline, width=room(out))
     out.print()
     out.print(Text("Assumed: " + "; ".join(ASSUMPTIONS) + ".", "dim"))
     if outcome.main_died is not None:

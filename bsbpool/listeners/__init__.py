@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..pool.progress import PoolProgress
+from ..worlds.terminal_width import environment_of_consoles
 from .log import LogProgress
 from .terminal import Terminal, TerminalProgress
 
@@ -26,7 +27,7 @@ def progress_listener() -> tuple[Callable[[PoolProgress], Any], float | None]:
     ...     pool.add_listener(*progress_listener())  # what a pool does that is not quiet
     ...     pool.add_listener(LogProgress())  # lines in the log, also in a terminal
     """
-    console = Terminal(stderr=True)
+    console = Terminal(stderr=True, _environ=environment_of_consoles())
     if console.is_terminal:
         return TerminalProgress(console), 1.0
     return LogProgress(), None

@@ -21,6 +21,10 @@ EventMapping: TypeAlias = Mapping[str, Any]
 
 #: Fields that hold a time: they differ between any two runs on real ranks.
 TIMES = frozenset({"t", "started", "ended"})
+#: Kinds of events that are measurements too: how much memory a process had, and when that grew, is chance.
+MEASURED = frozenset({"memory"})
+#: Kinds of events that are no part of what happened: where in a file an error was raised changes as lines move.
+PLACES = frozenset({"traceback"})
 
 _MISSING = object()
 
@@ -61,13 +65,14 @@ def first_difference(
 
     A pool is known by its place among the pools of its trace, so that ids need not be equal.
 
-    :param times: whether times have to be equal too, to the nanosecond.
-    :param kinds: kinds of events to compare; by default all.
+    :param times: whether what was measured has to be equal too: times, to the nanosecond, and memory, to the byte.
+    :param kinds: kinds of events to compare; by default all, without tracebacks.
     :param ignoring: names of fields that may differ.
     :param context: how many events before and after it are told.
     """
     skipped = frozenset(ignoring) if times else TIMES.union(ignoring)
-    left, right = _Side(a, kinds, skipped), _Side(b, kinds, skipped)
+    left_out = PLACES if times else PLACES | MEASURED
+    left, right = _Side(a, kinds, left_out, skipped), _Side(b, kinds, left_out, skipped)
     before: deque[EventMapping] = deque(maxlen=context)
     while True:
         one, other = left.next(), right.next()
@@ -95,11 +100,13 @@ class _Side:
     :ivar number: its place in the trace, from 1.
     """
 
-    def __init__(self, events: Trace | Iterable[EventMapping], kinds: Collection[str] | None, skipped: Collection[str]):
+    def __init__(
+        self, events: Trace | Iterable[EventMapping], kinds: Collection[str] | None, left_out: Collection[str],
+        skipped: Collection[str],
+    ):  # fmt: skip
         self._events = map(fields_of, events.events) if isinstance(events, Trace) else iter(events)
         self._wanted: Callable[[EventMapping], bool] = (
-            # Where in a file an error was raised is no part of what happened: lines move.
-            (lambda e: e["e"] != "traceback") if kinds is None else (lambda e: e["e"] in kinds)
+            (lambda e: e["e"] not in left_out) if kinds is None else (lambda e: e["e"] in kinds)
         )
         self._skipped = skipped
         self._pools: dict[str, int] = {}

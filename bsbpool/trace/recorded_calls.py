@@ -37,7 +37,16 @@ def calls_path(trace_path: str | os.PathLike[str]) -> str:
     return f"{os.fspath(trace_path)}.calls"
 
 
-def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> dict[tuple[int | str, int], Call]:
+class RecordedCalls(dict[tuple[int | str, int], Call]):
+    """Calls by pool and job, packed as they are.
+
+    :ivar cut: whether the end of their file is missing.
+    """
+
+    cut = False
+
+
+def read_calls(path: str | os.PathLike[str], trace: Trace | None = None) -> RecordedCalls:
     """The calls in a file, by pool and job, packed as they are; if its end is missing, up to there.
 
     Where the run was killed, those of jobs that ran then are in a file of their own beside it (its name with
@@ -63,8 +72,8 @@ def _ended(trace: Trace) -> set[tuple[int | str, int]]:
     return {(e.pool, e.job) for e in trace.events if e.e == "status" and e.status in _ENDED}
 
 
-def _read(name: str, trace: Trace | None) -> dict[tuple[int | str, int], Call]:
-    found: dict[tuple[int | str, int], Call] = {}
+def _read(name: str, trace: Trace | None) -> RecordedCalls:
+    found = RecordedCalls()
     try:
         with open_to_read(name) as file:
             header = _parsed(file.readline(LONGEST_LINE))
@@ -79,13 +88,15 @@ def _read(name: str, trace: Trace | None) -> dict[tuple[int | str, int], Call]:
             while line := file.readline(LONGEST_LINE):
                 about = _parsed(line)
                 if about is None:
-                    return found  # the run was killed, or the file cut
+                    found.cut = True  # the run was killed, or the file cut
+                    return found
                 pool, job, label, size = (about.get(field) for field in ("pool", "job", "name", "bytes"))
                 if not isinstance(pool, int | str) or not isinstance(job, int) or not isinstance(label, str):
                     raise TraceError(name, None, "what is said of a call is not its pool, job and name")
                 if not isinstance(size, int) or not 0 <= size <= LARGEST_CALL:
                     raise TraceError(name, None, f"bytes of a call is {size!r:.30}; it should be their number")
                 if file.tell() + size + 1 > os.fstat(file.fileno()).st_size:
+                    found.cut = True
                     return found
                 found[pool, job] = Call(harmless(label), file.read(size))
                 file.read(1)

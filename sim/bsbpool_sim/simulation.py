@@ -270,6 +270,9 @@ def run_on(
         except SimulationError as error:
             error.simulation = _simulation(cluster)
             raise
+        except KeyboardInterrupt as stop:
+            stop.__dict__["simulation"] = _simulation(cluster)  # what happened so far
+            raise
         finally:
             tasks = [(r.index, r.main) for r in kernel.ranks if r.main is not None]
             if over:

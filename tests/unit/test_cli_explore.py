@@ -116,6 +116,14 @@ def test_a_test_is_written_that_fails_until_the_program_is_mended(command, tmp_p
     assert command(*arguments, text=RIGHT, start=("-m", "pytest"))[0] == 0
 
 
+def test_a_test_in_another_folder_finds_the_program_from_wherever_it_is_run(command, tmp_path):
+    (tmp_path / "tests").mkdir()
+    assert command("explore", "-n", "3", "--to-test", "tests/test_order.py", "master.py")[0] == 1
+    for folder, name in ((tmp_path, "tests/test_order.py"), (tmp_path / "tests", "test_order.py")):
+        status, out, _ = run(program=["-m", "pytest", "-q", "-p", "no:cacheprovider", name], cwd=folder)
+        assert (status, "deadlock at master.py:7" in out) == (1, True)
+
+
 def test_exit_statuses_and_exceptions_are_failures(command):
     text = MASTER.replace("rest = comm.recv(source=2)", "raise SystemExit(5)", 1)
     status, out, _ = command("explore", "-n", "3", "master.py", text=text)

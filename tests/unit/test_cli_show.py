@@ -132,7 +132,7 @@ def test_a_rank_alone_runs_its_jobs_itself(tmp_path):
 
 
 def test_real_ranks_are_told_with_their_hosts(tmp_path):
-    for hosts, told in ((["node7"], "0 events of 1 rank on node7"), (["n1", "n2"], "0 events of 1 rank on 2 hosts")):
+    for hosts, told in ((["node7"], "0 events of 2 ranks on node7"), (["n1", "n2"], "0 events of 2 ranks on 2 hosts")):
         path = tmp_path / f"{len(hosts)}.trace"
         Trace({"ranks": 2, "hosts": hosts}).write(path)
         assert told in command("show", path).stdout
@@ -284,7 +284,7 @@ def test_runs_that_only_took_longer_are_the_same_unless_times_count(tmp_path):
     other = write(tmp_path / "other.trace", [{"submitter": "a", "takes": 2.0}, {"submitter": "b", "takes": 3.0}])
     compared = command("diff", one, other)
     assert compared.exit_code == 0
-    assert "The same events, in the same order; times don't count here." in compared.stdout
+    assert "The same events, in the same order; times and memory don't count here." in compared.stdout
     text = prose(compared.stdout)
     assert "Makespan 3.00 s in A, 3.00 s in B (the same)." in text
     assert "a 1 1 1.00 s 2.00 s 1.00 s 2.00 s 1.00 s longer b 1 1 3.00 s 3.00 s 3.00 s 3.00 s the same" in text

@@ -30,6 +30,14 @@ def test_times_differ_between_any_two_real_runs_and_count_only_when_asked():
     assert first_difference(a, b, times=True).fields == ("t", "started")
 
 
+def test_memory_differs_between_any_two_real_runs_and_counts_only_when_asked():
+    grew = event("memory", 3, pool=1, rank=1, job=0, peak=1000)
+    for other in ([grew | {"peak": 1004}], []):  # or it did not grow at all
+        assert first_difference([grew, *PINGS], [*other, *PINGS]) is None
+        assert first_difference([grew, *PINGS], [*other, *PINGS], times=True) is not None
+        assert first_difference([grew, *PINGS], [*other, *PINGS], kinds={"memory"}) is not None
+
+
 def test_it_tells_both_events_with_their_numbers_and_what_is_around_them():
     left = [*PINGS[:5], event("lost", 5, pool=1, rank=2, error="gone"), *PINGS[6:]]
     right = [*PINGS[:5], event("lost", 6, pool=1, rank=3, error="gone")]

@@ -97,6 +97,24 @@ def test_files_that_a_page_shows_are_as_they_are(page):
             assert text == (ROOT / options).read_text(encoding="utf-8"), f"{page.name}:{line}: {options}"
 
 
+def test_the_first_programs_print_from_one_file_what_is_shown(tmp_path):
+    """As the page says to run them; lines of a file have other numbers, and Python shows what stands there."""
+    program, shown = "", ""
+    for kind, options, text, _ in blocks(ROOT / "docs" / "first-pool.md"):
+        program += text if kind == "python" else ""
+        shown += text if (kind, options) == ("text", "output") else ""
+    file = tmp_path / "first.py"
+    file.write_text(program, encoding="utf-8")
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(program, str(file), "exec"), {"__name__": "__main__"})
+
+    def numbered(text):
+        return re.sub(r"line \d+", "line N", text)
+
+    assert same(lines(numbered(shown)), lines(numbered(out.getvalue())))
+
+
 def anchors(page):
     """The anchors of a page's headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", page.read_text(encoding="utf-8")), re.MULTILINE)

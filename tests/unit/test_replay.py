@@ -671,6 +671,10 @@ def test_calls_that_are_not_there(captured):
     assert result.exit_code == 2
     assert "there is no call of a job '0' in run.trace.calls; those that are there: 1:1, 1:2" in result.output
     assert "--pdb is for one job" in captured("--pdb").output
+    calls = Path("run.trace.calls").read_bytes()
+    Path("run.trace.calls").write_bytes(calls[:-3])
+    cut = captured("--job", "2", "--trust").output
+    assert "; those that are there: 1:1; the end of the file is missing: the run was killed, or the file was cut" in cut
     Path("run.trace.calls").unlink()
     assert "bsbpool record --capture failed keeps the calls" in captured("--job", "1", "--trust").output
 

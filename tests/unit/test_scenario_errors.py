@@ -235,6 +235,14 @@ CASES = {
         HEAD + "seeds: «0..99999\n" + TAIL,
         "0..99999 are too many seeds: give 10000 at the most",
     ),
+    "far too many seeds": (
+        HEAD + "seeds: «0..100000000000\n" + TAIL,
+        "0..100000000000 are too many seeds: give 10000 at the most",
+    ),
+    "seeds that are too large": (
+        HEAD + "seeds: «100000000000..100000000001\n" + TAIL,
+        "100000000000..100000000001 are too large for seeds: give some up to 999999999",
+    ),
     "an exception that is none": (
         HEAD + "jobs: [{name: a, raises: «'ValuError: no'}]\n" + TAIL,
         "'ValuError' is no exception that Python has built in: the nearest one is ValueError",

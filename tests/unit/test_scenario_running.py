@@ -647,7 +647,7 @@ def test_a_folder_and_a_seed(files):
     ("args", "message"),
     [
         (["good.yaml", "--ranks", "2"], "--ranks is for recorded runs: a scenario says this itself"),
-        (["good.yaml", "--keep-going"], "--fail-fast is for recorded runs: a scenario says this itself"),
+        (["good.yaml", "--keep-going"], "--keep-going is for recorded runs: a scenario says this itself"),
         (["good.yaml", "run.json"], "run.json is no scenario (.yaml), while others are: run it on its own"),
         (["a.json", "b.json"], "one recorded run at a time, please: only scenarios (.yaml) can be several"),
         (["none"], "none has no scenario in it: those are files that end in .yaml"),

@@ -6,8 +6,10 @@ has changed, its exploration starts again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,17 +37,26 @@ def identity(*parts: str, files: Sequence[str] = ()) -> str:
 class Covered:
     """The coverage of all programs that are explored into one folder.
 
-    :raises ExplorationError: there is a file of that name that is none.
+    :raises ExplorationError: there is a file of that name that is none, or nothing can be written to the folder.
     """
 
     def __init__(self, folder: str):
         self._folder = Path(folder)
         self._file = self._folder / "covered.json"
         self._entries: dict[str, dict[str, Any]] = {}
-        if self._file.exists():
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            if not os.access(self._folder, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self._folder))
+            there = self._file.exists()
+        except (OSError, ValueError) as error:
+            raise self._unusable(error) from None
+        if there:
             try:
                 data = json.loads(self._file.read_text(encoding="utf-8"))
                 good = isinstance(data, dict) and data.get("format") == _FORMAT
+            except OSError as error:
+                raise self._unusable(error) from None
             except ValueError:
                 good = False
             if not good:
@@ -62,6 +73,7 @@ class Covered:
         """Add an exploration, and write all of it.
 
         :param findings: its findings as data.
+        :raises ExplorationError: it can't be written.
         """
         before = self.of(name, identity)
         schedules = before.get("schedules", 0)
@@ -79,6 +91,12 @@ class Covered:
             "tried": not exploration.complete and (before.get("tried", False) or exploration.tried),
             "findings": [*known.values()],
         }
+        try:
+            self._write(name, known)
+        except OSError as error:
+            raise self._unusable(error) from None
+
+    def _write(self, name: str, known: Mapping[Any, dict[str, Any]]) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps({"format": _FORMAT, "explored": self._entries}, indent=1) + "\n"
         new = self._file.with_suffix(".new")
@@ -89,12 +107,19 @@ class Covered:
             path = self._folder / f"{each['kind']}-{number}.json"
             path.write_text(json.dumps({"explored": name, **each}, indent=1) + "\n", encoding="utf-8")
 
+    def _unusable(self, error: Exception) -> ExplorationError:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        return ExplorationError(
+            f"nothing can be kept in {shown(str(self._folder))[1:-1]}: {reason}; name a folder that can be written to"
+        )
+
     def text(self, name: str, identity: str) -> str:
         """Return the coverage of a program in words."""
         entry = self.of(name, identity)
         found = len(entry["findings"])
+        schedules = f"{entry['schedules']} schedule{'s' if entry['schedules'] != 1 else ''}"
         return (
-            f"covered so far: {entry['schedules']} schedules in {entry['seconds']:.0f} s, "
+            f"covered so far: {schedules} in {entry['seconds']:.0f} s, "
             f"{found or 'no'} finding{'s' if found != 1 else ''} ({shown(str(self._file))[1:-1]})"
         )
 

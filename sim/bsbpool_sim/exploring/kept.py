@@ -117,8 +117,12 @@ def _as_data(runs: TwoRuns) -> dict[str, Any]:
     return {**texts, "passes": runs.passes, "fails": runs.fails, "tape": str(runs.tape), "buffered": runs.buffered}
 
 
-def as_test(exploration: Exploration, program: Sequence[str]) -> str:
-    """Return a pytest file that explores the program again, and fails while something is found."""
+def as_test(exploration: Exploration, program: Sequence[str], folder: str = ".") -> str:
+    """Return a pytest file that explores the program again, and fails while something is found.
+
+    :param program: the options that name the program, and the program with its arguments.
+    :param folder: from where they name it, as seen from the folder of the file.
+    """
     first = exploration.findings[0]
     name = re.sub(r"\W+", "_", first.kind)
     where = f" at {first.file}:{first.line}" if first.file else ""
@@ -128,11 +132,13 @@ def as_test(exploration: Exploration, program: Sequence[str]) -> str:
 
 import subprocess
 import sys
+from pathlib import Path
 
 COMMAND = {command!r}
+FOLDER = Path(__file__).resolve().parent / {folder!r}
 
 
 def test_no_order_of_messages_ends_in_a_{name}():
-    run = subprocess.run([sys.executable, "-m", "bsbpool", *COMMAND], capture_output=True, text=True)
+    run = subprocess.run([sys.executable, "-m", "bsbpool", *COMMAND], cwd=FOLDER, capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr
 '''

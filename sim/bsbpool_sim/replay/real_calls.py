@@ -41,6 +41,11 @@ class Calls:
         return len(self._calls)
 
     @property
+    def cut(self) -> bool:
+        """Whether the end of their file is missing, so that there may have been others."""
+        return self._calls.cut
+
+    @property
     def jobs(self) -> Sequence[tuple[int | str, int]]:
         """Pool and id of each job whose call is there."""
         return list(self._calls)

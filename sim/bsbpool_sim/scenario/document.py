@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -23,6 +23,23 @@ LARGEST = 256_000
 MOST_TOLD = 100
 #: How deep mappings and lists can be nested.
 DEEPEST = 20
+
+
+class FileKind(NamedTuple):
+    """What is read, for messages.
+
+    :ivar least: what a file has at the least.
+    :ivar mapping: what it is.
+    """
+
+    least: str
+    mapping: str
+
+
+SCENARIO = FileKind(
+    "a scenario has at least the keys scenario, ranks, jobs and expect",
+    "a scenario is a mapping with the keys scenario, ranks, jobs, expect",
+)
 
 TextPlace = tuple[int, int]
 KeyPath = tuple[Any, ...]
@@ -217,7 +234,7 @@ class _Reader:
         return path
 
 
-def read(text: str, file: str) -> Document:
+def read(text: str, file: str, kind: FileKind = SCENARIO) -> Document:
     """Read the values of a YAML text; `problems` has the mistakes that did not prevent reading it.
 
     :raises ScenarioError: it is not YAML, or not of the subset that scenarios use.
@@ -231,13 +248,11 @@ def read(text: str, file: str) -> Document:
         raise ScenarioError.of([*reader.problems, error]) from None
     reader.document.problems = reader.problems
     if not reader.documents:
-        raise ScenarioError(file, (1, 1), "is empty: a scenario has at least the keys scenario, ranks, jobs and expect")
+        raise ScenarioError(file, (1, 1), f"is empty: {kind.least}")
     if not isinstance(reader.document.data, dict):
         data = reader.document.data
         is_a = "a list" if isinstance(data, list) else shown_yaml(data)
-        raise reader.document.wrong(
-            (), f"is {is_a}: a scenario is a mapping with the keys scenario, ranks, jobs, expect"
-        )
+        raise reader.document.wrong((), f"is {is_a}: {kind.mapping}")
     return reader.document
 
 

@@ -12,11 +12,14 @@ from pydantic import Field, model_validator
 
 from ..cluster import Cluster
 from ..script import Script, ScriptRuntime
-from .document import KeyPath, ScenarioError
+from .document import FileKind, KeyPath, ScenarioError
 from .loading import read_file, validate_as
 from .model import Delay, Entry, Pause, Slow
 from .written_values import Duration, Factor, RankNumber, wrong
 
+_FAULTS = FileKind(
+    "a file of faults has the key events, or slow, or both", "a file of faults is a mapping with the keys events, slow"
+)
 _ACTIONS = ("kill", "pause", "slow", "delay")
 
 
@@ -76,7 +79,7 @@ def load_faults(path: str, ranks: int) -> FaultScript:
 
     :raises ScenarioError: it can't be used; tells all that is wrong.
     """
-    document = read_file(path)
+    document = read_file(path, _FAULTS)
     faults: Faults = validate_as(Faults, document)
     problems = [document.wrong(*place) for place in _absent(faults, ranks)]
     if problems:

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 
 from bsbpool.worlds.opening import open_to_read
 
-from .document import DEEPEST, LARGEST, Document, KeyPath, ScenarioError, read
+from .document import DEEPEST, LARGEST, SCENARIO, Document, FileKind, KeyPath, ScenarioError, read
 from .expanding import LEFT_OUT
 from .model import MOST_RANKS, Entry, Model
 from .planning import Plan, gap_of_event
@@ -34,7 +34,7 @@ def load_model(path: str | Path) -> tuple[Model, Document]:
     return validate(document), document
 
 
-def read_file(path: str | Path) -> Document:
+def read_file(path: str | Path, kind: FileKind = SCENARIO) -> Document:
     """Return the values in a file, with their places.
 
     :raises ScenarioError: it can't be read, or is none of these files.
@@ -54,7 +54,7 @@ def read_file(path: str | Path) -> Document:
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         raise ScenarioError(file, (line, 1), "is not text in UTF-8, as a scenario is") from None
-    return read(text, file)
+    return read(text, file, kind)
 
 
 def validate(document: Document) -> Model:

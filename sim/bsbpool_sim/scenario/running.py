@@ -59,15 +59,19 @@ class Scenario:
         """The seeds with which its expectations must hold."""
         return self.model.seeds
 
-    def run(self, seed: int | None = None) -> Result:
+    def run(self, seed: int | None = None, progress: Callable[[int, int], Any] | None = None) -> Result:
         """Run it.
 
         :param seed: the seed; by default each of its own, up to the first that fails.
+        :param progress: called with the number of seeds that have run, and of all, after each.
         :returns: an outcome for each seed.
         """
         outcomes: list[Outcome] = []
-        for each in self.seeds if seed is None else [seed]:
+        seeds = self.seeds if seed is None else [seed]
+        for each in seeds:
             outcomes.append(self.run_seed(each))
+            if progress is not None:
+                progress(len(outcomes), len(seeds))
             if not outcomes[-1].ok:
                 break
         return Result(self, outcomes)

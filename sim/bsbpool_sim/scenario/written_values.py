@@ -23,6 +23,8 @@ from ..random_streams import Random
 
 #: Seeds of one scenario, at the most.
 MOST_SEEDS = 10_000
+#: The largest of them.
+LARGEST_SEED = 999_999_999
 
 T = TypeVar("T")
 
@@ -42,7 +44,7 @@ def shown_yaml(value: Any) -> str:
 
 _RATES = {"B/s": 1, "kB/s": 10**3, "MB/s": 10**6, "GB/s": 10**9}
 _RATE = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)\s*(B/s|kB/s|MB/s|GB/s)$", re.ASCII)
-_RANGE = re.compile(r"(\d{1,9})\s*\.\.\s*(\d{1,9})$", re.ASCII)
+_RANGE = re.compile(r"(\d{1,30})\s*\.\.\s*(\d{1,30})$", re.ASCII)
 
 
 def duration_value(value: Any) -> int:
@@ -70,7 +72,7 @@ def read_rate(value: Any) -> float:
 
 
 def _is_seed(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**9
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_SEED
 
 
 def _read_seeds(value: Any) -> list[int]:
@@ -82,6 +84,8 @@ def _read_seeds(value: Any) -> list[int]:
     elif isinstance(value, str) and (found := _RANGE.match(value.strip())) and int(found[1]) <= int(found[2]):
         if int(found[2]) - int(found[1]) >= MOST_SEEDS:
             raise wrong(f"{value} are too many seeds: give {MOST_SEEDS} at the most")
+        if int(found[2]) > LARGEST_SEED:
+            raise wrong(f"{value} are too large for seeds: give some up to {LARGEST_SEED}")
         seeds = list(range(int(found[1]), int(found[2]) + 1))
     if seeds is None:
         raise wrong(
