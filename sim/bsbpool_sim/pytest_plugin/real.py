@@ -73,6 +73,15 @@ def get_scope_node(item: pytest.Item, scope: str) -> Any:
     return item.getparent(kind) or item.getparent(fallback)
 
 
+def complete(comm: Any) -> None:
+    """Let mpi4py make what it adds to a communicator, now that all ranks are there.
+
+    The first `allreduce`, `reduce`, `scan` or `exscan` of objects duplicates the communicator, and does not release
+    Python's lock meanwhile: a rank that waited in it for one that raised could not report anything.
+    """
+    comm.allreduce(0)
+
+
 def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
     """Return a function that calls its argument and is `name` in stacks: faulthandler prints no other text."""
 
@@ -229,10 +238,12 @@ class RealRanks:
         else:
             self._send(told, 0, _MEETING)
             all_told = self._receive(0, _MEETING)
+        self.active = any(used for used, *_ in all_told)
+        if self.active:
+            complete(self._MPI.COMM_WORLD)
         self._watchdog.disarm()
-        if not any(used for used, *_ in all_told):
+        if not self.active:
             return
-        self.active = True
         if self.rank:
             self._first = Presence(all_told[0][-1])
         if self.rank == 0:
@@ -356,6 +367,7 @@ class RealRanks:
         try:
             self.comm = self._control.Split(0, self.rank)
             self.comm.Set_name(f"{size} ranks of a test")
+            complete(self.comm)
             named = _named(f"{self._watchdog.who}: {item.nodeid}")
             # Tests are run by pytest itself, or by a plugin that repeats some. All ranks know the same about each run.
             named(lambda: self._rest("pytest_runtest_protocol", item=item, nextitem=nextitem))
@@ -448,6 +460,7 @@ class RealRanks:
     def _of_first(self, size: int) -> Any:
         comm = self._control.Create_group(self._control.group.Incl(range(size)))
         comm.Set_name(f"{size} ranks of a test")
+        complete(comm)
         return comm
 
     def lasting(self, size: int | None) -> Iterator[Any]:
