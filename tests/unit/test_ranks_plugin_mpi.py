@@ -323,6 +323,31 @@ def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path, python):
     assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 11, in test_waits$", result.said, re.MULTILINE)
     assert "[rank 1 of 3] it has ended the test's call (failed), and waits for the other ranks" in result.said
     assert re.search(r"^\[rank 1 of 3\] E +ValueError: only here$", result.said, re.MULTILINE)
+    assert "COMM_WORLD" not in result.said
+
+
+@pytest.mark.parametrize("call", ["world.allreduce(1)", "Model().total()", "MPI.COMM_WORLD.barrier()"])
+def test_a_test_on_some_ranks_that_waits_for_all_ranks_of_the_world_is_told_so(tmp_path, call):
+    source = f"""
+from mpi4py import MPI
+
+world = MPI.COMM_WORLD
+
+class Model:
+    def __init__(self):
+        self.comm = MPI.COMM_WORLD
+
+    def total(self):
+        return self.comm.allreduce(1)
+
+@pytest.mark.ranks(1)
+def test_total(comm):
+    {call}
+"""
+    result = run(tmp_path / "it", source, "--mpi-timeout=2")
+    said = "it is in code that uses MPI.COMM_WORLD, whose collective calls wait for all 2 ranks, and the test runs on 1"
+    assert f"[rank 0 of 2] {said} rank: start" in result.said
+    assert f"rank 0: {said}" in section(result.said, "test_total[1-rank]")
 
 
 @pytest.mark.unmeasured

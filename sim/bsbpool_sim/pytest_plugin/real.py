@@ -51,6 +51,7 @@ from .rank_reports import (
     together,
 )
 from .watchdog import GRACE, LOOK, PATIENCE, Guard, Watchdog, wait_for_reader
+from .world_calls import waits_for_all
 
 #: Environment variables of the launchers that end all ranks when one exits with a non-zero status, and forward all of
 #: its output first: those of MPICH and Open MPI. (With `Abort`, Open MPI's launcher drops output.)
@@ -580,10 +581,16 @@ class RealRanks:
         if self._outcome is None:
             if not self.active:
                 return "it waits for ranks that have left pytest, or still collect tests"
-            return f"it waits for rank {self._awaited}" if self._awaited is not None else ""
+            return f"it waits for rank {self._awaited}" if self._awaited is not None else self._in_world()
         when, mine = self._outcome
         text = f"it has ended the test's {when} ({mine.outcome}), and waits for the other ranks"
         return f"{text}:\n{mine.longrepr}" if mine.outcome == "failed" else text
+
+    def _in_world(self) -> str:
+        """Return that the current test seems to wait for ranks that are not in it; "" if it does not."""
+        if self._item is None:
+            return ""
+        return waits_for_all(self._watchdog.frame(), size_of(self._item) or self.size, self._MPI)
 
     def _give_up(self, error: BaseException, where: str) -> None:
         """End all ranks now: one was interrupted, or left pytest in a way that the others can't follow."""
@@ -669,12 +676,15 @@ class RealRanks:
         session, item = self._session, self._item
         if session is None:
             return
+        hint = self._in_world()
         self._leads, self._item = False, None
         capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
         if capture is not None:
             capture.suspend_global_capture(in_=True)
         if item is not None:
             text = f"{why}: this ended the run. What its ranks had to say is on stderr, above."
+            if hint:
+                text += f"\nrank 0: {hint}"
             report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")
             item.ihook.pytest_runtest_logreport(report=report)
         sys.stdout.flush()
