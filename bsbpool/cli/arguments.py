@@ -11,9 +11,7 @@ from pathlib import Path
 import click
 
 from bsbpool.durations import read_duration
-
-#: Ranks that the simulator is made for, at the most.
-MOST_RANKS = 10_000
+from bsbpool.sizes import MOST_RANKS
 
 
 def numbers_of_ranks(text: str) -> tuple[int, ...]:

@@ -13,7 +13,9 @@ from typing import Any
 
 import click
 
-from .arguments import MOST_RANKS, scenario_files, time_with_unit
+from bsbpool.sizes import MOST_RANKS
+
+from .arguments import scenario_files, time_with_unit
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .outputs import OutputFile, claim, force_option

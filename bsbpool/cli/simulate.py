@@ -15,10 +15,11 @@ import click
 
 from bsbpool.durations import exact_duration
 from bsbpool.frames import users_frame
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.values import text_of
 
 from . import say
-from .arguments import MOST_RANKS, time_with_unit
+from .arguments import time_with_unit
 from .outputs import OutputFile, claim, force_option
 from .programs import GIVEN, OfAProgram, check_hosts, hosts_option, module_options, program_argument, program_options
 

@@ -367,6 +367,7 @@ def test_told(comm, subtests):
     [
         ("ranks()", "has ranks(): it takes numbers of ranks, 1 or more"),
         ("ranks(0)", "has ranks(0): it takes numbers of ranks"),
+        ("ranks(1, 10_001)", "has ranks(1, 10001): it takes numbers of ranks, 1 or more, up to 10,000, as in"),
         ("ranks(True)", "has ranks(True): it takes numbers"),
         ("ranks([1, 2])", "has ranks([1, 2]): it takes numbers"),
         ("ranks('4')", "has ranks('4'): it takes numbers"),

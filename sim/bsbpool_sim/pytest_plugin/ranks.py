@@ -180,9 +180,13 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 
 
 def _check(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
+    from bsbpool.sizes import MOST_RANKS
+
     said = ", ".join([*map(repr, mark.args), *(f"{name}={value!r}" for name, value in mark.kwargs.items())])
-    if not mark.args or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in mark.args):
-        _wrong(metafunc, f"has ranks({said}): it takes numbers of ranks, 1 or more, as in ranks(4) or ranks(1, 2, 8)")
+    numbers = all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MOST_RANKS for n in mark.args)
+    if not mark.args or not numbers:
+        right = f"numbers of ranks, 1 or more, up to {MOST_RANKS:,}, as in ranks(4) or ranks(1, 2, 8)"
+        _wrong(metafunc, f"has ranks({said}): it takes {right}")
     if len(set(mark.args)) < len(mark.args):
         _wrong(metafunc, f"has ranks({said}): give each number of ranks once")
     if unknown := [name for name in mark.kwargs if name not in ("timeout", "checks")]:
