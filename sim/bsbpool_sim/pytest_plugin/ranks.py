@@ -17,7 +17,19 @@ from typing import Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
-from .marks import DEBUGGED, REPORT, UNMARKED, Budget, NotYet, budget, limit, on_ranks, positive_number
+from .marks import (
+    DEBUGGED,
+    NOT_EXPLORED,
+    REPORT,
+    UNMARKED,
+    Budget,
+    NotYet,
+    budget,
+    limit,
+    on_ranks,
+    positive_number,
+    tape,
+)
 from .plain_imports import load_plainly
 
 load_plainly()
@@ -39,7 +51,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "each (60s), or in so many (1000)",
     )  # fmt: skip
     group.addoption(
-        "--explore-tape", metavar="TAPE", help="run tests with `comm` on simulated ranks in the order of this tape"
+        "--explore-tape",
+        type=tape,
+        metavar="TAPE",
+        help="run tests with `comm` on simulated ranks in the order of this tape",
     )
     own = "modules that each simulated rank of a test loads for itself, beside the project's own"
     parser.addini("ranks_own", own, type="args", default=[])
@@ -293,6 +308,24 @@ def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
         if isinstance(ranks, NotYet) and ranks.spoiled:
             # Fixtures of a wider scope are set up again.
             item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)
+
+
+#: So many tests that are not explored are named.
+_NAMED = 5
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which tests were not explored: each of them counts as passed."""
+    left_out = [
+        report.nodeid
+        for report in terminalreporter.getreports("passed")
+        if any(text == NOT_EXPLORED for _, text in report.sections)
+    ]
+    if left_out:
+        number = f"{len(left_out)} test{'s'[: len(left_out) != 1]}"
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        named = ", ".join(left_out[:_NAMED])
+        terminalreporter.write_line(f"{number} not explored, because fixtures run on their ranks: {named}{more}")
 
 
 class Warnings:
