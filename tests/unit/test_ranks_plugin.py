@@ -271,6 +271,30 @@ def test_after(comm, mesh):
     result.assert_outcomes(failed=1, passed=1)
 
 
+def test_a_teardown_that_fails_is_an_error_of_the_last_test_with_its_number_of_ranks(run):
+    result = run(
+        """
+@pytest.fixture(scope="module")
+def mesh(comm):
+    yield comm.size
+    assert comm.rank != 1 or comm.size != 2, "torn down badly"
+
+@pytest.mark.ranks(2)
+def test_two(comm, mesh):
+    assert mesh == 2
+
+def test_here():
+    pass
+
+@pytest.mark.ranks(3)
+def test_three(comm, mesh):
+    assert mesh == 3
+"""
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_two[[]2-ranks]*", "*- rank 1 of 2 -*"])
+
+
 def test_each_rank_has_its_own_instance_of_a_class(run):
     run(SELF).assert_outcomes(passed=2)
 

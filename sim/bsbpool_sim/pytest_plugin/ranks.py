@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -28,6 +29,7 @@ from .marks import (
     limit,
     on_ranks,
     positive_number,
+    size_of,
     tape,
 )
 from .plain_imports import load_plainly
@@ -296,17 +298,31 @@ def pytest_runtest_logreport(report: Any) -> None:
             name_rank(report, task.rank.index)
 
 
+def _next_on_ranks(nextitem: Any) -> Any:
+    """Return the first test on ranks from the next test on; None if there is none."""
+    if nextitem is None or on_ranks(nextitem):
+        return nextitem
+    items = nextitem.session.items
+    return next(filter(on_ranks, itertools.islice(items, items.index(nextitem), None)), None)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
-    """Report the teardown of fixtures as part of this test; give the next test new ranks if it left any waiting."""
+def pytest_runtest_teardown(item: Any, nextitem: Any) -> Generator[None, Any, Any]:
+    """Report the teardown of fixtures as part of this test; give the next test new ranks if it left any waiting, or has
+    another number of ranks.
+    """
     ranks = (getattr(item, "funcargs", None) or {}).get("comm")
     if isinstance(ranks, NotYet):
         ranks.item = item
     try:
         return (yield)
     finally:
-        if isinstance(ranks, NotYet) and ranks.spoiled:
-            # Fixtures of a wider scope are set up again.
+        if isinstance(ranks, NotYet) and (
+            ranks.spoiled
+            or (ranks.kept and (following := _next_on_ranks(nextitem)) and size_of(following) != size_of(item))
+        ):
+            # Fixtures of a wider scope are set up again. pytest would end them in the setup of the next test, which
+            # would have their errors then.
             item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)
 
 
