@@ -93,13 +93,14 @@ def test_order(comm, there):
     assert "not explored" not in explored(RIGHT, "--explore").stdout.str()
 
 
-def test_each_schedule_finds_the_folder_of_the_test_as_the_test_found_it(explored):
+def test_each_schedule_finds_the_folder_and_output_of_the_test_as_the_test_found_it(explored):
     text = """
 import os
 import pytest
 
 @pytest.fixture
-def data(tmp_path):
+def data(tmp_path, capsys):
+    print("set up")
     (tmp_path / "data").mkdir()
     (tmp_path / "data/in").write_text("as it was")
 
@@ -114,6 +115,15 @@ def test_empty(comm, tmp_path, monkeypatch):
         assert sorted(os.listdir()) == ["0", "1", "2"]
 
 @pytest.mark.ranks(3)
+def test_printed(comm, data, capsys):
+    print("from", comm.rank)
+    if comm.rank:
+        comm.send(comm.rank, 0)
+    else:
+        comm.recv(), comm.recv()
+    assert capsys.readouterr().out == f"set up\\nfrom {comm.rank}\\n"
+
+@pytest.mark.ranks(3)
 def test_full(comm, tmp_path, data):
     if comm.rank:
         comm.send(comm.rank, 0)
@@ -123,8 +133,8 @@ def test_full(comm, tmp_path, data):
         (tmp_path / "data/in").write_text(f"changed after {comm.recv()}, {comm.recv()}")
         (tmp_path / "link").symlink_to("data")
 """
-    explored(text, "--explore").assert_outcomes(passed=2)
-    explored(text, "--explore-tape=v1:").assert_outcomes(passed=2)
+    explored(text, "--explore").assert_outcomes(passed=3)
+    explored(text, "--explore-tape=v1:").assert_outcomes(passed=3)
 
 
 def test_a_test_that_changes_a_parameter_cannot_be_explored_and_says_why(explored):

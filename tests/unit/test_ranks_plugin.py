@@ -117,8 +117,7 @@ def test_output_goes_through_to_capsys_and_to_the_terminal(run):
 def test_print(comm, capsys):
     print("one line", flush=True)
     comm.barrier()
-    if comm.rank == 0:
-        assert capsys.readouterr().out == "one line\\n" * 2
+    assert capsys.readouterr().out == "one line\\n"
 
 def test_shown(comm):
     import sys
@@ -127,6 +126,41 @@ def test_shown(comm):
     result = run(source, "-s")
     result.assert_outcomes(passed=2)
     assert text(result).count("to see") == 2
+
+
+def test_capsys_reads_what_its_rank_has_written(run):
+    result = run(
+        """
+import sys
+
+@pytest.fixture
+def before(capsys):
+    print("set up")
+
+@pytest.mark.ranks(3)
+def test_read(comm, before, capsys):
+    print("hello from", comm.rank)
+    print("careful", file=sys.stderr)
+    comm.barrier()
+    out, err = capsys.readouterr()
+    assert (out, err) == (f"set up\\nhello from {comm.rank}\\n", "careful\\n")
+    print("again")
+    comm.barrier()
+    assert capsys.readouterr().out == "again\\n"
+    comm.barrier()
+    assert capsys.readouterr() == ("", "")
+    print("apart")
+    with capsys.disabled():
+        print("let through by", comm.rank)
+    assert capsys.readouterr().out == "apart\\n"
+    print("left")
+""",
+        "-rP",
+    )
+    result.assert_outcomes(passed=1)
+    assert text(result).count("let through by") == 3
+    # What was read is not shown as left over at the end of the test.
+    assert text(result).partition("Captured stdout teardown")[2].count("hello") == 0
 
 
 def test_a_deadlock_says_what_each_rank_waits_for(run):

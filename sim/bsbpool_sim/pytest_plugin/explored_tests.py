@@ -7,7 +7,6 @@ findings. It is loaded when the option is given.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import shlex
@@ -33,6 +32,7 @@ from ..places import raised_by
 from ..simulation import run_on
 from ..tape import Tape
 from .marks import Budget, checks_of
+from .rank_output import Router
 
 if TYPE_CHECKING:
     from ..exploring.findings import Finding
@@ -116,8 +116,8 @@ class TestRunner:
         if install is not None:
             install(cluster)
         raised: dict[int, BaseException] = {}
-        quiet = io.StringIO()
-        with self._on(cluster), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        quiet: Any = [Router() for _ in range(2)]
+        with self._on(cluster), contextlib.redirect_stdout(quiet[0]), contextlib.redirect_stderr(quiet[1]):
             schedule = _run(cluster, self._program(raised))
         schedule.raised.update(raised)
         if audit is not None and schedule.stopped is None and not schedule.raised:

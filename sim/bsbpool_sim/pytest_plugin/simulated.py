@@ -33,7 +33,7 @@ from ..simulation import close, run_on
 from .marks import DEBUGGED, NOT_EXPLORED, REPORT, NotYet, checks_of, timeout_of
 from .own_modules import modules_of
 from .own_objects import Counterparts
-from .rank_output import Router, told_apart
+from .rank_output import Router, capture_of_rank, told_apart
 from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ def value_on(value: Any, here: Here) -> Any:
     """Return the value of a fixture on one rank."""
     if isinstance(value, PerRank):
         return value.values[here.comm.rank]
-    return here.comm if isinstance(value, NotYet) else here.of(value)
+    if isinstance(value, NotYet):
+        return here.comm
+    captured = capture_of_rank(value, here.comm.rank)
+    return here.of(value) if captured is None else captured
 
 
 def instance_of(item: Any, here: Here) -> Any:
