@@ -60,7 +60,7 @@ class RankCapture:
         self._capture, self._rank = capture, rank
         self._before: tuple[str, str] | None = None
         #: the routers that it has read from, and how many texts of each.
-        self._read: dict[int, tuple[Any, int]] = {}
+        self._read: dict[Any, int] = {}
 
     def readouterr(self) -> Any:
         """Return what this rank has written since it last asked, and at first what was written before the test."""
@@ -93,8 +93,7 @@ class RankCapture:
 
     def _new(self, router: Any) -> str:
         texts = router.by_rank.get(self._rank, [])
-        _, done = self._read.get(id(router), (router, 0))
-        self._read[id(router)] = router, len(texts)
+        done, self._read[router] = self._read.get(router, 0), len(texts)
         return "".join(texts[done:])
 
     def __getattr__(self, name: str) -> Any:
