@@ -11,9 +11,8 @@ from pathlib import Path
 import click
 
 from bsbpool.durations import read_duration
+from bsbpool.sizes import MOST_RANKS
 
-#: Ranks that the simulator is made for, at the most.
-MOST_RANKS = 10_000
 #: By how much times can be multiplied.
 LARGEST_FACTOR = 1e6
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import click
 
+from bsbpool.sizes import MOST_RANKS
+
 from . import output_failed, reporting
-from .arguments import MOST_RANKS, given, scenario_files, set_of_ranks, time_above_zero
+from .arguments import given, scenario_files, set_of_ranks, time_above_zero
 from .explore_scenarios import are_scenarios, explore_scenarios
 from .exploring_report import Progress, Report, complain
 from .kinds import FileName, check_program, kind_of

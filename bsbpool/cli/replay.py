@@ -18,12 +18,13 @@ from rich.text import Text
 from bsbpool import __version__
 from bsbpool.durations import duration
 from bsbpool.errors_and_facts import facts_of, in_words
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.text import label
 from bsbpool.trace.history import History
 from bsbpool.trace.summary import Summary, summarise
 
 from . import PoolFailed, console, say
-from .arguments import MOST_RANKS, time_with_unit
+from .arguments import time_with_unit
 from .diff import show_difference
 from .kinds import FileName
 from .outputs import OutputFile, force_option

@@ -18,13 +18,14 @@ from rich.text import Text
 from bsbpool.durations import duration
 from bsbpool.errors_and_facts import in_words
 from bsbpool.exceptions import WorkflowError
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.text import label, visible
 from bsbpool.trace import Trace
 from bsbpool.trace.summary import JobFailure, Summary, summarise
 from bsbpool.trace.timeline import Timeline
 
 from . import PoolFailed, console, say
-from .arguments import MOST_RANKS, numbers_of_ranks, scenario_files, time_with_unit
+from .arguments import numbers_of_ranks, scenario_files, time_with_unit
 from .consoles import room
 from .exploring_report import Progress
 from .kinds import FileName, better_command

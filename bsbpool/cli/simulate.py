@@ -15,10 +15,11 @@ import click
 
 from bsbpool.durations import exact_duration
 from bsbpool.frames import users_frame
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.values import text_of
 
 from . import say
-from .arguments import MOST_RANKS, factor, time_above_zero, time_with_unit
+from .arguments import factor, time_above_zero, time_with_unit
 from .kinds import FileName, check_program
 from .outputs import OutputFile, claim, force_option
 from .programs import (

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from greenlet import GreenletExit, getcurrent
 
 from bsbpool.durations import exact_duration
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.trace import Trace
 from bsbpool.values import add_note, shown, text_of
 
@@ -87,7 +88,7 @@ def simulate(
     `compute`.
 
     :param program: the function that each rank runs; `comm` is its communicator, like mpi4py's COMM_WORLD.
-    :param ranks: how many ranks there are.
+    :param ranks: how many ranks there are, 10,000 at the most.
     :param seed: the seed of all random numbers of the simulation, also those of the `random` module.
     :param script: a `Script` of faults and durations of ranks, links and jobs, or another `RunScript`; None: none.
     :param latency: seconds that each message takes.
@@ -177,7 +178,8 @@ class Setup(NamedTuple):
                 "call it outside of the program"
             )
         ranks, hosts = self.ranks, self.hosts
-        _check("ranks", ranks, ranks >= 1 if _integer(ranks) else False, "an integer, 1 or more")
+        right = f"an integer, 1 or more, up to {MOST_RANKS:,}"
+        _check("ranks", ranks, 1 <= ranks <= MOST_RANKS if _integer(ranks) else False, right)
         _check("seed", self.seed, _integer(self.seed), "an integer")
         _check("latency", self.latency, _finite(self.latency) and self.latency >= 0, "seconds, 0 or more")
         wide = self.bandwidth is None or self.bandwidth > 0

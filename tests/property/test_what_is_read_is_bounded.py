@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_invariants import examples, new_examples
 
-from bsbpool import tracebacks
+from bsbpool import sizes, tracebacks
 from bsbpool.durations import read_duration
 from bsbpool.exceptions import TraceError
 from bsbpool.facts import DEEPEST_ERROR, MOST_ERRORS
@@ -187,7 +187,7 @@ BOUNDS = {
         model.MOST_JOBS, lambda n: scenario(f"[{{name: 'a{{i}}', repeat: {n - 1}}}, {{name: b}}]"), "scenario",
         "200000",
     ),
-    "ranks of a scenario": (model.MOST_RANKS, lambda n: scenario(ranks=n), "scenario", "10000 or less"),
+    "ranks of a scenario": (sizes.MOST_RANKS, lambda n: scenario(ranks=n), "scenario", "10000 or less"),
     "letters of a name": (200, lambda n: scenario(f"[{{name: {'a' * n}}}]"), "scenario", "at most 200 characters"),
     "seeds": (written_values.MOST_SEEDS, lambda n: scenario(more=f"seeds: 0..{n - 1}\n"), "scenario", "too many seeds"),
     "bytes returned": (

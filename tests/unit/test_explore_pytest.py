@@ -73,6 +73,96 @@ def test_a_test_whose_fixtures_run_on_its_ranks_is_not_explored_and_says_so(expl
     result.stdout.fnmatch_lines(["not explored: fixtures of this test run on its ranks"])
 
 
+def test_the_summary_names_tests_that_were_not_explored(explored):
+    """Each of them counts as passed."""
+    text = """
+import pytest
+
+@pytest.fixture
+def there(comm):
+    return comm.allreduce(1)
+
+@pytest.mark.ranks(1, 2, 3, 4, 5, 6)
+def test_order(comm, there):
+    assert there == comm.size
+"""
+    result = explored(text, "--explore")
+    result.assert_outcomes(passed=6)
+    named = ", ".join(f"test_it.py::test_order[[]{n}-rank{'s'[: n != 1]}]" for n in range(1, 6))
+    result.stdout.fnmatch_lines([f"6 tests not explored, because fixtures run on their ranks: {named} and 1 more"])
+    assert "not explored" not in explored(RIGHT, "--explore").stdout.str()
+
+
+def test_each_schedule_finds_the_folder_and_output_of_the_test_as_the_test_found_it(explored):
+    text = """
+import os
+import pytest
+
+@pytest.fixture
+def data(tmp_path, capsys):
+    print("set up")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/in").write_text("as it was")
+
+@pytest.mark.ranks(3)
+def test_empty(comm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / str(comm.rank)).mkdir()
+    if comm.rank:
+        comm.send(comm.rank, 0)
+    else:
+        comm.recv(), comm.recv()
+        assert sorted(os.listdir()) == ["0", "1", "2"]
+
+@pytest.mark.ranks(3)
+def test_printed(comm, data, capsys):
+    print("from", comm.rank)
+    if comm.rank:
+        comm.send(comm.rank, 0)
+    else:
+        comm.recv(), comm.recv()
+    assert capsys.readouterr().out == f"set up\\nfrom {comm.rank}\\n"
+
+@pytest.mark.ranks(3)
+def test_full(comm, tmp_path, data):
+    if comm.rank:
+        comm.send(comm.rank, 0)
+    else:
+        assert [each.name for each in tmp_path.rglob("*")] == ["data", "in"]
+        assert (tmp_path / "data/in").read_text() == "as it was"
+        (tmp_path / "data/in").write_text(f"changed after {comm.recv()}, {comm.recv()}")
+        (tmp_path / "link").symlink_to("data")
+"""
+    explored(text, "--explore").assert_outcomes(passed=3)
+    explored(text, "--explore-tape=v1:").assert_outcomes(passed=3)
+
+
+def test_a_test_that_changes_a_parameter_cannot_be_explored_and_says_why(explored):
+    text = """
+import pytest
+
+@pytest.mark.parametrize("steps", [[1]])
+def test_steps(comm, steps):
+    for _ in steps:
+        comm.send(1, 0) if comm.rank else comm.recv()
+    comm.barrier()
+    if comm.rank == 0:
+        steps.append(1)
+"""
+    result = explored(text, "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["can't be explored: the program is not repeated, *", "Parameters, fixtures without `comm` and variables of *"]
+    )
+    assert "exploration.py" not in result.stdout.str()
+
+
+def test_what_is_no_tape_is_refused_at_once(explored):
+    result = explored(RIGHT, "--explore-tape=zzz")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*argument --explore-tape: 'zzz' is no tape: one is v1: and then *"])
+
+
 def test_a_deadlock_and_what_needs_buffers_are_found_too(explored):
     text = """
 import pytest

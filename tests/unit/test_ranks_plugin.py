@@ -117,8 +117,7 @@ def test_output_goes_through_to_capsys_and_to_the_terminal(run):
 def test_print(comm, capsys):
     print("one line", flush=True)
     comm.barrier()
-    if comm.rank == 0:
-        assert capsys.readouterr().out == "one line\\n" * 2
+    assert capsys.readouterr().out == "one line\\n"
 
 def test_shown(comm):
     import sys
@@ -127,6 +126,41 @@ def test_shown(comm):
     result = run(source, "-s")
     result.assert_outcomes(passed=2)
     assert text(result).count("to see") == 2
+
+
+def test_capsys_reads_what_its_rank_has_written(run):
+    result = run(
+        """
+import sys
+
+@pytest.fixture
+def before(capsys):
+    print("set up")
+
+@pytest.mark.ranks(3)
+def test_read(comm, before, capsys):
+    print("hello from", comm.rank)
+    print("careful", file=sys.stderr)
+    comm.barrier()
+    out, err = capsys.readouterr()
+    assert (out, err) == (f"set up\\nhello from {comm.rank}\\n", "careful\\n")
+    print("again")
+    comm.barrier()
+    assert capsys.readouterr().out == "again\\n"
+    comm.barrier()
+    assert capsys.readouterr() == ("", "")
+    print("apart")
+    with capsys.disabled():
+        print("let through by", comm.rank)
+    assert capsys.readouterr().out == "apart\\n"
+    print("left")
+""",
+        "-rP",
+    )
+    result.assert_outcomes(passed=1)
+    assert text(result).count("let through by") == 3
+    # What was read is not shown as left over at the end of the test.
+    assert text(result).partition("Captured stdout teardown")[2].count("hello") == 0
 
 
 def test_a_deadlock_says_what_each_rank_waits_for(run):
@@ -271,6 +305,30 @@ def test_after(comm, mesh):
     result.assert_outcomes(failed=1, passed=1)
 
 
+def test_a_teardown_that_fails_is_an_error_of_the_last_test_with_its_number_of_ranks(run):
+    result = run(
+        """
+@pytest.fixture(scope="module")
+def mesh(comm):
+    yield comm.size
+    assert comm.rank != 1 or comm.size != 2, "torn down badly"
+
+@pytest.mark.ranks(2)
+def test_two(comm, mesh):
+    assert mesh == 2
+
+def test_here():
+    pass
+
+@pytest.mark.ranks(3)
+def test_three(comm, mesh):
+    assert mesh == 3
+"""
+    )
+    result.assert_outcomes(passed=3, errors=1)
+    result.stdout.fnmatch_lines(["*ERROR at teardown of test_two[[]2-ranks]*", "*- rank 1 of 2 -*"])
+
+
 def test_each_rank_has_its_own_instance_of_a_class(run):
     run(SELF).assert_outcomes(passed=2)
 
@@ -367,6 +425,7 @@ def test_told(comm, subtests):
     [
         ("ranks()", "has ranks(): it takes numbers of ranks, 1 or more"),
         ("ranks(0)", "has ranks(0): it takes numbers of ranks"),
+        ("ranks(1, 10_001)", "has ranks(1, 10001): it takes numbers of ranks, 1 or more, up to 10,000, as in"),
         ("ranks(True)", "has ranks(True): it takes numbers"),
         ("ranks([1, 2])", "has ranks([1, 2]): it takes numbers"),
         ("ranks('4')", "has ranks('4'): it takes numbers"),

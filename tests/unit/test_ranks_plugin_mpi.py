@@ -327,6 +327,55 @@ def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path, python):
     assert re.search(r"^\[rank 0 of 3\]   File .*test_it.py\", line 11, in test_waits$", result.said, re.MULTILINE)
     assert "[rank 1 of 3] it has ended the test's call (failed), and waits for the other ranks" in result.said
     assert re.search(r"^\[rank 1 of 3\] E +ValueError: only here$", result.said, re.MULTILINE)
+    assert "COMM_WORLD" not in result.said
+
+
+@pytest.mark.parametrize("call", ["world.allreduce(1)", "Model().total()", "MPI.COMM_WORLD.barrier()"])
+def test_a_test_on_some_ranks_that_waits_for_all_ranks_of_the_world_is_told_so(tmp_path, call):
+    source = f"""
+from mpi4py import MPI
+
+world = MPI.COMM_WORLD
+
+class Model:
+    def __init__(self):
+        self.comm = MPI.COMM_WORLD
+
+    def total(self):
+        return self.comm.allreduce(1)
+
+@pytest.mark.ranks(1)
+def test_total(comm):
+    {call}
+"""
+    result = run(tmp_path / "it", source, "--mpi-timeout=2")
+    said = "it is in code that uses MPI.COMM_WORLD, whose collective calls wait for all 2 ranks, and the test runs on 1"
+    assert f"[rank 0 of 2] {said} rank: start" in result.said
+    assert f"rank 0: {said}" in section(result.said, "test_total[1-rank]")
+
+
+@pytest.mark.unmeasured
+@pytest.mark.parametrize("call", ["comm.allreduce(1)", "lasting.scan(1)", "MPI.COMM_WORLD.reduce(1)"])
+def test_a_rank_that_waits_in_its_first_reduction_of_objects_reports_too(tmp_path, call):
+    """mpi4py duplicates a communicator for these, and does not release Python's lock."""
+    source = f"""
+from mpi4py import MPI
+
+@pytest.fixture(scope="module")
+def lasting(comm):
+    return comm
+
+def test_waits(comm, lasting):
+    if comm.rank == 1:
+        raise ValueError("only here")
+    {call}
+"""
+    result = run(tmp_path / "it", source, "--junitxml=report.xml", "--mpi-timeout=2")
+    assert result.status != 0 and "1 failed in" in result.said
+    assert re.search(r"^\[rank 0 of 2\]   File .*test_it.py\", line 13, in test_waits$", result.said, re.MULTILINE)
+    assert re.search(r"^\[rank 1 of 2\] E +ValueError: only here$", result.said, re.MULTILINE)
+    report = ElementTree.parse(tmp_path / "it/report.xml").getroot().find("testsuite")
+    assert (report.get("tests"), report.get("failures")) == ("1", "1")
 
 
 def test_the_report_of_a_run_that_ends_early_is_whole_however_long_it_takes(tmp_path, python):

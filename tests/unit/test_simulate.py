@@ -223,7 +223,8 @@ def test_an_interrupt_goes_to_the_caller_at_once():
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        ({"ranks": 0}, "ranks=0: it must be an integer, 1 or more"),
+        ({"ranks": 0}, "ranks=0: it must be an integer, 1 or more, up to 10,000"),
+        ({"ranks": 10_001}, "ranks=10001: it must be an integer, 1 or more, up to 10,000"),
         ({"ranks": 2.0}, "ranks=2.0"),
         ({"ranks": True}, "ranks=True"),
         ({"seed": "x"}, "seed='x'"),

@@ -7,11 +7,12 @@ findings. It is loaded when the option is given.
 from __future__ import annotations
 
 import contextlib
-import io
 import os
 import re
 import shlex
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
@@ -23,7 +24,7 @@ from ..choices import Strategy
 from ..cluster import Cluster
 from ..default_strategies import InOrder
 from ..errors import AbortError, DeadlockError, HorizonError, RankErrors
-from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, explore_runs
+from ..exploring.exploration import CHECKS, MAX_EVENTS, Exploration, ExplorationError, explore_runs
 from ..exploring.kept import lines_of
 from ..exploring.overtime import Overtime
 from ..exploring.pools import Watch
@@ -32,6 +33,7 @@ from ..places import raised_by
 from ..simulation import run_on
 from ..tape import Tape
 from .marks import Budget, checks_of
+from .rank_output import Router
 
 if TYPE_CHECKING:
     from ..exploring.findings import Finding
@@ -41,20 +43,57 @@ if TYPE_CHECKING:
 _WHAT = "explored"
 
 
+class Folder:
+    """The `tmp_path` of a test, as the test finds it at first.
+
+    :param folder: the folder; None: the test has none.
+    """
+
+    def __init__(self, folder: Path | None):
+        self._folder = folder
+        #: a copy of the folder; None: it was empty.
+        self._copy: Path | None = None
+        if folder is not None and any(folder.iterdir()):
+            self._copy = folder.with_name(f"{folder.name}-at-first")
+            shutil.rmtree(self._copy, ignore_errors=True)
+            shutil.copytree(folder, self._copy, symlinks=True)
+
+    def restore(self) -> None:
+        """Make it what it was. The folder itself stays: it may be the working directory."""
+        if self._folder is None:
+            return
+        for each in self._folder.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink()
+        if self._copy is not None:
+            shutil.copytree(self._copy, self._folder, symlinks=True, dirs_exist_ok=True)
+
+
+def folder_of(item: pytest.Function) -> Folder:
+    """Return the `tmp_path` of a test that is about to run, if it has pytest's."""
+    found = item._fixtureinfo.name2fixturedefs.get("tmp_path", ())
+    own = bool(found) and found[-1].func.__module__ == "_pytest.tmpdir"
+    folder: Any = item.funcargs.get("tmp_path") if own else None
+    return Folder(folder)
+
+
 class TestRunner:
     """Runs a test once for each schedule.
 
     :param program: what each rank runs; it keeps what pytest's own exceptions say of the outcome.
     :param on: lets the ranks of a cluster have their modules.
+    :param folder: what each schedule finds as the test found it.
     """
 
     __test__ = False
 
     def __init__(
         self, item: pytest.Function, size: int, program: Callable[[dict[int, BaseException]], Callable[[Any], None]],
-        on: Callable[[Cluster], contextlib.AbstractContextManager[Any]],
+        on: Callable[[Cluster], contextlib.AbstractContextManager[Any]], folder: Folder,
     ):  # fmt: skip
-        self._item, self._size, self._program, self._on = item, size, program, on
+        self._item, self._size, self._program, self._on, self._folder = item, size, program, on, folder
         self.watch = Watch()
         self.overtime = Overtime()
         #: the violations that count.
@@ -65,6 +104,7 @@ class TestRunner:
     ) -> Schedule:
         """Run it once."""
         self.watch.begin()
+        self._folder.restore()
         cluster = Cluster(
             self._size, policy=strategy, tape=Tape() if tape is None else tape, late_matching=late,
             max_events=MAX_EVENTS,
@@ -79,8 +119,8 @@ class TestRunner:
         if install is not None:
             install(cluster)
         raised: dict[int, BaseException] = {}
-        quiet = io.StringIO()
-        with self._on(cluster), contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+        quiet: Any = [Router() for _ in range(2)]
+        with self._on(cluster), contextlib.redirect_stdout(quiet[0]), contextlib.redirect_stderr(quiet[1]):
             schedule = _run(cluster, self._program(raised))
         schedule.raised.update(raised)
         if audit is not None and schedule.stopped is None and not schedule.raised:
@@ -105,7 +145,8 @@ def _run(cluster: Cluster, program: Callable[[Any], None]) -> Schedule:
 def explore_test(item: pytest.Function, run: TestRunner, budget: Budget) -> None:
     """Explore a test that has passed, and fail with what is found."""
     checks = CHECKS if run.checks else ()
-    exploration = explore_runs(run, seconds=budget.seconds or 60.0, schedules=budget.schedules, checks=checks)
+    with _refusing():
+        exploration = explore_runs(run, seconds=budget.seconds or 60.0, schedules=budget.schedules, checks=checks)
     found = [each for each in exploration.findings if each.kind != "leaked-handle"]  # of these, tests are warned
 
     def again(finding: Finding) -> str:
@@ -113,6 +154,19 @@ def explore_test(item: pytest.Function, run: TestRunner, budget: Budget) -> None
         return shlex.join(["pytest", item.nodeid, "--explore" if unbuffered else f"--explore-tape={finding.tape}"])
 
     _conclude(item, exploration, found, again)
+
+
+@contextlib.contextmanager
+def _refusing() -> Iterator[None]:
+    """Context in which it fails a test that it can't be explored."""
+    try:
+        yield
+    except ExplorationError as error:
+        pytest.fail(
+            f"can't be explored: {error}\nParameters, fixtures without `comm` and variables of modules are the same in "
+            "each schedule: a test must not change them",
+            pytrace=False,
+        )
 
 
 def run_test_tape(item: pytest.Function, run: TestRunner, tape: str) -> None:
@@ -142,7 +196,8 @@ def explore_scenario_item(item: pytest.Item, scenario: Scenario, budget: Budget)
     from ..exploring.kept import scenario_again
     from ..exploring.scenarios import explore_scenario
 
-    exploration = explore_scenario(scenario, seconds=budget.seconds, schedules=budget.schedules)
+    with _refusing():
+        exploration = explore_scenario(scenario, seconds=budget.seconds, schedules=budget.schedules)
 
     def again(finding: Finding) -> str:
         return scenario_again(finding, scenario.path, scenario.seeds[0], scenario.model.explore.faults)

@@ -22,6 +22,9 @@ REPORT: pytest.StashKey[list[tuple[str, dict[str, str], PhaseOutcome]]] = pytest
 #: Whether somebody uses a debugger in this run: what is debugged may take as long as it takes.
 DEBUGGED: pytest.StashKey[bool] = pytest.StashKey()
 
+#: What is reported of a test that passes and is not explored.
+NOT_EXPLORED = "not explored: fixtures of this test run on its ranks"
+
 
 def positive_number(text: str) -> float:
     """Convert a command-line argument to a positive number."""
@@ -58,6 +61,18 @@ def budget(text: str) -> Budget:
             "to test come before --explore"
         )
     return Budget(seconds, None)
+
+
+def tape(text: str) -> str:
+    """Check what follows `--explore-tape`."""
+    from ..errors import TapeError
+    from ..tape import Tape
+
+    try:
+        Tape.parse(text)
+    except TapeError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
 
 
 def limit(config: pytest.Config) -> float:

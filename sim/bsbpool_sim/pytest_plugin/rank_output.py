@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from _pytest.capture import CaptureFixture, CaptureResult, SysCapture
 from greenlet import getcurrent
 
 from ..kernel import Task
@@ -20,16 +21,24 @@ from .rank_reports import RANK
 
 
 class Router(io.TextIOBase):
-    """Replaces a stream: forwards all output, and keeps a copy of what each simulated rank wrote."""
+    """Replaces a stream: forwards all output, and keeps a copy of what each simulated rank wrote.
 
-    def __init__(self, stream: Any):
-        self._stream = stream
+    :param stream: what it replaces; None: nobody is to have the output.
+    """
+
+    def __init__(self, stream: Any = None):
+        self._stream = io.StringIO() if stream is None else stream
+        self._counts = stream is not None
         self.by_rank: dict[int, list[str]] = {}
+        #: how many characters the stream got from it that it replaces.
+        self.forwarded = 0
 
     def write(self, text: str) -> int:
         task = getcurrent()
         if isinstance(task, Task):
             self.by_rank.setdefault(task.rank.index, []).append(text)
+        if self._counts:
+            self.forwarded += len(text)
         return int(self._stream.write(text) or 0)
 
     def flush(self) -> None:
@@ -39,6 +48,63 @@ class Router(io.TextIOBase):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+class RankCapture:
+    """pytest's `capsys` for one rank: it reads what this rank has written.
+
+    :param capture: the fixture, which captures what all ranks write.
+    """
+
+    def __init__(self, capture: Any, rank: int):
+        self._capture, self._rank = capture, rank
+        self._before: tuple[str, str] | None = None
+        #: the routers that it has read from, and how many texts of each.
+        self._read: dict[Any, int] = {}
+
+    def readouterr(self) -> Any:
+        """Return what this rank has written since it last asked, and at first what was written before the test."""
+        routers = [sys.stdout, sys.stderr]
+        if not all(isinstance(each, Router) for each in routers):
+            return self._capture.readouterr()
+        outside = self._before_ranks(routers)
+        both = zip(self._before or outside, map(self._new, routers), strict=True)
+        self._before = "", ""
+        return CaptureResult(*(before + text for before, text in both))
+
+    @contextlib.contextmanager
+    def disabled(self) -> Iterator[None]:
+        """Let all output through meanwhile."""
+        streams = sys.stdout, sys.stderr
+        try:
+            with self._capture.disabled():
+                yield
+        finally:
+            sys.stdout, sys.stderr = streams  # pytest sets its own
+
+    def _before_ranks(self, routers: list[Any]) -> tuple[str, str]:
+        """Take what is captured, so that it is not shown again; return what was there before the ranks began."""
+        known: tuple[str, str] | None = getattr(self._capture, "_before_ranks", None)
+        taken = self._capture.readouterr()
+        if known is None:
+            out, err = (text[: max(len(text) - r.forwarded, 0)] for text, r in zip(taken, routers, strict=True))
+            known = self._capture._before_ranks = out, err
+        return known
+
+    def _new(self, router: Any) -> str:
+        texts = router.by_rank.get(self._rank, [])
+        done, self._read[router] = self._read.get(router, 0), len(texts)
+        return "".join(texts[done:])
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._capture, name)
+
+
+def capture_of_rank(value: Any, rank: int) -> RankCapture | None:
+    """Return what a rank has in place of `capsys`; None for all other values."""
+    if not isinstance(value, CaptureFixture) or value.captureclass is not SysCapture:
+        return None
+    return RankCapture(value, rank)
 
 
 class _NoCapture:

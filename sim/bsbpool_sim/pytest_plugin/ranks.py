@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import itertools
 import os
 import sys
 from collections.abc import Generator, Iterator
@@ -17,7 +18,20 @@ from typing import Any, NoReturn
 import pytest
 from _pytest.unittest import UnitTestCase
 
-from .marks import DEBUGGED, REPORT, UNMARKED, Budget, NotYet, budget, limit, on_ranks, positive_number
+from .marks import (
+    DEBUGGED,
+    NOT_EXPLORED,
+    REPORT,
+    UNMARKED,
+    Budget,
+    NotYet,
+    budget,
+    limit,
+    on_ranks,
+    positive_number,
+    size_of,
+    tape,
+)
 from .plain_imports import load_plainly
 
 load_plainly()
@@ -39,7 +53,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "each (60s), or in so many (1000)",
     )  # fmt: skip
     group.addoption(
-        "--explore-tape", metavar="TAPE", help="run tests with `comm` on simulated ranks in the order of this tape"
+        "--explore-tape",
+        type=tape,
+        metavar="TAPE",
+        help="run tests with `comm` on simulated ranks in the order of this tape",
     )
     own = "modules that each simulated rank of a test loads for itself, beside the project's own"
     parser.addini("ranks_own", own, type="args", default=[])
@@ -180,9 +197,13 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Generator[None, p
 
 
 def _check(metafunc: pytest.Metafunc, mark: pytest.Mark) -> None:
+    from bsbpool.sizes import MOST_RANKS
+
     said = ", ".join([*map(repr, mark.args), *(f"{name}={value!r}" for name, value in mark.kwargs.items())])
-    if not mark.args or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in mark.args):
-        _wrong(metafunc, f"has ranks({said}): it takes numbers of ranks, 1 or more, as in ranks(4) or ranks(1, 2, 8)")
+    numbers = all(isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= MOST_RANKS for n in mark.args)
+    if not mark.args or not numbers:
+        right = f"numbers of ranks, 1 or more, up to {MOST_RANKS:,}, as in ranks(4) or ranks(1, 2, 8)"
+        _wrong(metafunc, f"has ranks({said}): it takes {right}")
     if len(set(mark.args)) < len(mark.args):
         _wrong(metafunc, f"has ranks({said}): give each number of ranks once")
     if unknown := [name for name in mark.kwargs if name not in ("timeout", "checks")]:
@@ -277,18 +298,50 @@ def pytest_runtest_logreport(report: Any) -> None:
             name_rank(report, task.rank.index)
 
 
+def _next_on_ranks(nextitem: Any) -> Any:
+    """Return the first test on ranks from the next test on; None if there is none."""
+    if nextitem is None or on_ranks(nextitem):
+        return nextitem
+    items = nextitem.session.items
+    return next(filter(on_ranks, itertools.islice(items, items.index(nextitem), None)), None)
+
+
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_teardown(item: Any) -> Generator[None, Any, Any]:
-    """Report the teardown of fixtures as part of this test; give the next test new ranks if it left any waiting."""
+def pytest_runtest_teardown(item: Any, nextitem: Any) -> Generator[None, Any, Any]:
+    """Report the teardown of fixtures as part of this test; give the next test new ranks if it left any waiting, or has
+    another number of ranks.
+    """
     ranks = (getattr(item, "funcargs", None) or {}).get("comm")
     if isinstance(ranks, NotYet):
         ranks.item = item
     try:
         return (yield)
     finally:
-        if isinstance(ranks, NotYet) and ranks.spoiled:
-            # Fixtures of a wider scope are set up again.
+        if isinstance(ranks, NotYet) and (
+            ranks.spoiled
+            or (ranks.kept and (following := _next_on_ranks(nextitem)) and size_of(following) != size_of(item))
+        ):
+            # Fixtures of a wider scope are set up again. pytest would end them in the setup of the next test, which
+            # would have their errors then.
             item._fixtureinfo.name2fixturedefs["comm"][-1].finish(item._request)
+
+
+#: So many tests that are not explored are named.
+_NAMED = 5
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which tests were not explored: each of them counts as passed."""
+    left_out = [
+        report.nodeid
+        for report in terminalreporter.getreports("passed")
+        if any(text == NOT_EXPLORED for _, text in report.sections)
+    ]
+    if left_out:
+        number = f"{len(left_out)} test{'s'[: len(left_out) != 1]}"
+        more = f" and {len(left_out) - _NAMED} more" if len(left_out) > _NAMED else ""
+        named = ", ".join(left_out[:_NAMED])
+        terminalreporter.write_line(f"{number} not explored, because fixtures run on their ranks: {named}{more}")
 
 
 class Warnings:

@@ -51,6 +51,7 @@ from .rank_reports import (
     together,
 )
 from .watchdog import GRACE, LOOK, PATIENCE, Guard, Watchdog, wait_for_reader
+from .world_calls import waits_for_all
 
 #: Environment variables of the launchers that end all ranks when one exits with a non-zero status, and forward all of
 #: its output first: those of MPICH and Open MPI. (With `Abort`, Open MPI's launcher drops output.)
@@ -71,6 +72,15 @@ def get_scope_node(item: pytest.Item, scope: str) -> Any:
     kind: Any = {"class": pytest.Class, "module": pytest.Module, "package": pytest.Package}.get(scope, pytest.Session)
     fallback = pytest.Module if scope == "class" else pytest.Session
     return item.getparent(kind) or item.getparent(fallback)
+
+
+def complete(comm: Any) -> None:
+    """Let mpi4py make what it adds to a communicator, now that all ranks are there.
+
+    The first `allreduce`, `reduce`, `scan` or `exscan` of objects duplicates the communicator, and does not release
+    Python's lock meanwhile: a rank that waited in it for one that raised could not report anything.
+    """
+    comm.allreduce(0)
 
 
 def _named(name: str) -> Callable[[Callable[[], Any]], Any]:
@@ -229,10 +239,12 @@ class RealRanks:
         else:
             self._send(told, 0, _MEETING)
             all_told = self._receive(0, _MEETING)
+        self.active = any(used for used, *_ in all_told)
+        if self.active:
+            complete(self._MPI.COMM_WORLD)
         self._watchdog.disarm()
-        if not any(used for used, *_ in all_told):
+        if not self.active:
             return
-        self.active = True
         if self.rank:
             self._first = Presence(all_told[0][-1])
         if self.rank == 0:
@@ -356,6 +368,7 @@ class RealRanks:
         try:
             self.comm = self._control.Split(0, self.rank)
             self.comm.Set_name(f"{size} ranks of a test")
+            complete(self.comm)
             named = _named(f"{self._watchdog.who}: {item.nodeid}")
             # Tests are run by pytest itself, or by a plugin that repeats some. All ranks know the same about each run.
             named(lambda: self._rest("pytest_runtest_protocol", item=item, nextitem=nextitem))
@@ -448,6 +461,7 @@ class RealRanks:
     def _of_first(self, size: int) -> Any:
         comm = self._control.Create_group(self._control.group.Incl(range(size)))
         comm.Set_name(f"{size} ranks of a test")
+        complete(comm)
         return comm
 
     def lasting(self, size: int | None) -> Iterator[Any]:
@@ -567,10 +581,16 @@ class RealRanks:
         if self._outcome is None:
             if not self.active:
                 return "it waits for ranks that have left pytest, or still collect tests"
-            return f"it waits for rank {self._awaited}" if self._awaited is not None else ""
+            return f"it waits for rank {self._awaited}" if self._awaited is not None else self._in_world()
         when, mine = self._outcome
         text = f"it has ended the test's {when} ({mine.outcome}), and waits for the other ranks"
         return f"{text}:\n{mine.longrepr}" if mine.outcome == "failed" else text
+
+    def _in_world(self) -> str:
+        """Return that the current test seems to wait for ranks that are not in it; "" if it does not."""
+        if self._item is None:
+            return ""
+        return waits_for_all(self._watchdog.frame(), size_of(self._item) or self.size, self._MPI)
 
     def _give_up(self, error: BaseException, where: str) -> None:
         """End all ranks now: one was interrupted, or left pytest in a way that the others can't follow."""
@@ -656,12 +676,15 @@ class RealRanks:
         session, item = self._session, self._item
         if session is None:
             return
+        hint = self._in_world()
         self._leads, self._item = False, None
         capture: Any = self.config.pluginmanager.get_plugin("capturemanager")
         if capture is not None:
             capture.suspend_global_capture(in_=True)
         if item is not None:
             text = f"{why}: this ended the run. What its ranks had to say is on stderr, above."
+            if hint:
+                text += f"\nrank 0: {hint}"
             report = pytest.TestReport(item.nodeid, item.location, {}, "failed", text, "call")
             item.ihook.pytest_runtest_logreport(report=report)
         sys.stdout.flush()

@@ -30,10 +30,10 @@ from ..checks.violations import LeakedHandleWarning
 from ..cluster import Cluster
 from ..overlong import time_limit
 from ..simulation import close, run_on
-from .marks import DEBUGGED, REPORT, NotYet, checks_of, timeout_of
+from .marks import DEBUGGED, NOT_EXPLORED, REPORT, NotYet, checks_of, timeout_of
 from .own_modules import modules_of
 from .own_objects import Counterparts
-from .rank_output import Router, told_apart
+from .rank_output import Router, capture_of_rank, told_apart
 from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
 
 if TYPE_CHECKING:
@@ -114,7 +114,10 @@ def value_on(value: Any, here: Here) -> Any:
     """Return the value of a fixture on one rank."""
     if isinstance(value, PerRank):
         return value.values[here.comm.rank]
-    return here.comm if isinstance(value, NotYet) else here.of(value)
+    if isinstance(value, NotYet):
+        return here.comm
+    captured = capture_of_rank(value, here.comm.rank)
+    return here.of(value) if captured is None else captured
 
 
 def instance_of(item: Any, here: Here) -> Any:
@@ -243,16 +246,18 @@ def call(item: pytest.Function) -> None:
 
     ranks: Any = given["comm"]
     tape = item.config.getoption("explore_tape")
-    if tape is None:
-        run_on_ranks(item, ranks, "call", test)
     budget = item.config.getoption("explore")
     if tape is None and budget is None:
+        run_on_ranks(item, ranks, "call", test)
         return
-    from .explored_tests import TestRunner, explore_test, run_test_tape
+    from .explored_tests import TestRunner, explore_test, folder_of, run_test_tape
 
+    folder = folder_of(item)
+    if tape is None:
+        run_on_ranks(item, ranks, "call", test)
     if ranks.kept:
         # They keep what fixtures have done, and no schedule could begin where the last one did.
-        item.add_report_section("call", "explore", "not explored: fixtures of this test run on its ranks")
+        item.add_report_section("call", "explore", NOT_EXPLORED)
         if tape is not None:
             pytest.fail("fixtures of this test run on its ranks, so it has no tape", pytrace=False)
         return
@@ -267,7 +272,7 @@ def call(item: pytest.Function) -> None:
 
         return on_rank
 
-    runner = TestRunner(item, ranks.size, program, own.on)
+    runner = TestRunner(item, ranks.size, program, own.on, folder)
     if tape is not None:
         run_test_tape(item, runner, tape)
     else:

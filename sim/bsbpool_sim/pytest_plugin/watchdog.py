@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterable
 from time import monotonic, sleep  # bound early: a test may replace them
+from types import FrameType
 
 from bsbpool.frames import from_users
 
@@ -112,6 +113,10 @@ class Watchdog:
         """Write lines with the rank's number to the real standard error, bypassing capture, in one system call."""
         text = "".join(f"[{self.who}] {line}".rstrip() + "\n" for line in lines)
         os.write(self._fd, text.encode(errors="replace"))
+
+    def frame(self) -> FrameType | None:
+        """Return where the main thread is."""
+        return sys._current_frames().get(self._main)
 
     def _stacks(self) -> list[str]:
         lines = []

@@ -14,6 +14,7 @@ from typing import cast
 
 from greenlet import getcurrent
 
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.trace import Trace
 from bsbpool.trace.events import PoolEvent
 
@@ -23,8 +24,8 @@ from ..kernel import Task
 #: Virtual seconds after which it is given up: more than a trace can tell.
 HORIZON = 1e10
 
-#: Ranks of a pool that are simulated whatever the trace has of them; and nodes that one call schedules.
-MOST_RANKS = MOST_NODES = 10_000
+#: Nodes that one call schedules, at the most.
+MOST_NODES = 10_000
 
 
 #: Kinds of events that are not of main: nothing that it did, nor anything that it was told; and where errors were

@@ -15,11 +15,12 @@ from typing import Any
 from bsbpool.durations import written_duration
 from bsbpool.errors_and_facts import in_words
 from bsbpool.facts import Error
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.trace import Trace
 from bsbpool.trace.history import History
 
 from ..kernel import SECOND
-from ..scenario.model import HORIZON, MOST_JOBS, MOST_RANKS
+from ..scenario.model import HORIZON, MOST_JOBS
 from ..scenario.written_values import ErrorToRaise
 from .ending import ReplayError, of_main
 from .export_killed import killed_run, killed_with_ranks

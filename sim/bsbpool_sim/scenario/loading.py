@@ -14,11 +14,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from bsbpool.sizes import MOST_RANKS
 from bsbpool.worlds.opening import open_to_read
 
 from .document import DEEPEST, LARGEST, SCENARIO, Document, FileKind, KeyPath, ScenarioError, read
 from .expanding import LEFT_OUT
-from .model import MOST_RANKS, Entry, Model
+from .model import Entry, Model
 from .planning import Plan, gap_of_event
 from .written_values import shown_yaml
 

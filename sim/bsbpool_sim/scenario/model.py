@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from bsbpool.sizes import MOST_RANKS
+
 from .wanted_errors import Wanted
 from .written_values import (
     Count,
@@ -34,8 +36,6 @@ from .written_values import (
     Where,
 )
 
-#: Ranks that the simulator is made for, at the most.
-MOST_RANKS = 10_000
 #: Jobs of one scenario, at the most.
 MOST_JOBS = 200_000
 #: Virtual nanoseconds after which a run is given up, unless it says otherwise.
