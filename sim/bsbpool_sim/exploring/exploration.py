@@ -183,7 +183,7 @@ def explore_runs(
                     exploring.early_reads()
                 if "buffering" in checks and not may_fail:
                     exploring.without_buffers()
-            if not quick:
+            if exploring.result.findings and not quick:
                 with run.overtime.within(seconds):
                     exploring.shrink(compare)
         except KeyboardInterrupt:
