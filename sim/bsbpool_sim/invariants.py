@@ -401,15 +401,23 @@ class _Pool:
         if rank in self.lost:
             self.wrong(f"rank {rank} is lost, and gives back {[*event.jobs]}")
         for id in event.jobs:
-            if self.called_back.pop(id, None) == rank and self.jobs[id].status == "queued":
-                self.due[id] = (self.t, ("cancelled",), f"it was called back, and rank {rank} gave it back")
+            self._comes_back(id, rank)
             if self.jobs[id].status not in ("queued", "cancelled") and not self.jobs[id].by_hand:
                 self.wrong(f"rank {rank} gives back job {id}, which is {self.jobs[id].status}")
+
+    def _comes_back(self, id: int, rank: int) -> None:
+        """A rank has given back a job that it may have been asked for."""
+        if self.called_back.pop(id, None) == rank and self.jobs[id].status == "queued":
+            self.due[id] = (self.t, ("cancelled",), f"it was called back, and rank {rank} gave it back")
 
     # -- cached items --------------------------------------------------------------------------------------------
 
     def _cached(self, event: Cached) -> None:
         self.held.setdefault(event.rank, {}).update(dict.fromkeys(event.items))
+        # Who takes in items drops what stands behind its job.
+        for id in [job for job, rank in self.called_back.items() if rank == event.rank]:
+            if self.jobs[id].status == "queued":
+                self._comes_back(id, event.rank)
 
     def _freed(self, event: Freed) -> None:
         rank, id = event.rank, event.job

@@ -697,9 +697,10 @@ def _word(progress):
 
 
 def _in_words(event):
-    """The fields of an event by their names, errors as people read them."""
+    """The fields of an event by their names, errors as people read them; the facts of an error are beside it."""
     fields = fields_of(event)
     if fields.get("error") is not None:
+        fields["facts"] = fields["error"]
         fields["error"] = in_words(fields["error"])
     return fields
 

@@ -136,7 +136,7 @@ DOCTORED = {
         ("a cancelled job goes on all the same", "it is said to be cancelled", "rich",
          lambda r: r.events.remove(end(r, 5))),
         ("a job is cancelled that had ended", "is success, and is said to be cancelled", "fine",
-         lambda r: insert_after(r, end(r, 0), e="cancel", done=True)),
+         lambda r: insert_after(r, end(r, 0), e="cancel", reason=None, done=True)),
         ("main is lost", "rank 0 is lost", "rich", lambda r: of_kind(r, "lost").update(rank=0)),
         ("a lost job is another", "lost with rank 3, for the 1. time", "rich", lambda r: r.events.remove(end(r, 6))),
         ("a rank's word counts after it was lost", "its word on job 6 counts", "rich",
