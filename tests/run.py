@@ -30,6 +30,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from unused_plugins import SLOW, WITHOUT_OPTIONS
+
 ROOT = Path(__file__).resolve().parent.parent
 MPIRUN = Path(sys.executable).parent / "mpirun"
 #: What is in BSB's environment. mpipool: what BSB's own pool runs jobs with on several ranks, which `TraceRecorder`
@@ -46,8 +48,7 @@ PYTEST = ["-m", "pytest", "-q", "-p", "no:cacheprovider"]
 #: One process more than there are cores: many tests wait for programs that they have started.
 SIDE_BY_SIDE = ["-n", str((os.cpu_count() or 1) + 1), "--dist", "worksteal"]
 #: On real ranks each rank starts a pytest of its own. Plugins that no test there uses, and scenarios, take longer.
-NOT_ON_RANKS = ["hypothesispytest", "faker", "xdist", "xdist.looponfail", "pytest_cov", "rerunfailures"]
-ON_RANKS = [*PYTEST, *(part for name in NOT_ON_RANKS for part in ("-p", f"no:{name}")), "tests"]
+ON_RANKS = [*PYTEST, *(part for name in (*SLOW, *WITHOUT_OPTIONS) for part in ("-p", f"no:{name}")), "tests"]
 
 #: Random cases, planted mistakes, orders gone through, what starts an mpirun, the site: they say nothing of the Python,
 #: and take most of the time.

@@ -30,6 +30,7 @@ def test_it_is_freed_after_an_exception_and_after_functions_of_atexit(tmp_path):
 
 
 def test_threads_that_are_daemons_see_none_of_it(tmp_path):
+    """Both sleep in virtual time."""
     code = (
         COMM + "import threading, time\n" + TELLS + "held = Tells()\n"
         "def look():\n    while True:\n        time.sleep(1)\n        held.__class__.__name__.index('Tells')\n"

@@ -38,6 +38,7 @@ def catches_all(comm):
 
 
 def sleeps(comm):
+    """In virtual time."""
     while True:
         time.sleep(1)
 
@@ -57,7 +58,10 @@ def race(comm):
         catches_all(comm)
 
 
-@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.skipif(not can_fork(), reason="no copies"))])
+@pytest.mark.parametrize(
+    "jobs",
+    [1, pytest.param(2, marks=pytest.mark.skipif(not can_fork(), reason="this system has no copies of a process"))],
+)
 def test_what_came_before_is_kept(soon, jobs):
     strategy = "exhaustive" if jobs == 1 else "walk"
     exploration = explore(race, 3, seconds=0.3, strategy=strategy, jobs=jobs, seed=4)

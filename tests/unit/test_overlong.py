@@ -207,7 +207,7 @@ def test_polls(comm):
 @pytest.mark.ranks(2, timeout=0.2)
 def test_sleeps(comm):
     while not comm.iprobe():
-        time.sleep(0.1)
+        time.sleep(0.1)  # in virtual time
 
 @pytest.mark.ranks(2, timeout=0.2)
 def test_loops(comm):

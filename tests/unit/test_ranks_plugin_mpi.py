@@ -18,6 +18,7 @@ from xml.etree import ElementTree
 import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
 from tests_of_both_worlds import FIXTURES, PROGRAM, SELF, WORLD
+from unused_plugins import WITHOUT_OPTIONS
 
 from bsbpool.worlds.launcher import launcher
 from bsbpool_sim.pytest_plugin import watchdog
@@ -41,7 +42,7 @@ def python(request):
 
 
 #: Plugins that pytest finds here, which each rank would load; those of a test that has none of their options.
-OTHERS = [f"-pno:{name}" for name in ("xdist", "xdist.looponfail", "pytest_cov", "rerunfailures")]
+OTHERS = [f"-pno:{name}" for name in WITHOUT_OPTIONS]
 
 
 def run(folder, source, *arguments, ranks=2, limit=300, python=sys.executable, launch=(), without=(*WITHOUT, *OTHERS)):

@@ -26,6 +26,7 @@ provider = TracerProvider()
 provider.add_span_processor(SimpleSpanProcessor(Keep()))
 trace.set_tracer_provider(provider)
 
+# BSB takes the provider that is there when it is imported, so its imports, and what imports it, stand below.
 import bsb  # noqa: E402
 import bsb.options  # noqa: E402
 from bsb import MPI  # noqa: E402

@@ -61,7 +61,7 @@ def _finalize(process: Process) -> None:
         if finalizer.atexit:
             try:
                 finalizer()
-            except Exception:
+            except Exception:  # as in Python: it is told, and the others are called all the same
                 sys.excepthook(*sys.exc_info())
         else:
             finalizer.detach()
