@@ -3,6 +3,7 @@
 # ruff: noqa: E501 (messages and files stand here as they are)
 
 import contextlib
+import itertools
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from bsbpool import WorkflowError
 from bsbpool.cli import main
 from bsbpool.facts import Raised
 from bsbpool.trace.events import Frame, Traceback, TracedError, record_of
-from bsbpool_sim.scenario import load
+from bsbpool_sim.scenario import load, parse
 
 
 @pytest.fixture
@@ -679,3 +680,15 @@ def test_with_the_policy_in_order_no_seed_draws_another_order(run):
     text = "policy: in order\njobs: [{name: a, takes: 1s}, {name: b, takes: 1s}]\nexpect: {ran_on: {a: 1, b: 2}}"
     for seed in range(20):
         assert run(text, seed=seed).ok
+
+
+def test_the_causes_of_cancelled_jobs_are_found_however_many_ways_lead_to_them():
+    """6 jobs in each of 12 layers, each after all of the layer before: 6 to the power of 12 ways."""
+    layers = [[f"job {layer} {number}" for number in range(6)] for layer in range(12)]
+    jobs: list[dict[str, object]] = [{"name": name, "takes": "1s", "raises": "ValueError: boom"} for name in layers[0]]
+    jobs += [{"name": name, "after": before} for before, layer in itertools.pairwise(layers) for name in layer]
+    scenario = {"scenario": "Layers", "ranks": 3, "jobs": jobs, "expect": {"elapsed": "2s"}}
+    (outcome,) = parse(json.dumps(scenario), "layers.yaml").run().outcomes
+    assert not any("the cause is the first error" in failure.expected for failure in outcome.failures)
+    ends = [event["status"] for event in outcome.trace.of("status")]
+    assert (ends.count("failed"), ends.count("cancelled")) == (6, 66)

@@ -295,15 +295,17 @@ def _failures_are_raised(seen: Observed) -> None:
 
 def _causes_are_first(seen: Observed) -> None:
     """Check that a job that was cancelled since others did not succeed has the error of the first of these as cause."""
-    first: dict[str, list[BaseException | None]] = {}
-    for name, job in seen.stage.jobs.items():
+    jobs = seen.stage.jobs
+    # By name: the jobs whose errors may be its cause. Each stands there once, however many ways lead to it.
+    first: dict[str, dict[str, None]] = {}
+    for name, job in jobs.items():
         if isinstance(own_facts(job.error), DependencyFailed):
-            first[name] = [error for dep in seen.plan.jobs[name].deps for error in first.get(dep, ())]
-            if not any(job.error.__cause__ is error for error in first[name]):
+            first[name] = {root: None for dep in seen.plan.jobs[name].deps for root in first.get(dep, ())}
+            if not any(job.error.__cause__ is jobs[root].error for root in first[name]):
                 seen.fail((), "always", f"{name} is cancelled, and the cause is the first error",
                           describe_error(job.error.__cause__) or "there is none")  # fmt: skip
         elif job.status.ended and job.status is not JobStatus.SUCCESS:
-            first[name] = [job.error]
+            first[name] = {name: None}
 
 
 def _caches_are_empty(seen: Observed) -> None:
