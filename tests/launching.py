@@ -31,6 +31,11 @@ needs_openmpi = pytest.mark.skipif(
 )
 
 
+def hear_ctrl_c():
+    """As `preexec_fn`: the process hears SIGINT, which those that a shell starts in the background ignore."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def unmeasured():
     """The environment without what makes a process measure coverage, which loads and takes more than the process."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

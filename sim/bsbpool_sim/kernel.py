@@ -470,6 +470,8 @@ class Kernel(Clocks):
             self._programs -= 1
             for notice in self.on_end:
                 notice(rank)
+            if isinstance(task.error, KeyboardInterrupt):  # Ctrl-C, in a line outside of the program
+                self.fail_in_task(task)
         else:
             rank.tasks.remove(task)
             if task.error is not None:

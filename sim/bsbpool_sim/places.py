@@ -61,8 +61,12 @@ class OwnEnd(NamedTuple):
     place: Place
 
 
-def by_a_statement(error: BaseException) -> bool:
-    """Whether a `raise` in the user's code raised an exception; that of Ctrl-C is raised at any place."""
+def is_ctrl_c(error: BaseException) -> bool:
+    """Whether an exception is that of Ctrl-C, which is raised at any place, and not by a `raise` in the user's code."""
+    return isinstance(error, KeyboardInterrupt) and not _by_a_statement(error)
+
+
+def _by_a_statement(error: BaseException) -> bool:
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -15,17 +15,15 @@ from __future__ import annotations
 import functools
 import gc
 import importlib
-import importlib.util
 import operator
 import sys
 import types
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import PathFinder
 from typing import Any
 
 from greenlet import getcurrent
 
-from . import mpi
 from .errors import CannotSimulateError
 from .kernel import Task
 from .python.late_imports import LATE, OF_LATE
@@ -37,6 +35,7 @@ from .python.thread_locals import Local
 from .python.threads import OF_THREADS
 from .random_streams import when_loaded
 from .sources import TABLE
+from .stand_in_mpi4py import install_mpi
 from .virtual import EPOCH, VIRTUAL, real
 
 __all__ = ["EPOCH", "substitutes"]
@@ -56,17 +55,51 @@ class substitutes:
     def __enter__(self) -> None:
         global _users
         with _lock:
-            if _users == 0:
-                _install()
-            _users += 1
+            try:
+                if _users == 0:
+                    _install()
+                _users += 1
+            except BaseException:  # Ctrl-C
+                if _users == 0:
+                    _take_back()
+                raise
 
     def __exit__(self, *exc: object) -> None:
         global _users
         with _lock:
             _users -= 1
-            if _users == 0:
-                while _undo:
-                    _undo.pop()()
+            try:
+                if _users == 0:
+                    _uninstall()
+            except BaseException:  # Ctrl-C
+                _take_back()
+                raise
+
+
+def _uninstall() -> None:
+    while _undo:
+        _undo[-1]()  # it may be interrupted, and can be done twice
+        _undo.pop()
+
+
+def _take_back() -> None:
+    """Put back what was there for those substitutes that are installed: installing or restoring was interrupted."""
+    _undo[:] = [each for each in _undo if each is not _restore]
+    for place in _places:
+        if place.is_installed():
+            place.restore()
+    spaces: list[_Module | _InC] = [*_modules, *_classes.values()]
+    for of in spaces:
+        for attribute, substitute in of.substitutes.items():
+            if of.space.get(attribute) is not substitute:
+                continue
+            if attribute in of.before:
+                of.space[attribute] = of.before[attribute]
+            else:
+                del of.space[attribute]
+    for owner in _classes:
+        _changed(owner)
+    _uninstall()
 
 
 def _install() -> None:
@@ -75,6 +108,7 @@ def _install() -> None:
     for name in LATE.keys() - _prepared:
         if name in sys.modules:
             _prepare_late(name)
+    _undo.append(_restore)  # before the first of them: it may end in their midst
     for module in _modules:
         # Mostly what was there before the last simulation; or what is equal to it, such as another bound method.
         if module.what_is_there(module.space) != module.was_there:
@@ -84,12 +118,11 @@ def _install() -> None:
         place.install()
     for kind in _classes.values():
         kind.install()
-    _undo.append(_restore)
     if len(_prepared) < len(LATE):
         finder = _LateFinder()
+        _undo.append(lambda: sys.meta_path.remove(finder) if finder in sys.meta_path else None)
         sys.meta_path.insert(0, finder)
-        _undo.append(lambda: sys.meta_path.remove(finder))
-    _install_mpi()
+    install_mpi(_undo)
 
 
 def _restore() -> None:
@@ -145,6 +178,10 @@ class _Place:
         self.before = real[self.name] = getattr(self.owner, self.attribute)
         setattr(self.owner, self.attribute, self.substitute)
 
+    def is_installed(self) -> bool:
+        there = vars(self.owner).get(self.attribute)
+        return (getattr(self.owner, self.attribute) if there is None else there) is self.substitute
+
     def restore(self) -> None:
         setattr(self.owner, self.attribute, self.before)
 
@@ -189,6 +226,9 @@ class _Shadow(_Place):
 
     def install(self) -> None:
         self.owner[self.attribute] = self.substitute
+
+    def is_installed(self) -> bool:
+        return self.owner.get(self.attribute) is self.substitute
 
     def restore(self) -> None:
         self.owner.pop(self.attribute, None)
@@ -393,98 +433,3 @@ def _audit(
 def _hook() -> None:
     # An audit hook can't be removed; it costs a dictionary lookup for each event.
     sys.addaudithook(_audit)
-
-
-# -- mpi4py ----------------------------------------------------------------------------------------------
-
-
-class _Dispatching(types.ModuleType):
-    """The real `mpi4py.MPI`, with the simulator's attributes for simulated ranks."""
-
-    def __getattribute__(self, name: str) -> Any:
-        if name.startswith("_") or not isinstance(getcurrent(), Task):
-            return super().__getattribute__(name)
-        try:
-            return getattr(mpi, name)
-        except AttributeError:
-            value = super().__getattribute__(name)
-            if isinstance(value, int | str):
-                return value
-            raise
-
-
-class _StandIn(types.ModuleType):
-    """Stands for `mpi4py.MPI` where the real one is not imported."""
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if isinstance(getcurrent(), Task) or sys.modules.get("mpi4py.MPI") is self:
-            return getattr(mpi, name)
-        # Kept by a module that was first imported during a simulation, and is used for real after it.
-        return getattr(importlib.import_module("mpi4py.MPI"), name)
-
-
-class _Options(types.SimpleNamespace):
-    """Stands for `mpi4py.rc`: it accepts all options, and ignores them."""
-
-    def __call__(self, **options: Any) -> None:
-        self.__dict__.update(options)
-
-
-class _Package(types.ModuleType):
-    """Stands for the package mpi4py where it is not imported. It gives access to the installed parts."""
-
-    def __init__(self, name: str, doc: str):
-        super().__init__(name, doc)
-        installed = _installed()
-        self.__path__ = [] if installed is None else [*(installed.submodule_search_locations or ())]
-        self.rc = _Options()
-        self.__version__ = "4.1"
-
-    def __getattr__(self, name: str) -> Any:
-        installed = _installed()
-        if name.startswith("__") or installed is None or installed.loader is None:
-            raise AttributeError(f"module 'mpi4py' has no attribute {name!r}")
-        real_package = importlib.util.module_from_spec(installed)
-        installed.loader.exec_module(real_package)
-        return getattr(real_package, name)
-
-
-@functools.cache
-def _installed() -> ModuleSpec | None:
-    """Where mpi4py is installed; None: it is not."""
-    return PathFinder.find_spec("mpi4py")
-
-
-def _forget_all(package: types.ModuleType) -> None:
-    """Forget the stand-in of a package, and what was imported below it meanwhile."""
-    _forget(package.__name__, package)
-    if not any(isinstance(each, types.ModuleType) for each in vars(package).values()):
-        return  # an import binds what it has imported in the package: most simulations import nothing there
-    for name in [*sys.modules]:
-        if name.startswith(package.__name__ + ".") and name != "mpi4py.MPI":
-            del sys.modules[name]
-
-
-def _install_mpi() -> None:
-    module = sys.modules.get("mpi4py.MPI")
-    if module is not None:
-        before = type(module)
-        module.__class__ = _Dispatching
-        _undo.append(lambda: setattr(module, "__class__", before))
-        return
-    package: Any = sys.modules.get("mpi4py")
-    if package is None:
-        package = sys.modules["mpi4py"] = _Package("mpi4py", "The simulator's stand-in for mpi4py.")
-        _undo.append(lambda: _forget_all(package))
-    stand_in = _StandIn("mpi4py.MPI", "The simulator's stand-in for mpi4py.MPI.")
-    sys.modules["mpi4py.MPI"] = stand_in
-    package.MPI = stand_in
-    _undo.append(lambda: delattr(package, "MPI"))
-    _undo.append(lambda: _forget("mpi4py.MPI", stand_in))
-
-
-def _forget(name: str, module: types.ModuleType) -> None:
-    if sys.modules.get(name) is module:
-        del sys.modules[name]

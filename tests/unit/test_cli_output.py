@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from launching import hear_ctrl_c
 
 from bsbpool.trace import read_trace
 from bsbpool.worlds.terminal_width import environment_of_consoles
@@ -142,11 +143,13 @@ def test_a_program_that_is_interrupted_leaves_the_trace_up_to_there(tmp_path):
         "    print('begun', flush=True)\n    while True: pass"
     )
     command = [sys.executable, "-m", "bsbpool", "simulate", "-n", "2", "--trace", "run.trace", "-c", program]
-    run = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.Popen(
+        command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=hear_ctrl_c
+    )
     assert run.stdout.readline() == "begun\n"
     run.send_signal(signal.SIGINT)
-    _, err = run.communicate(timeout=60)
-    assert run.returncode == 130
+    more, err = run.communicate(timeout=60)
+    assert (run.returncode, more) == (130, "")  # also where it was interrupted as it printed that
     assert "bsbpool: the trace up to there is in run.trace\n" in err
     trace = read_trace(tmp_path / "run.trace")
     assert trace.header["simulated"] is True

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from launching import hear_ctrl_c
 
 from bsbpool.cli.record import __file__ as COMMAND_FILE
 from bsbpool.trace import read_trace
@@ -23,7 +24,7 @@ def python(folder, *arguments):
     return subprocess.run(
         [sys.executable, *map(str, arguments)], cwd=folder, env=environment, capture_output=True, text=True,
         timeout=300,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a background job ignores it
+        preexec_fn=hear_ctrl_c,
     )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from ..cluster import Cluster, RunScript
 from ..errors import AbortError, CannotSimulateError, DeadlockError, HorizonError, RankErrors, Stuck
 from ..faults import ExploredFaults
 from ..garbage import collect_between_runs
-from ..places import OwnEnd, by_a_statement, raised_by
+from ..places import OwnEnd, is_ctrl_c, raised_by
 from ..simulation import Setup, Simulation
 from ..tape import Tape
 from .overtime import Overtime
@@ -204,7 +204,7 @@ class Function(ProgramRunner[Callable[[Any], Any]]):
         except (DeadlockError, HorizonError, AbortError) as error:
             return Schedule(error.simulation, error, {}, {}, {})
         except KeyboardInterrupt as stop:
-            if not by_a_statement(stop):
+            if is_ctrl_c(stop):
                 raise
             why = "that is for Ctrl-C, which ends exploring: let it raise another exception"
             raise CannotSimulateError(f"the program raised KeyboardInterrupt, {why}") from stop

@@ -116,8 +116,8 @@ class _Lines(io.RawIOBase):
             return len(data)
         whole, newline, rest = data.rpartition(b"\n")
         if newline:
-            self._pass(self._held + whole + newline)
-            self._held = rest
+            lines, self._held = self._held + whole + newline, rest  # first: it may be interrupted as it is written
+            self._pass(lines)
         else:
             self._held += rest
         if len(self._held) > _LONGEST:

@@ -27,7 +27,7 @@ from ..errors import CannotSimulateError, RankErrors, SimulationError, Stuck
 from ..hosts import Hosts
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
-from ..places import by_a_statement, raised_by
+from ..places import is_ctrl_c, raised_by
 from ..python.chance import NumpyChance, random_of_ranks
 from ..python.finalizers import finalizers_of_ranks, free_variables
 from ..python.logs import logging_of_ranks
@@ -236,8 +236,8 @@ class _Ranks:
         except (GreenletExit, OutputClosedError):
             raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt) and not by_a_statement(error):
-                raise  # somebody has pressed Ctrl-C
+            if is_ctrl_c(error):
+                raise
             process.status, raised = self._tell(rank, error), error
         else:
             process.status = 0

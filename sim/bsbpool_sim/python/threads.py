@@ -18,6 +18,7 @@ from greenlet import GreenletExit, getcurrent
 
 from ..errors import CannotSimulateError
 from ..kernel import Rank, Task
+from ..places import is_ctrl_c
 from ..thread_turns import GOES_ON, GOING_ON, ThreadOperation, turns_of
 from ..virtual import FIRST_PROCESS, real
 from .locks import Waiter, asked, never_goes_on, park_until_given, until
@@ -224,7 +225,7 @@ def _live(thread: Any) -> None:
         except GreenletExit:
             raise
         except BaseException as error:
-            if task.kernel.closing:
+            if task.kernel.closing or is_ctrl_c(error):
                 raise
             error.__traceback__ = _from_thread_on(error.__traceback__)
             thread._invoke_excepthook(thread)
@@ -341,7 +342,7 @@ def _live_alone(function: Callable[..., Any], args: tuple[Any, ...], kwargs: dic
         if task.kernel.closing:
             raise
     except BaseException as error:
-        if task.kernel.closing:
+        if task.kernel.closing or is_ctrl_c(error):
             raise
         trace = error.__traceback__
         text = "".join(traceback.format_exception(type(error), error, trace.tb_next if trace is not None else None))

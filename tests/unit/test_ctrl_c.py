@@ -1,0 +1,133 @@
+"""Ctrl-C while a simulation runs: it ends it, wherever it strikes, and the next one is right."""
+
+import _thread
+import sys
+import threading
+import time
+from typing import Any
+
+import pytest
+
+import bsbpool
+from bsbpool.frames import is_own
+from bsbpool_sim import simulate
+from bsbpool_sim.program.output import RankStream, SharedStream
+
+NUMBER = 2  #: of a tool, as `sys.monitoring` counts them: coverage is measured by another one
+
+
+def farm(comm):
+    if comm.rank:
+        comm.send(comm.rank, 0)
+        return comm.bcast(None), time.time()
+    return comm.bcast([comm.recv() for _ in range(comm.size - 1)]), time.time()
+
+
+def pool(comm):
+    with bsbpool.job_pool(comm) as pool:
+        jobs = [pool.queue(lambda owner, n: n, (n,)) for n in range(3)] if pool.is_main() else []
+        pool.execute()
+        return [job.result for job in jobs]
+
+
+@pytest.mark.unwatched  # a trace that ends between two statements may lack what belongs together
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
+@pytest.mark.parametrize(("program", "step"), [(farm, 5), (pool, 31)])
+def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(program, step):
+    """Python looks for signals where functions begin, where loops go back, and where functions of C return."""
+    right = simulate(program, 3).results
+    monitoring: Any = vars(sys)["monitoring"]
+    events = monitoring.events
+    passed, strikes, looks = 0, step, False
+
+    def look(code, *_):
+        nonlocal passed
+        if looks and is_own(sys._getframe(1)):
+            passed += 1
+            if passed == strikes:
+                raise KeyboardInterrupt
+
+    monitoring.use_tool_id(NUMBER, "Ctrl-C")
+    try:
+        for each in (events.PY_START, events.JUMP, events.C_RETURN):
+            monitoring.register_callback(NUMBER, each, look)
+        while passed >= strikes - step:
+            passed, looks = 0, True  # a call that goes on is reported also after reporting has ended
+            monitoring.set_events(NUMBER, events.PY_START | events.JUMP | events.CALL)
+            try:
+                simulate(program, 3)
+            except KeyboardInterrupt:
+                pass
+            else:
+                assert passed < strikes, "it ended as if nobody had pressed it"
+            finally:
+                looks = False
+                monitoring.set_events(NUMBER, 0)
+            assert simulate(program, 3).results == right
+            strikes += step
+    finally:
+        monitoring.free_tool_id(NUMBER)
+    assert strikes > 20 * step
+
+
+def interrupted():
+    """Raise it as Ctrl-C does: at any place, and not by a statement."""
+
+    def generator():
+        yield
+
+    place = generator()
+    next(place)
+    place.throw(KeyboardInterrupt)
+
+
+def test_ctrl_c_in_a_thread_of_a_rank_ends_the_simulation():
+    """Python raises it in the main thread only; as an exception of the thread it would be printed, and lost."""
+
+    def program(comm):
+        thread = threading.Thread(target=interrupted)
+        thread.start()
+        thread.join()
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(program, 2)
+
+
+def test_ctrl_c_in_a_thread_that_was_started_without_an_object_ends_the_simulation():
+    def program(comm):
+        _thread.start_new_thread(interrupted, ())
+        comm.barrier()
+        time.sleep(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(program, 2)
+
+
+class Interrupted:
+    """A real stream; Ctrl-C strikes when it has written what it was given."""
+
+    encoding, errors = "utf-8", "strict"
+
+    def __init__(self):
+        self.buffer, self.written = self, b""
+
+    def isatty(self):
+        return False
+
+    def write(self, data):
+        self.written += data
+        raise KeyboardInterrupt
+
+    def flush(self):
+        """Nothing is held."""
+
+
+def test_a_line_that_is_interrupted_as_it_is_written_is_not_written_again():
+    real = Interrupted()
+    stream = RankStream(SharedStream(real, False, []), "", 0)
+    stream.write("begun")
+    with pytest.raises(KeyboardInterrupt):
+        stream.write("\nand")
+    with pytest.raises(KeyboardInterrupt):
+        stream.finish()
+    assert real.written == b"begun\nand"
