@@ -229,7 +229,7 @@ class Coordinator(Member):
     def execute(self) -> None:
         """Run the jobs, tell listeners, and let the other ranks leave.
 
-        :raises WorkflowError: all errors that no listener handled.
+        :raises WorkflowError: all errors that no listener handled, and what clean-up functions raised.
         """
         problems: list[BaseException] = []
         try:
@@ -248,7 +248,7 @@ class Coordinator(Member):
         self._dismiss(SEE_MAIN if problems or self.engine.failures.unhandled else None)
         cleanup = self.free_all(told=self.world.size > 1)
         if cleanup is not None:
-            problems.append(cleanup)
+            (self.unhandled if self.engine.failures.unhandled and not problems else problems.append)(cleanup)
         if problems:
             first = problems[0]
             for other in [*problems[1:], *self.engine.failures.unhandled]:

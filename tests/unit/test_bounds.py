@@ -26,6 +26,7 @@ from bsbpool_sim.recorded import RecordingError, read_recording
 from bsbpool_sim.replay import export_entries
 from bsbpool_sim.replay.export import to_scenario
 from bsbpool_sim.scenario import ScenarioError, expanding, parse
+from bsbpool_sim.scenario.blaming import owners_of_errors
 from bsbpool_sim.scenario.expecting import Checker
 
 
@@ -327,7 +328,7 @@ def test_blaming_failed_jobs_takes_steps_as_they_are_many():
     def made(count):
         (outcome,) = failing(count, "{errors: {'j*': 'ValueError: no'}}")[1].outcomes
         errors = [JobErroredError("failed", job.error) for job in outcome.stage.jobs.values()]
-        return lambda: outcome.stage.owners_of_errors(errors)
+        return lambda: owners_of_errors(errors, outcome.stage.jobs, ())
 
     assert_linear(made)
 

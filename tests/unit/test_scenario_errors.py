@@ -121,7 +121,7 @@ CASES = {
     ),
     "an unknown key like no other": (
         HEAD + "«zzz: 1\n" + TAIL,
-        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, policy, slow, horizon, pool, workflow, strategies, recording, jobs, schedulers, events, explore, expect",
+        "unknown key 'zzz': there are scenario, about, ranks, latency, bandwidth, seeds, policy, slow, horizon, pool, workflow, strategies, recording, holds, jobs, schedulers, events, explore, expect",
     ),
     "an unknown key of a job": (
         HEAD + "jobs: [{name: a, «take: 1s}]\n" + TAIL,
@@ -443,11 +443,39 @@ CASES = {
     ),
     "an event that does nothing": (
         HEAD + "events:\n  - «at: 1s\n" + TAIL,
-        "an event does one thing, and this does 0: give one of cancel, interrupt, raise, queue, set, run, kill, kill_rank_of, pause, slow, delay",
+        "an event does one thing, and this does 0: give one of cancel, interrupt, raise, queue, set, limit, run, kill, kill_rank_of, pause, slow, delay",
     ),
     "an event that does two things": (
         HEAD + "events:\n  - «at: 1s\n    kill: 1\n    interrupt: main\n" + TAIL,
-        "an event does one thing, and this does 2: give one of cancel, interrupt, raise, queue, set, run, kill, kill_rank_of, pause, slow, delay",
+        "an event does one thing, and this does 2: give one of cancel, interrupt, raise, queue, set, limit, run, kill, kill_rank_of, pause, slow, delay",
+    ),
+    "a time limit of nothing": (
+        HEAD + "events: [{at: 1s, limit: {«a: 1s}}]\n" + TAIL,
+        "no job matches 'a': there are no jobs",
+    ),
+    "a time limit of no time": (
+        HEAD + "jobs: [{name: a}]\nevents: [{at: 1s, limit: {a: «0s}}]\n" + TAIL,
+        "a time limit is a time above 0, such as 10s",
+    ),
+    "clean-up of nothing": (
+        HEAD + "strategies: {golgi: {«cleanup_raises: OSError}}\n" + TAIL,
+        "it has no cached items that could be freed: name its methods with 'cached'",
+    ),
+    "an error that can't be unpickled, and is none": (
+        HEAD + "jobs: [{name: a, «unloadable: true}]\n" + TAIL,
+        "it is about what the job raises: say what with 'raises'",
+    ),
+    "a rank that holds something and is not there": (
+        HEAD + "strategies: {golgi: {cached: [load]}}\nholds: {«3: golgi}\n" + TAIL,
+        "rank 3 is not there: there are ranks 0 to 2",
+    ),
+    "an item that a rank holds and that is not there": (
+        HEAD + "strategies: {golgi: {cached: [load]}}\nholds: {1: «golgi.tree}\n" + TAIL,
+        "golgi has no cached method 'tree': there are 'load'",
+    ),
+    "what a rank raises that is not there": (
+        HEAD + "expect: {raised: {«3: ok}}\n",
+        "rank 3 is not there: there are ranks 0 to 2",
     ),
     "an event when nothing": (
         HEAD + "jobs: [{name: a}]\nevents: [{when: «b starts, kill: 1}]\n" + TAIL,
@@ -487,7 +515,7 @@ CASES = {
     ),
     "a listener that kills": (
         HEAD + "pool: {listeners: [{}]}\nevents: [{at: 1s, kill: 1, «by: listener}]\n" + TAIL,
-        "'by' names the listener that raises, cancels, queues, sets or runs",
+        "'by' names the listener that raises, cancels, queues, sets, limits or runs",
     ),
     "a listener that is not there": (
         HEAD + "jobs: [{name: a}]\nevents: [{at: 1s, cancel: a, by: «b}]\n" + TAIL,

@@ -53,20 +53,23 @@ def check_what_always_holds(seen: Observed) -> None:
 
 
 def _ranks_left(seen: Observed) -> None:
-    """Check that every rank leaves execute(), with an error if main has one."""
-    main = seen.stage.outcomes.get(0, _DIED)
+    """Check that every rank leaves execute(), with an error if main has one, or has not executed the pool."""
+    main = _of_pool(seen, seen.stage.outcomes.get(0, _DIED))
+    failed = main is not None or not seen.plan.model.pool.executes
     for rank in range(seen.plan.model.ranks):
         if rank in seen.outcome.died:
             continue
         if rank not in seen.stage.outcomes:
             seen.fail((), "always", f"rank {rank} leaves execute()", "it never did")
             continue
-        error = seen.stage.outcomes[rank]
+        error = _of_pool(seen, seen.stage.outcomes[rank])
+        if isinstance(error, WorkflowError) and error.reported_by_main and len(error.exceptions) > 1:
+            seen.fail((), "always", f"rank {rank} tells what its clean-up functions raised", "it says that main does")
         if rank and error is None and 0 in seen.outcome.died and _let_go(seen, rank):
             continue
-        if rank and (error is None) != (main is None):
+        if rank and (error is None) == failed:
             expected = f"rank {rank} leaves execute() " + (
-                "without an error, as main" if main is None else "with an error, as main"
+                "with an error, as main" if failed else "without an error, as main"
             )
             seen.fail((), "always", expected, describe_error(error) or "it left without an error")
         elif (
@@ -76,6 +79,15 @@ def _ranks_left(seen: Observed) -> None:
             and not any(error is each for each in seen.stage.raised)
         ):
             seen.fail((), "always", f"rank {rank} raises a WorkflowError", describe_error(error) or "")
+
+
+def _of_pool(seen: Observed, error: BaseException | None) -> BaseException | None:
+    """How a rank left, without what only clean-up functions of its own raised."""
+    if type(error) is ExceptionGroup and all(
+        any(each is raised for raised in seen.stage.raised) for each in error.exceptions
+    ):
+        return None
+    return error
 
 
 def _let_go(seen: Observed, rank: int) -> bool:

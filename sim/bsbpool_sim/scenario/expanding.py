@@ -244,7 +244,7 @@ class Expansion:
                 self.jobs[entry.name] = PlannedJob(
                     entry.name, entry, path, 0, phase, None, [], tuple((RECORDED, item) for item in cached), job
                 )
-        self.strategies[RECORDED] = StrategyEntry(cached=list(items))
+        self.strategies[RECORDED] = StrategyEntry(cached=list(items), cleanup_raises=None)
 
     def _expand(self) -> None:
         for number, entry in enumerate(self.model.jobs):
@@ -289,6 +289,8 @@ class Expansion:
                 f"a job ends in one way, and this one has {endings[0]!r} already: leave one out",
                 key=True,
             )
+        if entry.unloadable and entry.raises is None:
+            self._report((*path, "unloadable"), "it is about what the job raises: say what with 'raises'", key=True)
         if entry.repeat is None and "{i}" in entry.name:
             self._report((*path, "name"), "the name holds {i}, and there is no repeat: say how many with 'repeat: 10'")
             self._lacks_jobs = True
@@ -373,8 +375,8 @@ class Expansion:
         items.update(dict.fromkeys(self._items(entry.caches, path, "caches")))
         return tuple(items)
 
-    def _items(self, said: Sequence[str], path: KeyPath, key: str) -> Iterator[tuple[str, str]]:
-        """Yield the cached methods that a key of a job names."""
+    def _items(self, said: Sequence[str], path: KeyPath, key: str | int) -> Iterator[tuple[str, str]]:
+        """Yield the cached methods that a key names."""
         for number, text in enumerate(said):
             where = self._at(path, key, number)
             name, _, method = text.partition(".")
@@ -392,7 +394,7 @@ class Expansion:
                 continue
             yield from ((name, m) for m in ([method] if method else methods))
 
-    def _at(self, path: KeyPath, key: str, number: int) -> KeyPath:
+    def _at(self, path: KeyPath, key: str | int, number: int) -> KeyPath:
         """Return the path of one of several texts, or of the only one."""
         return (*path, key, number) if (*path, key, number) in self.document.values else (*path, key)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bsbpool.durations import exact_duration
-from bsbpool.errors_and_facts import in_words
+from bsbpool.errors_and_facts import describe_error, in_words
 from bsbpool.facts import Error
 
 from .always import check_what_always_holds
@@ -26,6 +26,7 @@ class Checker(Observed):
     def check(self) -> list[Failure]:
         """Return all failures: first how main left, then the expectations of the scenario, then what always holds."""
         self._outcome()
+        self._raised()
         self._events_happened()
         self._errors()
         self._statuses()
@@ -53,6 +54,13 @@ class Checker(Observed):
             self.fail(path, "outcome", wanted, said, outcome.elapsed, len(self.events) - 1)
         elif expect.deadlock is not None and not matcher(f"*{expect.deadlock}*")(outcome.error or ""):
             self.fail(("expect", "deadlock"), "deadlock", expect.deadlock, str(outcome.error), outcome.elapsed)
+
+    def _raised(self) -> None:
+        for rank, pattern in self.expect.raised.items():
+            left = rank in self.stage.outcomes
+            said = (describe_error(self.stage.outcomes[rank]) or "ok") if left else "it never left"
+            if not matcher(pattern)(said):
+                self.fail(("expect", "raised", rank), f"raised: rank {rank}", pattern, said)
 
     def _events_happened(self) -> None:
         for number, why, t in self.stage.troubles:

@@ -70,6 +70,7 @@ class Pool(Entry):
     retries: int = Field(
         0, ge=0, le=1000, description="So many times a job that is lost with its rank runs again, elsewhere."
     )
+    executes: bool = Field(True, description="false: main leaves the pool and has not executed it.")
     listeners: list[Listener] = Field([], description="Who is told of all that happens, on main.")
 
 
@@ -79,6 +80,7 @@ class StrategyEntry(Entry):
     cached: list[Name] = Field(
         [], description="Its pool-cached methods. Each job of the strategy requires and calls all of them."
     )
+    cleanup_raises: Raises | None = Field(None, description="What is raised each time one of these items is freed.")
 
 
 class JobEntry(Entry):
@@ -117,6 +119,10 @@ class JobEntry(Entry):
     )
     kills: bool = Field(False, description="It ends its rank when its time is over, as kill -9 would.")
     unpicklable: bool = Field(False, description="It returns what can't be pickled.")
+    unloadable: bool = Field(
+        False,
+        description="What it raises can be pickled, and not unpickled, as many exceptions with several arguments.",
+    )
     unsendable: bool = Field(
         False, description="It is queued with an argument that can't be pickled, so that no other rank can get it."
     )
@@ -174,8 +180,8 @@ class EventEntry(Entry):
     reason: Name | None = Field(None, description="The reason that cancel gives.")
     by: Name | None = Field(
         None,
-        description="The listener that does it: raises, cancels, queues, sets or runs. By default a task of main's "
-        "own does it, and the first listener raises.",
+        description="The listener that does it: raises, cancels, queues, sets, limits or runs. By default a task of "
+        "main's own does it, and the first listener raises.",
     )
     interrupt: Literal["main"] | None = Field(None, description="Interrupt main, as Ctrl-C would.")
     raises: Raises | None = Field(
@@ -184,6 +190,9 @@ class EventEntry(Entry):
     queue: list[JobEntry] | None = Field(None, description="Queue these jobs.")
     set_status: dict[Name, Literal["queued", "running", "success", "failed", "cancelled", "aborted"]] | None = Field(
         None, alias="set", description="Set the status of jobs by hand: {b: success}."
+    )
+    limit: dict[Name, Duration] | None = Field(
+        None, description="Set the time limits of jobs that have not started: {b: 2s}."
     )
     run: Name | None = Field(None, description="Run this job by hand, on main's rank.")
     kill: RankNumber | None = Field(None, description="End this rank, as kill -9 would.")
@@ -209,6 +218,10 @@ class Expect(Entry):
         description="How main leaves execute(): ok, error (a WorkflowError), or the name of what it raised; or "
         "deadlock, horizon, died. By default what errors and deadlock say, else ok.",
     )
+    raised: dict[RankNumber, Name] = Field(
+        {},
+        description="What ranks leave execute() with: ok, or a pattern of what they raise, 'ExceptionGroup: *'.",
+    )
     errors: dict[Name, Wanted] | None = Field(
         None,
         description="All errors of the WorkflowErrors, no more and no less: by job (a pattern: all those jobs), "
@@ -230,7 +243,7 @@ class Expect(Entry):
     peak_cached: Count | None = Field(None, description="The most cached items that any one rank held at a time.")
     cancels_refused: Count | None = Field(None, description="How many attempts to cancel came too late.")
     by_hand_refused: Count | None = Field(
-        None, description="How many attempts to run jobs by hand, or to set their status, were refused."
+        None, description="How many attempts to run jobs by hand, or to set their status or time limit, were refused."
     )
     others: Literal["none"] | None = Field(
         None,
@@ -273,6 +286,9 @@ class Model(Entry):
         "'{root}.placement.golgi 7', with the times that they took and the errors that they raised. Each of its "
         "pools is a phase of the workflow.",
     )
+    holds: dict[RankNumber, Patterns] = Field(
+        {}, description="Cached items that ranks hold before the pool opens: {1: golgi.load}, or golgi for all of them."
+    )
     jobs: list[JobEntry] = Field([], description="The jobs that main queues before it executes the pool.")
     schedulers: list[Scheduler] = Field([], description="Nodes that queue jobs while the pool executes.")
     events: list[EventEntry] = Field([], description="What goes wrong, and what somebody does.")
@@ -284,10 +300,11 @@ class Model(Entry):
 
 #: What an event may do; one of them.
 ACTIONS = (
-    "cancel", "interrupt", "raises", "queue", "set_status", "run", "kill", "kill_rank_of", "pause", "slow", "delay",
+    "cancel", "interrupt", "raises", "queue", "set_status", "limit", "run", "kill", "kill_rank_of", "pause", "slow",
+    "delay",
 )  # fmt: skip
 #: Those that a listener can do, or a task of main's.
-BY_SOMEBODY = ("cancel", "queue", "set_status", "run")
+BY_SOMEBODY = ("cancel", "queue", "set_status", "limit", "run")
 
 
 def schema() -> dict[str, Any]:

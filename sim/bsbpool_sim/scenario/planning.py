@@ -38,6 +38,8 @@ class Plan(Expansion):
 
     def __init__(self, model: Model, document: Document, *, gaps: Set[str] | None = None):
         super().__init__(model, document, gaps=frozenset() if gaps is None else gaps)
+        #: by rank: the cached methods, with their strategies, whose items it holds before the pool opens.
+        self.held: dict[int, list[tuple[str, str]]] = {}
         self._check_ground()
         self._check_strategies()
         self._check_schedulers()
@@ -57,6 +59,9 @@ class Plan(Expansion):
             if phase in seen:
                 self._report(("workflow", number), f"phase {phase!r} stands here a second time")
             seen[phase] = None
+        for rank, items in self.model.holds.items():
+            self._check_rank(("holds", rank), rank, key=True)
+            self.held[rank] = [*self._items(items, ("holds",), rank)]
 
     def _check_strategies(self) -> None:
         for name, strategy in self.model.strategies.items():
@@ -74,6 +79,12 @@ class Plan(Expansion):
                 if method in cached:
                     self._report(path, f"method {method!r} stands here a second time")
                 cached[method] = None
+            if strategy.cleanup_raises is not None and not cached:
+                self._report(
+                    ("strategies", name, "cleanup_raises"),
+                    "it has no cached items that could be freed: name its methods with 'cached'",
+                    key=True,
+                )
 
     def _check_schedulers(self) -> None:
         before: dict[str, Scheduler] = {}
@@ -129,18 +140,25 @@ class Plan(Expansion):
         elif event.reason is not None:
             self._report((*path, "reason"), "a reason belongs to cancel", key=True)
         if event.by is not None and actions and actions[0] not in ("raises", *BY_SOMEBODY):
-            self._report((*path, "by"), "'by' names the listener that raises, cancels, queues, sets or runs", key=True)
+            self._report(
+                (*path, "by"), "'by' names the listener that raises, cancels, queues, sets, limits or runs", key=True
+            )
         if event.by is not None and event.by not in listeners and "listeners" not in self._gaps:
             self._report(
                 (*path, "by"), f"listener {event.by!r} is not there: {self._nearest(event.by, listeners, 'listeners')}"
             )
         if event.raises is not None and not listeners and "listeners" not in self._gaps:
             self._report(path, "a listener raises, and there is none: add one under pool, listeners")
-        for key, name in [*(("set", name) for name in event.set_status or ()), ("run", event.run),
-                          ("kill_rank_of", event.kill_rank_of)]:  # fmt: skip
-            if name is not None and name not in self.jobs:
-                where = (*path, "set", name) if key == "set" else (*path, key)
-                self._miss_job(where, name, key=key == "set")
+        for key, names in (("set", event.set_status), ("limit", event.limit)):
+            for name in names or ():
+                if name not in self.jobs:
+                    self._miss_job((*path, key, name), name, key=True)
+        for name, limit in (event.limit or {}).items():
+            if limit == 0:
+                self._report((*path, "limit", name), "a time limit is a time above 0, such as 10s")
+        for key, named in (("run", event.run), ("kill_rank_of", event.kill_rank_of)):
+            if named is not None and named not in self.jobs:
+                self._miss_job((*path, key), named)
         if event.kill is not None:
             self._check_rank((*path, "kill"), event.kill)
         if event.pause is not None:
@@ -205,6 +223,8 @@ class Plan(Expansion):
                 self._check_rank(("expect", "ran_on", name), rank)
         for number, happens in enumerate(expect.order):
             self._check_occurrence(("expect", "order", number), happens)
+        for rank in expect.raised:
+            self._check_rank(("expect", "raised", rank), rank, key=True)
         for rank, freeings in expect.freed.items():
             self._check_rank(("expect", "freed", rank), rank, key=True)
             for number, freeing in enumerate(freeings):

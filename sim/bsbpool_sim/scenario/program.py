@@ -7,14 +7,14 @@ cluster is in `runtime`. The expected outcome belongs to `expecting`.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bsbpool import Owner
-from bsbpool.errors_and_facts import describe_error, facts_of
+from bsbpool.errors_and_facts import describe_error
 from bsbpool.exceptions import JobPoolError
-from bsbpool.facts import Error, NotScheduled, SchedulerFailed
+from bsbpool.facts import Error
 from bsbpool.pool import (
     Job,
     JobPool,
@@ -27,12 +27,13 @@ from bsbpool.pool import (
     Workflow,
 )
 from bsbpool.pool.caching import cache_id, pool_cache
-from bsbpool.text import scrub
 
+from .blaming import owners_of_errors
 from .expanding import PlannedJob
 from .model import EventEntry, Listener, Scheduler
 from .patterns import matcher
 from .planning import Plan
+from .unsendable import Unpicklable
 from .witness import Witness
 from .written_values import ErrorToRaise, Occurrence
 
@@ -46,13 +47,6 @@ MOST_RESULTS = 2000
 
 #: Errors that a task of the program may raise; any other error ends the simulation.
 _ERRORS = (Exception, KeyboardInterrupt, SystemExit)
-
-
-class Unpicklable:
-    """An object that can't be pickled."""
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("it can't be pickled")
 
 
 class Runtime(Protocol):
@@ -136,6 +130,8 @@ class ScenarioRun:
         owner = self.owners[rank] = StageOwner(comm, self, rank)
         phases = self.plan.phases
         workflow = Workflow(phases) if self.plan.model.workflow else None
+        for name, method in self.plan.held.get(rank, ()):
+            getattr(owner.placement[name], method)()
         try:
             for number, phase in enumerate(phases):
                 self.witness.begins(phase, workflow)
@@ -167,12 +163,16 @@ class ScenarioRun:
             self._fill(pool, owner, number)
             results: dict[Any, Any] | None = None
             try:
+                if not options.executes:
+                    return
                 if len(self.plan.jobs) <= MOST_RESULTS:
                     results = pool.execute(return_results=True)
                 else:
                     pool.execute()
             except BaseExceptionGroup as group:
-                self.errors += self.owners_of_errors(group.exceptions)
+                self.errors += owners_of_errors(
+                    group.exceptions, self.jobs, [each.name for each in self.plan.model.schedulers]
+                )
                 raise
             finally:
                 owner.log.append(("leaves", self.now(), phase))
@@ -236,22 +236,6 @@ class ScenarioRun:
         self.witness.queued(job.name, queued, len(self.jobs))
         self.jobs[job.name] = queued
 
-    def owners_of_errors(self, errors: Sequence[BaseException]) -> list[tuple[str, Error]]:
-        """Return whose each error of a WorkflowError is, and what it says."""
-        # By identity: nobody asks whether exceptions are equal, and none of them goes away meanwhile.
-        owners = {id(job.error): name for name, job in reversed(self.jobs.items()) if job.error is not None}
-        schedulers = {scrub(s.name): s.name for s in reversed(self.plan.model.schedulers)}
-        blamed = []
-        for error in errors:
-            cause = getattr(error, "error", None)
-            facts = facts_of(error if cause is None else cause)
-            assert facts is not None
-            whose = None if cause is None else owners.get(id(cause))
-            if isinstance(facts, NotScheduled | SchedulerFailed) and cause is None:
-                whose = schedulers.get(facts.node)
-            blamed.append((whose or "pool", facts))
-        return blamed
-
     def _take_stock(self, pool: JobPool, results: dict[Any, Any] | None) -> None:
         wanted = {name for pattern in self.plan.model.expect.results for name in self.plan.match(pattern)}
         for name in self.jobs if len(self.jobs) <= MOST_RESULTS else wanted:
@@ -293,6 +277,8 @@ class ScenarioRun:
                 self.put(pool, self.owners[0], job)
             for name, status in (event.set_status or {}).items():
                 self._set(self.jobs[name], status)
+            for name, limit in (event.limit or {}).items():
+                self.jobs[name].timeout = limit / 1e9
             if event.run is not None:
                 self.jobs[event.run].run()
         except (JobPoolError, KeyError) as error:
@@ -376,7 +362,12 @@ class StageOwner(Owner):
         def noted() -> None:
             self.log.append(("frees", self.stage.now(), self.stage.items[id]))
             cleanup()
+            if raises is not None:
+                self.stage.raised.append(error := raises.make())
+                raise error
 
+        strategy = self.stage.plan.strategies.get(self.stage.items[id].partition(".")[0])
+        raises = None if strategy is None else strategy.cleanup_raises
         super().register_pool_cached_item(id, noted)
         self.stage.peak = max(self.stage.peak, len(self._pool_cache))
 

@@ -22,7 +22,8 @@ from ..random_streams import stream
 from ..script import Script, ScriptRuntime
 from .expanding import PlannedJob
 from .model import BY_SOMEBODY, EventEntry
-from .program import ScenarioRun, Unpicklable, occurs
+from .program import ScenarioRun, occurs
+from .unsendable import Unpicklable, unloadable
 from .written_values import Occurrence
 
 if TYPE_CHECKING:
@@ -121,7 +122,7 @@ class ScenarioRuntime(ScriptRuntime):
         """What a job returns, or raises."""
         entry, name, error = job.entry, job.name, None
         if entry.raises is not None:
-            error = entry.raises.make()
+            error = unloadable(entry.raises.make()) if entry.unloadable else entry.raises.make()
         elif job.recorded is not None:
             error = job.recorded.raises
         if error is not None:
