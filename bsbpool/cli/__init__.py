@@ -28,6 +28,10 @@ __all__ = ["PoolFailed", "console", "main", "output_failed", "reporting", "say"]
 COMMANDS = ("simulate", "explore", "run", "record", "replay", "show", "diff", "doctor")
 
 
+#: The exit status after Ctrl-C, as that of a process which SIGINT has ended is in a shell.
+INTERRUPTED = 130
+
+
 class PoolFailed(click.ClickException):
     """The command worked, but a pool of the run failed: exit status 1."""
 
@@ -67,7 +71,7 @@ class Commands(click.Group):
             status = PoolFailed.exit_code if isinstance(error, PoolFailed) else 2
         except click.Abort:
             click.echo("bsbpool: interrupted", err=True)
-            status = 130
+            status = INTERRUPTED
         except SystemExit as stop:
             if not isinstance(stop.code, int):
                 raise
@@ -112,6 +116,9 @@ def reporting(report: Callable[[], None]) -> Callable[[], None]:
             if error.filename is not None or error.errno is None:
                 raise
             sys.exit(output_failed(error))
+        except KeyboardInterrupt:
+            click.echo("bsbpool: interrupted", err=True)
+            sys.exit(INTERRUPTED)
 
     return told
 

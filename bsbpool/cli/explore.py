@@ -53,10 +53,9 @@ _OF_PROGRAMS = {
 def _end_as_by_ctrl_c() -> None:
     """Let SIGTERM, which batch systems send at the limit of a job, keep what was found so far."""
 
-    def stop(number: int, frame: object) -> None:
-        signal.default_int_handler(number, None)
+    from bsbpool_sim.ctrl_c import end_simulation
 
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, end_simulation)
 
 
 @click.command(

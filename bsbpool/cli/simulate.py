@@ -18,7 +18,7 @@ from bsbpool.frames import users_frame
 from bsbpool.sizes import MOST_RANKS
 from bsbpool.values import text_of
 
-from . import say
+from . import INTERRUPTED, say
 from .arguments import factor, time_above_zero, time_with_unit
 from .kinds import FileName, check_program
 from .outputs import OutputFile, claim, force_option
@@ -246,7 +246,7 @@ def simulate(
                 _write_trace(output, so_far.trace, " up to there")
             elif output is not None:
                 _say(f"{output.path} was not written: the run had not begun")
-            sys.exit(130)
+            sys.exit(INTERRUPTED)
         status = ended.status
         if output is not None and ended.simulation is not None:
             written = _write_trace(output, ended.simulation.trace)

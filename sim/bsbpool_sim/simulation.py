@@ -20,6 +20,7 @@ from bsbpool.values import add_note, shown, text_of
 
 from .choices import Policy, Strategy, is_policy, is_strategy
 from .cluster import HORIZON, MAX_EVENTS, Cluster, RunScript
+from .ctrl_c import ending_at_ctrl_c
 from .default_strategies import InOrder, Shuffled
 from .errors import DeadlockError, HorizonError, OverlongError, RankErrors, ScriptError, SimulationError, TapeError
 from .faults import install_faults
@@ -261,7 +262,7 @@ def run_on(
     for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
         kernel.start_program(rank, _run, program, comm, last)
     loop = leave_event_loop()
-    with substitutes(), seeded_global(cluster.seed), deliberate_collection():
+    with ending_at_ctrl_c(), substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:
             kernel.run()
             over = last

@@ -1,17 +1,23 @@
 """Ctrl-C while a simulation runs: it ends it, wherever it strikes, and the next one is right."""
 
 import _thread
+import contextlib
+import signal
 import sys
 import threading
 import time
+import weakref
 from typing import Any
 
 import pytest
 
 import bsbpool
 from bsbpool.frames import is_own
-from bsbpool_sim import simulate
+from bsbpool_sim import explore, simulate
 from bsbpool_sim.program.output import RankStream, SharedStream
+
+#: Bound before simulated ranks may not press it.
+PRESS_CTRL_C = signal.raise_signal
 
 NUMBER = 2  #: of a tool, as `sys.monitoring` counts them: coverage is measured by another one
 
@@ -98,6 +104,84 @@ def test_ctrl_c_in_a_thread_that_was_started_without_an_object_ends_the_simulati
         _thread.start_new_thread(interrupted, ())
         comm.barrier()
         time.sleep(1)
+
+    with pytest.raises(KeyboardInterrupt):
+        simulate(program, 2)
+
+
+@pytest.fixture
+def heard():
+    """Ctrl-C as Python handles it; a job in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def caught(comm):
+    try:
+        PRESS_CTRL_C(signal.SIGINT)
+    except KeyboardInterrupt:
+        return "it went on"
+
+
+def lost(comm):
+    """Python prints what a callback of a weak reference raises, and forgets it."""
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    reference = weakref.ref(thing, lambda _: PRESS_CTRL_C(signal.SIGINT))
+    del thing
+    return reference
+
+
+def in_a_job(comm):
+    with bsbpool.job_pool(comm, quiet=True) as pool:
+        if pool.is_main():
+            pool.queue(lambda owner: PRESS_CTRL_C(signal.SIGINT))
+        pool.execute()
+
+
+def as_main_queues(comm):
+    """The pool catches it, lets its workers go, and raises it again."""
+    with bsbpool.job_pool(comm, quiet=True) as pool:
+        if pool.is_main():
+            presses = iter([signal.SIGINT])
+            pool.add_listener(lambda progress: [PRESS_CTRL_C(each) for each in presses])
+            pool.queue(abs)
+        pool.execute()
+
+
+#: What ends the task within the callback is printed there, too.
+PRINTED = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+CATCHING = [caught, pytest.param(lost, marks=PRINTED), in_a_job, as_main_queues]
+
+
+@pytest.mark.parametrize("program", CATCHING)
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_ctrl_c_ends_a_simulation_whatever_catches_it(heard, program, ranks):
+    with pytest.raises(KeyboardInterrupt) as raised:
+        simulate(program, ranks)
+    assert raised.traceback[-1].name in ("caught", "<lambda>", "<listcomp>")  # where it was pressed
+
+
+@pytest.mark.parametrize("program", CATCHING)
+def test_ctrl_c_ends_an_exploration_whatever_catches_it(heard, program):
+    exploration = explore(program, 3)
+    assert (exploration.interrupted, exploration.findings) == (True, [])
+
+
+def test_ctrl_c_as_a_program_is_told_to_end_is_raised_in_the_end(heard):
+    def program(comm):
+        if comm.rank == 0:
+            raise ValueError("no")
+        try:
+            comm.recv()
+        finally:
+            with contextlib.suppress(KeyboardInterrupt):
+                PRESS_CTRL_C(signal.SIGINT)
 
     with pytest.raises(KeyboardInterrupt):
         simulate(program, 2)

@@ -11,7 +11,10 @@ import pickle
 import select
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
 from typing import TypeVar
+
+from ..ctrl_c import end_simulation
 
 T = TypeVar("T")
 
@@ -103,11 +106,11 @@ def _start(call: Callable[[], object]) -> tuple[int, int]:
         os._exit(0)
 
 
-def _interrupt(number: int, frame: object) -> None:
+def _interrupt(number: int, frame: FrameType | None) -> None:
     """Interrupt the call of this process, once: what it has to say then is not interrupted again."""
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, signal.SIG_IGN)
-    signal.default_int_handler(number, None)
+    end_simulation(number, frame)
 
 
 # What a process has said is of the type that its function returns: only the caller knows it.

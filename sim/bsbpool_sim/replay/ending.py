@@ -1,4 +1,4 @@
-"""Ensures that every replay ends: with limits that depend on the size of the trace, and with Ctrl-C.
+"""Ensures that every replay ends: with limits that depend on the size of the trace.
 
 A trace may contain anything. The steps of a replay are counted, and their bound is a multiple of the number of events;
 no clock is used. How a replay proceeds belongs in `exact` and `whatif`.
@@ -6,20 +6,13 @@ no clock is used. How a replay proceeds belongs in `exact` and `whatif`.
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
 from typing import cast
-
-from greenlet import getcurrent
 
 from bsbpool.sizes import MOST_RANKS
 from bsbpool.trace import Trace
 from bsbpool.trace.events import PoolEvent
 
 from ..errors import SimulationError
-from ..kernel import Task
 
 #: Virtual seconds after which it is given up: more than a trace can tell.
 HORIZON = 1e10
@@ -57,34 +50,3 @@ def check_size(trace: Trace, ranks: int) -> None:
             f"it has a pool of {ranks:,} ranks and only {len(trace):,} events: more than {MOST_RANKS:,} ranks are "
             "replayed only if most of them did something"
         )
-
-
-@contextmanager
-def ending_at_ctrl_c() -> Iterator[None]:
-    """While active, Ctrl-C ends the simulation, whatever its programs catch.
-
-    Otherwise it would be raised in the task that runs, where a replayed pool takes it for one that was recorded. Where
-    somebody handles SIGINT, or this is not the main thread, nothing changes.
-
-    :raises KeyboardInterrupt: it was pressed.
-    """
-    try:
-        before = signal.getsignal(signal.SIGINT)
-        if before is not signal.default_int_handler:
-            yield
-            return
-        signal.signal(signal.SIGINT, _end)
-    except ValueError:  # not the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    task = getcurrent()
-    if isinstance(task, Task):
-        task.kernel.fail(KeyboardInterrupt())  # does not come back, but to be ended
-    raise KeyboardInterrupt

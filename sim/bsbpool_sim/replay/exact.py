@@ -47,7 +47,7 @@ from ..mpi.communicators import Comm, Intracomm
 from ..mpi.contexts import Context
 from ..mpi.members import CommMember
 from ..simulation import simulate
-from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, ending_at_ctrl_c, most_steps, of_main
+from .ending import HORIZON, MOST_NODES, NOT_OF_MAIN, check_size, most_steps, of_main
 from .recorded_pool import Recorded, recorded_pools
 from .recorded_stubs import Named, job_class, raised_again, raised_by_job
 from .replayed_world import Checking, ReplayedWorld
@@ -115,8 +115,7 @@ def replay(trace: Trace, jobs: RunsJobs | None = None) -> Replay:
     """
     director = Director(trace, jobs)
     try:
-        with ending_at_ctrl_c():
-            simulate(director.program, director.ranks, script=director, horizon=HORIZON, max_events=director.most_steps)
+        simulate(director.program, director.ranks, script=director, horizon=HORIZON, max_events=director.most_steps)
     except ReplayStopped:
         pass
     except HorizonError:

@@ -16,7 +16,7 @@ from decimal import Decimal
 from bsbpool.trace import Trace
 
 from ..scenario import ScenarioError
-from .ending import ReplayError, ending_at_ctrl_c
+from .ending import ReplayError
 from .export_entries import EntryWriter
 from .export_expected import put_in_what_is_expected, run_scenario
 from .export_minimal import minimal_scenario
@@ -31,11 +31,6 @@ def to_scenario(trace: Trace, *, round_to: int | None = None, minimal: bool = Fa
     :param name: what the run is called in the file.
     :raises ReplayError: there is nothing to make a scenario of.
     """
-    with ending_at_ctrl_c():
-        return _to_scenario(trace, round_to, minimal, name)
-
-
-def _to_scenario(trace: Trace, round_to: int | None, minimal: bool, name: str) -> str:
     written = EntryWriter(trace, _rounding(round_to), name)
     data = written.scenario()
     try:

@@ -30,7 +30,7 @@ from ..kernel import SECOND
 from ..mpi.communicators import Comm, self_comm
 from ..script import Script, ScriptRuntime
 from ..simulation import simulate
-from .ending import HORIZON, ReplayError, check_size, ending_at_ctrl_c, of_main
+from .ending import HORIZON, ReplayError, check_size, of_main
 from .recorded_pool import Recorded, recorded_pools
 from .recorded_stubs import Named, job_class, raised_again, raised_by_job
 
@@ -126,11 +126,10 @@ def what_if(trace: Trace, change: Change) -> Prediction:
     """
     run = ChangedRun(trace, change)
     try:
-        with ending_at_ctrl_c():
-            simulation = simulate(
-                run.program, run.ranks, script=run, latency=run.costs.latency, horizon=HORIZON,
-                max_events=100_000 + 200 * len(trace) + 2_000 * run.ranks,
-            )  # fmt: skip
+        simulation = simulate(
+            run.program, run.ranks, script=run, latency=run.costs.latency, horizon=HORIZON,
+            max_events=100_000 + 200 * len(trace) + 2_000 * run.ranks,
+        )  # fmt: skip
     except HorizonError as error:
         why = "its times add up to more than 300 years" if "virtual time" in str(error) else "too much happens in it"
         raise ReplayError(f"then it would not end: {why}") from None
