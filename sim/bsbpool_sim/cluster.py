@@ -137,6 +137,9 @@ class MemoryWatcher(Protocol):
     def arrives(self, lease: Lease, rank: int, memory: WatchedBuffer, data: bytes) -> None:
         """Called when the data of an access has arrived."""
 
+    def writes(self, runs: Sequence[tuple[int, int]]) -> None:
+        """Called when an access is to write these runs of bytes of a window."""
+
     def accessed(self, window: Hashable, origin: int, target: int | None, rank: int) -> None:
         """A rank's accesses to the memory of another one, or (None) of all, have happened."""
 
