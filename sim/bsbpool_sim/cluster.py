@@ -96,6 +96,9 @@ class Auditor(Protocol):
     def mismatched(self, what: str, right: str) -> None:
         """Called when data was sent as items of one type and received as items of another."""
 
+    def not_ready(self, what: str) -> None:
+        """Called when something was sent in ready mode, and no receive waits for it."""
+
     def violations(self, ended: bool = True) -> list[Violation]:
         """Return the violations that were found. If all programs have returned, these include what they left behind."""
 
@@ -272,6 +275,10 @@ class Cluster:
         self.reads_and_writes = False
         #: whether a rank has started a thread.
         self.has_threads = False
+        #: whether, in a rank with threads, a wait for what has memory ends only when nothing else can go on.
+        self.late_ends = False
+        #: whether receives begin only when nothing else can go on; and whether a rank has sent in ready mode.
+        self.late_receives = self.has_ready_sends = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.
         self.eager_limit: int | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.

@@ -106,8 +106,8 @@ class Finding:
     :ivar late: whether receives from any rank are matched late in that schedule.
     :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
-    :ivar compared: whether it was found by comparing two runs of one schedule, with different values in memory that
-        MPI has not written yet.
+    :ivar compared: whether it was found in runs of one schedule that only exploring makes: with different values in
+        memory that MPI has not written yet, or with waits that end, or receives that begin, as late as they can.
     :ivar runs: its run beside the nearest one that does not have it, as `nearest_run.TwoRuns`; None if none was found.
     :ivar delays: the smallest delays of links that cause it in virtual time, without any choice, as
         `delays.LinkDelay`; empty if it happens without delays, None if that is not known.
