@@ -277,6 +277,8 @@ class Cluster:
         self.has_threads = False
         #: whether, in a rank with threads, a wait for what has memory ends only when nothing else can go on.
         self.late_ends = False
+        #: whether grids and graphs whose ranks may be reordered have them in reverse; and whether there were any.
+        self.reverses_ranks = self.has_reordered_ranks = False
         #: whether receives begin only when nothing else can go on; and whether a rank has sent in ready mode.
         self.late_receives = self.has_ready_sends = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.

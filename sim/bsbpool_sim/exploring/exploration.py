@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bsbpool.values import shown
@@ -37,6 +38,7 @@ from .same_results import SameResults
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .strategies import STRATEGIES
+from .unusual_runs import LateReceives, OtherNumbers
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
 MAX_EVENTS = 1_000_000
@@ -181,6 +183,7 @@ def explore_runs(
                 exploring.go()
                 if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
                     exploring.early_reads()
+                exploring.reordered()
                 if BUFFERING in checks and not may_fail:
                     exploring.without_buffers()
             if exploring.result.findings and not quick:
@@ -199,13 +202,6 @@ class _First(InOrder):
 
     def install(self, cluster: Cluster) -> None:
         self.cluster = cluster
-
-
-class _LateReceives(InOrder):
-    """The strategy of a run in which receives begin only when nothing else can go on."""
-
-    def install(self, cluster: Cluster) -> None:
-        cluster.late_receives = True
 
 
 class _Exploring:
@@ -238,6 +234,8 @@ class _Exploring:
         self._files: Files | None = None
         #: whether ranks send in ready mode.
         self._ready_sends = False
+        #: whether they let MPI reorder the ranks of a grid or graph.
+        self._reordered = False
         self._given_up = False
 
     # -- the whole ---------------------------------------------------------------------------------
@@ -291,6 +289,7 @@ class _Exploring:
         schedule = self._run(first, Tape(), late=self._late)
         self._refuse(schedule)
         self._ready_sends = first.cluster.has_ready_sends
+        self._reordered = first.cluster.has_reordered_ranks
         if self._late and self._decide_late and first.cluster.pools:
             self._late = False
             if self.alike and not self.timed:
@@ -423,10 +422,21 @@ class _Exploring:
 
     def _too_early(self) -> None:
         """Look for sends in ready mode whose receives may begin after them."""
-        schedule = self._run(_LateReceives(), Tape(), late=True)
+        schedule = self._run(LateReceives(), Tape(), late=True)
         found = of_violations([each for each in schedule.simulation.violations if each.kind == BUFFERING])
         number = self.result.schedules or 1
         self._keep([Finding(*fault, schedule.simulation.tape, number, True, compared=True) for fault in found])
+
+    def reordered(self) -> None:
+        """Look for who takes it for granted that the ranks of a grid or graph have the numbers that they had."""
+        if not self._reordered or self._may_fail or self.timed or self._spent(counted=False):
+            return
+        schedule = self._run(OtherNumbers(), Tape(), late=self._late)
+        why = "; reorder=True lets MPI give the ranks of the grid or graph other numbers, as here"
+        number = self.result.schedules or 1
+        for fault in faults_of(schedule):
+            finding = Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)
+            self._keep([replace(finding, message=finding.message + why)])
 
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""
