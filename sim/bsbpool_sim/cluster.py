@@ -96,6 +96,9 @@ class Auditor(Protocol):
     def mismatched(self, what: str, right: str) -> None:
         """Called when data was sent as items of one type and received as items of another."""
 
+    def not_ready(self, what: str) -> None:
+        """Called when something was sent in ready mode, and no receive waits for it."""
+
     def violations(self, ended: bool = True) -> list[Violation]:
         """Return the violations that were found. If all programs have returned, these include what they left behind."""
 
@@ -136,6 +139,9 @@ class MemoryWatcher(Protocol):
 
     def arrives(self, lease: Lease, rank: int, memory: WatchedBuffer, data: bytes) -> None:
         """Called when the data of an access has arrived."""
+
+    def writes(self, runs: Sequence[tuple[int, int]]) -> None:
+        """Called when an access is to write these runs of bytes of a window."""
 
     def accessed(self, window: Hashable, origin: int, target: int | None, rank: int) -> None:
         """A rank's accesses to the memory of another one, or (None) of all, have happened."""
@@ -269,6 +275,12 @@ class Cluster:
         self.reads_and_writes = False
         #: whether a rank has started a thread.
         self.has_threads = False
+        #: whether, in a rank with threads, a wait for what has memory ends only when nothing else can go on.
+        self.late_ends = False
+        #: whether grids and graphs whose ranks may be reordered have them in reverse; and whether there were any.
+        self.reverses_ranks = self.has_reordered_ranks = False
+        #: whether receives begin only when nothing else can go on; and whether a rank has sent in ready mode.
+        self.late_receives = self.has_ready_sends = False
         #: bytes up to which a message is buffered: the sender of a larger one waits for its receiver. None: all are.
         self.eager_limit: int | None = None
         #: makes the world of a rank's communicator, in which pools live; None before programs run.

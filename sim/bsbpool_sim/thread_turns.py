@@ -247,5 +247,12 @@ def step(task: Task, key: Hashable, what: Any, call: str) -> None:
         turns.turn(task, turns.place(task, key, what, call), ThreadOperation.STEP, f"its turn at {call}")
 
 
+def let_others_go_on(task: Task) -> None:
+    """Let the running task go on only when nothing else can, where it is decided late what comes first."""
+    late = task.kernel.cluster.late
+    if late is not None and not task.kernel.closing:
+        late.threads.wait(task, lambda: False, "others to go on", task.kernel.now + 1)
+
+
 #: What threads that begin, or have slept, take turns at; and what that is called.
 GOES_ON, GOING_ON = "goes on", "a start or a sleep"

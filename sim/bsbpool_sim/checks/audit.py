@@ -37,6 +37,9 @@ SMALL, SOME = ("group", "error handler", "key of attributes"), 3
 #: The kind of what is found where data of another type comes.
 MISMATCH = "type-mismatch"
 
+#: The kind of what works only if messages are buffered.
+BUFFERING = "buffering"
+
 #: Kinds of what is left when all programs have returned.
 LEFT_BEHIND = ("unreceived-message", "unfinished-request", "leaked-handle")
 
@@ -163,6 +166,15 @@ class Audit:
         if (place := self._place()) is not None:
             self._note(Violation(MISMATCH, place, what, right))
 
+    def not_ready(self, what: str) -> None:
+        """Something was sent in ready mode, and no receive waits for it. Only who looks for this calls it.
+
+        :param what: what the rank that runs does, in words that follow "rank 0".
+        """
+        if (place := self._place()) is not None:
+            right = "a ready send may begin only after its receive: let the receiver say so first, or use Send"
+            self._note(Violation(BUFFERING, place, what, right))
+
     def _note(self, violation: Violation) -> None:
         place = violation.place
         self._found.setdefault((violation.kind, place.rank, place.file, place.line), violation)
@@ -198,7 +210,7 @@ class Audit:
     def _seen(self) -> list[Violation]:
         """Yield violations that were found during the run."""
         races = [] if self.races is None else [*self.races.found.values()]
-        return races + [each for each in self._found.values() if each.kind in self._kinds]
+        return races + [each for each in self._found.values() if each.kind in (*self._kinds, BUFFERING)]
 
     def _left(self) -> list[Violation]:
         """Yield messages and requests that programs left behind."""

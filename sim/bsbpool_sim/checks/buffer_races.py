@@ -21,6 +21,7 @@ KIND = "buffer-race"
 
 _RIGHT = "before its wait, flush or fence nothing else may touch what it writes, or change what it reads"
 _DETACH = "before Detach_buffer nothing else may touch it"
+_APART = "the blocks of a buffer that MPI writes, and the parts of its datatype, must not share bytes"
 
 
 class TrackedRequest(Protocol):
@@ -200,6 +201,8 @@ class BufferRaces:
         """See whether memory that is given to MPI is elsewhere there."""
         spans = [memory.spans() for memory, _ in given]
         for number, (_, writes) in enumerate(given):
+            if writes and shares_bytes(spans[number]):
+                self._race(place, f"lets {place.name} write the same bytes twice", _APART)
             for other in range(number):
                 if (writes or given[other][1]) and _overlap(spans[number], spans[other]):
                     self._race(place, f"gives the same memory to {place.name} twice")
@@ -214,8 +217,18 @@ class BufferRaces:
                         self._race(place, f"gives memory to {place.name} {theirs_too}")
                         break
 
+    def writes(self, runs: Sequence[tuple[int, int]]) -> None:
+        """An access to a window writes these runs of bytes, which are in order."""
+        if shares_bytes(runs) and (place := self._place()) is not None:
+            self._race(place, f"lets {place.name} write the same bytes of a window twice", _APART)
+
     def _race(self, place: CallPlace, what: str, right: str = _RIGHT) -> None:
         self._note(Violation(KIND, place, what, right))
+
+
+def shares_bytes(runs: Sequence[tuple[int, int]]) -> bool:
+    """Whether two of these runs of bytes, which are in order, have one in common."""
+    return len(runs) > 1 and any(runs[i][1] > runs[i + 1][0] for i in range(len(runs) - 1))
 
 
 def _overlap(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> bool:

@@ -4,6 +4,8 @@ rank's own window while other ranks write to it.
 Such a read is not an event. But by MPI's rules the memory may have any content until then, and a correct program
 behaves the same with each. So the program is run again with other values there. If it behaves differently, the memory
 that it has read is found by changing the values of one line, and of one rank, at a time.
+
+If ranks have threads, one more run finds what these change there: in it, a wait ends when nothing else can go on.
 """
 
 from __future__ import annotations
@@ -40,15 +42,19 @@ class _Watched(InOrder):
     :param undefined: what memory holds that MPI has not written yet.
     :param plan: the writes to windows that are undefined until they are known to have happened; None: these are noted.
     :param byte: what windows hold meanwhile.
+    :param late_ends: whether a wait ends only when nothing else can go on, in ranks with threads.
     """
 
-    def __init__(self, undefined: Undefined, plan: Sequence[Write] | None, byte: int):
-        self._undefined = undefined
+    cluster: Cluster
+
+    def __init__(self, undefined: Undefined, plan: Sequence[Write] | None, byte: int, late_ends: bool = False):
+        self._undefined, self._late_ends = undefined, late_ends
         self.reads = WindowReads(plan, byte)
         self.observed = Effects()
 
     def install(self, cluster: Cluster) -> None:
         """The schedule begins on this cluster."""
+        self.cluster, cluster.late_ends = cluster, self._late_ends
         cluster.observed = self.observed
         if cluster.buffers is not None:
             cluster.buffers.undefined = self._undefined
@@ -70,6 +76,8 @@ class EarlyReads:
         #: whether a difference was seen that was not looked into, for time.
         self.cut = False
         self._usual: Any = None
+        #: whether ranks have threads.
+        self._threads = False
         #: what undefined memory holds.
         self._what = POSITIVE
 
@@ -78,9 +86,9 @@ class EarlyReads:
         lines = Undefined(lambda place: False)
         self._usual, schedule, noted = self._end(lines, None)
         writes = noted.writes
+        found = [] if not self._threads else self._changed_by_threads()
         if not lines.lines and not writes:
-            return []
-        found: list[tuple[FoundFault, Schedule]] = []
+            return found
         for self._what in (POSITIVE, KEPT, NEGATIVE):
             other, changed, _ = self._end(Undefined(lambda place: True, self._what), writes)
             # Who writes there, though only what was there before, is seen now.
@@ -98,6 +106,13 @@ class EarlyReads:
         known = {each.place[1:3] for each in schedule.simulation.violations if each.kind == OF_WINDOWS}
         reads += [each for each in self._window_reads(writes) if each.place[1:3] not in known]
         return [*found, *((fault, schedule) for fault in of_violations(reads))]
+
+    def _changed_by_threads(self) -> list[tuple[FoundFault, Schedule]]:
+        """Who changes memory that MPI has while another thread of the rank waits, which takes as long as it can."""
+        watched = _Watched(Undefined(lambda place: False), None, BYTES[0], late_ends=True)
+        schedule = self._run(watched, Tape(), late=self._late)
+        violations = of_violations(schedule.simulation.violations)
+        return [(fault, schedule) for fault in violations if fault.kind == KIND]
 
     def _reads(self, lines: Undefined) -> Iterator[Violation]:
         for places in lines.lines.values():
@@ -129,6 +144,7 @@ class EarlyReads:
         """What a run lets others see."""
         watched = _Watched(undefined, plan, BYTES[self._what == NEGATIVE])
         schedule = self._run(watched, Tape(), late=self._late)
+        self._threads = watched.cluster.has_threads
         faults = [fault[:4] for fault in faults_of(schedule) if fault.kind not in KINDS]
         results = repr(schedule.simulation.results)
         return (watched.observed.notes, schedule.said, faults, results), schedule, watched.reads

@@ -8,13 +8,14 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bsbpool.values import shown
 from bsbpool.worlds.local import ThreadedWorld
 
 from ..checks import buffer_races, window_races
-from ..checks.audit import KINDS
+from ..checks.audit import BUFFERING, KINDS
 from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, OverlongError, SimulationError
@@ -27,7 +28,7 @@ from .early_reads import EarlyReads
 from .estimate import schedules_left
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explain_findings
-from .findings import Finding, FoundFault, faults_of, unbuffered
+from .findings import Finding, FoundFault, faults_of, of_violations, unbuffered
 from .instants import Instants
 from .not_tried import EARLY_READS, FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
@@ -37,12 +38,13 @@ from .same_results import SameResults
 from .sampling import Found, Order, Sampling
 from .schedules import Function, Runner, Schedule
 from .strategies import STRATEGIES
+from .unusual_runs import LateReceives, OtherNumbers
 
 #: Events after which a single schedule is given up, unless it is told otherwise: a program that is explored is small.
 MAX_EVENTS = 1_000_000
 
 #: What is looked for besides deadlocks, failures, and calls that raise.
-CHECKS = (*KINDS, "buffering")
+CHECKS = (*KINDS, BUFFERING)
 
 #: How long is looked for early reads at the most, from the beginning on, in budgets.
 _FOR_READS = 1.25
@@ -181,7 +183,8 @@ def explore_runs(
                 exploring.go()
                 if {buffer_races.KIND, window_races.KIND} & {*checks} and not may_fail and not timed:
                     exploring.early_reads()
-                if "buffering" in checks and not may_fail:
+                exploring.reordered()
+                if BUFFERING in checks and not may_fail:
                     exploring.without_buffers()
             if exploring.result.findings and not quick:
                 with run.overtime.within(seconds):
@@ -229,6 +232,10 @@ class _Exploring:
         self._seconds = seconds
         self._reduced = not may_fail
         self._files: Files | None = None
+        #: whether ranks send in ready mode.
+        self._ready_sends = False
+        #: whether they let MPI reorder the ranks of a grid or graph.
+        self._reordered = False
         self._given_up = False
 
     # -- the whole ---------------------------------------------------------------------------------
@@ -281,6 +288,8 @@ class _Exploring:
         self._files = None if self.timed else Files()
         schedule = self._run(first, Tape(), late=self._late)
         self._refuse(schedule)
+        self._ready_sends = first.cluster.has_ready_sends
+        self._reordered = first.cluster.has_reordered_ranks
         if self._late and self._decide_late and first.cluster.pools:
             self._late = False
             if self.alike and not self.timed:
@@ -397,6 +406,8 @@ class _Exploring:
         # Who waits for ever anyhow, or for a receive that never comes, does so without buffers too.
         if not self._late or any(each.kind in ("deadlock", "unreceived-message") for each in self.result.findings):
             return
+        if self._ready_sends:
+            self._too_early()
         search, more, count = Exhaustive(self._reduced), True, 0
         while more and (self.buffering or count < WITHOUT_BUFFERS) and not self._spent():
             count += 1
@@ -408,6 +419,24 @@ class _Exploring:
                 more = search.advance()
             except NotRepeatedError as error:
                 raise ExplorationError(not_repeated(error, self._changed())) from None
+
+    def _too_early(self) -> None:
+        """Look for sends in ready mode whose receives may begin after them."""
+        schedule = self._run(LateReceives(), Tape(), late=True)
+        found = of_violations([each for each in schedule.simulation.violations if each.kind == BUFFERING])
+        number = self.result.schedules or 1
+        self._keep([Finding(*fault, schedule.simulation.tape, number, True, compared=True) for fault in found])
+
+    def reordered(self) -> None:
+        """Look for who takes it for granted that the ranks of a grid or graph have the numbers that they had."""
+        if not self._reordered or self._may_fail or self.timed or self._spent(counted=False):
+            return
+        schedule = self._run(OtherNumbers(), Tape(), late=self._late)
+        why = "; reorder=True lets MPI give the ranks of the grid or graph other numbers, as here"
+        number = self.result.schedules or 1
+        for fault in faults_of(schedule):
+            finding = Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)
+            self._keep([replace(finding, message=finding.message + why)])
 
     def early_reads(self) -> None:
         """Look for who reads memory before MPI has written it."""

@@ -9,10 +9,10 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from types import FrameType
+from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
-from bsbpool.frames import file_of, users_frame
+from bsbpool.frames import file_of, is_users, library, users_frame
 from bsbpool.values import text_of
 
 from ..checks.audit import LEFT_BEHIND
@@ -106,8 +106,8 @@ class Finding:
     :ivar late: whether receives from any rank are matched late in that schedule.
     :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
-    :ivar compared: whether it was found by comparing two runs of one schedule, with different values in memory that
-        MPI has not written yet.
+    :ivar compared: whether it was found in runs of one schedule that only exploring makes: with different values in
+        memory that MPI has not written yet, or with waits that end, or receives that begin, as late as they can.
     :ivar runs: its run beside the nearest one that does not have it, as `nearest_run.TwoRuns`; None if none was found.
     :ivar delays: the smallest delays of links that cause it in virtual time, without any choice, as
         `delays.LinkDelay`; empty if it happens without delays, None if that is not known.
@@ -300,8 +300,24 @@ def _kind(error: BaseException, call: str) -> str:
 def users_line(error: BaseException) -> tuple[FrameType | None, int]:
     """The innermost frame of the user's code in which an exception was, and its line."""
     lines = dict(_frames(error))
-    frame = users_frame([*lines][::-1])
+    frame = users_frame(_of_program([*lines][::-1]))
     return frame, 0 if frame is None else lines[frame]
+
+
+def _of_program(frames: list[FrameType]) -> list[FrameType]:
+    """These frames without those of libraries that know nothing of MPI, such as NumPy, if users have others too. A
+    program may be installed as libraries are, but it imports MPI.
+    """
+    libraries = [library(frame.f_code.co_filename) for frame in frames]
+    known = {None, "", *(of for of, frame in zip(libraries, frames, strict=True) if of and _knows_mpi(frame))}
+    kept = [frame for of, frame in zip(libraries, frames, strict=True) if of in known]
+    return kept if any(map(is_users, kept)) else frames
+
+
+def _knows_mpi(frame: FrameType) -> bool:
+    """Whether the module of a frame has imported something of MPI."""
+    modules = (each.__name__ for each in [*frame.f_globals.values()] if isinstance(each, ModuleType))
+    return any(name.partition(".")[0] == "mpi4py" for name in modules)
 
 
 def _frames(error: BaseException) -> Iterator[tuple[FrameType, int]]:

@@ -13,10 +13,11 @@ from .info import INFO_NULL, hints_of
 from .integer_arguments import integer
 from .partitioned import PartitionedReceive, PartitionedSend
 from .persistent_requests import PersistentFromNobody, PersistentReceive, PersistentSend, Prequest
-from .point_to_point import PointToPoint, bad_tag
+from .point_to_point import bad_tag
+from .ready_sends import ReadySends
 
 
-class PersistentPointToPoint(PointToPoint):
+class PersistentPointToPoint(ReadySends):
     """The point-to-point calls of a communicator whose requests are started again and again."""
 
     def _sender(self, buf: Any, dest: int, tag: int, call: str) -> Prequest:

@@ -110,6 +110,7 @@ class SendsAndReceives(Protocol):
     def _send(self, data: bytes, dest: int, tag: int, sync: Any = None, type: Any = None) -> None: ...
     def _waits_for_receiver(self, data: bytes, to: int | None) -> bool: ...
     def _bsend(self, data: bytes, dest: int, tag: int, type: Any = None) -> None: ...
+    def _is_ready(self, dest: int, tag: int) -> None: ...
     def _take_or_post(self, receive: Receive) -> None: ...
 
 
@@ -139,6 +140,8 @@ class PersistentSend(Prequest):
             waits = self._comm._waits_for_receiver(data, self._dest)
         self.done, self.over = not waits, False
         type = None if buffer is None else buffer.type.definition
+        if self._call == "Rsend_init":
+            self._comm._is_ready(self._dest, self._tag)
         if self._call == "Bsend_init":
             self._comm._bsend(data, self._dest, self._tag, type)
         else:

@@ -15,7 +15,7 @@ from ..errors import MPIError
 from ..late_mailbox import LateMessageQueue, LateProbe
 from ..looks import Look
 from ..mailbox import SentMessage
-from ..thread_turns import step
+from ..thread_turns import let_others_go_on, step
 from .arrays import bytes_of
 from .attached_buffers import Attachments
 from .buffers import Buffer
@@ -131,8 +131,6 @@ class PointToPoint(Endpoint):
         buffer = self._touches(self._given(buf, dest))
         self._send(buffer.read(), dest, tag, None, buffer.type._state, buffered=False)
 
-    Rsend = Send
-
     def Bsend(self, buf: Any, dest: int, tag: int = 0) -> None:
         """Send a buffer by way of the one that was attached.
 
@@ -150,8 +148,6 @@ class PointToPoint(Endpoint):
         """Send a buffer; the request is complete at once."""
         buffer = self._given(buf, dest)
         return self._has(self._isend(buffer.read(), dest, tag, "Isend", buffer.type._state), buffer)
-
-    Irsend = Isend
 
     def Ibsend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Send a buffer by way of the one that was attached; the request is complete at once."""
@@ -236,6 +232,8 @@ class PointToPoint(Endpoint):
 
     def _take_or_post(self, receive: Receive) -> None:
         """Match a receive, or post it."""
+        if self.cluster.late_receives:
+            let_others_go_on(self.cluster.kernel.task)
         if self.cluster.has_threads:
             step(self.cluster.kernel.task, ("receive", self.mailbox), None, receive.call)
         message = self._first(receive.source, receive.tag, receive.call)

@@ -13,6 +13,7 @@ from ..cluster import Cluster
 from ..errors import MPIError, TruncationError
 from ..kernel import Happening, Kernel
 from ..mailbox import MessageQueue, SentMessage
+from ..thread_turns import let_others_go_on
 from .constants import ANY_SOURCE, ANY_TAG, PROC_NULL
 from .handles import constant
 from .kept_by_rank import of_rank
@@ -200,6 +201,8 @@ class Request(Happening, ManyRequests):
         """Its memory is the program's again."""
         cluster = self._kernel.cluster
         if cluster.buffers is not None:
+            if cluster.late_ends and self._kernel.task.rank.threaded:
+                let_others_go_on(self._kernel.task)
             cluster.buffers.ends(self, self._kernel.task.rank.index)
 
     def _peek(self, status: Any) -> None:

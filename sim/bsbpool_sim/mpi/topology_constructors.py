@@ -34,7 +34,9 @@ def _weights(given: Any, count: int, what: str) -> tuple[int, ...] | None:
 
 
 class MakingTopologies(Forms):
-    """How a communicator of one group gets a topology. Ranks are never reordered, as under MPICH."""
+    """How a communicator of one group gets a topology. Ranks are not reordered, as under MPICH, unless exploring asks
+    for that.
+    """
 
     def Create_cart(self, dims: Any, periods: Any = None, reorder: bool = False) -> Any:
         """Return a communicator whose ranks are on a grid. All ranks call it.
@@ -45,7 +47,7 @@ class MakingTopologies(Forms):
         :raises MPIError: the grid has more points than there are ranks.
         """
         shape = grid(dims, periods, self.size)
-        return self._on_first_ranks("Create_cart", shape.size, shape, "Cartcomm")
+        return self._on_first_ranks("Create_cart", shape.size, shape, "Cartcomm", reorder)
 
     def Create_graph(self, index: Any, edges: Any, reorder: bool = False) -> Any:
         """Return a communicator whose ranks are the nodes of a graph. All ranks call it, with the same graph.
@@ -55,17 +57,20 @@ class MakingTopologies(Forms):
         :returns: COMM_NULL on the ranks for which the graph has no node.
         """
         shape = graph(index, edges, self.size)
-        return self._on_first_ranks("Create_graph", len(shape.ends), shape, "Graphcomm")
+        return self._on_first_ranks("Create_graph", len(shape.ends), shape, "Graphcomm", reorder)
 
-    def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str) -> Any:
+    def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str, reorder: bool) -> Any:
         """A communicator of the first `count` ranks."""
+        cluster = self.cluster
+        cluster.has_reordered_ranks = cluster.has_reordered_ranks or bool(reorder)
+        step = -1 if reorder and cluster.reverses_ranks else 1
         call = self._together(call_name, shape)
         see_alike(call_name, call.payloads, "ERR_TOPOLOGY")
         if call.result is None:
-            call.result = Context(self.cluster, self.context.own[:count])
+            call.result = Context(cluster, self.context.own[:count][::step])
         if self.rank >= count:
             return CLASSES[kind]()
-        member = CommMember(call.result, self.rank, kind)
+        member = CommMember(call.result, self.rank if step > 0 else count - 1 - self.rank, kind)
         member.topology = shape
         return new_comm(member, self.member)
 

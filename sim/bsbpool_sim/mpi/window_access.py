@@ -159,6 +159,8 @@ class WindowAccess(Handle):
                 f"{call} into rank {rank}'s window, but rank {rank} has said with {said} that nobody does so: {right}"
             )
             raise MPIError(text, "ERR_RMA_SYNC")
+        if end.cluster.buffers is not None and not reads:
+            end.cluster.buffers.writes(sorted(items.ranges()))
         if end.shared.turns and not reads:
             act = functools.partial(_counted, end.shared, rank, items, act)
         races = end.cluster.races
