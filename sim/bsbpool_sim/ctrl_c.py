@@ -7,6 +7,7 @@ else than it does without Ctrl-C. How real time is limited belongs in `overlong`
 
 from __future__ import annotations
 
+import importlib
 import signal
 from types import FrameType, TracebackType
 from typing import Any
@@ -17,8 +18,9 @@ from bsbpool.frames import outward
 
 from .kernel import Task
 
-# Bound early: a simulated rank must not set any, and this may run on one.
-_handle, _handler_of = signal.signal, signal.getsignal
+# What `signal` itself calls: it looks for a name of each handler, which takes as long as a twentieth of a simulation.
+_in_c: Any = importlib.import_module("_signal")
+_handle, _handler_of = _in_c.signal, _in_c.getsignal
 
 
 class ending_at_ctrl_c:
