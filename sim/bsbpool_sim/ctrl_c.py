@@ -16,7 +16,7 @@ from greenlet import getcurrent
 
 from bsbpool.frames import outward
 
-from .kernel import Task
+from .kernel import Kernel, Task
 
 # What `signal` itself calls: it looks for a name of each handler, which takes as long as a twentieth of a simulation.
 _in_c: Any = importlib.import_module("_signal")
@@ -25,30 +25,40 @@ _handle, _handler_of = _in_c.signal, _in_c.getsignal
 
 class ending_at_ctrl_c:
     """While active, Ctrl-C ends the simulation. Where somebody else handles SIGINT, or this is not the main thread,
-    nothing changes. It can be nested.
+    nothing changes.
 
+    What makes a simulation ready, and what clears up after it, is not interrupted: it would be left half done.
+
+    :param kernel: that of the simulation.
     :raises KeyboardInterrupt: it was pressed.
     """
 
     # A class, since a generator takes longer, in each simulation.
 
-    #: whether it was pressed as tasks were told to end: then it is raised once they have.
+    #: the kernel of the simulation for which a handler is installed; None: there is none.
+    running: Kernel | None = None
+    #: whether it was pressed meanwhile.
     pressed = False
-    _installed = False
+
+    def __init__(self, kernel: Kernel):
+        self._kernel = kernel
+        self._installed = False
 
     def __enter__(self) -> None:
         if _handler_of(signal.SIGINT) is signal.default_int_handler:
             try:
                 _handle(signal.SIGINT, end_simulation)
-                self._installed = True
             except ValueError:  # not the main thread
-                pass
+                return
+            self._installed, ending_at_ctrl_c.running = True, self._kernel
 
-    def __exit__(self, *exc: object) -> None:
-        if self._installed:
-            _handle(signal.SIGINT, signal.default_int_handler)
-        if ending_at_ctrl_c.pressed:
-            ending_at_ctrl_c.pressed = False
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not self._installed:
+            return
+        ending_at_ctrl_c.running = None
+        _handle(signal.SIGINT, signal.default_int_handler)
+        pressed, ending_at_ctrl_c.pressed = ending_at_ctrl_c.pressed, False
+        if pressed and not isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt
 
 
@@ -57,15 +67,18 @@ def end_simulation(number: int, frame: FrameType | None) -> None:
 
     :param number: the number of the signal.
     :param frame: what was running.
-    :raises KeyboardInterrupt: unless a task of a simulation was running.
+    :raises KeyboardInterrupt: no simulation runs, or one whose tasks are told to end.
     """
-    task = getcurrent()
-    if not isinstance(task, Task):
-        raise KeyboardInterrupt
-    if task.kernel.closing:
+    task, kernel = getcurrent(), ending_at_ctrl_c.running
+    if isinstance(task, Task):
+        if not task.kernel.closing:
+            task.kernel.fail(_raised_at(frame))  # does not come back, but to be ended
         ending_at_ctrl_c.pressed = True
-        raise KeyboardInterrupt
-    task.kernel.fail(_raised_at(frame))  # does not come back, but to be ended
+    elif kernel is not None and not ending_at_ctrl_c.pressed:  # the second time it ends what does not end
+        ending_at_ctrl_c.pressed = True
+        kernel.fail(_raised_at(frame))
+        return
+    raise KeyboardInterrupt
 
 
 def _raised_at(frame: FrameType | None) -> KeyboardInterrupt:

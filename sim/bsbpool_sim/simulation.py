@@ -262,7 +262,7 @@ def run_on(
     for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
         kernel.start_program(rank, _run, program, comm, last)
     loop = leave_event_loop()
-    with ending_at_ctrl_c(), substitutes(), seeded_global(cluster.seed), deliberate_collection():
+    with ending_at_ctrl_c(kernel), substitutes(), seeded_global(cluster.seed), deliberate_collection():
         try:
             kernel.run()
             over = last

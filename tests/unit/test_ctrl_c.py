@@ -2,6 +2,7 @@
 
 import _thread
 import contextlib
+import gc
 import signal
 import sys
 import threading
@@ -10,16 +11,28 @@ import weakref
 from typing import Any
 
 import pytest
+from greenlet import getcurrent
 
 import bsbpool
 from bsbpool.frames import is_own
 from bsbpool_sim import explore, simulate
+from bsbpool_sim.ctrl_c import ending_at_ctrl_c
+from bsbpool_sim.kernel import Task
 from bsbpool_sim.program.output import RankStream, SharedStream
 
 #: Bound before simulated ranks may not press it.
 PRESS_CTRL_C = signal.raise_signal
 
 NUMBER = 2  #: of a tool, as `sys.monitoring` counts them: coverage is measured by another one
+
+
+@pytest.fixture
+def heard():
+    """Ctrl-C as Python handles it; a job in the background of a shell ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
 
 
 def farm(comm):
@@ -39,26 +52,31 @@ def pool(comm):
 @pytest.mark.unwatched  # a trace that ends between two statements may lack what belongs together
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
 @pytest.mark.parametrize(("program", "step"), [(farm, 5), (pool, 31)])
-def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(program, step):
+def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard, program, step):
     """Python looks for signals where functions begin, where loops go back, and where functions of C return."""
     right = simulate(program, 3).results
     monitoring: Any = vars(sys)["monitoring"]
     events = monitoring.events
-    passed, strikes, looks = 0, step, False
+    passed, strikes = 0, step
+    state = time.time, time.sleep, gc.isenabled(), [*sys.meta_path]
 
     def look(code, *_):
         nonlocal passed
-        if looks and is_own(sys._getframe(1)):
+        # A call that goes on is reported also after reporting has ended.
+        if ending_at_ctrl_c.running is not None and is_own(sys._getframe(1)):
             passed += 1
-            if passed == strikes:
-                raise KeyboardInterrupt
+            if passed != strikes:
+                return
+            if isinstance(getcurrent(), Task):
+                raise KeyboardInterrupt  # none of ours takes its place, as where somebody else handles the signal
+            PRESS_CTRL_C(signal.SIGINT)
 
     monitoring.use_tool_id(NUMBER, "Ctrl-C")
     try:
         for each in (events.PY_START, events.JUMP, events.C_RETURN):
             monitoring.register_callback(NUMBER, each, look)
         while passed >= strikes - step:
-            passed, looks = 0, True  # a call that goes on is reported also after reporting has ended
+            passed = 0
             monitoring.set_events(NUMBER, events.PY_START | events.JUMP | events.CALL)
             try:
                 simulate(program, 3)
@@ -67,9 +85,11 @@ def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(progr
             else:
                 assert passed < strikes, "it ended as if nobody had pressed it"
             finally:
-                looks = False
                 monitoring.set_events(NUMBER, 0)
+            assert (time.time, time.sleep, gc.isenabled(), [*sys.meta_path]) == state
+            passed, there = -1_000_000, passed
             assert simulate(program, 3).results == right
+            passed = there
             strikes += step
     finally:
         monitoring.free_tool_id(NUMBER)
@@ -107,15 +127,6 @@ def test_ctrl_c_in_a_thread_that_was_started_without_an_object_ends_the_simulati
 
     with pytest.raises(KeyboardInterrupt):
         simulate(program, 2)
-
-
-@pytest.fixture
-def heard():
-    """Ctrl-C as Python handles it; a job in the background of a shell ignores it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
 
 
 def caught(comm):
