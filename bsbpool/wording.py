@@ -168,7 +168,7 @@ _EVENTS: Mapping[str, str] = {
     "scheduled": "{node} was scheduled: {error}",
     "lost": "rank {rank} is lost: {error.message}",
     "retries": "jobs that are lost run again, times: {times}",
-    "limit": "job {job} has a time limit of {ns} ns",
+    "limit": "{name} has {limit}",
     "stuck": "rank {rank} is stuck in job {job}, which can't be interrupted",
     "unhandled": "nobody handles it: {error}",
     "raised": "{error} is raised",
@@ -182,6 +182,11 @@ _EVENTS: Mapping[str, str] = {
     "freed": "rank {rank} is told to free {items}",
     "traceback": "an error is raised, of which {of!r} tells next: {where}",
 }
+
+
+def of_limit(ns: int | None) -> str:
+    """A job's time limit, in nanoseconds."""
+    return "no time limit" if ns is None else f"a time limit of {exact_duration(ns)}"
 
 
 def event(kind: str, facts: Mapping[str, Any]) -> str:

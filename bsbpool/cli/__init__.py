@@ -70,8 +70,7 @@ class Commands(click.Group):
             click.echo(f"bsbpool: {message}", err=True)
             status = PoolFailed.exit_code if isinstance(error, PoolFailed) else 2
         except click.Abort:
-            click.echo("bsbpool: interrupted", err=True)
-            status = INTERRUPTED
+            status = _interrupted()
         except SystemExit as stop:
             if not isinstance(stop.code, int):
                 raise
@@ -106,6 +105,12 @@ def output_failed(error: OSError, status: int = 0) -> int:
     return 2
 
 
+def _interrupted() -> int:
+    """Say that Ctrl-C was pressed. Returns the exit status."""
+    click.echo("bsbpool: interrupted", err=True)
+    return INTERRUPTED
+
+
 def reporting(report: Callable[[], None]) -> Callable[[], None]:
     """Return a function that makes a report after click has gone, and says so if it can't be written."""
 
@@ -117,8 +122,7 @@ def reporting(report: Callable[[], None]) -> Callable[[], None]:
                 raise
             sys.exit(output_failed(error))
         except KeyboardInterrupt:
-            click.echo("bsbpool: interrupted", err=True)
-            sys.exit(INTERRUPTED)
+            sys.exit(_interrupted())
 
     return told
 

@@ -50,7 +50,10 @@ def pool(comm):
 
 
 @pytest.mark.unwatched  # a trace that ends between two statements may lack what belongs together
-@pytest.mark.skipif(sys.version_info < (3, 12), reason="sys.monitoring is new in Python 3.12")
+@pytest.mark.skipif(
+    sys.version_info < (3, 12),
+    reason="Python tells of the places where it looks for signals from 3.12 on",
+)
 @pytest.mark.parametrize(("program", "step"), [(farm, 5), (pool, 31)])
 def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard, program, step):
     """Python looks for signals where functions begin, where loops go back, and where functions of C return."""
@@ -122,8 +125,7 @@ def test_ctrl_c_in_a_thread_of_a_rank_ends_the_simulation():
 def test_ctrl_c_in_a_thread_that_was_started_without_an_object_ends_the_simulation():
     def program(comm):
         _thread.start_new_thread(interrupted, ())
-        comm.barrier()
-        time.sleep(1)
+        comm.barrier()  # meanwhile the thread has its turn
 
     with pytest.raises(KeyboardInterrupt):
         simulate(program, 2)

@@ -60,6 +60,7 @@ CALLS = {
         ],
         "of locks that are kept while they are held, and of queues for which somebody waits",
     ),
+    "sim/bsbpool_sim/scenario/always.py": (["_of_pool"], "of errors, which the run keeps"),
     "sim/bsbpool_sim/scenario/blaming.py": (["owners_of_errors"], "of errors, which their jobs keep"),
     "sim/bsbpool_sim/standstill.py": (["_of_module", "of"], "within one reading of variables, which keeps them alive"),
 }

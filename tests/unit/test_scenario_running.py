@@ -692,3 +692,13 @@ def test_the_causes_of_cancelled_jobs_are_found_however_many_ways_lead_to_them()
     assert not any("the cause is the first error" in failure.expected for failure in outcome.failures)
     ends = [event["status"] for event in outcome.trace.of("status")]
     assert (ends.count("failed"), ends.count("cancelled")) == (6, 66)
+
+
+def test_a_report_tells_of_time_limits_by_names_and_with_units():
+    text = """scenario: b is limited
+ranks: 2
+jobs: [{name: a, takes: 1s}, {name: b, takes: 1s}]
+events: [{at: 500ms, limit: {b: 5ms}}]
+expect: {statuses: {b: success}}
+"""
+    assert "b has a time limit of 0.005 s" in parse(text, "limited.yaml").run().report()

@@ -65,7 +65,7 @@ def test_each_kind_of_error_and_fault_has_its_words():
 
 
 def test_each_kind_of_event_has_its_words():
-    told = {"name": "a", "on": "", "why": "", "after": "", "where": "a"}
+    told = {"name": "a", "on": "", "why": "", "after": "", "where": "a", "limit": ""}
     for kind, names in EVENTS.items():
         if kind not in ("message", "receive"):
             assert wording.event(kind, {**dict.fromkeys(names, Raised("ValueError", "a")), **told}), kind

@@ -109,6 +109,8 @@ def told_plainly(event: Event) -> str:
     if event.e == "status":
         facts["on"] = f" on rank {event.rank}" if event.rank is not None and event.status != "queued" else ""
         facts["why"] = "" if event.error is None else f" ({in_words(event.error)})"
+    if event.e == "limit":
+        facts["limit"] = wording.of_limit(event.ns)
     if event.e == "cancel":
         facts["done"] = "done" if event.done else "too late"
     return wording.event(event.e, facts)

@@ -83,11 +83,10 @@ def _ranks_left(seen: Observed) -> None:
 
 def _of_pool(seen: Observed, error: BaseException | None) -> BaseException | None:
     """How a rank left, without what only clean-up functions of its own raised."""
-    if type(error) is ExceptionGroup and all(
-        any(each is raised for raised in seen.stage.raised) for each in error.exceptions
-    ):
-        return None
-    return error
+    if type(error) is not ExceptionGroup:
+        return error
+    raised = {*map(id, seen.stage.raised)}  # which the run keeps
+    return None if all(id(each) in raised for each in error.exceptions) else error
 
 
 def _let_go(seen: Observed, rank: int) -> bool:

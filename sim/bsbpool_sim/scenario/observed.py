@@ -98,10 +98,12 @@ class Observed:
             facts["done"] = "done" if event.done else "too late"
         elif event.e in ("cached", "freed"):
             facts["items"] = ", ".join(self.stage.items.get(i, str(i)) for i in event.items)
+        elif event.e == "limit":
+            facts["limit"] = wording.of_limit(event.ns)
         elif event.e == "traceback":
             places = [each.frames[-1] for each in event.errors if each.frames]
             facts["where"] = "{}:{}, in {}".format(*places[0]) if places else "nobody knows where"
-        if event.e in ("status", "job", "cancel"):
+        if event.e in ("status", "job", "cancel", "limit"):
             facts["name"] = self.name(event)
         return wording.event(event.e, facts)
 

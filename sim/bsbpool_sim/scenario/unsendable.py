@@ -22,7 +22,8 @@ def unloadable(error: BaseException) -> BaseException:
         return _refuse, ()
 
     kind = type(error)
-    return type(kind.__name__, (kind,), {"__reduce__": reduce})(*error.args)  # type: ignore[no-any-return]
+    made: type[BaseException] = type(kind.__name__, (kind,), {"__reduce__": reduce})
+    return made(*error.args)
 
 
 def _refuse() -> NoReturn:
