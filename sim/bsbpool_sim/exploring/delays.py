@@ -74,7 +74,7 @@ class InTime:
         :returns: none at all: it happens without any; None: no delays that were tried show it, or no order of messages
             is what it depends on.
         """
-        if not finding.late or finding.compared or finding.eager_limit is not None or finding.kind in KINDS:
+        if not finding.late or finding.unusual is not None or finding.eager_limit is not None or finding.kind in KINDS:
             return None
         if any(step.kind == FAULT for step in steps):
             return None

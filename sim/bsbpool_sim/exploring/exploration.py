@@ -28,7 +28,7 @@ from .early_reads import EarlyReads
 from .estimate import schedules_left
 from .exhaustive import Exhaustive, NotRepeatedError, Redundant
 from .explaining import explain_findings
-from .findings import Finding, FoundFault, faults_of, of_violations, unbuffered
+from .findings import Finding, FoundFault, Unusual, faults_of, of_violations, unbuffered
 from .instants import Instants
 from .not_tried import EARLY_READS, FEWER_CHOICES, TOO_LATE, limits_of
 from .processes import can_fork
@@ -424,8 +424,8 @@ class _Exploring:
         """Look for sends in ready mode whose receives may begin after them."""
         schedule = self._run(LateReceives(), Tape(), late=True)
         found = of_violations([each for each in schedule.simulation.violations if each.kind == BUFFERING])
-        number = self.result.schedules or 1
-        self._keep([Finding(*fault, schedule.simulation.tape, number, True, compared=True) for fault in found])
+        tape, number = schedule.simulation.tape, self.result.schedules or 1
+        self._keep([Finding(*fault, tape, number, True, unusual=Unusual.LATE_RECEIVES) for fault in found])
 
     def reordered(self) -> None:
         """Look for who takes it for granted that the ranks of a grid or graph have the numbers that they had."""
@@ -435,7 +435,7 @@ class _Exploring:
         why = "; reorder=True lets MPI give the ranks of the grid or graph other numbers, as here"
         number = self.result.schedules or 1
         for fault in faults_of(schedule):
-            finding = Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)
+            finding = Finding(*fault, schedule.simulation.tape, number, self._late, unusual=Unusual.NUMBERS)
             self._keep([replace(finding, message=finding.message + why)])
 
     def early_reads(self) -> None:
@@ -443,7 +443,7 @@ class _Exploring:
         looking = EarlyReads(self._run, self._late, lambda: self._spent(_FOR_READS, False))
         for fault, schedule in looking.faults():
             number = self.result.schedules or 1
-            self._keep([Finding(*fault, schedule.simulation.tape, number, self._late, compared=True)])
+            self._keep([Finding(*fault, schedule.simulation.tape, number, self._late, unusual=Unusual.VALUES)])
         if looking.cut:
             self.result.limits, self.result.complete = (*self.result.limits, EARLY_READS), False
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
 
@@ -92,6 +93,14 @@ class ChoiceMade(NamedTuple):
         return self.text + (f", at {self.where}" if self.where else "")
 
 
+class Unusual(Enum):
+    """What MPI may do, and hardly ever does: exploring runs the first schedule once more with each."""
+
+    VALUES = "memory that MPI has not written yet has other values, or waits end as late as they can"
+    LATE_RECEIVES = "receives begin as late as they can"
+    NUMBERS = "the ranks of grids and graphs have other numbers"
+
+
 @dataclass(frozen=True)
 class Finding:
     """A failure of a program, with a schedule that shows it.
@@ -106,8 +115,7 @@ class Finding:
     :ivar late: whether receives from any rank are matched late in that schedule.
     :ivar eager_limit: bytes up to which messages are buffered in that schedule; None: all are.
     :ivar choices: the departures of the tape, in words.
-    :ivar compared: whether it was found in runs of one schedule that only exploring makes: with different values in
-        memory that MPI has not written yet, or with waits that end, or receives that begin, as late as they can.
+    :ivar unusual: what MPI does in its run, if only exploring makes such runs; None: any run may be so.
     :ivar runs: its run beside the nearest one that does not have it, as `nearest_run.TwoRuns`; None if none was found.
     :ivar delays: the smallest delays of links that cause it in virtual time, without any choice, as
         `delays.LinkDelay`; empty if it happens without delays, None if that is not known.
@@ -123,7 +131,7 @@ class Finding:
     late: bool
     eager_limit: int | None = None
     choices: tuple[ChoiceMade, ...] = ()
-    compared: bool = False
+    unusual: Unusual | None = None
     runs: Any = None
     delays: tuple[Any, ...] | None = None
 

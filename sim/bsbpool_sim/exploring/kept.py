@@ -20,7 +20,7 @@ def again(finding: Finding, program: Sequence[str]) -> str:
 
     :param program: the options of the command that name the program, and the program with its arguments.
     """
-    if finding.compared:
+    if finding.unusual is not None:
         return shlex.join(["bsbpool", "explore", "--schedules", "1", *program])
     how = ["--late-matching"] if finding.late else []
     if finding.eager_limit is not None:
@@ -52,7 +52,7 @@ def lines_of(
         for choice in finding.choices:
             yield 4, f"{choice}{' (it decides)' if choice.critical else ''}"
     else:
-        yield 2, "It happens by default, without any choice."
+        yield 2, f"It happens {_when(finding)}"
     if runs and finding.runs is not None:
         for indent, line in lines_of_two(finding.runs, width - 2):
             yield 2 + indent, line
@@ -62,6 +62,16 @@ def lines_of(
             yield 2, f"The delays, for bsbpool simulate --script: {script(finding.delays)}"
     yield 2, f"Again: {again(finding)}"
     yield 0, ""
+
+
+def _when(finding: Finding) -> str:
+    """When a finding happens that takes no choice."""
+    if finding.unusual is not None:
+        return f"in a run without any choice that only exploring makes: {finding.unusual.value}."
+    if finding.eager_limit is None:
+        return "by default, without any choice."
+    which = "no message is" if finding.eager_limit == 0 else f"messages of more than {finding.eager_limit} B are not"
+    return f"without any choice, if {which} buffered."
 
 
 def _what(place: RankPlace) -> str:

@@ -66,7 +66,7 @@ class Comparing:
 
         :returns: None: every run that was tried fails.
         """
-        if finding.compared or (finding.kind in KINDS and not finding.tape.departures):
+        if finding.unusual is not None or (finding.kind in KINDS and not finding.tape.departures):
             return None  # no run shows it, or each one that comes there, as a rule
         if not finding.late and not finding.tape.departures:
             return None  # what goes wrong in a pool by default does so in each order, as a rule
