@@ -12,14 +12,12 @@ import functools
 import random
 import sys
 from collections.abc import Callable
-from importlib.machinery import ModuleSpec, PathFinder
+from importlib.machinery import ModuleSpec
 from random import Random
 from types import ModuleType
-from typing import Any, ClassVar
+from typing import Any
 
-from .python.real_lock import RealRLock
-
-__all__ = ["Random", "seeded_global", "stream"]
+__all__ = ["Random", "generator_state", "seeded_state", "set_generator_state", "stream"]
 
 
 def stream(seed: int, purpose: str) -> Random:
@@ -29,63 +27,6 @@ def stream(seed: int, purpose: str) -> Random:
 
 def _name(seed: int, purpose: str) -> str:
     return f"bsbpool/{seed}/{purpose}"
-
-
-class seeded_global:
-    """While active, the module-level functions of `random` and of `numpy.random` draw from a stream of the seed.
-
-    A program under simulation that calls `random.random()` is then as reproducible as everything else;
-    afterwards the process's own state is put back. NumPy is not imported for that: if the program does, it is seeded
-    then, and has a fresh seed afterwards.
-    """
-
-    _lock = RealRLock()
-    #: those that are active, in any thread: the first one keeps the process's state, the last one puts it back.
-    _active: ClassVar[list[seeded_global]] = []
-    _before: ClassVar[tuple[Any, Any]] = (None, None)
-
-    def __init__(self, seed: int):
-        self._seed = seed
-
-    def __enter__(self) -> None:
-        with self._lock:
-            numpy = sys.modules.get("numpy.random")
-            if not self._active:
-                state = numpy.get_state(legacy=False) if numpy is not None else None
-                seeded_global._before = _generator_state(), state
-            self._active.append(self)
-            _set_generator_state(_seeded(self._seed))
-            if numpy is not None:
-                self._seed_numpy(numpy)
-            else:
-                sys.meta_path.insert(0, self)
-
-    def __exit__(self, *exc: object) -> None:
-        with self._lock:
-            self._active.remove(self)
-            if self in sys.meta_path:
-                sys.meta_path.remove(self)
-            if self._active:
-                return
-            state, of_numpy = self._before
-            _set_generator_state(state)
-            numpy = sys.modules.get("numpy.random")
-            if of_numpy is not None:
-                assert numpy is not None
-                numpy.set_state(of_numpy)
-            elif numpy is not None:
-                numpy.seed()
-
-    def _seed_numpy(self, numpy: Any) -> None:
-        numpy.seed(stream(self._seed, "the program's own numpy.random").getrandbits(32))
-
-    def find_spec(self, name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        """What Python's import calls for each module: how NumPy's is found and loaded, with the seeding thereafter."""
-        if name != "numpy.random":
-            return None
-        spec = PathFinder.find_spec(name, path)
-        when_loaded(spec, self._seed_numpy)
-        return spec
 
 
 # -- the state of the `random` module's generator --------------------------------------------------------
@@ -117,21 +58,23 @@ def _copies() -> bool:
 _memory: Any = _memory_of(_generator) if _copies() else None
 
 
-def _generator_state() -> Any:
+def generator_state() -> Any:
+    """Return the state of the generator behind the functions of `random`."""
     return random.getstate() if _memory is None else (_memory.raw, _generator.gauss_next)
 
 
-def _set_generator_state(state: Any) -> None:
+def set_generator_state(state: Any) -> None:
+    """Set the state of that generator."""
     if _memory is None:
         random.setstate(state)
     else:
         _memory.raw, _generator.gauss_next = state
 
 
-@functools.lru_cache(4)
-def _seeded(seed: int) -> Any:
-    """The state that it has when a simulation with this seed begins."""
-    fresh = stream(seed, "the program's own random module")
+@functools.lru_cache(16)
+def seeded_state(seed: int, purpose: str) -> Any:
+    """Return the state that this generator has at the beginning of a stream."""
+    fresh = stream(seed, purpose)
     return fresh.getstate() if _memory is None else (_memory_of(fresh).raw, None)
 
 

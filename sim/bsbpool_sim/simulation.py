@@ -29,10 +29,10 @@ from .kernel import SECOND, Task, nanoseconds
 from .mpi.communicators import Comm, world_comms
 from .mpi.contexts import ranks as ranks_text
 from .network import Network
+from .python.chance import global_generators
 from .python.late_imports import enter_event_loop, leave_event_loop
 from .python.locks import forget_locks
 from .python.threads import THREADS, leave_threads, wait_for_threads
-from .random_streams import seeded_global
 from .substitutes import substitutes
 from .tape import Tape
 from .world import SimWorld
@@ -262,7 +262,7 @@ def run_on(
     for rank, comm in zip(kernel.ranks, world_comms(cluster), strict=True):
         kernel.start_program(rank, _run, program, comm, last)
     loop = leave_event_loop()
-    with ending_at_ctrl_c(kernel), substitutes(), seeded_global(cluster.seed), deliberate_collection():
+    with ending_at_ctrl_c(kernel), substitutes(), global_generators(cluster.seed, kernel), deliberate_collection():
         try:
             kernel.run()
             over = last

@@ -90,8 +90,8 @@ TABLE = (
         "random.gammavariate random.gauss random.getrandbits random.lognormvariate random.normalvariate "
         "random.paretovariate random.randbytes random.randint random.randrange random.sample random.seed "
         "random.shuffle random.triangular random.uniform random.vonmisesvariate random.weibullvariate "
-        "random.getstate random.setstate numpy.random.rand numpy.random.randint",
-        "drawn from the seed; all ranks share one generator, as they share modules",
+        "random.getstate random.setstate numpy.random.seed numpy.random.rand numpy.random.randint",
+        "drawn from the seed, by each rank from a generator of its own",
     ),
     _row(
         Treatment.VIRTUAL,

@@ -132,7 +132,7 @@ def standstill(frame: FrameType | None, what: Hashable, rank: Rank | None = None
 
     :param frame: its innermost frame.
     :param what: what it looks at, or asks for.
-    :param rank: the rank: who has looked at a clock since is not where it was.
+    :param rank: the rank: who has looked at a clock since, or has drawn a random number, is not where it was.
     """
     frames = [(each, of) for each in outward(frame) if (of := whose(each)) is not Whose.OWN]
     stack = [(each, of) for each, of in frames if of is not Whose.TOOL]
@@ -141,7 +141,7 @@ def standstill(frame: FrameType | None, what: Hashable, rank: Rank | None = None
     lines = tuple([(each.f_code, _position(each.f_code, each.f_lasti)) for each, _ in stack])
     known = tuple([reading.of_frame(each, of is Whose.USER) for each, of in stack])
     moves = hidden([each for each, _ in frames])
-    more = object() if moves is Hidden.SURELY else tuple(rank.read_at.items()) if rank else ()
+    more = object() if moves is Hidden.SURELY else (*rank.read_at.items(), rank.draws) if rank else ()
     return Standstill(what, lines, (*known, more), moves)
 
 

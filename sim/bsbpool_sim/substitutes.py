@@ -26,6 +26,7 @@ from greenlet import getcurrent
 
 from .errors import CannotSimulateError
 from .kernel import Task
+from .python.chance import OF_CHANCE, of_numpy
 from .python.late_imports import LATE, OF_LATE
 from .python.locks import OF_LOCKS
 from .python.process import OF_PROCESS
@@ -256,8 +257,8 @@ def _prepare() -> None:
     _hook()
     for name, virtual in (VIRTUAL | OF_PROCESS | OF_LOCKS | OF_THREADS).items():
         _put(name, functools.partial(_dispatching, name, virtual))
-    for name in ("threading.local", "_thread._local"):
-        _put(name, lambda there: Local)
+    for name, substitute in {"threading.local": Local, "_thread._local": Local, **OF_CHANCE}.items():
+        _put(name, functools.partial(_replacing, substitute))
     for row in TABLE:
         for name in row.names if row.refused_by_name else ():
             _put(name, functools.partial(_refusing, name, row.what))
@@ -277,6 +278,9 @@ def _prepare_late(name: str) -> None:
         (of_time,) = [module.substitutes for module in _modules if module.name == "time"]
         defaults = (of_time["monotonic"], of_time["sleep"])
         _places.append(_Place("sched.scheduler", sys.modules[name].scheduler.__init__, "__defaults__", defaults))
+    elif name == "numpy.random":
+        for each, module, substitute in of_numpy(sys.modules[name]):
+            _put(each, functools.partial(_replacing, substitute), (module, each.rpartition(".")[2]))
     for each in LATE[name]:
         if each.endswith(".set"):
             owner = sys.modules.get(each.removesuffix(".set"))
@@ -349,6 +353,11 @@ def _resolved(name: str) -> tuple[Any, ...]:
         return importlib.import_module(module), *path
     except ImportError:  # pragma: no cover  (not on Windows)
         return None, *path
+
+
+def _replacing(substitute: Any, there: Any) -> Any:
+    """What is the same for whoever asks, or tells them apart by itself."""
+    return substitute
 
 
 def _dispatching(name: str, virtual: Callable[..., Any], there: Any) -> Any:

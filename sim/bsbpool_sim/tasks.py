@@ -49,6 +49,8 @@ class Rank:
     slowness = 1.0
     #: whether its program has started a thread.
     threaded = False
+    #: how often its program has drawn from the generators behind modules.
+    draws = 0
     #: how it ended itself, by `os._exit` and the like; None: it did not.
     own_end: OwnEnd | None = None
 

@@ -302,30 +302,12 @@ def _getrandom(task: Task, size: int, flags: int = 0) -> bytes:
 
 @_for("random.Random.seed")
 def _seed(task: Task, self: random.Random, a: Any = None, version: int = 2) -> None:
-    if a is None:
-        a = _own(task, "unseeded generators").getrandbits(256)
-    real["random.Random.seed"](self, a, version)
+    real["random.Random.seed"](self, seed_of_unseeded(task) if a is None else a, version)
 
 
-#: Under which key a rank of a whole program keeps what is behind the functions of `random`; None until it is asked for.
-GLOBAL_GENERATOR = "the global generator"
-
-
-def global_generator(task: Task) -> Any:
-    """Return the generator behind the functions of `random`: the rank's own in a whole program, else the one that all
-    ranks share.
-    """
-    kept = task.rank.kept
-    if GLOBAL_GENERATOR not in kept:
-        return random._inst
-    if kept[GLOBAL_GENERATOR] is None:
-        kept[GLOBAL_GENERATOR] = stream(task.kernel.cluster.seed, f"random of rank {task.rank.index}")
-    return kept[GLOBAL_GENERATOR]
-
-
-@_for("random.seed")
-def _seed_global(task: Task, a: Any = None, version: int = 2) -> None:
-    _seed(task, global_generator(task), a, version)
+def seed_of_unseeded(task: Task) -> int:
+    """Return a seed for a generator that the program gives none."""
+    return _own(task, "unseeded generators").getrandbits(256)
 
 
 @_for("tempfile._get_candidate_names")

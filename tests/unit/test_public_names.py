@@ -39,6 +39,10 @@ PRIVATE = {
     "unit/test_bounds.py": ({"_callbacks"}, "whether a list is copied is seen in the list only"),
     "unit/test_engine.py": ({"_dependents"}, "Ctrl-C comes between two statements of the engine"),
     "unit/test_explore_pools.py": ({"_return_line", "_run"}, "breaks a worker, to see that it is found, and cut"),
+    "unit/test_global_generators.py": (
+        {"_inst", "_rand"},
+        "libraries take the generators behind the functions of Python and NumPy by these names",
+    ),
     "unit/test_rules.py": (
         {"_engine", "_how_many", "_rank", "_status"},
         "changes rules of the engine in the file of each, and counts the jobs that are sent ahead",

@@ -515,10 +515,10 @@ def test_other_threads_have_the_real_ones_meanwhile():
 
 
 def test_chance_is_put_back_when_simulations_overlap():
-    from bsbpool_sim.random_streams import seeded_global
+    from bsbpool_sim.python.chance import global_generators
 
     before = random.getstate()
-    first, second = seeded_global(1), seeded_global(2)
+    first, second = global_generators(1), global_generators(2)
     first.__enter__()
     second.__enter__()
     first.__exit__(None, None, None)

@@ -20,7 +20,7 @@ from ..cluster import Cluster, RunScript
 from ..default_strategies import InOrder
 from ..errors import CannotSimulateError, DeadlockError, OverlongError, SimulationError
 from ..garbage import deliberate_collection
-from ..random_streams import seeded_global
+from ..python.chance import global_generators
 from ..substitutes import substitutes
 from ..tape import Tape
 from .alike import AlikeRanks, NotAlikeError, ranks_alike, see_that_alike
@@ -131,7 +131,7 @@ def explore(
         raise TypeError(f"program must be a function of a communicator, not {shown(program)}")
     options = {"seed": seed, "max_events": max_events, "checks": of_one_run(checks), "faults": faults, "hosts": hosts}
     run = Function(program, ranks, script, options)
-    with deliberate_collection(), substitutes(), seeded_global(seed):  # once for all schedules
+    with deliberate_collection(), substitutes(), global_generators(seed):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, same=same, seed=seed,
             late=late_matching, may_fail=script is not None or faults > 0, checks=checks, progress=progress, jobs=jobs,

@@ -15,7 +15,7 @@ from bsbpool.values import shown
 from ..choices import Strategy
 from ..default_strategies import InOrder
 from ..garbage import collect_between_runs, deliberate_collection
-from ..random_streams import seeded_global
+from ..python.chance import global_generators
 from ..scenario.always import check_what_always_holds
 from ..scenario.expecting import Checker
 from ..scenario.observed import Observed
@@ -192,7 +192,7 @@ def explore_scenario(
     if expectations:
         _see_that_the_default_is_ordinary(scenario, scenario.seeds[0])
     run = ScenarioRunner(scenario, faults, expectations=expectations)
-    with deliberate_collection(), substitutes(), seeded_global(scenario.seeds[0]):  # once for all schedules
+    with deliberate_collection(), substitutes(), global_generators(scenario.seeds[0]):  # once for all schedules
         return explore_runs(
             run, strategy=strategy, seconds=seconds, schedules=schedules, seed=scenario.seeds[0], late=False,
             may_fail=faults > 0, checks=(), progress=progress, timed=True, alike=_not_named(scenario),

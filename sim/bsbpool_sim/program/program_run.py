@@ -28,7 +28,6 @@ from ..hosts import Hosts
 from ..kernel import Kernel, Rank, Task
 from ..mpi import initialization
 from ..places import is_ctrl_c, raised_by
-from ..python.chance import NumpyChance, random_of_ranks
 from ..python.finalizers import finalizers_of_ranks, free_variables
 from ..python.logs import logging_of_ranks
 from ..python.module_ownership import Ownership, replaces_pool
@@ -36,9 +35,8 @@ from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes, write_complaint
 from ..python.threads import leave_threads, wait_for_threads
 from ..python.warning_settings import warnings_of_ranks
-from ..random_streams import when_loaded
 from ..simulation import Simulation, simulate
-from ..virtual import GLOBAL_GENERATOR, OWNS
+from ..virtual import OWNS
 from . import package
 from .beginning import Program, prepared, variables_of_main
 from .launcher_variables import as_launched
@@ -167,7 +165,6 @@ class _Ranks:
         self._modules = Modules(self._ownership, self._first or self._folder)
         self._undo.enter_context(processes(self._common))
         self._undo.callback(finalizers_of_ranks())
-        self._undo.enter_context(random_of_ranks())
         self._undo.enter_context(logging_of_ranks())
         self._undo.enter_context(warnings_of_ranks())
         self._undo.callback(self._modules.leave)
@@ -187,9 +184,7 @@ class _Ranks:
         self._kernel = cluster.kernel
         self._modules.begin(len(cluster.kernel.ranks))
         cluster.kernel.on_turn, cluster.kernel.on_close = self._modules.enter, self._close
-        self._finder = _Finder(self._modules, NumpyChance(cluster.seed, self._undo))
-        if "numpy.random" in sys.modules:
-            self._finder.numpy.install(sys.modules["numpy.random"])
+        self._finder = _Finder(self._modules)
 
     def check(self, cluster: Cluster) -> None:
         """Called after the run."""
@@ -223,7 +218,7 @@ class _Ranks:
         rank = task.rank.index
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
         process = task.rank.kept[PROCESS] = self._process(rank, comm.cluster.hosts)
-        task.rank.kept[GLOBAL_GENERATOR], task.rank.kept[OWNS] = None, process.owns
+        task.rank.kept[OWNS] = process.owns
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")
@@ -364,11 +359,7 @@ def _parts_of_mpi4py() -> set[str]:
 
 
 class _Finder(Finder):
-    """Also gives each rank the simulator's MPI, and its own state of NumPy's global generator."""
-
-    def __init__(self, modules: Modules, numpy: NumpyChance):
-        super().__init__(modules)
-        self.numpy = numpy
+    """Also gives each rank the simulator's MPI."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> Any:
         if name == package.MODULE and isinstance(getcurrent(), Task) and package.PACKAGE in sys.modules:
@@ -376,11 +367,7 @@ class _Finder(Finder):
         if name == "bsbpool.bsb" and isinstance(getcurrent(), Task) and not self._modules.ownership.known(name):
             need = "each rank needs bsbpool to itself, which bsbpool.bsb fits to that rank's BSB"
             raise CannotSimulateError(f"{need}: bsbpool simulate --own bsbpool …")
-        spec = super().find_spec(name, path, target)
-        if name == "numpy.random" and isinstance(getcurrent(), Task):
-            spec = spec or self._search(name, path, target)
-            when_loaded(spec, self.numpy.install)
-        return spec
+        return super().find_spec(name, path, target)
 
 
 def _status(stop: SystemExit) -> int:

@@ -1,108 +1,268 @@
-"""The global random generators of each rank: those behind the functions of `random` and `numpy.random`.
+"""The generators behind the functions of `random` and `numpy.random`: each rank has a state of its own for them.
 
-Both are seeded from the simulation's seed, with a separate stream for each rank. Generators that a program makes belong
-to the program.
+They are seeded from the simulation's seed, with a separate stream for each rank. All who are no ranks, such as a script
+or another thread, share one more state. Each library has one generator: it gets the state of who draws, and that of the
+process after the simulation. Generators that a program makes belong to the program.
 """
 
 from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from typing import Any
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import ModuleType
+from typing import Any, ClassVar
 
 from greenlet import getcurrent
 
-from ..kernel import Task
-from ..random_streams import stream
-from ..virtual import global_generator
-from .process import Process, current_process
+from ..kernel import Kernel, Task
+from ..random_streams import generator_state, seeded_state, set_generator_state, stream
+from ..tasks import Rank
+from ..virtual import real, seed_of_unseeded
+from .real_lock import RealRLock
+
+__all__ = ["OF_CHANCE", "global_generators", "of_numpy"]
+
+_lock = RealRLock()
 
 
-@contextmanager
-def random_of_ranks() -> Iterator[None]:
-    """While active, the functions of `random` draw from the generator of the rank that calls them, wherever they were
-    imported.
+class _Generator:
+    """A generator that is behind the functions of a module.
+
+    :param key: under which key its states are kept.
     """
-    bound = vars(random)["_inst"]
-    methods = {name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is bound}
-    vars(random).update({name: _of_the_rank(name, value) for name, value in methods.items()})
-    try:
-        yield
-    finally:
-        vars(random).update(methods)
 
+    def __init__(self, key: str):
+        self._key = key
+        #: whose state it has; None: that of the process, as it is before and after simulations.
+        self.owner: _Owner | None = None
+        self._of_process: Any = None
+        #: the functions of the module that draw from it.
+        self.functions: list[Callable[..., Any]] = []
 
-def _of_the_rank(name: str, of_all: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(of_all)
-    def drawn(*args: Any, **kwargs: Any) -> Any:
-        task = getcurrent()
-        if not isinstance(task, Task):
-            return of_all(*args, **kwargs)
-        return getattr(global_generator(task), name)(*args, **kwargs)
+    def exchange(self, owner: _Owner | None) -> None:
+        """Give it the state of who draws next."""
+        with _lock:
+            if owner is self.owner:
+                return
+            if self.owner is None:
+                self._of_process = self.state()
+            else:
+                self.owner.kept[self._key] = self.state()
+            self.owner = owner
+            if owner is None:
+                self.set_state(self._of_process)
+            elif self._key in owner.kept:
+                self.set_state(owner.kept[self._key])
+            elif isinstance(owner, Rank):
+                assert owner.main is not None
+                self.begin(owner.main.kernel.cluster.seed, f"{self._key} of rank {owner.index}")
+            else:
+                self.begin(owner.seed, f"{self._key} of others")
 
-    # They are found by these, as when they are pickled.
-    drawn.__module__, drawn.__qualname__ = "random", name
-    return drawn
+    def state(self) -> Any:
+        """Return its state."""
+        raise NotImplementedError
 
+    def set_state(self, state: Any) -> None:
+        """Set its state."""
+        raise NotImplementedError
 
-# -- NumPy's global generator --------------------------------------------------------------------------------
+    def begin(self, seed: int, purpose: str) -> None:
+        """Give it the state that it has at first, for a purpose."""
+        raise NotImplementedError
 
+    def is_held(self) -> bool:
+        """Whether somebody has imported one of its functions by name, before simulations: no substitute reaches that.
 
-class NumpyChance:
-    """Gives each rank its own state of NumPy's global generator, once NumPy is imported."""
+        All of them are referred to by the same tables, and some are imported by nobody.
+        """
+        counts = [*map(sys.getrefcount, self.functions)]
+        return bool(counts) and max(counts) > min(counts)
 
-    def __init__(self, seed: int, undo: ExitStack):
-        self._seed = seed
-        self._undo = undo
-        self._last: Process | None = None
-        self._of: Any = None
-        self._outside: Any = None
+    def own(self, name: str, there: Callable[..., Any]) -> Callable[..., Any]:
+        """Return what draws with the state of who calls it.
 
-    def install(self, module: Any) -> None:
-        """Replace the functions of `numpy.random` that draw from the global generator, and the generator itself."""
-        if self._of is not None:
-            return
-        self._of = module.mtrand._rand
-        for space in (module, module.mtrand):
-            for name, value in [*vars(space).items()]:
-                # Its methods, and functions that call them; classes make generators of their own.
-                if not name.startswith("_") and callable(value) and not isinstance(value, type):
-                    setattr(space, name, self._own(value))
-                    self._undo.callback(setattr, space, name, value)
-        # Libraries take it as an object, as `check_random_state(None)` of several does.
-        kind = type(self._of)
-        methods = {name: self._method(name) for name, value in vars(kind).items() if name[0] != "_" and callable(value)}
-        module.mtrand._rand = type(kind.__name__, (kind,), methods)(self._of._bit_generator)
-        self._undo.callback(setattr, module.mtrand, "_rand", self._of)
+        :param name: what is called then, in `real`.
+        :param there: what it stands for.
+        """
 
-    def _method(self, name: str) -> Callable[..., Any]:
-        called = self._own(getattr(self._of, name))
-        return functools.wraps(called)(lambda _, *args, **kwargs: called(*args, **kwargs))
-
-    def _own(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        @functools.wraps(function)
+        @functools.wraps(there)
         def drawn(*args: Any, **kwargs: Any) -> Any:
-            process = current_process()
-            if process is not self._last:
-                self._exchange(process)
-            return function(*args, **kwargs)
+            task = getcurrent()
+            with _lock:  # another thread that draws would exchange the state
+                owner: _Owner | None = None
+                if isinstance(task, Task):
+                    owner = task.rank
+                    owner.draws += 1
+                elif global_generators.active:
+                    owner = global_generators.active[-1]
+                if owner is not self.owner:
+                    self.exchange(owner)
+                return real[name](*args, **kwargs)
 
+        # They are found by these, as when they are pickled.
+        drawn.__module__, _, drawn.__name__ = name.rpartition(".")
+        drawn.__qualname__ = drawn.__name__
         return drawn
 
-    def _exchange(self, process: Process | None) -> None:
-        state = self._of.get_state(legacy=False)
-        if self._last is None:
-            self._outside = state
-        else:
-            self._last.numpy_state = state
-        self._last = process
-        if process is None:
-            self._of.set_state(self._outside)
-        elif process.numpy_state is None:
-            task = getcurrent()
-            assert isinstance(task, Task)
-            self._of.seed(stream(self._seed, f"numpy.random of rank {task.rank.index}").getrandbits(32))
-        else:
-            self._of.set_state(process.numpy_state)
+
+def _calling(functions: dict[str, Callable[..., Any]], kind: type) -> Any:
+    """A class of generators that calls these functions: libraries take the generator itself, as
+    `check_random_state(None)` of several does.
+    """
+    return type(kind.__name__, (kind,), {name: _method(function) for name, function in functions.items()})
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    return functools.wraps(function)(lambda _, *args, **kwargs: function(*args, **kwargs))
+
+
+# -- that of Python ----------------------------------------------------------------------------------------
+
+
+class _Pythons(_Generator):
+    def state(self) -> Any:
+        return generator_state()
+
+    def set_state(self, state: Any) -> None:
+        set_generator_state(state)
+
+    def begin(self, seed: int, purpose: str) -> None:
+        set_generator_state(seeded_state(seed, purpose))
+
+
+PYTHON = _Pythons("random")
+_INSTANCE: Any = vars(random)["_inst"]
+_FUNCTIONS = {name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is _INSTANCE}
+PYTHON.functions = [*_FUNCTIONS.values()]
+_drawn = {name: PYTHON.own(f"random.{name}", value) for name, value in _FUNCTIONS.items()}
+_seed = _drawn["seed"]
+
+
+@functools.wraps(_seed)
+def _seed_of_simulation(a: Any = None, version: int = 2) -> None:
+    task = getcurrent()
+    if a is None and isinstance(task, Task):
+        a = seed_of_unseeded(task)
+    _seed(a, version)
+
+
+_drawn["seed"] = _seed_of_simulation
+
+#: By name: the substitutes.
+OF_CHANCE: dict[str, Any] = {f"random.{name}": drawn for name, drawn in _drawn.items()}
+_Calling = _calling(_drawn, random.Random)
+OF_CHANCE["random._inst"] = _Calling.__new__(_Calling, 0)  # what makes it otherwise would seed it
+
+
+# -- that of NumPy -----------------------------------------------------------------------------------------
+
+
+class _Numpys(_Generator):
+    #: what is behind its functions, once NumPy is imported.
+    of: Any = None
+    #: whether a simulation has imported it that is not over.
+    is_new = False
+
+    def state(self) -> Any:
+        return self.of.get_state(legacy=False)
+
+    def set_state(self, state: Any) -> None:
+        self.of.set_state(state)
+
+    def begin(self, seed: int, purpose: str) -> None:
+        self.of.seed(stream(seed, purpose).getrandbits(32))
+
+
+NUMPY = _Numpys("numpy.random")
+
+
+def of_numpy(module: ModuleType) -> Iterator[tuple[str, ModuleType, Any]]:
+    """Yield the names of what `numpy.random` draws with, the module of each, and the substitute. NumPy is imported now,
+    or was before.
+    """
+    inner: Any = vars(module)["mtrand"]
+    NUMPY.of = inner._rand
+    # Classes make generators of their own.
+    functions: dict[str, Callable[..., Any]] = {
+        name: value
+        for name, value in vars(inner).items()
+        if not name.startswith("_") and callable(value) and not isinstance(value, type)
+    }
+    for name, value in functions.items():
+        for space in (module, inner):
+            if getattr(space, name, None) is value:
+                full = f"{space.__name__}.{name}"
+                yield full, space, NUMPY.own(full, value)
+    NUMPY.functions = [value for name, value in functions.items() if getattr(module, name, None) is value]
+    kind = type(NUMPY.of)
+    methods = {}
+    for name, value in vars(kind).items():
+        if name[0] != "_" and callable(value):
+            full = f"the method {name} of numpy.random"
+            real[full] = getattr(NUMPY.of, name)
+            methods[name] = NUMPY.own(full, real[full])
+    yield "numpy.random.mtrand._rand", inner, _calling(methods, kind)(NUMPY.of._bit_generator)
+    # It was seeded by what the rank that imports it has in place of the machine's chance.
+    NUMPY.is_new = bool(global_generators.active)
+
+
+# -- while a simulation runs -------------------------------------------------------------------------------
+
+
+class global_generators:
+    """While active, each rank draws with a state of its own, and all others with one that depends on the seed.
+
+    Afterwards the process's own states are put back. NumPy is not imported for that: if the program does, it has a
+    fresh seed afterwards. What nobody draws from is left alone.
+
+    :param seed: the simulation's.
+    :param kernel: of the simulation; None: this is for several simulations, which enter it themselves.
+    """
+
+    # A class, since a generator takes longer, in each simulation.
+
+    #: those that are active, in any thread.
+    active: ClassVar[list[global_generators]] = []
+
+    def __init__(self, seed: int, kernel: Kernel | None = None):
+        self.seed = seed
+        #: what is kept for all who are no ranks.
+        self.kept: dict[str, Any] = {}
+        self._kernel = kernel
+
+    def __enter__(self) -> None:
+        self.active.append(self)
+        kernel = self._kernel
+        if kernel is not None:
+            self._turn = kernel.on_turn
+            if held := [each for each in (PYTHON, NUMPY) if each.is_held()]:
+                _take_turns(held, None, self)
+                kernel.on_turn = functools.partial(_take_turns, held, kernel.on_turn)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._kernel is not None:
+            self._kernel.on_turn = self._turn
+        self.active.remove(self)
+        if PYTHON.owner is not None:
+            PYTHON.exchange(None)
+        if NUMPY.owner is not None:
+            NUMPY.exchange(None)
+        if NUMPY.is_new and not self.active:
+            NUMPY.is_new = False
+            NUMPY.of.seed()
+
+
+def _take_turns(held: Sequence[_Generator], then: Callable[[Any], None] | None, owner: _Owner) -> None:
+    """Give generators the state of who goes on, since it may draw with functions that no substitute reaches."""
+    for generator in held:
+        if generator.owner is not owner:
+            generator.exchange(owner)
+    if then is not None:
+        then(owner)
+
+
+#: Whose state a generator may have while simulations run.
+_Owner = Rank | global_generators

@@ -1,4 +1,4 @@
-"""Adapts `concurrent.futures` and `asyncio` to simulated ranks, once a program has imported them.
+"""Adapts modules to simulated ranks once a program has imported them: `concurrent.futures` and `asyncio`, mainly.
 
 They use threads, locks and clocks, which are virtual already. This file adapts the rest: their state of the process,
 and the order of sets. The event loop is in `event_loop`.
@@ -18,6 +18,7 @@ from .threads import current_thread, threads_of
 #: By the module that brings them: names that are replaced while simulations run.
 LATE: dict[str, list[str]] = {
     "sched": [],  # its default arguments, which have no name
+    "numpy.random": [],  # its functions are another module's, as `chance` has them
     "concurrent.futures._base": ["concurrent.futures._base.set"],
     "concurrent.futures.thread": ["concurrent.futures.thread.set"],
 }

@@ -91,8 +91,6 @@ class Process:
         self.record_factory: Any = None
         #: the handlers that it made.
         self.handlers: weakref.WeakSet[Any] = weakref.WeakSet()
-        #: the state of NumPy's global generator.
-        self.numpy_state: Any = None
 
     def run_at_exit(self) -> None:
         """Call the functions registered with `atexit`, the last one first."""
