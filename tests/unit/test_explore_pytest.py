@@ -1,6 +1,7 @@
 """`pytest --explore`: tests on simulated ranks, and scenarios, run in all orders; what fails can be run again."""
 
 import pytest
+from tests_of_both_worlds import SETTINGS
 
 pytest_plugins = ["pytester"]
 
@@ -51,6 +52,11 @@ def test_a_test_that_fails_in_another_order_says_which_and_how_to_run_it_again(e
 def test_a_test_that_is_right_passes_within_any_budget(explored):
     explored(RIGHT, "--explore").assert_outcomes(passed=1)
     explored(RIGHT, "--explore=1").assert_outcomes(passed=1)
+
+
+def test_what_a_rank_sets_in_python_is_its_own_in_each_order(explored):
+    result = explored("import pytest\n" + SETTINGS, "--explore=20", "-W", "default")
+    result.assert_outcomes(passed=6, warnings=result.parseoutcomes().get("warnings", 0))
 
 
 def test_a_tape_of_another_test_is_refused(explored):

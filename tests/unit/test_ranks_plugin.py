@@ -6,7 +6,7 @@ from importlib.machinery import SourceFileLoader
 
 import pytest
 from launching import WITHOUT, unmeasured
-from tests_of_both_worlds import FIXTURES, SELF
+from tests_of_both_worlds import FIXTURES, SELF, SETTINGS
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -229,6 +229,10 @@ def test_passes_all_the_same(comm):
 def test_pytest_exit_ends_the_run(run):
     result = run("def test_exit(comm):\n    pytest.exit('enough')\n\ndef test_after():\n    pass")
     assert "enough" in text(result) and "passed" not in text(result)
+
+
+def test_what_a_rank_sets_in_python_is_its_own(run):
+    run(SETTINGS, "-W", "default").assert_outcomes(passed=6)
 
 
 def test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say(run):

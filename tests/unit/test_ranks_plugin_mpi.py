@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
-from tests_of_both_worlds import FIXTURES, PROGRAM, SELF, WORLD
+from tests_of_both_worlds import FIXTURES, PROGRAM, SELF, SETTINGS, WORLD
 from unused_plugins import WITHOUT_OPTIONS
 
 from bsbpool.worlds.launcher import launcher
@@ -527,15 +527,15 @@ def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
     assert "[rank 1 of 2] AssertionError: a plugin of its own" in result.said and "this ends all ranks" in result.said
 
 
-def test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
+def test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
     result = run(
         tmp_path / "it",
-        FIXTURES + SELF + "\ndef test_at_the_end():\n    pass",
+        FIXTURES + SELF + SETTINGS + "\ndef test_at_the_end():\n    pass",
         "--mpi-timeout=20",
         ranks=3,
         python=python,
     )
-    assert result.status == 0 and "14 passed" in result.said
+    assert result.status == 0 and "20 passed" in result.said
 
 
 def test_the_world_and_the_state_of_modules_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):

@@ -107,6 +107,97 @@ class TestOwn:
         assert self.mine == [comm.rank] == thing and thing is self.things and self.rank == comm.rank
 """
 
+#: What a rank sets in Python, other ranks do not find set, though they communicate meanwhile.
+SETTINGS = """
+import contextlib, io, logging, random, sys, warnings
+
+@pytest.mark.ranks(2)
+def test_warnings_that_a_rank_expects(comm):
+    with pytest.warns(UserWarning, match=f"of rank {comm.rank}") as caught:
+        comm.barrier()
+        warnings.warn(f"of rank {comm.rank}")
+        comm.barrier()
+    assert [str(each.message) for each in caught] == [f"of rank {comm.rank}"]
+
+@pytest.mark.ranks(2)
+def test_warnings_that_ranks_turn_into_errors_in_turn(comm):
+    for turn in range(2):
+        comm.barrier()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error" if turn == comm.rank else "ignore")
+            comm.barrier()
+            if turn == comm.rank:
+                with pytest.raises(UserWarning):
+                    warnings.warn("strict")
+            else:
+                warnings.warn("easy")
+            comm.barrier()
+
+@pytest.mark.ranks(2)
+def test_warnings_that_are_recorded(comm, recwarn):
+    comm.barrier()
+    for _ in range(1 + comm.rank):
+        warnings.warn(f"of rank {comm.rank}", RuntimeWarning, stacklevel=2 + _)
+    comm.barrier()
+    assert len(recwarn) == len(recwarn.list) == len([*recwarn]) == 1 + comm.rank
+    assert str(recwarn.pop(RuntimeWarning).message) == str(recwarn[-1].message if comm.rank else f"of rank 0")
+    comm.barrier()
+    assert len(recwarn) == comm.rank
+    recwarn.clear()
+    assert not recwarn.list
+    warnings.warn("later")
+    assert str(recwarn.pop().message) == "later"
+
+@pytest.mark.ranks(2)
+def test_output_that_ranks_redirect(comm, capsys):
+    first, second = io.StringIO(), io.StringIO()
+    print("before")
+    with contextlib.redirect_stdout(first):
+        comm.barrier()
+        print("first of", comm.rank)
+        with contextlib.redirect_stdout(second):
+            comm.barrier()
+            print("second of", comm.rank, file=sys.stdout)
+        if comm.rank:
+            comm.barrier()
+        print("first of", comm.rank)
+    if not comm.rank:
+        comm.barrier()
+    print("after")
+    assert first.getvalue() == 2 * f"first of {comm.rank}\\n"
+    assert second.getvalue() == f"second of {comm.rank}\\n"
+    assert capsys.readouterr().out == "before\\nafter\\n"
+
+@pytest.fixture
+def logged_before(caplog):
+    logging.getLogger("before").warning("before")
+
+@pytest.mark.ranks(2)
+def test_records_that_ranks_log(comm, logged_before, caplog):
+    log = logging.getLogger("its")
+    assert caplog.get_records("setup")[0].message == "before" and not caplog.records
+    comm.barrier()
+    log.warning("of rank %d", comm.rank)
+    comm.barrier()
+    assert caplog.messages == [f"of rank {comm.rank}"] and len(caplog.records) == 1
+    assert caplog.record_tuples == [("its", logging.WARNING, f"of rank {comm.rank}")]
+    assert f"of rank {comm.rank}" in caplog.text and f"of rank {1 - comm.rank}" not in caplog.text
+    comm.barrier()
+    if comm.rank:
+        caplog.clear()
+    comm.barrier()
+    assert len(caplog.records) == 1 - comm.rank
+
+@pytest.mark.ranks(2)
+def test_numbers_that_ranks_draw(comm):
+    random.seed(7)
+    drawn = []
+    for _ in range(3):
+        drawn.append(random.random())
+        comm.barrier()
+    assert comm.allgather(drawn) == [drawn, drawn]
+"""
+
 #: A program that takes its communicator when it is imported, and keeps state.
 PROGRAM = """
 from dataclasses import dataclass

@@ -34,7 +34,7 @@ from ..python.module_ownership import Ownership, replaces_pool
 from ..python.modules import Finder, Modules
 from ..python.process import PROCESS, Common, Process, environment, processes, write_complaint
 from ..python.threads import leave_threads, wait_for_threads
-from ..python.warning_settings import warnings_of_ranks
+from ..python.warning_settings import own_warnings, warnings_of_ranks
 from ..simulation import Simulation, simulate
 from ..virtual import OWNS
 from . import package
@@ -219,6 +219,7 @@ class _Ranks:
         observed = comm.cluster.observed  # asked now: a program may end MPI itself
         process = task.rank.kept[PROCESS] = self._process(rank, comm.cluster.hosts)
         task.rank.kept[OWNS] = process.owns
+        own_warnings(task.rank)
         self._look_at_memory()
         sys.argv, sys.path = self._arguments()
         main = sys.modules["__main__"] = types.ModuleType("__main__")

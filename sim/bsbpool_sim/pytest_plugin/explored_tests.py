@@ -11,7 +11,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -34,6 +34,7 @@ from ..simulation import run_on
 from ..tape import Tape
 from .marks import Budget, checks_of
 from .rank_output import Router
+from .rank_settings import settings_of_ranks
 
 if TYPE_CHECKING:
     from ..exploring.findings import Finding
@@ -43,23 +44,27 @@ if TYPE_CHECKING:
 _WHAT = "explored"
 
 
-class Folder:
-    """The `tmp_path` of a test, as the test finds it at first.
+class AtFirst:
+    """The `tmp_path`, `recwarn` and `caplog` of a test, as the test finds them at first.
 
     :param folder: the folder; None: the test has none.
+    :param recorded: the lists of warnings and log records that were recorded.
     """
 
-    def __init__(self, folder: Path | None):
+    def __init__(self, folder: Path | None, recorded: Iterable[list[Any]] = ()):
         self._folder = folder
         #: a copy of the folder; None: it was empty.
         self._copy: Path | None = None
+        self._recorded = [(each, [*each]) for each in recorded]
         if folder is not None and any(folder.iterdir()):
             self._copy = folder.with_name(f"{folder.name}-at-first")
             shutil.rmtree(self._copy, ignore_errors=True)
             shutil.copytree(folder, self._copy, symlinks=True)
 
     def restore(self) -> None:
-        """Make it what it was. The folder itself stays: it may be the working directory."""
+        """Make them what they were. The folder itself stays: it may be the working directory."""
+        for now, before in self._recorded:
+            now[:] = before
         if self._folder is None:
             return
         for each in self._folder.iterdir():
@@ -71,12 +76,14 @@ class Folder:
             shutil.copytree(self._copy, self._folder, symlinks=True, dirs_exist_ok=True)
 
 
-def folder_of(item: pytest.Function) -> Folder:
-    """Return the `tmp_path` of a test that is about to run, if it has pytest's."""
+def at_first(item: pytest.Function) -> AtFirst:
+    """Return what a test finds that is about to run: its `tmp_path`, if that is pytest's, and what pytest recorded."""
     found = item._fixtureinfo.name2fixturedefs.get("tmp_path", ())
     own = bool(found) and found[-1].func.__module__ == "_pytest.tmpdir"
     folder: Any = item.funcargs.get("tmp_path") if own else None
-    return Folder(folder)
+    values = item.funcargs.values()
+    warned = [each.list for each in values if isinstance(each, pytest.WarningsRecorder)]
+    return AtFirst(folder, [*warned, *(each.records for each in values if isinstance(each, pytest.LogCaptureFixture))])
 
 
 class TestRunner:
@@ -84,16 +91,16 @@ class TestRunner:
 
     :param program: what each rank runs; it keeps what pytest's own exceptions say of the outcome.
     :param on: lets the ranks of a cluster have their modules.
-    :param folder: what each schedule finds as the test found it.
+    :param found: what each schedule finds as the test found it.
     """
 
     __test__ = False
 
     def __init__(
         self, item: pytest.Function, size: int, program: Callable[[dict[int, BaseException]], Callable[[Any], None]],
-        on: Callable[[Cluster], contextlib.AbstractContextManager[Any]], folder: Folder,
+        on: Callable[[Cluster], contextlib.AbstractContextManager[Any]], found: AtFirst,
     ):  # fmt: skip
-        self._item, self._size, self._program, self._on, self._folder = item, size, program, on, folder
+        self._item, self._size, self._program, self._on, self._found = item, size, program, on, found
         self.watch = Watch()
         self.overtime = Overtime()
         #: the violations that count.
@@ -104,7 +111,7 @@ class TestRunner:
     ) -> Schedule:
         """Run it once."""
         self.watch.begin()
-        self._folder.restore()
+        self._found.restore()
         cluster = Cluster(
             self._size, policy=strategy, tape=Tape() if tape is None else tape, late_matching=late,
             max_events=MAX_EVENTS,
@@ -120,7 +127,12 @@ class TestRunner:
             install(cluster)
         raised: dict[int, BaseException] = {}
         quiet: Any = [Router() for _ in range(2)]
-        with self._on(cluster), contextlib.redirect_stdout(quiet[0]), contextlib.redirect_stderr(quiet[1]):
+        with (
+            self._on(cluster),
+            contextlib.redirect_stdout(quiet[0]),
+            contextlib.redirect_stderr(quiet[1]),
+            settings_of_ranks(cluster),
+        ):
             schedule = _run(cluster, self._program(raised))
         schedule.raised.update(raised)
         if audit is not None and schedule.stopped is None and not schedule.raised:

@@ -1,4 +1,5 @@
-"""The output, log records and warnings of a test on simulated ranks, told apart by rank while they run.
+"""The output and log records of a test on simulated ranks, told apart by rank while they run, and what `capsys`,
+`recwarn` and `caplog` are on a rank.
 
 What reports make of them is in `rank_reports`.
 """
@@ -7,16 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 import sys
-import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import pytest
 from _pytest.capture import CaptureFixture, CaptureResult, SysCapture
+from _pytest.logging import _remove_ansi_escape_sequences
 from greenlet import getcurrent
 
 from ..kernel import Task
+from ..python.process import reclassed
 from .rank_reports import RANK
 
 
@@ -30,12 +33,16 @@ class Router(io.TextIOBase):
         self._stream = io.StringIO() if stream is None else stream
         self._counts = stream is not None
         self.by_rank: dict[int, list[str]] = {}
+        #: what ranks have put in its place, as `contextlib.redirect_stdout` does.
+        self.instead: dict[int, Any] = {}
         #: how many characters the stream got from it that it replaces.
         self.forwarded = 0
 
     def write(self, text: str) -> int:
         task = getcurrent()
         if isinstance(task, Task):
+            if task.rank.index in self.instead:  # Python's `print` finds this stream all the same
+                return int(self.instead[task.rank.index].write(text) or 0)
             self.by_rank.setdefault(task.rank.index, []).append(text)
         if self._counts:
             self.forwarded += len(text)
@@ -48,6 +55,35 @@ class Router(io.TextIOBase):
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def streams_of_ranks() -> Iterator[None]:
+    """While active, a rank that sets `sys.stdout` or `sys.stderr` sets its own, if a router is there."""
+    undo = reclassed(sys, {name: _stream(name) for name in ("stdout", "stderr")})
+    try:
+        yield
+    finally:
+        undo()
+
+
+def _stream(name: str) -> property:
+    def get(self: Any) -> Any:
+        stream, task = self.__dict__[name], getcurrent()
+        if isinstance(task, Task) and isinstance(stream, Router):
+            return stream.instead.get(task.rank.index, stream)
+        return stream
+
+    def put(self: Any, value: Any) -> None:
+        stream, task = self.__dict__[name], getcurrent()
+        if not isinstance(task, Task) or not isinstance(stream, Router):
+            self.__dict__[name] = value
+        elif value is stream:
+            stream.instead.pop(task.rank.index, None)
+        else:
+            stream.instead[task.rank.index] = value
+
+    return property(get, put)
 
 
 class RankCapture:
@@ -64,7 +100,7 @@ class RankCapture:
 
     def readouterr(self) -> Any:
         """Return what this rank has written since it last asked, and at first what was written before the test."""
-        routers = [sys.stdout, sys.stderr]
+        routers = [sys.__dict__[name] for name in ("stdout", "stderr")]  # not what the rank has in their place
         if not all(isinstance(each, Router) for each in routers):
             return self._capture.readouterr()
         outside = self._before_ranks(routers)
@@ -100,11 +136,97 @@ class RankCapture:
         return getattr(self._capture, name)
 
 
-def capture_of_rank(value: Any, rank: int) -> RankCapture | None:
-    """Return what a rank has in place of `capsys`; None for all other values."""
-    if not isinstance(value, CaptureFixture) or value.captureclass is not SysCapture:
-        return None
-    return RankCapture(value, rank)
+class RankWarnings(pytest.WarningsRecorder):
+    """pytest's `recwarn` for one rank: the warnings of this rank, and those before the ranks ran.
+
+    :param recorder: the fixture, which records the warnings of all ranks.
+    """
+
+    def __init__(self, recorder: pytest.WarningsRecorder, rank: int):
+        self._own: list[Any] = []
+        self._recorder, self._rank = recorder, rank
+        #: how many of all warnings it has looked at.
+        self._seen = 0
+        super().__init__(_ispytest=True)
+
+    @property
+    def _list(self) -> list[Any]:
+        new = self._recorder.list[self._seen :]
+        self._seen += len(new)
+        self._own += [each for each in new if getattr(each.message, RANK, self._rank) == self._rank]
+        return self._own
+
+    @_list.setter
+    def _list(self, value: list[Any]) -> None:
+        """Pytest's class begins with none."""
+
+
+class RankLog:
+    """pytest's `caplog` for one rank: the records of this rank, and those before the ranks ran.
+
+    Levels that it sets hold on all ranks.
+
+    :param log: the fixture, which has the records of all ranks.
+    """
+
+    def __init__(self, log: pytest.LogCaptureFixture, rank: int):
+        self._log, self._rank = log, rank
+        if _named not in log.handler.filters:
+            log.handler.addFilter(_named)
+
+    @property
+    def records(self) -> list[logging.LogRecord]:
+        """The records of this rank."""
+        return self._of(self._log.records)
+
+    @property
+    def record_tuples(self) -> list[tuple[str, int, str]]:
+        """Name of the logger, level and message of each of them."""
+        return [(each.name, each.levelno, each.getMessage()) for each in self.records]
+
+    @property
+    def messages(self) -> list[str]:
+        """The message of each of them."""
+        return [each.getMessage() for each in self.records]
+
+    @property
+    def text(self) -> str:
+        """What the handler makes of them."""
+        return _remove_ansi_escape_sequences("".join(f"{self._log.handler.format(each)}\n" for each in self.records))
+
+    def get_records(self, when: Any) -> list[logging.LogRecord]:
+        """The records of this rank in a phase of the test."""
+        return self._of(self._log.get_records(when))
+
+    def clear(self) -> None:
+        """Forget the records of this rank."""
+        records = self._log.records
+        records[:] = [each for each in records if getattr(each, RANK, self._rank) != self._rank]
+
+    def _of(self, records: Iterable[logging.LogRecord]) -> list[logging.LogRecord]:
+        return [each for each in records if getattr(each, RANK, self._rank) == self._rank]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._log, name)
+
+
+def _named(record: logging.LogRecord) -> bool:
+    """Note in a record which rank it is of."""
+    task = getcurrent()
+    if isinstance(task, Task):
+        setattr(record, RANK, task.rank.index)
+    return True
+
+
+def value_of_rank(value: Any, rank: int) -> RankCapture | RankWarnings | RankLog | None:
+    """Return what a rank has in place of `capsys`, `recwarn` or `caplog`; None for all other values."""
+    if isinstance(value, CaptureFixture) and value.captureclass is SysCapture:
+        return RankCapture(value, rank)
+    if type(value) is pytest.WarningsRecorder:
+        return RankWarnings(value, rank)
+    if isinstance(value, pytest.LogCaptureFixture):
+        return RankLog(value, rank)
+    return None
 
 
 class _NoCapture:
@@ -121,23 +243,14 @@ class _NoCapture:
 
 @contextlib.contextmanager
 def told_apart(item: pytest.Function) -> Iterator[list[Router]]:
-    """Context in which the output, log records and warnings of ranks are recorded by rank."""
+    """Context in which the output and log records of ranks are recorded by rank."""
     plugins = item.config.pluginmanager
     capturing: Any = plugins.get_plugin("capturemanager")
     log: Any = getattr(plugins.get_plugin("logging-plugin"), "report_handler", None)
     streams = sys.stdout, sys.stderr, getattr(log, "stream", None)
     routers = [Router(stream) for stream in streams]
-    warn = warnings.showwarning
-
-    def showwarning(message: Any, *args: Any, **kwargs: Any) -> None:
-        task = getcurrent()
-        if isinstance(task, Task) and isinstance(message, Warning):
-            setattr(message, RANK, task.rank.index)
-        warn(message, *args, **kwargs)
-
     hidden = "subtests" in item.fixturenames and getattr(capturing, "_capture_fixture", log) is None
     sys.stdout, sys.stderr = routers[:2]
-    warnings.showwarning = showwarning
     if log is not None:
         log.stream = routers[2]
     if hidden:
@@ -146,7 +259,6 @@ def told_apart(item: pytest.Function) -> Iterator[list[Router]]:
         yield routers
     finally:
         sys.stdout, sys.stderr = streams[:2]
-        warnings.showwarning = warn
         if log is not None:
             log.stream = streams[2]
         if hidden:

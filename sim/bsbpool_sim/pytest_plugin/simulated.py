@@ -33,8 +33,9 @@ from ..simulation import close, run_on
 from .marks import DEBUGGED, NOT_EXPLORED, REPORT, NotYet, checks_of, timeout_of
 from .own_modules import modules_of
 from .own_objects import Counterparts
-from .rank_output import Router, capture_of_rank, told_apart
+from .rank_output import Router, told_apart, value_of_rank
 from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
+from .rank_settings import settings_of_ranks
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -116,8 +117,8 @@ def value_on(value: Any, here: Here) -> Any:
         return value.values[here.comm.rank]
     if isinstance(value, NotYet):
         return here.comm
-    captured = capture_of_rank(value, here.comm.rank)
-    return here.of(value) if captured is None else captured
+    own = value_of_rank(value, here.comm.rank)
+    return here.of(value) if own is None else own
 
 
 def instance_of(item: Any, here: Here) -> Any:
@@ -250,9 +251,9 @@ def call(item: pytest.Function) -> None:
     if tape is None and budget is None:
         run_on_ranks(item, ranks, "call", test)
         return
-    from .explored_tests import TestRunner, explore_test, folder_of, run_test_tape
+    from .explored_tests import TestRunner, at_first, explore_test, run_test_tape
 
-    folder = folder_of(item)
+    found = at_first(item)
     if tape is None:
         run_on_ranks(item, ranks, "call", test)
     if ranks.kept:
@@ -272,7 +273,7 @@ def call(item: pytest.Function) -> None:
 
         return on_rank
 
-    runner = TestRunner(item, ranks.size, program, own.on, folder)
+    runner = TestRunner(item, ranks.size, program, own.on, found)
     if tape is not None:
         run_test_tape(item, runner, tape)
     else:
@@ -310,7 +311,7 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
     cluster = ranks.cluster or _new_cluster(item, size)
     if ranks.kept:
         ranks.cluster = cluster
-    with told_apart(item) as routers, own.on(cluster):
+    with told_apart(item) as routers, own.on(cluster), settings_of_ranks(cluster):
         try:
             with _limited(item, cluster):
                 run_on(cluster, program, last=not ranks.kept)

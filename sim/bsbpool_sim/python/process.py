@@ -81,8 +81,6 @@ class Process:
         self.muted = False
         #: its attributes of `threading`.
         self.threading: dict[str, Any] = {"excepthook": threading.__excepthook__}
-        #: the settings of `warnings`, once they were looked at.
-        self.warnings: dict[str, Any] = {}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
         self.logging: dict[int, dict[str, Any]] = {}
         #: what tables of logging have on this rank, by their names.
@@ -121,25 +119,36 @@ def current_process() -> Process | None:
 
 
 def property_of_rank(name: str, kept: Callable[[Process, Any], dict[str, Any]]) -> property:
-    """Make a property for an attribute that each rank has for itself.
+    """Make a property for an attribute that each rank with a `Process` has for itself.
 
     :param kept: where a rank keeps those of an object.
     """
 
-    def get(self: Any) -> Any:
+    def space(self: Any) -> dict[str, Any]:
         process = current_process()
+        attributes: dict[str, Any] = self.__dict__ if process is None else kept(process, self)
+        return attributes
+
+    return property_in(name, space)
+
+
+def property_in(name: str, space: Callable[[Any], dict[str, Any]]) -> property:
+    """Make a property for an attribute of an object that is kept elsewhere.
+
+    :param space: called with the object, returns where it is kept now.
+    """
+
+    def get(self: Any) -> Any:
         try:
-            return (self.__dict__ if process is None else kept(process, self))[name]
+            return space(self)[name]
         except KeyError:
             raise AttributeError(f"{self!r} has no attribute {name!r}", name=name, obj=self) from None
 
     def put(self: Any, value: Any) -> None:
-        process = current_process()
-        (self.__dict__ if process is None else kept(process, self))[name] = value
+        space(self)[name] = value
 
     def delete(self: Any) -> None:
-        process = current_process()
-        del (self.__dict__ if process is None else kept(process, self))[name]
+        del space(self)[name]
 
     return property(get, put, delete)
 

@@ -1,5 +1,5 @@
 """The settings of `warnings` of each rank: filters, the function that shows a warning, and the warnings that were shown
-once. `process` explains how this works.
+once.
 
 Python's C code reads attributes of the module; objects that the module's own functions read from its namespace are
 replaced.
@@ -12,21 +12,43 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-from .process import Process, current_process, property_of_rank, reclassed
+from greenlet import getcurrent
+
+from ..tasks import Rank, Task
+from .process import property_in, reclassed
 
 _NAMES = ("filters", "defaultaction", "onceregistry", "showwarning", "formatwarning", "_showwarnmsg_impl")
+#: Under which key a rank keeps its settings: none before it has looked at them. A rank without it has none of its own.
+_KEY = "warnings"
 
 
-def _settings(process: Process, module: Any) -> dict[str, Any]:
-    if not process.warnings:
-        process.warnings = {name: module.__dict__[name] for name in _NAMES if name in module.__dict__}
-        process.warnings.update(filters=[*module.__dict__["filters"]], onceregistry={})
-    return process.warnings
+def own_warnings(rank: Rank) -> None:
+    """From now on, a rank has its own settings of warnings, which are at first those of who simulates."""
+    rank.kept[_KEY] = {}
+
+
+def _settings(module: Any) -> dict[str, Any]:
+    """What the module's attributes are for who runs."""
+    outside: dict[str, Any] = module.__dict__
+    settings = _of_rank()
+    if settings is None:
+        return outside
+    if not settings:
+        settings.update({name: outside[name] for name in _NAMES if name in outside})
+        settings.update(filters=[*outside["filters"]], onceregistry={})
+        _mutated()  # so that modules forget which warnings were shown before
+    return settings
+
+
+def _of_rank() -> dict[str, Any] | None:
+    """The settings of the rank that runs; None: no rank runs, or one that has none of its own."""
+    task = getcurrent()
+    return task.rank.kept.get(_KEY) if isinstance(task, Task) else None
 
 
 @contextmanager
 def warnings_of_ranks() -> Iterator[None]:
-    """While active, each rank with a `Process` has its own settings of warnings."""
+    """While active, each rank has its own settings of warnings, once `own_warnings` says so."""
     module: Any = warnings
     replaced = {"_add_filter": _add_filter, "resetwarnings": _reset, "_showwarnmsg": _show, "_formatwarnmsg": _format}
     with ExitStack() as undo:
@@ -35,7 +57,7 @@ def warnings_of_ranks() -> Iterator[None]:
             setattr(module, name, function)
             undo.callback(setattr, module, name, _real[name])
         undo.callback(
-            reclassed(module, {name: property_of_rank(name, _settings) for name in _NAMES if hasattr(module, name)})
+            reclassed(module, {name: property_in(name, _settings) for name in _NAMES if hasattr(module, name)})
         )
         yield
 
@@ -44,7 +66,7 @@ _real: dict[str, Any] = {}
 
 
 def _add_filter(*item: Any, append: bool) -> None:
-    if current_process() is None:
+    if _of_rank() is None:
         _real["_add_filter"](*item, append=append)
         return
     filters: Any = warnings.filters
@@ -56,7 +78,7 @@ def _add_filter(*item: Any, append: bool) -> None:
 
 
 def _reset() -> None:
-    if current_process() is None:
+    if _of_rank() is None:
         _real["resetwarnings"]()
     else:
         filters: Any = warnings.filters
@@ -76,8 +98,7 @@ def _mutated() -> None:
 
 def _show(message: Any) -> None:
     module: Any = warnings
-    process = current_process()
-    if process is None:
+    if _of_rank() is None:
         _real["_showwarnmsg"](message)
     elif module.showwarning is not module._showwarning_orig:
         of = message
@@ -88,7 +109,7 @@ def _show(message: Any) -> None:
 
 def _format(message: Any) -> Any:
     module: Any = warnings
-    if current_process() is None or module.formatwarning is module._formatwarning_orig:
+    if _of_rank() is None or module.formatwarning is module._formatwarning_orig:
         return _real["_formatwarnmsg"](message)
     of = message
     return module.formatwarning(of.message, of.category, of.filename, of.lineno, of.line)
