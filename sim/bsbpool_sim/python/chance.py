@@ -226,6 +226,8 @@ class global_generators:
 
     #: those that are active, in any thread.
     active: ClassVar[list[global_generators]] = []
+    #: the generators with functions that were imported by name before the first of them.
+    _held: ClassVar[list[_Generator]] = []
 
     def __init__(self, seed: int, kernel: Kernel | None = None):
         self.seed = seed
@@ -234,13 +236,15 @@ class global_generators:
         self._kernel = kernel
 
     def __enter__(self) -> None:
+        if not self.active:  # what is imported later gets the substitutes
+            global_generators._held = [each for each in (PYTHON, NUMPY) if each.is_held()]
         self.active.append(self)
         kernel = self._kernel
         if kernel is not None:
             self._turn = kernel.on_turn
-            if held := [each for each in (PYTHON, NUMPY) if each.is_held()]:
-                _take_turns(held, None, self)
-                kernel.on_turn = functools.partial(_take_turns, held, kernel.on_turn)
+            if self._held:
+                _take_turns(self._held, None, self)
+                kernel.on_turn = functools.partial(_take_turns, self._held, kernel.on_turn)
 
     def __exit__(self, *exc: object) -> None:
         if self._kernel is not None:
