@@ -61,18 +61,22 @@ class MakingTopologies(Forms):
 
     def _on_first_ranks(self, call_name: str, count: int, shape: Grid | RankGraph, kind: str, reorder: bool) -> Any:
         """A communicator of the first `count` ranks."""
-        cluster = self.cluster
-        cluster.has_reordered_ranks = cluster.has_reordered_ranks or bool(reorder)
-        step = -1 if reorder and cluster.reverses_ranks else 1
+        step = self._step(reorder)
         call = self._together(call_name, shape)
         see_alike(call_name, call.payloads, "ERR_TOPOLOGY")
         if call.result is None:
-            call.result = Context(cluster, self.context.own[:count][::step])
+            call.result = Context(self.cluster, self.context.own[:count][::step])
         if self.rank >= count:
             return CLASSES[kind]()
         member = CommMember(call.result, self.rank if step > 0 else count - 1 - self.rank, kind)
         member.topology = shape
         return new_comm(member, self.member)
+
+    def _step(self, reorder: bool) -> int:
+        """In which direction the ranks of this communicator get numbers: -1 if exploring asks for other ones."""
+        cluster = self.cluster
+        cluster.has_reordered_ranks = cluster.has_reordered_ranks or bool(reorder)
+        return -1 if reorder and cluster.reverses_ranks else 1
 
     def Create_dist_graph_adjacent(
         self,
@@ -100,7 +104,7 @@ class MakingTopologies(Forms):
             raise MPIError(
                 "Create_dist_graph_adjacent: sourceweights and destweights are both given, or neither", "ERR_TOPOLOGY"
             )
-        return self._spread("Create_dist_graph_adjacent", Neighbours(into, out, heavy, light), info)
+        return self._spread("Create_dist_graph_adjacent", Neighbours(into, out, heavy, light), info, reorder)
 
     def Create_dist_graph(
         self,
@@ -140,7 +144,7 @@ class MakingTopologies(Forms):
         known = Neighbours(tuple(n for n, _ in into), tuple(n for n, _ in out), None, None)
         if all(theirs[2] is not None for theirs in self._in_order(call)):
             known = known._replace(source_weights=tuple(w for _, w in into), dest_weights=tuple(w for _, w in out))
-        return self._spread("Create_dist_graph", known, info)
+        return self._spread("Create_dist_graph", known, info, reorder)
 
     def _ranks(self, given: Any, what: str) -> tuple[int, ...]:
         ranks = () if given is None else integers(given, what)
@@ -149,16 +153,18 @@ class MakingTopologies(Forms):
                 raise MPIError(f"{what}: {rank} is no rank: there are 0 to {self.size - 1}", "ERR_RANK")
         return ranks
 
-    def _spread(self, name: str, known: Neighbours, info: Any) -> Any:
-        hints = hints_of(info, name)
+    def _spread(self, name: str, known: Neighbours, info: Any, reorder: bool) -> Any:
+        """A communicator of all ranks: the neighbours that a rank gives are those of who gets its number."""
+        hints, step = hints_of(info, name), self._step(reorder)
         call = self._together(name, known)
         if call.result is None:
             of_all = self._in_order(call)
             text = one_sided([each.sources for each in of_all], [each.destinations for each in of_all])
-            call.result = Context(self.cluster, self.context.own), text
+            call.result = Context(self.cluster, self.context.own[::step]), text
         context, text = call.result
-        member = CommMember(context, self.rank, "Distgraphcomm")
-        member.topology, member.hints = known._replace(one_sided=text), hints
+        rank = self.rank if step > 0 else self.size - 1 - self.rank
+        member = CommMember(context, rank, "Distgraphcomm")
+        member.topology, member.hints = call.payloads[rank]._replace(one_sided=text), hints
         return new_comm(member, self.member)
 
     def Cart_map(self, dims: Any, periods: Any = None) -> int:
