@@ -313,4 +313,4 @@ def explore(
                 status = 2
         sys.exit(status)
 
-    return run
+    return reporting(run)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bsbpool.durations import exact_duration
-from bsbpool.frames import users_frame
+from bsbpool.frames import is_users, users_frame
 from bsbpool.sizes import MOST_RANKS
 from bsbpool.values import text_of
 
@@ -342,13 +342,14 @@ def _report_violations(violations: Sequence[Violation]) -> None:
 
 
 def _where(error: BaseException) -> str:
+    """Where in the program it was raised; nowhere, if no rank ran."""
     frames, trace = [], error.__traceback__
     while trace is not None:
         frames.append((trace.tb_frame, trace.tb_lineno))
         trace = trace.tb_next
     frames.reverse()
     frame = users_frame(frame for frame, _ in frames)
-    if frame is None:
+    if frame is None or not is_users(frame):
         return ""
     line = next(line for each, line in frames if each is frame)
     return f" at {frame.f_code.co_filename}:{line} in {frame.f_code.co_name}"

@@ -398,3 +398,14 @@ def test_into_a_file_that_takes_ascii_only():
     assert result.returncode == 0, result.stderr
     assert result.stdout.isascii()
     assert "rank 1 |" in result.stdout
+
+
+@pytest.mark.parametrize("command", ["simulate", "explore"])
+def test_an_interrupt_where_no_rank_runs_names_no_line(command, monkeypatch, tmp_path):
+    (tmp_path / "program.py").write_text("from mpi4py import MPI\n")
+    within_click: dict = {"__name__": click.core.__name__, "__file__": click.core.__file__}
+    exec(compile("def interrupt(*args, **kwargs): raise KeyboardInterrupt", click.core.__file__, "exec"), within_click)
+    for name in ("program.program_run.run_program", "exploring.whole_programs.explore_program"):
+        monkeypatch.setattr(f"bsbpool_sim.{name}", within_click["interrupt"])
+    result = bsbpool(command, "-n", "2", str(tmp_path / "program.py"))
+    assert (result.exit_code, result.stderr.strip()) == (130, "bsbpool: interrupted")
