@@ -241,7 +241,7 @@ def simulate(
         except OutputClosedError:
             sys.exit(141)  # as a process has that SIGPIPE ended
         except KeyboardInterrupt as stop:
-            _say(f"interrupted{_where(stop)}")
+            _say("\n".join([f"interrupted{_where(stop)}", *getattr(stop, "__notes__", ())]))
             if output is not None and (so_far := getattr(stop, "simulation", None)) is not None:
                 _write_trace(output, so_far.trace, " up to there")
             elif output is not None:

@@ -15,8 +15,12 @@ from typing import Any
 from greenlet import getcurrent
 
 from bsbpool.frames import outward
+from bsbpool.values import add_note
 
 from .kernel import Kernel, Task
+
+#: Tasks of which it is said where they are.
+MOST_LINES = 16
 
 # What `signal` itself calls: it looks for a name of each handler, which takes as long as a twentieth of a simulation.
 _in_c: Any = importlib.import_module("_signal")
@@ -72,18 +76,22 @@ def end_simulation(number: int, frame: FrameType | None) -> None:
     task, kernel = getcurrent(), ending_at_ctrl_c.running
     if isinstance(task, Task):
         if not task.kernel.closing:
-            task.kernel.fail(_raised_at(frame))  # does not come back, but to be ended
+            task.kernel.fail(_raised_at(frame, task.kernel, task))  # does not come back, but to be ended
         ending_at_ctrl_c.pressed = True
     elif kernel is not None and not ending_at_ctrl_c.pressed:  # the second time it ends what does not end
         ending_at_ctrl_c.pressed = True
-        kernel.fail(_raised_at(frame))
+        kernel.fail(_raised_at(frame, kernel))
+        kernel.let_none_go_on()
         return
     raise KeyboardInterrupt
 
 
-def _raised_at(frame: FrameType | None) -> KeyboardInterrupt:
-    """Make the exception that Python would have raised there."""
+def _raised_at(frame: FrameType | None, kernel: Kernel, running: Task | None = None) -> KeyboardInterrupt:
+    """Make the exception that Python would have raised there, with a note of where each rank is."""
     trace: Any = None
     for each in outward(frame):
         trace = TracebackType(trace, each, each.f_lasti, each.f_lineno)
-    return KeyboardInterrupt().with_traceback(trace)
+    error = KeyboardInterrupt().with_traceback(trace)
+    if ranks := kernel.report(MOST_LINES, running):
+        add_note(error, ranks)
+    return error

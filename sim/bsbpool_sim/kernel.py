@@ -37,6 +37,7 @@ from .tasks import Runs as Runs
 from .tasks import Task as Task
 
 SECOND = 1_000_000_000
+_NEVER = 1 << 80  # nanoseconds: later than any horizon
 
 
 def nanoseconds(seconds: float) -> int:
@@ -275,6 +276,15 @@ class Kernel(Clocks):
         if isinstance(getcurrent(), Task):
             self._never_go_on()
 
+    def let_none_go_on(self) -> None:
+        """No task goes on any more: it might do so for ever. A signal may call this at any time, after `fail`."""
+        for rank in self.ranks:
+            rank.paused_until = _NEVER
+
+    def has_failed(self) -> bool:
+        """Whether it ends early."""
+        return self._failure is not None
+
     def give_up(self, why: str) -> None:
         """End the simulation from within whatever runs, with what each rank does. A signal may call this at any time,
         also more than once.
@@ -367,6 +377,8 @@ class Kernel(Clocks):
             if call is go_on and argument.rank.dead_at is None and argument.rank.paused_until <= when:
                 if on_turn is not None:
                     on_turn(argument.rank)
+                    if self._failure is not None:  # Ctrl-C
+                        raise self._failure
                 argument.switch()
             else:
                 call(argument)

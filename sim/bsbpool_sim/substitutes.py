@@ -156,7 +156,7 @@ class _Module:
         self.substitutes[attribute] = substitute
         self.before[attribute] = _NOTHING
         self.was_there = ()
-        self.what_is_there = operator.itemgetter(*self.substitutes, attribute)
+        self.what_is_there = operator.itemgetter("__name__", *self.substitutes)  # always a tuple
 
     def look(self) -> None:
         """Take note of what is there, for who calls it by name, and to put it back."""

@@ -92,7 +92,9 @@ class TaskOnCall(SimMailbox, Runs):
         """What the task would do now: begin, or look at what was called."""
         if self._wanted():
             self._made = True
-            self._make(self).switch()
+            task = self._make(self)
+            if not self._kernel.has_failed():  # Ctrl-C
+                task.switch()
         else:
             self._items.clear()
             self.parked = True

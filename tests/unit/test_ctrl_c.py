@@ -35,18 +35,24 @@ def heard():
     signal.signal(signal.SIGINT, before)
 
 
+#: How often a program has gone on.
+STEPS: list[int] = []
+
+
 def farm(comm):
     if comm.rank:
         comm.send(comm.rank, 0)
-        return comm.bcast(None), time.time()
-    return comm.bcast([comm.recv() for _ in range(comm.size - 1)]), time.time()
+        STEPS.append(comm.rank)
+        return comm.bcast(None), time.time(), STEPS.append(comm.rank)
+    got = [(comm.recv(), STEPS.append(0)) for _ in range(comm.size - 1)]
+    return comm.bcast(got), time.time(), STEPS.append(0)
 
 
 def pool(comm):
     with bsbpool.job_pool(comm) as pool:
-        jobs = [pool.queue(lambda owner, n: n, (n,)) for n in range(3)] if pool.is_main() else []
+        jobs = [pool.queue(lambda owner, n: STEPS.append(n), (n,)) for n in range(3)] if pool.is_main() else []
         pool.execute()
-        return [job.result for job in jobs]
+        return [job.status for job in jobs]
 
 
 @pytest.mark.unwatched  # a trace that ends between two statements may lack what belongs together
@@ -61,6 +67,7 @@ def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard
     monitoring: Any = vars(sys)["monitoring"]
     events = monitoring.events
     passed, strikes = 0, step
+    steps: list[int] = []
     state = time.time, time.sleep, gc.isenabled(), [*sys.meta_path]
 
     def look(code, *_):
@@ -72,6 +79,7 @@ def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard
                 return
             if isinstance(getcurrent(), Task):
                 raise KeyboardInterrupt  # none of ours takes its place, as where somebody else handles the signal
+            steps.append(len(STEPS))
             PRESS_CTRL_C(signal.SIGINT)
 
     monitoring.use_tool_id(NUMBER, "Ctrl-C")
@@ -80,6 +88,7 @@ def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard
             monitoring.register_callback(NUMBER, each, look)
         while passed >= strikes - step:
             passed = 0
+            steps.clear()
             monitoring.set_events(NUMBER, events.PY_START | events.JUMP | events.CALL)
             try:
                 simulate(program, 3)
@@ -89,6 +98,7 @@ def test_wherever_ctrl_c_strikes_the_simulation_ends_and_the_next_is_right(heard
                 assert passed < strikes, "it ended as if nobody had pressed it"
             finally:
                 monitoring.set_events(NUMBER, 0)
+            assert steps in ([], [len(STEPS)]), "a program has gone on: it might do so for ever"
             assert (time.time, time.sleep, gc.isenabled(), [*sys.meta_path]) == state
             passed, there = -1_000_000, passed
             assert simulate(program, 3).results == right

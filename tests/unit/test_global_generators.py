@@ -62,18 +62,32 @@ def test_what_was_imported_by_name_is_noticed():
     assert NUMPY.is_held()
 
 
-def test_it_also_goes_without_any_name():
+@pytest.mark.parametrize(
+    ("before", "held"),
+    [
+        ("import random", (False, False)),
+        ("import random, numpy.random", (False, False)),
+        ("import random, rich.style; from hypothesis import strategies", (False, False)),
+        ("import random; from random import shuffle", (True, False)),
+        ("import random; from random import *", (True, False)),
+        ("import random\nclass Model:\n    draw = random.random", (True, False)),
+        ("import random, numpy.random\ndef draw(by=numpy.random.rand):\n    return by()", (False, True)),
+        ("import random; from numpy.random import *", (False, True)),
+    ],
+)
+def test_who_has_a_function_since_before_is_noticed(before, held):
     code = (
-        "import random\nfrom bsbpool_sim import simulate\nfrom bsbpool_sim.python.chance import NUMPY, PYTHON\n"
+        f"{before}\nimport random as again\n"
+        "from bsbpool_sim import simulate\nfrom bsbpool_sim.python.chance import NUMPY, PYTHON\n"
         "def program(comm):\n"
-        "    random.seed(5); drawn = []\n"
-        "    for _ in range(3):\n        comm.barrier(); drawn.append(random.random())\n"
+        "    again.seed(5); drawn = []\n"
+        "    for _ in range(3):\n        comm.barrier(); drawn.append(again.random())\n"
         "    return drawn\n"
         "first, second = simulate(program, 2).results\n"
-        "random.seed(5); assert first == second == [random.random() for _ in range(3)], first\n"
-        "assert not PYTHON.is_held() and not NUMPY.is_held()\n"
+        "again.seed(5); assert first == second == [again.random() for _ in range(3)], first\n"
+        f"assert (PYTHON.is_held(), NUMPY.is_held()) == {held}\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=300)
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300).stderr == ""
 
 
 def test_unseeded_ranks_draw_apart_and_the_same_again():

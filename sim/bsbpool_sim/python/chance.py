@@ -10,11 +10,14 @@ from __future__ import annotations
 import functools
 import random
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
 from typing import Any, ClassVar
 
 from greenlet import getcurrent
+
+from bsbpool.frames import OBSERVERS
 
 from ..kernel import Kernel, Task
 from ..random_streams import generator_state, seeded_state, set_generator_state, stream
@@ -25,6 +28,8 @@ from .real_lock import RealRLock
 __all__ = ["OF_CHANCE", "global_generators", "of_numpy"]
 
 _lock = RealRLock()
+#: Packages that import functions of `random` by name, and draw nothing for a program.
+_DRAWS_NOT = ("hypothesis", "rich", *OBSERVERS)
 
 
 class _Generator:
@@ -38,8 +43,10 @@ class _Generator:
         #: whose state it has; None: that of the process, as it is before and after simulations.
         self.owner: _Owner | None = None
         self._of_process: Any = None
-        #: the functions of the module that draw from it.
-        self.functions: list[Callable[..., Any]] = []
+        #: the functions of the module that draw from it, by their names.
+        self.functions: dict[str, Callable[..., Any]] = {}
+        self._counts: list[int] = []
+        self._held = False
 
     def exchange(self, owner: _Owner | None) -> None:
         """Give it the state of who draws next."""
@@ -74,12 +81,23 @@ class _Generator:
         raise NotImplementedError
 
     def is_held(self) -> bool:
-        """Whether somebody has imported one of its functions by name, before simulations: no substitute reaches that.
+        """Whether somebody has a function of its module since before simulations, so that no substitute reaches it."""
+        counts = [*map(sys.getrefcount, self.functions.values())]
+        if counts != self._counts:  # mostly nobody has come or gone since the last simulation
+            self._counts, self._held = counts, self._has_holders(counts)
+        return self._held
 
-        All of them are referred to by the same tables, and some are imported by nobody.
-        """
-        counts = [*map(sys.getrefcount, self.functions)]
-        return bool(counts) and max(counts) > min(counts)
+    def _has_holders(self, counts: list[int]) -> bool:
+        """Whether a module has one by its name, or anything else refers to one: to the others as many refer."""
+        by_module, by_tool = Counter[str](), Counter[str]()
+        for name, module in [*sys.modules.items()]:
+            package = name.partition(".")[0]
+            space = getattr(module, "__dict__", None)
+            if package != self._key.partition(".")[0] and isinstance(space, dict):
+                found = [each for each, function in self.functions.items() if space.get(each) is function]
+                (by_tool if package in _DRAWS_NOT else by_module).update(found)
+        others = [count - by_tool[name] for name, count in zip(self.functions, counts, strict=True)]
+        return bool(by_module) or max(others, default=0) > min(others, default=0)
 
     def own(self, name: str, there: Callable[..., Any]) -> Callable[..., Any]:
         """Return what draws with the state of who calls it.
@@ -135,9 +153,10 @@ class _Pythons(_Generator):
 
 PYTHON = _Pythons("random")
 _INSTANCE: Any = vars(random)["_inst"]
-_FUNCTIONS = {name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is _INSTANCE}
-PYTHON.functions = [*_FUNCTIONS.values()]
-_drawn = {name: PYTHON.own(f"random.{name}", value) for name, value in _FUNCTIONS.items()}
+PYTHON.functions = {
+    name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is _INSTANCE
+}
+_drawn = {name: PYTHON.own(f"random.{name}", value) for name, value in PYTHON.functions.items()}
 _seed = _drawn["seed"]
 
 
@@ -196,7 +215,7 @@ def of_numpy(module: ModuleType) -> Iterator[tuple[str, ModuleType, Any]]:
             if getattr(space, name, None) is value:
                 full = f"{space.__name__}.{name}"
                 yield full, space, NUMPY.own(full, value)
-    NUMPY.functions = [value for name, value in functions.items() if getattr(module, name, None) is value]
+    NUMPY.functions = {name: value for name, value in functions.items() if getattr(module, name, None) is value}
     kind = type(NUMPY.of)
     methods = {}
     for name, value in vars(kind).items():
