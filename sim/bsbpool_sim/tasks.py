@@ -216,8 +216,10 @@ class Task(greenlet, Runs):
 
     def report(self) -> str:
         """Return who this task is, what it waits for, since when, and where."""
-        why = self.reason()
-        return f"{self.who()} waits for {why}, since {exact_duration(self.since)}, at {self.where()}"
+        place = place_of(self.gr_frame)
+        if not place.function:
+            return f"{self.who()} has not started yet"
+        return f"{self.who()} waits for {self.reason()}, since {exact_duration(self.since)}, at {place.where}"
 
     def report_running(self) -> str:
         """Return who this task is, and where it is, for the task that runs now."""

@@ -201,10 +201,7 @@ def test_a_report_names_helpers_and_tasks_that_never_ran():
     k = kernel()
     k.start_program(k.ranks[0], lambda: None)
     k.start(k.ranks[0], "helper", lambda: None)
-    assert k.report() == (
-        "  rank 0 waits for its turn, since 0 s, at not started\n"
-        "  rank 0 (helper) waits for its turn, since 0 s, at not started"
-    )
+    assert k.report() == "  rank 0 has not started yet\n  rank 0 (helper) has not started yet"
     k.close()
 
 
