@@ -258,3 +258,45 @@ def test_the_script_is_one_that_the_command_takes(tmp_path):
     script = load_faults(str(tmp_path / "delays.yaml"), 4)
     with pytest.raises(RankErrors, match="rank 2 was first"):
         simulate(racing, 4, script=script)
+
+
+def a_lost_job(comm):
+    """Rank 0 puts a job into a queue after its thread has found the queue empty."""
+    import queue
+    import threading
+    from concurrent.futures import Future
+
+    if comm.rank:
+        while (job := comm.recv(source=0)) is not None:
+            comm.send(job, 0)
+        return
+    busy, waiting = [], queue.SimpleQueue()
+
+    def work(job, future):
+        comm.send(job, 1)
+        future.set_result(comm.recv(source=1))
+        try:
+            work(*waiting.get(block=False))
+        except queue.Empty:
+            busy.clear()
+
+    def submit(job):
+        future = Future()
+        if busy:
+            waiting.put((job, future))
+        else:
+            busy.append(job)
+            threading.Thread(target=work, args=(job, future), name="giver").start()
+        return future
+
+    for future in [submit(1), submit(2)]:
+        future.result()
+    comm.send(None, 1)
+
+
+def test_choices_between_threads_name_them_where_only_one_is_meant():
+    finding = explore(a_lost_job, ranks=2).findings[0]
+    assert finding.kind == "deadlock"
+    texts = [choice.text for choice in finding.choices]
+    assert any("giver" in text and "program" in text for text in texts)
+    assert not any("a thread goes on" in text for text in texts)
