@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +14,7 @@ from bsbpool_sim import RankErrors, Script, explore, simulate
 from bsbpool_sim.exploring.delays import said
 from bsbpool_sim.exploring.delays import script as script_of
 from bsbpool_sim.exploring.findings_page import findings_page
+from bsbpool_sim.exploring.kept import lines_of
 from bsbpool_sim.exploring.side_by_side import lines_of_two
 from bsbpool_sim.exploring.steps import CHOICE, FAULT, SENDS, TAKES, TOLD
 from bsbpool_sim.scenario.fault_files import load_faults
@@ -300,3 +302,13 @@ def test_choices_between_threads_name_them_where_only_one_is_meant():
     texts = [choice.text for choice in finding.choices]
     assert any("giver" in text and "program" in text for text in texts)
     assert not any("a thread goes on" in text for text in texts)
+
+
+def test_what_was_not_made_small_is_not_said_to_happen_by_default():
+    finding = explore(racing, ranks=4).findings[0]
+    assert finding.tape.departures
+    shown = [line for _, line in lines_of(replace(finding, choices=()), lambda _: "", runs=False)]
+    assert f"It takes {len(finding.tape.departures)} choices at most: there was no time to find out which." in shown
+    assert not any("by default" in line for line in shown)
+    by_default = replace(finding, choices=(), tape=type(finding.tape)())
+    assert "It happens by default, without any choice." in [line for _, line in lines_of(by_default, lambda _: "")]
