@@ -232,9 +232,14 @@ class Looks:
         )
 
     def call_all(self) -> bool:
-        """Let all who wait look again, since nothing else can run. Return whether there are some."""
+        """Let all who wait look again, since nothing else can run. Return whether there are some.
+
+        They may wait for a time that their program has set itself, and that is far away: a look takes at least a
+        hundredth of the present time.
+        """
+        now = self._kernel.now
         for poller in self._pollers.values():
-            self._call(poller, self._kernel.now + LOOK_AGAIN_NS)
+            self._call(poller, now + max(LOOK_AGAIN_NS, now // 100))
         return bool(self._pollers)
 
     def _call(self, poller: _Poller, when: int) -> None:

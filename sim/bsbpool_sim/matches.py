@@ -14,7 +14,7 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from .choices import Alternative, ComesFirst, Kind
+from .choices import Alternative, ComesFirst, GoesOn, Kind
 from .chooser import Chooser
 from .kernel import Kernel, Rank
 from .late_mailbox import Begun, LateMessageQueue, Sent
@@ -332,7 +332,8 @@ def _goes_on(one: Ready) -> ComesFirst:
     if isinstance(one.place, LateTurns):
         what = "the lock of its window is given" if one.place.kind is Kind.LOCK else "its window is accessed"
         if one.place.kind is Kind.THREAD:
-            what = f"a thread goes on at {one.place.call}"
+            only = one.messages[0].text if len(one.messages) == 1 else None
+            what = f"{only.thread if isinstance(only, GoesOn) else 'a thread'} goes on at {one.place.call}"
         return ComesFirst(one.place.owner, what)
     assert one.receive is not None
     if isinstance(one.receive, Look):

@@ -64,6 +64,8 @@ class Rank:
         self.tasks: list[Task] = []
         #: when its program has read each clock.
         self.read_at: dict[str, int] = {}
+        #: since when it has done nothing but test and probe in vain, and when the last of these was over.
+        self.polls_since = self.polled_until = -1
         #: what its substitutes for clocks, chance and names keep.
         self.kept: dict[str, Any] = {}
 

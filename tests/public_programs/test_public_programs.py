@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 from launching import needs_mpich
-from listed import write_tutorials
+from listed import PROGRAMS, ROOT, write_tutorials
 from two_worlds import Program, Run, differences, on_simulated_ranks, under_mpich
 from variables import shown
 
@@ -53,6 +55,11 @@ def test_each_difference_is_said(folder):
     assert differences(program(folder), real, simulated)[0] == "rank 0 prints:"
     assert differences(program(folder, any_order=True), real, simulated) == []
     real, simulated = runs()
+    simulated.lines = {0: ["c"], 1: ["a", "b"]}
+    assert differences(program(folder, any_rank=True), real, simulated) == []
+    simulated.lines = {0: ["c"], 1: ["a"]}
+    assert differences(program(folder, any_rank=True), real, simulated)[0] == "one of the ranks prints:"
+    real, simulated = runs()
     simulated.said[1] = ["what?"]
     assert differences(program(folder), real, simulated) == []
     assert differences(program(folder, errors=True), real, simulated)[0] == "rank 1 says:"
@@ -94,3 +101,25 @@ def test_variables_are_shown_that_are_data_all_through():
     assert shown(array.array("i", [1])) == "array('i', [1])"
     assert shown([1, object()]) is None
     assert shown(test_variables_are_shown_that_are_data_all_through) is None
+
+
+def test_the_page_has_each_program_of_the_list_with_what_exploring_finds():
+    page = (ROOT / "docs" / "public-programs.md").read_text(encoding="utf-8")
+    listed = tomllib.loads(PROGRAMS.read_text(encoding="utf-8"))["program"]
+    table = page.split("### Explored\n")[1].split("### ")[0]
+    rows = [[cell.strip() for cell in line.strip("|\n").split("|")] for line in table.splitlines() if line[:1] == "|"][
+        2:
+    ]
+    expected = []
+    for each in listed:
+        found = ", ".join(f"`{kind}`" for kind in sorted(each.get("found", ()))) or "none"
+        expected.append((each["name"], str(each["ranks"][-1]), found))
+    assert [(name, ranks, found) for name, _, ranks, _, found in rows] == expected
+    assert all(each.get("explore") for each in listed)
+    public = sum("repository" in each for each in listed)
+    assert f"lists {len(listed)} programs" in page
+    assert f"{public} from public repositories, and {len(listed) - public} with public\npackages" in page
+    assert f"All {len(listed)} are also explored" in page
+    alone = sum(schedules == "1, complete" for *_, schedules, _ in rows)
+    complete = sum(schedules.endswith("complete") for *_, schedules, _ in rows)
+    assert f"{complete} were explored completely, {alone} of them with a single schedule." in page

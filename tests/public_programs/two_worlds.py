@@ -49,6 +49,7 @@ class Program:
     :ivar within: where in the folder it is started.
     :ivar varies: patterns of what differs from run to run, such as seconds.
     :ivar any_order: lines of a rank are compared whatever their order, since MPI leaves that open.
+    :ivar any_rank: lines are compared whatever their rank and order, where that is left to who comes first.
     :ivar errors: what ranks say on the standard error is compared, too.
     :ivar files: a pattern of files that are compared; the others are only expected to be there in both worlds.
     :ivar options: of `bsbpool simulate`.
@@ -62,6 +63,7 @@ class Program:
     within: str = "."
     varies: tuple[str, ...] = ()
     any_order: bool = False
+    any_rank: bool = False
     errors: bool = False
     files: str = "*"
     options: tuple[str, ...] = ()
@@ -135,12 +137,20 @@ def _different_lines(
 ) -> list[str]:
     """In what lines of ranks differ."""
     found = []
+    if program.any_rank:
+        real, simulated = _together(real), _together(simulated)
     for rank in real:
         old, new = _comparable(program, real[rank]), _comparable(program, simulated[rank])
         if old != new:
             changes = [*difflib.unified_diff(old, new, "MPICH", "simulated", "", "", 1, "")][2:]
-            found += [f"rank {rank} {does}:", *changes[:_SHOWN]]
+            who = f"one of the ranks {does}" if program.any_rank else f"rank {rank} {does}"
+            found += [f"{who}:", *changes[:_SHOWN]]
     return found
+
+
+def _together(lines: dict[int, list[str]]) -> dict[int, list[str]]:
+    """The lines of all ranks, in any order."""
+    return {0: sorted(line for each in lines.values() for line in each)}
 
 
 def _comparable(program: Program, lines: Iterable[str]) -> list[str]:
@@ -148,7 +158,7 @@ def _comparable(program: Program, lines: Iterable[str]) -> list[str]:
     kept = [line.rstrip() for line in lines]
     for pattern in program.varies:
         kept = [re.sub(pattern, "…", line) for line in kept]
-    return sorted(kept) if program.any_order else kept
+    return sorted(kept) if program.any_order or program.any_rank else kept
 
 
 def _same_text(program: Program, real: Run, simulated: Run, name: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 import time
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +14,7 @@ from bsbpool_sim import RankErrors, Script, explore, simulate
 from bsbpool_sim.exploring.delays import said
 from bsbpool_sim.exploring.delays import script as script_of
 from bsbpool_sim.exploring.findings_page import findings_page
+from bsbpool_sim.exploring.kept import lines_of
 from bsbpool_sim.exploring.side_by_side import lines_of_two
 from bsbpool_sim.exploring.steps import CHOICE, FAULT, SENDS, TAKES, TOLD
 from bsbpool_sim.scenario.fault_files import load_faults
@@ -258,3 +260,55 @@ def test_the_script_is_one_that_the_command_takes(tmp_path):
     script = load_faults(str(tmp_path / "delays.yaml"), 4)
     with pytest.raises(RankErrors, match="rank 2 was first"):
         simulate(racing, 4, script=script)
+
+
+def a_lost_job(comm):
+    """Rank 0 puts a job into a queue after its thread has found the queue empty."""
+    import queue
+    import threading
+    from concurrent.futures import Future
+
+    if comm.rank:
+        while (job := comm.recv(source=0)) is not None:
+            comm.send(job, 0)
+        return
+    busy, waiting = [], queue.SimpleQueue()
+
+    def work(job, future):
+        comm.send(job, 1)
+        future.set_result(comm.recv(source=1))
+        try:
+            work(*waiting.get(block=False))
+        except queue.Empty:
+            busy.clear()
+
+    def submit(job):
+        future = Future()
+        if busy:
+            waiting.put((job, future))
+        else:
+            busy.append(job)
+            threading.Thread(target=work, args=(job, future), name="giver").start()
+        return future
+
+    for future in [submit(1), submit(2)]:
+        future.result()
+    comm.send(None, 1)
+
+
+def test_choices_between_threads_name_them_where_only_one_is_meant():
+    finding = explore(a_lost_job, ranks=2).findings[0]
+    assert finding.kind == "deadlock"
+    texts = [choice.text for choice in finding.choices]
+    assert any("giver" in text and "program" in text for text in texts)
+    assert not any("a thread goes on" in text for text in texts)
+
+
+def test_what_was_not_made_small_is_not_said_to_happen_by_default():
+    finding = explore(racing, ranks=4).findings[0]
+    assert finding.tape.departures
+    shown = [line for _, line in lines_of(replace(finding, choices=()), lambda _: "", runs=False)]
+    assert f"It takes {len(finding.tape.departures)} choices at most: there was no time to find out which." in shown
+    assert not any("by default" in line for line in shown)
+    by_default = replace(finding, choices=(), tape=type(finding.tape)())
+    assert "It happens by default, without any choice." in [line for _, line in lines_of(by_default, lambda _: "")]

@@ -16,11 +16,19 @@ from .status import Status, fill
 
 #: Virtual nanoseconds that an unsuccessful test or probe takes, so that a loop of them gets somewhere.
 POLL = 1000
+#: After so many virtual nanoseconds of nothing but such tests, each takes a thousandth of the time since they began,
+#: and at most ten milliseconds: a worker may compute for an hour, which would be billions of tests.
+_LONG, _SHARE, _MOST = 100_000_000, 1000, 10_000_000
 
 
 def poll(kernel: Kernel) -> None:
     """Let the virtual time of a test or probe that found nothing pass."""
-    kernel.park("its next test or probe", kernel.now + POLL)
+    rank, now = kernel.task.rank, kernel.now
+    if rank.polled_until != now:
+        rank.polls_since = now
+    waited = now - rank.polls_since
+    kernel.park("its next test or probe", now + (POLL if waited < _LONG else min(waited // _SHARE, _MOST)))
+    rank.polled_until = kernel.now
 
 
 def look(kernel: Kernel, call: str, enough: Callable[[], bool], requests: Sequence[Completable] = ()) -> bool:

@@ -7,7 +7,7 @@ that returns a request, completing the request, or the end of the epoch, waits.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any, Self
 
 from ..checks.buffer_races import Lease
@@ -50,6 +50,9 @@ class Access(Request):
         self._lease: Lease | None = None
         #: where its turn is decided late, and how it asks for it; None: it happens in time.
         self._turn: tuple[LateTurns, Asked] | None = None
+        #: where and what it has found, if it has changed nothing: its rank may look in a loop.
+        self.found: tuple[Hashable, bytes] | None = None
+        self._looks = end.looks
         #: when it happens.
         self.at = kernel.now if rank is None else kernel.now + end.cluster.network.takes(size)
 
@@ -100,6 +103,8 @@ class Access(Request):
             while self._kernel.now < self.at:
                 self._kernel.park(self.waits_for, self.at)
             self.happen()
+            if self.found is not None:
+                self._looks.found(*self.found)
         self.over = True
 
     def later(self, end: WindowEnd) -> Access:
@@ -207,10 +212,14 @@ class WindowAccess(Handle):
             raise TruncationError(f"{text}: make it large enough")
         what = f"the window of rank {rank}"
         lease = self._lease(end, rank, (buffer, True))
-        act = self._watched(
-            end, call, rank, items, lambda: self._bring(end, lease, buffer, items.read(), what), reads=True
-        )
-        return Access(end, call, rank, items.size, act).having(lease)
+
+        def act() -> None:
+            data = items.read()
+            self._bring(end, lease, buffer, data, what)
+            access.found = (rank, items.at), data
+
+        access = Access(end, call, rank, items.size, self._watched(end, call, rank, items, act, reads=True))
+        return access.having(lease)
 
     def _put(self, call: str, origin: Any, rank: int, target: Any) -> Access:
         end = self._end(call)
@@ -258,9 +267,12 @@ class WindowAccess(Handle):
         lease = self._lease(end, rank, *([(buffer, False)] if data else []), (into, True))
 
         def act() -> None:
-            self._bring(end, lease, into, items.read(), f"the window of rank {rank}")
+            before = items.read()
+            self._bring(end, lease, into, before, f"the window of rank {rank}")
             if data:
                 _combine(op, buffer, items, data)
+            if not data or items.read() == before:
+                access.found = (rank, items.at), before
 
         reads = op is OPS["NO_OP"]
         watched = self._watched(end, call, rank, items, act, ANY if reads else op.name, reads)
@@ -342,6 +354,8 @@ class WindowAccess(Handle):
             self._bring(end, lease, into, found, f"the window of rank {target_rank}")
             if found == wanted:
                 items.write(data)
+            if found != wanted or found == data:
+                access.found = (target_rank, items.at), found
 
         access = Access(end, call, target_rank, items.size, self._watched(end, call, target_rank, items, act, ANY))
         access.in_turn(end, call, items.use(None)).now()

@@ -85,10 +85,13 @@ class Memory:
 
 
 class Items:
-    """Items of a datatype in a rank's memory that an access reads or writes."""
+    """Items of a datatype in a rank's memory that an access reads or writes.
+
+    :ivar at: the byte at which they begin.
+    """
 
     def __init__(self, memory: memoryview, at: int, count: int, type: Datatype):
-        self._memory, self._at, self._count, self.type = memory, at, count, type
+        self._memory, self.at, self._count, self.type = memory, at, count, type
         #: bytes of data.
         self.size: int = count * type.map.size
 
@@ -96,8 +99,8 @@ class Items:
         """Where they are in this memory: the first byte of each run of them, and the one behind its last."""
         map = self.type.map
         if map.dense and map.extent == map.size:
-            return [(self._at, self._at + self.size)] if self.size else []
-        bases = range(self._at, self._at + self._count * map.extent, map.extent) if map.extent else [self._at]
+            return [(self.at, self.at + self.size)] if self.size else []
+        bases = range(self.at, self.at + self._count * map.extent, map.extent) if map.extent else [self.at]
         return [(base + at, base + at + length) for base in bases for at, length in map.ranges()]
 
     def use(self, alike: Hashable) -> Use:
@@ -110,12 +113,12 @@ class Items:
 
     def read(self) -> bytes:
         """Their data."""
-        return self.type.map.pack(self._memory, self._at, self._count)
+        return self.type.map.pack(self._memory, self.at, self._count)
 
     def write(self, data: bytes | memoryview) -> None:
         """Write data, which may be less than theirs."""
         if data:
-            self.type.map.unpack(self._memory, self._at, self._count, data)
+            self.type.map.unpack(self._memory, self.at, self._count, data)
 
 
 def basic(call: str, type: Datatype) -> Datatype:

@@ -21,6 +21,7 @@ from .handles import State
 from .integer_arguments import integer
 from .window_epochs import Epochs
 from .window_locks import WindowLock
+from .window_looks import WindowLooks
 from .window_memory import WIN_FLAVOR_ALLOCATE, WIN_FLAVOR_SHARED, Memory
 
 
@@ -123,6 +124,8 @@ class WindowEnd(State):
         self.hints = {**hints}
         #: accesses with a request that may not have happened yet.
         self.under_way: list[UnderWay] = []
+        #: what it has found there, so that time passes for who looks in a loop.
+        self.looks = WindowLooks(shared.context.cluster.kernel)
         self.freed = False
         if self.cluster.made is not None:
             self.cluster.made.append(weakref.ref(self))

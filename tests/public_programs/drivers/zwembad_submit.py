@@ -13,4 +13,4 @@ if __name__ == "__main__":
     pool = MPIPoolExecutor()
     if pool.is_master():
         with pool:
-            print([future.result() for future in [pool.submit(square, n) for n in range(4)]])
+            print([future.result() for future in [pool.submit(square, n) for n in range(3)]])
