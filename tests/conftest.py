@@ -135,13 +135,7 @@ def pytest_enter_pdb():
 
 #: The files of tests whose processes run lines that no test runs in its own process. Only there, and in tests with the
 #: mark `measured`, coverage is measured in what tests start, since it takes a short process more time than all else.
-PROCESSES = {
-    f"test_{name}.py"
-    for name in (
-        "compiles", "exits", "explore_jobs", "explore_pytest", "launcher", "program_mpi4py", "ranks_plugin",
-        "ranks_plugin_mpi", "recording_real_ranks", "scenario_pytest", "simulate_programs",
-    )
-}  # fmt: skip
+PROCESSES = {"test_compiles.py", "test_explore_pytest.py"}
 
 
 #: Coverage's measurement that is stopped for tests with the mark `unmeasured`, from the first to the next that is

@@ -1,6 +1,7 @@
 """`pytest --explore`: tests on simulated ranks, and scenarios, run in all orders; what fails can be run again."""
 
 import pytest
+from unused_plugins import WITHOUT_OPTIONS
 
 pytest_plugins = ["pytester"]
 
@@ -24,7 +25,8 @@ def explored(pytester):
 
     def run(text, *options):
         pytester.makepyfile(test_it=text)
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+        others = [f"-pno:{name}" for name in WITHOUT_OPTIONS]
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *others, *options)
 
     return run
 
