@@ -171,7 +171,8 @@ def warn(message: str) -> None:
 
 def _files(packages: Iterable[str]) -> PackageFiles:
     """Return the files of the packages that are loaded."""
-    files = (getattr(sys.modules.get(package), "__file__", None) for package in packages)
+    loaded = sys.modules.get
+    files = [getattr(loaded(package), "__file__", None) for package in packages]
     return tuple([file for file in files if isinstance(file, str)])
 
 

@@ -78,6 +78,7 @@ def pytest_configure(config):
 
 
 def pytest_unconfigure(config):
+    _measure_again()
     config.stash[_STDERR].close()
 
 
@@ -134,34 +135,42 @@ def pytest_enter_pdb():
 
 #: The files of tests whose processes run lines that no test runs in its own process. Only there, and in tests with the
 #: mark `measured`, coverage is measured in what tests start, since it takes a short process more time than all else.
-PROCESSES = {
-    f"test_{name}.py"
-    for name in (
-        "compiles", "exits", "explore_jobs", "explore_pytest", "launcher", "program_mpi4py", "ranks_plugin",
-        "ranks_plugin_mpi", "recording_real_ranks", "scenario_pytest", "simulate_programs",
-    )
-}  # fmt: skip
+PROCESSES = {"test_compiles.py", "test_explore_pytest.py"}
+
+
+#: Coverage's measurement that is stopped for tests with the mark `unmeasured`, from the first to the next that is
+#: measured: beginning again costs more than most tests, since it sets each line up anew.
+_stopped = None
+
+
+def _measure_again():
+    global _stopped
+    if _stopped is not None:
+        _stopped.start()
+        _stopped = None
 
 
 @contextlib.contextmanager
 def _measured(item):
     """While it is entered, coverage is measured where a test wants it, if it is measured at all."""
+    global _stopped
     coverage = sys.modules.get("coverage")
-    measuring = coverage and coverage.Coverage.current()
+    measuring = _stopped or (coverage and coverage.Coverage.current())
     here = not item.get_closest_marker("unmeasured")
     in_processes = here and (item.path.name in PROCESSES or item.get_closest_marker("measured"))
+    if here:
+        _measure_again()
     if not measuring or in_processes:
         yield
         return
     environment = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith("COVERAGE_")}
-    if not here:
+    if not here and _stopped is None:
         measuring.stop()
+        _stopped = measuring
     try:
         yield
     finally:
         os.environ.update(environment)
-        if not here:
-            measuring.start()
 
 
 @pytest.fixture

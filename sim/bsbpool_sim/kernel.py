@@ -410,15 +410,18 @@ class Kernel(Clocks):
                 lines.append(f"  rank {rank.index} {how} at {exact_duration(rank.main.ended_at)}")
         return "\n".join(lines)
 
+    def is_idle(self, event: KernelEvent) -> bool:
+        """Return whether nothing comes of an event in which a task goes on."""
+        when, turn, _, call, task = event
+        if task.rank.dead_at is not None:
+            return True
+        return call is None and (task.timer != when or not task.parked or task.deadline != when or turn < task.turn)
+
     def describe(self, event: KernelEvent) -> ComesFirst:
         """Return the alternative that stands for an event in a choice among several events."""
-        when, turn, _, call, argument = event
+        _, _, _, call, argument = event
         if isinstance(argument, Runs):
-            idle = argument.rank.dead_at is not None
-            if call is None:
-                task: Any = argument
-                idle = task.timer != when or not task.parked or task.deadline != when or turn < task.turn or idle
-            return ComesFirst(argument.rank.index, f"{argument.title()} goes on", idle)
+            return ComesFirst(argument.rank.index, f"{argument.title()} goes on", self.is_idle(event))
         owner = getattr(call, "__self__", None)
         return owner.happening(argument) if isinstance(owner, Happening) else ComesFirst(None, repr(call))
 

@@ -104,7 +104,7 @@ class PoolLink(Happening):
     """The messages of one pool on their way from one rank to another."""
 
     __slots__ = (
-        "_arrival", "_event", "_items", "_under_way",
+        "_arrival", "_event", "_happening", "_items", "_key", "_under_way",
         "boxes", "cluster", "dest", "kernel", "lines", "rank", "sent_by", "source", "target",
     )  # fmt: skip
 
@@ -127,12 +127,16 @@ class PoolLink(Happening):
         self._event = self._arrival = -1
         # Where it is a choice which event comes first: what arrives in each of them, oldest first.
         self._under_way: deque[list[tuple[int, Any]]] | None = None if kernel.events is None else deque()
+        self._key = (self.target, self.sent_by, *lines.key)
+        self._happening: ComesFirst | None = None
 
     def happening(self, argument: Any) -> ComesFirst:
-        return ComesFirst(self.target, f"a message of its pool arrives from rank {self.sent_by}")
+        if self._happening is None:  # exploring asks for it at each message
+            self._happening = ComesFirst(self.target, f"a message of its pool arrives from rank {self.sent_by}")
+        return self._happening
 
     def key(self) -> tuple[Any, ...]:
-        return (self.target, self.sent_by, *self.lines.key)
+        return self._key
 
     def send(self, item: Any, size: int) -> None:
         """Send `item`, which has `size` bytes."""

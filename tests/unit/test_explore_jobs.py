@@ -114,6 +114,7 @@ def test_a_program_that_is_complete_has_no_more_schedules_the_next_time(command)
         assert "covered so far: 6 schedules in " in out
 
 
+@pytest.mark.measured
 @forks
 @pytest.mark.parametrize(("jobs", "number"), [("1", signal.SIGTERM), ("2", signal.SIGTERM), ("2", signal.SIGINT)])
 def test_whatever_interrupts_it_what_was_found_is_kept(tmp_path, jobs, number):
@@ -143,6 +144,7 @@ def test_whatever_interrupts_it_what_was_found_is_kept(tmp_path, jobs, number):
     assert process.returncode == (1 if covered["findings"] else 0)
 
 
+@pytest.mark.measured
 def test_a_scenario_that_is_complete_is_left_out(command):
     assert command("--keep", "kept", "it.yaml")[0] == 0
     status, out, _ = command("--keep", "kept", "it.yaml")
@@ -150,6 +152,7 @@ def test_a_scenario_that_is_complete_is_left_out(command):
     assert "✓ It ends  it.yaml: complete before: " in out
 
 
+@pytest.mark.measured
 @forks
 def test_scenarios_are_explored_in_processes_and_told_in_order(command, tmp_path):
     (tmp_path / "bad.yaml").write_text("scenario: It is bad\n", encoding="utf-8")

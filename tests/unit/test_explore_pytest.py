@@ -2,6 +2,7 @@
 
 import pytest
 from tests_of_both_worlds import SETTINGS
+from unused_plugins import WITHOUT_OPTIONS
 
 pytest_plugins = ["pytester"]
 
@@ -25,7 +26,8 @@ def explored(pytester):
 
     def run(text, *options):
         pytester.makepyfile(test_it=text)
-        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *options)
+        others = [f"-pno:{name}" for name in WITHOUT_OPTIONS]
+        return pytester.runpytest_subprocess("-p", "no:cacheprovider", *others, *options)
 
     return run
 

@@ -100,6 +100,7 @@ def test_the_result_does_not_depend_on_whether_the_real_mpi_was_imported(tmp_pat
     assert said[2] == ["bsbpool True 2", "bsbpool True 2", "True", ""]
 
 
+@pytest.mark.measured
 def test_a_program_says_itself_when_mpi_begins_and_ends(simulate):
     status, out, err = simulate(
         2,
@@ -135,6 +136,7 @@ def test_a_program_says_itself_when_mpi_begins_and_ends(simulate):
     ]
 
 
+@pytest.mark.measured
 def test_options_come_from_the_environment_and_wrong_ones_are_warned_of(simulate):
     status, out, err = simulate(
         1,
@@ -153,6 +155,7 @@ def test_options_come_from_the_environment_and_wrong_ones_are_warned_of(simulate
     assert out.splitlines() == ["mpi4py.rc.thread_level: unexpected value 'most'", "False False 2048 3 1024"]
 
 
+@pytest.mark.measured
 def test_mpi4py_runs_programs_and_aborts_for_what_they_raise(simulate):
     status, out, err = simulate(
         2, None, "-c", "print('here', 1 // (1 - __import__('mpi4py.MPI').MPI.COMM_WORLD.rank))", module="mpi4py"
@@ -164,6 +167,7 @@ def test_mpi4py_runs_programs_and_aborts_for_what_they_raise(simulate):
     assert out.splitlines() == [f"Hello, World! I am process {rank} of 3 on simulated-0." for rank in range(3)]
 
 
+@pytest.mark.measured
 def test_what_mpi_has_can_be_listed_and_imported_by_a_star(simulate):
     status, out, err = simulate(
         2,

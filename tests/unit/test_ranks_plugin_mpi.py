@@ -158,6 +158,7 @@ def verdicts(said):
     return dict(re.findall(r"^test_it\.py::(\S+) (PASSED|FAILED|SKIPPED|XFAIL|XPASS|ERROR)\b", said, re.MULTILINE))
 
 
+@pytest.mark.measured
 def test_there_is_one_report(outcomes):
     assert outcomes.said.count("test session starts") == 1
     assert outcomes.status != 0
@@ -331,6 +332,7 @@ def test_a_rank_that_waits_for_one_that_raised_ends_the_run(tmp_path, python):
     assert "COMM_WORLD" not in result.said
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("call", ["world.allreduce(1)", "Model().total()", "MPI.COMM_WORLD.barrier()"])
 def test_a_test_on_some_ranks_that_waits_for_all_ranks_of_the_world_is_told_so(tmp_path, call):
     source = f"""
@@ -379,6 +381,7 @@ def test_waits(comm, lasting):
     assert (report.get("tests"), report.get("failures")) == ("1", "1")
 
 
+@pytest.mark.measured
 def test_the_report_of_a_run_that_ends_early_is_whole_however_long_it_takes(tmp_path, python):
     source = """
 import signal, threading
@@ -408,6 +411,7 @@ def test_of_a_rank_that_the_machine_has_no_time_for(comm):
     assert "2 failed in" in result.said
 
 
+@pytest.mark.measured
 def test_a_run_that_ends_early_still_reports_what_came_of_its_tests_once(tmp_path):
     result = run(tmp_path / "it", WAITS, "--junitxml=report.xml", ranks=3)
     assert result.status != 0
@@ -516,6 +520,7 @@ def test_b(comm):
     assert "KeyboardInterrupt: this ended the run" in section(result.said, "test_b[all-ranks]")
 
 
+@pytest.mark.measured
 def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
     (tmp_path / "it").mkdir()
     (tmp_path / "it/conftest.py").write_text(
@@ -527,6 +532,7 @@ def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
     assert "[rank 1 of 2] AssertionError: a plugin of its own" in result.said and "this ends all ranks" in result.said
 
 
+@pytest.mark.measured
 def test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
     result = run(
         tmp_path / "it",
@@ -545,6 +551,7 @@ def test_the_world_and_the_state_of_modules_are_those_of_each_rank_as_on_simulat
     assert result.status == 0 and "8 passed" in result.said
 
 
+@pytest.mark.measured
 def test_the_mark_without_comm_is_an_error_of_collecting(tmp_path):
     result = run(tmp_path / "it", "@pytest.mark.ranks(2)\ndef test_it():\n    pass\n\ndef test_with(comm):\n    pass")
     assert result.status == 2 and result.said.count("test_it has the mark ranks and does not ask for `comm`") >= 1
@@ -621,6 +628,7 @@ def test_a(comm):
     assert "The ranks collected different tests" in result.said
 
 
+@pytest.mark.measured
 def test_a_rank_that_does_not_come_after_collecting_ends_the_run(tmp_path):
     (tmp_path / "it").mkdir()
     (tmp_path / "it/conftest.py").write_text("from bsbpool_sim.pytest_plugin import real\n\nreal.COLLECTING = 2.0")
@@ -638,6 +646,7 @@ def test_a(comm):
     assert "[rank 0 of 2] it waits for ranks that have left pytest, or still collect tests" in result.said
 
 
+@pytest.mark.measured
 def test_tests_that_differ_between_ranks_are_an_error(tmp_path, python):
     source = "@pytest.mark.parametrize('pid', [os.getpid()])\ndef test_a(comm, pid):\n    pass"
     result = run(tmp_path / "it", source, python=python)
@@ -656,6 +665,7 @@ def test_another_order_on_some_ranks_is_put_right(tmp_path):
     assert "2 passed" in run(tmp_path / "it", source).said
 
 
+@pytest.mark.measured
 def test_a_file_that_one_rank_cannot_import_is_an_error_of_all(tmp_path):
     source = """
 from mpi4py import MPI
@@ -669,6 +679,7 @@ def test_a(comm):
     assert "rank 1 of 2" in result.said and "not on this rank" in result.said
 
 
+@pytest.mark.measured
 def test_xdist_is_refused(tmp_path):
     pytest.importorskip("xdist")
     result = run(tmp_path / "it", "def test_a():\n    pass", "-n2", without=WITHOUT)
@@ -676,6 +687,7 @@ def test_xdist_is_refused(tmp_path):
     assert result.said.count("ERROR: pytest-xdist can't share out tests under an MPI launcher") == 1
 
 
+@pytest.mark.measured
 def test_who_does_not_use_comm_gets_what_they_got_before(tmp_path):
     source = """
 def test_on_every_rank():

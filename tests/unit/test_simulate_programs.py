@@ -69,6 +69,7 @@ def test_what_is_pickled_by_name_is_the_receivers_own(simulate):
     assert simulate("-n", "3", "main.py", files={**LIBRARY, "main.py": program}) == (0, "", "")
 
 
+@pytest.mark.measured
 def test_the_settings_of_a_process_are_each_ranks_own(simulate):
     program = COMM + (
         "import logging, os, random, sys, warnings\n"
@@ -97,6 +98,7 @@ def test_the_settings_of_a_process_are_each_ranks_own(simulate):
     assert sorted(out.splitlines()) == ["info of 1", "info of 2", "more of 0", "more of 1", "raised on 0"]
 
 
+@pytest.mark.measured
 def test_functions_for_the_end_are_called_when_a_rank_ends_the_last_first(simulate):
     program = COMM + (
         "import atexit\n"
@@ -112,6 +114,7 @@ def test_functions_for_the_end_are_called_when_a_rank_ends_the_last_first(simula
     assert err.count("Exception ignored in atexit callback") == err.count("ZeroDivisionError") == 2
 
 
+@pytest.mark.measured
 def test_numpys_global_generator_is_each_ranks_own(simulate):
     pytest.importorskip("numpy")
     program = COMM + (
@@ -223,6 +226,7 @@ def test_a_pool_runs_functions_of_the_script(simulate):
     assert (status, out, err) == (0, "[0, 1, 4, 9, 16]\n", "")
 
 
+@pytest.mark.measured
 def test_a_trace_has_what_happened(simulate, tmp_path):
     simulate("-n", "2", "--trace", "t.trace", "-c", COMM + "comm.sendrecv(1, 1 - rank, source=1 - rank)")
     assert len(read_trace(tmp_path / "t.trace").of("receive")) == 2
@@ -267,6 +271,7 @@ print(loads, [(n, v if isinstance(v, (str, dict)) else type(v).__name__) for n, 
 WAYS = [["-c", VARIABLES], ["folder/../main.py"], ["./main.py"], ["-m", "main"], ["archive"]]
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("arguments", WAYS, ids=["code", "path", "here", "module", "archive"])
 def test_main_begins_with_the_variables_that_python_gives_it(simulate, arguments, tmp_path):
     with zipfile.ZipFile(tmp_path / "archive", "w") as archive:  # without an ending, as `zipapp` makes them for Unix
@@ -285,6 +290,7 @@ def test_the_command_and_the_module_are_the_same(simulate):
     assert both == [(0, "1\n1\n", "")] * 2
 
 
+@pytest.mark.measured
 def test_pytest_runs_on_the_ranks(simulate):
     tests = COMM + (
         "import helper\n"
@@ -316,6 +322,7 @@ def test_output_comes_in_whole_lines(simulate):
     assert sorted(lines) == sorted(f"[{r}] {text}" for r in (0, 1) for text in ("one line ", "bytes", "no end"))
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "gives_up",
     [
@@ -380,6 +387,7 @@ def test_a_long_piece_of_a_line_is_passed_on():
     assert max(sink.sizes) < 70_000
 
 
+@pytest.mark.measured
 @pytest.mark.skipif(sys.platform == "win32", reason="pipes of a shell")
 def test_who_reads_the_output_may_leave(tmp_path):
     command = f"{sys.executable} -m bsbpool_sim -n 2 -c 'while True: print(1)' | head -1; echo ${{PIPESTATUS[0]}}"
@@ -410,6 +418,7 @@ def test_to_see_it_again_no_trace_is_written_and_the_program_gets_all_that_is_it
     assert err.endswith("again: bsbpool simulate -n 2 -c 'raise SystemExit(3)' --trace 'its own' --force\n")
 
 
+@pytest.mark.measured
 def test_a_trace_that_can_not_be_written_in_the_end_is_an_error_in_words(simulate, tmp_path):
     program = "open('run.trace', 'w').write('mine')\n"
     status, _, err = simulate("-n", "2", "--trace", "run.trace", "main.py", files={"main.py": program})
@@ -419,6 +428,7 @@ def test_a_trace_that_can_not_be_written_in_the_end_is_an_error_in_words(simulat
     assert (tmp_path / "run.trace").read_text() == "mine"
 
 
+@pytest.mark.measured
 def test_a_deadlocked_rank_prints_nothing_more(simulate):
     program = COMM + "try:\n    comm.recv()\nexcept BaseException:\n    pass\nfinally:\n    print('no')\nprint('no')\n"
     status, out, err = simulate("-n", "2", "main.py", files={"main.py": program})
@@ -445,6 +455,7 @@ def test_an_exception_is_printed_as_python_does_and_others_go_on(simulate):
     assert re.match(r"rank 1 raised ValueError: odd, at .*main.py:5 in fail\n", said)
 
 
+@pytest.mark.measured
 def test_a_hook_for_exceptions_may_abort(simulate):
     program = COMM + (
         "import sys\n"
@@ -457,6 +468,7 @@ def test_a_hook_for_exceptions_may_abort(simulate):
     assert err.startswith("hooked KeyError\nbsbpool: rank 1 raised KeyError: 'x'")
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("code", "status"), [("3", 3), ("259", 3), ("None", 0), ("'why'", 1), ("-1", 255), ("1 << 70", 255)]
 )
@@ -518,6 +530,7 @@ def test_a_program_that_goes_on_for_ever_is_given_up(simulate, options, said):
 # -- bad input ---------------------------------------------------------------------------------------------
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("arguments", "status", "said"),
     [
@@ -552,6 +565,7 @@ def test_what_cannot_be_run_is_told_with_what_to_do(simulate, arguments, status,
     assert re.search(said, err), err
 
 
+@pytest.mark.measured
 def test_all_mistakes_of_a_file_of_faults_are_told(simulate):
     faults = "events:\n  - {at: 2, kill: 0}\n  - {kill: 1}\n  - {at: 1s}\n  - {at: 1s, kil: 2}\nspeed: 3\n"
     status, _, err = simulate("-n", "2", "--script", "f.yaml", "-c", "", files={"f.yaml": faults})
@@ -588,6 +602,7 @@ def test_what_was_replaced_is_put_back():
 # -- what ranks must not take from each other ---------------------------------------------------------------
 
 
+@pytest.mark.measured
 def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handlers(simulate):
     program = COMM + (
         "import logging, logging.config\n"
@@ -607,6 +622,7 @@ def test_a_rank_has_its_own_factory_of_log_records_and_closes_only_its_own_handl
     assert sorted(out.splitlines()) == [f"{r} True '{r} one\\n{r} two\\n'" for r in range(3)]
 
 
+@pytest.mark.measured
 def test_a_rank_has_its_own_names_of_levels_of_logging(simulate):
     program = COMM + (
         "from logging import INFO, addLevelName, getLevelName, getLevelNamesMapping\n"
@@ -631,6 +647,7 @@ def test_a_module_that_a_rank_puts_in_place_of_its_own_stays_there(simulate):
     assert sorted(out.splitlines()) == ["0 0", "1 1", "2 2"]
 
 
+@pytest.mark.measured
 def test_what_is_no_ordinary_exception_ends_its_rank_only(simulate):
     program = COMM + (
         "class Stop(BaseException): pass\nif rank == 1: raise Stop('enough')\nprint(rank, 'ends', sys.stdout.name)\n"
@@ -643,6 +660,7 @@ def test_what_is_no_ordinary_exception_ends_its_rank_only(simulate):
     assert "click" not in err
 
 
+@pytest.mark.measured
 def test_what_a_rank_puts_into_a_logger_is_its_own(simulate):
     program = COMM + (
         "import logging\nlog = logging.getLogger('app')\nlog.rank = rank\ncomm.barrier()\n"
@@ -653,6 +671,7 @@ def test_what_a_rank_puts_into_a_logger_is_its_own(simulate):
     assert sorted(out.splitlines()) == [f"{r} {r} False True" for r in range(3)]
 
 
+@pytest.mark.measured
 def test_what_a_thread_has_raised_is_for_the_hook_of_its_rank(simulate):
     code = (
         f"import threading\n{COMM}"

@@ -217,19 +217,40 @@ def test_each_command_copes_and_writes_no_control_characters(arguments, awkward,
         ElementTree.parse(out)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
-@pytest.mark.parametrize("name", ["show", "replay", "scenario"])
-def test_pipes_of_any_encoding_take_what_is_shown(environment, name, awkward, made):
-    arguments = ["run", made] if name == "scenario" else [name, awkward]
+#: Runs commands one after the other in one process, as if each were alone in it: "//" ends the arguments of each.
+SEVERAL = """
+import sys
+from bsbpool.cli import main
+
+errors, arguments = sys.stdout.errors, []
+for each in sys.argv[1:]:
+    if each != "//":
+        arguments.append(each)
+        continue
+    sys.stdout.reconfigure(errors=errors)
+    try:
+        main(arguments, prog_name="bsbpool")
+    except SystemExit as end:
+        print("ended with", end.code, file=sys.stderr)
+    arguments = []
+"""
+
+
+def statuses(environment, commands):
+    """Run commands in an environment: none ends in a traceback or writes control characters. Returns their statuses."""
+    arguments = [each for one in commands for each in (*one, "//")]
     came = subprocess.run(
-        [sys.executable, "-m", "bsbpool", *arguments],
-        env={**os.environ, **environment},
-        capture_output=True,
-        check=False,
+        [sys.executable, "-c", SEVERAL, *arguments], env={**os.environ, **environment}, capture_output=True, check=False
     )
     assert came.returncode == 0, came.stderr
     assert b"Traceback" not in came.stderr
     assert b"\x1b" not in came.stdout + came.stderr
+    return [int(line.split()[-1]) for line in came.stderr.splitlines() if line.startswith(b"ended with ")]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=str)
+def test_pipes_of_any_encoding_take_what_is_shown(environment, awkward, made):
+    assert statuses(environment, [["show", awkward], ["replay", awkward], ["run", made]]) == [0, 0, 0]
 
 
 @pytest.mark.parametrize("stem", ["\udc80\udcff", "a\x1b[31mb\nc", "é", "[bold] --html"])
@@ -237,17 +258,11 @@ def test_pipes_of_any_encoding_take_what_is_shown(environment, name, awkward, ma
 def test_files_may_be_called_anything(stem, environment, awkward, tmp_path):
     trace, page, yaml = (tmp_path / os.fsdecode(os.fsencode(f"{stem}{end}")) for end in (".trace", ".html", ".yaml"))
     trace.write_bytes(awkward.read_bytes())
-    for arguments in (
+    commands = (
         ["show", "--", trace], ["show", "--html", page, "--", trace], ["replay", "--to-scenario", yaml, "--", trace],
         ["run", "--", yaml], ["diff", "--", trace, trace], ["show", "--", tmp_path / f"{stem}.missing"],
-    ):  # fmt: skip
-        came = subprocess.run(
-            [sys.executable, "-m", "bsbpool", *arguments], env={**os.environ, **environment}, capture_output=True,
-            check=False,
-        )  # fmt: skip
-        assert came.returncode == (2 if str(arguments[-1]).endswith(".missing") else 0), came.stderr
-        assert b"Traceback" not in came.stderr
-        assert b"\x1b" not in came.stdout + came.stderr
+    )  # fmt: skip
+    assert statuses(environment, commands) == [0, 0, 0, 0, 0, 2]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

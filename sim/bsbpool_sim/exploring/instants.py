@@ -157,9 +157,11 @@ class Instants:
         names: dict[EventName, int] = {}
         touches: dict[EventName, int] = {}
         lowest: dict[int, int] = {}
-        if self._unheard:
-            for event in events:
-                if (link := _link(event)) is not None and link[1] in self._unheard:
+        links = [*map(_link, events)]
+        unheard = self._unheard
+        if unheard:
+            for link in links:
+                if link is not None and link[1] in unheard:
                     lowest[link[0]] = min(lowest.get(link[0], link[1]), link[1])
         for index, event in enumerate(events):
             ranks = self._ranks(event)
@@ -167,9 +169,10 @@ class Instants:
                 self._index, self._next = index, ()
                 self._place = -1
                 return
-            name = self._name(event)
-            if (link := _link(event)) is not None and link[1] in self._unheard and link[1] != lowest[link[0]]:
+            link = links[index]
+            if unheard and link is not None and link[1] in unheard and link[1] != lowest[link[0]]:
                 continue
+            name = link or self._name(event)
             if name not in names:
                 names[name], touches[name] = index, ranks
         if len(names) == 1:
@@ -208,8 +211,7 @@ class Instants:
         """The ranks that it touches, as bits; 0: nothing comes of it."""
         argument = event[4]
         if isinstance(argument, Runs):
-            idle = self._kernel.describe(event).idle if event[3] is None else argument.rank.dead_at is not None
-            return 0 if idle else 1 << argument.rank.index
+            return 0 if self._kernel.is_idle(event) else 1 << argument.rank.index
         owner = getattr(event[3], "__self__", None)
         if isinstance(owner, Happening):
             happens = owner.happening(argument)

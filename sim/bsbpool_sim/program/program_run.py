@@ -355,8 +355,8 @@ class _Ranks:
 
 def _parts_of_mpi4py() -> set[str]:
     """The modules of mpi4py that are loaded."""
-    inner = f"{package.PACKAGE}."
-    return {name for name in sys.modules if name == package.PACKAGE or name.startswith(inner)}
+    alike = [name for name in sys.modules if name.startswith(package.PACKAGE)]
+    return {name for name in alike if name.partition(".")[0] == package.PACKAGE}
 
 
 class _Finder(Finder):

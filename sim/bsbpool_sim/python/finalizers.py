@@ -83,7 +83,10 @@ def free_variables(modules: Iterable[types.ModuleType]) -> None:
     for module in modules:
         variables = vars(module)
         for name in [*variables]:
-            if not name.startswith("__") and _is_told(variables.get(name)):
+            # Most variables stay. None is kept here: what is freed is freed at once.
+            if issubclass(type(variables.get(name)), _STAYS) or name.startswith("__"):
+                continue
+            if _is_told(variables.get(name)):
                 variables[name] = None
 
 

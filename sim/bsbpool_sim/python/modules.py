@@ -78,21 +78,21 @@ class Modules:
             beside = {name.removesuffix(".py") for name in os.listdir(folder)}
         except OSError:
             beside = set()
-        tops = set()
+        tops, within = set(), []
         for name, module in [*sys.modules.items()]:
             if "." in name:
+                within.append(name)
                 continue
-            file, _ = _places(module)
-            if name in beside and name not in _AT_START and not _is_in(file, folder):
+            if name in beside and name not in _AT_START and not _is_in(_file_of(module), folder):
                 with_file = os.path.join(folder, name)
                 if os.path.isfile(with_file + ".py") or os.path.isfile(os.path.join(with_file, "__init__.py")):
                     tops.add(name)
                     continue
             # Installed ones that are loaded already belong to who simulates, which is no program for mpi4py.
             known = self.ownership.known(name)
-            if known or (known is None and file is not None and self.ownership.is_local(file)):
+            if known or (known is None and (file := _file_of(module)) and self.ownership.is_local(file)):
                 tops.add(name)
-        return {name for name in sys.modules if name.partition(".")[0] in tops}
+        return tops.union([name for name in within if name.partition(".")[0] in tops])
 
     # -- whose turn it is --------------------------------------------------------------------------
 
@@ -169,13 +169,17 @@ class Modules:
         return next((index for index, of in enumerate(self._of) if index != but and name in of.own), None)
 
 
-def _places(module: Any) -> tuple[str | None, list[str]]:
+def _file_of(module: Any) -> str | None:
     file = getattr(module, "__file__", None)
+    return file if isinstance(file, str) else None
+
+
+def _places(module: Any) -> tuple[str | None, list[str]]:
     try:
         folders = [*getattr(module, "__path__", ())]
     except Exception:  # what stands in `sys.modules` may be any object, which answers as it likes
         folders = []
-    return (file if isinstance(file, str) else None), folders
+    return _file_of(module), folders
 
 
 def _is_in(file: str | None, folder: str) -> bool:
