@@ -59,6 +59,31 @@ def test_what_a_rank_sets_in_python_is_its_own_in_each_order(explored):
     result.assert_outcomes(passed=6, warnings=result.parseoutcomes().get("warnings", 0))
 
 
+REQUEST = """
+import pytest
+
+state = []
+
+@pytest.mark.ranks(3)
+def test_state(comm, request):
+    mine = comm.Dup()
+    request.addfinalizer(mine.Free)
+    request.addfinalizer(state.clear)
+    if comm.rank == 0:
+        mine.recv(), mine.recv()
+    else:
+        mine.send(comm.rank, dest=0)
+    state.append(mine.allreduce(1))
+    assert state == [3]
+"""
+
+
+def test_what_a_test_asks_to_be_called_at_its_end_is_called_in_each_order(explored):
+    result = explored(REQUEST, "--explore", "-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*complete: 2 schedules; 0 findings"])
+
+
 def test_a_tape_of_another_test_is_refused(explored):
     result = explored(RIGHT, "--explore-tape=v1:7.1")
     result.assert_outcomes(failed=1)

@@ -107,6 +107,54 @@ class TestOwn:
         assert self.mine == [comm.rank] == thing and thing is self.things and self.rank == comm.rank
 """
 
+#: What ranks ask `request` for in tests.
+REQUEST = """
+import sys
+
+ended = []
+
+@pytest.mark.ranks(2)
+def test_that_ends_on_its_ranks(comm, request, grid):
+    mine = comm.Dup()
+    request.addfinalizer(mine.Free)
+    request.addfinalizer(lambda: ended.append(mine.allreduce(comm.rank + grid.size)))
+    assert request.module is sys.modules[__name__] and request.function is test_that_ends_on_its_ranks
+    assert request.cls is None and request.getfixturevalue("grid") is grid
+
+@pytest.mark.ranks(2)
+def test_it_has_ended_on_its_ranks(comm):
+    assert comm.allgather(ended) == [[5], [5]]
+    ended.clear()
+
+class TestRequest:
+    @pytest.mark.ranks(2)
+    def test_that_asks(self, comm, request):
+        assert request.instance is self and request.cls is TestRequest and comm.bcast(request.node.name)
+"""
+
+#: Outcomes that ranks do not share: 3 tests fail, 1 is skipped, 1 is xfailed.
+UNLIKE = """
+import sys
+
+class Odd(ValueError):
+    pass
+
+@pytest.mark.ranks(2)
+@pytest.mark.xfail(raises=(KeyError, Odd))
+@pytest.mark.parametrize("other", [TypeError, Odd])
+def test_that_expects(comm, other):
+    raise other("of one") if comm.rank else KeyError("of zero")
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("status", [None, 0])
+def test_that_ends_itself(comm, status):
+    sys.exit(status)
+
+@pytest.mark.ranks(2)
+def test_that_is_skipped(comm):
+    pytest.skip(f"says {comm.rank}")
+"""
+
 #: What a rank sets in Python, other ranks do not find set, though they communicate meanwhile.
 SETTINGS = """
 import contextlib, io, logging, random, sys, warnings
