@@ -246,6 +246,88 @@ def test_numbers_that_ranks_draw(comm):
     assert comm.allgather(drawn) == [drawn, drawn]
 """
 
+#: How a rank configures logging, others do not find it configured, and neither do tests after it.
+LOGGING = """
+import io, logging
+
+its = logging.getLogger("its")
+
+@pytest.mark.ranks(2)
+def test_levels_within_which_ranks_communicate(comm, caplog):
+    with caplog.at_level(logging.DEBUG, logger="its"):
+        comm.barrier()
+        if comm.rank:
+            comm.barrier()
+        its.debug("of rank %d", comm.rank)
+    if not comm.rank:
+        comm.barrier()
+    its.debug("not this")
+    assert caplog.messages == [f"of rank {comm.rank}"] and its.level == logging.NOTSET
+
+@pytest.fixture
+def quiet(comm, caplog):
+    caplog.set_level(logging.ERROR + comm.rank)
+    comm.barrier()
+
+@pytest.mark.ranks(2)
+def test_levels_that_ranks_set(comm, quiet, caplog):
+    assert logging.getLogger().level == logging.ERROR + comm.rank
+    caplog.set_level(logging.DEBUG if comm.rank else logging.ERROR, logger="its")
+    comm.barrier()
+    its.info("of rank %d", comm.rank)
+    its.error("of rank %d", comm.rank)
+    assert len(caplog.records) == 1 + comm.rank and its.isEnabledFor(logging.INFO) == bool(comm.rank)
+
+@pytest.mark.ranks(2)
+def test_levels_are_back(comm, caplog):
+    assert its.level == logging.NOTSET and logging.getLogger().level == logging.WARNING
+    its.warning("this")
+    assert caplog.messages == ["this"]
+
+@pytest.fixture
+def own_log(comm):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    its.addHandler(handler)
+    yield stream
+    its.removeHandler(handler)
+
+@pytest.mark.ranks(2)
+def test_handlers_that_ranks_add(comm, own_log, caplog):
+    comm.barrier()
+    its.warning("of rank %d", comm.rank)
+    comm.barrier()
+    assert own_log.getvalue() == f"of rank {comm.rank}\\n"
+    keep = logging.Filter("its.part")
+    with caplog.filtering(keep):
+        comm.barrier()
+        its.warning("not this")
+        comm.barrier()
+    logging.disable(logging.CRITICAL if comm.rank else logging.NOTSET)
+    comm.barrier()
+    its.error("once more")
+    comm.barrier()
+    logging.disable(logging.NOTSET)
+    assert caplog.messages == [f"of rank {comm.rank}"] + ["once more"] * (1 - comm.rank)
+
+@pytest.fixture
+def for_all(caplog):
+    caplog.set_level(logging.INFO)
+    handler = logging.StreamHandler(io.StringIO())
+    its.addHandler(handler)
+    yield handler
+    its.removeHandler(handler)
+
+@pytest.mark.ranks(2)
+def test_what_is_set_outside_of_ranks_is_set_on_each(comm, for_all, caplog):
+    its.info("of rank %d", comm.rank)
+    assert caplog.messages == [f"of rank {comm.rank}"] and its.handlers == [for_all]
+
+@pytest.mark.ranks(2)
+def test_all_is_as_before(comm):
+    assert its.handlers == [] and logging.getLogger().level == logging.WARNING
+"""
+
 #: A program that takes its communicator when it is imported, and keeps state.
 PROGRAM = """
 from dataclasses import dataclass

@@ -7,6 +7,7 @@ What reports make of them is in `rank_reports`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
 import sys
@@ -19,7 +20,7 @@ from _pytest.logging import _remove_ansi_escape_sequences
 from greenlet import getcurrent
 
 from ..kernel import Task
-from ..python.process import reclassed
+from ..python.process import current_process, reclassed
 from .rank_reports import RANK
 
 
@@ -164,13 +165,15 @@ class RankWarnings(pytest.WarningsRecorder):
 class RankLog:
     """pytest's `caplog` for one rank: the records of this rank, and those before the ranks ran.
 
-    Levels that it sets hold on all ranks.
+    Levels and filters that it sets are those of the rank.
 
     :param log: the fixture, which has the records of all ranks.
     """
 
     def __init__(self, log: pytest.LogCaptureFixture, rank: int):
         self._log, self._rank = log, rank
+        #: has what levels were before this rank has set them; None: it has set none.
+        self._own: pytest.LogCaptureFixture | None = None
         if _named not in log.handler.filters:
             log.handler.addFilter(_named)
 
@@ -203,11 +206,29 @@ class RankLog:
         records = self._log.records
         records[:] = [each for each in records if getattr(each, RANK, self._rank) != self._rank]
 
+    def set_level(self, level: Any, logger: Any = None) -> None:
+        """Set a level on this rank until the test is over."""
+        process, item = current_process(), self._log._item
+        if self._own is None and process is not None:
+            self._own = pytest.LogCaptureFixture(item, _ispytest=True)
+            item.addfinalizer(
+                functools.partial(process.undo.append, functools.partial(_reset, self._own, self._log.handler))
+            )
+        (self._own or self._log).set_level(level, logger)
+
     def _of(self, records: Iterable[logging.LogRecord]) -> list[logging.LogRecord]:
         return [each for each in records if getattr(each, RANK, self._rank) == self._rank]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
+
+
+def _reset(log: pytest.LogCaptureFixture, handler: logging.Handler) -> None:
+    """Set levels as they were before; the test has no handler any more."""
+    if log._initial_handler_level is not None:
+        handler.setLevel(log._initial_handler_level)
+        log._initial_handler_level = None
+    log._finalize()
 
 
 def _named(record: logging.LogRecord) -> bool:

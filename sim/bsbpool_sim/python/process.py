@@ -73,6 +73,8 @@ class Process:
         self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         #: its objects of `weakref.finalize` that wait, in order; see `finalizers`.
         self.finalizers: dict[Any, Process] = {}
+        #: what undoes settings of tests that are over; the rank calls these when it next runs.
+        self.undo: list[Callable[[], None]] = []
         #: the streams that it began with, until it ends.
         self.streams: list[Any] = []
         #: the exit status, once its program has ended.
@@ -83,6 +85,8 @@ class Process:
         self.threading: dict[str, Any] = {"excepthook": threading.__excepthook__}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
         self.logging: dict[int, dict[str, Any]] = {}
+        #: those objects, and what they had outside of the ranks.
+        self.logging_outside: dict[int, tuple[Any, dict[str, Any]]] = {}
         #: what tables of logging have on this rank, by their names.
         self.level_names: dict[str, dict[Any, Any]] = {}
         #: what makes the records of its log; None: what makes those of who simulates.
