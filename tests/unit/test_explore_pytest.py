@@ -1,7 +1,7 @@
 """`pytest --explore`: tests on simulated ranks, and scenarios, run in all orders; what fails can be run again."""
 
 import pytest
-from tests_of_both_worlds import LOGGING, SETTINGS
+from tests_of_both_worlds import ENVIRONMENT, LOGGING, SETTINGS
 
 pytest_plugins = ["pytester"]
 
@@ -58,6 +58,8 @@ def test_what_a_rank_sets_in_python_is_its_own_in_each_order(explored):
     result = explored("import pytest\n" + SETTINGS, "--explore=20", "-W", "default")
     result.assert_outcomes(passed=6, warnings=result.parseoutcomes().get("warnings", 0))
     explored("import pytest\n" + LOGGING, "--explore=20").assert_outcomes(passed=6)
+    result = explored("import pytest\n" + ENVIRONMENT, "--explore=20", "-k", "not leaves")
+    result.assert_outcomes(passed=4, deselected=1)
 
 
 REQUEST = """

@@ -6,7 +6,7 @@ from importlib.machinery import SourceFileLoader
 
 import pytest
 from launching import WITHOUT, unmeasured
-from tests_of_both_worlds import FIXTURES, LOGGING, REQUEST, SELF, SETTINGS, UNLIKE
+from tests_of_both_worlds import ENVIRONMENT, FIXTURES, LOGGING, REQUEST, SELF, SETTINGS, UNLIKE
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -234,6 +234,7 @@ def test_pytest_exit_ends_the_run(run):
 def test_what_a_rank_sets_in_python_is_its_own(run):
     run(SETTINGS, "-W", "default").assert_outcomes(passed=6)
     run(LOGGING).assert_outcomes(passed=6)
+    run(ENVIRONMENT).assert_outcomes(passed=5)
 
 
 def test_logging_works_without_what_pytest_captures_of_it(run):

@@ -328,6 +328,74 @@ def test_all_is_as_before(comm):
     assert its.handlers == [] and logging.getLogger().level == logging.WARNING
 """
 
+#: What a rank sets in its environment, and where it works, is its own, and over when the test says so.
+ENVIRONMENT = """
+import contextlib, os
+from unittest import mock
+
+def place():
+    return os.environ.get("PLACE"), os.path.basename(os.getcwd())
+
+@pytest.mark.ranks(2)
+def test_places_of_ranks(comm, tmp_path, monkeypatch):
+    before, mine = place(), f"of_{comm.rank}"
+    (tmp_path / mine).mkdir()
+    with mock.patch.dict(os.environ, PLACE="same"), contextlib.chdir(tmp_path):
+        comm.barrier()
+        if comm.rank:
+            comm.barrier()
+        assert place() == ("same", tmp_path.name)
+    assert place() == before
+    monkeypatch.setenv("PLACE", mine)
+    monkeypatch.chdir(tmp_path / mine)
+    if not comm.rank:
+        comm.barrier()
+    assert place() == (mine, mine) and comm.allgather(place()[0]) == ["of_0", "of_1"]
+    if comm.rank:
+        monkeypatch.undo()
+        assert place() == before
+    comm.barrier()
+    assert comm.rank or place() == (mine, mine)
+
+@pytest.fixture
+def in_place(comm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "PLACE", f"set_{comm.rank}")
+    yield comm.bcast(tmp_path.name)
+    assert place() == (f"set_{comm.rank}", tmp_path.name)
+
+@pytest.mark.ranks(2)
+def test_places_of_a_fixture_on_ranks(comm, in_place, monkeypatch):
+    assert place() == (f"set_{comm.rank}", in_place)
+    if comm.rank:
+        monkeypatch.delenv("PLACE")
+    comm.barrier()
+    assert (place()[0] is None) == bool(comm.rank)
+    monkeypatch.delitem(os.environ, "PLACE", raising=False)
+    monkeypatch.setenv("PLACE", f"set_{comm.rank}")
+
+@pytest.fixture
+def for_all_ranks(monkeypatch, tmp_path):
+    assert place()[0] is None
+    monkeypatch.setenv("PLACE", "all")
+    monkeypatch.chdir(tmp_path)
+
+@pytest.mark.ranks(2)
+def test_places_that_are_set_outside_of_ranks(comm, for_all_ranks, tmp_path):
+    comm.barrier()
+    assert place() == ("all", tmp_path.name)
+
+@pytest.mark.ranks(2)
+def test_places_are_as_before(comm, tmp_path):
+    assert place()[0] is None and place()[1] != tmp_path.name
+    os.environ["PLACE"] = str(comm.rank)
+
+@pytest.mark.ranks(2)
+def test_places_that_a_test_leaves(comm):
+    assert place()[0] == str(comm.rank)
+    del os.environ["PLACE"]
+"""
+
 #: A program that takes its communicator when it is imported, and keeps state.
 PROGRAM = """
 from dataclasses import dataclass

@@ -1,5 +1,5 @@
 """The output and log records of a test on simulated ranks, told apart by rank while they run, and what `capsys`,
-`recwarn` and `caplog` are on a rank.
+`recwarn`, `caplog` and `monkeypatch` are on a rank.
 
 What reports make of them is in `rank_reports`.
 """
@@ -10,6 +10,7 @@ import contextlib
 import functools
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -20,7 +21,7 @@ from _pytest.logging import _remove_ansi_escape_sequences
 from greenlet import getcurrent
 
 from ..kernel import Task
-from ..python.process import current_process, reclassed
+from ..python.process import Process, current_process, reclassed
 from .rank_reports import RANK
 
 
@@ -212,7 +213,7 @@ class RankLog:
         if self._own is None and process is not None:
             self._own = pytest.LogCaptureFixture(item, _ispytest=True)
             item.addfinalizer(
-                functools.partial(process.undo.append, functools.partial(_reset, self._own, self._log.handler))
+                functools.partial(process.pending.append, functools.partial(_reset, self._own, self._log.handler))
             )
         (self._own or self._log).set_level(level, logger)
 
@@ -239,8 +240,65 @@ def _named(record: logging.LogRecord) -> bool:
     return True
 
 
-def value_of_rank(value: Any, rank: int) -> RankCapture | RankWarnings | RankLog | None:
-    """Return what a rank has in place of `capsys`, `recwarn` or `caplog`; None for all other values."""
+class RankPatch:
+    """pytest's `monkeypatch` for one rank: what it changes in the environment and the working directory is the rank's.
+
+    :param patch: the fixture.
+    """
+
+    def __init__(self, patch: Any, process: Process):
+        self._patch, self._own = patch, pytest.MonkeyPatch()
+        # The fixture undoes what is shared when it is over; the rank undoes its own when it next runs.
+        undone = vars(patch).get("_of_ranks")
+        if undone is None:
+            undone = patch._of_ranks = []
+            patch.undo = functools.partial(_undo_all, patch)
+        undone.append((process, self._own))
+
+    def setenv(self, name: str, value: str, prepend: str | None = None) -> None:
+        """Set a variable of the environment of this rank."""
+        self._own.setenv(name, value, prepend)
+
+    def delenv(self, name: str, raising: bool = True) -> None:
+        """Delete a variable of the environment of this rank."""
+        self._own.delenv(name, raising)
+
+    def chdir(self, path: Any) -> None:
+        """Change the working directory of this rank."""
+        self._own.chdir(path)
+
+    def setitem(self, dic: Any, name: Any, value: Any) -> None:
+        """Set an item of a dictionary."""
+        self._for(dic).setitem(dic, name, value)
+
+    def delitem(self, dic: Any, name: Any, raising: bool = True) -> None:
+        """Delete an item of a dictionary."""
+        self._for(dic).delitem(dic, name, raising)
+
+    def undo(self) -> None:
+        """Undo what this rank has changed of its own, and what all ranks have changed else."""
+        self._own.undo()
+        type(self._patch).undo(self._patch)
+
+    def _for(self, dic: Any) -> Any:
+        return self._own if type(dic) is type(vars(os)["environ"]) else self._patch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._patch, name)
+
+
+def _undo_all(patch: Any) -> None:
+    """What `undo` of the fixture does outside of the ranks, when it is over."""
+    for process, own in reversed(patch._of_ranks):
+        process.pending.append(own.undo)
+    patch._of_ranks.clear()
+    type(patch).undo(patch)
+
+
+def value_of_rank(value: Any, rank: int) -> RankCapture | RankWarnings | RankLog | RankPatch | None:
+    """Return what a rank has in place of `capsys`, `recwarn`, `caplog` or `monkeypatch`; None for all other values."""
+    if type(value) is pytest.MonkeyPatch and (process := current_process()) is not None:
+        return RankPatch(value, process)
     if isinstance(value, CaptureFixture) and value.captureclass is SysCapture:
         return RankCapture(value, rank)
     if type(value) is pytest.WarningsRecorder:

@@ -1,16 +1,18 @@
-"""What each simulated rank of a test sets for itself in Python: settings of `warnings` and `logging`, and the standard
-streams.
+"""What each simulated rank of a test sets for itself in Python: settings of `warnings` and `logging`, the standard
+streams, the environment, and the working directory.
 
 Each phase of a test (setup, call, teardown) begins with the warnings and streams from outside of the ranks, as pytest
-does it in each process. What a rank has set in `logging` persists from test to test, as its modules do, and it gets
-what changes outside. What the ranks have written is kept in `rank_output`, and their modules in `own_modules`.
+does it in each process. What else a rank has set persists from test to test, as its modules do, and it gets what
+changes outside. What the ranks have written is kept in `rank_output`, and their modules in `own_modules`.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -19,26 +21,68 @@ from greenlet import getcurrent
 from ..cluster import Cluster
 from ..kernel import Task
 from ..python.logs import follow_outside, logging_of_ranks
-from ..python.process import PROCESS, Common, Process, current_process
+from ..python.process import PROCESS, Common, Process, current_process, environment, environments
 from ..python.warning_settings import own_warnings, warnings_of_ranks
+from ..tasks import Rank
 from .rank_output import streams_of_ranks
 from .rank_reports import RANK
 
 
+class _Common(Common):
+    """What so many ranks have in common, and what was outside of them when they last ran."""
+
+    def __init__(self) -> None:
+        super().__init__(self._move)
+        self.environment = environment()
+        self.folder = os.getcwd()
+        #: whether any of them may be in another folder.
+        self.moved = False
+
+    def _move(self) -> None:
+        self.moved = True
+
+    def follow(self, processes: list[Process]) -> None:
+        """Let ranks have what was changed outside since, once they have undone what tests have set that are over."""
+        before, self.environment = self.environment, environment()
+        names = [n for n in before.keys() | self.environment.keys() if before.get(n) != self.environment.get(n)]
+        changed = {name: self.environment.get(name) for name in names}
+        folder, self.folder = self.folder, os.getcwd()
+        moved = None if folder == self.folder else self.folder
+        for process in processes:
+            process.pending.append(partial(_follow, process, changed, moved))
+        self.moved = any(process.folder != self.folder for process in processes)
+
+
+def _follow(process: Process, changed: dict[Any, Any], folder: str | None) -> None:
+    for name, value in changed.items():
+        if value is None:
+            process.environment.pop(name, None)
+        else:
+            process.environment[name] = value
+    if folder is not None:
+        os.chdir(folder)
+    follow_outside(process)
+
+
 def processes_of_ranks(size: int) -> list[Process]:
     """What so many ranks keep from phase to phase, of which they have set nothing yet."""
-    return [Process(Common(_nothing), _owns_nothing, {}, {}, "") for _ in range(size)]
+    common = _Common()
+    return [Process(common, _owns_nothing, {}, {**common.environment}, common.folder) for _ in range(size)]
 
 
-def undo_what_is_over() -> None:
-    """Undo what tests have set that are over, on the rank that runs."""
+def move_to(rank: Rank) -> None:
+    """Change to the working directory of a rank that goes on, if any rank has changed its own."""
+    process: Process | None = rank.kept.get(PROCESS)
+    if process is not None and isinstance(process.common, _Common) and process.common.moved:
+        with suppress(OSError):  # it may be gone
+            os.chdir(process.folder)
+
+
+def begin() -> None:
+    """Do what the rank that runs has to do before anything else."""
     process = current_process()
-    while process is not None and process.undo:
-        process.undo.pop(0)()
-
-
-def _nothing() -> None:
-    """No rank has a working directory of its own."""
+    while process is not None and process.pending:
+        process.pending.pop(0)()
 
 
 def _owns_nothing(_: dict[str, Any]) -> bool:
@@ -64,13 +108,15 @@ def settings_of_ranks(
             setattr(message, RANK, task.rank.index)
         show(message, *args, **kwargs)
 
+    common = processes[0].common
+    assert isinstance(common, _Common)
+    common.follow(processes)
     for rank, process in zip(cluster.kernel.ranks, processes, strict=True):
         own_warnings(rank)
-        follow_outside(process)
         rank.kept[PROCESS] = process
     warnings.showwarning = showwarning
     try:
-        with warnings_of_ranks(), streams_of_ranks(), logging_of_ranks(handlers):
+        with warnings_of_ranks(), streams_of_ranks(), logging_of_ranks(handlers), environments(common):
             yield
     finally:
         warnings.showwarning = show
