@@ -1,7 +1,7 @@
 """`pytest --explore`: tests on simulated ranks, and scenarios, run in all orders; what fails can be run again."""
 
 import pytest
-from tests_of_both_worlds import SETTINGS
+from tests_of_both_worlds import ENVIRONMENT, LOGGING, SETTINGS
 from unused_plugins import WITHOUT_OPTIONS
 
 pytest_plugins = ["pytester"]
@@ -59,6 +59,34 @@ def test_a_test_that_is_right_passes_within_any_budget(explored):
 def test_what_a_rank_sets_in_python_is_its_own_in_each_order(explored):
     result = explored("import pytest\n" + SETTINGS, "--explore=20", "-W", "default")
     result.assert_outcomes(passed=6, warnings=result.parseoutcomes().get("warnings", 0))
+    explored("import pytest\n" + LOGGING, "--explore=20").assert_outcomes(passed=6)
+    result = explored("import pytest\n" + ENVIRONMENT, "--explore=20", "-k", "not leaves")
+    result.assert_outcomes(passed=4, deselected=1)
+
+
+REQUEST = """
+import pytest
+
+state = []
+
+@pytest.mark.ranks(3)
+def test_state(comm, request):
+    mine = comm.Dup()
+    request.addfinalizer(mine.Free)
+    request.addfinalizer(state.clear)
+    if comm.rank == 0:
+        mine.recv(), mine.recv()
+    else:
+        mine.send(comm.rank, dest=0)
+    state.append(mine.allreduce(1))
+    assert state == [3]
+"""
+
+
+def test_what_a_test_asks_to_be_called_at_its_end_is_called_in_each_order(explored):
+    result = explored(REQUEST, "--explore", "-rA")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*complete: 2 schedules; no findings"])
 
 
 def test_a_tape_of_another_test_is_refused(explored):

@@ -6,7 +6,7 @@ from importlib.machinery import SourceFileLoader
 
 import pytest
 from launching import WITHOUT, unmeasured
-from tests_of_both_worlds import FIXTURES, SELF, SETTINGS
+from tests_of_both_worlds import ENVIRONMENT, FIXTURES, LOGGING, REQUEST, SELF, SETTINGS, UNLIKE
 
 import bsbpool_sim.simulation  # before pytester looks: it forgets whatever is imported later
 
@@ -233,10 +233,64 @@ def test_pytest_exit_ends_the_run(run):
 
 def test_what_a_rank_sets_in_python_is_its_own(run):
     run(SETTINGS, "-W", "default").assert_outcomes(passed=6)
+    run(LOGGING).assert_outcomes(passed=6)
+    run(ENVIRONMENT).assert_outcomes(passed=5)
+
+
+def test_logging_works_without_what_pytest_captures_of_it(run):
+    source = LOGGING.replace("caplog.set_level(logging.INFO)", "logging.getLogger()")
+    result = run(source, "-p", "no:logging", "-k", "as_before")
+    result.assert_outcomes(passed=1, deselected=5)
 
 
 def test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say(run):
     run(FIXTURES).assert_outcomes(passed=11)
+
+
+def test_request_of_a_test_is_that_of_its_rank(run):
+    run(FIXTURES + REQUEST).assert_outcomes(passed=14)
+
+
+def test_ranks_do_not_hide_what_others_have_raised_or_why_they_skip(run):
+    result = run(UNLIKE, "-rfs")
+    result.assert_outcomes(failed=3, skipped=1, xfailed=1)
+    said = result.stdout.str()
+    assert "rank 1: TypeError: of one" in said and "KeyError" not in said.partition("short test summary")[2]
+    assert said.count("exit status 0") >= 2 and "rank 0: says 0; rank 1: says 1" in said
+
+
+def test_a_fixture_that_is_asked_for_on_a_rank_and_runs_on_ranks_is_refused(run):
+    result = run(
+        """
+@pytest.fixture
+def late(comm):
+    return comm.rank
+
+@pytest.mark.ranks(2)
+def test_late(comm, request):
+    request.getfixturevalue("late")
+"""
+    )
+    result.assert_outcomes(failed=1)
+    assert result.stdout.str().count("the fixture 'late' runs on each rank, and was asked for on a rank") == 2 + 1
+
+
+def test_violations_and_failures_of_a_test_that_asks_for_request_are_its_own(run):
+    result = run(
+        """
+@pytest.mark.ranks(2)
+def test_sends(comm, request):
+    if comm.rank:
+        comm.send(1, dest=0)
+
+@pytest.mark.ranks(2)
+def test_ends_badly(comm, request):
+    request.addfinalizer(lambda: comm.barrier() or 1 / (1 - comm.rank))
+"""
+    )
+    result.assert_outcomes(failed=1, passed=1, errors=1)
+    said = result.stdout.str()
+    assert "unreceived-message: rank 1 sends" in said and "rank 1: ZeroDivisionError" in said
 
 
 def test_a_fixture_that_fails_on_one_rank_is_reported_with_the_rank(run):

@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 
 import pytest
 from launching import OPENMPI, WITHOUT, needs_openmpi, of_ranks
-from tests_of_both_worlds import FIXTURES, PROGRAM, SELF, SETTINGS, WORLD
+from tests_of_both_worlds import ENVIRONMENT, FIXTURES, LOGGING, PROGRAM, REQUEST, SELF, SETTINGS, UNLIKE, WORLD
 from unused_plugins import WITHOUT_OPTIONS
 
 from bsbpool.worlds.launcher import launcher
@@ -536,12 +536,17 @@ def test_what_goes_wrong_while_ranks_follow_ends_all(tmp_path):
 def test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):
     result = run(
         tmp_path / "it",
-        FIXTURES + SELF + SETTINGS + "\ndef test_at_the_end():\n    pass",
+        FIXTURES + SELF + SETTINGS + ENVIRONMENT + LOGGING + REQUEST + "\ndef test_at_the_end():\n    pass",
         "--mpi-timeout=20",
         ranks=3,
         python=python,
     )
-    assert result.status == 0 and "20 passed" in result.said
+    assert result.status == 0 and "34 passed" in result.said
+
+
+def test_outcomes_of_ranks_are_those_on_simulated_ranks(tmp_path, python):
+    result = run(tmp_path / "it", UNLIKE, "-rs", "--mpi-timeout=20", python=python)
+    assert "3 failed, 1 skipped, 1 xfailed" in result.said and "rank 0: says 0; rank 1: says 1" in result.said
 
 
 def test_the_world_and_the_state_of_modules_are_those_of_each_rank_as_on_simulated_ranks(tmp_path, python):

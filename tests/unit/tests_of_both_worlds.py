@@ -107,6 +107,54 @@ class TestOwn:
         assert self.mine == [comm.rank] == thing and thing is self.things and self.rank == comm.rank
 """
 
+#: What ranks ask `request` for in tests.
+REQUEST = """
+import sys
+
+ended = []
+
+@pytest.mark.ranks(2)
+def test_that_ends_on_its_ranks(comm, request, grid):
+    mine = comm.Dup()
+    request.addfinalizer(mine.Free)
+    request.addfinalizer(lambda: ended.append(mine.allreduce(comm.rank + grid.size)))
+    assert request.module is sys.modules[__name__] and request.function is test_that_ends_on_its_ranks
+    assert request.cls is None and request.getfixturevalue("grid") is grid
+
+@pytest.mark.ranks(2)
+def test_it_has_ended_on_its_ranks(comm):
+    assert comm.allgather(ended) == [[5], [5]]
+    ended.clear()
+
+class TestRequest:
+    @pytest.mark.ranks(2)
+    def test_that_asks(self, comm, request):
+        assert request.instance is self and request.cls is TestRequest and comm.bcast(request.node.name)
+"""
+
+#: Outcomes that ranks do not share: 3 tests fail, 1 is skipped, 1 is xfailed.
+UNLIKE = """
+import sys
+
+class Odd(ValueError):
+    pass
+
+@pytest.mark.ranks(2)
+@pytest.mark.xfail(raises=(KeyError, Odd))
+@pytest.mark.parametrize("other", [TypeError, Odd])
+def test_that_expects(comm, other):
+    raise other("of one") if comm.rank else KeyError("of zero")
+
+@pytest.mark.ranks(2)
+@pytest.mark.parametrize("status", [None, 0])
+def test_that_ends_itself(comm, status):
+    sys.exit(status)
+
+@pytest.mark.ranks(2)
+def test_that_is_skipped(comm):
+    pytest.skip(f"says {comm.rank}")
+"""
+
 #: What a rank sets in Python, other ranks do not find set, though they communicate meanwhile.
 SETTINGS = """
 import contextlib, io, logging, random, sys, warnings
@@ -196,6 +244,156 @@ def test_numbers_that_ranks_draw(comm):
         drawn.append(random.random())
         comm.barrier()
     assert comm.allgather(drawn) == [drawn, drawn]
+"""
+
+#: How a rank configures logging, others do not find it configured, and neither do tests after it.
+LOGGING = """
+import io, logging
+
+its = logging.getLogger("its")
+
+@pytest.mark.ranks(2)
+def test_levels_within_which_ranks_communicate(comm, caplog):
+    with caplog.at_level(logging.DEBUG, logger="its"):
+        comm.barrier()
+        if comm.rank:
+            comm.barrier()
+        its.debug("of rank %d", comm.rank)
+    if not comm.rank:
+        comm.barrier()
+    its.debug("not this")
+    assert caplog.messages == [f"of rank {comm.rank}"] and its.level == logging.NOTSET
+
+@pytest.fixture
+def quiet(comm, caplog):
+    caplog.set_level(logging.ERROR + comm.rank)
+    comm.barrier()
+
+@pytest.mark.ranks(2)
+def test_levels_that_ranks_set(comm, quiet, caplog):
+    assert logging.getLogger().level == logging.ERROR + comm.rank
+    caplog.set_level(logging.DEBUG if comm.rank else logging.ERROR, logger="its")
+    comm.barrier()
+    its.info("of rank %d", comm.rank)
+    its.error("of rank %d", comm.rank)
+    assert len(caplog.records) == 1 + comm.rank and its.isEnabledFor(logging.INFO) == bool(comm.rank)
+
+@pytest.mark.ranks(2)
+def test_levels_are_back(comm, caplog):
+    assert its.level == logging.NOTSET and logging.getLogger().level == logging.WARNING
+    its.warning("this")
+    assert caplog.messages == ["this"]
+
+@pytest.fixture
+def own_log(comm):
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    its.addHandler(handler)
+    yield stream
+    its.removeHandler(handler)
+
+@pytest.mark.ranks(2)
+def test_handlers_that_ranks_add(comm, own_log, caplog):
+    comm.barrier()
+    its.warning("of rank %d", comm.rank)
+    comm.barrier()
+    assert own_log.getvalue() == f"of rank {comm.rank}\\n"
+    keep = logging.Filter("its.part")
+    with caplog.filtering(keep):
+        comm.barrier()
+        its.warning("not this")
+        comm.barrier()
+    logging.disable(logging.CRITICAL if comm.rank else logging.NOTSET)
+    comm.barrier()
+    its.error("once more")
+    comm.barrier()
+    logging.disable(logging.NOTSET)
+    assert caplog.messages == [f"of rank {comm.rank}"] + ["once more"] * (1 - comm.rank)
+
+@pytest.fixture
+def for_all(caplog):
+    caplog.set_level(logging.INFO)
+    handler = logging.StreamHandler(io.StringIO())
+    its.addHandler(handler)
+    yield handler
+    its.removeHandler(handler)
+
+@pytest.mark.ranks(2)
+def test_what_is_set_outside_of_ranks_is_set_on_each(comm, for_all, caplog):
+    its.info("of rank %d", comm.rank)
+    assert caplog.messages == [f"of rank {comm.rank}"] and its.handlers == [for_all]
+
+@pytest.mark.ranks(2)
+def test_all_is_as_before(comm):
+    assert its.handlers == [] and logging.getLogger().level == logging.WARNING
+"""
+
+#: What a rank sets in its environment, and where it works, is its own, and over when the test says so.
+ENVIRONMENT = """
+import contextlib, os
+from unittest import mock
+
+def place():
+    return os.environ.get("PLACE"), os.path.basename(os.getcwd())
+
+@pytest.mark.ranks(2)
+def test_places_of_ranks(comm, tmp_path, monkeypatch):
+    before, mine = place(), f"of_{comm.rank}"
+    (tmp_path / mine).mkdir()
+    with mock.patch.dict(os.environ, PLACE="same"), contextlib.chdir(tmp_path):
+        comm.barrier()
+        if comm.rank:
+            comm.barrier()
+        assert place() == ("same", tmp_path.name)
+    assert place() == before
+    monkeypatch.setenv("PLACE", mine)
+    monkeypatch.chdir(tmp_path / mine)
+    if not comm.rank:
+        comm.barrier()
+    assert place() == (mine, mine) and comm.allgather(place()[0]) == ["of_0", "of_1"]
+    if comm.rank:
+        monkeypatch.undo()
+        assert place() == before
+    comm.barrier()
+    assert comm.rank or place() == (mine, mine)
+
+@pytest.fixture
+def in_place(comm, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(os.environ, "PLACE", f"set_{comm.rank}")
+    yield comm.bcast(tmp_path.name)
+    assert place() == (f"set_{comm.rank}", tmp_path.name)
+
+@pytest.mark.ranks(2)
+def test_places_of_a_fixture_on_ranks(comm, in_place, monkeypatch):
+    assert place() == (f"set_{comm.rank}", in_place)
+    if comm.rank:
+        monkeypatch.delenv("PLACE")
+    comm.barrier()
+    assert (place()[0] is None) == bool(comm.rank)
+    monkeypatch.delitem(os.environ, "PLACE", raising=False)
+    monkeypatch.setenv("PLACE", f"set_{comm.rank}")
+
+@pytest.fixture
+def for_all_ranks(monkeypatch, tmp_path):
+    assert place()[0] is None
+    monkeypatch.setenv("PLACE", "all")
+    monkeypatch.chdir(tmp_path)
+
+@pytest.mark.ranks(2)
+def test_places_that_are_set_outside_of_ranks(comm, for_all_ranks, tmp_path):
+    comm.barrier()
+    assert place() == ("all", tmp_path.name)
+
+@pytest.mark.ranks(2)
+def test_places_are_as_before(comm, tmp_path):
+    assert place()[0] is None and place()[1] != tmp_path.name
+    os.environ["PLACE"] = str(comm.rank)
+
+@pytest.mark.ranks(2)
+def test_places_that_a_test_leaves(comm):
+    assert place()[0] == str(comm.rank)
+    del os.environ["PLACE"]
 """
 
 #: A program that takes its communicator when it is imported, and keeps state.

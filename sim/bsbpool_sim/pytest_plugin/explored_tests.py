@@ -131,7 +131,7 @@ class TestRunner:
             self._on(cluster),
             contextlib.redirect_stdout(quiet[0]),
             contextlib.redirect_stderr(quiet[1]),
-            settings_of_ranks(cluster),
+            settings_of_ranks(self._item.config, cluster),
         ):
             schedule = _run(cluster, self._program(raised))
         schedule.raised.update(raised)

@@ -31,6 +31,7 @@ from ..program import package
 from ..python.module_ownership import Ownership
 from ..python.modules import Finder, Modules
 from .own_objects import Counterparts, Outside
+from .rank_settings import move_to, processes_of_ranks
 
 _WORLDS: pytest.StashKey[dict[int, OwnModules]] = pytest.StashKey()
 _OUTSIDE: pytest.StashKey[_Outside] = pytest.StashKey()
@@ -109,9 +110,11 @@ class OwnModules:
         """Let the ranks load all of their modules anew."""
         self._modules = Modules(self._outside.ownership, "")
         self._modules.begin(self._size)
+        self._modules.on_switch = move_to
         self._finder = _Finder(self._modules)
         self._counterparts = [Counterparts(self._outside, self._finder.load) for _ in range(self._size)]
         self._cluster = None
+        self.processes = processes_of_ranks(self._size)
         #: whether ranks got stuck: then they load their modules anew, on the next ranks.
         self.spoiled = False
 

@@ -1,5 +1,5 @@
 """The output and log records of a test on simulated ranks, told apart by rank while they run, and what `capsys`,
-`recwarn` and `caplog` are on a rank.
+`recwarn`, `caplog` and `monkeypatch` are on a rank.
 
 What reports make of them is in `rank_reports`.
 """
@@ -7,8 +7,10 @@ What reports make of them is in `rank_reports`.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -19,7 +21,7 @@ from _pytest.logging import _remove_ansi_escape_sequences
 from greenlet import getcurrent
 
 from ..kernel import Task
-from ..python.process import reclassed
+from ..python.process import Process, current_process, reclassed
 from .rank_reports import RANK
 
 
@@ -164,13 +166,15 @@ class RankWarnings(pytest.WarningsRecorder):
 class RankLog:
     """pytest's `caplog` for one rank: the records of this rank, and those before the ranks ran.
 
-    Levels that it sets hold on all ranks.
+    Levels and filters that it sets are those of the rank.
 
     :param log: the fixture, which has the records of all ranks.
     """
 
     def __init__(self, log: pytest.LogCaptureFixture, rank: int):
         self._log, self._rank = log, rank
+        #: has what levels were before this rank has set them; None: it has set none.
+        self._own: pytest.LogCaptureFixture | None = None
         if _named not in log.handler.filters:
             log.handler.addFilter(_named)
 
@@ -203,11 +207,29 @@ class RankLog:
         records = self._log.records
         records[:] = [each for each in records if getattr(each, RANK, self._rank) != self._rank]
 
+    def set_level(self, level: Any, logger: Any = None) -> None:
+        """Set a level on this rank until the test is over."""
+        process, item = current_process(), self._log._item
+        if self._own is None and process is not None:
+            self._own = pytest.LogCaptureFixture(item, _ispytest=True)
+            item.addfinalizer(
+                functools.partial(process.pending.append, functools.partial(_reset, self._own, self._log.handler))
+            )
+        (self._own or self._log).set_level(level, logger)
+
     def _of(self, records: Iterable[logging.LogRecord]) -> list[logging.LogRecord]:
         return [each for each in records if getattr(each, RANK, self._rank) == self._rank]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)
+
+
+def _reset(log: pytest.LogCaptureFixture, handler: logging.Handler) -> None:
+    """Set levels as they were before; the test has no handler any more."""
+    if log._initial_handler_level is not None:
+        handler.setLevel(log._initial_handler_level)
+        log._initial_handler_level = None
+    log._finalize()
 
 
 def _named(record: logging.LogRecord) -> bool:
@@ -218,8 +240,65 @@ def _named(record: logging.LogRecord) -> bool:
     return True
 
 
-def value_of_rank(value: Any, rank: int) -> RankCapture | RankWarnings | RankLog | None:
-    """Return what a rank has in place of `capsys`, `recwarn` or `caplog`; None for all other values."""
+class RankPatch:
+    """pytest's `monkeypatch` for one rank: what it changes in the environment and the working directory is the rank's.
+
+    :param patch: the fixture.
+    """
+
+    def __init__(self, patch: Any, process: Process):
+        self._patch, self._own = patch, pytest.MonkeyPatch()
+        # The fixture undoes what is shared when it is over; the rank undoes its own when it next runs.
+        undone = vars(patch).get("_of_ranks")
+        if undone is None:
+            undone = patch._of_ranks = []
+            patch.undo = functools.partial(_undo_all, patch)
+        undone.append((process, self._own))
+
+    def setenv(self, name: str, value: str, prepend: str | None = None) -> None:
+        """Set a variable of the environment of this rank."""
+        self._own.setenv(name, value, prepend)
+
+    def delenv(self, name: str, raising: bool = True) -> None:
+        """Delete a variable of the environment of this rank."""
+        self._own.delenv(name, raising)
+
+    def chdir(self, path: Any) -> None:
+        """Change the working directory of this rank."""
+        self._own.chdir(path)
+
+    def setitem(self, dic: Any, name: Any, value: Any) -> None:
+        """Set an item of a dictionary."""
+        self._for(dic).setitem(dic, name, value)
+
+    def delitem(self, dic: Any, name: Any, raising: bool = True) -> None:
+        """Delete an item of a dictionary."""
+        self._for(dic).delitem(dic, name, raising)
+
+    def undo(self) -> None:
+        """Undo what this rank has changed of its own, and what all ranks have changed else."""
+        self._own.undo()
+        type(self._patch).undo(self._patch)
+
+    def _for(self, dic: Any) -> Any:
+        return self._own if type(dic) is type(vars(os)["environ"]) else self._patch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._patch, name)
+
+
+def _undo_all(patch: Any) -> None:
+    """What `undo` of the fixture does outside of the ranks, when it is over."""
+    for process, own in reversed(patch._of_ranks):
+        process.pending.append(own.undo)
+    patch._of_ranks.clear()
+    type(patch).undo(patch)
+
+
+def value_of_rank(value: Any, rank: int) -> RankCapture | RankWarnings | RankLog | RankPatch | None:
+    """Return what a rank has in place of `capsys`, `recwarn`, `caplog` or `monkeypatch`; None for all other values."""
+    if type(value) is pytest.MonkeyPatch and (process := current_process()) is not None:
+        return RankPatch(value, process)
     if isinstance(value, CaptureFixture) and value.captureclass is SysCapture:
         return RankCapture(value, rank)
     if type(value) is pytest.WarningsRecorder:

@@ -109,10 +109,9 @@ def together(outcomes: list[PhaseOutcome]) -> PhaseOutcome:
         one = PhaseOutcome("failed", RanksRepr(size, parts), None, _sections(outcomes, everybody))
     else:
         one = replace(outcomes[0], sections=_sections(outcomes, everybody))
-        reasons = [str(_reason(o.longrepr)) for o in outcomes]
-        if skipped and isinstance(one.longrepr, tuple) and len(set(reasons)) > 1:
-            told = [f"rank {rank}: {reason.removeprefix('Skipped: ')}" for rank, reason in enumerate(reasons)]
-            one.longrepr = (*one.longrepr[:2], f"Skipped: {'; '.join(told)}")
+        reasons = skip_reasons([str(_reason(o.longrepr)).removeprefix("Skipped: ") for o in outcomes])
+        if skipped and isinstance(one.longrepr, tuple) and reasons is not None:
+            one.longrepr = (*one.longrepr[:2], f"Skipped: {reasons}")
     return replace(
         one,
         duration=max(o.duration for o in outcomes),
@@ -126,6 +125,13 @@ def partly_skipped(ranks: list[int], size: int) -> ReportSection:
     """Section for a test that was skipped on some ranks only."""
     which = ", ".join(map(str, ranks))
     return ReportSection(None, f"skipped on rank {which} of {size} only: skip a test on all of its ranks, or on none")
+
+
+def skip_reasons(reasons: list[str]) -> str | None:
+    """Why ranks have skipped a test, by rank; None if they say the same."""
+    if len(set(reasons)) == 1:
+        return None
+    return "; ".join(f"rank {rank}: {reason}" for rank, reason in enumerate(reasons))
 
 
 def _reason(longrepr: Any) -> Any:

@@ -1,28 +1,105 @@
-"""What each simulated rank of a test sets for itself in Python: settings of `warnings`, and the standard streams.
+"""What each simulated rank of a test sets for itself in Python: settings of `warnings` and `logging`, the standard
+streams, the environment, and the working directory.
 
-Each phase of a test (setup, call, teardown) begins with those from outside of the ranks, as pytest does it in each
-process. What the ranks have written is kept in `rank_output`, and their modules in `own_modules`.
+Each phase of a test (setup, call, teardown) begins with the warnings and streams from outside of the ranks, as pytest
+does it in each process. What else a rank has set persists from test to test, as its modules do, and it gets what
+changes outside. What the ranks have written is kept in `rank_output`, and their modules in `own_modules`.
 """
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
+import pytest
 from greenlet import getcurrent
 
 from ..cluster import Cluster
 from ..kernel import Task
+from ..python.logs import follow_outside, logging_of_ranks
+from ..python.process import PROCESS, Common, Process, current_process, environment, environments
 from ..python.warning_settings import own_warnings, warnings_of_ranks
+from ..tasks import Rank
 from .rank_output import streams_of_ranks
 from .rank_reports import RANK
 
 
+class _Common(Common):
+    """What so many ranks have in common, and what was outside of them when they last ran."""
+
+    def __init__(self) -> None:
+        super().__init__(self._move)
+        self.environment = environment()
+        self.folder = os.getcwd()
+        #: whether any of them may be in another folder.
+        self.moved = False
+
+    def _move(self) -> None:
+        self.moved = True
+
+    def follow(self, processes: list[Process]) -> None:
+        """Let ranks have what was changed outside since, once they have undone what tests have set that are over."""
+        before, self.environment = self.environment, environment()
+        names = [n for n in before.keys() | self.environment.keys() if before.get(n) != self.environment.get(n)]
+        changed = {name: self.environment.get(name) for name in names}
+        folder, self.folder = self.folder, os.getcwd()
+        moved = None if folder == self.folder else self.folder
+        for process in processes:
+            process.pending.append(partial(_follow, process, changed, moved))
+        self.moved = any(process.folder != self.folder for process in processes)
+
+
+def _follow(process: Process, changed: dict[Any, Any], folder: str | None) -> None:
+    for name, value in changed.items():
+        if value is None:
+            process.environment.pop(name, None)
+        else:
+            process.environment[name] = value
+    if folder is not None:
+        os.chdir(folder)
+    follow_outside(process)
+
+
+def processes_of_ranks(size: int) -> list[Process]:
+    """What so many ranks keep from phase to phase, of which they have set nothing yet."""
+    common = _Common()
+    return [Process(common, _owns_nothing, {}, {**common.environment}, common.folder) for _ in range(size)]
+
+
+def move_to(rank: Rank) -> None:
+    """Change to the working directory of a rank that goes on, if any rank has changed its own."""
+    process: Process | None = rank.kept.get(PROCESS)
+    if process is not None and isinstance(process.common, _Common) and process.common.moved:
+        with suppress(OSError):  # it may be gone
+            os.chdir(process.folder)
+
+
+def begin() -> None:
+    """Do what the rank that runs has to do before anything else."""
+    process = current_process()
+    while process is not None and process.pending:
+        process.pending.pop(0)()
+
+
+def _owns_nothing(_: dict[str, Any]) -> bool:
+    return False  # what ranks register for the end of the process is called at its end
+
+
 @contextmanager
-def settings_of_ranks(cluster: Cluster) -> Iterator[None]:
-    """While entered, each rank of a cluster has its own. Warnings that reach those from outside name their rank."""
+def settings_of_ranks(
+    config: pytest.Config, cluster: Cluster, processes: list[Process] | None = None
+) -> Iterator[None]:
+    """While entered, each rank of a cluster has its own. Warnings that reach those from outside name their rank.
+
+    :param processes: what they have set before; None: nothing.
+    """
+    processes = processes or processes_of_ranks(len(cluster.kernel.ranks))
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    handlers = [each for each in [getattr(plugin, "caplog_handler", None)] if each is not None]
     show = warnings.showwarning
 
     def showwarning(message: Any, *args: Any, **kwargs: Any) -> None:
@@ -31,11 +108,15 @@ def settings_of_ranks(cluster: Cluster) -> Iterator[None]:
             setattr(message, RANK, task.rank.index)
         show(message, *args, **kwargs)
 
-    for rank in cluster.kernel.ranks:
+    common = processes[0].common
+    assert isinstance(common, _Common)
+    common.follow(processes)
+    for rank, process in zip(cluster.kernel.ranks, processes, strict=True):
         own_warnings(rank)
+        rank.kept[PROCESS] = process
     warnings.showwarning = showwarning
     try:
-        with warnings_of_ranks(), streams_of_ranks():
+        with warnings_of_ranks(), streams_of_ranks(), logging_of_ranks(handlers), environments(common):
             yield
     finally:
         warnings.showwarning = show

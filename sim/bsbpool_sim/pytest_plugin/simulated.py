@@ -13,21 +13,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import inspect
-import operator
 import sys
-import warnings
-from collections.abc import Callable, Generator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Generator
+from typing import Any, NamedTuple
 
 import pytest
 from _pytest.outcomes import OutcomeException
-
-from bsbpool.frames import is_own
+from greenlet import getcurrent
 
 from .. import RankErrors, SimulationError
 from ..checks.audit import KINDS, Audit
-from ..checks.violations import LeakedHandleWarning
 from ..cluster import Cluster
+from ..kernel import Task
 from ..overlong import time_limit
 from ..simulation import close, run_on
 from .marks import DEBUGGED, NOT_EXPLORED, REPORT, NotYet, checks_of, timeout_of
@@ -35,12 +32,8 @@ from .own_modules import modules_of
 from .own_objects import Counterparts
 from .rank_output import Router, told_apart, value_of_rank
 from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
-from .rank_settings import settings_of_ranks
-
-if TYPE_CHECKING:
-    from types import TracebackType
-
-    from ..checks.violations import Violation
+from .rank_settings import begin, settings_of_ranks
+from .verdicts import is_expected, one_skip, tell, theirs
 
 _INSTANCES: pytest.StashKey[list[Any]] = pytest.StashKey()
 _STREAMS = ("stdout", "stderr", "log")
@@ -58,7 +51,10 @@ class PerRank:
 
 
 class RankRequest:
-    """pytest's `request` for one rank, in a fixture that runs on each rank."""
+    """pytest's `request` for one rank, in a test or a fixture that runs on each rank.
+
+    :param finalizers: takes what the rank is to call when the test or fixture is torn down.
+    """
 
     def __init__(self, request: Any, here: Here, finalizers: list[Callable[[], Any]]):
         self._request, self._here, self._finalizers = request, here, finalizers
@@ -89,7 +85,7 @@ class RankRequest:
         return function_of(self._request._pyfuncitem, self._here)
 
     def addfinalizer(self, finalizer: Callable[[], Any]) -> None:
-        """Call a function on this rank when the fixture is torn down."""
+        """Call a function on this rank when the test or fixture is torn down."""
         self._finalizers.append(finalizer)
 
     def getfixturevalue(self, name: str) -> Any:
@@ -162,15 +158,23 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
         found = [request.getfixturevalue("comm")]
     if not found:
         return None
+    if isinstance(getcurrent(), Task):
+        late = pytest.fail.Exception(
+            f"the fixture {request.fixturename!r} runs on each rank, and was asked for on a rank that runs already: "
+            "name it among the arguments of the test",
+            pytrace=False,
+        )
+        fixturedef.cached_result = (None, fixturedef.cache_key(request), (late, None))
+        raise late
     ranks: NotYet = found[0]
     ranks.kept = True
     function: Any = getattr(fixturedef.func, "__func__", fixturedef.func)
     bound = function is not fixturedef.func and item.instance is not None
     bound = bound and isinstance(item.instance, type(fixturedef.func.__self__))
-    finalizers: dict[int, list[Callable[[], Any]]] = {rank: [] for rank in range(ranks.size)}
+    finalizers = _Finalizers(ranks.size)
 
     def start(here: Here) -> Any:
-        own = finalizers[here.comm.rank]
+        own = finalizers.by_rank[here.comm.rank]
         arguments = {name: value_on(value, here) for name, value in values.items()}
         if "request" in arguments:
             arguments["request"] = RankRequest(request, here, own)
@@ -186,14 +190,9 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
         own.append(functools.partial(_finish, fixturedef.argname, generator))
         return value
 
-    def end(here: Here) -> None:
-        with contextlib.ExitStack() as stack:  # all of them, the last one first
-            for call in finalizers[here.comm.rank]:
-                stack.callback(call)
-
     def end_on_ranks() -> None:
-        if any(finalizers.values()):
-            run_on_ranks(ranks.item or item, ranks, "teardown", end)
+        if finalizers:
+            run_on_ranks(ranks.item or item, ranks, "teardown", finalizers.call)
 
     request.addfinalizer(end_on_ranks)
     key = fixturedef.cache_key(request)
@@ -206,6 +205,24 @@ def set_up(fixturedef: Any, request: Any) -> PerRank | None:
         raise
     fixturedef.cached_result = (given, key, None)
     return given
+
+
+class _Finalizers:
+    """What ranks are to call when a test or fixture is torn down, by rank."""
+
+    def __init__(self, size: int):
+        self.by_rank: list[list[Callable[[], Any]]] = [[] for _ in range(size)]
+
+    def __bool__(self) -> bool:
+        return any(self.by_rank)
+
+    def call(self, here: Here) -> None:
+        """Call those of one rank, all of them, the last one first."""
+        mine = self.by_rank[here.comm.rank]
+        calls, mine[:] = mine[:], []
+        with contextlib.ExitStack() as stack:
+            for call in calls:
+                stack.callback(call)
 
 
 def _is_about_self(fixturedef: Any, item: Any) -> bool:
@@ -241,21 +258,32 @@ def call(item: pytest.Function) -> None:
     """Run a test on its simulated ranks."""
     given = item.funcargs
     arguments = {name: given[name] for name in item._fixtureinfo.argnames}
+    ranks: Any = given["comm"]
+    finalizers = _Finalizers(ranks.size)
 
     def test(here: Here) -> None:
-        function_of(item, here)(**{name: value_on(value, here) for name, value in arguments.items()})
+        values = {name: value_on(value, here) for name, value in arguments.items()}
+        if "request" in values:
+            values["request"] = RankRequest(given["request"], here, finalizers.by_rank[here.comm.rank])
+        function_of(item, here)(**values)
 
-    ranks: Any = given["comm"]
     tape = item.config.getoption("explore_tape")
     budget = item.config.getoption("explore")
     if tape is None and budget is None:
-        run_on_ranks(item, ranks, "call", test)
+        _run_with_finalizers(item, ranks, test, finalizers)
         return
+
+    def test_and_finalizers(here: Here) -> None:
+        try:
+            test(here)
+        finally:  # in each schedule
+            finalizers.call(here)
+
     from .explored_tests import TestRunner, at_first, explore_test, run_test_tape
 
     found = at_first(item)
     if tape is None:
-        run_on_ranks(item, ranks, "call", test)
+        run_on_ranks(item, ranks, "call", test_and_finalizers)
     if ranks.kept:
         # They keep what fixtures have done, and no schedule could begin where the last one did.
         item.add_report_section("call", "explore", NOT_EXPLORED)
@@ -267,7 +295,7 @@ def call(item: pytest.Function) -> None:
     def program(raised: dict[int, BaseException]) -> Callable[[Any], None]:
         def on_rank(comm: Any) -> None:
             try:
-                test(Here(comm, own.of(comm.rank, item.module)))
+                test_and_finalizers(Here(comm, own.of(comm.rank, item.module)))
             except OutcomeException as outcome:
                 raised[comm.rank] = outcome
 
@@ -278,6 +306,22 @@ def call(item: pytest.Function) -> None:
         run_test_tape(item, runner, tape)
     else:
         explore_test(item, runner, budget)
+
+
+def _run_with_finalizers(
+    item: pytest.Function, ranks: NotYet, test: Callable[[Here], None], finalizers: _Finalizers
+) -> None:
+    """Run a test that may ask `request` to call functions at its end, which the same ranks then do."""
+    kept = ranks.kept
+    ranks.kept = kept or "request" in item._fixtureinfo.argnames
+    try:
+        run_on_ranks(item, ranks, "call", test)
+    finally:
+        if finalizers:
+            item.addfinalizer(lambda: run_on_ranks(item, ranks, "teardown", finalizers.call))
+        elif ranks.kept and not kept:
+            ranks.kept = False
+            let_go(ranks)
 
 
 def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable[[Here], Any]) -> dict[int, Any]:
@@ -293,15 +337,15 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
 
     def program(comm: Any) -> None:
         try:
+            begin()
             here[comm.rank] = Here(comm, own.of(comm.rank, item.module))
             results[comm.rank] = what(here[comm.rank])
         except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
             raised[comm.rank] = outcome  # these are no subclasses of Exception: the simulation would end on them
         except SystemExit as stop:
-            if stop.code not in (None, 0):
-                error = RuntimeError(f"the test ended itself, with exit status {stop.code!r}")
-                raised[comm.rank] = error.with_traceback(stop.__traceback__)
-                raise error from None
+            error = RuntimeError(f"the test ended itself, with exit status {stop.code or 0!r}")
+            raised[comm.rank] = error.with_traceback(stop.__traceback__)
+            raise error from None
         except Exception as error:
             raised[comm.rank] = error
             raise
@@ -311,7 +355,7 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
     cluster = ranks.cluster or _new_cluster(item, size)
     if ranks.kept:
         ranks.cluster = cluster
-    with told_apart(item) as routers, own.on(cluster), settings_of_ranks(cluster):
+    with told_apart(item) as routers, own.on(cluster), settings_of_ranks(item.config, cluster, own.processes):
         try:
             with _limited(item, cluster):
                 run_on(cluster, program, last=not ranks.kept)
@@ -331,14 +375,18 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
         _report(item, when, routers, PhaseOutcome("passed"), range(size))
         return results
     for each in raised.values():
-        each.with_traceback(_theirs(each.__traceback__))
+        each.with_traceback(theirs(each.__traceback__))
         if isinstance(each, pytest.exit.Exception):
             raise each
     skipped = {r: e for r, e in raised.items() if isinstance(e, pytest.skip.Exception)}
     expected = [e for e in raised.values() if isinstance(e, pytest.xfail.Exception)]
     failed = {r: e for r, e in raised.items() if r not in skipped and e not in expected}
+    for rank, each in failed.items():
+        failed[rank] = _as_outside(each, here.get(rank))
+    # What xfail(raises=…) expected of some ranks is no excuse for what others have raised.
+    failed = {r: e for r, e in failed.items() if not is_expected(item, e)} or failed
     if stuck is None and not failed and (expected or len(skipped) == size):
-        raise expected[0] if expected else skipped[min(skipped)]
+        raise expected[0] if expected else one_skip(skipped)
     parts = [
         ReportSection(rank, item.repr_failure(pytest.ExceptionInfo.from_exception(each)))
         for rank, each in sorted(failed.items())
@@ -347,16 +395,16 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
         parts.append(ReportSection(None, waiting))
     if skipped:
         parts.append(partly_skipped(sorted(skipped), size))
+        parts += [ReportSection(rank, f"Skipped: {skipped[rank].msg}") for rank in sorted(skipped)]
     # The report has the output of the failed ranks; of all ranks if no single rank failed.
     shown = sorted(failed) if failed and stuck is None and not waiting else range(size)
     _report(item, when, routers, PhaseOutcome("failed", RanksRepr(size, parts)), shown)
     # Raise one of the errors itself, so that xfail(raises=…) and --pdb see what the test raised.
     if failed:
-        first = min(failed)
-        raise _as_outside(failed[first], here.get(first))
+        raise failed[min(failed)]
     if stuck is not None:
         raise stuck
-    pytest.fail(parts[-1].what, pytrace=False)
+    pytest.fail(parts[0].what, pytrace=False)
 
 
 def _limited(item: pytest.Function, cluster: Cluster) -> time_limit:
@@ -394,24 +442,6 @@ def _as_outside(error: BaseException, here: Here | None) -> BaseException:
     return error
 
 
-def tell(violations: Sequence[Violation]) -> None:
-    """Fail for rules of MPI that were broken, and warn of what was not freed."""
-    said: set[tuple[str, str, int]] = set()
-    wrong = []
-    for each in sorted(violations, key=operator.attrgetter("place.rank")):
-        place = each.place
-        if (each.kind, place.file, place.line) in said:
-            continue
-        said.add((each.kind, place.file, place.line))
-        text = f"{each.kind}: rank {place.rank} {each.what}, and {each.right}"
-        if each.kind == "leaked-handle":
-            warnings.warn_explicit(text, LeakedHandleWarning, place.file, place.line)
-        else:
-            wrong.append(f"{place.file}:{place.line}: {text}")
-    if wrong:
-        pytest.fail("\n".join(wrong), pytrace=False)
-
-
 def _report(item: pytest.Function, when: str, routers: list[Router], outcome: PhaseOutcome, shown: Any) -> None:
     """Store the outcome of a run on ranks, and the output of each rank, for the report."""
     printed = {
@@ -425,17 +455,3 @@ def _report(item: pytest.Function, when: str, routers: list[Router], outcome: Ph
         if rank in router.by_rank
     ]
     item.stash[REPORT] = [*item.stash.get(REPORT, ()), (when, printed, outcome)]
-
-
-def _theirs(traceback: TracebackType | None) -> TracebackType | None:
-    """Return a traceback without this project's frames; unchanged if it has no others."""
-    frames, here = [], traceback
-    while here is not None:
-        if not is_own(here.tb_frame):
-            frames.append(here)
-        here = here.tb_next
-    if not frames:
-        return traceback
-    for one, following in zip(frames, [*frames[1:], None], strict=True):
-        one.tb_next = following
-    return frames[0]

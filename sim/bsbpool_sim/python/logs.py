@@ -7,13 +7,14 @@ a logger are each rank's own. `process` explains how.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from .process import Process, current_process, property_of_rank, reclassed
 
 _OF_LOGGER = ("level", "handlers", "filters", "disabled", "propagate", "_cache")
+_OF_HANDLER = ("level", "filters")
 _OF_MANAGER = ("_disable", "emittedNoHandlerWarning")
 
 
@@ -24,6 +25,7 @@ def _settings(names: tuple[str, ...]) -> Callable[[Process, Any], dict[str, Any]
             found = process.logging[id(of)] = {name: _copied(of.__dict__[name]) for name in names}
             if "_cache" in found:
                 found["_cache"] = {}
+            process.logging_outside[id(of)] = of, {name: _copied(of.__dict__[name]) for name in names}
         return found
 
     return kept
@@ -31,6 +33,24 @@ def _settings(names: tuple[str, ...]) -> Callable[[Process, Any], dict[str, Any]
 
 def _copied(value: Any) -> Any:
     return value.copy() if isinstance(value, list | dict) else value
+
+
+def follow_outside(process: Process) -> None:
+    """Let a rank have what was changed outside of the ranks since the last call, or since it first looked."""
+    for key, (of, before) in process.logging_outside.items():
+        own = process.logging[key]
+        for name, was in before.items():
+            value = of.__dict__[name]
+            if name == "_cache":
+                own[name] = {}
+            elif value == was:
+                continue
+            elif isinstance(value, list):
+                own[name] = [each for each in own[name] if each in value or each not in was]
+                own[name] += [each for each in value if each not in was and each not in own[name]]
+            else:
+                own[name] = value
+            before[name] = _copied(value)
 
 
 def _get_other(logger: Any, name: str) -> Any:
@@ -137,9 +157,28 @@ class _TableOfRank(MutableMapping[Any, Any]):
         return len(self._now())
 
 
+def _reclassed(instance: Any, properties: dict[str, Any]) -> Callable[[], None]:
+    """As `reclassed`, with one class for all objects of each class of `logging`."""
+    before = type(instance)
+    made = _classes.get(before)
+    if made is None:
+        undo = reclassed(instance, properties)
+        if before.__module__ == logging.__name__:
+            _classes[before] = type(instance)
+        return undo
+    instance.__class__ = made
+    return lambda: setattr(instance, "__class__", before)
+
+
+_classes: dict[type, type] = {}
+
+
 @contextmanager
-def logging_of_ranks() -> Iterator[None]:
-    """While active, each rank with a `Process` has its own configuration of logging."""
+def logging_of_ranks(handlers: Iterable[logging.Handler] = ()) -> Iterator[None]:
+    """While active, each rank with a `Process` has its own configuration of logging.
+
+    :param handlers: of whose levels and filters each rank has its own, too.
+    """
     manager: Any = logging.Logger.manager
     of_logger: dict[str, Any] = {name: property_of_rank(name, _settings(_OF_LOGGER)) for name in _OF_LOGGER}
     of_logger.update(__getattr__=_get_other, __setattr__=_put_other)
@@ -149,7 +188,7 @@ def logging_of_ranks() -> Iterator[None]:
     def change(logger: Any) -> None:
         if isinstance(logger, logging.Logger) and id(logger) not in changed:
             changed.add(id(logger))
-            undo.callback(reclassed(logger, of_logger))
+            undo.callback(_reclassed(logger, of_logger))
 
     def getLogger(name: str) -> logging.Logger:
         logger: logging.Logger = get_logger(name)
@@ -165,6 +204,9 @@ def logging_of_ranks() -> Iterator[None]:
             table: dict[Any, Any] = logging.__dict__[name]
             setattr(logging, name, _TableOfRank(name, table))
             undo.callback(setattr, logging, name, table)
+        for handler in handlers:
+            keep = {name: property_of_rank(name, _settings(_OF_HANDLER)) for name in _OF_HANDLER}
+            undo.callback(_reclassed(handler, keep))
         change(logging.root)
         for logger in manager.loggerDict.values():
             change(logger)

@@ -73,6 +73,8 @@ class Process:
         self.at_exit: list[tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = []
         #: its objects of `weakref.finalize` that wait, in order; see `finalizers`.
         self.finalizers: dict[Any, Process] = {}
+        #: what it calls when a test next runs on it, in order: this undoes settings of tests that are over.
+        self.pending: list[Callable[[], None]] = []
         #: the streams that it began with, until it ends.
         self.streams: list[Any] = []
         #: the exit status, once its program has ended.
@@ -83,6 +85,8 @@ class Process:
         self.threading: dict[str, Any] = {"excepthook": threading.__excepthook__}
         #: what loggers, and logging's manager, have on this rank, by the object's id.
         self.logging: dict[int, dict[str, Any]] = {}
+        #: those objects, and what they had outside of the ranks.
+        self.logging_outside: dict[int, tuple[Any, dict[str, Any]]] = {}
         #: what tables of logging have on this rank, by their names.
         self.level_names: dict[str, dict[Any, Any]] = {}
         #: what makes the records of its log; None: what makes those of who simulates.
@@ -204,9 +208,21 @@ def environment() -> dict[Any, Any]:
 
 
 @contextmanager
+def environments(common: Common) -> Iterator[None]:
+    """While active, each rank with a `Process` has its environment and its working directory."""
+    folder, before = os.getcwd(), environment()
+    with ExitStack() as undo:
+        keep = {"_data": property_of_rank("_data", lambda process, _: {"_data": process.environment})}
+        for name in ("environ", "environb"):
+            if hasattr(os, name):
+                undo.callback(reclassed(getattr(os, name), keep))
+        undo.callback(_restore, folder, before, common)
+        yield
+
+
+@contextmanager
 def processes(common: Common) -> Iterator[None]:
     """While active, each rank with a `Process` has the settings in it."""
-    folder, before = os.getcwd(), environment()
     streams = {name: sys.__dict__[name] for name in ("stdin", "stdout", "stderr")}
     with ExitStack() as undo:
         for name, stream in streams.items():
@@ -217,11 +233,7 @@ def processes(common: Common) -> Iterator[None]:
         hook = property_of_rank("excepthook", lambda process, _: process.threading)
         undo.callback(reclassed(threading, {"excepthook": hook}))
         threading.__dict__["excepthook"] = functools.partial(_of_thread, threading.__dict__["excepthook"])
-        keep = {"_data": property_of_rank("_data", lambda process, _: {"_data": process.environment})}
-        for name in ("environ", "environb"):
-            if hasattr(os, name):
-                undo.callback(reclassed(getattr(os, name), keep))
-        undo.callback(_restore, folder, before, common)
+        undo.enter_context(environments(common))
         yield
 
 
