@@ -89,6 +89,22 @@ def test_what_a_test_asks_to_be_called_at_its_end_is_called_in_each_order(explor
     result.stdout.fnmatch_lines(["*complete: 2 schedules; no findings"])
 
 
+PATCHED = """
+class Thing:
+    def size(self):
+        return 1
+
+def test_patched(comm, monkeypatch):
+    assert Thing().size() == 1
+    monkeypatch.delattr(Thing, "size")
+    assert not hasattr(Thing(), "size") and comm.allreduce(1) == 2
+"""
+
+
+def test_what_a_test_patches_is_as_before_in_each_order(explored):
+    explored(PATCHED, "--explore=20").assert_outcomes(passed=1)
+
+
 def test_a_tape_of_another_test_is_refused(explored):
     result = explored(RIGHT, "--explore-tape=v1:7.1")
     result.assert_outcomes(failed=1)

@@ -76,7 +76,10 @@ KEPT = {
     "sim/bsbpool_sim/mpi/constants.py": {"_real": "names of mpi4py"},
     "sim/bsbpool_sim/mpi/datatypes.py": {"DATATYPES": "the predefined datatypes"},
     "sim/bsbpool_sim/mpi/kept_by_rank.py": {"_outside": "names and handles of datatypes, of a program that simulates"},
-    "sim/bsbpool_sim/python/logs.py": {"_real": "functions of the standard library"},
+    "sim/bsbpool_sim/python/logs.py": {
+        "_classes": "classes of logging, and what stands for them",
+        "_real": "functions of the standard library",
+    },
     "sim/bsbpool_sim/python/late_imports.py": {"OF_LATE": "names of functions"},
     "sim/bsbpool_sim/python/locks.py": {
         "OF_LOCKS": "names of functions",

@@ -45,14 +45,18 @@ _WHAT = "explored"
 
 
 class AtFirst:
-    """The `tmp_path`, `recwarn` and `caplog` of a test, as the test finds them at first.
+    """The `tmp_path`, `recwarn`, `caplog` and `monkeypatch` of a test, as the test finds them at first.
 
     :param folder: the folder; None: the test has none.
     :param recorded: the lists of warnings and log records that were recorded.
+    :param patches: the `monkeypatch`, if the test or one of its fixtures has it.
     """
 
-    def __init__(self, folder: Path | None, recorded: Iterable[list[Any]] = ()):
+    def __init__(
+        self, folder: Path | None, recorded: Iterable[list[Any]] = (), patches: Iterable[pytest.MonkeyPatch] = ()
+    ):
         self._folder = folder
+        self._patches = [(each, len(each._setattr), len(each._setitem)) for each in patches]
         #: a copy of the folder; None: it was empty.
         self._copy: Path | None = None
         self._recorded = [(each, [*each]) for each in recorded]
@@ -65,6 +69,11 @@ class AtFirst:
         """Make them what they were. The folder itself stays: it may be the working directory."""
         for now, before in self._recorded:
             now[:] = before
+        for patch, attributes, items in self._patches:
+            later = pytest.MonkeyPatch()
+            later._setattr, later._setitem = patch._setattr[attributes:], patch._setitem[items:]
+            del patch._setattr[attributes:], patch._setitem[items:]
+            later.undo()
         if self._folder is None:
             return
         for each in self._folder.iterdir():
@@ -77,13 +86,14 @@ class AtFirst:
 
 
 def at_first(item: pytest.Function) -> AtFirst:
-    """Return what a test finds that is about to run: its `tmp_path`, if that is pytest's, and what pytest recorded."""
+    """Return what a test finds that is about to run: its `tmp_path`, if that is pytest's, and others of pytest's."""
     found = item._fixtureinfo.name2fixturedefs.get("tmp_path", ())
     own = bool(found) and found[-1].func.__module__ == "_pytest.tmpdir"
     folder: Any = item.funcargs.get("tmp_path") if own else None
     values = item.funcargs.values()
     warned = [each.list for each in values if isinstance(each, pytest.WarningsRecorder)]
-    return AtFirst(folder, [*warned, *(each.records for each in values if isinstance(each, pytest.LogCaptureFixture))])
+    logged = [each.records for each in values if isinstance(each, pytest.LogCaptureFixture)]
+    return AtFirst(folder, [*warned, *logged], [each for each in values if isinstance(each, pytest.MonkeyPatch)])
 
 
 class TestRunner:

@@ -78,7 +78,7 @@ def move_to(rank: Rank) -> None:
             os.chdir(process.folder)
 
 
-def begin() -> None:
+def catch_up() -> None:
     """Do what the rank that runs has to do before anything else."""
     process = current_process()
     while process is not None and process.pending:

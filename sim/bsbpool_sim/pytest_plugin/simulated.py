@@ -32,7 +32,7 @@ from .own_modules import modules_of
 from .own_objects import Counterparts
 from .rank_output import Router, told_apart, value_of_rank
 from .rank_reports import PhaseOutcome, RanksRepr, ReportSection, partly_skipped
-from .rank_settings import begin, settings_of_ranks
+from .rank_settings import catch_up, settings_of_ranks
 from .verdicts import is_expected, one_skip, tell, theirs
 
 _INSTANCES: pytest.StashKey[list[Any]] = pytest.StashKey()
@@ -337,7 +337,7 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
 
     def program(comm: Any) -> None:
         try:
-            begin()
+            catch_up()
             here[comm.rank] = Here(comm, own.of(comm.rank, item.module))
             results[comm.rank] = what(here[comm.rank])
         except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
