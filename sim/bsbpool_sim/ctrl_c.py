@@ -22,6 +22,8 @@ from .kernel import Kernel, Task
 #: Tasks of which it is said where they are.
 MOST_LINES = 16
 
+_NEVER = 1 << 80  # nanoseconds: later than any horizon
+
 # What `signal` itself calls: it looks for a name of each handler, which takes as long as a twentieth of a simulation.
 _in_c: Any = importlib.import_module("_signal")
 _handle, _handler_of = _in_c.signal, _in_c.getsignal
@@ -62,6 +64,8 @@ class ending_at_ctrl_c:
         ending_at_ctrl_c.running = None
         _handle(signal.SIGINT, signal.default_int_handler)
         pressed, ending_at_ctrl_c.pressed = ending_at_ctrl_c.pressed, False
+        for rank in self._kernel.ranks if pressed else ():
+            rank.paused_until = min(rank.paused_until, self._kernel.now)  # others may run there, as fixtures do
         if pressed and not isinstance(error, KeyboardInterrupt):
             raise KeyboardInterrupt
 
@@ -81,7 +85,8 @@ def end_simulation(number: int, frame: FrameType | None) -> None:
     elif kernel is not None and not ending_at_ctrl_c.pressed:  # the second time it ends what does not end
         ending_at_ctrl_c.pressed = True
         kernel.fail(_raised_at(frame, kernel))
-        kernel.let_none_go_on()
+        for rank in kernel.ranks:  # no task goes on: it might do so for ever
+            rank.paused_until = _NEVER
         return
     raise KeyboardInterrupt
 

@@ -37,7 +37,6 @@ from .tasks import Runs as Runs
 from .tasks import Task as Task
 
 SECOND = 1_000_000_000
-_NEVER = 1 << 80  # nanoseconds: later than any horizon
 
 
 def nanoseconds(seconds: float) -> int:
@@ -276,11 +275,6 @@ class Kernel(Clocks):
         if isinstance(getcurrent(), Task):
             self._never_go_on()
 
-    def let_none_go_on(self) -> None:
-        """No task goes on any more: it might do so for ever. A signal may call this at any time, after `fail`."""
-        for rank in self.ranks:
-            rank.paused_until = _NEVER
-
     def has_failed(self) -> bool:
         """Whether it ends early."""
         return self._failure is not None
@@ -467,15 +461,9 @@ class Kernel(Clocks):
             self.chooser.closed = closing
 
     def _resume(self, task: Task) -> None:
-        rank = task.rank
-        if rank.dead_at is not None:
-            return
-        if rank.paused_until > self.now:
-            self.at(rank.paused_until, self._go_on, task, task.resume_turn)
-            return
-        if self.on_turn is not None:
-            self.on_turn(rank)
-        task.switch()
+        """What `run` calls for a task whose rank is dead or paused; it lets all others go on itself."""
+        if task.rank.dead_at is None:
+            self.at(task.rank.paused_until, self._go_on, task, task.resume_turn)
 
     def ended(self, task: Task) -> None:
         """Note that a task has ended."""

@@ -11,10 +11,7 @@ import ctypes
 import functools
 import random
 import sys
-from collections.abc import Callable
-from importlib.machinery import ModuleSpec
 from random import Random
-from types import ModuleType
 from typing import Any
 
 __all__ = ["Random", "generator_state", "seeded_state", "set_generator_state", "stream"]
@@ -22,11 +19,7 @@ __all__ = ["Random", "generator_state", "seeded_state", "set_generator_state", "
 
 def stream(seed: int, purpose: str) -> Random:
     """Return a random generator that depends only on `seed` and `purpose`, not on the machine or the Python."""
-    return Random(_name(seed, purpose))
-
-
-def _name(seed: int, purpose: str) -> str:
-    return f"bsbpool/{seed}/{purpose}"
+    return Random(f"bsbpool/{seed}/{purpose}")
 
 
 # -- the state of the `random` module's generator --------------------------------------------------------
@@ -76,17 +69,3 @@ def seeded_state(seed: int, purpose: str) -> Any:
     """Return the state that this generator has at the beginning of a stream."""
     fresh = stream(seed, purpose)
     return fresh.getstate() if _memory is None else (_memory_of(fresh).raw, None)
-
-
-def when_loaded(spec: ModuleSpec | None, then: Callable[[ModuleType], None]) -> None:
-    """Call a function with the module of this spec once it is loaded; without a spec, do nothing."""
-    if spec is None or spec.loader is None:
-        return
-    loader: Any = spec.loader
-    load = loader.exec_module
-
-    def load_first(module: ModuleType) -> None:
-        load(module)
-        then(module)
-
-    loader.exec_module = load_first

@@ -19,7 +19,7 @@ import operator
 import sys
 import types
 from collections.abc import Callable
-from importlib.machinery import PathFinder
+from importlib.machinery import ModuleSpec, PathFinder
 from typing import Any
 
 from greenlet import getcurrent
@@ -34,7 +34,6 @@ from .python.real_lock import RealRLock
 from .python.sets import set_of_caller
 from .python.thread_locals import Local
 from .python.threads import OF_THREADS
-from .random_streams import when_loaded
 from .sources import TABLE
 from .stand_in_mpi4py import install_mpi
 from .virtual import EPOCH, VIRTUAL, real
@@ -299,7 +298,7 @@ class _LateFinder:
         if name not in LATE or name in _prepared:
             return None
         spec = PathFinder.find_spec(name, path)
-        when_loaded(spec, self._loaded)
+        _when_loaded(spec, self._loaded)
         return spec
 
     def _loaded(self, module: types.ModuleType) -> None:
@@ -313,6 +312,20 @@ class _LateFinder:
                 new.space.update(new.substitutes)
             for place in _places[places:]:
                 place.install()
+
+
+def _when_loaded(spec: ModuleSpec | None, then: Callable[[types.ModuleType], None]) -> None:
+    """Call a function with the module of this spec once it is loaded; without a spec, do nothing."""
+    if spec is None or spec.loader is None:
+        return
+    loader: Any = spec.loader
+    load = loader.exec_module
+
+    def load_first(module: types.ModuleType) -> None:
+        load(module)
+        then(module)
+
+    loader.exec_module = load_first
 
 
 def _put(name: str, make: Callable[[Any], Any], at: tuple[Any, ...] = ()) -> None:

@@ -16,9 +16,11 @@ from greenlet import getcurrent
 import bsbpool
 from bsbpool.frames import is_own
 from bsbpool_sim import explore, simulate
+from bsbpool_sim.cluster import Cluster
 from bsbpool_sim.ctrl_c import ending_at_ctrl_c
 from bsbpool_sim.kernel import Task
 from bsbpool_sim.program.output import RankStream, SharedStream
+from bsbpool_sim.simulation import run_on
 
 #: Bound before simulated ranks may not press it.
 PRESS_CTRL_C = signal.raise_signal
@@ -208,6 +210,15 @@ def test_ctrl_c_as_a_program_is_told_to_end_is_raised_in_the_end(heard):
 
     with pytest.raises(KeyboardInterrupt):
         simulate(program, 2)
+
+
+def test_ranks_that_ctrl_c_has_ended_can_run_again(heard):
+    """Fixtures on ranks do so, to be torn down."""
+    cluster = Cluster(2)
+    cluster.kernel.at(0, lambda _: PRESS_CTRL_C(signal.SIGINT), None)
+    with pytest.raises(KeyboardInterrupt):
+        run_on(cluster, lambda comm: comm.barrier(), last=False)
+    assert run_on(cluster, lambda comm: comm.rank).results == [0, 1]
 
 
 class Interrupted:

@@ -58,8 +58,8 @@ def test_a_test_that_is_right_passes_within_any_budget(explored):
 
 def test_what_a_rank_sets_in_python_is_its_own_in_each_order(explored):
     result = explored("import pytest\n" + SETTINGS, "--explore=20", "-W", "default")
-    result.assert_outcomes(passed=6, warnings=result.parseoutcomes().get("warnings", 0))
-    explored("import pytest\n" + LOGGING, "--explore=20").assert_outcomes(passed=6)
+    result.assert_outcomes(passed=7, warnings=result.parseoutcomes().get("warnings", 0))
+    explored("import pytest\n" + LOGGING, "--explore=20").assert_outcomes(passed=8)
     result = explored("import pytest\n" + ENVIRONMENT, "--explore=20", "-k", "not leaves")
     result.assert_outcomes(passed=4, deselected=1)
 
@@ -103,6 +103,29 @@ def test_patched(comm, monkeypatch):
 
 def test_what_a_test_patches_is_as_before_in_each_order(explored):
     explored(PATCHED, "--explore=20").assert_outcomes(passed=1)
+
+
+def test_a_test_that_ends_itself_in_another_order_fails(explored):
+    text = "import sys\n" + ORDER.replace("assert got == [1, 2]", "got == [1, 2] or sys.exit(0)")
+    explored(text).assert_outcomes(passed=1)
+    result = explored(text, "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the test ended itself, with exit status 0*"])
+
+
+def test_what_no_tape_shows_is_explored_again(explored):
+    text = """
+import pytest
+
+@pytest.mark.ranks(2)
+def test_grid(comm):
+    grid = comm.Create_cart([2], reorder=True)
+    assert grid.rank == comm.rank
+    grid.Free()
+"""
+    result = explored(text, "--explore")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["  Again: pytest 'test_it.py::test_grid[[]2-ranks]' --explore"])
 
 
 def test_a_tape_of_another_test_is_refused(explored):

@@ -178,6 +178,14 @@ def test_functions_are_pickled_by_name():
     assert simulate(program, 1).results == [[True, True, True]]
 
 
+def test_a_method_of_numpys_generator_is_pickled_as_itself():
+    def program(comm):
+        normal = np.random.mtrand._rand.normal
+        return normal.__name__, np.random.mtrand._rand.randint.__name__
+
+    assert simulate(program, 1).results == [("normal", "randint")]
+
+
 def test_numpy_that_a_rank_imports_is_seeded_anew_afterwards():
     code = (
         "import sys\nfrom bsbpool_sim import simulate\n"

@@ -167,7 +167,7 @@ def test_a_rank_that_loops_is_named_with_its_line(timer):
     assert isinstance(error, OverlongError) and error.simulation.results == [None, None]
     first, *ranks = str(error).splitlines()
     assert first == "took too long:"
-    assert [line.partition(", ")[0] for line in ranks] == ["  rank 0 runs at 0 s", "  rank 1 waits for its turn"]
+    assert [line.partition(", ")[0] for line in ranks] == ["  rank 0 runs at 0 s", "  rank 1 has not started yet"]
     assert ranks[0].endswith(" in for_ever")
 
 

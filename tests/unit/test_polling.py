@@ -131,3 +131,26 @@ def test_exploring_comes_to_the_end_of_a_time_that_a_program_sets_itself():
     exploration = explore(program, ranks=1, schedules=2, same=lambda results: results)
     assert exploration.complete
     assert not exploration.findings
+
+
+def test_a_probe_is_late_by_what_was_waited_for_this_message_only():
+    """Each of many messages ends a loop of probes: together they take longer than after which probes take longer."""
+
+    def program(comm):
+        import time
+
+        from mpi4py import MPI
+
+        late = []
+        for number in range(300):
+            if comm.rank:
+                time.sleep(0.01)
+                comm.send(None, 0)
+            else:
+                while not comm.iprobe():
+                    pass
+                comm.recv()
+                late.append(MPI.Wtime() - 0.01 * (number + 1))
+        return late
+
+    assert max(simulate(program, ranks=2).results[0]) < 0.001

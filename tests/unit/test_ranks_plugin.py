@@ -232,15 +232,15 @@ def test_pytest_exit_ends_the_run(run):
 
 
 def test_what_a_rank_sets_in_python_is_its_own(run):
-    run(SETTINGS, "-W", "default").assert_outcomes(passed=6)
-    run(LOGGING).assert_outcomes(passed=6)
+    run(SETTINGS, "-W", "default").assert_outcomes(passed=7)
+    run(LOGGING).assert_outcomes(passed=8)
     run(ENVIRONMENT).assert_outcomes(passed=5)
 
 
 def test_logging_works_without_what_pytest_captures_of_it(run):
     source = LOGGING.replace("caplog.set_level(logging.INFO)", "logging.getLogger()")
     result = run(source, "-p", "no:logging", "-k", "as_before")
-    result.assert_outcomes(passed=1, deselected=5)
+    result.assert_outcomes(passed=1, deselected=7)
 
 
 def test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say(run):

@@ -541,7 +541,7 @@ def test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_
         ranks=3,
         python=python,
     )
-    assert result.status == 0 and "34 passed" in result.said
+    assert result.status == 0 and "37 passed" in result.said
 
 
 def test_outcomes_of_ranks_are_those_on_simulated_ranks(tmp_path, python):

@@ -1,6 +1,8 @@
 """Windows: locks in virtual time, fences, and what is refused."""
 
+import gc
 import time
+import weakref
 
 import pytest
 
@@ -239,3 +241,31 @@ def test_count_and_type_of_a_target_are_heeded(action, said):
 def test_a_target_has_three_parts_at_most():
     with pytest.raises(RankErrors, match=r"target=.*: it is a displacement, or that with a count, and a datatype"):
         locked(lambda w, comm: w.Get(np.zeros(1, "i8"), 0, [0, 1, MPI.LONG, 2]))
+
+
+@pytest.mark.parametrize("call", ["Get", "Get_accumulate", "Compare_and_swap"])
+def test_what_an_access_has_brought_is_freed_with_its_buffer(call):
+    kind = type("Buffer", (np.ndarray,), {})  # a weak reference can be made to it
+
+    def program(comm):
+        win = window(comm)
+        win.Fence()
+        collecting = gc.isenabled()
+        gc.disable()
+        try:
+            buffer = np.zeros(1, "i8").view(kind)
+            freed = weakref.ref(buffer)
+            if call == "Get":
+                win.Get(buffer, 0)
+            elif call == "Get_accumulate":
+                win.Get_accumulate(np.ones(1, "i8"), buffer, 0)
+            else:
+                win.Compare_and_swap(np.ones(1, "i8"), np.ones(1, "i8"), buffer, 0)
+            win.Fence()
+            del buffer
+            return freed() is None
+        finally:
+            if collecting:
+                gc.enable()
+
+    assert run(program) == [True, True]

@@ -216,6 +216,22 @@ def test_output_that_ranks_redirect(comm, capsys):
     assert second.getvalue() == f"second of {comm.rank}\\n"
     assert capsys.readouterr().out == "before\\nafter\\n"
 
+class Tee(io.TextIOBase):
+    def __init__(self, stream):
+        self.stream, self.got = stream, []
+
+    def write(self, text):
+        self.got.append(text)
+        return self.stream.write(text)
+
+@pytest.mark.ranks(2)
+def test_output_that_ranks_copy(comm, capsys):
+    tee = Tee(sys.stdout)
+    with contextlib.redirect_stdout(tee):
+        comm.barrier()
+        print("of", comm.rank)
+    assert "".join(tee.got) == capsys.readouterr().out == f"of {comm.rank}\\n"
+
 @pytest.fixture
 def logged_before(caplog):
     logging.getLogger("before").warning("before")
@@ -251,6 +267,15 @@ LOGGING = """
 import io, logging
 
 its = logging.getLogger("its")
+
+@pytest.mark.ranks(2)
+def test_a_configuration_that_takes_all_handlers_away(comm):
+    logging.basicConfig(force=True)
+
+@pytest.mark.ranks(2)
+def test_the_next_test_has_its_log_all_the_same(comm, caplog):
+    its.warning("here")
+    assert caplog.messages == ["here"]
 
 @pytest.mark.ranks(2)
 def test_levels_within_which_ranks_communicate(comm, caplog):

@@ -52,7 +52,8 @@ def lines_of(
         for choice in finding.choices:
             yield 4, f"{choice}{' (it decides)' if choice.critical else ''}"
     elif finding.tape.departures:
-        yield 2, f"It takes {len(finding.tape.departures)} choices at most: there was no time to find out which."
+        count = len(finding.tape.departures)
+        yield 2, f"It takes {count} choice{'s'[: count > 1]} at most: there was no time to find out which."
     else:
         yield 2, f"It happens {_when(finding)}"
     if runs and finding.runs is not None:

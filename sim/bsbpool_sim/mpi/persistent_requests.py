@@ -74,7 +74,7 @@ class Prequest(Request):
         self._ready(items(partitions, "a partition"))
 
     def Parrived(self, partition: int) -> bool:
-        """Return whether a partition has arrived. If it has not, this takes 1 µs of virtual time.
+        """Return whether a partition has arrived. If it has not, virtual time passes.
 
         :raises MPIError: the request receives no partitions.
         """

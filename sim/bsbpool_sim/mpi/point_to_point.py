@@ -24,7 +24,7 @@ from .endpoint import Endpoint
 from .integer_arguments import integer
 from .messages import NO_PROC, Message, TakenMessage
 from .options import options
-from .request_lists import poll
+from .request_lists import poll, polled
 from .requests import FromNobody, Receive, Request
 from .running_rank import kept_on_rank, running_task
 from .status import checked, fill
@@ -281,6 +281,7 @@ class PointToPoint(Endpoint):
                 poll(kernel)
             if message is None:
                 return None
+            polled(kernel)
         probe = LateProbe(kernel, wanted_tag, call) if wanted is None and isinstance(box, LateMessageQueue) else None
         if probe is not None and message is None:
             box.post(probe)
@@ -370,7 +371,7 @@ class PointToPoint(Endpoint):
     Probe = probe
 
     def iprobe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> bool:
-        """Whether a message is there; if not, this takes 1 µs of virtual time."""
+        """Whether a message is there; if not, virtual time passes."""
         found = self._find(source, tag, "iprobe", False, False, status)
         return found is not None or not self._match(source, tag)[2]
 
@@ -384,7 +385,7 @@ class PointToPoint(Endpoint):
     Mprobe = mprobe
 
     def improbe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Any = None) -> Message | None:
-        """Take a message if one is there; if not, this takes 1 µs of virtual time."""
+        """Take a message if one is there; if not, virtual time passes."""
         message = self._find(source, tag, "improbe", False, True, status)
         if message is None:
             return None if self._match(source, tag)[2] else Message._of(NO_PROC)

@@ -217,7 +217,7 @@ class Request(Happening, ManyRequests):
         return own._conclude(status)
 
     def test(self, status: Any = None) -> tuple[bool, Any]:
-        """Return whether this is done, and the received object; a test that finds nothing takes 1 µs."""
+        """Return whether this is done, and the received object; virtual time passes in a test that finds nothing."""
         own = self._own
         if own.over or look(own._kernel, "test", lambda: own.done, (own,)):
             return True, own._conclude(status)
@@ -229,11 +229,11 @@ class Request(Happening, ManyRequests):
         return True
 
     def Test(self, status: Any = None) -> bool:
-        """Return whether this is done. A test that finds nothing takes 1 µs of virtual time."""
+        """Return whether this is done. Virtual time passes in a test that finds nothing."""
         return Request.test(self, status)[0]
 
     def get_status(self, status: Any = None) -> bool:
-        """Return whether this is done, without ending it. If it is not, this takes 1 µs of virtual time."""
+        """Return whether this is done, without ending it. If it is not, virtual time passes."""
         own = self._own
         there = own.over or look(own._kernel, "get_status", lambda: own.done, (own,))
         if not there and (own._kernel.cluster.late is not None or not own.done):  # it may be done since: that took time

@@ -62,7 +62,8 @@ class Access(Request):
 
     def happen(self, _: object = None) -> None:
         """Let it happen, and wake who waits for it."""
-        self._act()
+        act, self._act = self._act, _is_over  # it refers to the access, and to its buffers
+        act()
         self.complete()
 
     def having(self, lease: Lease | None) -> Self:
@@ -104,7 +105,8 @@ class Access(Request):
                 self._kernel.park(self.waits_for, self.at)
             self.happen()
             if self.found is not None:
-                self._looks.found(*self.found)
+                found, self.found = self.found, None
+                self._looks.found(*found)
         self.over = True
 
     def later(self, end: WindowEnd) -> Access:
@@ -116,6 +118,10 @@ class Access(Request):
             if not self._ask():
                 self._kernel.at(self.at, self.happen, None)
         return self
+
+
+def _is_over() -> None:
+    """What an access does that has happened."""
 
 
 class WindowAccess(Handle):

@@ -334,7 +334,7 @@ class Win(WithAttributes, WithErrhandler, WindowAccess, root=True):
         return True
 
     def Test(self) -> bool:
-        """Whether `Wait` would wait for nobody; then it ends what Post began. If not, this takes 1 µs of virtual time.
+        """Whether `Wait` would wait for nobody; then it ends what Post began. If not, virtual time passes.
 
         :raises MPIError: there was no Post.
         """

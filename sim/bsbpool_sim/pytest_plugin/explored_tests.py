@@ -74,6 +74,7 @@ class AtFirst:
             later._setattr, later._setitem = patch._setattr[attributes:], patch._setitem[items:]
             del patch._setattr[attributes:], patch._setitem[items:]
             later.undo()
+            vars(patch).get("_of_ranks", []).clear()  # each schedule has other ranks
         if self._folder is None:
             return
         for each in self._folder.iterdir():
@@ -172,8 +173,8 @@ def explore_test(item: pytest.Function, run: TestRunner, budget: Budget) -> None
     found = [each for each in exploration.findings if each.kind != "leaked-handle"]  # of these, tests are warned
 
     def again(finding: Finding) -> str:
-        unbuffered = finding.eager_limit is not None
-        return shlex.join(["pytest", item.nodeid, "--explore" if unbuffered else f"--explore-tape={finding.tape}"])
+        special = finding.eager_limit is not None or finding.unusual is not None  # which no tape says
+        return shlex.join(["pytest", item.nodeid, "--explore" if special else f"--explore-tape={finding.tape}"])
 
     _conclude(item, exploration, found, again)
 

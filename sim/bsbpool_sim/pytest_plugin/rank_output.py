@@ -37,15 +37,22 @@ class Router(io.TextIOBase):
         self.by_rank: dict[int, list[str]] = {}
         #: what ranks have put in its place, as `contextlib.redirect_stdout` does.
         self.instead: dict[int, Any] = {}
+        #: the ranks that write to that now; it may write to this one in turn, as `tee` does.
+        self._within: set[int] = set()
         #: how many characters the stream got from it that it replaces.
         self.forwarded = 0
 
     def write(self, text: str) -> int:
         task = getcurrent()
         if isinstance(task, Task):
-            if task.rank.index in self.instead:  # Python's `print` finds this stream all the same
-                return int(self.instead[task.rank.index].write(text) or 0)
-            self.by_rank.setdefault(task.rank.index, []).append(text)
+            rank = task.rank.index
+            if rank in self.instead and rank not in self._within:  # Python's `print` finds this stream all the same
+                self._within.add(rank)
+                try:
+                    return int(self.instead[rank].write(text) or 0)
+                finally:
+                    self._within.discard(rank)
+            self.by_rank.setdefault(rank, []).append(text)
         if self._counts:
             self.forwarded += len(text)
         return int(self._stream.write(text) or 0)
@@ -175,8 +182,6 @@ class RankLog:
         self._log, self._rank = log, rank
         #: has what levels were before this rank has set them; None: it has set none.
         self._own: pytest.LogCaptureFixture | None = None
-        if _named not in log.handler.filters:
-            log.handler.addFilter(_named)
 
     @property
     def records(self) -> list[logging.LogRecord]:
@@ -232,8 +237,8 @@ def _reset(log: pytest.LogCaptureFixture, handler: logging.Handler) -> None:
     log._finalize()
 
 
-def _named(record: logging.LogRecord) -> bool:
-    """Note in a record which rank it is of."""
+def names_rank(record: logging.LogRecord) -> bool:
+    """A filter that notes in a record which rank it is of."""
     task = getcurrent()
     if isinstance(task, Task):
         setattr(record, RANK, task.rank.index)

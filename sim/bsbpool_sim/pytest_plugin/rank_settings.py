@@ -8,6 +8,7 @@ changes outside. What the ranks have written is kept in `rank_output`, and their
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from ..python.logs import follow_outside, logging_of_ranks
 from ..python.process import PROCESS, Common, Process, current_process, environment, environments
 from ..python.warning_settings import own_warnings, warnings_of_ranks
 from ..tasks import Rank
-from .rank_output import streams_of_ranks
+from .rank_output import names_rank, streams_of_ranks
 from .rank_reports import RANK
 
 
@@ -41,19 +42,22 @@ class _Common(Common):
     def _move(self) -> None:
         self.moved = True
 
-    def follow(self, processes: list[Process]) -> None:
-        """Let ranks have what was changed outside since, once they have undone what tests have set that are over."""
+    def follow(self, processes: list[Process], handlers: list[logging.Handler]) -> None:
+        """Let ranks have what was changed outside since, once they have undone what tests have set that are over.
+
+        :param handlers: what pytest adds to the root logger in each phase.
+        """
         before, self.environment = self.environment, environment()
         names = [n for n in before.keys() | self.environment.keys() if before.get(n) != self.environment.get(n)]
         changed = {name: self.environment.get(name) for name in names}
         folder, self.folder = self.folder, os.getcwd()
         moved = None if folder == self.folder else self.folder
         for process in processes:
-            process.pending.append(partial(_follow, process, changed, moved))
+            process.pending.append(partial(_follow, process, changed, moved, handlers))
         self.moved = any(process.folder != self.folder for process in processes)
 
 
-def _follow(process: Process, changed: dict[Any, Any], folder: str | None) -> None:
+def _follow(process: Process, changed: dict[Any, Any], folder: str | None, handlers: list[logging.Handler]) -> None:
     for name, value in changed.items():
         if value is None:
             process.environment.pop(name, None)
@@ -62,6 +66,10 @@ def _follow(process: Process, changed: dict[Any, Any], folder: str | None) -> No
     if folder is not None:
         os.chdir(folder)
     follow_outside(process)
+    root = logging.getLogger()
+    for handler in handlers:
+        if handler in vars(root)["handlers"] and handler not in root.handlers:  # a test has removed it on this rank
+            root.addHandler(handler)
 
 
 def processes_of_ranks(size: int) -> list[Process]:
@@ -99,7 +107,9 @@ def settings_of_ranks(
     """
     processes = processes or processes_of_ranks(len(cluster.kernel.ranks))
     plugin = config.pluginmanager.get_plugin("logging-plugin")
-    handlers = [each for each in [getattr(plugin, "caplog_handler", None)] if each is not None]
+    found = [getattr(plugin, name, None) for name in ("caplog_handler", "report_handler")]
+    added = [each for each in found if each is not None]
+    of_caplog = [each for each in found[:1] if each is not None]
     show = warnings.showwarning
 
     def showwarning(message: Any, *args: Any, **kwargs: Any) -> None:
@@ -108,15 +118,18 @@ def settings_of_ranks(
             setattr(message, RANK, task.rank.index)
         show(message, *args, **kwargs)
 
+    for handler in of_caplog:
+        if names_rank not in handler.filters:
+            handler.addFilter(names_rank)
     common = processes[0].common
     assert isinstance(common, _Common)
-    common.follow(processes)
+    common.follow(processes, added)
     for rank, process in zip(cluster.kernel.ranks, processes, strict=True):
         own_warnings(rank)
         rank.kept[PROCESS] = process
     warnings.showwarning = showwarning
     try:
-        with warnings_of_ranks(), streams_of_ranks(), logging_of_ranks(handlers), environments(common):
+        with warnings_of_ranks(), streams_of_ranks(), logging_of_ranks(of_caplog), environments(common):
             yield
     finally:
         warnings.showwarning = show

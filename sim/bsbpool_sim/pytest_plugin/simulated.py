@@ -298,6 +298,8 @@ def call(item: pytest.Function) -> None:
                 test_and_finalizers(Here(comm, own.of(comm.rank, item.module)))
             except OutcomeException as outcome:
                 raised[comm.rank] = outcome
+            except SystemExit as stop:
+                raise _ended_itself(stop) from None
 
         return on_rank
 
@@ -343,8 +345,7 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
         except (pytest.skip.Exception, pytest.fail.Exception, pytest.xfail.Exception) as outcome:
             raised[comm.rank] = outcome  # these are no subclasses of Exception: the simulation would end on them
         except SystemExit as stop:
-            error = RuntimeError(f"the test ended itself, with exit status {stop.code or 0!r}")
-            raised[comm.rank] = error.with_traceback(stop.__traceback__)
+            raised[comm.rank] = error = _ended_itself(stop)
             raise error from None
         except Exception as error:
             raised[comm.rank] = error
@@ -405,6 +406,12 @@ def run_on_ranks(item: pytest.Function, ranks: NotYet, when: str, what: Callable
     if stuck is not None:
         raise stuck
     pytest.fail(parts[0].what, pytrace=False)
+
+
+def _ended_itself(stop: SystemExit) -> RuntimeError:
+    """What is raised in place of an exit, which would end pytest."""
+    error = RuntimeError(f"the test ended itself, with exit status {stop.code or 0!r}")
+    return error.with_traceback(stop.__traceback__)
 
 
 def _limited(item: pytest.Function, cluster: Cluster) -> time_limit:

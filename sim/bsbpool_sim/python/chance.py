@@ -99,12 +99,13 @@ class _Generator:
         others = [count - by_tool[name] for name, count in zip(self.functions, counts, strict=True)]
         return bool(by_module) or max(others, default=0) > min(others, default=0)
 
-    def own(self, name: str, there: Callable[..., Any]) -> Callable[..., Any]:
+    def own(self, module: str, name: str, there: Callable[..., Any]) -> Callable[..., Any]:
         """Return what draws with the state of who calls it.
 
-        :param name: what is called then, in `real`.
+        :param module: where it stands, and under which name; what is called then is in `real` under both.
         :param there: what it stands for.
         """
+        full = f"{module}.{name}"
 
         @functools.wraps(there)
         def drawn(*args: Any, **kwargs: Any) -> Any:
@@ -118,11 +119,10 @@ class _Generator:
                     owner = global_generators.active[-1]
                 if owner is not self.owner:
                     self.exchange(owner)
-                return real[name](*args, **kwargs)
+                return real[full](*args, **kwargs)
 
         # They are found by these, as when they are pickled.
-        drawn.__module__, _, drawn.__name__ = name.rpartition(".")
-        drawn.__qualname__ = drawn.__name__
+        drawn.__module__, drawn.__name__, drawn.__qualname__ = module, name, name
         return drawn
 
 
@@ -156,7 +156,7 @@ _INSTANCE: Any = vars(random)["_inst"]
 PYTHON.functions = {
     name: value for name, value in vars(random).items() if getattr(value, "__self__", None) is _INSTANCE
 }
-_drawn = {name: PYTHON.own(f"random.{name}", value) for name, value in PYTHON.functions.items()}
+_drawn = {name: PYTHON.own("random", name, value) for name, value in PYTHON.functions.items()}
 _seed = _drawn["seed"]
 
 
@@ -213,16 +213,14 @@ def of_numpy(module: ModuleType) -> Iterator[tuple[str, ModuleType, Any]]:
     for name, value in functions.items():
         for space in (module, inner):
             if getattr(space, name, None) is value:
-                full = f"{space.__name__}.{name}"
-                yield full, space, NUMPY.own(full, value)
+                yield f"{space.__name__}.{name}", space, NUMPY.own(space.__name__, name, value)
     NUMPY.functions = {name: value for name, value in functions.items() if getattr(module, name, None) is value}
     kind = type(NUMPY.of)
     methods = {}
     for name, value in vars(kind).items():
         if name[0] != "_" and callable(value):
-            full = f"the method {name} of numpy.random"
-            real[full] = getattr(NUMPY.of, name)
-            methods[name] = NUMPY.own(full, real[full])
+            method = real[f"numpy.random.mtrand.RandomState.{name}"] = getattr(NUMPY.of, name)
+            methods[name] = NUMPY.own("numpy.random.mtrand.RandomState", name, method)
     yield "numpy.random.mtrand._rand", inner, _calling(methods, kind)(NUMPY.of._bit_generator)
     # It was seeded by what the rank that imports it has in place of the machine's chance.
     NUMPY.is_new = bool(global_generators.active)

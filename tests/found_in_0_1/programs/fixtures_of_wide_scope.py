@@ -2,7 +2,7 @@
 
 Line 11. Held by:
   tests/unit/test_ranks_plugin.py::test_fixtures_of_every_scope_run_on_each_rank_and_live_as_long_as_they_say
-  tests/unit/test_ranks_plugin_mpi.py::test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks
+  tests/unit/test_ranks_plugin_mpi.py::test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_ranks
 """
 
 from trying import last, run_tests, verdict

@@ -2,7 +2,7 @@
 
 Line 11. Held by:
   tests/unit/test_ranks_plugin.py::test_each_rank_has_its_own_instance_of_a_class
-  tests/unit/test_ranks_plugin_mpi.py::test_fixtures_and_instances_are_those_of_each_rank_as_on_simulated_ranks
+  tests/unit/test_ranks_plugin_mpi.py::test_fixtures_instances_and_settings_are_those_of_each_rank_as_on_simulated_ranks
 """
 
 from trying import last, run_tests, verdict
