@@ -393,6 +393,10 @@ CASES = {
         HEAD + "workflow: [a, «a]\n" + TAIL,
         "phase 'a' stands here a second time",
     ),
+    "a phase that can't be shown": (
+        HEAD + 'workflow: [a, «"b\\t"]\n' + TAIL,
+        "phase 'b\\t' has characters that can't be shown, or more than 200: give it a name that can be printed",
+    ),
     "a phase that is not there": (
         HEAD + "workflow: [a]\njobs: [{name: x, phase: «b}]\n" + TAIL,
         "phase 'b' is not there: there are 'a'",

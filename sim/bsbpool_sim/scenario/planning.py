@@ -10,6 +10,9 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Set
 
+from bsbpool.text import LONGEST, harmless
+from bsbpool.values import shown
+
 from .document import Document, KeyPath, ScenarioError
 from .expanding import Expansion
 from .model import ACTIONS, BY_SOMEBODY, EventEntry, Model, Scheduler
@@ -58,6 +61,9 @@ class Plan(Expansion):
         for number, phase in enumerate(self.model.workflow):
             if phase in seen:
                 self._report(("workflow", number), f"phase {phase!r} stands here a second time")
+            elif harmless(phase) != phase:  # traces name pools by what can be shown
+                what = f"phase {shown(phase)} has characters that can't be shown, or more than {LONGEST}"
+                self._report(("workflow", number), f"{what}: give it a name that can be printed")
             seen[phase] = None
         for rank, items in self.model.holds.items():
             self._check_rank(("holds", rank), rank, key=True)
