@@ -1,4 +1,4 @@
-"""A rank that looks again and again lets time pass, and a long wait is soon over."""
+"""A rank that looks again and again lets time pass, and a long wait is soon over. All time here is virtual."""
 
 from __future__ import annotations
 

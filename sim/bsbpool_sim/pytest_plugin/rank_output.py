@@ -15,9 +15,9 @@ import sys
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import click
 import pytest
 from _pytest.capture import CaptureFixture, CaptureResult, SysCapture
-from _pytest.logging import _remove_ansi_escape_sequences
 from greenlet import getcurrent
 
 from ..kernel import Task
@@ -145,6 +145,11 @@ class RankCapture:
         return getattr(self._capture, name)
 
 
+def _is_of(recorded: Any, rank: int) -> bool:
+    """Whether a warning or a record is of a rank, or was there before the ranks ran."""
+    return bool(getattr(recorded, RANK, rank) == rank)
+
+
 class RankWarnings(pytest.WarningsRecorder):
     """pytest's `recwarn` for one rank: the warnings of this rank, and those before the ranks ran.
 
@@ -162,7 +167,7 @@ class RankWarnings(pytest.WarningsRecorder):
     def _list(self) -> list[Any]:
         new = self._recorder.list[self._seen :]
         self._seen += len(new)
-        self._own += [each for each in new if getattr(each.message, RANK, self._rank) == self._rank]
+        self._own += [each for each in new if _is_of(each.message, self._rank)]
         return self._own
 
     @_list.setter
@@ -201,7 +206,7 @@ class RankLog:
     @property
     def text(self) -> str:
         """What the handler makes of them."""
-        return _remove_ansi_escape_sequences("".join(f"{self._log.handler.format(each)}\n" for each in self.records))
+        return click.unstyle("".join(f"{self._log.handler.format(each)}\n" for each in self.records))
 
     def get_records(self, when: Any) -> list[logging.LogRecord]:
         """The records of this rank in a phase of the test."""
@@ -210,7 +215,7 @@ class RankLog:
     def clear(self) -> None:
         """Forget the records of this rank."""
         records = self._log.records
-        records[:] = [each for each in records if getattr(each, RANK, self._rank) != self._rank]
+        records[:] = [each for each in records if not _is_of(each, self._rank)]
 
     def set_level(self, level: Any, logger: Any = None) -> None:
         """Set a level on this rank until the test is over."""
@@ -223,7 +228,7 @@ class RankLog:
         (self._own or self._log).set_level(level, logger)
 
     def _of(self, records: Iterable[logging.LogRecord]) -> list[logging.LogRecord]:
-        return [each for each in records if getattr(each, RANK, self._rank) == self._rank]
+        return [each for each in records if _is_of(each, self._rank)]
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._log, name)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from _pytest.skipping import evaluate_xfail_marks
+from _pytest.skipping import evaluate_xfail_marks  # which mark holds, and what it expects: nothing public says so
 
 from bsbpool.frames import is_own
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import random
 import sys
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from types import ModuleType
@@ -32,7 +33,7 @@ _lock = RealRLock()
 _DRAWS_NOT = ("hypothesis", "rich", *OBSERVERS)
 
 
-class _Generator:
+class _Generator(ABC):
     """A generator that is behind the functions of a module.
 
     :param key: under which key its states are kept.
@@ -68,17 +69,17 @@ class _Generator:
             else:
                 self.begin(owner.seed, f"{self._key} of others")
 
+    @abstractmethod
     def state(self) -> Any:
         """Return its state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def set_state(self, state: Any) -> None:
         """Set its state."""
-        raise NotImplementedError
 
+    @abstractmethod
     def begin(self, seed: int, purpose: str) -> None:
         """Give it the state that it has at first, for a purpose."""
-        raise NotImplementedError
 
     def is_held(self) -> bool:
         """Whether somebody has a function of its module since before simulations, so that no substitute reaches it."""
